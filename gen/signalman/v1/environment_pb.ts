@@ -35,7 +35,7 @@ export type Environment = Message<"signalman.v1.Environment"> & {
   description: string;
 
   /**
-   * Variables handed to the app. At most 1 MiB.
+   * Variables handed to the app. At most 1 MiB, no NUL.
    *
    * @generated from field: google.protobuf.Struct variables = 3;
    */

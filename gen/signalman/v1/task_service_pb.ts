@@ -39,7 +39,7 @@ export type RunTaskRequest = Message<"signalman.v1.RunTaskRequest"> & {
 
   /**
    * Laid over the variables of the environment and the template, name by name: these win.
-   * Checked against the template's survey. At most 1 MiB.
+   * Checked against the template's survey. At most 1 MiB, no NUL.
    *
    * @generated from field: google.protobuf.Struct variables = 3;
    */
@@ -47,7 +47,8 @@ export type RunTaskRequest = Message<"signalman.v1.RunTaskRequest"> & {
 
   /**
    * As `variables`, for values that nobody may see: encrypted at rest, never returned, masked in the log.
-   * A name stands in one of the two only.
+   * A name stands in one of the two only. Shell-like apps find them in their environment, under these names,
+   * which follow the rule of `env`; values hold no NUL.
    *
    * @generated from field: map<string, string> secret_variables = 4;
    */

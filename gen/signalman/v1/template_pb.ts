@@ -70,7 +70,7 @@ export type Template = Message<"signalman.v1.Template"> & {
   arguments: string[];
 
   /**
-   * Variables, laid over those of the environment. At most 1 MiB.
+   * Variables, laid over those of the environment. At most 1 MiB, no NUL.
    *
    * @generated from field: google.protobuf.Struct variables = 8;
    */

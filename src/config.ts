@@ -1,0 +1,209 @@
+import { homedir } from "node:os";
+import { join } from "node:path";
+import { z } from "zod";
+import { type Apps, BUILT_IN } from "./jobs/apps/app.ts";
+import { decodeSecretKey } from "./keys/secret-key.ts";
+import { durationMs } from "./task/duration.ts";
+
+/** A setting of the server: where it comes from, what it means, and what it is without being set. */
+export interface Setting<T> {
+  env: string;
+  /** Secrets have none: the command line is seen by everyone on the machine. */
+  flag?: string;
+  placeholder: string;
+  description: string;
+  /** For the help text; `parse(undefined)` gives the value. */
+  default: string;
+  /** @throws Error whose message completes "SIGNALMAN_X …". */
+  parse(text: string | undefined): T;
+}
+
+const setting = <T>(definition: Setting<T>) => definition;
+
+const appsSchema = z.record(
+  z.string().regex(/^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/),
+  z.strictObject({ command: z.string().min(1), args: z.array(z.string()).default([]) }),
+);
+
+/** Every setting of `signalman serve`. The flag wins over the environment. */
+export const SETTINGS = {
+  listen: setting({
+    env: "SIGNALMAN_LISTEN",
+    flag: "listen",
+    placeholder: "HOST:PORT",
+    description: "where to listen; beyond loopback only with a token; port 0: any free one",
+    default: "127.0.0.1:8480",
+    parse: (text = "127.0.0.1:8480") => parseListen(text),
+  }),
+  dataDir: setting({
+    env: "SIGNALMAN_DATA_DIR",
+    flag: "data-dir",
+    placeholder: "DIR",
+    description: "folder of this server's tasks, key and embedded database",
+    default: "~/.local/share/signalman",
+    parse: (text) => text || join(process.env["XDG_DATA_HOME"] || join(homedir(), ".local/share"), "signalman"),
+  }),
+  databaseUrl: setting({
+    env: "DATABASE_URL",
+    flag: "database-url",
+    placeholder: "URL",
+    description: "PostgreSQL 14 or newer",
+    default: "an embedded PostgreSQL in the data folder",
+    parse: (text) => (text ? parseDatabaseUrl(text) : undefined),
+  }),
+  token: setting({
+    env: "SIGNALMAN_TOKEN",
+    placeholder: "TOKEN",
+    description: "bearer token that every call must carry, at least 16 characters",
+    default: "none: everyone on this machine may call",
+    parse: (text) => (text ? parseToken(text) : undefined),
+  }),
+  secretKey: setting({
+    env: "SIGNALMAN_SECRET_KEY",
+    placeholder: "BASE64",
+    description: "32 bytes that encrypt secrets at rest; the same on all servers of one database",
+    default: "secret.key in the data folder, made on first start",
+    parse: (text) => (text ? decodeSecretKey(text, "it") : undefined),
+  }),
+  maxParallelTasks: setting({
+    env: "SIGNALMAN_MAX_PARALLEL_TASKS",
+    flag: "max-parallel-tasks",
+    placeholder: "N",
+    description: "tasks that run at once on this server, 1 to 1000",
+    default: "10",
+    parse: (text = "10") => parseWhole(text, 1, 1000),
+  }),
+  apps: setting({
+    env: "SIGNALMAN_APPS",
+    flag: "apps",
+    placeholder: "JSON",
+    description: 'more apps by name, such as {"perl": {"command": "perl", "args": ["-w"]}}',
+    default: `only ${Object.keys(BUILT_IN).join(", ")}`,
+    parse: (text): Apps => ({ ...BUILT_IN, ...(text ? parseApps(text) : {}) }),
+  }),
+  forwardedEnv: setting({
+    env: "SIGNALMAN_FORWARDED_ENV",
+    flag: "forwarded-env",
+    placeholder: "NAME,…",
+    description: "variables of the server that every task inherits, beside PATH and LANG",
+    default: "none",
+    parse: (text = "") => parseNames(text),
+  }),
+  lostTimeout: setting({
+    env: "SIGNALMAN_LOST_TIMEOUT",
+    flag: "lost-timeout",
+    placeholder: "DURATION",
+    description: "how long another server may be away before its running tasks end as LOST",
+    default: "10m",
+    parse: (text = "10m") => durationMs(text),
+  }),
+  logLevel: setting({
+    env: "SIGNALMAN_LOG_LEVEL",
+    flag: "log-level",
+    placeholder: "LEVEL",
+    description: "debug, info, warn or error",
+    default: "info",
+    parse: (text = "info") => oneOf(text, ["debug", "info", "warn", "error"]),
+  }),
+  logFormat: setting({
+    env: "SIGNALMAN_LOG_FORMAT",
+    flag: "log-format",
+    placeholder: "FORMAT",
+    description: "json, or pretty for people",
+    default: "pretty on a terminal, else json",
+    parse: (text) => oneOf(text || (process.stderr.isTTY ? "pretty" : "json"), ["json", "pretty"]),
+  }),
+  compression: setting({
+    env: "SIGNALMAN_COMPRESSION",
+    flag: "compression",
+    placeholder: "KIND",
+    description: "none, or gzip for clients that offer it: worth it over slow networks only",
+    default: "none",
+    parse: (text = "none") => oneOf(text, ["none", "gzip"]),
+  }),
+} as const;
+
+type Settings = typeof SETTINGS;
+export type Config = Readonly<{ [K in keyof Settings]: ReturnType<Settings[K]["parse"]> }>;
+/** What the command line says, by setting. */
+export type Flags = Partial<Record<keyof Settings, string>>;
+
+/** Variables of ours that are no settings of the server. */
+const OTHERS = new Set(["SIGNALMAN_SERVER", "SIGNALMAN_TASK", "SIGNALMAN_PUMP"]);
+
+/** A setting that was not understood; the message names the variable or the flag. */
+export class ConfigError extends Error {
+  constructor(message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = "ConfigError";
+  }
+}
+
+/** @throws ConfigError */
+export function readConfig(flags: Flags, env: NodeJS.ProcessEnv): Config {
+  const known = new Set<string>(Object.values(SETTINGS).map((s) => s.env));
+  const unknown = Object.keys(env).find((name) => name.startsWith("SIGNALMAN_") && !known.has(name) && !OTHERS.has(name));
+  if (unknown) throw new ConfigError(`${unknown} is no setting of Signalman; there are ${[...known].join(", ")}`);
+  const entries = Object.entries(SETTINGS).map(([key, definition]) => [key, read(definition, flags[key as keyof Settings], env)]);
+  return Object.freeze(Object.fromEntries(entries)) as Config;
+}
+
+function read(definition: Setting<unknown>, flag: string | undefined, env: NodeJS.ProcessEnv): unknown {
+  const { parse } = definition;
+  try {
+    return parse(flag ?? (env[definition.env] || undefined));
+  } catch (cause) {
+    const name = flag === undefined ? definition.env : `--${definition.flag}`;
+    throw new ConfigError(`${name} ${cause instanceof Error ? cause.message : cause}`, { cause });
+  }
+}
+
+function parseListen(text: string): { host: string; port: number } {
+  const match = /^(\[[^\]]+\]|[^:[\]]*):(\d{1,5})$/.exec(text);
+  const port = Number(match?.[2]);
+  if (!match || port > 65_535) throw new Error(`must be HOST:PORT, such as 127.0.0.1:8480, not ${text}`);
+  return { host: (match[1] ?? "").replace(/^\[|\]$/g, ""), port };
+}
+
+function parseDatabaseUrl(text: string): string {
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  if (url && /^postgres(ql)?:$/.test(url.protocol)) return text;
+  throw new Error("must be a URL such as postgres://user:password@host:5432/database");
+}
+
+function parseToken(text: string): string {
+  if (/^[\x21-\x7e]{16,}$/.test(text)) return text;
+  throw new Error("must have at least 16 characters, all of them visible ASCII");
+}
+
+function parseWhole(text: string, from: number, to: number): number {
+  const value = Number(text);
+  if (/^\d+$/.test(text) && value >= from && value <= to) return value;
+  throw new Error(`must be a whole number from ${from} to ${to}, not ${text}`);
+}
+
+function parseApps(text: string): Apps {
+  let json: unknown;
+  try {
+    json = JSON.parse(text);
+  } catch (cause) {
+    throw new Error(`must be JSON: ${cause instanceof Error ? cause.message : cause}`, { cause });
+  }
+  const parsed = appsSchema.safeParse(json);
+  if (parsed.success) return parsed.data;
+  const [issue] = parsed.error.issues;
+  throw new Error(`is wrong at ${issue?.path.join(".") || "its top"}: ${issue?.message}`);
+}
+
+function parseNames(text: string): string[] {
+  const names = text.split(",").filter((name) => name !== "");
+  const wrong = names.find((name) => !/^[A-Za-z_][A-Za-z0-9_]*$/.test(name));
+  if (wrong !== undefined) throw new Error(`must be names of variables, joined by commas, not ${wrong}`);
+  return names;
+}
+
+function oneOf<T extends string>(text: string, values: readonly T[]): T {
+  const value = values.find((v) => v === text);
+  if (value !== undefined) return value;
+  throw new Error(`must be one of ${values.join(", ")}, not ${text}`);
+}

@@ -1,0 +1,39 @@
+import { mkdir, realpath } from "node:fs/promises";
+import { lockFolder } from "./folder-lock.ts";
+import { nodeIdOf } from "./node-id.ts";
+
+/** A folder that belongs to this process alone until it is disposed, or until the process ends in any way. */
+export interface DataFolder extends AsyncDisposable {
+  /** absolute, without symbolic links */
+  readonly path: string;
+  /** a UUID; stays with the folder for good */
+  readonly nodeId: string;
+}
+
+/**
+ * Creates the folder if need be (0700), locks it and reads its node id.
+ *
+ * A folder that exists keeps its mode, since it may be a mount point or somebody's home; whatever is secret in it
+ * has a 0700 folder or a 0600 file of its own.
+ *
+ * @throws DataFolderInUse if another process holds it (or this process already does)
+ */
+export async function openDataFolder(path: string): Promise<DataFolder> {
+  await mkdir(path, { recursive: true, mode: 0o700 });
+  const folder = await realpath(path);
+  await using onFailure = new AsyncDisposableStack();
+  const unlock = await lockFolder(folder);
+  onFailure.defer(unlock);
+  const nodeId = await nodeIdOf(folder);
+  onFailure.move();
+
+  let held = true;
+  return {
+    path: folder,
+    nodeId,
+    async [Symbol.asyncDispose]() {
+      if (held) unlock();
+      held = false;
+    },
+  };
+}

@@ -1,0 +1,20 @@
+/** Another living process holds the data folder. `pid` is what that process wrote into the lock file. */
+export class DataFolderInUse extends Error {
+  override readonly name = "DataFolderInUse";
+  readonly path: string;
+  readonly pid: number | undefined;
+
+  constructor(path: string, pid: number | undefined) {
+    const holder = pid === undefined ? "another process" : `process ${pid}`;
+    super(
+      `Cannot use the data folder ${path}: ${holder} is using it. Stop that server first, or give this one a folder of its own.`,
+    );
+    this.path = path;
+    this.pid = pid;
+  }
+}
+
+/** The embedded PostgreSQL cannot be created, started, adopted or stopped; the message says what to do. */
+export class EmbeddedPostgresError extends Error {
+  override readonly name = "EmbeddedPostgresError";
+}

@@ -1,0 +1,27 @@
+import { randomUUID } from "node:crypto";
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { writeFileDurably } from "./durable-file.ts";
+
+const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
+
+/** The id of the server that lives in this folder: made on first use, the same ever after. Hold the folder's lock. */
+export async function nodeIdOf(folder: string): Promise<string> {
+  const path = join(folder, "node.id");
+  const text = await readFile(path, "utf8").catch((error: NodeJS.ErrnoException) => {
+    if (error.code === "ENOENT") return undefined;
+    throw error;
+  });
+  if (text === undefined) return makeNodeId(path);
+  const id = text.trim();
+  if (UUID.test(id)) return id;
+  throw new Error(
+    `Cannot use ${path}: it holds ${JSON.stringify(text.slice(0, 60))}, not a UUID. Put the right id back, or remove the file to become a new node.`,
+  );
+}
+
+async function makeNodeId(path: string): Promise<string> {
+  const id = randomUUID();
+  await writeFileDurably(path, `${id}\n`);
+  return id;
+}

@@ -1,0 +1,35 @@
+import { setTimeout as delay } from "node:timers/promises";
+import { type Cluster, SERVICE } from "./cluster.ts";
+import { EmbeddedPostgresError } from "./errors.ts";
+import type { Postmaster } from "./postmaster.ts";
+import { readPostmasterFile } from "./postmaster-file.ts";
+import { probe } from "./probe.ts";
+
+const POLL_MS = 4;
+/** After a crash PostgreSQL first replays its log, at most max_wal_size. */
+const PATIENCE_MS = 300_000;
+
+/**
+ * Waits until the postmaster says in its file that it is ready and answers on its socket. The file alone may be an
+ * old one; the socket alone would fill its log with refused attempts.
+ *
+ * @returns false if the postmaster ended instead
+ */
+export async function waitUntilReady(
+  postmaster: Postmaster,
+  cluster: Cluster,
+  signal?: AbortSignal,
+): Promise<boolean> {
+  const deadline = performance.now() + PATIENCE_MS;
+  const ended = postmaster.ended.then(() => true);
+  while (performance.now() < deadline) {
+    signal?.throwIfAborted();
+    const file = await readPostmasterFile(cluster.data);
+    const saysReady = file?.pid === postmaster.process.pid && file.status === "ready";
+    if (saysReady && (await probe(postmaster.socketFolder, SERVICE, signal)) === "answers") return true;
+    if (await Promise.race([ended, delay(POLL_MS, false)])) return false;
+  }
+  throw new EmbeddedPostgresError(
+    `PostgreSQL (process ${postmaster.process.pid}) is not ready after ${PATIENCE_MS / 1000} s and goes on by itself; see ${cluster.log}. Start Signalman again later: it takes that PostgreSQL over.`,
+  );
+}

@@ -1,0 +1,34 @@
+import { open, rename, stat } from "node:fs/promises";
+
+const KEEP_BYTES = 10 * 1024 * 1024;
+const TAIL_BYTES = 8 * 1024;
+const TAIL_LINES = 15;
+
+/** Moves a log that has grown large aside, to `<path>.1`; only while no server writes to it. Returns its size now. */
+export async function rotateLog(path: string): Promise<number> {
+  const size = await sizeOf(path);
+  if (size <= KEEP_BYTES) return size;
+  await rename(path, `${path}.1`);
+  return 0;
+}
+
+/** The last lines that were written since `offset`. */
+export async function tailOfLog(path: string, offset: number): Promise<string> {
+  const size = await sizeOf(path);
+  const start = Math.max(offset, size - TAIL_BYTES);
+  if (start >= size) return "";
+  await using file = await open(path, "r");
+  const { buffer, bytesRead } = await file.read(Buffer.alloc(size - start), 0, size - start, start);
+  return lastLines(buffer.toString("utf8", 0, bytesRead));
+}
+
+export function lastLines(output: string): string {
+  return output.trimEnd().split("\n").slice(-TAIL_LINES).join("\n");
+}
+
+function sizeOf(path: string): Promise<number> {
+  return stat(path).then(
+    (found) => found.size,
+    () => 0,
+  );
+}

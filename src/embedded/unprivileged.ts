@@ -1,0 +1,24 @@
+const NOBODY = 65534;
+
+/**
+ * The command line that runs a program of PostgreSQL, which refuses to run as root. For root it runs in a user
+ * namespace in which root is called nobody: no other account is needed, and every file stays root's.
+ */
+export function unprivileged(program: string, args: string[]): [string, string[]] {
+  if (process.geteuid?.() !== 0) return [program, args];
+  return ["unshare", ["--user", `--map-user=${NOBODY}`, `--map-group=${NOBODY}`, "--", program, ...args]];
+}
+
+/** What somebody can do about a start that failed with this output; empty if the output speaks for itself. */
+export function advice(output: string): string {
+  if (/^unshare: |unshare ENOENT/m.test(output)) {
+    return "PostgreSQL does not run as root, and this machine does not let root make a user namespace (containers often forbid it). Run Signalman as an ordinary user (docker run --user 1000), or set DATABASE_URL.";
+  }
+  if (output.includes("could not look up effective user ID")) {
+    return `The user id ${process.geteuid?.()} has no name in /etc/passwd, which PostgreSQL needs. Add it there, or set DATABASE_URL.`;
+  }
+  if (/error while loading shared libraries|Library not loaded|ENOENT/.test(output)) {
+    return "The embedded PostgreSQL does not fit this system (it needs glibc, not musl). Set DATABASE_URL.";
+  }
+  return "";
+}

@@ -1,0 +1,78 @@
+import { Code, ConnectError, createContextKey, type Interceptor } from "@connectrpc/connect";
+import { encodeEnvelope, readAllBytes, type UniversalServerResponse } from "@connectrpc/connect/protocol";
+import { errorFromJsonBytes, errorToJsonBytes } from "@connectrpc/connect/protocol-connect";
+import { findTrailerError, setTrailerStatus } from "@connectrpc/connect/protocol-grpc";
+import { trailerFlag, trailerParse, trailerSerialize } from "@connectrpc/connect/protocol-grpc-web";
+import { withErrorInfo } from "../rpc/errors.ts";
+
+/*
+ * Connect reads and parses the request of a unary call before it runs the first interceptor. What goes wrong until then
+ * (bad JSON, a message over the limit, an unknown compression) is answered by Connect alone, without the ErrorInfo that
+ * every error of ours has, and without a line in the log. Such answers are taken apart here and put together again.
+ */
+
+/** True once a call has come as far as the interceptors. */
+export const reachedKey = createContextKey(false, { description: "reached the interceptors" });
+
+export function markReached(): Interceptor {
+  return (next) => (request) => {
+    request.contextValues.set(reachedKey, true);
+    return next(request);
+  };
+}
+
+export interface EarlyError {
+  answer: UniversalServerResponse;
+  error: ConnectError;
+}
+
+/** The answer of a call that did not come as far as the interceptors, with ErrorInfo; its error for the log. */
+export async function completeEarlyError(answer: UniversalServerResponse): Promise<EarlyError> {
+  const header = new Headers(answer.header);
+  const type = header.get("content-type") ?? "";
+  const body = await bytesOf(answer);
+  if (type.startsWith("application/grpc-web")) return grpcWeb(answer, body);
+  if (type.startsWith("application/grpc")) return grpc(answer);
+  return connect(answer, header, body);
+}
+
+function grpc(answer: UniversalServerResponse): EarlyError {
+  const trailer = new Headers(answer.trailer);
+  const error = completed(findTrailerError(trailer));
+  return { answer: { ...answer, body: undefined, trailer: setTrailerStatus(trailer, error) }, error };
+}
+
+/** The body is one frame, which holds the trailers. */
+function grpcWeb(answer: UniversalServerResponse, body: Uint8Array<ArrayBuffer>): EarlyError {
+  const trailer = trailerParse(body.subarray(FRAME_HEAD));
+  const error = completed(findTrailerError(trailer));
+  const frame = encodeEnvelope(trailerFlag, trailerSerialize(setTrailerStatus(trailer, error)));
+  return { answer: { ...answer, body: once(frame) }, error };
+}
+
+const FRAME_HEAD = 5;
+
+function connect(
+  answer: UniversalServerResponse,
+  header: Headers,
+  body: Uint8Array<ArrayBuffer>,
+): EarlyError {
+  const unknown = new ConnectError(`HTTP status ${answer.status}`, Code.Unknown);
+  const error = completed(errorFromJsonBytes(body, undefined, unknown));
+  const json = errorToJsonBytes(error, undefined);
+  header.set("content-length", String(json.byteLength));
+  return { answer: { ...answer, header, body: once(json) }, error };
+}
+
+function completed(error: ConnectError | undefined): ConnectError {
+  return withErrorInfo(error ?? new ConnectError("The call failed before it began", Code.Unknown));
+}
+
+async function bytesOf(answer: UniversalServerResponse): Promise<Uint8Array<ArrayBuffer>> {
+  if (answer.body === undefined) return new Uint8Array();
+  return new Uint8Array(await readAllBytes(answer.body, Number.MAX_SAFE_INTEGER));
+}
+
+async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
+  yield bytes;
+}

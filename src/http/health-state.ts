@@ -1,0 +1,57 @@
+/** Whether this server can do its work now: no while it starts, while the database is away, and once it shuts down. */
+export interface HealthState {
+  readonly serving: boolean;
+  set(serving: boolean): void;
+  /** Calls `listener` on every change, until the returned function is called. */
+  subscribe(listener: (serving: boolean) => void): () => void;
+}
+
+export function createHealthState(serving = false): HealthState {
+  const listeners = new Set<(serving: boolean) => void>();
+  return {
+    get serving() {
+      return serving;
+    },
+    set(now) {
+      if (now === serving) return;
+      serving = now;
+      for (const listener of [...listeners]) listener(now);
+    },
+    subscribe(listener) {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
+  };
+}
+
+/**
+ * The state now, then every change of it that is still one when it is read.
+ * @throws the signal's reason, once it is aborted and the last change has been read.
+ */
+export async function* followHealth(health: HealthState, signal: AbortSignal): AsyncGenerator<boolean> {
+  let changed = Promise.withResolvers<void>();
+  const wake = (): void => changed.resolve();
+  const unsubscribe = health.subscribe(wake);
+  signal.addEventListener("abort", wake, { once: true });
+  try {
+    for (let last: boolean | undefined; ; ) {
+      changed = Promise.withResolvers();
+      const now = health.serving;
+      if (now !== last) yield (last = now);
+      else {
+        signal.throwIfAborted();
+        await changed.promise;
+      }
+    }
+  } finally {
+    unsubscribe();
+    signal.removeEventListener("abort", wake);
+  }
+}
+
+/** The signal's reason, as soon as there is one. */
+export async function whenAborted(signal: AbortSignal): Promise<unknown> {
+  if (!signal.aborted)
+    await new Promise((resolve) => signal.addEventListener("abort", resolve, { once: true }));
+  return signal.reason;
+}

@@ -1,0 +1,70 @@
+import type { ServerResponse } from "node:http";
+import { Code, ConnectError } from "@connectrpc/connect";
+import { errorToJsonBytes } from "@connectrpc/connect/protocol-connect";
+import { setTrailerStatus } from "@connectrpc/connect/protocol-grpc";
+import { withErrorInfo } from "../rpc/errors.ts";
+import type { HttpRequest, HttpResponse } from "./port.ts";
+
+/** No RPC and no page has this path. */
+export function refuseUnknown(request: HttpRequest, response: HttpResponse, path: string): ConnectError {
+  const sentence = `There is nothing at ${path.slice(0, 200)}`;
+  return refuse(request, response, 404, new ConnectError(sentence, Code.Unimplemented));
+}
+
+/** Connect refuses a request by its outer form, with a status and nothing else. */
+export function refuseForm(request: HttpRequest, response: HttpResponse, status: number): ConnectError {
+  return refuse(request, response, status, formError(request, status));
+}
+
+/** The request has no host or a broken one, so that it has no URL. */
+export function refuseHost(request: HttpRequest, response: HttpResponse): ConnectError {
+  return refuse(
+    request,
+    response,
+    400,
+    new ConnectError("The Host header names no host", Code.InvalidArgument),
+  );
+}
+
+function formError(request: HttpRequest, status: number): ConnectError {
+  switch (status) {
+    case 405:
+      return new ConnectError(`RPCs are called by POST, not by ${request.method}`, Code.Unimplemented);
+    case 415: {
+      const type = request.headers["content-type"] ?? "nothing";
+      return new ConnectError(
+        `Send JSON with \`content-type: application/json\` (streams: application/connect+json); got ${type.slice(0, 80)}`,
+        Code.InvalidArgument,
+      );
+    }
+    case 505:
+      return new ConnectError("This RPC streams both ways: it needs HTTP/2", Code.Unimplemented);
+    default:
+      return new ConnectError(`HTTP status ${status}`, Code.Unknown);
+  }
+}
+
+/**
+ * Answers so that both a gRPC client and a person with curl can read it. gRPC: a response of headers only
+ * ("Trailers-Only", PROTOCOL-HTTP2.md); everybody else: the status with Connect's JSON error.
+ */
+function refuse(
+  request: HttpRequest,
+  response: HttpResponse,
+  status: number,
+  error: ConnectError,
+): ConnectError {
+  withErrorInfo(error);
+  const type = request.headers["content-type"] ?? "";
+  const out = response as ServerResponse; // writeHead of both has the same shape, and types that do not meet
+  if (/^application\/grpc\b/.test(type)) {
+    const headers = setTrailerStatus(new Headers({ "content-type": type }), error);
+    out.writeHead(200, Object.fromEntries(headers));
+    out.end();
+  } else {
+    const body = Buffer.from(errorToJsonBytes(error, undefined));
+    out.writeHead(status, { "content-type": "application/json", "content-length": body.length });
+    out.end(body);
+  }
+  return error;
+}

@@ -1,0 +1,111 @@
+import {
+  type ConnectRouter,
+  createConnectRouter,
+  createContextValues,
+  type Interceptor,
+} from "@connectrpc/connect";
+import type { Compression, UniversalHandler, UniversalServerRequest } from "@connectrpc/connect/protocol";
+import { codeToString } from "@connectrpc/connect/protocol-connect";
+import { universalRequestFromNodeRequest, universalResponseToNodeResponse } from "@connectrpc/connect-node";
+import type { Logger } from "pino";
+import { shuttingDown } from "../rpc/errors.ts";
+import { peerKey } from "../rpc/interceptors/context.ts";
+import { completeEarlyError, markReached, reachedKey } from "./early-error.ts";
+import { authority } from "./listen-error.ts";
+import type { Handler, HttpRequest, HttpResponse } from "./port.ts";
+import { refuseForm, refuseHost, refuseUnknown } from "./refusals.ts";
+
+const MAX_REQUEST_BYTES = 4 * 1024 * 1024;
+
+export interface RpcHandlerOptions {
+  routes: (router: ConnectRouter) => unknown;
+  /** Outermost first; those of rpc/interceptors/all.ts outside tests. */
+  interceptors: Interceptor[];
+  /** Once aborted, for whatever reason, calls end with UNAVAILABLE and RetryInfo as soon as their handlers let go. */
+  shutdownSignal: AbortSignal;
+  logger: Logger;
+  /** Plain HTTP by path, such as `/healthz`. */
+  pages?: ReadonlyMap<string, Handler>;
+  /** None by default: it costs more than it saves on a local network (measured). */
+  compression?: Compression[];
+}
+
+/**
+ * Serves RPCs over gRPC, gRPC-Web and Connect. Stands in for `connectNodeAdapter`, which lets a bad Host header end the
+ * process, prints to the console, and has no place for the errors that reach no interceptor.
+ */
+export function rpcHandler(options: RpcHandlerOptions): Handler {
+  const rpcs = rpcsByPath(options);
+  const { logger } = options;
+  return (request, response) => {
+    const path = (request.url ?? "").split("?", 1)[0] ?? "";
+    const page = options.pages?.get(path);
+    const rpc = rpcs.get(path);
+    if (page !== undefined) page(request, response);
+    else if (rpc === undefined) refuseUnknown(request, response, path);
+    else {
+      serve(rpc, request, response, logger).catch((error) => {
+        if (!isGone(response)) logger.error({ err: error, path }, "an answer broke off");
+        response.destroy();
+      });
+    }
+  };
+}
+
+function rpcsByPath(options: RpcHandlerOptions): Map<string, UniversalHandler> {
+  const router = createConnectRouter({
+    interceptors: [markReached(), ...options.interceptors],
+    shutdownSignal: shutdownOf(options.shutdownSignal),
+    readMaxBytes: MAX_REQUEST_BYTES,
+    acceptCompression: options.compression ?? [],
+    // JSON comes from people: a misspelt field is an error, not something to pass over.
+    jsonOptions: { ignoreUnknownFields: false },
+  });
+  options.routes(router);
+  return new Map(router.handlers.map((handler) => [handler.requestPath, handler]));
+}
+
+/** Follows `signal`, with the reason that callers get. */
+function shutdownOf(signal: AbortSignal): AbortSignal {
+  const shutdown = new AbortController();
+  const abort = (): void => shutdown.abort(shuttingDown());
+  if (signal.aborted) abort();
+  else signal.addEventListener("abort", abort, { once: true });
+  return shutdown.signal;
+}
+
+async function serve(rpc: UniversalHandler, request: HttpRequest, response: HttpResponse, logger: Logger) {
+  const peer = authority(request.socket.remoteAddress ?? "", request.socket.remotePort ?? 0);
+  const contextValues = createContextValues().set(peerKey, peer);
+  const method = `${rpc.service.typeName}/${rpc.method.name}`;
+  const call = callOf(request, response, contextValues);
+  if (call === undefined) return void refuseHost(request, response);
+  const answer = await rpc(call);
+  if (contextValues.get(reachedKey)) return universalResponseToNodeResponse(answer, response);
+  // The message may quote the request: it goes to the caller, not to the log.
+  const note = (code: number): void =>
+    logger.info({ method, code: codeToString(code), peer }, "rpc refused unread");
+  if (answer.body === undefined && answer.trailer === undefined) {
+    return note(refuseForm(request, response, answer.status).code);
+  }
+  const early = await completeEarlyError(answer);
+  note(early.error.code);
+  return universalResponseToNodeResponse(early.answer, response);
+}
+
+/** Undefined if the request has no URL, for want of a proper Host or :authority. */
+function callOf(
+  request: HttpRequest,
+  response: HttpResponse,
+  contextValues: ReturnType<typeof createContextValues>,
+): UniversalServerRequest | undefined {
+  try {
+    return universalRequestFromNodeRequest(request, response, undefined, contextValues);
+  } catch {
+    return undefined;
+  }
+}
+
+function isGone(response: HttpResponse): boolean {
+  return "stream" in response ? response.stream.destroyed : response.destroyed;
+}

@@ -1,0 +1,36 @@
+import type { Http2Server, Http2Session, ServerHttp2Session } from "node:http2";
+
+const SESSION_WINDOW = 4 * 1024 * 1024;
+
+export interface Sessions {
+  /** GOAWAY for all: streams that run may end, new ones go elsewhere. A session ends with its last stream. */
+  drain(): void;
+}
+
+/**
+ * Keeps account of a server's HTTP/2 sessions. Node's server forgets them on close(), and they go on taking new streams.
+ * A peer that sends the preface and no SETTINGS is cut off after `patienceMs`.
+ */
+export function trackSessions(server: Http2Server, patienceMs: number): Sessions {
+  const open = new Set<ServerHttp2Session>();
+  let draining = false;
+  server.on("session", (session) => {
+    open.add(session);
+    session.once("close", () => open.delete(session));
+    session.setLocalWindowSize(SESSION_WINDOW);
+    expectSettings(session, patienceMs);
+    if (draining) session.close();
+  });
+  return {
+    drain() {
+      draining = true;
+      for (const session of open) session.close();
+    },
+  };
+}
+
+function expectSettings(session: Http2Session, patienceMs: number): void {
+  const timer = setTimeout(() => session.destroy(), patienceMs);
+  const stop = (): void => clearTimeout(timer);
+  session.once("remoteSettings", stop).once("close", stop);
+}

@@ -1,0 +1,18 @@
+/** A program that runs a template's path: what to start, and what comes before the path. */
+export interface App {
+  command: string;
+  args: readonly string[];
+  /** Its own settings, under everything that users set. */
+  env?: Readonly<Record<string, string>>;
+}
+
+/** By the name that templates use. */
+export type Apps = Readonly<Record<string, App>>;
+
+/** Those that are there without being declared. */
+export const BUILT_IN: Apps = {
+  bash: { command: "bash", args: [] },
+  sh: { command: "sh", args: [] },
+  // Unbuffered, or a pipe would show its output only at the end.
+  python: { command: "python3", args: [], env: { PYTHONUNBUFFERED: "1" } },
+};

@@ -1,0 +1,70 @@
+import type { JsonObject, JsonValue } from "@bufbuild/protobuf";
+import { TemplateType } from "../../../gen/signalman/v1/template_pb.ts";
+import type { App } from "./app.ts";
+
+/** What an app's arguments and environment are made of; a part of the task's details. */
+export interface ShellInput {
+  id: string;
+  template: { path: string; type: TemplateType };
+  repository: { name: string };
+  message: string;
+  arguments: { template: readonly string[]; task: readonly string[] };
+  variables: JsonObject;
+  secretVariables: Readonly<Record<string, string>>;
+  env: Readonly<Record<string, string>>;
+}
+
+/**
+ * The command line of a shell-like app, in the reference's order: path, the template's arguments, variables as
+ * NAME=VALUE, the task's arguments. Variables are in the order of their names; secret ones are not among them.
+ */
+export function shellArguments(app: App, input: ShellInput): string[] {
+  const names = Object.keys(input.variables).sort();
+  const variables = names.map((name) => `${name}=${render(input.variables[name] ?? null)}`);
+  return [...app.args, input.template.path, ...input.arguments.template, ...variables, ...input.arguments.task];
+}
+
+/** Text as it is; everything else as JSON. */
+function render(value: JsonValue): string {
+  return typeof value === "string" ? value : JSON.stringify(value);
+}
+
+/** What every task gets, whatever users set; they may set PATH, HOME and the like anew. */
+export interface BaseEnvironment {
+  PATH: string;
+  HOME: string;
+  TMPDIR: string;
+  LANG: string;
+}
+
+const TYPES: Partial<Record<TemplateType, string>> = {
+  [TemplateType.BUILD]: "build",
+  [TemplateType.DEPLOY]: "deploy",
+};
+
+/** The whole environment of a shell-like app. Later ones win; the service's own names cannot be set by users. */
+export function shellEnvironment(
+  app: App,
+  input: ShellInput,
+  base: BaseEnvironment & Readonly<Record<string, string>>,
+  commit: { hash: string; message: string },
+): Record<string, string> {
+  const details = {
+    ID: input.id,
+    MESSAGE: input.message,
+    COMMIT_HASH: commit.hash,
+    COMMIT_MESSAGE: commit.message,
+    REPOSITORY_ID: input.repository.name,
+    REPOSITORY_NAME: input.repository.name.split("/").at(-1) ?? "",
+  };
+  const known = Object.entries(details).filter(([, value]) => value !== "");
+  const type = TYPES[input.template.type];
+  return {
+    ...base,
+    ...app.env,
+    ...input.env,
+    ...input.secretVariables,
+    ...Object.fromEntries(known.map(([name, value]) => [`SEMAPHORE_TASK_DETAILS_${name}`, value])),
+    ...(type && { SEMAPHORE_TASK_TYPE: type }),
+  };
+}

@@ -1,0 +1,30 @@
+import type { RunningProcess } from "../process/process.ts";
+
+/** What was checked out; empty strings for a folder that is not a git repository. */
+export interface Commit {
+  hash: string;
+  message: string;
+}
+
+/**
+ * The work of one task, as its runner sees it. In this order: prepare, start (or attach, on a server that takes the
+ * task over), and cleanup, always, whatever happened before.
+ */
+export interface Job<Input> {
+  /**
+   * Makes workspace and program ready; stopped by `signal` within the time that a process needs to die.
+   * @throws PrepareError that says what could not be done; the signal's reason.
+   */
+  prepare(input: Input, signal: AbortSignal): Promise<Commit>;
+  /** @throws PrepareError if the program cannot be started. */
+  start(): Promise<RunningProcess>;
+  /** The program that an earlier server started; undefined: it never did. */
+  attach(): Promise<RunningProcess | undefined>;
+  /** Removes the workspace and everything secret, and kills what preparation left behind. Never rejects. */
+  cleanup(): Promise<void>;
+  /** Removes all that is left on this machine, the spool too: once the end is recorded. Never rejects. */
+  forget(): Promise<void>;
+  /** Where the program's output is spooled. */
+  readonly spool: string;
+}
+

@@ -1,0 +1,109 @@
+import { access, constants, realpath, stat } from "node:fs/promises";
+import { delimiter, isAbsolute, join, sep } from "node:path";
+import { createGit } from "../git/client.ts";
+import { adoptProcess, startProcess } from "../process/process.ts";
+import type { Program } from "../process/wrapper.ts";
+import { sweepMarked } from "../process/marked.ts";
+import { PrepareError } from "../task/errors.ts";
+import type { App, Apps } from "./apps/app.ts";
+import { type ShellInput, shellArguments, shellEnvironment } from "./apps/shell.ts";
+import type { Commit, Job } from "./job.ts";
+import { makeTaskFolder, removeTaskFolder, removeWorkspace, taskFolder } from "./task-folder.ts";
+import { fillWorkspace, reasonOf } from "./workspace.ts";
+
+/** What a job is made of; a part of the task's details. */
+export interface JobInput extends ShellInput {
+  template: ShellInput["template"] & { app: string };
+  repository: { name: string; url: string };
+  gitBranch: string;
+  commit: string;
+}
+
+export interface LocalJobOptions {
+  /** Folder of all task folders. */
+  tasksRoot: string;
+  apps: Apps;
+  /** Variables of the server that every program inherits, beside PATH and LANG. */
+  forwarded: Readonly<Record<string, string>>;
+}
+
+/** A task on this machine: workspace, app, process. */
+export function createLocalJob(options: LocalJobOptions, id: string, say: (text: string) => void): Job<JobInput> {
+  const folder = taskFolder(options.tasksRoot, id);
+  let program: Program | undefined;
+
+  return {
+    spool: folder.spool,
+    async prepare(input, signal) {
+      const app = options.apps[input.template.app];
+      if (!app) throw new PrepareError(unknownApp(input.template.app, options.apps));
+      await makeTaskFolder(folder).catch((cause: unknown) => {
+        throw new PrepareError(`Cannot make the task's folder ${folder.root}: ${reasonOf(cause)}`, { cause });
+      });
+      const commit = await fillWorkspace(
+        { ...input, url: input.repository.url, target: folder.work, git: createGit(id), say },
+        signal,
+      );
+      program = await programOf(app, input, commit);
+      return commit;
+    },
+    async start() {
+      if (!program) throw new PrepareError("Cannot start a task that was not prepared");
+      return startProcess(folder.spool, id, program).catch((cause: unknown) => {
+        throw new PrepareError(`Cannot start ${program?.command}: ${reasonOf(cause)}`, { cause });
+      });
+    },
+    attach: () => adoptProcess(folder.spool, id),
+    async cleanup() {
+      await sweepMarked(id);
+      await removeWorkspace(folder).catch((error: unknown) => say(`Cannot remove the workspace: ${reasonOf(error)}`));
+    },
+    // What cannot be removed now is removed at the next start of the server.
+    forget: () => removeTaskFolder(folder).catch(() => {}),
+  };
+
+  async function programOf(app: App, input: JobInput, commit: Commit): Promise<Program> {
+    const base = {
+      ...options.forwarded,
+      PATH: process.env["PATH"] ?? "/usr/local/bin:/usr/bin:/bin",
+      LANG: process.env["LANG"] ?? "C.UTF-8",
+      HOME: folder.home,
+      TMPDIR: folder.tmp,
+      PWD: folder.work,
+    };
+    const env = shellEnvironment(app, input, base, commit);
+    await assertScript(folder.work, input);
+    const command = await findCommand(app.command, env["PATH"] ?? "", input.template.app);
+    return { command, args: shellArguments(app, input), cwd: folder.work, env };
+  }
+}
+
+function unknownApp(name: string, apps: Apps): string {
+  return `Cannot run app ${name}: this server knows ${Object.keys(apps).sort().join(", ")}. Declare it in SIGNALMAN_APPS`;
+}
+
+async function assertScript(work: string, { template, repository }: JobInput): Promise<void> {
+  const path = await realpath(join(work, template.path)).catch((cause: unknown) => {
+    throw new PrepareError(`Cannot run ${template.path}: there is no such file in ${repository.name} (${repository.url})`, { cause });
+  });
+  if (!`${path}${sep}`.startsWith(`${await realpath(work)}${sep}`)) {
+    throw new PrepareError(`Cannot run ${template.path}: it leads out of ${repository.name}`);
+  }
+  if ((await stat(path)).isDirectory()) throw new PrepareError(`Cannot run ${template.path}: it is a folder, not a file`);
+}
+
+/** Absolute path of a command, as the program's own PATH finds it. */
+async function findCommand(command: string, path: string, app: string): Promise<string> {
+  const places = command.includes(sep) ? [command] : path.split(delimiter).map((folder) => join(folder, command));
+  for (const place of places) {
+    if (isAbsolute(place) && (await isExecutable(place))) return place;
+  }
+  throw new PrepareError(`Cannot run app ${app}: there is no program ${command} on this server (PATH ${path}); install it`);
+}
+
+async function isExecutable(path: string): Promise<boolean> {
+  return Promise.all([access(path, constants.X_OK), stat(path)]).then(
+    ([, found]) => found.isFile(),
+    () => false,
+  );
+}

@@ -1,0 +1,43 @@
+import { mkdir, readdir, rm } from "node:fs/promises";
+import { join } from "node:path";
+
+/** A task's own folder: nothing in it is shared with another task. */
+export interface TaskFolder {
+  root: string;
+  /** The checkout; the program's working directory. */
+  work: string;
+  home: string;
+  tmp: string;
+  /** Output and exit code; the last thing to go. */
+  spool: string;
+}
+
+export function taskFolder(tasksRoot: string, id: string): TaskFolder {
+  const root = join(tasksRoot, id);
+  const at = (name: string) => join(root, name);
+  return { root, work: at("work"), home: at("home"), tmp: at("tmp"), spool: at("spool") };
+}
+
+export async function makeTaskFolder(folder: TaskFolder): Promise<void> {
+  await removeWorkspace(folder);
+  for (const path of [folder.work, folder.home, folder.tmp]) await mkdir(path, { recursive: true, mode: 0o700 });
+}
+
+/** All but the spool. */
+export async function removeWorkspace(folder: TaskFolder): Promise<void> {
+  await Promise.all([folder.work, folder.home, folder.tmp].map(removeTree));
+}
+
+export async function removeTaskFolder(folder: TaskFolder): Promise<void> {
+  await removeTree(folder.root);
+}
+
+/** Ids of tasks that have a folder. */
+export async function listTaskFolders(tasksRoot: string): Promise<string[]> {
+  return readdir(tasksRoot).catch(() => []);
+}
+
+/** A program may have made its folders read-only, or still write while it dies: try again a few times. */
+async function removeTree(path: string): Promise<void> {
+  await rm(path, { recursive: true, force: true, maxRetries: 5, retryDelay: 50 });
+}

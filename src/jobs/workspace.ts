@@ -1,0 +1,75 @@
+import { constants } from "node:fs";
+import { cp, lstat, stat } from "node:fs/promises";
+import { fileURLToPath } from "node:url";
+import type { Git } from "../git/client.ts";
+import { PrepareError } from "../task/errors.ts";
+import type { Commit } from "./job.ts";
+
+export interface WorkspaceOptions {
+  /** Absolute path, or a `file://` URL. */
+  url: string;
+  gitBranch: string;
+  commit: string;
+  /** Exists and is empty. */
+  target: string;
+  git: Git;
+  say(text: string): void;
+}
+
+/**
+ * Fills a task's workspace: a git repository is cloned at its commit, any other folder is copied.
+ * @throws PrepareError; the signal's reason.
+ */
+export async function fillWorkspace(options: WorkspaceOptions, signal: AbortSignal): Promise<Commit> {
+  const source = options.url.startsWith("file://") ? fileURLToPath(options.url) : options.url;
+  await assertFolder(source);
+  if (await options.git.isRepository(source)) return options.git.checkOut({ ...options, source }, signal);
+  if (options.gitBranch !== "" || options.commit !== "") {
+    throw new PrepareError(`Cannot check out ${options.commit || options.gitBranch}: ${source} is not a git repository`);
+  }
+  await copyFolder(source, options.target, signal);
+  return { hash: "", message: "" };
+}
+
+async function assertFolder(path: string): Promise<void> {
+  const found = await stat(path).catch((cause: unknown) => {
+    throw new PrepareError(`Cannot read the repository's folder ${path}: ${reasonOf(cause)}`, { cause });
+  });
+  if (!found.isDirectory()) throw new PrepareError(`Cannot use ${path} as a repository: it is not a folder`);
+}
+
+/** Files, folders and links as they are; sockets, pipes and devices are left out. */
+async function copyFolder(source: string, target: string, signal: AbortSignal): Promise<void> {
+  try {
+    await cp(source, target, {
+      recursive: true,
+      verbatimSymlinks: true,
+      preserveTimestamps: true,
+      mode: constants.COPYFILE_FICLONE,
+      filter: async (path) => {
+        signal.throwIfAborted();
+        const entry = await lstat(path);
+        return entry.isFile() || entry.isDirectory() || entry.isSymbolicLink();
+      },
+    });
+  } catch (cause) {
+    signal.throwIfAborted();
+    throw new PrepareError(`Cannot copy ${source} into the task's workspace: ${reasonOf(cause)}`, { cause });
+  }
+}
+
+const ADVICE: Record<string, string> = {
+  ENOENT: "there is no such folder",
+  EACCES: "the server's user may not read it",
+  EPERM: "the server's user may not read it",
+  ENOSPC: "the disk of the data folder is full; free some space and run the task again",
+  EDQUOT: "the disk quota of the data folder is used up",
+  EMFILE: "the server has too many open files; raise its limit (ulimit -n)",
+};
+
+/** Why a file operation failed, as a person would say it. */
+export function reasonOf(cause: unknown): string {
+  const { code = "", message = String(cause), path } = cause as NodeJS.ErrnoException;
+  const advice = ADVICE[code];
+  return advice ? `${advice} (${code}${path ? ` at ${path}` : ""})` : message;
+}

@@ -1,0 +1,25 @@
+import { randomBytes } from "node:crypto";
+import { link, readFile, rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+
+/** The key of a data folder, made on first use: 32 random bytes as base64, mode 0600. */
+export async function readSecretKey(folder: string): Promise<Buffer> {
+  const file = join(folder, "secret.key");
+  const made = `${file}.${process.pid}`;
+  await writeFile(made, `${randomBytes(32).toString("base64")}\n`, { mode: 0o600 });
+  // link() refuses to replace: whoever comes first wins, and nobody reads half a key.
+  await link(made, file).catch(ignoreExisting);
+  await rm(made);
+  return decodeSecretKey(await readFile(file, "utf8"), file);
+}
+
+/** @param origin names where the text came from, for the error. */
+export function decodeSecretKey(text: string, origin: string): Buffer {
+  const key = Buffer.from(text.trim(), "base64");
+  if (key.length === 32) return key;
+  throw new Error(`${origin} must hold 32 bytes as base64, such as \`openssl rand -base64 32\` prints; it holds ${key.length}`);
+}
+
+function ignoreExisting(error: NodeJS.ErrnoException): void {
+  if (error.code !== "EEXIST") throw error;
+}

@@ -1,0 +1,127 @@
+/**
+ * Lines that have just been stored, encoded once. Watchers at the tip share it; those behind read the store.
+ */
+export interface Batch {
+  firstSeq: number;
+  lastSeq: number;
+  counts: Readonly<Record<"stdout" | "stderr" | "system", number>>;
+  /** A `signalman.v1.LogBatch`. */
+  data: Buffer;
+  /** How many of the task's events precede its lines. */
+  events: number;
+}
+
+/** How far a task's log and events have got. */
+export interface Mark {
+  lastSeq: number;
+  events: number;
+}
+
+/** One watcher's ear. */
+export interface Subscription extends Disposable {
+  /** The newest batch that begins right behind `seq`, if it is still here. */
+  batchAfter(seq: number): Batch | undefined;
+  /** The store holds more than a watcher at `seq` has, or may do: it must be read. */
+  isBehind(seq: number): boolean;
+  /** Call it before reading the store. */
+  rest(): void;
+  /** Resolves at the next news, or after `ms`, or when the signal is aborted. Never rejects. */
+  changed(ms: number, signal: AbortSignal): Promise<void>;
+}
+
+/** Wakes watchers; the store speaks. Keeps the newest batches of tasks that somebody watches, and nothing else. */
+export interface Hub {
+  publish(taskId: string, batch: Batch): void;
+  /** Something else about the task was committed. */
+  wake(taskId: string): void;
+  wakeAll(): void;
+  /** What the store says; wakes if nobody here has heard of it. */
+  observe(taskId: string, mark: Mark): void;
+  subscribe(taskId: string): Subscription;
+  /** Tasks that somebody watches here. */
+  watched(): string[];
+}
+
+/** Batches kept for each watched task: what watchers may lag behind without reading the store. */
+const KEPT_BATCHES = 32;
+
+interface Ear {
+  /** Something was committed that is not in the batches. */
+  isStale: boolean;
+  hear(): void;
+}
+
+interface Topic {
+  ears: Set<Ear>;
+  /** By first number; insertion order is age. */
+  batches: Map<number, Batch>;
+  known: Mark;
+}
+
+export function createHub(): Hub {
+  const topics = new Map<string, Topic>();
+
+  function wake(taskId: string): void {
+    for (const ear of topics.get(taskId)?.ears ?? []) {
+      ear.isStale = true;
+      ear.hear();
+    }
+  }
+
+  return {
+    publish(taskId, batch) {
+      const topic = topics.get(taskId);
+      if (!topic) return;
+      topic.batches.set(batch.firstSeq, batch);
+      if (topic.batches.size > KEPT_BATCHES) topic.batches.delete(topic.batches.keys().next().value ?? 0);
+      topic.known = { lastSeq: batch.lastSeq, events: Math.max(batch.events, topic.known.events) };
+      for (const ear of topic.ears) ear.hear();
+    },
+    wake,
+    wakeAll() {
+      for (const taskId of topics.keys()) wake(taskId);
+    },
+    observe(taskId, mark) {
+      const topic = topics.get(taskId);
+      if (!topic || (topic.known.lastSeq >= mark.lastSeq && topic.known.events >= mark.events)) return;
+      topic.known = mark;
+      wake(taskId);
+    },
+    watched: () => [...topics.keys()],
+    subscribe(taskId) {
+      const topic: Topic = topics.get(taskId) ?? { ears: new Set(), batches: new Map(), known: { lastSeq: 0, events: 0 } };
+      topics.set(taskId, topic);
+      return listen(topic, () => topics.get(taskId) === topic && topics.delete(taskId));
+    },
+  };
+}
+
+function listen(topic: Topic, onLast: () => void): Subscription {
+  const ear: Ear = { isStale: true, hear: () => {} };
+  topic.ears.add(ear);
+  return {
+    batchAfter: (seq) => topic.batches.get(seq + 1),
+    isBehind: (seq) => ear.isStale || topic.known.lastSeq > seq,
+    rest() {
+      ear.isStale = false;
+    },
+    changed(ms, signal) {
+      if (ear.isStale || signal.aborted) return Promise.resolve();
+      return new Promise((resolve) => {
+        const done = () => {
+          ear.hear = () => {};
+          clearTimeout(timer);
+          signal.removeEventListener("abort", done);
+          resolve();
+        };
+        const timer = setTimeout(done, ms);
+        signal.addEventListener("abort", done, { once: true });
+        ear.hear = done;
+      });
+    },
+    [Symbol.dispose]() {
+      topic.ears.delete(ear);
+      if (topic.ears.size === 0) onLast();
+    },
+  };
+}

@@ -1,0 +1,80 @@
+import { STREAM_NUMBERS } from "./stamp.ts";
+import type { Chunk, StreamOffsets } from "./types.ts";
+import { TAG, varintLength, writeVarint } from "./wire.ts";
+
+/** Size limit of a chunk's data. */
+export const CHUNK_BYTES = 64 * 1024;
+
+/** Numbers lines and encodes them, each once, into the chunk that is being filled. */
+export class ChunkEncoder {
+  /** Number of the last line added. */
+  lastSeq: number;
+  #out: Buffer | undefined;
+  #used = 0;
+  #firstSeq = 0;
+  #counts = [0, 0, 0, 0];
+
+  constructor(lastSeq: number) {
+    this.lastSeq = lastSeq;
+  }
+
+  get isEmpty(): boolean {
+    return this.#used === 0;
+  }
+
+  /**
+   * Adds the line `bytes[start..end)`, at most 16 KiB of it, with the stamp that encodeStamp made for `stream`
+   * (a number of the enum). False: it does not fit, and nothing has changed; an empty chunk takes any line.
+   */
+  add(stream: number, stamp: Buffer, bytes: Buffer, start: number, end: number, partial: boolean): boolean {
+    const length = end - start;
+    const seq = this.lastSeq + 1;
+    const size = 1 + varintLength(seq) + stamp.length + varintLength(length) + length + (partial ? 2 : 0);
+    if (this.#used === 0) this.#open(seq);
+    const out = this.#out as Buffer;
+    let at = this.#used;
+    if (at + 1 + varintLength(size) + size > CHUNK_BYTES) return false;
+    out[at++] = TAG.batchLine;
+    at = writeVarint(out, at, size);
+    out[at++] = TAG.lineSeq;
+    at = writeVarint(out, at, seq);
+    for (let i = 0; i < stamp.length; i++) out[at++] = stamp[i] as number;
+    at = writeVarint(out, at, length);
+    if (length > 0) bytes.copy(out, at, start, end);
+    at += length;
+    if (partial) {
+      out[at++] = TAG.linePartial;
+      out[at++] = 1;
+    }
+    this.#used = at;
+    this.lastSeq = seq;
+    (this.#counts[stream] as number)++;
+    return true;
+  }
+
+  /** The chunk of all lines added since the last call; there must be one. `offsets` go into it. */
+  finish(offsets: StreamOffsets): Chunk {
+    const count = (stream: number) => this.#counts[stream] as number;
+    const chunk: Chunk = {
+      firstSeq: this.#firstSeq,
+      lastSeq: this.lastSeq,
+      data: Buffer.from((this.#out as Buffer).subarray(0, this.#used)),
+      counts: {
+        stdout: count(STREAM_NUMBERS.stdout),
+        stderr: count(STREAM_NUMBERS.stderr),
+        system: count(STREAM_NUMBERS.system),
+      },
+      offsets,
+    };
+    this.#used = 0;
+    this.#counts = [0, 0, 0, 0];
+    return chunk;
+  }
+
+  #open(seq: number): void {
+    this.#out ??= Buffer.allocUnsafeSlow(CHUNK_BYTES);
+    this.#firstSeq = seq;
+    this.#out[0] = TAG.batchFirstSeq;
+    this.#used = writeVarint(this.#out, 1, seq);
+  }
+}

@@ -1,0 +1,92 @@
+import { STREAM_NAMES } from "./stamp.ts";
+import type { LogStreamName } from "./types.ts";
+import { TAG, varintLength, WireReader, writeVarint } from "./wire.ts";
+
+export interface LineFilter {
+  /** Only lines with a greater number. Default: all. */
+  afterSeq?: number;
+  /** Only lines of these streams. Default: all. */
+  streams?: ReadonlySet<LogStreamName>;
+  /** Of the lines that match, only the last so many. Default: all. */
+  last?: number;
+}
+
+/** Some lines of a chunk, as a protobuf LogBatch of their own. */
+export interface FilteredChunk {
+  firstSeq: number;
+  lastSeq: number;
+  /** How many lines they are. */
+  count: number;
+  data: Buffer;
+}
+
+/** An encoded line, with its tag, in a chunk's data. */
+interface Found {
+  seq: number;
+  start: number;
+  end: number;
+}
+
+/**
+ * The lines of a chunk's data that match, or undefined if none does. Lines are copied as they are, without
+ * decoding; if all match, `data` itself is returned.
+ */
+export function filterChunk(data: Buffer, filter: LineFilter): FilteredChunk | undefined {
+  const { lines, total } = findLines(data, filter);
+  const wanted = filter.last === undefined ? lines : lines.slice(Math.max(0, lines.length - filter.last));
+  const first = wanted[0];
+  const last = wanted.at(-1);
+  if (first === undefined || last === undefined) return undefined;
+  const chosen = wanted.length === total ? data : copyLines(data, wanted, first.seq);
+  return { firstSeq: first.seq, lastSeq: last.seq, count: wanted.length, data: chosen };
+}
+
+function findLines(data: Buffer, filter: LineFilter): { lines: Found[]; total: number } {
+  const { afterSeq = 0, streams } = filter;
+  const reader = new WireReader(data);
+  const lines: Found[] = [];
+  let total = 0;
+  while (reader.at < data.length) {
+    const start = reader.at;
+    const tag = reader.varint();
+    if (tag !== TAG.batchLine) {
+      reader.skip(tag);
+      continue;
+    }
+    const size = reader.varint();
+    const end = reader.at + size;
+    if (end > data.length) throw new RangeError("Cannot filter a log chunk: it ends inside a line");
+    total++;
+    const { seq, stream } = readHead(reader, end);
+    reader.at = end;
+    if (seq > afterSeq && (streams === undefined || hasStream(streams, stream)))
+      lines.push({ seq, start, end });
+  }
+  return { lines, total };
+}
+
+/** Seq and stream of a line: they come before its content, which need not be looked at. */
+function readHead(reader: WireReader, end: number): { seq: number; stream: number } {
+  let seq = 0;
+  while (reader.at < end) {
+    const tag = reader.varint();
+    if (tag === TAG.lineStream) return { seq, stream: reader.varint() };
+    if (tag === TAG.lineSeq) seq = reader.varint();
+    else reader.skip(tag);
+  }
+  return { seq, stream: 0 };
+}
+
+function hasStream(streams: ReadonlySet<LogStreamName>, number: number): boolean {
+  const name = STREAM_NAMES[number];
+  return name !== undefined && streams.has(name);
+}
+
+function copyLines(data: Buffer, lines: readonly Found[], firstSeq: number): Buffer {
+  const size = lines.reduce((sum, line) => sum + line.end - line.start, 1 + varintLength(firstSeq));
+  const out = Buffer.allocUnsafeSlow(size);
+  out[0] = TAG.batchFirstSeq;
+  let at = writeVarint(out, 1, firstSeq);
+  for (const line of lines) at += data.copy(out, at, line.start, line.end);
+  return out;
+}

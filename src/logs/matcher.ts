@@ -1,0 +1,99 @@
+/** The longest beginning of the needles that the skip table looks at. */
+const LONGEST_PREFIX = 64;
+/** Slots of the tables that are indexed by a hash of two bytes. */
+const SLOTS = 1 << 14;
+const ANY_BYTE = Array.from({ length: 256 }, (_, byte) => byte);
+
+/**
+ * Finds many needles in one pass that skips most bytes, at a cost that hardly depends on how many they are.
+ * (Wu and Manber, "A fast algorithm for multi-pattern searching", 1994: a table says, for the two bytes at the
+ * end of a window as long as the shortest needle, how far the window can move without missing a needle.)
+ */
+export class Matcher {
+  /** Length of the occurrence that find() returned. */
+  found = 0;
+  readonly #prefix: number;
+  readonly #longest: number;
+  readonly #skip = new Uint8Array(SLOTS);
+  /** By the needle's first two bytes: index of its list. */
+  readonly #slots = new Uint16Array(SLOTS);
+  /** Needles that share a slot, the longest first; the first list is for unused slots. */
+  readonly #lists: Buffer[][] = [[]];
+  /** By byte: whether a longer needle begins with it. */
+  readonly #begins = new Uint8Array(256);
+
+  /** `needles` must be one at least, and none empty. */
+  constructor(needles: readonly Buffer[]) {
+    const longestFirst = needles.toSorted((a, b) => b.length - a.length);
+    this.#longest = longestFirst[0]?.length ?? 0;
+    this.#prefix = Math.min(LONGEST_PREFIX, longestFirst.at(-1)?.length ?? 0);
+    this.#skip.fill(Math.max(1, this.#prefix - 1));
+    for (const needle of longestFirst) this.#add(needle);
+  }
+
+  #add(needle: Buffer): void {
+    const [first, second] = needle as unknown as [number, number?];
+    for (const next of second === undefined ? ANY_BYTE : [second]) this.#list(hash(first, next)).push(needle);
+    if (second !== undefined) this.#begins[first] = 1;
+    for (const before of this.#prefix === 1 ? ANY_BYTE : []) this.#skip[hash(before, first)] = 0;
+    for (let end = 1; end < this.#prefix; end++) {
+      const pair = hash(needle[end - 1] as number, needle[end] as number);
+      this.#skip[pair] = Math.min(this.#skip[pair] as number, this.#prefix - 1 - end);
+    }
+  }
+
+  #list(slot: number): Buffer[] {
+    if (this.#slots[slot] === 0) this.#slots[slot] = this.#lists.push([]) - 1;
+    return this.#lists[this.#slots[slot] as number] as Buffer[];
+  }
+
+  /**
+   * Start of the first occurrence in `bytes[from..end)`, or -1. `found` is then the length of the longest one
+   * that starts there.
+   */
+  find(bytes: Buffer, from: number, end: number): number {
+    const last = this.#prefix - 1;
+    const skip = this.#skip;
+    let at = from + last;
+    while (at < end) {
+      const step = skip[hash(bytes[at - 1] as number, bytes[at] as number)] as number;
+      if (step === 0 && this.#matchAt(bytes, at - last, end)) return at - last;
+      at += step === 0 ? 1 : step;
+    }
+    return -1;
+  }
+
+  #matchAt(bytes: Buffer, start: number, end: number): boolean {
+    for (const needle of this.#candidates(bytes, start)) {
+      if (needle.length > end - start || !agree(bytes, start, needle, needle.length)) continue;
+      this.found = needle.length;
+      return true;
+    }
+    return false;
+  }
+
+  /** The first position in `bytes[from..end)` from which the rest may be the beginning of a needle; else `end`. */
+  undecided(bytes: Buffer, from: number, end: number): number {
+    for (let at = Math.max(from, end - this.#longest + 1); at < end - 1; at++) {
+      for (const needle of this.#candidates(bytes, at)) {
+        if (needle.length <= end - at) break;
+        if (agree(bytes, at, needle, end - at)) return at;
+      }
+    }
+    return end > from && this.#begins[bytes[end - 1] as number] === 1 ? end - 1 : end;
+  }
+
+  #candidates(bytes: Buffer, start: number): Buffer[] {
+    const slot = this.#slots[hash(bytes[start] as number, bytes[start + 1] as number)] as number;
+    return this.#lists[slot] as Buffer[];
+  }
+}
+
+function hash(first: number, second: number): number {
+  return ((first << 6) ^ second) & (SLOTS - 1);
+}
+
+function agree(bytes: Buffer, start: number, needle: Buffer, length: number): boolean {
+  for (let i = 0; i < length; i++) if (bytes[start + i] !== needle[i]) return false;
+  return true;
+}

@@ -1,0 +1,87 @@
+/** A line of a secret, or a form of it, shorter than this would mask ordinary words: it is left alone. */
+const SHORTEST_LINE = 4;
+/** Base64 that is only a part of a longer text must be at least this long to be told from chance. */
+const SHORTEST_CORE = 8;
+/** Longer ones are looked for in pieces: how much text must be held back, and the worst case, depend on it. */
+const LONGEST_NEEDLE = 256;
+/** Where `openssl base64` and `base64` break their lines. */
+const WRAPS = [64, 76];
+
+/**
+ * Everything to look for to hide `secret`: the secret without white space around it; each of its lines of 4 or
+ * more characters; how JSON, URLs and shells write these; and its base64, also as part of something longer.
+ * Empty for a secret of white space only. A secret whose lines all hide by themselves is not looked for as a
+ * whole, or every output that ends like its first line (`{`, say) would be held back until more comes.
+ * No needle is longer than 256 bytes: parts of a secret that are as long hide too.
+ */
+export function needlesOf(secret: string): Buffer[] {
+  const text = secret.trim();
+  if (text === "") return [];
+  const lines = text.split("\n").map((line) => line.trim());
+  const spelled = [text, ...lines.filter((line) => line.length >= SHORTEST_LINE)].flatMap(spellings);
+  const found = new Set([...spelled, ...base64Forms(text)]);
+  const hidesByLines = lines.length > 1 && !lines.some(isShortWord);
+  const needles = [...found].filter((needle) => !hidesByLines || !needle.includes("\n"));
+  return needles.flatMap((needle) => pieces(Buffer.from(needle)));
+}
+
+/** Pieces that overlap, so that a whole occurrence is hidden as one. */
+function pieces(needle: Buffer): Buffer[] {
+  const count = Math.max(1, Math.ceil((needle.length - 1) / (LONGEST_NEEDLE - 1)));
+  return Array.from({ length: count }, (_, i) => {
+    const start = Math.max(0, Math.min(i * (LONGEST_NEEDLE - 1), needle.length - LONGEST_NEEDLE));
+    return needle.subarray(start, start + LONGEST_NEEDLE);
+  });
+}
+
+function isShortWord(line: string): boolean {
+  return line.length < SHORTEST_LINE && /[\p{L}\p{N}]/u.test(line);
+}
+
+function spellings(text: string): string[] {
+  return [text, ...jsonForms(text), ...urlForms(text), text.replaceAll("'", `'\\''`)];
+}
+
+/** As JSON libraries write it: plain, in ASCII (Python), and with HTML's characters escaped (Go). */
+function jsonForms(text: string): string[] {
+  const toCode = (char: string) => `\\u${char.charCodeAt(0).toString(16).padStart(4, "0")}`;
+  const json = JSON.stringify(text).slice(1, -1);
+  return [json, json.replace(/[\u007f-\uffff]/g, toCode), json.replace(/[<>&]/g, toCode)];
+}
+
+/** As encodeURIComponent, RFC 3986 and Python's quote (which keeps `/`) write it, and with `+` for a space. */
+function urlForms(text: string): string[] {
+  const toCode = (char: string) => `%${char.charCodeAt(0).toString(16).toUpperCase()}`;
+  const plain = encodeURIComponent(text.toWellFormed());
+  const strict = plain.replace(/[!'()*]/g, toCode);
+  const forms = [plain, strict, strict.replaceAll("%2F", "/")];
+  return [...forms, ...forms.map((form) => form.replaceAll("%20", "+"))];
+}
+
+/** Also with the newline that `echo` adds. */
+function base64Forms(text: string): string[] {
+  const bytes = Buffer.from(text);
+  if (bytes.length < SHORTEST_LINE) return [];
+  const whole = [text, `${text}\n`].map((value) => Buffer.from(value).toString("base64"));
+  const cores = [0, 1, 2].map((before) => base64Core(bytes, before));
+  const lines = WRAPS.flatMap((width) => wrap(cores[0] as string, width));
+  const forms = [...whole, ...whole.map((form) => form.replaceAll("=", "")), ...cores, ...lines];
+  return forms.filter((form) => form !== "").flatMap((form) => [form, urlSafe(form)]);
+}
+
+/** The characters that do not depend on what stands around `bytes`, if `before` (mod 3) bytes stand before. */
+function base64Core(bytes: Buffer, before: number): string {
+  const all = Buffer.concat([Buffer.alloc(before), bytes]).toString("base64");
+  const core = all.slice(Math.ceil((before * 8) / 6), Math.floor(((before + bytes.length) * 8) / 6));
+  return core.length >= SHORTEST_CORE ? core : "";
+}
+
+function wrap(code: string, width: number): string[] {
+  if (code.length <= width) return [];
+  const lines = code.match(new RegExp(`.{1,${width}}`, "g")) ?? [];
+  return lines.filter((line) => line.length >= SHORTEST_CORE);
+}
+
+function urlSafe(code: string): string {
+  return code.replaceAll("+", "-").replaceAll("/", "_");
+}

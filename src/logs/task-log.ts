@@ -1,0 +1,182 @@
+import { Alarm } from "./alarm.ts";
+import { ChunkEncoder } from "./encoder.ts";
+import { Matcher } from "./matcher.ts";
+import { needlesOf } from "./needles.ts";
+import { Outbox } from "./outbox.ts";
+import { type PutLine, takeLines, takeTail } from "./split.ts";
+import { InputStream } from "./stream.ts";
+import type { Chunk, ProgramStream, StreamOffsets, TaskLog, TaskLogOptions } from "./types.ts";
+
+/** After a chunk, lines are gathered for this long before the next one that is not full. */
+const GATHER_MS = 100;
+
+/** Opens the log of one task, new or where an earlier one stopped. */
+export function openTaskLog(options: TaskLogOptions): TaskLog {
+  return new OpenLog(options);
+}
+
+class OpenLog implements TaskLog {
+  readonly #now: () => number;
+  readonly #outbox: Outbox;
+  readonly #encoder: ChunkEncoder;
+  readonly #streams: Record<ProgramStream, InputStream>;
+  readonly #system = new InputStream("system", 0, () => {});
+  readonly #gathering = new Alarm(GATHER_MS, () => this.#shipSoon());
+  #needles: Buffer[] = [];
+  #matcher: Matcher | undefined;
+  #state: "open" | "ending" | "dropped" = "open";
+  #end: Promise<Chunk | undefined> | undefined;
+
+  constructor(options: TaskLogOptions) {
+    this.#now = options.now ?? Date.now;
+    this.#encoder = new ChunkEncoder(options.lastSeq);
+    const onPrompt = (stream: InputStream) => this.#flushPrompt(stream);
+    this.#streams = {
+      stdout: new InputStream("stdout", options.offsets.stdout, onPrompt),
+      stderr: new InputStream("stderr", options.offsets.stderr, onPrompt),
+    };
+    this.#outbox = new Outbox(options.sink, options.depth ?? 2, options.offsets, (chunk) => {
+      options.onStored?.(chunk);
+      this.#shipSoon();
+    });
+    this.failed.addEventListener("abort", () => this.#drop(), { once: true });
+    this.addSecrets(options.secrets);
+  }
+
+  get lastSeq(): number {
+    return this.#encoder.lastSeq;
+  }
+
+  get storedOffsets(): Readonly<StreamOffsets> {
+    return this.#outbox.stored;
+  }
+
+  get failed(): AbortSignal {
+    return this.#outbox.failed;
+  }
+
+  write(name: ProgramStream, bytes: Buffer, offset: number): Promise<void> | undefined {
+    const stream = this.#streams[name];
+    if (this.#isOver(`write ${name}`)) return undefined;
+    if (stream.writing !== undefined) throw new Error(`Cannot write ${name}: an earlier write still waits`);
+    const { received } = stream.window;
+    if (offset !== received)
+      throw new RangeError(`Cannot write ${name} from ${offset}: expected ${received}`);
+    stream.accept(bytes, this.#now());
+    if (this.#advance(stream)) return undefined;
+    stream.writing = this.#resume(stream);
+    return stream.writing;
+  }
+
+  say(text: string): void {
+    if (this.#isOver("say something")) return;
+    this.#system.stampAt(this.#now());
+    this.#system.window.append(Buffer.from(text.endsWith("\n") ? text : `${text}\n`));
+    this.#system.redact(this.#matcher, true);
+    takeLines(this.#system.window, this.#putter(this.#system, true));
+    this.#shipSoon();
+  }
+
+  addSecrets(secrets: readonly string[]): void {
+    const needles = secrets.flatMap(needlesOf);
+    if (needles.length === 0) return;
+    this.#needles.push(...needles);
+    this.#matcher = new Matcher(this.#needles);
+    for (const stream of [this.#streams.stdout, this.#streams.stderr]) stream.redactAgain(this.#matcher);
+  }
+
+  end(): Promise<Chunk | undefined> {
+    this.#end ??= this.#finish();
+    return this.#end;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#drop();
+    await this.#outbox.drained();
+  }
+
+  /** True: it was dropped, there is nothing to do. Throws if the end was asked for. */
+  #isOver(wish: string): boolean {
+    if (this.#end !== undefined) throw new Error(`Cannot ${wish}: the task's log has ended`);
+    return this.#state === "dropped";
+  }
+
+  /** Makes lines of what was written; false: there is no room for more. */
+  #advance(stream: InputStream): boolean {
+    const put = this.#putter(stream, false);
+    do if (!takeLines(stream.window, put)) return false;
+    while (stream.advance(this.#matcher));
+    stream.watchPrompt();
+    this.#shipSoon();
+    return true;
+  }
+
+  async #resume(stream: InputStream): Promise<void> {
+    do await this.#outbox.changed();
+    while (this.#state !== "dropped" && !this.#advance(stream));
+    stream.writing = undefined;
+  }
+
+  /** `force`: never refuse a line, even if more chunks wait than should. */
+  #putter(stream: InputStream, force: boolean): PutLine {
+    const { number, stamp } = stream;
+    const encoder = this.#encoder;
+    return (bytes, start, end, partial) => {
+      if (encoder.add(number, stamp, bytes, start, end, partial)) return true;
+      if (this.#outbox.isFull && !force) return false;
+      this.#ship();
+      return encoder.add(number, stamp, bytes, start, end, partial);
+    };
+  }
+
+  /** Unterminated text that has waited: shown now, or later if there is no room. */
+  #flushPrompt(stream: InputStream): void {
+    if (this.#state !== "open") return;
+    const put = this.#putter(stream, false);
+    if (stream.writing === undefined && takeTail(stream.window, put)) this.#shipSoon();
+    else stream.watchPrompt();
+  }
+
+  /** Ships what there is, if the line was quiet; else the alarm or the next commit calls again. */
+  #shipSoon(): void {
+    if (this.#state !== "open" || this.#encoder.isEmpty) return;
+    if (!this.#gathering.isRunning && !this.#outbox.isFull) this.#ship();
+  }
+
+  #ship(): void {
+    this.#outbox.push(this.#encoder.finish(this.#offsets()));
+    if (this.#state === "open") this.#gathering.start();
+  }
+
+  #offsets(): StreamOffsets {
+    return { stdout: this.#streams.stdout.window.offset, stderr: this.#streams.stderr.window.offset };
+  }
+
+  async #finish(): Promise<Chunk | undefined> {
+    if (this.#state === "open") this.#state = "ending";
+    await this.#empty(this.#streams.stdout);
+    await this.#empty(this.#streams.stderr);
+    await this.#outbox.drained();
+    this.failed.throwIfAborted();
+    const last = this.#encoder.isEmpty ? undefined : this.#encoder.finish(this.#offsets());
+    this.#drop();
+    return last;
+  }
+
+  async #empty(stream: InputStream): Promise<void> {
+    await stream.writing;
+    const put = this.#putter(stream, false);
+    stream.redact(this.#matcher, true);
+    while (!(takeLines(stream.window, put) && takeTail(stream.window, put))) {
+      if (this.#state === "dropped") return;
+      await this.#outbox.changed();
+    }
+  }
+
+  #drop(): void {
+    this.#state = "dropped";
+    this.#gathering.stop();
+    this.#outbox.drop();
+    for (const stream of Object.values(this.#streams)) stream.stop();
+  }
+}

@@ -1,0 +1,53 @@
+import { constants } from "node:os";
+import { pino, type Logger } from "pino";
+import pretty from "pino-pretty";
+import { type Config, type Flags, readConfig } from "./config.ts";
+import { startService } from "./service.ts";
+
+/** Exit codes of sysexits.h that supervisors know. */
+const EXIT = { ok: 0, failed: 1, usage: 2 } as const;
+
+/**
+ * Runs the server until SIGTERM, SIGINT, or a failure it cannot go on after. Tasks that run then go on; the next
+ * server on this data folder takes them over. Resolves to the exit code.
+ */
+export async function serve(flags: Flags): Promise<number> {
+  const told = untilSignal();
+  let config: Config;
+  try {
+    config = readConfig(flags, process.env);
+  } catch (error) {
+    process.stderr.write(`signalman: ${error instanceof Error ? error.message : error}\n`);
+    return EXIT.usage;
+  }
+  const logger = createLogger(config);
+  try {
+    await using service = await startService(config, logger);
+    logger.info({ url: service.url, pid: process.pid }, `ready: ${service.url}`);
+    const end = await Promise.race([told, service.died.then((reason) => ({ reason, code: EXIT.failed }))]);
+    logger.info(end.reason);
+    return end.code;
+  } catch (error) {
+    logger.fatal({ err: error }, error instanceof Error ? error.message : String(error));
+    return EXIT.failed;
+  } finally {
+    logger.flush();
+  }
+}
+
+/** A second signal ends the process at once. */
+function untilSignal(): Promise<{ reason: string; code: number }> {
+  return new Promise((resolve) => {
+    for (const signal of ["SIGTERM", "SIGINT"] as const) {
+      process.on(signal, () => {
+        resolve({ reason: `${signal}: shutting down; running tasks go on`, code: EXIT.ok });
+        process.once(signal, () => process.exit(128 + constants.signals[signal]));
+      });
+    }
+  });
+}
+
+function createLogger({ logLevel, logFormat }: Config): Logger {
+  if (logFormat === "json") return pino({ level: logLevel, base: null }, process.stderr);
+  return pino({ level: logLevel, base: null }, pretty({ destination: 2, sync: true, ignore: "pid,hostname", translateTime: "SYS:HH:MM:ss.l" }));
+}

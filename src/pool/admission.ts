@@ -1,0 +1,23 @@
+import type { Candidate } from "../store/leases.ts";
+
+/**
+ * Which candidates may start, in their order, at most `slots`: a template without parallel runs one at a time, a
+ * project up to its limit. A candidate that may not start holds nobody up behind it. Candidates of a template that
+ * is busy are not among them (store/leases.ts).
+ */
+export function admit(candidates: readonly Candidate[], slots: number): string[] {
+  const admitted: string[] = [];
+  const inProject = new Map<string, number>();
+  const inTemplate = new Set<string>();
+  for (const { id, project, template, allowParallel, projectLimit, projectActive } of candidates) {
+    if (admitted.length === slots) break;
+    const active = inProject.get(project) ?? projectActive;
+    if (projectLimit > 0 && active >= projectLimit) continue;
+    const key = `${project}/${template}`;
+    if (!allowParallel && inTemplate.has(key)) continue;
+    inProject.set(project, active + 1);
+    inTemplate.add(key);
+    admitted.push(id);
+  }
+  return admitted;
+}

@@ -1,0 +1,126 @@
+import type { Logger } from "pino";
+import { createControl, DEFAULT_GRACE_MS, type RunControl } from "../runner/control.ts";
+import type { StatusListener } from "../runner/logging.ts";
+import { LEASE_SECONDS, type Wishes } from "../store/leases.ts";
+import type { Lease } from "../store/moves.ts";
+import { admit } from "./admission.ts";
+import { startLoop } from "./loop.ts";
+
+/** What the pool needs of the store. Calls fail when the database is away; the next round tries again. */
+export interface PoolStore {
+  claim(slots: number, choose: typeof admit): Promise<Lease[]>;
+  adopt(): Promise<{ putBack: Lease[]; adopted: Lease[] }>;
+  renew(ids: string[]): Promise<Wishes[]>;
+  readWishes(ids: string[]): Promise<Wishes[]>;
+  /** Puts back and ends what other servers, or time, left behind. Returns what moved, by status. */
+  tidyUp(): Promise<{ waiting: Lease[]; error: Lease[] }>;
+}
+
+export interface PoolOptions {
+  store: PoolStore;
+  /** Tasks that run at once on this server. */
+  maxParallelTasks: number;
+  run(lease: Lease, control: RunControl): Promise<void>;
+  /** Clears up what dead servers left on this machine; what was adopted is to be left alone. */
+  clearLeftovers(adopted: readonly string[]): Promise<void>;
+  /** Told of STARTING, WAITING and what the queue's clock ended. */
+  onStatus: StatusListener;
+  logger: Logger;
+}
+
+/** The TaskPool: takes what may start, keeps its leases, passes wishes on. */
+export interface TaskPool {
+  /** Takes over what this node left, then begins to claim. */
+  start(): Promise<void>;
+  /** The queue may have something to start. */
+  wake(): void;
+  /** Somebody may have a wish about these tasks. */
+  heed(taskIds: readonly string[]): void;
+  /** No new work. Resolves when all runs have let go, which the shutdown's signal tells them to. */
+  stop(): Promise<void>;
+  readonly running: number;
+}
+
+const CLAIM_POLL_MS = 1000;
+const RENEW_MS = (LEASE_SECONDS * 1000) / 3;
+
+export function createTaskPool(options: PoolOptions): TaskPool {
+  const { store, logger, onStatus } = options;
+  const runs = new Map<string, { lease: Lease; control: RunControl; done: Promise<void> }>();
+
+  function begin(lease: Lease): void {
+    const control = createControl();
+    const done = options
+      .run(lease, control)
+      .catch((error: unknown) => logger.error({ err: error, task: lease.id }, "a run failed"))
+      .finally(() => {
+        runs.delete(lease.id);
+        claims.wake();
+      });
+    runs.set(lease.id, { lease, control, done });
+  }
+
+  const claims = startLoop({ everyMs: CLAIM_POLL_MS, logger, name: "claim" }, async () => {
+    const slots = options.maxParallelTasks - runs.size;
+    if (slots <= 0) return;
+    for (const lease of await store.claim(slots, admit)) {
+      onStatus(lease.id, "STARTING");
+      begin(lease);
+    }
+  });
+
+  const tidy = startLoop({ everyMs: CLAIM_POLL_MS, logger, name: "tidy up" }, async () => {
+    const { waiting, error } = await store.tidyUp();
+    for (const { id } of waiting) onStatus(id, "WAITING");
+    for (const { id } of error) onStatus(id, "ERROR");
+    if (waiting.length > 0) claims.wake();
+  });
+
+  const renewals = startLoop({ everyMs: RENEW_MS, logger, name: "renew leases" }, async () => {
+    const before = [...runs.keys()];
+    const held = new Set((await store.renew(before)).map(({ id }) => id));
+    heed(before.filter((id) => !held.has(id)));
+  });
+
+  const wished = new Set<string>();
+  const wishes = startLoop({ everyMs: CLAIM_POLL_MS, logger, name: "read wishes" }, async () => {
+    const ids = wished.size > 0 ? [...wished] : [...runs.keys()];
+    wished.clear();
+    for (const wish of await store.readWishes(ids.filter((id) => runs.has(id)))) {
+      const run = runs.get(wish.id);
+      if (run) obey(run.control, run.lease, wish);
+    }
+  });
+
+  function heed(taskIds: readonly string[]): void {
+    for (const id of taskIds) if (runs.has(id)) wished.add(id);
+    if (wished.size > 0) wishes.wake();
+  }
+
+  return {
+    async start() {
+      const { putBack, adopted } = await store.adopt();
+      if (adopted.length > 0) logger.info({ tasks: adopted.length }, "took over tasks that were running here");
+      await options.clearLeftovers(adopted.map(({ id }) => id));
+      for (const { id } of putBack) onStatus(id, "WAITING");
+      for (const lease of adopted) begin(lease);
+      for (const loop of [claims, tidy, renewals, wishes]) loop.start();
+      wishes.wake();
+    },
+    wake: () => claims.wake(),
+    heed,
+    async stop() {
+      await Promise.all([claims, tidy, renewals, wishes].map((loop) => loop.stop()));
+      await Promise.all([...runs.values()].map(({ done }) => done));
+    },
+    get running() {
+      return runs.size;
+    },
+  };
+}
+
+/** Another epoch: the task is somebody else's now. */
+function obey(control: RunControl, lease: Lease, wish: Wishes): void {
+  if (wish.leaseEpoch !== lease.leaseEpoch) control.stop("lease_lost", 0);
+  else if (wish.killTime) control.stop("user", wish.killForce ? 0 : Math.max(0, wish.killRemainingMs ?? DEFAULT_GRACE_MS));
+}

@@ -1,0 +1,47 @@
+import { abandon, readAttempt, readWrapper } from "./journal.ts";
+import type { Identity } from "./proc.ts";
+import { bootId } from "./proc.ts";
+import { wakePumps } from "./pumps.ts";
+import { describeRun, type Run } from "./run.ts";
+import { scan } from "./scan.ts";
+import { sleep } from "./wait.ts";
+
+// Nobody has these: pids of another boot, or of a record that a crash tore.
+const nobody: Identity = { pid: 2 ** 31 - 1, start: Number.MAX_SAFE_INTEGER };
+
+/** Finds the run of an earlier server; `undefined`: it never started, and is now kept from starting late. */
+export async function adoptRun(
+  folder: string,
+  marker: string,
+  released: AbortSignal,
+): Promise<Run | undefined> {
+  const attempt = readAttempt(folder);
+  const runOf = (wrapper: Identity) =>
+    describeRun(folder, marker, wrapper, { birth: undefined, child: undefined, released });
+  if (attempt === undefined) return undefined;
+  if (attempt === "torn") return runOf(nobody);
+  if (attempt.marker !== marker) {
+    throw new Error(
+      `Cannot adopt task ${marker} from ${folder}: the folder belongs to task ${attempt.marker}`,
+    );
+  }
+  if (abandon(folder, attempt)) return undefined;
+  if (attempt.boot !== bootId()) return runOf(nobody);
+  const wrapper = await recordedWrapper(folder, marker);
+  if (!wrapper) return undefined;
+  const run = runOf(wrapper);
+  wakePumps(run);
+  return run;
+}
+
+/** A wrapper caught in its first acts needs a moment; `undefined` if it died in them, or gave up on a full disk. */
+async function recordedWrapper(folder: string, marker: string): Promise<Identity | undefined> {
+  for (;;) {
+    const wrapper = readWrapper(folder);
+    if (wrapper) return wrapper;
+    const snapshot = await scan();
+    const alive = [...snapshot.procs.values()].some((proc) => snapshot.taskMarker(proc) === marker);
+    if (!alive) return readWrapper(folder);
+    await sleep(5, new AbortController().signal);
+  }
+}

@@ -1,0 +1,32 @@
+import { constants } from "node:os";
+
+/** How a program ended. A value, never an exception. */
+export type Exit =
+  | { kind: "code"; code: number }
+  /** `code` is 128 + n by the shell's convention; a program that exits with 143 by itself looks the same. */
+  | { kind: "signal"; signal: NodeJS.Signals; code: number }
+  /** No record and no process: the machine went down, or the wrapper was killed. */
+  | { kind: "lost" };
+
+// These never end a process by default, so 128 + n was a plain exit code.
+const harmless = new Set([
+  "SIGCHLD",
+  "SIGCONT",
+  "SIGURG",
+  "SIGWINCH",
+  "SIGSTOP",
+  "SIGTSTP",
+  "SIGTTIN",
+  "SIGTTOU",
+]);
+
+const deadly = new Map<number, NodeJS.Signals>();
+for (const [name, number] of Object.entries(constants.signals)) {
+  if (!harmless.has(name) && !deadly.has(number)) deadly.set(number, name as NodeJS.Signals);
+}
+
+/** Reads the shell's `$?` (0–255). */
+export function exitFromStatus(status: number): Exit {
+  const signal = status > 128 ? deadly.get(status - 128) : undefined;
+  return signal ? { kind: "signal", signal, code: status } : { kind: "code", code: status };
+}

@@ -1,0 +1,91 @@
+import { randomBytes } from "node:crypto";
+import { appendFileSync, readFileSync } from "node:fs";
+import { bootId, type Identity, identityFromStat } from "./proc.ts";
+import { journalPath } from "./spool.ts";
+
+/**
+ * The journal of a run, `run` in its folder: lines, each appended by one write, so that order decides.
+ *
+ *     attempt <id> <marker> <boot>   the server, before the spawn
+ *     started <id>                   the wrapper's first act; it goes on only if no `abandoned` precedes
+ *     abandoned <id>                 a later server, which found no start: from now on there will be none
+ *     wrapper <stat line>            the wrapper, from /proc
+ *     leader <stat line>             the task's first process, just before its exec
+ *     exit <$?>                      0–255
+ *
+ * It stays within its first block on disk, so a disk that fills up meanwhile loses no exit.
+ */
+export interface Attempt {
+  id: string;
+  marker: string;
+  /** The kernel's boot id: pids of another boot mean nothing. `-` where the system has none. */
+  boot: string;
+}
+
+/** Rejects markers that would not survive a line of words. */
+export function createAttempt(marker: string): Attempt {
+  if (!/^[\w.-]{1,128}$/.test(marker)) {
+    throw new Error(
+      `Cannot start a process with the marker ${JSON.stringify(marker)}: letters, digits, _ . - only`,
+    );
+  }
+  return { id: randomBytes(8).toString("hex"), marker, boot: bootId() };
+}
+
+export function attemptLine({ id, marker, boot }: Attempt): string {
+  return `attempt ${id} ${marker} ${boot}\n`;
+}
+
+/** `undefined`: the folder was never prepared. `torn`: it was, but the line did not survive a crash of the machine. */
+export function readAttempt(folder: string): Attempt | "torn" | undefined {
+  const text = read(folder);
+  if (text === undefined) return undefined;
+  const [, id, marker, boot] = /^attempt (\S+) (\S+) (\S+)\n/.exec(text) ?? [];
+  return id && marker && boot ? { id, marker, boot } : "torn";
+}
+
+/**
+ * Settles for good whether an attempt has started. True: it did not and never will, since a wrapper that comes late
+ * finds the line before its own and gives up.
+ */
+export function abandon(folder: string, { id }: Attempt): boolean {
+  const isFirst = () => /^(started|abandoned) /m.exec(linesOf(read(folder) ?? "", id))?.[1];
+  if (isFirst() === undefined) appendFileSync(journalPath(folder), `abandoned ${id}\n`);
+  return isFirst() === "abandoned";
+}
+
+function linesOf(text: string, id: string): string {
+  return text
+    .split("\n")
+    .filter((line) => line.endsWith(` ${id}`))
+    .join("\n");
+}
+
+export function readWrapper(folder: string): Identity | undefined {
+  return identityFromStat(lineOf(folder, "wrapper") ?? "");
+}
+
+/** The task's first process, leader of its session and group; `undefined` before its exec. */
+export function readLeader(folder: string): Identity | undefined {
+  return identityFromStat(lineOf(folder, "leader") ?? "");
+}
+
+/** The recorded `$?` (0–255), `undefined` as long as there is none. */
+export function readStatus(folder: string): number | undefined {
+  const status = lineOf(folder, "exit");
+  return status === undefined ? undefined : Number(status);
+}
+
+function lineOf(folder: string, kind: "wrapper" | "leader" | "exit"): string | undefined {
+  return new RegExp(`^${kind} (.+)\n`, "m").exec(read(folder) ?? "")?.[1];
+}
+
+/** `undefined`: no journal. */
+function read(folder: string): string | undefined {
+  try {
+    return readFileSync(journalPath(folder), "utf8");
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
+    throw error;
+  }
+}

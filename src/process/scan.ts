@@ -1,0 +1,97 @@
+import { type Identity, listPids, type Proc, pidMax, readForks, readProc, readVariables } from "./proc.ts";
+
+/** Carried by every process of a task, its wrapper's shells too. */
+export const taskVariable = "SIGNALMAN_TASK";
+/** Carried by the pumps, and nothing else beside it. */
+export const pumpVariable = "SIGNALMAN_PUMP";
+
+/** The processes of one moment. Markers are read on demand and once. */
+export interface Snapshot {
+  procs: ReadonlyMap<number, Proc>;
+  /** Some ended while they were looked at, to the last: a chain of forks may have passed unseen. */
+  isBlurred: boolean;
+  taskMarker(proc: Identity): string | undefined;
+  pumpMarker(proc: Identity): string | undefined;
+}
+
+/** From where a scan must look: the pid, and how many forks the machine had seen at most when it was born. */
+export interface Birth {
+  pid: number;
+  forks: number;
+}
+
+/**
+ * Reads /proc once for everybody who asks in the same tick: many short tasks finish together, and a scan costs
+ * 10 µs a process. With `since`, only what can be younger is read (older ones cannot belong to the task).
+ * Module state on purpose: the process table is one per machine.
+ */
+export function scan(since?: Birth): Promise<Snapshot> {
+  pending ??= collect();
+  pending.births.push(since);
+  return pending.snapshot;
+}
+
+let pending: { births: (Birth | undefined)[]; snapshot: Promise<Snapshot> } | undefined;
+
+function collect(): NonNullable<typeof pending> {
+  const births: (Birth | undefined)[] = [];
+  const snapshot = new Promise<Snapshot>((resolve) => {
+    setImmediate(() => {
+      pending = undefined;
+      resolve(scanNow(births));
+    });
+  });
+  return { births, snapshot };
+}
+
+/** The same at once. */
+export function scanNow(births: readonly (Birth | undefined)[] = [undefined]): Snapshot {
+  const floor = oldestPid(births);
+  const procs = new Map<number, Proc>();
+  // A process may fork and be gone before its line is read; then its child is only in a second listing.
+  let vanished = readListed(floor, procs);
+  for (let round = 1; round < 3 && vanished > 0; round++) vanished = readListed(floor, procs);
+  return withMarkers(procs, vanished > 0);
+}
+
+/** Adds what is new and returns how many vanished between the listing and the reading. */
+function readListed(floor: number, procs: Map<number, Proc>): number {
+  let vanished = 0;
+  for (const pid of listPids()) {
+    if (pid < floor || procs.has(pid)) continue;
+    const proc = readProc(pid);
+    if (!proc) vanished++;
+    else procs.set(pid, proc);
+  }
+  return vanished;
+}
+
+function withMarkers(procs: ReadonlyMap<number, Proc>, isBlurred: boolean): Snapshot {
+  const markers = new Map<number, (string | undefined)[]>();
+  const read = (pid: number) => {
+    const known = markers.get(pid) ?? readVariables(pid, [taskVariable, pumpVariable]);
+    markers.set(pid, known);
+    return known;
+  };
+  return { procs, isBlurred, taskMarker: ({ pid }) => read(pid)[0], pumpMarker: ({ pid }) => read(pid)[1] };
+}
+
+let knownForks = Number.NaN;
+
+/** To be noted before a spawn. Uses the count of the last scan: an older one only makes scans more careful. */
+export function forksSoFar(): number {
+  if (Number.isNaN(knownForks)) knownForks = readForks().total;
+  return knownForks;
+}
+
+// Pids are handed out upwards and around: "younger" is "larger" only while nobody can have come round since.
+function oldestPid(births: readonly (Birth | undefined)[]): number {
+  const { total, newestPid } = readForks();
+  knownForks = total;
+  let floor = Number.POSITIVE_INFINITY;
+  for (const birth of births) {
+    const inOrder = birth && total - birth.forks < pidMax() / 2 && newestPid >= birth.pid;
+    floor = Math.min(floor, inOrder ? birth.pid : 0);
+  }
+  return floor;
+}

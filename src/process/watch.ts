@@ -1,0 +1,64 @@
+import { once } from "node:events";
+import { type FSWatcher, watch } from "node:fs";
+import { readStatus } from "./journal.ts";
+import { supervisorsOf } from "./kin.ts";
+import { isAlive } from "./proc.ts";
+import type { Run } from "./run.ts";
+import { scan } from "./scan.ts";
+import { journalPath } from "./spool.ts";
+import { firstOf, sleep } from "./wait.ts";
+
+const adoptedPollMs = 50;
+// Behind inotify, whose events may be lost; alone where there are no watches left.
+const recordPollMs = { watched: 1000, unwatched: 50 };
+
+/** Resolves when the exit record is complete. */
+export async function exitRecorded(folder: string, signal: AbortSignal): Promise<void> {
+  const { promise: changed, resolve } = Promise.withResolvers<void>();
+  const watcher = tryWatch(journalPath(folder), () => {
+    if (readStatus(folder) !== undefined) resolve();
+  });
+  const pollMs = watcher ? recordPollMs.watched : recordPollMs.unwatched;
+  try {
+    while (readStatus(folder) === undefined) {
+      await firstOf(
+        signal,
+        () => changed,
+        (stop) => sleep(pollMs, stop),
+      );
+    }
+  } finally {
+    watcher?.close();
+  }
+}
+
+/**
+ * Resolves when nobody records or drains any more: the wrapper waits for its pumps, so its own end tells; if it was
+ * killed, its shells and pumps are waited for. Our child's end is an event; a stranger's is polled.
+ */
+export async function supervisorsGone(run: Run): Promise<void> {
+  const orderly = run.child ? await childEnded(run.child, run.released) : await strangerEnded(run);
+  if (orderly) return;
+  while (supervisorsOf(await scan(run.birth), run).length > 0) await sleep(adoptedPollMs, run.released);
+}
+
+async function childEnded(child: NonNullable<Run["child"]>, signal: AbortSignal): Promise<boolean> {
+  if (child.exitCode === null && child.signalCode === null) await once(child, "exit", { signal });
+  return child.signalCode === null;
+}
+
+async function strangerEnded(run: Run): Promise<false> {
+  while (isAlive(run.wrapper)) await sleep(adoptedPollMs, run.released);
+  return false;
+}
+
+/** `undefined` where the system has no watches left: then polling has to do. */
+export function tryWatch(path: string, changed: (file: string | null) => void): FSWatcher | undefined {
+  try {
+    const watcher = watch(path, (_, file) => changed(file));
+    watcher.on("error", () => watcher.close());
+    return watcher;
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,39 @@
+import type { Cipher } from "../keys/cipher.ts";
+import type { Hub } from "../live/hub.ts";
+import { applyCatalog, assertProject, getResource, listResources } from "../store/catalog.ts";
+import type { Databases } from "../store/databases.ts";
+import { loadTemplate } from "../store/details.ts";
+import { requestKill } from "../store/kills.ts";
+import { findTail, readChunks } from "../store/logs.ts";
+import { readProgress } from "../store/progress.ts";
+import { createTask, getTask, listTasks, type TaskView } from "../store/tasks.ts";
+import type { RpcDeps } from "./routes.ts";
+
+export interface RpcParts {
+  cipher: Cipher;
+  hub: Hub;
+  onCreated(taskId: string): void;
+  onKilled(task: TaskView): void;
+}
+
+/** What the RPCs need, bound to this server's databases. */
+export function rpcDeps({ control, reads }: Databases, parts: RpcParts): RpcDeps {
+  return {
+    ...parts,
+    loadTemplate: (project, name) => loadTemplate(control, project, name),
+    createTask: (task, request) => createTask(control, task, request),
+    requestKill: (task, wish) => requestKill(control, task, wish),
+    applyCatalog: (wanted, options) => applyCatalog(control, wanted, options),
+    getTask: ({ project, id }) => getTask(reads, project, id),
+    async listTasks(query) {
+      const { project } = query;
+      if (project !== null && query.before === null) await reads.run((db) => assertProject(db, project));
+      return listTasks(reads, query);
+    },
+    readProgress: (id, afterOrdinal) => readProgress(reads, id, afterOrdinal),
+    readChunks: (...args) => readChunks(reads, ...args),
+    findTail: (...args) => findTail(reads, ...args),
+    getResource: (...args) => getResource(reads, ...args),
+    listResources: (...args) => listResources(reads, ...args),
+  };
+}

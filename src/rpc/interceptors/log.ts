@@ -1,0 +1,50 @@
+import type { DescMethod } from "@bufbuild/protobuf";
+import { Code, ConnectError, type Interceptor } from "@connectrpc/connect";
+import { codeToString } from "@connectrpc/connect/protocol-connect";
+import type { Logger } from "pino";
+import { peerKey, requestIdKey } from "./context.ts";
+import { guardStream } from "./stream.ts";
+
+/** Codes that say that the service failed, not the caller. */
+const OURS = new Set([Code.Unknown, Code.Internal, Code.DataLoss]);
+const READS = /^(Get|List|Read|Watch|Check|ServerReflection)/;
+
+/**
+ * One line for each RPC, when it is over; a stream's when the stream is. OK reads at debug, everything else at info,
+ * failures of ours at error with their cause and its stack. Neither messages nor headers are logged: they hold secrets.
+ */
+export function log(logger: Logger): Interceptor {
+  return (next) => async (request) => {
+    const started = performance.now();
+    const over = (error?: unknown): void => {
+      const fields = {
+        method: `${request.service.typeName}/${request.method.name}`,
+        ms: Math.round((performance.now() - started) * 10) / 10,
+        requestId: request.contextValues.get(requestIdKey),
+        peer: request.contextValues.get(peerKey),
+      };
+      if (error === undefined) logOk(logger, request.method, fields);
+      else logError(logger, error, fields);
+    };
+    try {
+      const response = await next(request);
+      if (response.stream) return { ...response, message: guardStream(response.message, { ended: over }) };
+      over();
+      return response;
+    } catch (error) {
+      over(error);
+      throw error;
+    }
+  };
+}
+
+function logOk(logger: Logger, method: DescMethod, fields: object): void {
+  logger[READS.test(method.name) ? "debug" : "info"]({ ...fields, code: "ok" }, "rpc");
+}
+
+function logError(logger: Logger, thrown: unknown, fields: object): void {
+  const error = ConnectError.from(thrown);
+  const code = codeToString(error.code);
+  if (OURS.has(error.code)) logger.error({ ...fields, code, err: error.cause ?? error }, "rpc");
+  else logger.info({ ...fields, code, error: error.rawMessage }, "rpc");
+}

@@ -1,0 +1,21 @@
+import { create } from "@bufbuild/protobuf";
+import { KillOutcome, type KillTaskRequest, type KillTaskResponse, KillTaskResponseSchema } from "../../gen/signalman/v1/task_service_pb.ts";
+import { DEFAULT_GRACE_MS } from "../runner/control.ts";
+import type { KillOutcome as Outcome, KillWish } from "../store/kills.ts";
+import type { TaskView } from "../store/tasks.ts";
+import { msFromDuration, taskMessage } from "./messages.ts";
+import { parseTaskName, type TaskName } from "./names.ts";
+
+export interface KillTaskDeps {
+  requestKill(task: TaskName, wish: KillWish): Promise<{ task: TaskView; outcome: Outcome }>;
+  /** A wish was recorded, or a waiting task was stopped. */
+  onKilled(task: TaskView): void;
+}
+
+export async function killTask(deps: KillTaskDeps, request: KillTaskRequest): Promise<KillTaskResponse> {
+  const graceMs = msFromDuration(request.gracePeriod) ?? DEFAULT_GRACE_MS;
+  const { force, reason } = request;
+  const { task, outcome } = await deps.requestKill(parseTaskName(request.name), { force, graceMs, reason });
+  if (outcome !== "ALREADY_FINAL") deps.onKilled(task);
+  return create(KillTaskResponseSchema, { task: taskMessage(task), outcome: KillOutcome[outcome] });
+}

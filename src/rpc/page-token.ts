@@ -1,0 +1,26 @@
+import { createHash } from "node:crypto";
+import { invalid } from "../task/errors.ts";
+
+const DEFAULT_PAGE_SIZE = 50;
+export const pageSize = (asked: number) => asked || DEFAULT_PAGE_SIZE;
+
+/** Position and a fingerprint of the query it belongs to (AIP-158: a token goes with its own query only). */
+export function pageToken(position: string, query: readonly string[]): string {
+  return Buffer.from(JSON.stringify([position, fingerprint(query)])).toString("base64url");
+}
+
+/** Empty for the first page. @throws Failure invalid */
+export function readPageToken(token: string, query: readonly string[]): string {
+  if (token === "") return "";
+  try {
+    const [position, print] = JSON.parse(Buffer.from(token, "base64url").toString()) as unknown[];
+    if (typeof position === "string" && print === fingerprint(query)) return position;
+  } catch {
+    // Not of ours: said below.
+  }
+  throw invalid([{ field: "page_token", description: "is not a token of this query" }]);
+}
+
+function fingerprint(query: readonly string[]): string {
+  return createHash("sha256").update(JSON.stringify(query)).digest("base64url").slice(0, 12);
+}

@@ -1,0 +1,36 @@
+import type { MessageShape } from "@bufbuild/protobuf";
+import type { Kind, Resource } from "../store/catalog.ts";
+import { parseResourceName, projectName, resourceName } from "./names.ts";
+import { pageSize, pageToken, readPageToken } from "./page-token.ts";
+import { messageOf, type Schemas } from "./resources.ts";
+
+export interface ReadResourcesDeps {
+  getResource(kind: Kind | "projects", project: string, name: string): Promise<Resource>;
+  listResources(kind: Kind | "projects", query: { project: string; after: string; limit: number }): Promise<Resource[]>;
+}
+
+const fullName = (kind: Kind | "projects", project: string, name: string) =>
+  kind === "projects" ? projectName(name) : resourceName(kind, project, name);
+
+/** Get and List of one kind, the same for all. */
+export function resourceReader<K extends keyof Schemas>(deps: ReadResourcesDeps, kind: K) {
+  return {
+    async get(request: { name: string }): Promise<MessageShape<Schemas[K]>> {
+      const { project, name } = parseResourceName(request.name);
+      return messageOf(kind, request.name, await deps.getResource(kind, project, name));
+    },
+    async list(request: { parent?: string; pageSize: number; pageToken: string }) {
+      const { parent = "" } = request;
+      const { project } = parseResourceName(parent);
+      const limit = pageSize(request.pageSize);
+      const after = readPageToken(request.pageToken, [kind, parent]);
+      const rows = await deps.listResources(kind, { project, after, limit: limit + 1 });
+      const page = rows.slice(0, limit);
+      const last = rows.length > limit ? page.at(-1) : undefined;
+      return {
+        resources: page.map((row) => messageOf(kind, fullName(kind, project, row.name), row)),
+        nextPageToken: last ? pageToken(last.name, [kind, parent]) : "",
+      };
+    },
+  };
+}

@@ -1,0 +1,3 @@
+import type { Validator } from "../interceptors/validate.ts";
+
+export const violationsOf: Validator = () => [];

@@ -1,0 +1,50 @@
+import { create, fromBinary, type MessageInitShape } from "@bufbuild/protobuf";
+import { BinaryWriter, WireType } from "@bufbuild/protobuf/wire";
+import { LogBatchSchema } from "../../gen/signalman/v1/task_pb.ts";
+import { type WatchTaskResponse, WatchTaskResponseSchema } from "../../gen/signalman/v1/task_service_pb.ts";
+import type { Batch } from "../live/hub.ts";
+import { type Cursor, encodeToken } from "./resume-token.ts";
+
+type Event = MessageInitShape<typeof WatchTaskResponseSchema>["event"];
+
+/** Makes the events of one watch. JSON has no place for bytes that are encoded already, so it needs whole messages. */
+export interface EventMaker {
+  event(cursor: Cursor, event: Event): WatchTaskResponse;
+  /** `data` is an encoded LogBatch. */
+  log(cursor: Cursor, data: Buffer): WatchTaskResponse;
+  /** As `log`, for a batch that other watchers get too. */
+  shared(cursor: Cursor, batch: Batch): WatchTaskResponse;
+}
+
+const LOG_FIELD = WatchTaskResponseSchema.field.log.number;
+
+/** One message for all watchers of a batch: they are at the same cursor, so even the token is the same. */
+const sharedMessages = new WeakMap<Batch, WatchTaskResponse>();
+
+export function createEventMaker(taskId: string, isJson: boolean): EventMaker {
+  const event = (cursor: Cursor, value: Event) =>
+    create(WatchTaskResponseSchema, { resumeToken: encodeToken(taskId, cursor), event: value });
+  const log = (cursor: Cursor, data: Buffer) =>
+    isJson ? event(cursor, { case: "log", value: fromBinary(LogBatchSchema, data) }) : encodedLog(encodeToken(taskId, cursor), data);
+  return {
+    event,
+    log,
+    shared(cursor, batch) {
+      if (isJson) return log(cursor, batch.data);
+      let message = sharedMessages.get(batch);
+      if (!message) {
+        message = log(cursor, batch.data);
+        sharedMessages.set(batch, message);
+      }
+      return message;
+    },
+  };
+}
+
+/** protobuf-es writes unknown fields through as they are: a batch is copied, never encoded again. */
+function encodedLog(resumeToken: string, data: Buffer): WatchTaskResponse {
+  const message = create(WatchTaskResponseSchema, { resumeToken });
+  const lengthPrefixed = new BinaryWriter().bytes(data).finish();
+  message.$unknown = [{ no: LOG_FIELD, wireType: WireType.LengthDelimited, data: lengthPrefixed }];
+  return message;
+}

@@ -1,0 +1,27 @@
+import type { Hook } from "../hooks.ts";
+
+/** Apps whose hooks are their own. Everything else is like a shell: a program with arguments and an environment. */
+const OTHERS: ReadonlySet<string> = new Set(["ansible", "terraform", "tofu", "terragrunt"]);
+
+/** What shells mean by these exit codes (POSIX, Shell Command Language 2.8.2). */
+const MEANINGS: Record<number, string> = {
+  126: "a command was found but could not be executed; is it executable, and is its first line right?",
+  127: "a command was not found; is it installed on this server, and in PATH?",
+  137: "SIGKILL, which nobody sent through Signalman; was the machine out of memory?",
+};
+
+/**
+ * Shell-like apps. Before: says in the log what will run. After: explains exit codes to which shells give a meaning.
+ * Both may run again.
+ */
+export const shellHook: Hook = {
+  name: "shell",
+  appliesTo: (app) => !OTHERS.has(app),
+  async before({ say }, { template, repository }) {
+    say(`Running ${template.name}: ${template.app} ${template.path} from ${repository.name}`);
+  },
+  async after(_, outcome) {
+    const meaning = outcome.status === "ERROR" && outcome.exitCode !== null ? MEANINGS[outcome.exitCode] : undefined;
+    return meaning ? { ...outcome, message: `${outcome.message}: ${meaning}` } : outcome;
+  },
+};

@@ -1,0 +1,168 @@
+import type { Cipher } from "../keys/cipher.ts";
+import type { Job } from "../jobs/job.ts";
+import type { TaskLog } from "../logs/types.ts";
+import type { RunningProcess } from "../process/process.ts";
+import type { RunRows } from "../store/details.ts";
+import type { StoredChunk } from "../store/logs.ts";
+import type { Lease } from "../store/moves.ts";
+import { LeaseLost, PrepareError } from "../task/errors.ts";
+import type { Status } from "../task/status.ts";
+import type { TaskOutcome, TaskRecord } from "../task/types.ts";
+import { type RunControl, StopRequested } from "./control.ts";
+import { populateDetails, type TaskDetails } from "./details.ts";
+import { type Hook, runAfter, runBefore } from "./hooks.ts";
+import { compressed, type Listeners, openRunLog } from "./logging.ts";
+import { outcomeOfExit, outcomeOfFailure, stoppedInstead } from "./outcome.ts";
+import { openSecrets } from "./secrets.ts";
+import { supervise } from "./supervise.ts";
+
+/** What a run needs of the store. Every call tries until it is done, or throws LeaseLost or the shutdown's reason. */
+export interface RunStore {
+  load(lease: Lease): Promise<RunRows>;
+  storeChunk(lease: Lease, chunk: StoredChunk): Promise<number>;
+  recordCommit(taskId: string, hash: string, message: string): Promise<void>;
+  markRunning(task: TaskRecord): Promise<boolean>;
+  finish(lease: Lease, outcome: TaskOutcome, last: StoredChunk | undefined): Promise<boolean>;
+  release(lease: Lease): Promise<void>;
+}
+
+export interface RunnerDeps {
+  store: RunStore;
+  cipher: Pick<Cipher, "open">;
+  hooks: readonly Hook[];
+  listeners: Listeners;
+  createJob(taskId: string, say: (text: string) => void): Job<TaskDetails>;
+  /** Hears of failures that are ours, not the task's. */
+  onDefect(taskId: string, error: unknown): void;
+}
+
+/** One run of one task, on this server. */
+interface Run {
+  task: TaskRecord;
+  rows: RunRows["rows"];
+  from: { stdout: number; stderr: number };
+  runRemainingMs: number | null;
+  job: Job<TaskDetails>;
+  log: TaskLog;
+  control: RunControl;
+  shutdown: AbortSignal;
+  /** RUNNING is committed, or may be: from now on the program may exist. */
+  mayRun: boolean;
+}
+
+/**
+ * A task's life on this server, from the claim (or the takeover from a dead server) to its recorded end:
+ *
+ *   STARTING: details, hooks, workspace → RUNNING: program, output → cleanup → SUCCESS, ERROR or STOPPED
+ *
+ * Returns when the task has ended, or when it is somebody else's: on shutdown a program that runs is left alone and
+ * a task that was not started goes back to the queue; if the lease is lost, the program is killed and nothing stored.
+ */
+export async function runTask(deps: RunnerDeps, lease: Lease, control: RunControl, shutdown: AbortSignal): Promise<void> {
+  const { task, head, rows, runRemainingMs } = await deps.store.load(lease);
+  const { listeners, store } = deps;
+  await using log = openRunLog({ lease, head, listeners, storeChunk: store.storeChunk });
+  const job = deps.createJob(task.id, (text) => log.say(text));
+  const from = { stdout: head.stdoutOffset, stderr: head.stderrOffset };
+  const run: Run = { task, rows, from, runRemainingMs, job, log, control, shutdown, mayRun: task.status !== "STARTING" };
+  try {
+    await end(deps, run, await outcomeOf(deps, run));
+  } catch (error) {
+    if (error instanceof LeaseLost || control.reason === "lease_lost") return abandon(run);
+    if (!shutdown.aborted) throw error;
+    await leave(deps, run);
+  }
+}
+
+/** Everything up to the end of the program. */
+async function outcomeOf(deps: RunnerDeps, run: Run): Promise<TaskOutcome> {
+  const { task, control, shutdown } = run;
+  try {
+    const secrets = openSecrets(deps.cipher, task);
+    run.log.addSecrets(Object.values(secrets));
+    const program = (await takeOver(run)) ?? (await begin(deps, run, secrets));
+    const { idleTimeoutMs, runTimeoutMs } = task.spec;
+    const exit = await supervise({
+      ...run,
+      program,
+      spool: run.job.spool,
+      idleTimeoutMs,
+      runTimeoutMs: run.runRemainingMs ?? runTimeoutMs,
+    });
+    if (control.reason === "lease_lost") throw new LeaseLost(task.id);
+    return outcomeOfExit(exit, control.reason, task.spec);
+  } catch (error) {
+    if (error instanceof LeaseLost || control.reason === "lease_lost" || shutdown.aborted) throw error;
+    if (!(error instanceof PrepareError || error instanceof StopRequested)) deps.onDefect(task.id, error);
+    return outcomeOfFailure(error, control.reason, task.spec);
+  }
+}
+
+/** The program of a task that an earlier server started. */
+async function takeOver({ task, job, control }: Run): Promise<RunningProcess | undefined> {
+  if (task.status === "STARTING") return undefined;
+  const program = await job.attach();
+  if (program || task.status === "RUNNING") return program;
+  control.stop("user", 0);
+  throw new StopRequested("user");
+}
+
+/** Details, hooks, workspace; then RUNNING, committed; then the program. */
+async function begin(deps: RunnerDeps, run: Run, secrets: Record<string, string>): Promise<RunningProcess> {
+  const { task, job, log, control, shutdown } = run;
+  const signal = AbortSignal.any([control.signal, shutdown]);
+  const details = populateDetails(task, run.rows, secrets);
+  await runBefore(deps.hooks, contextOf(run), details, signal);
+  const commit = await job.prepare(details, signal);
+  if (commit.hash) {
+    log.say(`At commit ${commit.hash.slice(0, 12)} ${commit.message}`);
+    await deps.store.recordCommit(task.id, commit.hash, commit.message);
+  }
+  if (!run.mayRun) await enterRunning(deps, run);
+  return job.start();
+}
+
+async function enterRunning(deps: RunnerDeps, run: Run): Promise<void> {
+  run.shutdown.throwIfAborted();
+  run.mayRun = true;
+  if (await deps.store.markRunning(run.task)) return announce(deps, run.task.id, "RUNNING");
+  run.control.stop("user", 0);
+  throw new StopRequested("user");
+}
+
+/** Hooks, then cleanup, then the end is recorded: whoever reads it finds nothing left. */
+async function end(deps: RunnerDeps, run: Run, outcome: TaskOutcome): Promise<void> {
+  const { task, log } = run;
+  let final = await runAfter(deps.hooks, contextOf(run), outcome);
+  if (final.message) log.say(final.message);
+  await run.job.cleanup();
+  const rest = await log.end();
+  const last = rest && compressed(rest);
+  if (!(await deps.store.finish(task, final, last))) {
+    final = stoppedInstead(final);
+    await deps.store.finish(task, final, last);
+  }
+  announce(deps, task.id, final.status);
+  await run.job.forget();
+}
+
+/** The task is another server's now: nothing of it may go on here. */
+async function abandon({ job }: Run): Promise<void> {
+  await job.cleanup();
+  await job.forget();
+}
+
+/** The server goes. What runs, or may run, is taken over by the next one on this data folder. */
+async function leave(deps: RunnerDeps, { task, job, mayRun }: Run): Promise<void> {
+  if (mayRun) return;
+  await job.cleanup();
+  await deps.store.release(task);
+}
+
+function contextOf({ task, log }: Run) {
+  return { taskId: task.id, app: task.app, say: (text: string) => log.say(text) };
+}
+
+function announce(deps: RunnerDeps, taskId: string, status: Status): void {
+  for (const listener of deps.listeners.status) listener(taskId, status);
+}

@@ -1,0 +1,78 @@
+import type { JsonObject, JsonValue } from "@bufbuild/protobuf";
+import { type SurveyVariable, SurveyType, type Template } from "../../gen/signalman/v1/template_pb.ts";
+import type { FieldViolation } from "../task/errors.ts";
+import type { TaskSpec } from "../task/types.ts";
+
+/** What a caller asks for, secret values included. */
+export type Asked = Pick<TaskSpec, "variables" | "arguments" | "gitBranch" | "commit"> & {
+  secretVariables: Record<string, string>;
+};
+
+/** Which overrides need the template's leave. */
+const OVERRIDES = [
+  { field: "arguments", flag: "allowOverrideArguments", given: (asked: Asked) => asked.arguments.length > 0 },
+  { field: "git_branch", flag: "allowOverrideGitBranch", given: (asked: Asked) => asked.gitBranch !== "" },
+  { field: "commit", flag: "allowOverrideGitBranch", given: (asked: Asked) => asked.commit !== "" },
+] as const;
+
+/** Everything that the template does not allow or its survey does not accept, by field of RunTaskRequest. */
+export function checkAsked(template: Template, asked: Asked): FieldViolation[] {
+  const refused = OVERRIDES.filter(({ flag, given }) => given(asked) && !template[flag]).map(({ field }) => ({
+    field,
+    description: `${template.name} does not allow its tasks to set this`,
+  }));
+  const twice = Object.keys(asked.secretVariables)
+    .filter((name) => name in asked.variables)
+    .map((name) => ({ field: `secret_variables[${JSON.stringify(name)}]`, description: "also stands in variables" }));
+  return [...refused, ...twice, ...template.survey.flatMap((question) => checkAnswer(question, asked))];
+}
+
+function checkAnswer(question: SurveyVariable, asked: Asked): FieldViolation[] {
+  const { name } = question;
+  const open = asked.variables[name];
+  const secret = asked.secretVariables[name];
+  const at = (field: string, description: string) => [{ field: `${field}[${JSON.stringify(name)}]`, description }];
+  if (question.type === SurveyType.SECRET) {
+    if (open !== undefined) return at("variables", "is a secret: give it in secret_variables");
+    return question.required && secret === undefined ? at("secret_variables", missing(question)) : [];
+  }
+  if (secret !== undefined) return checkValue(question, secret) ? at("secret_variables", expected(question)) : [];
+  if (open !== undefined) {
+    const wrong = checkValue(question, open);
+    return wrong ? at("variables", `${expected(question)}, not ${wrong}`) : [];
+  }
+  return question.required && question.default === "" ? at("variables", missing(question)) : [];
+}
+
+function missing(question: SurveyVariable): string {
+  return `is required${question.title ? `: ${question.title}` : ""}`;
+}
+
+function expected(question: SurveyVariable): string {
+  if (question.type === SurveyType.INT) return "must be a whole number";
+  if (question.type === SurveyType.ENUM) return `must be one of ${question.values.map((v) => v.value).join(", ")}`;
+  return "must be text, a number or a boolean";
+}
+
+/** The value as text if it is not a right answer. */
+function checkValue(question: SurveyVariable, value: JsonValue): string | undefined {
+  const text = typeof value === "string" ? value : JSON.stringify(value);
+  const right = typeof value !== "object" && (ANSWERS[question.type]?.(text, question) ?? true);
+  return right ? undefined : text.slice(0, 80);
+}
+
+const ANSWERS: Record<SurveyType, (text: string, question: SurveyVariable) => boolean> = {
+  [SurveyType.UNSPECIFIED]: () => true,
+  [SurveyType.TEXT]: () => true,
+  [SurveyType.INT]: (text) => /^[+-]?\d+$/.test(text),
+  [SurveyType.ENUM]: (text, question) => question.values.some(({ value }) => value === text),
+  [SurveyType.SECRET]: () => true,
+};
+
+/** What the survey answers where the caller did not. */
+export function surveyDefaults(template: Template, asked: Pick<Asked, "variables" | "secretVariables">): JsonObject {
+  const open = template.survey.filter(
+    ({ name, default: text }) => text !== "" && !(name in asked.variables) && !(name in asked.secretVariables),
+  );
+  return Object.fromEntries(open.map(({ name, type, default: text }) => [name, type === SurveyType.INT ? Number(text) : text]));
+}

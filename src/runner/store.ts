@@ -1,0 +1,21 @@
+import type { Databases } from "../store/databases.ts";
+import { loadRun } from "../store/details.ts";
+import { release } from "../store/leases.ts";
+import { storeChunk } from "../store/logs.ts";
+import { finish, markRunning } from "../store/moves.ts";
+import { recordCommit } from "../store/tasks.ts";
+import { persist } from "../store/trouble.ts";
+import type { RunStore } from "./lifecycle.ts";
+
+/** A run writes until it is done: while the database is away it waits, up to the shutdown. */
+export function runStore({ control, logs }: Databases, shutdown: AbortSignal): RunStore {
+  return {
+    load: (lease) => persist(() => loadRun(control, lease), shutdown),
+    storeChunk: (lease, chunk) => persist(() => logs.run((db) => storeChunk(db, lease, chunk)), shutdown),
+    recordCommit: (id, hash, message) => persist(() => recordCommit(control, id, hash, message), shutdown),
+    markRunning: (task) => persist(() => markRunning(control, task), shutdown),
+    finish: (lease, outcome, last) => persist(() => finish(control, lease, outcome, last), shutdown),
+    // Called during the shutdown: one try. Without it the lease expires, or the next start finds the task.
+    release: (lease) => release(control, lease).catch(() => {}),
+  };
+}

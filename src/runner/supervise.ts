@@ -1,0 +1,103 @@
+import type { TaskLog } from "../logs/types.ts";
+import { keepBackpressure, unreadBytes } from "../process/backpressure.ts";
+import type { Exit } from "../process/exit.ts";
+import type { RunningProcess } from "../process/process.ts";
+import { punch } from "../process/punch.ts";
+import { tailSpool } from "../process/tail.ts";
+import { DEFAULT_GRACE_MS, type RunControl } from "./control.ts";
+
+export interface SuperviseOptions {
+  program: RunningProcess;
+  /** Folder of its output. */
+  spool: string;
+  log: TaskLog;
+  /** What is in the log already, in raw bytes. */
+  from: { stdout: number; stderr: number };
+  control: RunControl;
+  /** Milliseconds from now; undefined: none. */
+  runTimeoutMs: number | undefined;
+  idleTimeoutMs: number | undefined;
+  shutdown: AbortSignal;
+}
+
+/**
+ * Brings a program's output into the log until both have ended, and ends the program when its time is over or the
+ * log can no longer be written. Throws the shutdown's reason, with the program left as it is.
+ */
+export async function supervise(options: SuperviseOptions): Promise<Exit> {
+  const { program, spool, log, control, shutdown } = options;
+  const read = { ...options.from };
+  control.attach(program);
+  using _backpressure = keepBackpressure({ folder: spool, pumps: program, read: () => read });
+  using _limits = enforceLimits(options, read);
+  const onLogFailed = () => {
+    if (!shutdown.aborted) control.stop("lease_lost", 0);
+  };
+  log.failed.addEventListener("abort", onLogFailed);
+  if (log.failed.aborted) onLogFailed();
+  try {
+    let punched = 0;
+    for await (const { stream, bytes, offset } of tailSpool({ folder: spool, from: options.from, ended: program.ended, signal: shutdown })) {
+      const room = log.write(stream, bytes, offset);
+      if (room) await room;
+      read[stream] = offset + bytes.length;
+      const stored = log.storedOffsets.stdout + log.storedOffsets.stderr;
+      if (stored - punched < PUNCH_EVERY) continue;
+      punched = stored;
+      void punch(spool, { ...log.storedOffsets });
+    }
+    shutdown.throwIfAborted();
+    return await program.ended;
+  } catch (error) {
+    program.release();
+    throw error;
+  } finally {
+    log.failed.removeEventListener("abort", onLogFailed);
+  }
+}
+
+/** Bytes of output between two times that the disk gets them back. */
+const PUNCH_EVERY = 32 * 1024 * 1024;
+
+/** Clocks of ours, not the database's: they run on while it is away. */
+function enforceLimits(options: SuperviseOptions, read: { stdout: number; stderr: number }): Disposable {
+  const { control, spool, runTimeoutMs, idleTimeoutMs } = options;
+  const timers: NodeJS.Timeout[] = [];
+  if (runTimeoutMs !== undefined) timers.push(longTimeout(() => control.stop("run_timeout", DEFAULT_GRACE_MS), runTimeoutMs));
+  if (idleTimeoutMs !== undefined) timers.push(watchIdle(options, spool, read, idleTimeoutMs));
+  return { [Symbol.dispose]: () => timers.forEach((timer) => void clearInterval(timer)) };
+}
+
+/** How often the idle clock looks: within a tenth of the limit, 1 s at most. */
+function watchIdle({ control }: SuperviseOptions, spool: string, read: { stdout: number; stderr: number }, limit: number): NodeJS.Timeout {
+  let last = { bytes: -1, time: performance.now() };
+  return setInterval(() => {
+    // Output that waits in the spool is output: the clock stands still while we are the slow ones.
+    const unread = unreadOrNone(spool, read);
+    const bytes = read.stdout + read.stderr;
+    if (unread > 0 || bytes !== last.bytes) last = { bytes, time: performance.now() };
+    else if (performance.now() - last.time >= limit) control.stop("idle_timeout", DEFAULT_GRACE_MS);
+  }, Math.min(1000, limit / 10));
+}
+
+function unreadOrNone(spool: string, read: { stdout: number; stderr: number }): number {
+  try {
+    return unreadBytes(spool, read);
+  } catch {
+    return 0; // the spool was taken away; so will be the program
+  }
+}
+
+/** setTimeout overflows after 24.8 days; limits may be years. An interval that looks every day, or sooner. */
+function longTimeout(action: () => void, ms: number): NodeJS.Timeout {
+  const due = performance.now() + ms;
+  const timer = setInterval(
+    () => {
+      if (performance.now() < due) return;
+      clearInterval(timer);
+      action();
+    },
+    Math.min(Math.max(ms, 1), 1000),
+  );
+  return timer;
+}

@@ -1,0 +1,195 @@
+import type { Logger } from "pino";
+import type { Config } from "./config.ts";
+import { openDataFolder } from "./embedded/data-folder.ts";
+import { startEmbeddedPostgres } from "./embedded/postgres.ts";
+import { createHandler } from "./http/handler.ts";
+import { createHealthState, type HealthState } from "./http/health-state.ts";
+import { listen } from "./http/port.ts";
+import { assertSafeListen } from "./http/safe-listen.ts";
+import { createLocalJob } from "./jobs/local-job.ts";
+import { clearLeftovers } from "./jobs/leftovers.ts";
+import { type Cipher, createCipher } from "./keys/cipher.ts";
+import { readSecretKey } from "./keys/secret-key.ts";
+import { createHub, type Hub } from "./live/hub.ts";
+import { startPoller } from "./live/poller.ts";
+import { startLoop } from "./pool/loop.ts";
+import { createTaskPool, type TaskPool } from "./pool/pool.ts";
+import { poolStore } from "./pool/store.ts";
+import { ShutdownRequested } from "./runner/control.ts";
+import { HOOKS } from "./runner/hooks.ts";
+import { type RunnerDeps, runTask } from "./runner/lifecycle.ts";
+import type { Listeners } from "./runner/logging.ts";
+import { liveFeed } from "./runner/notifications.ts";
+import { runStore } from "./runner/store.ts";
+import { rpcDeps } from "./rpc/deps.ts";
+import { interceptors } from "./rpc/interceptors/all.ts";
+import { routes } from "./rpc/routes.ts";
+import { violationsOf } from "./rpc/rules/check.ts";
+import { type Bus, openBus } from "./store/bus.ts";
+import { type Databases, openDatabases } from "./store/databases.ts";
+import { keepHouse, ping } from "./store/housekeeping.ts";
+import { migrate } from "./store/migrate.ts";
+import { readMarks } from "./store/progress.ts";
+import { isPassingTrouble, persist } from "./store/trouble.ts";
+
+export interface Service extends AsyncDisposable {
+  /** `http://host:port` */
+  readonly url: string;
+  /** Resolves, with a sentence, if the service cannot go on. */
+  readonly died: Promise<string>;
+}
+
+/** How long PostgreSQL may take to answer at start: it may be starting too. */
+const DATABASE_PATIENCE_MS = 20_000;
+/** Calls that are under way may take this long to end at shutdown. */
+const CLOSE_GRACE_MS = 2000;
+
+/** Builds every part once. Disposing it takes them down in reverse: no new work, streams end, what runs is left alone. */
+export async function startService(config: Config, logger: Logger): Promise<Service> {
+  await using stack = new AsyncDisposableStack();
+  await assertSafeListen(config.listen.host, config.token !== undefined);
+  const folder = stack.use(await openDataFolder(config.dataDir));
+  const embedded = config.databaseUrl === undefined ? stack.use(await startEmbeddedPostgres(folder)) : undefined;
+  const url = config.databaseUrl ?? embedded?.url ?? "";
+  const patience = AbortSignal.timeout(DATABASE_PATIENCE_MS);
+  await persist(() => migrate(url), patience);
+  const cipher = createCipher(config.secretKey ?? (await readSecretKey(folder.path)));
+  const databases = openDatabases(url);
+  stack.defer(() => databases.close());
+
+  const hub = createHub();
+  let pool: TaskPool | undefined;
+  const bus = openBus({
+    url,
+    node: folder.nodeId,
+    onNotice({ tasks, queue }) {
+      for (const id of tasks) hub.wake(id);
+      pool?.heed(tasks);
+      if (queue) pool?.wake();
+    },
+    onReconnect() {
+      hub.wakeAll();
+      pool?.wake();
+    },
+  });
+  stack.defer(() => bus.close());
+  stack.use(startPoller({ hub, readMarks: (ids) => readMarks(databases.reads, ids) }));
+
+  const feed = liveFeed(hub, bus);
+  const started = startPool({ config, logger, databases, node: folder.nodeId, dataDir: folder.path, cipher, feed });
+  pool = started.pool;
+  stack.defer(started.stop);
+  const health = createHealthState();
+  stack.use(watchDatabase(databases, health, logger));
+  const server = await startServer({ config, logger, databases, cipher, hub, bus, feed, pool, health });
+  stack.defer(server.close);
+  await pool.start();
+  health.set(true);
+  const owned = stack.move();
+  return {
+    url: server.url,
+    died: embedded?.died ?? new Promise(() => {}),
+    [Symbol.asyncDispose]: () => owned[Symbol.asyncDispose](),
+  };
+}
+
+interface PoolParts {
+  config: Config;
+  logger: Logger;
+  databases: Databases;
+  node: string;
+  dataDir: string;
+  cipher: Cipher;
+  feed: Listeners;
+}
+
+function startPool({ config, logger, databases, node, dataDir, cipher, feed }: PoolParts) {
+  const shutdown = new AbortController();
+  const tasksRoot = `${dataDir}/tasks`;
+  const forwarded = Object.fromEntries(config.forwardedEnv.flatMap((name) => (process.env[name] === undefined ? [] : [[name, process.env[name]]])));
+  const runner: RunnerDeps = {
+    store: runStore(databases, shutdown.signal),
+    cipher,
+    hooks: HOOKS,
+    listeners: feed,
+    createJob: (id, say) => createLocalJob({ tasksRoot, apps: config.apps, forwarded }, id, say),
+    onDefect: (task, err) => logger.error({ err, task }, "a task failed for a reason of ours"),
+  };
+  const pool = createTaskPool({
+    store: poolStore(databases, node, config.lostTimeout),
+    maxParallelTasks: config.maxParallelTasks,
+    run: (lease, control) => runTask(runner, lease, control, shutdown.signal),
+    clearLeftovers: (adopted) => clearLeftovers(tasksRoot, adopted),
+    onStatus: (id, status) => feed.status.forEach((listener) => void listener(id, status)),
+    logger,
+  });
+  return {
+    pool,
+    async stop() {
+      shutdown.abort(new ShutdownRequested());
+      await pool.stop();
+    },
+  };
+}
+
+interface ServerParts {
+  config: Config;
+  logger: Logger;
+  databases: Databases;
+  cipher: Cipher;
+  hub: Hub;
+  bus: Bus;
+  feed: Listeners;
+  pool: TaskPool;
+  health: HealthState;
+}
+
+async function startServer({ config, logger, databases, cipher, hub, bus, feed, pool, health }: ServerParts) {
+  const shutdown = new AbortController();
+  const deps = rpcDeps(databases, {
+    cipher,
+    hub,
+    onCreated(id) {
+      for (const listener of feed.status) listener(id, "WAITING");
+      pool.wake();
+    },
+    onKilled(task) {
+      hub.wake(task.id);
+      bus.publish(task.id, { queue: true });
+      pool.heed([task.id]);
+      pool.wake();
+    },
+  });
+  const handler = createHandler({
+    routes: routes(deps),
+    interceptors: interceptors({ logger, token: config.token, rules: violationsOf, isPassing: isPassingTrouble }),
+    health,
+    shutdown: shutdown.signal,
+    gzip: config.compression === "gzip",
+    logger,
+  });
+  const port = await listen({ ...config.listen, handler });
+  return {
+    url: port.url,
+    async close() {
+      health.set(false);
+      shutdown.abort(new ShutdownRequested());
+      await port.close(CLOSE_GRACE_MS);
+    },
+  };
+}
+
+/** Health follows the database; hourly chores besides. */
+function watchDatabase(databases: Databases, health: HealthState, logger: Logger): AsyncDisposable {
+  const looks = startLoop({ everyMs: 2000, name: "ask the database", logger }, async () => {
+    const isThere = await ping(databases.control).then(
+      () => true,
+      () => false,
+    );
+    health.set(isThere);
+  });
+  const chores = startLoop({ everyMs: 3_600_000, name: "housekeeping", logger }, () => keepHouse(databases.control));
+  looks.start();
+  chores.start();
+  return { [Symbol.asyncDispose]: async () => void (await Promise.all([looks.stop(), chores.stop()])) };
+}

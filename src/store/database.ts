@@ -1,0 +1,86 @@
+import { DrizzleQueryError } from "drizzle-orm";
+import { drizzle, type PostgresJsDatabase } from "drizzle-orm/postgres-js";
+import postgres from "postgres";
+import { socketOptions } from "../embedded/socket-url.ts";
+
+export type Db = PostgresJsDatabase<Record<string, never>>;
+/** A transaction, or the database itself. */
+export type Queryable = Pick<Db, "execute" | "select" | "insert" | "update" | "delete">;
+
+export interface DatabaseOptions {
+  url: string;
+  /** Connections at most. */
+  max: number;
+  /** Shown in pg_stat_activity. */
+  name: string;
+  /** Milliseconds that one piece of work may take. */
+  deadlineMs: number;
+}
+
+/** No answer in time. The connections are thrown away: a half-open socket would hang every query after it. */
+export class DatabaseDeadline extends Error {
+  constructor(name: string, ms: number) {
+    super(`PostgreSQL (${name}) did not answer within ${ms} ms`);
+    this.name = "DatabaseDeadline";
+  }
+}
+
+/** A statement failed. Its parameters are left out: they may be what users want nobody to see in a log. */
+export class QueryFailed extends Error {
+  readonly query: string;
+
+  constructor({ query, cause }: DrizzleQueryError) {
+    super(`A query failed: ${cause?.message}`, { cause });
+    this.name = "QueryFailed";
+    this.query = query;
+  }
+}
+
+/** A pool of connections for one kind of work, with a deadline on our side for every piece of it. */
+export interface Database {
+  run<T>(work: (db: Db) => Promise<T>, deadlineMs?: number): Promise<T>;
+  close(): Promise<void>;
+}
+
+export function openDatabase(options: DatabaseOptions): Database {
+  let pool = openPool(options);
+  return {
+    async run(work, deadlineMs = options.deadlineMs) {
+      const used = pool;
+      const { promise: late, reject } = Promise.withResolvers<never>();
+      const timer = setTimeout(() => {
+        reject(new DatabaseDeadline(options.name, deadlineMs));
+        if (pool !== used) return;
+        pool = openPool(options);
+        void used.client.end({ timeout: 0 }).catch(() => {});
+      }, deadlineMs);
+      try {
+        return await Promise.race([work(used.db), late]);
+      } catch (error) {
+        throw error instanceof DrizzleQueryError ? new QueryFailed(error) : error;
+      } finally {
+        clearTimeout(timer);
+      }
+    },
+    close: () => pool.client.end({ timeout: 2 }),
+  };
+}
+
+function openPool(options: DatabaseOptions) {
+  const client = connect(options.url, { max: options.max, name: options.name });
+  return { client, db: drizzle(client) as Db };
+}
+
+/** One postgres.js client, with the settings that all of ours share. */
+export function connect(url: string, options: { max: number; name: string }): postgres.Sql {
+  return postgres(url, {
+    ...socketOptions(url),
+    max: options.max,
+    connect_timeout: 5,
+    keep_alive: 10,
+    // Reconnect soon: a log waits in the spool meanwhile.
+    backoff: (attempts) => Math.min(0.05 * 2 ** attempts, 1),
+    onnotice: () => {},
+    connection: { application_name: `signalman ${options.name}` },
+  });
+}

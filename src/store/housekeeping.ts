@@ -1,0 +1,15 @@
+import { sql } from "drizzle-orm";
+import type { Database } from "./database.ts";
+import { ensurePartitions } from "./partitions.ts";
+import { forgetRequests } from "./tasks.ts";
+
+/** Makes the partitions of the days to come and forgets old request ids. May run on all servers. */
+export async function keepHouse(database: Database): Promise<void> {
+  await database.run((db) => ensurePartitions(db));
+  await forgetRequests(database);
+}
+
+/** Whether the database answers. */
+export async function ping(database: Database): Promise<void> {
+  await database.run((db) => db.execute(sql`SELECT 1`), 2000);
+}

@@ -1,0 +1,180 @@
+import { and, eq, inArray, isNull, ne, type SQL, sql } from "drizzle-orm";
+import { ACTIVE, OWNED, type Status } from "../task/status.ts";
+import type { TaskRecord } from "../task/types.ts";
+import type { Database, Queryable } from "./database.ts";
+import { type Lease, move } from "./moves.ts";
+import { tasks } from "./schema.ts";
+
+/** Seconds that a lease lasts; its owner renews it three times as often. */
+export const LEASE_SECONDS = 30;
+/** Serialises claims of all servers, so that limits are counted, not guessed. Any number, the same everywhere. */
+const CLAIM_LOCK = 5_410_252;
+
+const leaseEnd = sql`clock_timestamp() + ${`${LEASE_SECONDS} s`}::interval`;
+const list = (statuses: readonly Status[]) => sql.raw(statuses.map((s) => `'${s}'`).join(", "));
+
+/** A waiting task that its template and its project would admit, with what the admission rules need. */
+export interface Candidate {
+  id: string;
+  project: string;
+  template: string;
+  allowParallel: boolean;
+  /** 0: no limit. */
+  projectLimit: number;
+  projectActive: number;
+}
+
+/**
+ * Takes waiting tasks for a node: STARTING, under a new epoch. `admit` chooses among the candidates, which come
+ * in the order of the queue (priority, then age), the best few of each template that is not blocked.
+ */
+export async function claim(
+  database: Database,
+  node: string,
+  slots: number,
+  admit: (candidates: Candidate[], slots: number) => string[],
+): Promise<Lease[]> {
+  return database.run((db) =>
+    db.transaction(async (tx) => {
+      await tx.execute(sql`SELECT pg_advisory_xact_lock(${CLAIM_LOCK})`);
+      const chosen = admit(await candidates(tx, slots), slots);
+      if (chosen.length === 0) return [];
+      return move(tx, { to: "STARTING", from: ["WAITING"], where: inArray(tasks.id, chosen), set: take(node) });
+    }),
+  );
+}
+
+const take = (node: string) => ({ node, leaseEpoch: sql`${tasks.leaseEpoch} + 1`, leaseExpires: leaseEnd });
+
+/** One index probe for each template that has waiting tasks, however many wait. */
+async function candidates(db: Queryable, slots: number): Promise<Candidate[]> {
+  return db.execute<Candidate & Record<string, unknown>>(sql`
+    WITH RECURSIVE queued (project, template) AS (
+      (SELECT project, template FROM tasks WHERE status = 'WAITING' ORDER BY project, template LIMIT 1)
+      UNION ALL
+      SELECT n.project, n.template FROM queued q CROSS JOIN LATERAL (
+        SELECT project, template FROM tasks t
+        WHERE status = 'WAITING' AND (t.project, t.template) > (q.project, q.template)
+        ORDER BY project, template LIMIT 1) AS n),
+    active AS (
+      SELECT project, template, count(*)::integer AS n FROM tasks
+      WHERE status IN (${list(ACTIVE)}) GROUP BY project, template),
+    project_active AS (SELECT project, sum(n)::integer AS n FROM active GROUP BY project)
+    SELECT c.id, q.project, q.template, coalesce(t.allow_parallel_tasks, false) AS "allowParallel",
+           p.max_parallel_tasks AS "projectLimit", coalesce(pa.n, 0) AS "projectActive"
+    FROM queued q
+    JOIN projects p ON p.name = q.project
+    LEFT JOIN templates t ON t.project = q.project AND t.name = q.template
+    LEFT JOIN active a ON a.project = q.project AND a.template = q.template
+    LEFT JOIN project_active pa ON pa.project = q.project
+    CROSS JOIN LATERAL (
+      SELECT id, priority FROM tasks w
+      WHERE w.status = 'WAITING' AND w.project = q.project AND w.template = q.template
+      ORDER BY w.priority DESC NULLS LAST, w.id
+      LIMIT CASE WHEN t.allow_parallel_tasks THEN ${slots}::integer ELSE 1 END) AS c
+    WHERE (t.allow_parallel_tasks OR a.n IS NULL)
+      AND (p.max_parallel_tasks = 0 OR coalesce(pa.n, 0) < p.max_parallel_tasks)
+    ORDER BY c.priority DESC, c.id`);
+}
+
+/** What the owner of a task must know of others' wishes; sent back by every renewal. */
+export type Wishes = Pick<TaskRecord, "id" | "leaseEpoch" | "status" | "killTime" | "killForce"> & {
+  /** Until SIGKILL, by the database's clock; null without a wish. */
+  killRemainingMs: number | null;
+};
+
+const wishes = {
+  id: tasks.id,
+  leaseEpoch: tasks.leaseEpoch,
+  status: tasks.status,
+  killTime: tasks.killTime,
+  killForce: tasks.killForce,
+  killRemainingMs: sql<number | null>`(extract(epoch FROM ${tasks.killDeadline} - clock_timestamp()) * 1000)::float8`,
+};
+
+/** Renews the leases of a node's tasks. One that is missing, or has another epoch, is lost. */
+export async function renew(database: Database, node: string, ids: readonly string[]): Promise<Wishes[]> {
+  if (ids.length === 0) return [];
+  return database.run((db) =>
+    db.update(tasks).set({ leaseExpires: leaseEnd }).where(and(eq(tasks.node, node), inArray(tasks.id, [...ids]), inArray(tasks.status, [...OWNED]))).returning(wishes),
+  );
+}
+
+/** The wishes alone, whoever owns the tasks now. */
+export async function readWishes(database: Database, ids: readonly string[]): Promise<Wishes[]> {
+  if (ids.length === 0) return [];
+  return database.run((db) => db.select(wishes).from(tasks).where(inArray(tasks.id, [...ids])));
+}
+
+
+/**
+ * Takes over what this node owned before it was started anew, whatever the lease says: its data folder's lock
+ * proves that nobody else runs it. Those not started yet go back to the queue.
+ */
+export async function adopt(database: Database, node: string): Promise<{ putBack: Lease[]; adopted: Lease[] }> {
+  return database.run((db) =>
+    db.transaction(async (tx) => {
+      const putBack = await backToQueue(tx, eq(tasks.node, node));
+      const taking = tx
+        .update(tasks)
+        .set(take(node))
+        .where(and(eq(tasks.node, node), inArray(tasks.status, [...OWNED])))
+        .returning({ id: tasks.id, leaseEpoch: tasks.leaseEpoch });
+      const adopted = await tx.execute<Lease & Record<string, unknown>>(sql`
+        WITH taken AS ${taking}
+        UPDATE task_heads h SET lease_epoch = taken.lease_epoch FROM taken WHERE h.task_id = taken.id
+        RETURNING h.task_id AS id, h.lease_epoch AS "leaseEpoch"`);
+      return { putBack, adopted };
+    }),
+  );
+}
+
+/** STARTING → WAITING: nothing of the task has been started, so anyone may. */
+async function backToQueue(db: Queryable, where: SQL | undefined): Promise<Lease[]> {
+  return move(db, {
+    to: "WAITING",
+    from: ["STARTING"],
+    where,
+    set: { node: null, leaseExpires: null, leaseEpoch: sql`${tasks.leaseEpoch} + 1` },
+    message: "Back in the queue: its server went away before it was started",
+  });
+}
+
+/** Gives a task back that this server has not started. */
+export async function release(database: Database, lease: Lease): Promise<void> {
+  const { id, leaseEpoch } = lease;
+  await database.run((db) => backToQueue(db, and(eq(tasks.id, id), eq(tasks.leaseEpoch, leaseEpoch))));
+}
+
+/** Puts back what other servers claimed, did not start, and let expire. */
+export async function rescue(database: Database): Promise<Lease[]> {
+  return database.run((db) => backToQueue(db, sql`${tasks.leaseExpires} < clock_timestamp()`));
+}
+
+/** Ends what ran on a server that has been away for too long. */
+export async function declareLost(database: Database, node: string, timeoutMs: number): Promise<Lease[]> {
+  const message = "Its server has been away for too long; whether the program still runs there is not known";
+  return database.run((db) =>
+    move(db, {
+      to: "ERROR",
+      from: OWNED,
+      where: and(ne(tasks.node, node), sql`${tasks.leaseExpires} < clock_timestamp() - ${`${timeoutMs} ms`}::interval`),
+      set: { endReason: "LOST", endMessage: message, leaseExpires: null, leaseEpoch: sql`${tasks.leaseEpoch} + 1` },
+      message,
+    }),
+  );
+}
+
+/** Ends what has waited longer than it may. */
+export async function expireQueue(database: Database): Promise<Lease[]> {
+  const message = "It waited longer than its queue_timeout";
+  return database.run((db) =>
+    move(db, {
+      to: "ERROR",
+      from: ["WAITING"],
+      where: and(isNull(tasks.endTime), sql`${tasks.queueDeadline} < clock_timestamp()`),
+      set: { endReason: "QUEUE_TIMEOUT", endMessage: message },
+      message,
+    }),
+  );
+}

@@ -1,0 +1,96 @@
+import { and, asc, eq, gte, lte, sql } from "drizzle-orm";
+import { LeaseLost } from "../task/errors.ts";
+import type { TaskRecord } from "../task/types.ts";
+import type { Database, Queryable } from "./database.ts";
+import { logChunks } from "./schema.ts";
+
+/** A chunk as it is stored: consecutive lines, compressed. */
+export interface StoredChunk {
+  firstSeq: number;
+  lastSeq: number;
+  counts: { stdout: number; stderr: number; system: number };
+  /** Raw bytes of each stream that are covered by this and all earlier chunks. */
+  offsets: { stdout: number; stderr: number };
+  data: Buffer;
+}
+
+/**
+ * Moves the log's head forward and adds the chunk, in one statement; a chunk that is stored already (after a
+ * doubtful commit) is left as it is. Returns how many of the task's events precede the chunk's lines.
+ * @throws LeaseLost if the head is not where this chunk begins: another server writes this log now.
+ */
+export async function storeChunk(db: Queryable, lease: Pick<TaskRecord, "id" | "leaseEpoch">, chunk: StoredChunk): Promise<number> {
+  const { firstSeq, lastSeq, counts, offsets, data } = chunk;
+  const [stored] = await db.execute<{ events: number }>(sql`
+    WITH head AS (
+      UPDATE task_heads
+      SET last_seq = ${lastSeq}, stdout_offset = ${offsets.stdout}, stderr_offset = ${offsets.stderr},
+          log_bytes = log_bytes + ${data.length}
+      WHERE task_id = ${lease.id} AND lease_epoch = ${lease.leaseEpoch} AND last_seq = ${firstSeq - 1}
+      RETURNING events),
+    chunk AS (
+      INSERT INTO log_chunks (task_id, first_seq, last_seq, stdout_lines, stderr_lines, system_lines, data)
+      SELECT ${lease.id}::uuid, ${firstSeq}::bigint, ${lastSeq}::bigint, ${counts.stdout}::integer,
+             ${counts.stderr}::integer, ${counts.system}::integer, ${data}::bytea
+      FROM head)
+    SELECT events FROM head`);
+  if (stored) return stored.events;
+  const [head] = await db.execute<{ events: number; last_seq: string }>(sql`
+    SELECT events, last_seq FROM task_heads WHERE task_id = ${lease.id} AND lease_epoch = ${lease.leaseEpoch}`);
+  if (head && Number(head.last_seq) === lastSeq) return head.events;
+  throw new LeaseLost(lease.id);
+}
+
+/** Chunks that hold lines from `fromSeq` to `toSeq`, the first ones: at most `limit`. */
+export async function readChunks(
+  database: Database,
+  taskId: string,
+  fromSeq: number,
+  toSeq: number,
+  limit: number,
+): Promise<Pick<StoredChunk, "firstSeq" | "lastSeq" | "counts" | "data">[]> {
+  const start = sql`coalesce((
+    SELECT max(first_seq) FROM log_chunks WHERE task_id = ${taskId} AND first_seq <= ${fromSeq}), ${fromSeq}::bigint)`;
+  const rows = await database.run((db) =>
+    db
+      .select()
+      .from(logChunks)
+      .where(
+        and(
+          eq(logChunks.taskId, taskId),
+          gte(logChunks.firstSeq, start),
+          gte(logChunks.lastSeq, fromSeq),
+          lte(logChunks.firstSeq, toSeq),
+        ),
+      )
+      .orderBy(asc(logChunks.firstSeq))
+      .limit(limit),
+  );
+  return rows.map((row) => ({
+    firstSeq: row.firstSeq,
+    lastSeq: row.lastSeq,
+    counts: { stdout: row.stdoutLines, stderr: row.stderrLines, system: row.systemLines },
+    data: row.data,
+  }));
+}
+
+/**
+ * Where the last `lines` lines of the given streams begin: the chunk's first number, and how many matching
+ * lines of that chunk to skip. Undefined: there are not that many.
+ */
+export async function findTail(
+  database: Database,
+  taskId: string,
+  lines: number,
+  streams: readonly ("stdout" | "stderr" | "system")[],
+): Promise<{ firstSeq: number; skip: number } | undefined> {
+  const matching = sql.raw(streams.map((stream) => `${stream}_lines`).join(" + "));
+  const [row] = await database.run((db) =>
+    db.execute<{ first_seq: string; skip: string }>(sql`
+      SELECT first_seq, total - ${lines}::bigint AS skip FROM (
+        SELECT first_seq, ${matching} AS n, sum(${matching}) OVER (ORDER BY first_seq DESC) AS total
+        FROM log_chunks WHERE task_id = ${taskId}) AS t
+      WHERE total >= ${lines}::bigint AND total - n < ${lines}::bigint`),
+  );
+  return row && { firstSeq: Number(row.first_seq), skip: Number(row.skip) };
+}

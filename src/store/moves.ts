@@ -1,0 +1,104 @@
+import { and, eq, inArray, type SQL, sql } from "drizzle-orm";
+import { LeaseLost } from "../task/errors.ts";
+import { FINAL, type Status, sourcesOf } from "../task/status.ts";
+import type { TaskOutcome, TaskRecord } from "../task/types.ts";
+import type { Database, Queryable } from "./database.ts";
+import { type StoredChunk, storeChunk } from "./logs.ts";
+import { tasks } from "./schema.ts";
+
+type Columns = Parameters<ReturnType<Queryable["update"]>["set"]>[0];
+
+/** A change of status: which tasks, from where (default: wherever the status table allows), and what else changes. */
+export interface Move {
+  to: Status;
+  where: SQL | undefined;
+  from?: readonly Status[];
+  set?: Columns;
+  /** Why, for people. */
+  message?: string;
+}
+
+/**
+ * Moves tasks to another status and records the event, in one statement. The head's row lock gives the event
+ * its place among the log lines. Returns those that moved, under their epoch now: one that is missing was not in a
+ * source status (or not under the epoch that `where` names).
+ */
+export async function move(db: Queryable, { to, where, from = sourcesOf(to), set, message = "" }: Move): Promise<Lease[]> {
+  const ended = FINAL.includes(to) ? { endTime: sql`clock_timestamp()`, secrets: null } : {};
+  const update = db
+    .update(tasks)
+    .set({ ...ended, ...set, status: to })
+    .where(and(inArray(tasks.status, [...from]), where))
+    .returning({ id: tasks.id, leaseEpoch: tasks.leaseEpoch });
+  return db.execute<Lease & Record<string, unknown>>(sql`
+    WITH moved AS ${update},
+    head AS (
+      UPDATE task_heads h SET events = h.events + 1, lease_epoch = moved.lease_epoch
+      FROM moved WHERE h.task_id = moved.id
+      RETURNING h.task_id, h.events, h.last_seq, h.lease_epoch),
+    event AS (
+      INSERT INTO task_events (task_id, ordinal, status, time, after_seq, message)
+      SELECT task_id, events, ${to}, clock_timestamp(), last_seq, ${message} FROM head)
+    SELECT task_id AS id, lease_epoch AS "leaseEpoch" FROM head`);
+}
+
+/** A task under the epoch of its owner. */
+export type Lease = Pick<TaskRecord, "id" | "leaseEpoch">;
+
+export const underLease = (lease: Lease) => and(eq(tasks.id, lease.id), eq(tasks.leaseEpoch, lease.leaseEpoch));
+
+/**
+ * STARTING → RUNNING, committed before the program is started: from here on nobody but this node may take the
+ * task up again. Resolves to false if somebody asked for its end meanwhile; the run deadline counts from here.
+ * @throws LeaseLost if the epoch moved on.
+ */
+export async function markRunning(database: Database, task: Lease & Pick<TaskRecord, "spec">): Promise<boolean> {
+  const limit = task.spec.runTimeoutMs;
+  return owned(database, task, {
+    to: "RUNNING",
+    where: underLease(task),
+    set: {
+      startTime: sql`clock_timestamp()`,
+      runDeadline: limit === undefined ? null : sql`clock_timestamp() + ${`${limit} ms`}::interval`,
+    },
+  });
+}
+
+/**
+ * The last chunk and the final status, committed together. Resolves to false if the task's status does not
+ * allow this outcome (a kill came first); the chunk is stored all the same.
+ * @throws LeaseLost if the epoch moved on.
+ */
+export async function finish(database: Database, task: Lease, outcome: TaskOutcome, last?: StoredChunk): Promise<boolean> {
+  return owned(
+    database,
+    task,
+    {
+      to: outcome.status,
+      where: underLease(task),
+      message: outcome.message,
+      set: {
+        exitCode: outcome.exitCode,
+        signal: outcome.signal,
+        endReason: outcome.reason,
+        endMessage: outcome.message,
+        leaseExpires: null,
+      },
+    },
+    last,
+  );
+}
+
+/** A move by the task's owner. A repeat after a doubtful commit finds the status reached and counts as done. */
+async function owned(database: Database, lease: Lease, step: Move, last?: StoredChunk): Promise<boolean> {
+  return database.run((db) =>
+    db.transaction(async (tx) => {
+      if (last) await storeChunk(tx, lease, last);
+      if ((await move(tx, step)).length === 1) return true;
+      const [now] = await tx.select({ status: tasks.status }).from(tasks).where(underLease(lease));
+      if (!now) throw new LeaseLost(lease.id);
+      if (now.status === step.to) return true;
+      return false;
+    }),
+  );
+}

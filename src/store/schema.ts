@@ -1,0 +1,201 @@
+import type { JsonObject } from "@bufbuild/protobuf";
+import { type SQL, sql } from "drizzle-orm";
+import {
+  bigint,
+  boolean,
+  check,
+  customType,
+  foreignKey,
+  index,
+  integer,
+  jsonb,
+  pgTable,
+  primaryKey,
+  text,
+  timestamp,
+  uuid,
+} from "drizzle-orm/pg-core";
+import { ACTIVE, END_REASONS, type EndReason, FINAL, OWNED, STATUSES, type Status } from "../task/status.ts";
+import type { TaskSpec } from "../task/types.ts";
+
+const bytea = customType<{ data: Buffer; driverData: Buffer }>({ dataType: () => "bytea" });
+const time = (name: string) => timestamp(name, { withTimezone: true, precision: 6, mode: "date" });
+const count = (name: string) => bigint(name, { mode: "number" });
+const words = (list: readonly string[]) => sql.raw(list.map((word) => `'${word}'`).join(", "));
+
+/**
+ * A catalog resource is stored as the proto3 JSON of its message (without name, etag and times), so that the
+ * contract is the one definition of its fields. What SQL itself needs is generated out of it.
+ */
+const resource = () => ({
+  spec: jsonb("spec").$type<JsonObject>().notNull(),
+  revision: count("revision").notNull().default(1),
+  createTime: time("create_time").notNull().defaultNow(),
+  updateTime: time("update_time").notNull().defaultNow(),
+});
+
+/** The last part of a resource name kept in a spec: `projects/p/repositories/r` → `r`; absent → null. */
+const reference = (column: string) =>
+  text(column).generatedAlwaysAs((): SQL => sql.raw(`split_part(spec->>'${column}', '/', 4)`));
+
+const inProject = () => ({
+  project: text("project")
+    .notNull()
+    .references(() => projects.name),
+  name: text("name").notNull(),
+  ...resource(),
+});
+
+export const projects = pgTable("projects", {
+  name: text("name").primaryKey(),
+  maxParallelTasks: integer("max_parallel_tasks")
+    .notNull()
+    .generatedAlwaysAs((): SQL => sql.raw(`coalesce((spec->>'maxParallelTasks')::integer, 0)`)),
+  ...resource(),
+});
+
+export const repositories = pgTable("repositories", inProject(), (t) => [
+  primaryKey({ columns: [t.project, t.name] }),
+]);
+
+export const environments = pgTable("environments", inProject(), (t) => [
+  primaryKey({ columns: [t.project, t.name] }),
+]);
+
+export const templates = pgTable(
+  "templates",
+  {
+    ...inProject(),
+    repository: reference("repository"),
+    environment: reference("environment"),
+    allowParallelTasks: boolean("allow_parallel_tasks")
+      .notNull()
+      .generatedAlwaysAs((): SQL => sql.raw(`coalesce((spec->>'allowParallelTasks')::boolean, false)`)),
+  },
+  (t) => [
+    primaryKey({ columns: [t.project, t.name] }),
+    foreignKey({
+      name: "templates_repository",
+      columns: [t.project, t.repository],
+      foreignColumns: [repositories.project, repositories.name],
+    }),
+    foreignKey({
+      name: "templates_environment",
+      columns: [t.project, t.environment],
+      foreignColumns: [environments.project, environments.name],
+    }),
+  ],
+);
+
+/** One row a task. It names its template without a foreign key: what ran stays on record. */
+export const tasks = pgTable(
+  "tasks",
+  {
+    id: uuid("id").primaryKey(),
+    project: text("project")
+      .notNull()
+      .references(() => projects.name),
+    template: text("template").notNull(),
+    app: text("app").notNull(),
+    status: text("status").$type<Status>().notNull(),
+    priority: integer("priority").notNull(),
+    labels: jsonb("labels").$type<Record<string, string>>().notNull(),
+    spec: jsonb("spec").$type<TaskSpec>().notNull(),
+    secrets: bytea("secrets"),
+    createTime: time("create_time").notNull(),
+    startTime: time("start_time"),
+    queueDeadline: time("queue_deadline"),
+    runDeadline: time("run_deadline"),
+    commitHash: text("commit_hash").notNull().default(""),
+    commitMessage: text("commit_message").notNull().default(""),
+    node: uuid("node"),
+    leaseEpoch: integer("lease_epoch").notNull().default(0),
+    leaseExpires: time("lease_expires"),
+    killTime: time("kill_time"),
+    killForce: boolean("kill_force").notNull().default(false),
+    killDeadline: time("kill_deadline"),
+    killReason: text("kill_reason").notNull().default(""),
+    endTime: time("end_time"),
+    exitCode: integer("exit_code"),
+    signal: text("signal"),
+    endReason: text("end_reason").$type<EndReason>(),
+    endMessage: text("end_message").notNull().default(""),
+  },
+  (t) => [
+    check("tasks_status", sql`${t.status} IN (${words(STATUSES)})`),
+    check("tasks_end_reason", sql`${t.endReason} IN (${words(END_REASONS)})`),
+    check("tasks_ended", sql`(${t.endTime} IS NOT NULL) = (${t.status} IN (${words(FINAL)}))`),
+    check("tasks_success", sql`${t.status} NOT IN (${words(FINAL)}) OR (${t.endReason} IS NULL) = (${t.status} = 'SUCCESS')`),
+    check("tasks_owned", sql`${t.status} NOT IN (${words(OWNED)}) OR (${t.node} IS NOT NULL AND ${t.leaseExpires} IS NOT NULL)`),
+    index("tasks_project").on(t.project, t.id),
+    index("tasks_template").on(t.project, t.template, t.id),
+    index("tasks_waiting")
+      .on(t.project, t.template, t.priority.desc(), t.id)
+      .where(sql`${t.status} = 'WAITING'`),
+    index("tasks_queue_deadline").on(t.queueDeadline).where(sql`${t.status} = 'WAITING'`),
+    index("tasks_active").on(t.project, t.template).where(sql`${t.status} IN (${words(ACTIVE)})`),
+    index("tasks_owned_by").on(t.node, t.leaseExpires).where(sql`${t.status} IN (${words(OWNED)})`),
+  ],
+);
+
+/**
+ * Where a task's log and events stand. Apart from `tasks`, since every chunk moves it; its row lock puts
+ * chunks and status changes into one order.
+ */
+export const taskHeads = pgTable("task_heads", {
+  taskId: uuid("task_id")
+    .primaryKey()
+    .references(() => tasks.id, { onDelete: "cascade" }),
+  leaseEpoch: integer("lease_epoch").notNull().default(0),
+  lastSeq: count("last_seq").notNull().default(0),
+  events: integer("events").notNull().default(0),
+  stdoutOffset: count("stdout_offset").notNull().default(0),
+  stderrOffset: count("stderr_offset").notNull().default(0),
+  logBytes: count("log_bytes").notNull().default(0),
+});
+
+/** Every committed change of status, in order. */
+export const taskEvents = pgTable(
+  "task_events",
+  {
+    taskId: uuid("task_id")
+      .notNull()
+      .references(() => tasks.id, { onDelete: "cascade" }),
+    ordinal: integer("ordinal").notNull(),
+    status: text("status").$type<Status>().notNull(),
+    time: time("time").notNull(),
+    afterSeq: count("after_seq").notNull(),
+    message: text("message").notNull().default(""),
+  },
+  (t) => [primaryKey({ columns: [t.taskId, t.ordinal] })],
+);
+
+/**
+ * Consecutive lines: `data` is a zstd-compressed signalman.v1.LogBatch. Partitioned by range of the task's
+ * UUIDv7, one partition a day (store/partitions.ts), by hand in the migration.
+ */
+export const logChunks = pgTable(
+  "log_chunks",
+  {
+    taskId: uuid("task_id").notNull(),
+    firstSeq: count("first_seq").notNull(),
+    lastSeq: count("last_seq").notNull(),
+    stdoutLines: integer("stdout_lines").notNull(),
+    stderrLines: integer("stderr_lines").notNull(),
+    systemLines: integer("system_lines").notNull(),
+    data: bytea("data").notNull(),
+  },
+  (t) => [primaryKey({ columns: [t.taskId, t.firstSeq] })],
+);
+
+/** Which task a request id made. No foreign key: deleting the task does not make the id free again. */
+export const taskRequests = pgTable(
+  "task_requests",
+  {
+    requestId: uuid("request_id").primaryKey(),
+    taskId: uuid("task_id").notNull(),
+    bodyHash: bytea("body_hash").notNull(),
+    createTime: time("create_time").notNull().defaultNow(),
+  },
+  (t) => [index("task_requests_create_time").on(t.createTime)],
+);

@@ -1,0 +1,57 @@
+import { setTimeout as delay } from "node:timers/promises";
+import { DatabaseDeadline } from "./database.ts";
+
+/**
+ * PostgreSQL classes that pass by themselves: 08 connection, 53 resources, 57P0x shutdown and start,
+ * 40001/40P01 serialization and deadlock (PostgreSQL, appendix A).
+ */
+const PASSING_STATES = /^(08|53|57P0|40001|40P01)/;
+const PASSING_CODES = new Set([
+  "CONNECTION_CLOSED",
+  "CONNECTION_ENDED",
+  "CONNECTION_DESTROYED",
+  "CONNECT_TIMEOUT",
+  "ECONNREFUSED",
+  "ECONNRESET",
+  "EHOSTUNREACH",
+  "ENETUNREACH",
+  "ENOENT", // the socket file of a PostgreSQL that is being started
+  "EPIPE",
+  "ETIMEDOUT",
+  "EAI_AGAIN",
+  "ENOTFOUND",
+]);
+
+/** The database is out of reach for now; whether a write took place is not known. */
+export function isPassingTrouble(error: unknown): boolean {
+  for (let e = error; e instanceof Error; e = e.cause) {
+    if (e instanceof DatabaseDeadline) return true;
+    const code = "code" in e ? String(e.code) : "";
+    if (PASSING_CODES.has(code) || PASSING_STATES.test(code)) return true;
+  }
+  return false;
+}
+
+/** The PostgreSQL constraint that an error names, if it is about one. */
+export function violatedConstraint(error: unknown): string | undefined {
+  for (let e = error; e instanceof Error; e = e.cause) {
+    if ("constraint_name" in e && typeof e.constraint_name === "string") return e.constraint_name;
+  }
+  return undefined;
+}
+
+/**
+ * Does `work` until it gives a result or an error that does not pass. `work` must bear being done twice.
+ * @throws the signal's reason, once it is aborted.
+ */
+export async function persist<T>(work: () => Promise<T>, signal: AbortSignal): Promise<T> {
+  for (let pause = 50; ; pause = Math.min(pause * 2, 1000)) {
+    try {
+      return await work();
+    } catch (error) {
+      if (!isPassingTrouble(error)) throw error;
+    }
+    signal.throwIfAborted();
+    await delay(pause, undefined, { signal }).catch(() => signal.throwIfAborted());
+  }
+}

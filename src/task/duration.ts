@@ -1,0 +1,14 @@
+const UNITS: Record<string, number> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
+
+/**
+ * Milliseconds of a duration as people write it: `90s`, `5m`, `1h30m`, `250ms`; a bare number means seconds.
+ * @throws Error whose message completes "--run-timeout …".
+ */
+export function durationMs(text: string): number {
+  if (/^\d+(\.\d+)?$/.test(text)) return Number(text) * 1000;
+  const parts = [...text.matchAll(/(\d+(?:\.\d+)?)(ms|s|m|h|d)/g)];
+  if (parts.length === 0 || parts.map(([whole]) => whole).join("") !== text) {
+    throw new Error(`must be a duration such as 90s, 5m or 1h30m, not ${text}`);
+  }
+  return parts.reduce((sum, [, number, unit]) => sum + Number(number) * (UNITS[unit ?? ""] ?? 0), 0);
+}

@@ -1,0 +1,79 @@
+import type { JsonObject } from "@bufbuild/protobuf";
+import type { EndReason, Status } from "./status.ts";
+
+/** What the caller of RunTask set, as it is kept with the task. Secret values are kept apart, encrypted. */
+export interface TaskSpec {
+  message: string;
+  variables: JsonObject;
+  secretNames: string[];
+  env: Record<string, string>;
+  arguments: string[];
+  gitBranch: string;
+  commit: string;
+  /** Milliseconds; absent: for ever. */
+  queueTimeoutMs?: number;
+  runTimeoutMs?: number;
+  idleTimeoutMs?: number;
+}
+
+/** How a task ended; what the contract calls TaskEnd, without its time. */
+export interface TaskOutcome {
+  status: Extract<Status, "SUCCESS" | "ERROR" | "STOPPED">;
+  reason: EndReason | null;
+  exitCode: number | null;
+  signal: string | null;
+  /** A sentence for a person; empty for a plain success. */
+  message: string;
+}
+
+/** The TaskRunner's record of one task: all that is stored of it but its log. Times are the database's. */
+export interface TaskRecord {
+  /** UUIDv7 from database time. */
+  id: string;
+  project: string;
+  template: string;
+  app: string;
+  status: Status;
+  priority: number;
+  labels: Record<string, string>;
+  spec: TaskSpec;
+  /** Encrypted JSON object of the secret variables. */
+  secrets: Buffer | null;
+  createTime: Date;
+  startTime: Date | null;
+  queueDeadline: Date | null;
+  runDeadline: Date | null;
+  commitHash: string;
+  commitMessage: string;
+  node: string | null;
+  /** Raised at every claim and adoption; every write of an owner carries it. */
+  leaseEpoch: number;
+  killTime: Date | null;
+  killForce: boolean;
+  killDeadline: Date | null;
+  killReason: string;
+  endTime: Date | null;
+  exitCode: number | null;
+  signal: string | null;
+  endReason: EndReason | null;
+  endMessage: string;
+}
+
+/** A committed change of status: a task event. `ordinal` counts a task's events from 1. */
+export interface StatusEvent {
+  ordinal: number;
+  status: Status;
+  time: Date;
+  /** It comes after this line and before the next. */
+  afterSeq: number;
+  message: string;
+}
+
+/** Where a task's log stands: what is committed. Offsets are raw bytes of each stream. */
+export interface LogHead {
+  lastSeq: number;
+  stdoutOffset: number;
+  stderrOffset: number;
+}
+
+export type StatusListener = (task: Pick<TaskRecord, "id">, event: Pick<StatusEvent, "status">) => void;

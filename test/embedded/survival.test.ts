@@ -1,0 +1,114 @@
+import { readdir, rm, watch } from "node:fs/promises";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { openDataFolder } from "../../src/embedded/data-folder.ts";
+import { startEmbeddedPostgres } from "../../src/embedded/postgres.ts";
+import { identify } from "../../src/embedded/process-identity.ts";
+import { query } from "./connect.ts";
+import { kill9, runFixture } from "./fixture.ts";
+import { freshCluster } from "./fresh-cluster.ts";
+import { type GuardedFolder, guardedFolder } from "./guarded-folder.ts";
+
+type Said = { url: string; adopted: boolean; pid: number };
+
+let temporary: GuardedFolder;
+let path: string;
+
+beforeEach(async () => {
+  temporary = await guardedFolder();
+  path = join(temporary.path, "data");
+});
+afterEach(() => temporary[Symbol.asyncDispose]());
+
+describe("after the death of its server", () => {
+  it("PostgreSQL lives on and is adopted, and stopped by the one who adopted it", async () => {
+    await freshCluster(path);
+    const first = runFixture<Said>("hold-server.ts", path);
+    const { url, pid } = await first.said;
+    await query(url, "CREATE TABLE kept AS SELECT 42 AS answer");
+    await kill9(first);
+
+    const server = await startEmbeddedPostgres(path);
+    expect(server).toMatchObject({ adopted: true, pid, url });
+    expect(await query(server.url, "SELECT answer FROM kept")).toEqual([{ answer: 42 }]);
+    await server.stop();
+    await server.stop();
+    expect(await identify(pid)).toBeUndefined();
+  });
+
+  it("a Ctrl-C in the terminal of the server does not reach PostgreSQL", async () => {
+    await freshCluster(path);
+    const first = runFixture<Said>("hold-server.ts", path);
+    const { pid } = await first.said;
+    process.kill(-Number(first.child.pid), "SIGINT");
+    expect(await first.ended).toBe("SIGINT");
+    await using server = await startEmbeddedPostgres(path);
+    expect(server).toMatchObject({ adopted: true, pid });
+  });
+
+  it("PostgreSQL does not keep a Node process alive", async () => {
+    await freshCluster(path);
+    const first = runFixture<Said>("hold-server.ts", path, "leave");
+    const { pid } = await first.said;
+    expect(await first.ended).toBe(0);
+    await using server = await startEmbeddedPostgres(path);
+    expect(server).toMatchObject({ adopted: true, pid });
+  });
+
+  it("one that is shutting down is waited for, then a new one starts", async () => {
+    await freshCluster(path);
+    const first = runFixture<Said>("hold-server.ts", path);
+    const { pid } = await first.said;
+    await kill9(first);
+    process.kill(pid, "SIGINT");
+    await using server = await startEmbeddedPostgres(path);
+    expect(server.adopted).toBe(false);
+    expect(server.pid).not.toBe(pid);
+  });
+
+  it("one whose socket is gone is replaced", async () => {
+    await freshCluster(path);
+    const first = runFixture<Said>("hold-server.ts", path);
+    const { pid } = await first.said;
+    await kill9(first);
+    await rm(join(path, "postgres/run"), { recursive: true });
+    await using server = await startEmbeddedPostgres(path);
+    expect(server.adopted).toBe(false);
+    expect(await identify(pid)).toBeUndefined();
+    expect(await query(server.url, "SELECT 1 AS one")).toEqual([{ one: 1 }]);
+  });
+
+  it("a half-made cluster is forgotten", async () => {
+    await (await openDataFolder(path))[Symbol.asyncDispose]();
+    const draft = appears(path, (name) => name.startsWith("postgres.new-"));
+    const first = runFixture<Said>("hold-server.ts", path);
+    await appears(join(path, await draft), (name) => name === "data");
+    await kill9(first);
+    await using server = await startEmbeddedPostgres(path);
+    expect(server.adopted).toBe(false);
+    expect(await query(server.url, "SELECT 1 AS one")).toEqual([{ one: 1 }]);
+  });
+});
+
+describe("a second server", () => {
+  it("is refused while the first one runs", async () => {
+    await freshCluster(path);
+    const first = runFixture<Said>("hold-server.ts", path);
+    const { url } = await first.said;
+    await expect(startEmbeddedPostgres(path)).rejects.toThrow(
+      `Cannot use the data folder ${path}: process ${first.child.pid} is using it.`,
+    );
+    expect(await query(url, "SELECT 1 AS one")).toEqual([{ one: 1 }]);
+    await kill9(first);
+  });
+});
+
+/** The first name in the folder that passes, which may come before or after the call. */
+async function appears(folder: string, passes: (name: string) => boolean): Promise<string> {
+  const changes = watch(folder, { signal: AbortSignal.timeout(20_000) })[Symbol.asyncIterator]();
+  for (let next = changes.next(); ; next = changes.next()) {
+    const found = (await readdir(folder)).find(passes);
+    if (found !== undefined) return found;
+    await next;
+  }
+}

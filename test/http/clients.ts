@@ -1,0 +1,55 @@
+import { ConnectError, type Transport } from "@connectrpc/connect";
+import { findTrailerError } from "@connectrpc/connect/protocol-grpc";
+import {
+  createConnectTransport,
+  createGrpcTransport,
+  createGrpcWebTransport,
+} from "@connectrpc/connect-node";
+import * as grpc from "@grpc/grpc-js";
+import { loadSync } from "@grpc/proto-loader";
+import { ErrorInfoSchema, RetryInfoSchema } from "../../gen/google/rpc/error_details_pb.ts";
+
+/** Every way that Connect's own clients can speak to the port. */
+export const TRANSPORTS: Record<string, (baseUrl: string) => Transport> = {
+  gRPC: (baseUrl) => createGrpcTransport({ baseUrl }),
+  "gRPC-Web over HTTP/1.1": (baseUrl) => createGrpcWebTransport({ baseUrl, httpVersion: "1.1" }),
+  "gRPC-Web over HTTP/2": (baseUrl) => createGrpcWebTransport({ baseUrl, httpVersion: "2" }),
+  "Connect over HTTP/1.1": (baseUrl) => createConnectTransport({ baseUrl, httpVersion: "1.1" }),
+  "Connect over HTTP/2": (baseUrl) => createConnectTransport({ baseUrl, httpVersion: "2" }),
+  "Connect with JSON": (baseUrl) =>
+    createConnectTransport({ baseUrl, httpVersion: "2", useBinaryFormat: false }),
+};
+
+/** TaskService as grpc-js and the .proto files alone make it: the client of a foreign service. */
+export function grpcJsClient(
+  url: string,
+): grpc.Client & Record<string, (...args: unknown[]) => grpc.ClientReadableStream<unknown>> {
+  const definition = loadSync("signalman/v1/task_service.proto", {
+    includeDirs: ["proto"],
+    longs: String,
+    enums: String,
+  });
+  const root = grpc.loadPackageDefinition(definition) as never as {
+    signalman: { v1: { TaskService: grpc.ServiceClientConstructor } };
+  };
+  const Client = root.signalman.v1.TaskService;
+  return new Client(new URL(url).host, grpc.credentials.createInsecure()) as never;
+}
+
+/** What a grpc-js client gets as `grpc-status-details-bin`. */
+export function detailsOf(error: grpc.ServiceError): ConnectError | undefined {
+  const [bytes] = error.metadata.get("grpc-status-details-bin");
+  if (!(bytes instanceof Buffer)) return undefined;
+  return findTrailerError(new Headers({ "grpc-status-details-bin": bytes.toString("base64") }));
+}
+
+/** The reason and the retry delay in milliseconds that an error carries, next to its code. */
+export function essence(error: unknown): { code: number; reason?: string; retryMs?: number } {
+  const e = ConnectError.from(error);
+  const delay = e.findDetails(RetryInfoSchema)[0]?.retryDelay;
+  return {
+    code: e.code,
+    reason: e.findDetails(ErrorInfoSchema)[0]?.reason,
+    ...(delay && { retryMs: Number(delay.seconds) * 1000 + delay.nanos / 1e6 }),
+  };
+}

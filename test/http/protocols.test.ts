@@ -1,0 +1,115 @@
+import { once } from "node:events";
+import http2 from "node:http2";
+import { Code, createClient } from "@connectrpc/connect";
+import type * as grpc from "@grpc/grpc-js";
+import { describe, expect, test } from "vitest";
+import { TaskService } from "../../gen/signalman/v1/task_service_pb.ts";
+import { notFound } from "../../src/task/errors.ts";
+import { detailsOf, essence, grpcJsClient, TRANSPORTS } from "./clients.ts";
+import { startServer } from "./server.ts";
+
+const tasks = {
+  getTask({ name }: { name: string }) {
+    if (name === "missing") throw notFound("projects/p/tasks/missing");
+    if (name === "broken") throw new TypeError("a secret of ours");
+    return { task: { name } };
+  },
+  async *watchTask({ name }: { name: string }) {
+    yield { resumeToken: "1", event: { case: "heartbeat" as const, value: {} } };
+    if (name === "missing") throw notFound("projects/p/tasks/missing");
+    if (name === "broken") throw new TypeError("a secret of ours");
+    yield { resumeToken: "2" };
+  },
+};
+
+async function drain(stream: AsyncIterable<{ resumeToken: string }>) {
+  const tokens: string[] = [];
+  try {
+    for await (const { resumeToken } of stream) tokens.push(resumeToken);
+  } catch (error) {
+    return { tokens, error };
+  }
+  return { tokens };
+}
+
+describe.each(Object.entries(TRANSPORTS))("%s", (_, transport) => {
+  test("unary and streaming calls", async () => {
+    await using server = await startServer({ tasks });
+    const client = createClient(TaskService, transport(server.url));
+    expect((await client.getTask({ name: "x" })).task?.name).toBe("x");
+    expect(await drain(client.watchTask({ name: "x" }))).toEqual({ tokens: ["1", "2"] });
+  });
+
+  test("errors carry their details, also half-way through a stream", async () => {
+    await using server = await startServer({ tasks });
+    const client = createClient(TaskService, transport(server.url));
+    const missing = { code: Code.NotFound, reason: "RESOURCE_NOT_FOUND" };
+    expect(essence(await client.getTask({ name: "missing" }).catch((e) => e))).toEqual(missing);
+    const { tokens, error } = await drain(client.watchTask({ name: "missing" }));
+    expect(tokens).toEqual(["1"]);
+    expect(essence(error)).toEqual(missing);
+  });
+
+  test("what is ours stays in the log, under the id that the caller gets", async () => {
+    await using server = await startServer({ tasks });
+    const client = createClient(TaskService, transport(server.url));
+    const { error } = await drain(
+      client.watchTask({ name: "broken" }, { headers: { "x-request-id": "abc" } }),
+    );
+    expect(essence(error)).toEqual({ code: Code.Internal, reason: "INTERNAL" });
+    expect(String(error)).toMatch(/request id abc$/);
+    expect(server.lines).toContainEqual(
+      expect.objectContaining({
+        level: 50,
+        method: "signalman.v1.TaskService/WatchTask",
+        requestId: "abc",
+        err: expect.objectContaining({
+          message: "a secret of ours",
+          stack: expect.stringContaining("watchTask"),
+        }),
+      }),
+    );
+  });
+
+  test("a message over 4 MiB is refused with a reason", async () => {
+    await using server = await startServer({ tasks });
+    const client = createClient(TaskService, transport(server.url));
+    const error = await client.runTask({ message: "x".repeat(5 << 20) }).catch((e) => e);
+    expect(essence(error)).toEqual({ code: Code.ResourceExhausted, reason: "RESOURCE_EXHAUSTED" });
+  });
+});
+
+describe("grpc-js", () => {
+  test("unary calls, streams and error details", async () => {
+    await using server = await startServer({ tasks });
+    const client = grpcJsClient(server.url);
+    const task = await new Promise((resolve, reject) =>
+      client.getTask({ name: "x" }, (e: unknown, r: { task: unknown }) => (e ? reject(e) : resolve(r.task))),
+    );
+    expect(task).toMatchObject({ name: "x" });
+    const stream = client.watchTask({ name: "missing" });
+    const seen: unknown[] = [];
+    stream.on("data", (event) => seen.push(event));
+    const [error] = (await once(stream, "error").catch((e) => [e])) as [grpc.ServiceError];
+    expect(seen).toHaveLength(1);
+    expect(error.code).toBe(Code.NotFound);
+    expect(essence(detailsOf(error))).toEqual({ code: Code.NotFound, reason: "RESOURCE_NOT_FOUND" });
+    client.close();
+  });
+
+  test("no compression, although it asks for some", async () => {
+    await using server = await startServer({ tasks });
+    const session = http2.connect(server.url);
+    const request = session.request({
+      ":method": "POST",
+      ":path": "/signalman.v1.TaskService/GetTask",
+      "content-type": "application/grpc",
+      "grpc-accept-encoding": "gzip",
+      te: "trailers",
+    });
+    request.end(Buffer.from([0, 0, 0, 0, 0]));
+    const [headers] = await once(request, "response");
+    expect(headers["grpc-encoding"]).toBeUndefined();
+    session.destroy();
+  });
+});

@@ -1,0 +1,60 @@
+import type { ConnectRouter, ServiceImpl } from "@connectrpc/connect";
+import { type Logger, pino } from "pino";
+import { file_google_rpc_error_details } from "../../gen/google/rpc/error_details_pb.ts";
+import { Health } from "../../gen/health/v1/health_pb.ts";
+import { TaskService } from "../../gen/signalman/v1/task_service_pb.ts";
+import { healthPage, healthService } from "../../src/http/health.ts";
+import { createHealthState } from "../../src/http/health-state.ts";
+import { listen } from "../../src/http/port.ts";
+import { reflectionRoutes } from "../../src/http/reflection.ts";
+import { rpcHandler } from "../../src/http/rpc-handler.ts";
+import { interceptors } from "../../src/rpc/interceptors/all.ts";
+import type { Validator } from "../../src/rpc/interceptors/validate.ts";
+
+export interface TestServerOptions {
+  tasks?: Partial<ServiceImpl<typeof TaskService>>;
+  token?: string;
+  rules?: Validator;
+  patienceMs?: number;
+  isPassing?: (error: unknown) => boolean;
+}
+
+/** All of http/ and the interceptors, as service.ts puts them together, around a TaskService of the test's own. */
+export async function startServer(options: TestServerOptions = {}) {
+  const lines: Record<string, unknown>[] = [];
+  const shutdown = new AbortController();
+  const health = createHealthState(true);
+  const logger = memoryLogger(lines);
+  const handler = rpcHandler({
+    routes: (router) => routes(router, options, health),
+    interceptors: interceptors({
+      logger,
+      token: options.token,
+      rules: options.rules ?? (() => []),
+      isPassing: options.isPassing,
+    }),
+    shutdownSignal: shutdown.signal,
+    logger,
+    pages: new Map([["/healthz", healthPage(health)]]),
+  });
+  const port = await listen({ host: "127.0.0.1", port: 0, handler, patienceMs: options.patienceMs });
+  const stop = async (graceMs = 0): Promise<void> => {
+    shutdown.abort(new Error("test is over"));
+    await port.close(graceMs);
+  };
+  return { port, url: port.url, health, lines, stop, shutdown, [Symbol.asyncDispose]: () => stop() };
+}
+
+function routes(
+  router: ConnectRouter,
+  options: TestServerOptions,
+  health: ReturnType<typeof createHealthState>,
+): void {
+  router.service(TaskService, options.tasks ?? {});
+  router.service(Health, healthService(health, [TaskService.typeName]));
+  reflectionRoutes(router, [TaskService, Health], [file_google_rpc_error_details]);
+}
+
+export function memoryLogger(lines: Record<string, unknown>[]): Logger {
+  return pino({ level: "debug" }, { write: (line: string) => void lines.push(JSON.parse(line)) });
+}

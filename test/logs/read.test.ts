@@ -1,0 +1,88 @@
+import { fromBinary } from "@bufbuild/protobuf";
+import { expect, test } from "vitest";
+import { LogBatchSchema } from "../../gen/signalman/v1/task_pb.ts";
+import { compress, decompress } from "../../src/logs/compress.ts";
+import { stripEscapes } from "../../src/logs/escapes.ts";
+import { filterChunk } from "../../src/logs/filter.ts";
+import { decodeChunk } from "../../src/logs/read.ts";
+import type { LogStreamName } from "../../src/logs/types.ts";
+import { memorySink, open } from "./support.ts";
+
+async function sample(): Promise<Buffer> {
+  const log = open(memorySink(), { depth: 0, lastSeq: 1000, now: () => 1_700_000_000_500 });
+  await log.write("stdout", Buffer.from("o1\no2\n"), 0);
+  await log.write("stderr", Buffer.from("e1\n"), 0);
+  log.say("s1");
+  await log.write("stdout", Buffer.from("o3"), 6);
+  return (await log.end())?.data as Buffer;
+}
+const only = (...names: LogStreamName[]) => new Set(names);
+const seqs = (data: Buffer) => fromBinary(LogBatchSchema, data).lines.map((line) => Number(line.seq));
+
+test("a chunk is read back as it was written", async () => {
+  const lines = decodeChunk(await sample());
+  expect(lines).toMatchObject([
+    { seq: 1001, stream: "stdout", partial: false, timeMs: 1_700_000_000_500 },
+    { seq: 1002, stream: "stdout" },
+    { seq: 1003, stream: "stderr" },
+    { seq: 1004, stream: "system" },
+    { seq: 1005, stream: "stdout", partial: true },
+  ]);
+  expect(lines.map((line) => line.content.toString())).toEqual(["o1", "o2", "e1", "s1", "o3"]);
+});
+
+test.each([
+  [{}, [1001, 1002, 1003, 1004, 1005]],
+  [{ afterSeq: 1003 }, [1004, 1005]],
+  [{ streams: only("stderr", "system") }, [1003, 1004]],
+  [{ streams: only("stdout"), afterSeq: 1001 }, [1002, 1005]],
+  [{ streams: only("stdout"), last: 2 }, [1002, 1005]],
+  [{ last: 9 }, [1001, 1002, 1003, 1004, 1005]],
+])("the filter %o leaves the lines %j", async (filter, wanted) => {
+  const found = filterChunk(await sample(), filter);
+  expect(found).toMatchObject({ firstSeq: wanted[0], lastSeq: wanted.at(-1), count: wanted.length });
+  expect(seqs(found?.data as Buffer)).toEqual(wanted);
+  expect(Number(fromBinary(LogBatchSchema, found?.data as Buffer).firstSeq)).toBe(wanted[0]);
+});
+
+test("a filter that takes all copies nothing, and one that takes none gives nothing", async () => {
+  const data = await sample();
+  expect(filterChunk(data, { afterSeq: 1000 })?.data).toBe(data);
+  expect(filterChunk(data, { afterSeq: 1005 })).toBeUndefined();
+  expect(filterChunk(data, { last: 0 })).toBeUndefined();
+});
+
+test("broken data is an error, not a loop", async () => {
+  const data = await sample();
+  for (let cut = 3; cut < data.length; cut++) {
+    try {
+      decodeChunk(data.subarray(0, cut));
+      filterChunk(data.subarray(0, cut), { streams: only("stderr") });
+    } catch (error) {
+      expect(error).toBeInstanceOf(RangeError);
+    }
+  }
+});
+
+test("compressed data comes back the same, and much smaller", () => {
+  const data = Buffer.from("the same line again\n".repeat(3000));
+  const small = compress(data);
+  expect(small.length * 10).toBeLessThan(data.length);
+  expect(decompress(small).equals(data)).toBe(true);
+  expect(() => decompress(data)).toThrow();
+});
+
+test.each([
+  ["plain ü\r", "plain ü\r"],
+  ["\x1b[1;31mred\x1b[0m", "red"],
+  ["\x1b[2K\x1b[38;5;12mx\x1b[?25l", "x"],
+  ["\x1b]0;title\x07a\x1b]8;;http://x\x1b\\link\x1b]8;;\x1b\\", "alink"],
+  ["\x1b(Bok\x1bMup\x1b7", "okup"],
+  ["\x1bPdcs\x1b\\x\x1b_apc\x07y", "xy"],
+  ["end\x1b", "end"],
+  ["cut\x1b[3", "cut"],
+  ["\x1b]open\nnext", "\nnext"],
+  ["\x1b[31\nnext", "\nnext"],
+])("escapes are stripped from %j", (text, wanted) => {
+  expect(stripEscapes(Buffer.from(text)).toString()).toBe(wanted);
+});

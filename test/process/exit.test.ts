@@ -1,0 +1,77 @@
+import { spawnSync } from "node:child_process";
+import { writeFileSync } from "node:fs";
+import { describe, expect, it } from "vitest";
+import { exitFromStatus } from "../../src/process/exit.ts";
+import { expectNobodyLeft, fixture, newTask, program } from "./harness.ts";
+
+expectNobodyLeft();
+
+describe("The exit of a program", () => {
+  it.each([0, 3, 255])("is the code %i with which it ended", async (code) => {
+    const started = await newTask().start(program("bash", "-c", `exit ${code}`));
+    expect(await started.ended).toEqual({ kind: "code", code });
+  });
+
+  it.each([
+    ["SIGTERM", 143],
+    ["SIGKILL", 137],
+    ["SIGSEGV", 139],
+  ])("is the signal %s by which it died, and the shell says nothing about it", async (signal, code) => {
+    const task = newTask();
+    const started = await task.start(program("die-by.sh", signal.slice(3)));
+    expect(await started.ended).toEqual({ kind: "signal", signal, code });
+    expect(task.text("stdout") + task.text("stderr")).toBe("");
+  });
+
+  it("is 127 for a command that does not exist", async () => {
+    const started = await newTask().start(program("/no/such/command"));
+    expect(await started.ended).toEqual({ kind: "code", code: 127 });
+  });
+
+  it("is 126 for a file that may not be executed", async () => {
+    const started = await newTask().start(program(fixture("starting-server.ts")));
+    expect(await started.ended).toEqual({ kind: "code", code: 126 });
+  });
+
+  it("is recorded also if the program kills its whole process group", async () => {
+    const started = await newTask().start(program("bash", "-c", "kill -9 0"));
+    expect(await started.ended).toEqual({ kind: "signal", signal: "SIGKILL", code: 137 });
+  });
+
+  it("is the signal if somebody else kills the leader", async () => {
+    const task = newTask();
+    const started = await task.start(program("stubborn.sh"));
+    await task.says(/ready/);
+    const leader = task.recorded("leader").pid;
+    process.kill(leader, "SIGKILL");
+    expect(await started.ended).toEqual({ kind: "signal", signal: "SIGKILL", code: 137 });
+  });
+
+  it("is known also if somebody kills the wrapper", async () => {
+    const task = newTask();
+    const started = await task.start(program("on-request.sh", `${task.folder}/go`, 10));
+    await task.says(/half/, "stderr");
+    const wrapper = task.recorded("wrapper").pid;
+    process.kill(wrapper, "SIGKILL");
+    writeFileSync(`${task.folder}/go`, "");
+    expect(await started.ended).toEqual({ kind: "code", code: 7 });
+    expect(task.text()).toMatch(/\n20\n$/);
+  });
+
+  it("is lost if somebody kills all who would record it", async () => {
+    const task = newTask();
+    const started = await task.start(program("stubborn.sh"));
+    await task.says(/ready/);
+    const session = task.recorded("wrapper").pid;
+    spawnSync("pkill", ["-KILL", "-s", String(session)]);
+    expect(await started.ended).toEqual({ kind: "lost" });
+  });
+});
+
+describe("A shell's status", () => {
+  it("above 128 is a code if no such signal ends a process", () => {
+    expect(exitFromStatus(255)).toEqual({ kind: "code", code: 255 });
+    expect(exitFromStatus(128)).toEqual({ kind: "code", code: 128 });
+    expect(exitFromStatus(145)).toEqual({ kind: "code", code: 145 }); // SIGCHLD
+  });
+});

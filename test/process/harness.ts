@@ -1,0 +1,96 @@
+import { randomUUID } from "node:crypto";
+import { mkdtempSync, readFileSync, rmSync, watch } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { afterEach, expect } from "vitest";
+import { readLeader, readWrapper } from "../../src/process/journal.ts";
+import { sweepMarked } from "../../src/process/marked.ts";
+import type { Identity } from "../../src/process/proc.ts";
+import { type RunningProcess, startProcess } from "../../src/process/process.ts";
+import { scan } from "../../src/process/scan.ts";
+import { type Stream, streamPath } from "../../src/process/spool.ts";
+import type { Program } from "../../src/process/wrapper.ts";
+
+export const fixture = (name: string) => resolve(import.meta.dirname, "../fixtures", name);
+export const env = { PATH: "/usr/bin:/bin", SECRET: "s3cret" };
+
+export function program(command: string, ...args: (string | number)[]): Program {
+  const path = command.includes("/") || !command.includes(".") ? command : fixture(command);
+  return { command: path, args: args.map(String), cwd: tmpdir(), env };
+}
+
+/** A task of one test. */
+export class Task {
+  readonly folder = mkdtempSync(join(tmpdir(), "signalman-process-"));
+  readonly marker = randomUUID();
+
+  start(what: Program): Promise<RunningProcess> {
+    return startProcess(this.folder, this.marker, what);
+  }
+
+  text(stream: Stream = "stdout"): string {
+    return readFileSync(streamPath(this.folder, stream), "latin1");
+  }
+
+  bytes(stream: Stream = "stdout"): Buffer {
+    return readFileSync(streamPath(this.folder, stream));
+  }
+
+  /** Waits until the output matches. */
+  says(what: RegExp, stream: Stream = "stdout"): Promise<RegExpExecArray> {
+    return new Promise((found) => {
+      const look = () => {
+        const match = what.exec(this.text(stream));
+        if (!match) return;
+        watcher.close();
+        found(match);
+      };
+      const watcher = watch(this.folder, look);
+      look();
+    });
+  }
+
+  /** Who is in the journal. */
+  recorded(who: "wrapper" | "leader"): Identity {
+    const found = who === "wrapper" ? readWrapper(this.folder) : readLeader(this.folder);
+    if (!found) throw new Error(`No ${who} in the journal`);
+    return found;
+  }
+
+  /** Pids of everything that belongs to the task, pumps and shells too. */
+  async alive(): Promise<number[]> {
+    const snapshot = await scan();
+    return [...snapshot.procs.values()]
+      .filter((proc) => !proc.dead)
+      .filter(
+        (proc) => snapshot.taskMarker(proc) === this.marker || snapshot.pumpMarker(proc) === this.marker,
+      )
+      .map((proc) => proc.pid);
+  }
+}
+
+const tasks: Task[] = [];
+
+export function newTask(): Task {
+  const task = new Task();
+  tasks.push(task);
+  return task;
+}
+
+/** Waits for a condition that nobody announces. */
+export async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
+  while (!(await condition())) await new Promise((next) => setTimeout(next, 5));
+}
+
+/** After every test nothing of its tasks may be alive; what a failed test left is killed all the same. */
+export function expectNobodyLeft(): void {
+  afterEach(async () => {
+    const left = [];
+    for (const task of tasks.splice(0)) {
+      left.push(...(await task.alive()));
+      await sweepMarked(task.marker);
+      rmSync(task.folder, { recursive: true });
+    }
+    expect(left, "processes left alive").toEqual([]);
+  });
+}

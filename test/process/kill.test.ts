@@ -1,0 +1,130 @@
+import { performance } from "node:perf_hooks";
+import { describe, expect, it } from "vitest";
+import { isAlive, readProc } from "../../src/process/proc.ts";
+import { expectNobodyLeft, newTask, program, until } from "./harness.ts";
+
+expectNobodyLeft();
+
+const byKill = { kind: "signal", signal: "SIGKILL", code: 137 };
+
+describe("A kill", () => {
+  it("asks politely first, and the program may decide its exit", async () => {
+    const task = newTask();
+    const started = await task.start(program("polite.sh"));
+    await task.says(/ready/);
+    started.kill({ graceMs: 20_000 });
+    expect(await started.ended).toEqual({ kind: "code", code: 9 });
+    expect(task.text()).toMatch(/got TERM\n$/);
+  });
+
+  it("with SIGINT to the leader only leaves its children alone until the leader ends", async () => {
+    const task = newTask();
+    const started = await task.start(
+      program("bash", "-c", "trap '' INT; sh -c 'trap \"echo child\" INT; echo ready; sleep 0.3; sleep 0.3'"),
+    );
+    await task.says(/ready/);
+    started.kill({ signal: "SIGINT", target: "leader", graceMs: 20_000 });
+    expect(await started.ended).toEqual({ kind: "code", code: 0 });
+    expect(task.text()).toBe("ready\n");
+  });
+
+  it("with SIGINT reaches the leader's trap", async () => {
+    const task = newTask();
+    const started = await task.start(program("polite.sh"));
+    await task.says(/ready/);
+    started.kill({ signal: "SIGINT", target: "leader", graceMs: 20_000 });
+    expect(await started.ended).toEqual({ kind: "code", code: 9 });
+    expect(task.text()).toMatch(/got INT\n$/);
+  });
+
+  it("ends what ignores SIGTERM when the grace is over", async () => {
+    const task = newTask();
+    const started = await task.start(program("stubborn.sh"));
+    await task.says(/ready/);
+    started.kill({ graceMs: 100 });
+    expect(await started.ended).toEqual(byKill);
+    expect(task.text("stderr")).toBe("");
+  });
+
+  it("without grace ends everything at once, also before the program has begun", async () => {
+    const started = await newTask().start(program("stubborn.sh"));
+    started.kill({ graceMs: 0 });
+    expect(await started.ended).toEqual(byKill);
+  });
+
+  it("may be repeated with a shorter grace, but not with a longer one", async () => {
+    const task = newTask();
+    const started = await task.start(program("stubborn.sh"));
+    await task.says(/ready/);
+    const begin = performance.now();
+    started.kill({ graceMs: 60_000 });
+    started.kill({ graceMs: 200 });
+    started.kill({ graceMs: 60_000 });
+    expect(await started.ended).toEqual(byKill);
+    expect(performance.now() - begin).toBeLessThan(10_000);
+  });
+
+  it("after the end is nothing", async () => {
+    const started = await newTask().start(program("true"));
+    await started.ended;
+    started.kill({ graceMs: 0 });
+    started.kill({ graceMs: 10 });
+    expect(await started.ended).toEqual({ kind: "code", code: 0 });
+  });
+
+  it("ends 200 children in groups and sessions of all kinds", async () => {
+    const task = newTask();
+    const started = await task.start(program("fork-many.sh", 200));
+    await task.says(/ready/);
+    await until(async () => (await task.alive()).length > 200);
+    started.kill({ graceMs: 0 });
+    expect(await started.ended).toEqual(byKill);
+    expect(await task.alive()).toEqual([]);
+  });
+
+  it("catches chains of processes that fork and die without end", async () => {
+    const task = newTask();
+    const started = await task.start(program("fork-storm.py"));
+    await task.says(/ready/);
+    started.kill({ graceMs: 50 });
+    expect(await started.ended).toEqual(byKill);
+    expect(await task.alive()).toEqual([]);
+  });
+});
+
+describe("When the leader has ended", () => {
+  it("a grandchild in a session of its own is ended too", async () => {
+    const task = newTask();
+    expect(await (await task.start(program("escapee.sh"))).ended).toEqual({ kind: "code", code: 0 });
+    expect(await task.alive()).toEqual([]);
+  });
+
+  it("a grandchild is found also while it is executing its program, 40 times", async () => {
+    const runs = Array.from({ length: 40 }, async () => {
+      const task = newTask();
+      await (await task.start(program("escapee.sh"))).ended;
+      return task.alive();
+    });
+    expect((await Promise.all(runs)).flat()).toEqual([]);
+  });
+
+  it("a process that hides its origin but holds the output is ended too", async () => {
+    const task = newTask();
+    const started = await task.start(program("bash", "-c", "( env -i setsid sleep 1000 & echo $! )"));
+    const pid = Number((await task.says(/(\d+)\n/))[1]);
+    const escapee = { pid, start: readProc(pid)?.start ?? 0 };
+    expect(await started.ended).toEqual({ kind: "code", code: 0 });
+    expect(isAlive(escapee)).toBe(false);
+  });
+
+  it("leftovers that ignore SIGTERM are killed when a kill has no grace left", async () => {
+    const task = newTask();
+    const started = await task.start(
+      program("bash", "-c", "setsid bash -c 'trap \"\" TERM; echo ready; sleep 1000' & wait"),
+    );
+    await task.says(/ready/);
+    started.kill({ graceMs: 100 });
+    await started.ended;
+    expect(await task.alive()).toEqual([]);
+  });
+});

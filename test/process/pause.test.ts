@@ -1,0 +1,51 @@
+import { readFileSync, statSync, writeFileSync } from "node:fs";
+import { expect, it } from "vitest";
+import { expectNobodyLeft, newTask, program, type Task, until } from "./harness.ts";
+
+expectNobodyLeft();
+
+const stat = (pid: number) => readFileSync(`/proc/${pid}/stat`, "utf8");
+const isStopped = (pid: number) => / \(cat\) T /.test(stat(pid));
+
+async function stoppedPumps(task: Task): Promise<void> {
+  await until(async () => (await task.alive()).filter(isStopped).length === 2);
+}
+
+it("A pause blocks the writer, and after the resume nothing is missing", async () => {
+  const task = newTask();
+  const started = await task.start(program("bytes.py", "block", 300, 1_000_000));
+  const size = () => statSync(`${task.folder}/out`).size;
+  await until(() => size() > 1_000_000);
+  started.pause();
+  await stoppedPumps(task);
+  const held = size();
+  await until(() => / S /.test(stat(task.recorded("leader").pid))); // blocked in its write
+  expect(size()).toBe(held);
+  expect(held).toBeLessThan(300_000_000);
+  started.resume();
+  expect(await started.ended).toEqual({ kind: "code", code: 0 });
+  expect(size()).toBe(300_000_000);
+});
+
+it("A process that is paused can be killed, and what it had written arrives", async () => {
+  const task = newTask();
+  const started = await task.start(program("fork-many.sh", 3));
+  await task.says(/ready/);
+  started.pause();
+  await stoppedPumps(task);
+  started.kill({ graceMs: 20 });
+  expect(await started.ended).toEqual({ kind: "signal", signal: "SIGTERM", code: 143 });
+});
+
+it("A pause right after the start holds, and the end waits for the resume", async () => {
+  const task = newTask();
+  const started = await task.start(program("on-request.sh", `${task.folder}/go`, 10));
+  started.pause();
+  await stoppedPumps(task);
+  writeFileSync(`${task.folder}/go`, "");
+  await until(() => /^exit 7$/m.test(readFileSync(`${task.folder}/run`, "utf8")));
+  expect(task.text()).not.toContain("20");
+  started.resume();
+  expect(await started.ended).toEqual({ kind: "code", code: 7 });
+  expect(task.text()).toMatch(/\n20\n$/);
+});

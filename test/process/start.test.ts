@@ -1,0 +1,91 @@
+import { once } from "node:events";
+import { existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { expect, it } from "vitest";
+import { abandon, attemptLine, createAttempt } from "../../src/process/journal.ts";
+import { scan } from "../../src/process/scan.ts";
+import { prepareSpool } from "../../src/process/spool.ts";
+import { startWrapper } from "../../src/process/wrapper.ts";
+import { expectNobodyLeft, newTask, program } from "./harness.ts";
+
+expectNobodyLeft();
+
+it("The program gets exactly the environment it was given, its directory and its task's marker", async () => {
+  const task = newTask();
+  await (await task.start(program("/usr/bin/env"))).ended;
+  const lines = task.text().trim().split("\n").sort();
+  expect(lines).toEqual(["PATH=/usr/bin:/bin", "PWD=/tmp", "SECRET=s3cret", `SIGNALMAN_TASK=${task.marker}`]);
+});
+
+it("The program has default signal dispositions, no stdin, and only three descriptors of ours", async () => {
+  const task = newTask();
+  const script = "cat /proc/self/status; readlink /proc/self/fd/[0-9]; cat";
+  await (await task.start(program("sh", "-c", script))).ended;
+  expect(task.text()).toMatch(/SigIgn:\t0+\n/);
+  expect(task.text()).toMatch(/SigBlk:\t0+\n/);
+  expect(task.text()).toMatch(/\/dev\/null\npipe:\[\d+\]\npipe:\[\d+\]\n$/);
+});
+
+it("Arguments arrive as they are", async () => {
+  const task = newTask();
+  const args = ["", "a b", "$HOME", "'\"\\", "-n", "ünï\n2"];
+  await (await task.start(program("printf", "<%s>", ...args))).ended;
+  expect(task.bytes().toString()).toBe(args.map((arg) => `<${arg}>`).join(""));
+});
+
+it("The pumps show no secret and do not carry the task's marker", async () => {
+  const task = newTask();
+  const started = await task.start(program("on-request.sh", `${task.folder}/go`, 1));
+  await task.says(/half/, "stderr");
+  const snapshot = await scan();
+  const pumps = [...snapshot.procs.values()].filter((proc) => snapshot.pumpMarker(proc) === task.marker);
+  const environments = pumps.map(({ pid }) => readFileSync(`/proc/${pid}/environ`, "utf8"));
+  expect(environments).toEqual(Array(2).fill(`SIGNALMAN_PUMP=${task.marker}\0`));
+  writeFileSync(`${task.folder}/go`, "");
+  await started.ended;
+});
+
+it("The spool is readable by its owner only", async () => {
+  const task = newTask();
+  await (await task.start(program("true"))).ended;
+  for (const file of ["out", "err", "run"])
+    expect(statSync(`${task.folder}/${file}`).mode & 0o777).toBe(0o600);
+});
+
+it("A wrapper that comes after its attempt was abandoned does not start the program", async () => {
+  const task = newTask();
+  const attempt = createAttempt(task.marker);
+  prepareSpool(task.folder, attemptLine(attempt));
+  expect(abandon(task.folder, attempt)).toBe(true);
+  const wrapper = await startWrapper(task.folder, attempt, program("touch", `${task.folder}/ran`));
+  expect((await once(wrapper, "exit"))[0]).toBe(75);
+  expect(existsSync(`${task.folder}/ran`)).toBe(false);
+});
+
+it("A wrapper that comes after a newer attempt does not start the program", async () => {
+  const task = newTask();
+  await (await task.start(program("true"))).ended;
+  const late = createAttempt(task.marker);
+  const wrapper = await startWrapper(task.folder, late, program("touch", `${task.folder}/ran`));
+  expect((await once(wrapper, "exit"))[0]).toBe(75);
+  expect(existsSync(`${task.folder}/ran`)).toBe(false);
+});
+
+it("A missing directory is an error that names it", async () => {
+  const task = newTask();
+  const start = task.start({ ...program("true"), cwd: "/no/such/directory" });
+  await expect(start).rejects.toThrow("Cannot start true in /no/such/directory: no such directory");
+});
+
+it("A second start in the same folder begins with an empty spool", async () => {
+  const task = newTask();
+  await (await task.start(program("echo", "one"))).ended;
+  await (await task.start(program("echo", "two"))).ended;
+  expect(task.text()).toBe("two\n");
+});
+
+it("A folder that does not exist yet is made", async () => {
+  const task = newTask();
+  rmSync(task.folder, { recursive: true });
+  expect(await (await task.start(program("true"))).ended).toEqual({ kind: "code", code: 0 });
+  mkdirSync(task.folder, { recursive: true });
+});
