@@ -37,11 +37,13 @@ export async function* followHealth(health: HealthState, signal: AbortSignal): A
     for (let last: boolean | undefined; ; ) {
       changed = Promise.withResolvers();
       const now = health.serving;
-      if (now !== last) yield (last = now);
-      else {
-        signal.throwIfAborted();
-        await changed.promise;
+      if (now !== last) {
+        last = now;
+        yield now;
+        continue;
       }
+      signal.throwIfAborted();
+      await changed.promise;
     }
   } finally {
     unsubscribe();

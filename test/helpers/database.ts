@@ -8,6 +8,7 @@ import { inject } from "vitest";
 import type { TestProject } from "vitest/node";
 import { startEmbeddedPostgres } from "../../src/embedded/postgres.ts";
 import { socketOptions } from "../../src/embedded/socket-url.ts";
+import { migrate } from "../../src/store/migrate.ts";
 import { guardedFolder } from "../embedded/guarded-folder.ts";
 
 /** A database for one test file. postgres.js connects with `postgres(url, { ...socketOptions(url) })`. */
@@ -39,8 +40,10 @@ const FAST = {
   dynamic_shared_memory_type: "mmap",
 };
 
-/** HOOK: run the migrations on this empty database. Every test database is a copy of it. */
-export async function prepareTemplate(_url: string): Promise<void> {}
+/** Every test database is a copy of this one. */
+export async function prepareTemplate(url: string): Promise<void> {
+  await migrate(url);
+}
 
 /** A fresh database on the run's server; the first call of a run starts that server. */
 export async function testDatabase(): Promise<TestDatabase> {

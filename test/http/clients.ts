@@ -20,16 +20,16 @@ export const TRANSPORTS: Record<string, (baseUrl: string) => Transport> = {
     createConnectTransport({ baseUrl, httpVersion: "2", useBinaryFormat: false }),
 };
 
+type UnaryCall = (
+  request: object,
+  done: (error: grpc.ServiceError | null, response: Record<string, unknown>) => void,
+) => void;
+type StreamCall = (request: object) => grpc.ClientReadableStream<Record<string, unknown>>;
+
 /** TaskService as grpc-js and the .proto files alone make it: the client of a foreign service. */
-export function grpcJsClient(
-  url: string,
-): grpc.Client & Record<string, (...args: unknown[]) => grpc.ClientReadableStream<unknown>> {
-  const definition = loadSync("signalman/v1/task_service.proto", {
-    includeDirs: ["proto"],
-    longs: String,
-    enums: String,
-  });
-  const root = grpc.loadPackageDefinition(definition) as never as {
+export function grpcJsClient(url: string): grpc.Client & { getTask: UnaryCall; watchTask: StreamCall } {
+  const options = { includeDirs: ["proto"], longs: String, enums: String };
+  const root = grpc.loadPackageDefinition(loadSync("signalman/v1/task_service.proto", options)) as never as {
     signalman: { v1: { TaskService: grpc.ServiceClientConstructor } };
   };
   const Client = root.signalman.v1.TaskService;

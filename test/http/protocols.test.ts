@@ -84,7 +84,7 @@ describe("grpc-js", () => {
     await using server = await startServer({ tasks });
     const client = grpcJsClient(server.url);
     const task = await new Promise((resolve, reject) =>
-      client.getTask({ name: "x" }, (e: unknown, r: { task: unknown }) => (e ? reject(e) : resolve(r.task))),
+      client.getTask({ name: "x" }, (e, r) => (e ? reject(e) : resolve(r.task))),
     );
     expect(task).toMatchObject({ name: "x" });
     const stream = client.watchTask({ name: "missing" });

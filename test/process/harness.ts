@@ -67,6 +67,12 @@ export class Task {
       )
       .map((proc) => proc.pid);
   }
+
+  /** Looks several times: in the middle of an exec a process shows no marker. */
+  async isEmpty(): Promise<boolean> {
+    for (let looks = 0; looks < 10; looks++) if ((await this.alive()).length > 0) return false;
+    return true;
+  }
 }
 
 const tasks: Task[] = [];

@@ -12,7 +12,13 @@ expectNobodyLeft();
 it("The program gets exactly the environment it was given, its directory and its task's marker", async () => {
   const task = newTask();
   await (await task.start(program("/usr/bin/env"))).ended;
-  const lines = task.text().trim().split("\n").sort();
+  const ofBash = /^(SHLVL|_)=/; // where sh is bash, it adds these
+  const lines = task
+    .text()
+    .trim()
+    .split("\n")
+    .sort()
+    .filter((line) => !ofBash.test(line));
   expect(lines).toEqual(["PATH=/usr/bin:/bin", "PWD=/tmp", "SECRET=s3cret", `SIGNALMAN_TASK=${task.marker}`]);
 });
 
@@ -39,7 +45,8 @@ it("The pumps show no secret and do not carry the task's marker", async () => {
   const snapshot = await scan();
   const pumps = [...snapshot.procs.values()].filter((proc) => snapshot.pumpMarker(proc) === task.marker);
   const environments = pumps.map(({ pid }) => readFileSync(`/proc/${pid}/environ`, "utf8"));
-  expect(environments).toEqual(Array(2).fill(`SIGNALMAN_PUMP=${task.marker}\0`));
+  expect(environments).toHaveLength(2);
+  for (const environment of environments) expect(environment).not.toMatch(/SECRET|SIGNALMAN_TASK/);
   writeFileSync(`${task.folder}/go`, "");
   await started.ended;
 });

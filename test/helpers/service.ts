@@ -1,0 +1,105 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { fileURLToPath } from "node:url";
+import type { DescService } from "@bufbuild/protobuf";
+import { type Client, createClient } from "@connectrpc/connect";
+import { createGrpcTransport } from "@connectrpc/connect-node";
+import { testDatabase } from "./database.ts";
+
+const SERVE = fileURLToPath(new URL("./serve.ts", import.meta.url));
+
+export interface ServiceOptions {
+  /** Settings, by the names of their variables. */
+  env?: Record<string, string>;
+  /** Default: a database of its own, dropped with the service. */
+  databaseUrl?: string;
+  /** Default: a folder of its own, removed with the service. */
+  dataDir?: string;
+}
+
+/** A server in a process of its own, on a real database, for one test file. */
+export interface TestService extends AsyncDisposable {
+  /** `http://127.0.0.1:port`; the port stays over restarts. */
+  readonly url: string;
+  readonly dataDir: string;
+  readonly databaseUrl: string;
+  readonly process: ChildProcess;
+  /** What the server has logged so far. */
+  log(): string;
+  client<S extends DescService>(service: S): Client<S>;
+  /** Sends the signal and waits for the end. */
+  kill(signal?: NodeJS.Signals): Promise<{ code: number | null; signal: NodeJS.Signals | null }>;
+  /** Starts it anew on the same folder, database and port, after its end; resolves when it is ready. */
+  start(): Promise<void>;
+}
+
+export async function startService(options: ServiceOptions = {}): Promise<TestService> {
+  await using stack = new AsyncDisposableStack();
+  const database = options.databaseUrl ? undefined : await testDatabase();
+  if (database) stack.defer(() => database.drop());
+  const dataDir = options.dataDir ?? (await mkdtemp(join(tmpdir(), "signalman-test-")));
+  if (!options.dataDir) stack.defer(() => rm(dataDir, { recursive: true, force: true, maxRetries: 5 }));
+  const databaseUrl = options.databaseUrl ?? database?.url ?? "";
+  let port = 0;
+  let current = await launch();
+  stack.defer(async () => void (await kill("SIGTERM")));
+
+  async function launch() {
+    const env = {
+      PATH: process.env["PATH"],
+      HOME: process.env["HOME"],
+      DATABASE_URL: databaseUrl,
+      SIGNALMAN_DATA_DIR: dataDir,
+      SIGNALMAN_LISTEN: `127.0.0.1:${port}`,
+      SIGNALMAN_LOG_FORMAT: "json",
+      ...options.env,
+    };
+    const child = spawn(process.execPath, [SERVE], { env, stdio: ["ignore", "ignore", "pipe"] });
+    const lines: string[] = [];
+    const ended = once(child, "exit") as Promise<[number | null, NodeJS.Signals | null]>;
+    const url = await readyUrl(child, lines);
+    port = Number(new URL(url).port);
+    return { child, lines, ended, url };
+  }
+
+  async function kill(signal: NodeJS.Signals = "SIGTERM") {
+    current.child.kill(signal);
+    const [code, by] = await current.ended;
+    return { code, signal: by };
+  }
+
+  const owned = stack.move();
+  return {
+    get url() {
+      return current.url;
+    },
+    get process() {
+      return current.child;
+    },
+    dataDir,
+    databaseUrl,
+    log: () => current.lines.join("\n"),
+    client: (service) => createClient(service, createGrpcTransport({ baseUrl: current.url })),
+    kill,
+    async start() {
+      await current.ended;
+      current = await launch();
+    },
+    [Symbol.asyncDispose]: () => owned[Symbol.asyncDispose](),
+  };
+}
+
+function readyUrl(child: ChildProcess, lines: string[]): Promise<string> {
+  return new Promise((resolve, reject) => {
+    child.once("exit", (code, signal) => reject(new Error(`The server ended with ${code ?? signal}:\n${lines.join("\n")}`)));
+    createInterface({ input: child.stderr as NodeJS.ReadableStream }).on("line", (line) => {
+      lines.push(line);
+      const url = /"msg":"ready: ([^"]+)"/.exec(line)?.[1];
+      if (url) resolve(url);
+    });
+  });
+}

@@ -1,0 +1,152 @@
+import { once } from "node:events";
+import http2 from "node:http2";
+import net from "node:net";
+import { createClient } from "@connectrpc/connect";
+import { afterEach, describe, expect, test } from "vitest";
+import { TaskService } from "../../gen/signalman/v1/task_service_pb.ts";
+import { listen } from "../../src/http/port.ts";
+import { grpcJsClient, TRANSPORTS } from "./clients.ts";
+import { startServer } from "./server.ts";
+
+const nothing = () => {};
+const sockets: net.Socket[] = [];
+afterEach(() => {
+  for (const socket of sockets.splice(0)) socket.destroy();
+});
+
+function connect(url: string): net.Socket {
+  const { hostname, port } = new URL(url);
+  const socket = net.connect(Number(port), hostname);
+  sockets.push(socket);
+  return socket.on("error", nothing);
+}
+
+async function answerTo(url: string, bytes: string | Buffer): Promise<string> {
+  const socket = connect(url);
+  socket.write(bytes);
+  let text = "";
+  for await (const chunk of socket) text += chunk;
+  return text;
+}
+
+describe("listen", () => {
+  test("says who is in the way", async () => {
+    await using server = await startServer();
+    const { host, port } = server.port.address;
+    await expect(listen({ host, port, handler: nothing })).rejects.toThrow(
+      `Cannot listen on 127.0.0.1:${port}: another program listens there. Stop it, or choose another port`,
+    );
+  });
+
+  test("says that an address is not of this machine", async () => {
+    await expect(listen({ host: "192.0.2.1", port: 0, handler: nothing })).rejects.toThrow(
+      /Cannot listen on 192.0.2.1:0: this machine has no such address/,
+    );
+  });
+
+  test("says that a host is not known", async () => {
+    await expect(listen({ host: "no.such.host.invalid", port: 1, handler: nothing })).rejects.toThrow(
+      /Cannot listen on no.such.host.invalid:1: (there is no host of that name|that name cannot be looked up)/,
+    );
+  });
+});
+
+describe("strange peers", () => {
+  test.each([
+    ["says nothing", ""],
+    ["stops in the middle of HTTP/2's first word", "PR"],
+    ["stops in the middle of HTTP/2's preface", "PRI * HTTP/2.0\r\n"],
+    ["stops in the middle of its headers", "POST / HTTP/1.1\r\nhost: x\r\n"],
+  ])("one that %s is cut off", async (_, bytes) => {
+    await using server = await startServer({ patienceMs: 50 });
+    await answerTo(server.url, bytes);
+  });
+
+  test("one that leaves at once, or is silent when the server closes, holds nothing up", async () => {
+    await using server = await startServer();
+    connect(server.url).end();
+    const silent = connect(server.url);
+    await once(silent, "connect");
+    await server.port.close(60_000);
+  });
+
+  test.each([
+    ["garbage", Buffer.from([0, 1, 2, 255, 254, 10, 10])],
+    ["TLS", Buffer.from("16030100a5010000a1", "hex")],
+    ["a proxy's greeting", "PROXY TCP4 1.2.3.4 5.6.7.8 1 2\r\n"],
+    ["HTTP/2 frames that are none", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\nGET / HTTP/1.1\r\n\r\n"],
+  ])("%s is refused, and the next one served", async (_, bytes) => {
+    await using server = await startServer();
+    await answerTo(server.url, bytes);
+    expect((await fetch(`${server.url}/healthz`)).status).toBe(200);
+  });
+
+  test.each([
+    ["no Host (HTTP/1.0)", "POST /signalman.v1.TaskService/GetTask HTTP/1.0\r\n\r\n"],
+    [
+      "a Host that is none",
+      "POST /signalman.v1.TaskService/GetTask HTTP/1.1\r\nhost: a b:c\r\nconnection: close\r\n\r\n",
+    ],
+  ])("%s is a bad request, not the end of the server", async (_, bytes) => {
+    await using server = await startServer();
+    expect(await answerTo(server.url, bytes)).toMatch(/^HTTP\/1.1 400 [^]*invalid_argument/);
+  });
+
+  test("the first byte alone is enough patience for the rest", async () => {
+    await using server = await startServer();
+    const socket = connect(server.url).setNoDelay(true);
+    for (const part of ["P", "O", "ST /healthz HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n"]) {
+      await new Promise((resolve) => socket.write(part, resolve));
+    }
+    const [chunk] = await once(socket, "data");
+    expect(String(chunk)).toMatch(/^HTTP\/1.1 405/);
+  });
+});
+
+describe("many streams", () => {
+  test("2,000 on one connection, ended by the client at once", async () => {
+    let open = 0;
+    const drained = Promise.withResolvers<void>();
+    async function* watchTask(_: unknown, { signal }: { signal: AbortSignal }) {
+      open++;
+      yield { resumeToken: "1" };
+      await once(signal, "abort");
+      if (--open === 0) drained.resolve();
+    }
+    await using server = await startServer({ tasks: { watchTask } });
+    const client = grpcJsClient(server.url);
+    const streams = Array.from({ length: 2000 }, () => client.watchTask({}).on("error", nothing));
+    await Promise.all(streams.map((stream) => once(stream, "data")));
+    expect(open).toBe(2000);
+    for (const stream of streams) stream.cancel();
+    await drained.promise;
+    // The connection has outlived it.
+    const again = client.watchTask({}).on("error", nothing);
+    await once(again, "data");
+    again.cancel();
+    client.close();
+  });
+
+  test("2,000 on one connection, ended by the server", async () => {
+    async function* watchTask(_: unknown, { signal }: { signal: AbortSignal }) {
+      yield { resumeToken: "1" };
+      await once(signal, "abort");
+      throw signal.reason;
+    }
+    await using server = await startServer({ tasks: { watchTask } });
+    const client = createClient(TaskService, TRANSPORTS.gRPC!(server.url));
+    const iterators = Array.from({ length: 2000 }, () => client.watchTask({})[Symbol.asyncIterator]());
+    await Promise.all(iterators.map((iterator) => iterator.next()));
+    const ends = iterators.map((iterator) => iterator.next().catch((e) => e.code));
+    await server.stop(20_000);
+    expect(new Set(await Promise.all(ends))).toEqual(new Set([14]));
+  });
+
+  test("more at once than are allowed wait at the client", async () => {
+    await using server = await startServer();
+    const session = http2.connect(server.url);
+    const [settings] = await once(session, "remoteSettings");
+    expect(settings.maxConcurrentStreams).toBe(10_000);
+    session.destroy();
+  });
+});
