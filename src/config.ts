@@ -41,7 +41,7 @@ export const SETTINGS = {
     placeholder: "DIR",
     description: "folder of this server's tasks, key and embedded database",
     default: "~/.local/share/signalman",
-    parse: (text) => text || join(process.env["XDG_DATA_HOME"] || join(homedir(), ".local/share"), "signalman"),
+    parse: (text) => text || join(process.env.XDG_DATA_HOME || join(homedir(), ".local/share"), "signalman"),
   }),
   databaseUrl: setting({
     env: "DATABASE_URL",
@@ -142,9 +142,15 @@ export class ConfigError extends Error {
 /** @throws ConfigError */
 export function readConfig(flags: Flags, env: NodeJS.ProcessEnv): Config {
   const known = new Set<string>(Object.values(SETTINGS).map((s) => s.env));
-  const unknown = Object.keys(env).find((name) => name.startsWith("SIGNALMAN_") && !known.has(name) && !OTHERS.has(name));
-  if (unknown) throw new ConfigError(`${unknown} is no setting of Signalman; there are ${[...known].join(", ")}`);
-  const entries = Object.entries(SETTINGS).map(([key, definition]) => [key, read(definition, flags[key as keyof Settings], env)]);
+  const unknown = Object.keys(env).find(
+    (name) => name.startsWith("SIGNALMAN_") && !known.has(name) && !OTHERS.has(name),
+  );
+  if (unknown)
+    throw new ConfigError(`${unknown} is no setting of Signalman; there are ${[...known].join(", ")}`);
+  const entries = Object.entries(SETTINGS).map(([key, definition]) => [
+    key,
+    read(definition, flags[key as keyof Settings], env),
+  ]);
   return Object.freeze(Object.fromEntries(entries)) as Config;
 }
 

@@ -1,5 +1,5 @@
 import { constants } from "node:os";
-import { pino, type Logger } from "pino";
+import { type Logger, pino } from "pino";
 import pretty from "pino-pretty";
 import { type Config, type Flags, readConfig } from "./config.ts";
 import { startService } from "./service.ts";
@@ -49,5 +49,8 @@ function untilSignal(): Promise<{ reason: string; code: number }> {
 
 function createLogger({ logLevel, logFormat }: Config): Logger {
   if (logFormat === "json") return pino({ level: logLevel, base: null }, process.stderr);
-  return pino({ level: logLevel, base: null }, pretty({ destination: 2, sync: true, ignore: "pid,hostname", translateTime: "SYS:HH:MM:ss.l" }));
+  return pino(
+    { level: logLevel, base: null },
+    pretty({ destination: 2, sync: true, ignore: "pid,hostname", translateTime: "SYS:HH:MM:ss.l" }),
+  );
 }

@@ -6,8 +6,8 @@ import { createHandler } from "./http/handler.ts";
 import { createHealthState, type HealthState } from "./http/health-state.ts";
 import { listen } from "./http/port.ts";
 import { assertSafeListen } from "./http/safe-listen.ts";
-import { createLocalJob } from "./jobs/local-job.ts";
 import { clearLeftovers } from "./jobs/leftovers.ts";
+import { createLocalJob } from "./jobs/local-job.ts";
 import { type Cipher, createCipher } from "./keys/cipher.ts";
 import { readSecretKey } from "./keys/secret-key.ts";
 import { createHub, type Hub } from "./live/hub.ts";
@@ -15,16 +15,16 @@ import { startPoller } from "./live/poller.ts";
 import { startLoop } from "./pool/loop.ts";
 import { createTaskPool, type TaskPool } from "./pool/pool.ts";
 import { poolStore } from "./pool/store.ts";
+import { rpcDeps } from "./rpc/deps.ts";
+import { interceptors } from "./rpc/interceptors/all.ts";
+import { routes } from "./rpc/routes.ts";
+import { violationsOf } from "./rpc/rules/check.ts";
 import { ShutdownRequested } from "./runner/control.ts";
 import { HOOKS } from "./runner/hooks.ts";
 import { type RunnerDeps, runTask } from "./runner/lifecycle.ts";
 import type { Listeners } from "./runner/logging.ts";
 import { liveFeed } from "./runner/notifications.ts";
 import { runStore } from "./runner/store.ts";
-import { rpcDeps } from "./rpc/deps.ts";
-import { interceptors } from "./rpc/interceptors/all.ts";
-import { routes } from "./rpc/routes.ts";
-import { violationsOf } from "./rpc/rules/check.ts";
 import { type Bus, openBus } from "./store/bus.ts";
 import { type Databases, openDatabases } from "./store/databases.ts";
 import { keepHouse, ping } from "./store/housekeeping.ts";
@@ -49,7 +49,8 @@ export async function startService(config: Config, logger: Logger): Promise<Serv
   await using stack = new AsyncDisposableStack();
   await assertSafeListen(config.listen.host, config.token !== undefined);
   const folder = stack.use(await openDataFolder(config.dataDir));
-  const embedded = config.databaseUrl === undefined ? stack.use(await startEmbeddedPostgres(folder)) : undefined;
+  const embedded =
+    config.databaseUrl === undefined ? stack.use(await startEmbeddedPostgres(folder)) : undefined;
   const url = config.databaseUrl ?? embedded?.url ?? "";
   const patience = AbortSignal.timeout(DATABASE_PATIENCE_MS);
   await persist(() => migrate(url), patience);
@@ -76,7 +77,15 @@ export async function startService(config: Config, logger: Logger): Promise<Serv
   stack.use(startPoller({ hub, readMarks: (ids) => readMarks(databases.reads, ids) }));
 
   const feed = liveFeed(hub, bus);
-  const started = startPool({ config, logger, databases, node: folder.nodeId, dataDir: folder.path, cipher, feed });
+  const started = startPool({
+    config,
+    logger,
+    databases,
+    node: folder.nodeId,
+    dataDir: folder.path,
+    cipher,
+    feed,
+  });
   pool = started.pool;
   stack.defer(started.stop);
   const health = createHealthState();
@@ -106,7 +115,11 @@ interface PoolParts {
 function startPool({ config, logger, databases, node, dataDir, cipher, feed }: PoolParts) {
   const shutdown = new AbortController();
   const tasksRoot = `${dataDir}/tasks`;
-  const forwarded = Object.fromEntries(config.forwardedEnv.flatMap((name) => (process.env[name] === undefined ? [] : [[name, process.env[name]]])));
+  const forwarded = Object.fromEntries(
+    config.forwardedEnv.flatMap((name) =>
+      process.env[name] === undefined ? [] : [[name, process.env[name]]],
+    ),
+  );
   const runner: RunnerDeps = {
     store: runStore(databases, shutdown.signal),
     cipher,
@@ -162,7 +175,12 @@ async function startServer({ config, logger, databases, cipher, hub, bus, feed, 
   });
   const handler = createHandler({
     routes: routes(deps),
-    interceptors: interceptors({ logger, token: config.token, rules: violationsOf, isPassing: isPassingTrouble }),
+    interceptors: interceptors({
+      logger,
+      token: config.token,
+      rules: violationsOf,
+      isPassing: isPassingTrouble,
+    }),
     health,
     shutdown: shutdown.signal,
     gzip: config.compression === "gzip",
@@ -188,7 +206,9 @@ function watchDatabase(databases: Databases, health: HealthState, logger: Logger
     );
     health.set(isThere);
   });
-  const chores = startLoop({ everyMs: 3_600_000, name: "housekeeping", logger }, () => keepHouse(databases.control));
+  const chores = startLoop({ everyMs: 3_600_000, name: "housekeeping", logger }, () =>
+    keepHouse(databases.control),
+  );
   looks.start();
   chores.start();
   return { [Symbol.asyncDispose]: async () => void (await Promise.all([looks.stop(), chores.stop()])) };

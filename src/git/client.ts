@@ -1,6 +1,6 @@
-import { execa, type Result } from "execa";
 import { stat } from "node:fs/promises";
 import { join } from "node:path";
+import { execa, type Result } from "execa";
 import { PrepareError } from "../task/errors.ts";
 
 export interface CheckOut {
@@ -30,7 +30,7 @@ const MESSAGE_LENGTH = 100;
 /** @param marker is put into the environment of every git process, as `SIGNALMAN_TASK`, to find strays by. */
 export function createGit(marker: string): Git {
   const env = {
-    PATH: process.env["PATH"] ?? "",
+    PATH: process.env.PATH ?? "",
     SIGNALMAN_TASK: marker,
     GIT_TERMINAL_PROMPT: "0",
     GIT_CONFIG_NOSYSTEM: "1",
@@ -40,39 +40,61 @@ export function createGit(marker: string): Git {
 
   async function git(cwd: string, args: readonly string[], signal: AbortSignal): Promise<string> {
     // The operator named this folder: that it belongs to another user is no reason to refuse it.
-    const result: Result = await execa("git", ["-c", "safe.directory=*", "-c", "advice.detachedHead=false", ...args], {
-      cwd,
-      env,
-      extendEnv: false,
-      stdin: "ignore",
-      reject: false,
-      cancelSignal: signal,
-      forceKillAfterDelay: 2000,
-    });
+    const result: Result = await execa(
+      "git",
+      ["-c", "safe.directory=*", "-c", "advice.detachedHead=false", ...args],
+      {
+        cwd,
+        env,
+        extendEnv: false,
+        stdin: "ignore",
+        reject: false,
+        cancelSignal: signal,
+        forceKillAfterDelay: 2000,
+      },
+    );
     signal.throwIfAborted();
-    if (result.code === "ENOENT") throw new PrepareError("Cannot check out the repository: there is no `git` on this server; install it");
+    if (result.code === "ENOENT")
+      throw new PrepareError("Cannot check out the repository: there is no `git` on this server; install it");
     if (result.failed) throw new GitError(args, String(result.stderr || result.message));
     return String(result.stdout).trim();
   }
 
   return {
     isRepository: async (path) =>
-      (await exists(join(path, ".git"))) || ((await exists(join(path, "HEAD"))) && (await exists(join(path, "objects")))),
+      (await exists(join(path, ".git"))) ||
+      ((await exists(join(path, "HEAD"))) && (await exists(join(path, "objects")))),
 
     async checkOut({ source, target, gitBranch, commit, say }, signal) {
       const hash = await resolve(source, gitBranch, commit, signal);
-      const dirty = await git(source, ["status", "--porcelain", "--untracked-files=normal"], signal).catch(() => "");
-      if (dirty) say(`${source} has uncommitted changes, which are left out:\n${dirty.split("\n").slice(0, 10).join("\n")}`);
-      await git(target, ["clone", "--quiet", "--shared", "--no-checkout", "--", source, "."], signal).catch(explain(source));
+      const dirty = await git(source, ["status", "--porcelain", "--untracked-files=normal"], signal).catch(
+        () => "",
+      );
+      if (dirty)
+        say(
+          `${source} has uncommitted changes, which are left out:\n${dirty.split("\n").slice(0, 10).join("\n")}`,
+        );
+      await git(target, ["clone", "--quiet", "--shared", "--no-checkout", "--", source, "."], signal).catch(
+        explain(source),
+      );
       await git(target, ["checkout", "--quiet", "--detach", hash], signal).catch(explain(source));
       const message = await git(target, ["log", "-1", "--format=%s", hash], signal).catch(explain(source));
       return { hash, message: [...message].slice(0, MESSAGE_LENGTH).join("") };
     },
   };
 
-  async function resolve(source: string, branch: string, commit: string, signal: AbortSignal): Promise<string> {
+  async function resolve(
+    source: string,
+    branch: string,
+    commit: string,
+    signal: AbortSignal,
+  ): Promise<string> {
     const wanted = commit || (branch ? `refs/heads/${branch}` : "HEAD");
-    return git(source, ["rev-parse", "--verify", "--quiet", "--end-of-options", `${wanted}^{commit}`], signal).catch((cause) => {
+    return git(
+      source,
+      ["rev-parse", "--verify", "--quiet", "--end-of-options", `${wanted}^{commit}`],
+      signal,
+    ).catch((cause) => {
       signal.throwIfAborted();
       if (!(cause instanceof GitError)) throw cause;
       const what = commit ? `commit ${commit}` : branch ? `branch ${branch}` : "commit";
@@ -90,7 +112,9 @@ export function createGit(marker: string): Git {
 
 class GitError extends Error {
   constructor(args: readonly string[], stderr: string) {
-    super(`git ${args.find((arg) => !arg.startsWith("-"))} said: ${stderr.trim().split("\n").slice(-5).join("; ")}`);
+    super(
+      `git ${args.find((arg) => !arg.startsWith("-"))} said: ${stderr.trim().split("\n").slice(-5).join("; ")}`,
+    );
     this.name = "GitError";
   }
 }

@@ -27,4 +27,3 @@ export interface Job<Input> {
   /** Where the program's output is spooled. */
   readonly spool: string;
 }
-

@@ -1,9 +1,9 @@
 import { access, constants, realpath, stat } from "node:fs/promises";
 import { delimiter, isAbsolute, join, sep } from "node:path";
 import { createGit } from "../git/client.ts";
+import { sweepMarked } from "../process/marked.ts";
 import { adoptProcess, startProcess } from "../process/process.ts";
 import type { Program } from "../process/wrapper.ts";
-import { sweepMarked } from "../process/marked.ts";
 import { PrepareError } from "../task/errors.ts";
 import type { App, Apps } from "./apps/app.ts";
 import { type ShellInput, shellArguments, shellEnvironment } from "./apps/shell.ts";
@@ -28,7 +28,11 @@ export interface LocalJobOptions {
 }
 
 /** A task on this machine: workspace, app, process. */
-export function createLocalJob(options: LocalJobOptions, id: string, say: (text: string) => void): Job<JobInput> {
+export function createLocalJob(
+  options: LocalJobOptions,
+  id: string,
+  say: (text: string) => void,
+): Job<JobInput> {
   const folder = taskFolder(options.tasksRoot, id);
   let program: Program | undefined;
 
@@ -56,7 +60,9 @@ export function createLocalJob(options: LocalJobOptions, id: string, say: (text:
     attach: () => adoptProcess(folder.spool, id),
     async cleanup() {
       await sweepMarked(id);
-      await removeWorkspace(folder).catch((error: unknown) => say(`Cannot remove the workspace: ${reasonOf(error)}`));
+      await removeWorkspace(folder).catch((error: unknown) =>
+        say(`Cannot remove the workspace: ${reasonOf(error)}`),
+      );
     },
     // What cannot be removed now is removed at the next start of the server.
     forget: () => removeTaskFolder(folder).catch(() => {}),
@@ -65,15 +71,15 @@ export function createLocalJob(options: LocalJobOptions, id: string, say: (text:
   async function programOf(app: App, input: JobInput, commit: Commit): Promise<Program> {
     const base = {
       ...options.forwarded,
-      PATH: process.env["PATH"] ?? "/usr/local/bin:/usr/bin:/bin",
-      LANG: process.env["LANG"] ?? "C.UTF-8",
+      PATH: process.env.PATH ?? "/usr/local/bin:/usr/bin:/bin",
+      LANG: process.env.LANG ?? "C.UTF-8",
       HOME: folder.home,
       TMPDIR: folder.tmp,
       PWD: folder.work,
     };
     const env = shellEnvironment(app, input, base, commit);
     await assertScript(folder.work, input);
-    const command = await findCommand(app.command, env["PATH"] ?? "", input.template.app);
+    const command = await findCommand(app.command, env.PATH ?? "", input.template.app);
     return { command, args: shellArguments(app, input), cwd: folder.work, env };
   }
 }
@@ -84,21 +90,29 @@ function unknownApp(name: string, apps: Apps): string {
 
 async function assertScript(work: string, { template, repository }: JobInput): Promise<void> {
   const path = await realpath(join(work, template.path)).catch((cause: unknown) => {
-    throw new PrepareError(`Cannot run ${template.path}: there is no such file in ${repository.name} (${repository.url})`, { cause });
+    throw new PrepareError(
+      `Cannot run ${template.path}: there is no such file in ${repository.name} (${repository.url})`,
+      { cause },
+    );
   });
   if (!`${path}${sep}`.startsWith(`${await realpath(work)}${sep}`)) {
     throw new PrepareError(`Cannot run ${template.path}: it leads out of ${repository.name}`);
   }
-  if ((await stat(path)).isDirectory()) throw new PrepareError(`Cannot run ${template.path}: it is a folder, not a file`);
+  if ((await stat(path)).isDirectory())
+    throw new PrepareError(`Cannot run ${template.path}: it is a folder, not a file`);
 }
 
 /** Absolute path of a command, as the program's own PATH finds it. */
 async function findCommand(command: string, path: string, app: string): Promise<string> {
-  const places = command.includes(sep) ? [command] : path.split(delimiter).map((folder) => join(folder, command));
+  const places = command.includes(sep)
+    ? [command]
+    : path.split(delimiter).map((folder) => join(folder, command));
   for (const place of places) {
     if (isAbsolute(place) && (await isExecutable(place))) return place;
   }
-  throw new PrepareError(`Cannot run app ${app}: there is no program ${command} on this server (PATH ${path}); install it`);
+  throw new PrepareError(
+    `Cannot run app ${app}: there is no program ${command} on this server (PATH ${path}); install it`,
+  );
 }
 
 async function isExecutable(path: string): Promise<boolean> {

@@ -20,7 +20,8 @@ export function taskFolder(tasksRoot: string, id: string): TaskFolder {
 
 export async function makeTaskFolder(folder: TaskFolder): Promise<void> {
   await removeWorkspace(folder);
-  for (const path of [folder.work, folder.home, folder.tmp]) await mkdir(path, { recursive: true, mode: 0o700 });
+  for (const path of [folder.work, folder.home, folder.tmp])
+    await mkdir(path, { recursive: true, mode: 0o700 });
 }
 
 /** All but the spool. */

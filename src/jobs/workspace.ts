@@ -25,7 +25,9 @@ export async function fillWorkspace(options: WorkspaceOptions, signal: AbortSign
   await assertFolder(source);
   if (await options.git.isRepository(source)) return options.git.checkOut({ ...options, source }, signal);
   if (options.gitBranch !== "" || options.commit !== "") {
-    throw new PrepareError(`Cannot check out ${options.commit || options.gitBranch}: ${source} is not a git repository`);
+    throw new PrepareError(
+      `Cannot check out ${options.commit || options.gitBranch}: ${source} is not a git repository`,
+    );
   }
   await copyFolder(source, options.target, signal);
   return { hash: "", message: "" };

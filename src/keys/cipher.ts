@@ -19,7 +19,11 @@ export interface Cipher {
 
 export function createCipher(key: Buffer): Cipher {
   if (key.length !== 32) throw new Error(`A secret key has 32 bytes, not ${key.length}`);
-  const keyId = createHash("sha256").update("signalman key id").update(key).digest().subarray(0, KEY_ID_BYTES);
+  const keyId = createHash("sha256")
+    .update("signalman key id")
+    .update(key)
+    .digest()
+    .subarray(0, KEY_ID_BYTES);
   return {
     seal(text, context) {
       const nonce = randomBytes(NONCE_BYTES);
@@ -28,13 +32,18 @@ export function createCipher(key: Buffer): Cipher {
       return Buffer.concat([Buffer.from([VERSION]), keyId, nonce, cipher.getAuthTag(), body]);
     },
     open(sealed, context) {
-      if (sealed.length < HEADER_BYTES || sealed[0] !== VERSION) throw new Error("Cannot decrypt a secret: unknown format");
+      if (sealed.length < HEADER_BYTES || sealed[0] !== VERSION)
+        throw new Error("Cannot decrypt a secret: unknown format");
       if (!sealed.subarray(1, 1 + KEY_ID_BYTES).equals(keyId)) {
-        throw new Error("Cannot decrypt a secret: it was encrypted under another key. All servers need the same SIGNALMAN_SECRET_KEY");
+        throw new Error(
+          "Cannot decrypt a secret: it was encrypted under another key. All servers need the same SIGNALMAN_SECRET_KEY",
+        );
       }
       const nonce = sealed.subarray(1 + KEY_ID_BYTES, HEADER_BYTES - TAG_BYTES);
       const tag = sealed.subarray(HEADER_BYTES - TAG_BYTES, HEADER_BYTES);
-      const decipher = createDecipheriv("aes-256-gcm", key, nonce).setAAD(Buffer.from(context)).setAuthTag(tag);
+      const decipher = createDecipheriv("aes-256-gcm", key, nonce)
+        .setAAD(Buffer.from(context))
+        .setAuthTag(tag);
       return decipher.update(sealed.subarray(HEADER_BYTES)).toString("utf8") + decipher.final("utf8");
     },
     hash: (text) => createHmac("sha256", key).update(text).digest(),

@@ -17,7 +17,9 @@ export async function readSecretKey(folder: string): Promise<Buffer> {
 export function decodeSecretKey(text: string, origin: string): Buffer {
   const key = Buffer.from(text.trim(), "base64");
   if (key.length === 32) return key;
-  throw new Error(`${origin} must hold 32 bytes as base64, such as \`openssl rand -base64 32\` prints; it holds ${key.length}`);
+  throw new Error(
+    `${origin} must hold 32 bytes as base64, such as \`openssl rand -base64 32\` prints; it holds ${key.length}`,
+  );
 }
 
 function ignoreExisting(error: NodeJS.ErrnoException): void {

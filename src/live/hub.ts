@@ -89,7 +89,11 @@ export function createHub(): Hub {
     },
     watched: () => [...topics.keys()],
     subscribe(taskId) {
-      const topic: Topic = topics.get(taskId) ?? { ears: new Set(), batches: new Map(), known: { lastSeq: 0, events: 0 } };
+      const topic: Topic = topics.get(taskId) ?? {
+        ears: new Set(),
+        batches: new Map(),
+        known: { lastSeq: 0, events: 0 },
+      };
       topics.set(taskId, topic);
       return listen(topic, () => topics.get(taskId) === topic && topics.delete(taskId));
     },

@@ -11,7 +11,10 @@ export interface Loop {
 }
 
 /** A failure is logged once until the work succeeds again: a database that is away fails every second. */
-export function startLoop(options: { everyMs: number; name: string; logger: Logger }, work: () => Promise<void>): Loop {
+export function startLoop(
+  options: { everyMs: number; name: string; logger: Logger },
+  work: () => Promise<void>,
+): Loop {
   let state: "idle" | "busy" | "busy and woken" | "stopped" = "stopped";
   let current: Promise<void> = Promise.resolve();
   let timer: NodeJS.Timeout | undefined;

@@ -100,7 +100,8 @@ export function createTaskPool(options: PoolOptions): TaskPool {
   return {
     async start() {
       const { putBack, adopted } = await store.adopt();
-      if (adopted.length > 0) logger.info({ tasks: adopted.length }, "took over tasks that were running here");
+      if (adopted.length > 0)
+        logger.info({ tasks: adopted.length }, "took over tasks that were running here");
       await options.clearLeftovers(adopted.map(({ id }) => id));
       for (const { id } of putBack) onStatus(id, "WAITING");
       for (const lease of adopted) begin(lease);
@@ -122,5 +123,6 @@ export function createTaskPool(options: PoolOptions): TaskPool {
 /** Another epoch: the task is somebody else's now. */
 function obey(control: RunControl, lease: Lease, wish: Wishes): void {
   if (wish.leaseEpoch !== lease.leaseEpoch) control.stop("lease_lost", 0);
-  else if (wish.killTime) control.stop("user", wish.killForce ? 0 : Math.max(0, wish.killRemainingMs ?? DEFAULT_GRACE_MS));
+  else if (wish.killTime)
+    control.stop("user", wish.killForce ? 0 : Math.max(0, wish.killRemainingMs ?? DEFAULT_GRACE_MS));
 }

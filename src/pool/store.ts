@@ -1,5 +1,14 @@
 import type { Databases } from "../store/databases.ts";
-import { adopt, claim, declareLost, expireQueue, LEASE_SECONDS, readWishes, renew, rescue } from "../store/leases.ts";
+import {
+  adopt,
+  claim,
+  declareLost,
+  expireQueue,
+  LEASE_SECONDS,
+  readWishes,
+  renew,
+  rescue,
+} from "../store/leases.ts";
 import type { PoolStore } from "./pool.ts";
 
 /** The pool's side of the store, for one node. */

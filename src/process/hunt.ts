@@ -32,5 +32,5 @@ function newestPids(): number[] {
 function isPrey(pid: number, { marker, wrapper }: Family): boolean {
   const proc = readProc(pid);
   if (!proc || proc.dead || proc.sid === wrapper.pid || proc.start < wrapper.start) return false;
-  return readVariables(pid, [taskVariable])[0] === marker;
+  return readVariables(pid, [taskVariable]).values[0] === marker;
 }

@@ -1,5 +1,5 @@
 import type { Identity, Proc } from "./proc.ts";
-import { isBetweenLives, readInput, readOpen } from "./proc.ts";
+import { readInput, readOpen } from "./proc.ts";
 import type { Snapshot } from "./scan.ts";
 
 /** What is needed to tell a task's processes from all others. */
@@ -34,15 +34,15 @@ export function kinOf(snapshot: Snapshot, family: Family): Proc[] {
 }
 
 /**
- * Whether somebody may be kin and could not be recognized at that moment (see `isBetweenLives`): an orphan with a
- * session of its own that is just executing its program. Those below this server belong to other tasks.
+ * Whether somebody may be kin and could not be recognized at that moment: an orphan with a session of its own that is
+ * just executing its program. Those below this server belong to other tasks.
  */
 export function hasUnrecognized(snapshot: Snapshot, family: Family): boolean {
   const isShell = inWrapperSession(snapshot, family);
   for (const proc of snapshot.procs.values()) {
     const isCandidate = !proc.dead && !proc.kernel && proc.start >= family.wrapper.start && !isShell(proc);
-    if (!isCandidate || proc.pid === process.pid || markerOf(snapshot, proc) !== undefined) continue;
-    if (!isBelow(snapshot, proc, process.pid) && isBetweenLives(proc.pid)) return true;
+    if (!isCandidate || proc.pid === process.pid || !snapshot.isUnrecognizable(proc)) continue;
+    if (!isBelow(snapshot, proc, process.pid)) return true;
   }
   return false;
 }

@@ -1,5 +1,5 @@
 import { setTimeout } from "node:timers/promises";
-import { type Identity, isBetweenLives, send } from "./proc.ts";
+import { type Identity, send } from "./proc.ts";
 import { type Snapshot, scan } from "./scan.ts";
 
 // Rounds for somebody who is just executing his program and shows no environment.
@@ -23,8 +23,7 @@ export async function sweepMarked(marker: string): Promise<void> {
 
 function hasUnrecognized(snapshot: Snapshot): boolean {
   return [...snapshot.procs.values()].some(
-    (proc) =>
-      !proc.dead && !proc.kernel && snapshot.taskMarker(proc) === undefined && isBetweenLives(proc.pid),
+    (proc) => !proc.dead && !proc.kernel && snapshot.isUnrecognizable(proc),
   );
 }
 

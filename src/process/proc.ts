@@ -48,7 +48,7 @@ export function identityFromStat(line: string): Identity | undefined {
 /** `undefined`: no such process. */
 export function readProc(pid: number): Proc | undefined {
   const length = slurp(`/proc/${pid}/stat`);
-  return length ? parseStat(buffer.toString("latin1", 0, length)) : undefined;
+  return length === undefined ? undefined : parseStat(buffer.toString("latin1", 0, length));
 }
 
 /** Whether that very process still runs; by pid alone where there is no /proc. */
@@ -68,18 +68,31 @@ export function listPids(): number[] {
   }
 }
 
-/** The value of a variable in the environment with which a process was started; `undefined`: none, or not ours to read. */
-export function readVariables(pid: number, names: readonly string[]): (string | undefined)[] {
+/** Variables of the environment with which a process was started. */
+export interface Variables {
+  values: (string | undefined)[];
+  /** Readable, but nothing in it. */
+  isBlank: boolean;
+}
+
+/** Nothing is found if the process is gone, or not ours to read. */
+export function readVariables(pid: number, names: readonly string[]): Variables {
   const length = slurp(`/proc/${pid}/environ`);
-  return names.map((name) => valueIn(length, `${name}=`));
+  return { values: names.map((name) => valueIn(length ?? 0, `${name}=`)), isBlank: length === 0 };
 }
 
 /**
- * In the middle of an exec, or of its exit, a process shows neither arguments nor environment: who it is must be asked
- * again. (With an environment that is merely empty it shows arguments.)
+ * In the middle of an exec, or of its exit, a process shows a blank environment whatever it carries. Whether a blank
+ * one can be believed tell fields 50 and 51 of its stat line, where it begins and ends: equal, and not 0.
  */
-export function isBetweenLives(pid: number): boolean {
-  return slurp(`/proc/${pid}/environ`) === 0 && slurp(`/proc/${pid}/cmdline`) === 0;
+export function hasNoVariables(pid: number): boolean {
+  const length = slurp(`/proc/${pid}/stat`);
+  const line = buffer.toString("latin1", 0, length ?? 0);
+  const [begin, end] = line
+    .slice(line.lastIndexOf(")") + 2)
+    .split(" ")
+    .slice(47, 49);
+  return begin === end && Number(end) > 0;
 }
 
 function valueIn(length: number, prefix: string): string | undefined {
@@ -115,9 +128,9 @@ export function readInput(pid: number): string | undefined {
 
 /** Every process and thread since boot, and the newest pid: together they tell whether pids have wrapped around. */
 export function readForks(): { total: number; newestPid: number } {
-  const stat = buffer.toString("latin1", 0, slurp("/proc/stat"));
+  const stat = buffer.toString("latin1", 0, slurp("/proc/stat") ?? 0);
   const total = Number(/^processes (\d+)/m.exec(stat)?.[1] ?? Number.NaN);
-  const loadavg = buffer.toString("latin1", 0, slurp("/proc/loadavg"));
+  const loadavg = buffer.toString("latin1", 0, slurp("/proc/loadavg") ?? 0);
   return { total, newestPid: Number(loadavg.trim().split(" ").at(-1)) };
 }
 
@@ -138,8 +151,8 @@ export function send(pid: number, signal: NodeJS.Signals | 0): "sent" | "gone" |
 // One buffer for all: everything here is synchronous. It grows to the largest environment seen (argv's limit is 2–6 MiB).
 let buffer = Buffer.allocUnsafe(64 * 1024);
 
-/** Fills the buffer from a /proc file and returns its length; 0 if it is gone or not ours to read. */
-function slurp(path: string): number {
+/** Fills the buffer from a /proc file and returns its length; `undefined` if it is gone or not ours to read. */
+function slurp(path: string): number | undefined {
   let file: number | undefined;
   try {
     file = openSync(path, "r");
@@ -151,7 +164,7 @@ function slurp(path: string): number {
     }
   } catch (error) {
     rethrowShortage(error);
-    return 0;
+    return undefined;
   } finally {
     if (file !== undefined) closeSync(file);
   }

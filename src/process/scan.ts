@@ -1,4 +1,14 @@
-import { type Identity, listPids, type Proc, pidMax, readForks, readProc, readVariables } from "./proc.ts";
+import {
+  hasNoVariables,
+  type Identity,
+  listPids,
+  type Proc,
+  pidMax,
+  readForks,
+  readProc,
+  readVariables,
+  type Variables,
+} from "./proc.ts";
 
 /** Carried by every process of a task, its wrapper's shells too. */
 export const taskVariable = "SIGNALMAN_TASK";
@@ -12,6 +22,8 @@ export interface Snapshot {
   isBlurred: boolean;
   taskMarker(proc: Identity): string | undefined;
   pumpMarker(proc: Identity): string | undefined;
+  /** It showed no environment, but not because it has none: who it is must be asked again. */
+  isUnrecognizable(proc: Identity): boolean;
 }
 
 /** From where a scan must look: the pid, and how many forks the machine had seen at most when it was born. */
@@ -67,13 +79,19 @@ function readListed(floor: number, procs: Map<number, Proc>): number {
 }
 
 function withMarkers(procs: ReadonlyMap<number, Proc>, isBlurred: boolean): Snapshot {
-  const markers = new Map<number, (string | undefined)[]>();
+  const variables = new Map<number, Variables>();
   const read = (pid: number) => {
-    const known = markers.get(pid) ?? readVariables(pid, [taskVariable, pumpVariable]);
-    markers.set(pid, known);
+    const known = variables.get(pid) ?? readVariables(pid, [taskVariable, pumpVariable]);
+    variables.set(pid, known);
     return known;
   };
-  return { procs, isBlurred, taskMarker: ({ pid }) => read(pid)[0], pumpMarker: ({ pid }) => read(pid)[1] };
+  return {
+    procs,
+    isBlurred,
+    taskMarker: ({ pid }) => read(pid).values[0],
+    pumpMarker: ({ pid }) => read(pid).values[1],
+    isUnrecognizable: ({ pid }) => read(pid).isBlank && !hasNoVariables(pid),
+  };
 }
 
 let knownForks = Number.NaN;

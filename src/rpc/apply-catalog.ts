@@ -14,7 +14,10 @@ export interface ApplyCatalogDeps {
   applyCatalog(wanted: WantedCatalog, options: { prune: boolean; validateOnly: boolean }): Promise<Change[]>;
 }
 
-export async function applyCatalog(deps: ApplyCatalogDeps, request: ApplyCatalogRequest): Promise<ApplyCatalogResponse> {
+export async function applyCatalog(
+  deps: ApplyCatalogDeps,
+  request: ApplyCatalogRequest,
+): Promise<ApplyCatalogResponse> {
   const { prune, validateOnly } = request;
   const wanted = wantedOf(request);
   const changes = await deps.applyCatalog(wanted, { prune, validateOnly });

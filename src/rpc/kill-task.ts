@@ -1,7 +1,12 @@
 import { create } from "@bufbuild/protobuf";
-import { KillOutcome, type KillTaskRequest, type KillTaskResponse, KillTaskResponseSchema } from "../../gen/signalman/v1/task_service_pb.ts";
+import {
+  KillOutcome,
+  type KillTaskRequest,
+  type KillTaskResponse,
+  KillTaskResponseSchema,
+} from "../../gen/signalman/v1/task_service_pb.ts";
 import { DEFAULT_GRACE_MS } from "../runner/control.ts";
-import type { KillOutcome as Outcome, KillWish } from "../store/kills.ts";
+import type { KillWish, KillOutcome as Outcome } from "../store/kills.ts";
 import type { TaskView } from "../store/tasks.ts";
 import { msFromDuration, taskMessage } from "./messages.ts";
 import { parseTaskName, type TaskName } from "./names.ts";

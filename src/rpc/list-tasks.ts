@@ -1,5 +1,9 @@
 import { create } from "@bufbuild/protobuf";
-import { type ListTasksRequest, type ListTasksResponse, ListTasksResponseSchema } from "../../gen/signalman/v1/task_service_pb.ts";
+import {
+  type ListTasksRequest,
+  type ListTasksResponse,
+  ListTasksResponseSchema,
+} from "../../gen/signalman/v1/task_service_pb.ts";
 import type { TaskQuery, TaskView } from "../store/tasks.ts";
 import { taskMessage } from "./messages.ts";
 import { parseResourceName } from "./names.ts";

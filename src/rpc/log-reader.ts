@@ -4,8 +4,17 @@ import type { LogStreamName } from "../logs/types.ts";
 import type { StoredChunk } from "../store/logs.ts";
 
 export interface LogStore {
-  readChunks(taskId: string, fromSeq: number, toSeq: number, limit: number): Promise<Pick<StoredChunk, "firstSeq" | "lastSeq" | "counts" | "data">[]>;
-  findTail(taskId: string, lines: number, streams: readonly LogStreamName[]): Promise<{ firstSeq: number; skip: number } | undefined>;
+  readChunks(
+    taskId: string,
+    fromSeq: number,
+    toSeq: number,
+    limit: number,
+  ): Promise<Pick<StoredChunk, "firstSeq" | "lastSeq" | "counts" | "data">[]>;
+  findTail(
+    taskId: string,
+    lines: number,
+    streams: readonly LogStreamName[],
+  ): Promise<{ firstSeq: number; skip: number } | undefined>;
 }
 
 /** What a reader gets. `to` is how far it has read then, also if none of the lines matched. */
@@ -40,7 +49,11 @@ export async function* readPieces(
   }
 }
 
-function pieceOf(chunk: Pick<StoredChunk, "firstSeq" | "lastSeq" | "counts" | "data">, afterSeq: number, streams: ReadonlySet<LogStreamName>): LogPiece {
+function pieceOf(
+  chunk: Pick<StoredChunk, "firstSeq" | "lastSeq" | "counts" | "data">,
+  afterSeq: number,
+  streams: ReadonlySet<LogStreamName>,
+): LogPiece {
   const to = chunk.lastSeq;
   const wanted = [...streams].some((stream) => chunk.counts[stream] > 0);
   if (!wanted) return { kind: "none", to };
@@ -52,7 +65,12 @@ function pieceOf(chunk: Pick<StoredChunk, "firstSeq" | "lastSeq" | "counts" | "d
 }
 
 /** The number after which the last `lines` lines of these streams begin, among those up to now. */
-export async function tailStart(store: LogStore, taskId: string, lines: number, streams: ReadonlySet<LogStreamName>): Promise<number> {
+export async function tailStart(
+  store: LogStore,
+  taskId: string,
+  lines: number,
+  streams: ReadonlySet<LogStreamName>,
+): Promise<number> {
   const tail = await store.findTail(taskId, lines, [...streams]);
   if (!tail) return 0;
   const [chunk] = await store.readChunks(taskId, tail.firstSeq, tail.firstSeq, 1);

@@ -25,7 +25,8 @@ export function parseResourceName(name: string): { project: string; name: string
 }
 
 export const projectName = (project: string) => `projects/${project}`;
-export const resourceName = (kind: Kind, project: string, name: string) => `projects/${project}/${kind}/${name}`;
+export const resourceName = (kind: Kind, project: string, name: string) =>
+  `projects/${project}/${kind}/${name}`;
 
 /** Last part of a name, which in a catalog may stand alone. */
 export const lastPart = (name: string) => name.split("/").at(-1) ?? name;

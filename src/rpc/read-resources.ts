@@ -6,7 +6,10 @@ import { messageOf, type Schemas } from "./resources.ts";
 
 export interface ReadResourcesDeps {
   getResource(kind: Kind | "projects", project: string, name: string): Promise<Resource>;
-  listResources(kind: Kind | "projects", query: { project: string; after: string; limit: number }): Promise<Resource[]>;
+  listResources(
+    kind: Kind | "projects",
+    query: { project: string; after: string; limit: number },
+  ): Promise<Resource[]>;
 }
 
 const fullName = (kind: Kind | "projects", project: string, name: string) =>

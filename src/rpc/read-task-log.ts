@@ -1,7 +1,11 @@
-import { create } from "@bufbuild/protobuf";
-import { fromBinary } from "@bufbuild/protobuf";
+import { create, fromBinary } from "@bufbuild/protobuf";
 import { LogBatchSchema, type LogLine } from "../../gen/signalman/v1/task_pb.ts";
-import { LogFormat, type ReadTaskLogRequest, type ReadTaskLogResponse, ReadTaskLogResponseSchema } from "../../gen/signalman/v1/task_service_pb.ts";
+import {
+  LogFormat,
+  type ReadTaskLogRequest,
+  type ReadTaskLogResponse,
+  ReadTaskLogResponseSchema,
+} from "../../gen/signalman/v1/task_service_pb.ts";
 import { stripEscapes } from "../logs/escapes.ts";
 import type { TaskView } from "../store/tasks.ts";
 import { isFinal } from "../task/status.ts";
@@ -17,13 +21,22 @@ const DEFAULT_LINES = 1000;
 /** About as much content as one answer holds. */
 const MAX_BYTES = 1024 * 1024;
 
-export async function readTaskLog(deps: ReadTaskLogDeps, request: ReadTaskLogRequest): Promise<ReadTaskLogResponse> {
+export async function readTaskLog(
+  deps: ReadTaskLogDeps,
+  request: ReadTaskLogRequest,
+): Promise<ReadTaskLogResponse> {
   const task = await deps.getTask(parseTaskName(request.name));
   const streams = new Set(streamNames(request.streams));
   const { start } = request;
-  const afterSeq = start.case === "tailLines" ? await tailStart(deps, task.id, start.value, streams) : Number(start.value ?? 0n);
+  const afterSeq =
+    start.case === "tailLines"
+      ? await tailStart(deps, task.id, start.value, streams)
+      : Number(start.value ?? 0n);
   const limit = request.maxLines || DEFAULT_LINES;
-  const { lines, next } = await collect(readPieces(deps, task.id, { afterSeq, toSeq: task.lastSeq }, streams), limit);
+  const { lines, next } = await collect(
+    readPieces(deps, task.id, { afterSeq, toSeq: task.lastSeq }, streams),
+    limit,
+  );
   const nextAfterSeq = next ?? Math.max(afterSeq, task.lastSeq);
   return create(ReadTaskLogResponseSchema, {
     ...contentOf(lines, request.format),
@@ -34,7 +47,10 @@ export async function readTaskLog(deps: ReadTaskLogDeps, request: ReadTaskLogReq
 }
 
 /** `next`: the number of the last line taken, if there are more. */
-async function collect(pieces: ReturnType<typeof readPieces>, limit: number): Promise<{ lines: LogLine[]; next?: number }> {
+async function collect(
+  pieces: ReturnType<typeof readPieces>,
+  limit: number,
+): Promise<{ lines: LogLine[]; next?: number }> {
   const lines: LogLine[] = [];
   let bytes = 0;
   for await (const piece of pieces) {
@@ -50,14 +66,20 @@ async function collect(pieces: ReturnType<typeof readPieces>, limit: number): Pr
   return { lines };
 }
 
-function contentOf(lines: LogLine[], format: LogFormat): { lines: LogLine[] } | { text: Uint8Array<ArrayBuffer> } {
+function contentOf(
+  lines: LogLine[],
+  format: LogFormat,
+): { lines: LogLine[] } | { text: Uint8Array<ArrayBuffer> } {
   if (format === LogFormat.TEXT) return { text: joined(lines) };
-  if (format === LogFormat.PLAIN_TEXT) return { text: Uint8Array.from(stripEscapes(Buffer.from(joined(lines)))) };
+  if (format === LogFormat.PLAIN_TEXT)
+    return { text: Uint8Array.from(stripEscapes(Buffer.from(joined(lines)))) };
   return { lines };
 }
 
 /** The bytes as they were written: a newline behind each line that had one. */
 function joined(lines: LogLine[]): Uint8Array<ArrayBuffer> {
   const newline = Buffer.from("\n");
-  return Uint8Array.from(Buffer.concat(lines.flatMap(({ content, partial }) => (partial ? [content] : [content, newline]))));
+  return Uint8Array.from(
+    Buffer.concat(lines.flatMap(({ content, partial }) => (partial ? [content] : [content, newline]))),
+  );
 }

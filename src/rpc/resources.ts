@@ -1,4 +1,12 @@
-import { create, type DescMessage, fromJson, type JsonObject, type JsonValue, type MessageShape, toJson } from "@bufbuild/protobuf";
+import {
+  create,
+  type DescMessage,
+  fromJson,
+  type JsonObject,
+  type JsonValue,
+  type MessageShape,
+  toJson,
+} from "@bufbuild/protobuf";
 import { timestampFromDate } from "@bufbuild/protobuf/wkt";
 import { EnvironmentSchema } from "../../gen/signalman/v1/environment_pb.ts";
 import { ProjectSchema } from "../../gen/signalman/v1/project_pb.ts";
@@ -23,7 +31,11 @@ export function specOf<K extends keyof Schemas>(kind: K, message: MessageShape<S
   return Object.fromEntries(Object.entries(json).filter(([field]) => !OUTSIDE_SPEC.includes(field)));
 }
 
-export function messageOf<K extends keyof Schemas>(kind: K, name: string, resource: Resource): MessageShape<Schemas[K]> {
+export function messageOf<K extends keyof Schemas>(
+  kind: K,
+  name: string,
+  resource: Resource,
+): MessageShape<Schemas[K]> {
   const schema: DescMessage = SCHEMAS[kind];
   const output = create(ProjectSchema, {
     etag: etagOf(resource),

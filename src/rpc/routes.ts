@@ -15,7 +15,13 @@ import { type ReadTaskLogDeps, readTaskLog } from "./read-task-log.ts";
 import { type RunTaskDeps, runTask } from "./run-task.ts";
 import { type WatchTaskDeps, watchTask } from "./watch-task.ts";
 
-export type RpcDeps = RunTaskDeps & KillTaskDeps & WatchTaskDeps & ListTasksDeps & ReadTaskLogDeps & ApplyCatalogDeps & ReadResourcesDeps;
+export type RpcDeps = RunTaskDeps &
+  KillTaskDeps &
+  WatchTaskDeps &
+  ListTasksDeps &
+  ReadTaskLogDeps &
+  ApplyCatalogDeps &
+  ReadResourcesDeps;
 
 /** Every RPC of the contract, each in a file of its own. */
 export function routes(deps: RpcDeps): (router: ConnectRouter) => void {
@@ -23,7 +29,8 @@ export function routes(deps: RpcDeps): (router: ConnectRouter) => void {
     router.service(TaskService, {
       runTask: (request) => runTask(deps, request),
       killTask: (request) => killTask(deps, request),
-      watchTask: (request, context) => watchTask(deps, request, { signal: context.signal, isJson: isJson(context) }),
+      watchTask: (request, context) =>
+        watchTask(deps, request, { signal: context.signal, isJson: isJson(context) }),
       getTask: async (request) => ({ task: taskMessage(await deps.getTask(parseTaskName(request.name))) }),
       listTasks: (request) => listTasks(deps, request),
       readTaskLog: (request) => readTaskLog(deps, request),
@@ -57,7 +64,10 @@ function readers(router: ConnectRouter, deps: ReadResourcesDeps): void {
 }
 
 /** The contract names a list after its kind. */
-function renamed<K extends string, T>(kind: K, { resources, nextPageToken }: { resources: T[]; nextPageToken: string }) {
+function renamed<K extends string, T>(
+  kind: K,
+  { resources, nextPageToken }: { resources: T[]; nextPageToken: string },
+) {
   return { [kind]: resources, nextPageToken } as Record<K, T[]> & { nextPageToken: string };
 }
 

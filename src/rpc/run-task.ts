@@ -1,7 +1,12 @@
-import { create, toBinary } from "@bufbuild/protobuf";
 import { createHash } from "node:crypto";
-import { type RunTaskRequest, RunTaskRequestSchema, type RunTaskResponse, RunTaskResponseSchema } from "../../gen/signalman/v1/task_service_pb.ts";
+import { create, toBinary } from "@bufbuild/protobuf";
 import { type Task, TaskStatus } from "../../gen/signalman/v1/task_pb.ts";
+import {
+  type RunTaskRequest,
+  RunTaskRequestSchema,
+  type RunTaskResponse,
+  RunTaskResponseSchema,
+} from "../../gen/signalman/v1/task_service_pb.ts";
 import type { Cipher } from "../keys/cipher.ts";
 import { templateParts } from "../runner/details.ts";
 import { checkAsked } from "../runner/overrides.ts";
@@ -14,7 +19,10 @@ import { parseResourceName } from "./names.ts";
 
 export interface RunTaskDeps {
   loadTemplate(project: string, name: string): Promise<TemplateRows>;
-  createTask(task: NewTask, request: RequestKey | undefined): Promise<{ task: TaskView; deduplicated: boolean }>;
+  createTask(
+    task: NewTask,
+    request: RequestKey | undefined,
+  ): Promise<{ task: TaskView; deduplicated: boolean }>;
   cipher: Pick<Cipher, "seal" | "hash">;
   /** A task was created. */
   onCreated(taskId: string): void;
@@ -39,9 +47,14 @@ async function loadChecked(deps: RunTaskDeps, request: RunTaskRequest) {
   return template;
 }
 
-function newTask(deps: RunTaskDeps, request: RunTaskRequest, template: Awaited<ReturnType<typeof loadChecked>>): NewTask {
+function newTask(
+  deps: RunTaskDeps,
+  request: RunTaskRequest,
+  template: Awaited<ReturnType<typeof loadChecked>>,
+): NewTask {
   const { project, name } = parseResourceName(request.template);
-  const timeout = (field: "queueTimeout" | "runTimeout" | "idleTimeout") => msFromDuration(request[field] ?? template[field]);
+  const timeout = (field: "queueTimeout" | "runTimeout" | "idleTimeout") =>
+    msFromDuration(request[field] ?? template[field]);
   return {
     project,
     template: name,
@@ -83,7 +96,10 @@ function requestKey(cipher: Pick<Cipher, "hash">, request: RunTaskRequest): Requ
   return { id: request.requestId.toLowerCase(), bodyHash: createHash("sha256").update(bytes).digest() };
 }
 
-function mapValues(record: Record<string, string>, change: (value: string) => string): Record<string, string> {
+function mapValues(
+  record: Record<string, string>,
+  change: (value: string) => string,
+): Record<string, string> {
   return Object.fromEntries(Object.entries(record).map(([key, value]) => [key, change(value)]));
 }
 

@@ -40,12 +40,16 @@ function termOf(field: string, op: string, value: string): TaskTerm {
     if (Number.isNaN(time.getTime())) throw refuse(`${value} is no time as RFC 3339 writes it`);
     return { field, op, value: time };
   }
-  if (field.startsWith("labels.") && op === "=") return { field: "label", key: field.slice("labels.".length), value };
-  throw refuse(`${field} ${op} is not among: status and template (=, !=), create_time (=, !=, <, <=, >, >=), labels.KEY (=)`);
+  if (field.startsWith("labels.") && op === "=")
+    return { field: "label", key: field.slice("labels.".length), value };
+  throw refuse(
+    `${field} ${op} is not among: status and template (=, !=), create_time (=, !=, <, <=, >, >=), labels.KEY (=)`,
+  );
 }
 
 const isEquality = (op: string): op is "=" | "!=" => op === "=" || op === "!=";
-const isOrder = (op: string): op is "=" | "!=" | "<" | "<=" | ">" | ">=" => ["=", "!=", "<", "<=", ">", ">="].includes(op);
+const isOrder = (op: string): op is "=" | "!=" | "<" | "<=" | ">" | ">=" =>
+  ["=", "!=", "<", "<=", ">", ">="].includes(op);
 
 function unquote(raw: string): string {
   return raw.startsWith('"') ? raw.slice(1, -1).replace(/\\(.)/g, "$1") : raw;

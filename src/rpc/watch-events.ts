@@ -25,7 +25,9 @@ export function createEventMaker(taskId: string, isJson: boolean): EventMaker {
   const event = (cursor: Cursor, value: Event) =>
     create(WatchTaskResponseSchema, { resumeToken: encodeToken(taskId, cursor), event: value });
   const log = (cursor: Cursor, data: Buffer) =>
-    isJson ? event(cursor, { case: "log", value: fromBinary(LogBatchSchema, data) }) : encodedLog(encodeToken(taskId, cursor), data);
+    isJson
+      ? event(cursor, { case: "log", value: fromBinary(LogBatchSchema, data) })
+      : encodedLog(encodeToken(taskId, cursor), data);
   return {
     event,
     log,

@@ -1,14 +1,15 @@
 import type { WatchTaskRequest, WatchTaskResponse } from "../../gen/signalman/v1/task_service_pb.ts";
-import type { LogStreamName } from "../logs/types.ts";
 import type { Hub, Subscription } from "../live/hub.ts";
+import type { LogStreamName } from "../logs/types.ts";
 import type { Progress } from "../store/progress.ts";
 import type { TaskView } from "../store/tasks.ts";
 import { persist } from "../store/trouble.ts";
+import { notFound } from "../task/errors.ts";
 import { isFinal } from "../task/status.ts";
 import type { StatusEvent } from "../task/types.ts";
 import { ALL, type LogStore, readPieces, tailStart } from "./log-reader.ts";
 import { msFromDuration, statusMessage, streamNames, taskMessage } from "./messages.ts";
-import { parseTaskName, type TaskName } from "./names.ts";
+import { parseTaskName, type TaskName, taskName } from "./names.ts";
 import { type Cursor, decodeToken } from "./resume-token.ts";
 import { createEventMaker, type EventMaker } from "./watch-events.ts";
 
@@ -46,7 +47,15 @@ export async function* watchTask(
   const streams = new Set(streamNames(request.streams));
   const cursor = await startOf(deps, request, task, streams);
   const make = createEventMaker(name.id, context.isJson);
-  const watch: Watch = { deps, name, make, signal: context.signal, streams, logs: request.logs ?? true, cursor };
+  const watch: Watch = {
+    deps,
+    name,
+    make,
+    signal: context.signal,
+    streams,
+    logs: request.logs ?? true,
+    cursor,
+  };
   yield make.event(cursor, { case: "snapshot", value: { task: taskMessage(task) } });
 
   using ear = deps.hub.subscribe(name.id);
@@ -65,7 +74,12 @@ export async function* watchTask(
   }
 }
 
-async function startOf(deps: WatchTaskDeps, request: WatchTaskRequest, task: TaskView, streams: ReadonlySet<LogStreamName>): Promise<Cursor> {
+async function startOf(
+  deps: WatchTaskDeps,
+  request: WatchTaskRequest,
+  task: TaskView,
+  streams: ReadonlySet<LogStreamName>,
+): Promise<Cursor> {
   const { start } = request;
   if (start.case === "resumeToken") return decodeToken(task.id, start.value);
   if (start.case === "afterSeq") return { seq: Number(start.value), ordinal: 0 };
@@ -97,7 +111,8 @@ function* takeBatches(watch: Watch, ear: Subscription): Generator<WatchTaskRespo
 async function* catchUp(watch: Watch): AsyncGenerator<WatchTaskResponse, boolean> {
   const { deps, name, cursor, signal, make } = watch;
   const progress = await persist(() => deps.readProgress(name.id, cursor.ordinal), signal);
-  if (!progress) return yield* vanish(watch);
+  // Deleted while it was watched: the getter says so.
+  if (!progress) throw notFound(taskName(name));
   for (const event of progress.events) {
     yield* lines(watch, event.afterSeq);
     yield* status(watch, event);
@@ -109,28 +124,32 @@ async function* catchUp(watch: Watch): AsyncGenerator<WatchTaskResponse, boolean
   return true;
 }
 
-/** The task was deleted while it was watched: the getter says so. */
-async function* vanish({ deps, name }: Watch): AsyncGenerator<WatchTaskResponse, boolean> {
-  await deps.getTask(name);
-  return false;
-}
-
 async function* lines(watch: Watch, toSeq: number): AsyncGenerator<WatchTaskResponse> {
   const { deps, name, make, signal, cursor, streams, logs } = watch;
   if (!logs) cursor.seq = Math.max(cursor.seq, toSeq);
-  const patient = { readChunks: (...args: Parameters<LogStore["readChunks"]>) => persist(() => deps.readChunks(...args), signal) };
+  const patient = {
+    readChunks: (...args: Parameters<LogStore["readChunks"]>) =>
+      persist(() => deps.readChunks(...args), signal),
+  };
   for await (const piece of readPieces(patient, name.id, { afterSeq: cursor.seq, toSeq }, streams)) {
     signal.throwIfAborted();
     cursor.seq = piece.to;
     if (piece.kind === "lines") yield make.log(cursor, piece.data);
     if (piece.kind === "gap") {
-      const value = { fromSeq: BigInt(piece.from), toSeq: BigInt(piece.to), reason: "These lines have been removed" };
+      const value = {
+        fromSeq: BigInt(piece.from),
+        toSeq: BigInt(piece.to),
+        reason: "These lines have been removed",
+      };
       yield make.event(cursor, { case: "gap", value });
     }
   }
 }
 
-async function* status({ deps, name, make, cursor, signal }: Watch, event: StatusEvent): AsyncGenerator<WatchTaskResponse> {
+async function* status(
+  { deps, name, make, cursor, signal }: Watch,
+  event: StatusEvent,
+): AsyncGenerator<WatchTaskResponse> {
   const task = isFinal(event.status) ? await persist(() => deps.getTask(name), signal) : undefined;
   cursor.ordinal = event.ordinal;
   yield make.event(cursor, { case: "status", value: statusMessage(event, task) });

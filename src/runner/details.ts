@@ -38,8 +38,12 @@ export function templateParts(name: string, rows: TemplateRows): TemplateParts {
   const { repository, environment } = rows;
   return {
     template,
-    repository: repository ? fromJson(RepositorySchema, { ...repository, name: template.repository }) : undefined,
-    environment: environment ? fromJson(EnvironmentSchema, { ...environment, name: template.environment }) : undefined,
+    repository: repository
+      ? fromJson(RepositorySchema, { ...repository, name: template.repository })
+      : undefined,
+    environment: environment
+      ? fromJson(EnvironmentSchema, { ...environment, name: template.environment })
+      : undefined,
   };
 }
 

@@ -25,7 +25,12 @@ export interface Hook {
 /** In this order before a task; in reverse after it. */
 export const HOOKS: readonly Hook[] = [shellHook];
 
-export async function runBefore(hooks: readonly Hook[], context: HookContext, details: TaskDetails, signal: AbortSignal): Promise<void> {
+export async function runBefore(
+  hooks: readonly Hook[],
+  context: HookContext,
+  details: TaskDetails,
+  signal: AbortSignal,
+): Promise<void> {
   for (const hook of hooks) {
     signal.throwIfAborted();
     if (hook.appliesTo(context.app)) await hook.before?.(context, details, signal);
@@ -33,7 +38,11 @@ export async function runBefore(hooks: readonly Hook[], context: HookContext, de
 }
 
 /** A hook that fails is reported in the log and changes nothing. */
-export async function runAfter(hooks: readonly Hook[], context: HookContext, outcome: TaskOutcome): Promise<TaskOutcome> {
+export async function runAfter(
+  hooks: readonly Hook[],
+  context: HookContext,
+  outcome: TaskOutcome,
+): Promise<TaskOutcome> {
   let result = outcome;
   for (const hook of hooks.toReversed()) {
     if (!hook.appliesTo(context.app) || !hook.after) continue;

@@ -1,5 +1,5 @@
-import type { Cipher } from "../keys/cipher.ts";
 import type { Job } from "../jobs/job.ts";
+import type { Cipher } from "../keys/cipher.ts";
 import type { TaskLog } from "../logs/types.ts";
 import type { RunningProcess } from "../process/process.ts";
 import type { RunRows } from "../store/details.ts";
@@ -58,13 +58,28 @@ interface Run {
  * Returns when the task has ended, or when it is somebody else's: on shutdown a program that runs is left alone and
  * a task that was not started goes back to the queue; if the lease is lost, the program is killed and nothing stored.
  */
-export async function runTask(deps: RunnerDeps, lease: Lease, control: RunControl, shutdown: AbortSignal): Promise<void> {
+export async function runTask(
+  deps: RunnerDeps,
+  lease: Lease,
+  control: RunControl,
+  shutdown: AbortSignal,
+): Promise<void> {
   const { task, head, rows, runRemainingMs } = await deps.store.load(lease);
   const { listeners, store } = deps;
   await using log = openRunLog({ lease, head, listeners, storeChunk: store.storeChunk });
   const job = deps.createJob(task.id, (text) => log.say(text));
   const from = { stdout: head.stdoutOffset, stderr: head.stderrOffset };
-  const run: Run = { task, rows, from, runRemainingMs, job, log, control, shutdown, mayRun: task.status !== "STARTING" };
+  const run: Run = {
+    task,
+    rows,
+    from,
+    runRemainingMs,
+    job,
+    log,
+    control,
+    shutdown,
+    mayRun: task.status !== "STARTING",
+  };
   try {
     await end(deps, run, await outcomeOf(deps, run));
   } catch (error) {

@@ -14,10 +14,14 @@ export function outcomeOfExit(exit: Exit, stop: StopReason | undefined, limits: 
   };
   if (stop) return { ...stopped(stop, limits), ...end };
   if (exit.kind === "lost") {
-    return failed("LOST", "The program vanished without a record of its end: the machine went down, or somebody killed its supervisor");
+    return failed(
+      "LOST",
+      "The program vanished without a record of its end: the machine went down, or somebody killed its supervisor",
+    );
   }
   if (exit.kind === "signal") return { ...failed("SIGNAL", `The program died by ${exit.signal}`), ...end };
-  if (exit.code !== 0) return { ...failed("EXIT_CODE", `The program ended with exit code ${exit.code}`), ...end };
+  if (exit.code !== 0)
+    return { ...failed("EXIT_CODE", `The program ended with exit code ${exit.code}`), ...end };
   return { status: "SUCCESS", reason: null, message: "", ...end };
 }
 
@@ -27,9 +31,13 @@ export function outcomeOfFailure(error: unknown, stop: StopReason | undefined, l
 }
 
 function stopped(stop: StopReason, { runTimeoutMs = 0, idleTimeoutMs = 0 }: Limits): TaskOutcome {
-  if (stop === "run_timeout") return failed("RUN_TIMEOUT", `It ran longer than its run_timeout of ${runTimeoutMs / 1000} s`);
+  if (stop === "run_timeout")
+    return failed("RUN_TIMEOUT", `It ran longer than its run_timeout of ${runTimeoutMs / 1000} s`);
   if (stop === "idle_timeout") {
-    return failed("IDLE_TIMEOUT", `It printed nothing for longer than its idle_timeout of ${idleTimeoutMs / 1000} s`);
+    return failed(
+      "IDLE_TIMEOUT",
+      `It printed nothing for longer than its idle_timeout of ${idleTimeoutMs / 1000} s`,
+    );
   }
   return userStop;
 }

@@ -1,5 +1,5 @@
 import type { JsonObject, JsonValue } from "@bufbuild/protobuf";
-import { type SurveyVariable, SurveyType, type Template } from "../../gen/signalman/v1/template_pb.ts";
+import { SurveyType, type SurveyVariable, type Template } from "../../gen/signalman/v1/template_pb.ts";
 import type { FieldViolation } from "../task/errors.ts";
 import type { TaskSpec } from "../task/types.ts";
 
@@ -23,7 +23,10 @@ export function checkAsked(template: Template, asked: Asked): FieldViolation[] {
   }));
   const twice = Object.keys(asked.secretVariables)
     .filter((name) => name in asked.variables)
-    .map((name) => ({ field: `secret_variables[${JSON.stringify(name)}]`, description: "also stands in variables" }));
+    .map((name) => ({
+      field: `secret_variables[${JSON.stringify(name)}]`,
+      description: "also stands in variables",
+    }));
   return [...refused, ...twice, ...template.survey.flatMap((question) => checkAnswer(question, asked))];
 }
 
@@ -31,12 +34,15 @@ function checkAnswer(question: SurveyVariable, asked: Asked): FieldViolation[] {
   const { name } = question;
   const open = asked.variables[name];
   const secret = asked.secretVariables[name];
-  const at = (field: string, description: string) => [{ field: `${field}[${JSON.stringify(name)}]`, description }];
+  const at = (field: string, description: string) => [
+    { field: `${field}[${JSON.stringify(name)}]`, description },
+  ];
   if (question.type === SurveyType.SECRET) {
     if (open !== undefined) return at("variables", "is a secret: give it in secret_variables");
     return question.required && secret === undefined ? at("secret_variables", missing(question)) : [];
   }
-  if (secret !== undefined) return checkValue(question, secret) ? at("secret_variables", expected(question)) : [];
+  if (secret !== undefined)
+    return checkValue(question, secret) ? at("secret_variables", expected(question)) : [];
   if (open !== undefined) {
     const wrong = checkValue(question, open);
     return wrong ? at("variables", `${expected(question)}, not ${wrong}`) : [];
@@ -50,7 +56,8 @@ function missing(question: SurveyVariable): string {
 
 function expected(question: SurveyVariable): string {
   if (question.type === SurveyType.INT) return "must be a whole number";
-  if (question.type === SurveyType.ENUM) return `must be one of ${question.values.map((v) => v.value).join(", ")}`;
+  if (question.type === SurveyType.ENUM)
+    return `must be one of ${question.values.map((v) => v.value).join(", ")}`;
   return "must be text, a number or a boolean";
 }
 
@@ -70,9 +77,15 @@ const ANSWERS: Record<SurveyType, (text: string, question: SurveyVariable) => bo
 };
 
 /** What the survey answers where the caller did not. */
-export function surveyDefaults(template: Template, asked: Pick<Asked, "variables" | "secretVariables">): JsonObject {
+export function surveyDefaults(
+  template: Template,
+  asked: Pick<Asked, "variables" | "secretVariables">,
+): JsonObject {
   const open = template.survey.filter(
-    ({ name, default: text }) => text !== "" && !(name in asked.variables) && !(name in asked.secretVariables),
+    ({ name, default: text }) =>
+      text !== "" && !(name in asked.variables) && !(name in asked.secretVariables),
   );
-  return Object.fromEntries(open.map(({ name, type, default: text }) => [name, type === SurveyType.INT ? Number(text) : text]));
+  return Object.fromEntries(
+    open.map(({ name, type, default: text }) => [name, type === SurveyType.INT ? Number(text) : text]),
+  );
 }

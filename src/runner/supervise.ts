@@ -37,7 +37,12 @@ export async function supervise(options: SuperviseOptions): Promise<Exit> {
   if (log.failed.aborted) onLogFailed();
   try {
     let punched = 0;
-    for await (const { stream, bytes, offset } of tailSpool({ folder: spool, from: options.from, ended: program.ended, signal: shutdown })) {
+    for await (const { stream, bytes, offset } of tailSpool({
+      folder: spool,
+      from: options.from,
+      ended: program.ended,
+      signal: shutdown,
+    })) {
       const room = log.write(stream, bytes, offset);
       if (room) await room;
       read[stream] = offset + bytes.length;
@@ -63,21 +68,30 @@ const PUNCH_EVERY = 32 * 1024 * 1024;
 function enforceLimits(options: SuperviseOptions, read: { stdout: number; stderr: number }): Disposable {
   const { control, spool, runTimeoutMs, idleTimeoutMs } = options;
   const timers: NodeJS.Timeout[] = [];
-  if (runTimeoutMs !== undefined) timers.push(longTimeout(() => control.stop("run_timeout", DEFAULT_GRACE_MS), runTimeoutMs));
+  if (runTimeoutMs !== undefined)
+    timers.push(longTimeout(() => control.stop("run_timeout", DEFAULT_GRACE_MS), runTimeoutMs));
   if (idleTimeoutMs !== undefined) timers.push(watchIdle(options, spool, read, idleTimeoutMs));
   return { [Symbol.dispose]: () => timers.forEach((timer) => void clearInterval(timer)) };
 }
 
 /** How often the idle clock looks: within a tenth of the limit, 1 s at most. */
-function watchIdle({ control }: SuperviseOptions, spool: string, read: { stdout: number; stderr: number }, limit: number): NodeJS.Timeout {
+function watchIdle(
+  { control }: SuperviseOptions,
+  spool: string,
+  read: { stdout: number; stderr: number },
+  limit: number,
+): NodeJS.Timeout {
   let last = { bytes: -1, time: performance.now() };
-  return setInterval(() => {
-    // Output that waits in the spool is output: the clock stands still while we are the slow ones.
-    const unread = unreadOrNone(spool, read);
-    const bytes = read.stdout + read.stderr;
-    if (unread > 0 || bytes !== last.bytes) last = { bytes, time: performance.now() };
-    else if (performance.now() - last.time >= limit) control.stop("idle_timeout", DEFAULT_GRACE_MS);
-  }, Math.min(1000, limit / 10));
+  return setInterval(
+    () => {
+      // Output that waits in the spool is output: the clock stands still while we are the slow ones.
+      const unread = unreadOrNone(spool, read);
+      const bytes = read.stdout + read.stderr;
+      if (unread > 0 || bytes !== last.bytes) last = { bytes, time: performance.now() };
+      else if (performance.now() - last.time >= limit) control.stop("idle_timeout", DEFAULT_GRACE_MS);
+    },
+    Math.min(1000, limit / 10),
+  );
 }
 
 function unreadOrNone(spool: string, read: { stdout: number; stderr: number }): number {

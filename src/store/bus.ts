@@ -68,7 +68,11 @@ export function openBus(options: {
 }
 
 /** postgres.js connects again by itself; the first LISTEN is ours to repeat. */
-async function listen(client: postgres.Sql, options: Parameters<typeof openBus>[0], closed: () => boolean): Promise<void> {
+async function listen(
+  client: postgres.Sql,
+  options: Parameters<typeof openBus>[0],
+  closed: () => boolean,
+): Promise<void> {
   while (!closed()) {
     try {
       await client.listen(

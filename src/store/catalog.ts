@@ -28,7 +28,12 @@ export async function listResources(
 ): Promise<Resource[]> {
   return database.run(async (db) => {
     if (kind === "projects") {
-      return db.select().from(projects).where(gt(projects.name, query.after)).orderBy(asc(projects.name)).limit(query.limit);
+      return db
+        .select()
+        .from(projects)
+        .where(gt(projects.name, query.after))
+        .orderBy(asc(projects.name))
+        .limit(query.limit);
     }
     if (query.after === "") await assertProject(db, query.project);
     const table = TABLES[kind];
@@ -38,13 +43,22 @@ export async function listResources(
 }
 
 /** @throws Failure not_found. */
-export async function getResource(database: Database, kind: Kind | "projects", project: string, name: string): Promise<Resource> {
+export async function getResource(
+  database: Database,
+  kind: Kind | "projects",
+  project: string,
+  name: string,
+): Promise<Resource> {
   const [row] = await database.run(async (db): Promise<Resource[]> => {
     if (kind === "projects") return db.select().from(projects).where(eq(projects.name, project));
     const table = TABLES[kind];
-    return db.select().from(table).where(and(eq(table.project, project), eq(table.name, name)));
+    return db
+      .select()
+      .from(table)
+      .where(and(eq(table.project, project), eq(table.name, name)));
   });
-  if (!row) throw notFound(kind === "projects" ? `projects/${project}` : `projects/${project}/${kind}/${name}`);
+  if (!row)
+    throw notFound(kind === "projects" ? `projects/${project}` : `projects/${project}/${kind}/${name}`);
   return row;
 }
 
@@ -118,7 +132,12 @@ function differences(
   ].sort((a, b) => (a.name < b.name ? -1 : 1));
 }
 
-function difference(kind: Change["kind"], name: string, before: JsonObject | undefined, spec: JsonObject): Change {
+function difference(
+  kind: Change["kind"],
+  name: string,
+  before: JsonObject | undefined,
+  spec: JsonObject,
+): Change {
   if (!before) return { kind, name, action: "CREATE", fields: [] };
   const keys = [...new Set([...Object.keys(before), ...Object.keys(spec)])].sort();
   const fields = keys.filter((key) => canonical(before[key]) !== canonical(spec[key]));
@@ -128,7 +147,9 @@ function difference(kind: Change["kind"], name: string, before: JsonObject | und
 /** JSON with sorted keys: jsonb does not keep their order. */
 function canonical(value: unknown): string {
   return JSON.stringify(value, (_, v) =>
-    v !== null && typeof v === "object" && !Array.isArray(v) ? Object.fromEntries(Object.entries(v).sort(([a], [b]) => (a < b ? -1 : 1))) : v,
+    v !== null && typeof v === "object" && !Array.isArray(v)
+      ? Object.fromEntries(Object.entries(v).sort(([a], [b]) => (a < b ? -1 : 1)))
+      : v,
   );
 }
 
@@ -150,25 +171,40 @@ async function assertUnused(db: Queryable, project: string, plan: Change[]): Pro
   const [user] = await db
     .select({ id: tasks.id, template: tasks.template })
     .from(tasks)
-    .where(and(eq(tasks.project, project), inArray(tasks.template, doomed), sql`${tasks.status} NOT IN ${[...FINAL]}`))
+    .where(
+      and(
+        eq(tasks.project, project),
+        inArray(tasks.template, doomed),
+        sql`${tasks.status} NOT IN ${[...FINAL]}`,
+      ),
+    )
     .limit(1);
   if (!user) return;
   const resource = `projects/${project}/templates/${user.template}`;
-  throw new Failure("precondition", `Cannot delete ${resource}: projects/${project}/tasks/${user.id} has not ended`, {
-    reason: "RESOURCE_IN_USE",
-    resource,
-  });
+  throw new Failure(
+    "precondition",
+    `Cannot delete ${resource}: projects/${project}/tasks/${user.id} has not ended`,
+    {
+      reason: "RESOURCE_IN_USE",
+      resource,
+    },
+  );
 }
 
 async function write(db: Queryable, wanted: WantedCatalog, plan: Change[]): Promise<void> {
   const project = wanted.project.name;
-  const writes = new Set(plan.filter((c) => c.action === "CREATE" || c.action === "UPDATE").map((c) => `${c.kind}/${c.name}`));
+  const writes = new Set(
+    plan.filter((c) => c.action === "CREATE" || c.action === "UPDATE").map((c) => `${c.kind}/${c.name}`),
+  );
   const set = { spec: sql`excluded.spec`, updateTime: sql`now()` };
   if (writes.has(`projects/${project}`)) {
     await db
       .insert(projects)
       .values(wanted.project)
-      .onConflictDoUpdate({ target: projects.name, set: { ...set, revision: sql`${projects.revision} + 1` } });
+      .onConflictDoUpdate({
+        target: projects.name,
+        set: { ...set, revision: sql`${projects.revision} + 1` },
+      });
   }
   for (const kind of KINDS) {
     const table = TABLES[kind];
@@ -177,11 +213,15 @@ async function write(db: Queryable, wanted: WantedCatalog, plan: Change[]): Prom
     await db
       .insert(table)
       .values(rows.map((row) => ({ ...row, project })))
-      .onConflictDoUpdate({ target: [table.project, table.name], set: { ...set, revision: sql`${table.revision} + 1` } });
+      .onConflictDoUpdate({
+        target: [table.project, table.name],
+        set: { ...set, revision: sql`${table.revision} + 1` },
+      });
   }
   for (const kind of KINDS.toReversed()) {
     const table = TABLES[kind];
     const names = plan.filter((c) => c.kind === kind && c.action === "DELETE").map((c) => c.name);
-    if (names.length > 0) await db.delete(table).where(and(eq(table.project, project), inArray(table.name, names)));
+    if (names.length > 0)
+      await db.delete(table).where(and(eq(table.project, project), inArray(table.name, names)));
   }
 }

@@ -28,13 +28,22 @@ const atTemplate = [
   and(eq(environments.project, templates.project), eq(environments.name, templates.environment)),
 ] as const;
 
-const remaining = sql<number | null>`(extract(epoch FROM ${tasks.runDeadline} - clock_timestamp()) * 1000)::float8`;
+const remaining = sql<
+  number | null
+>`(extract(epoch FROM ${tasks.runDeadline} - clock_timestamp()) * 1000)::float8`;
 
 /** @throws LeaseLost if the task is not there under this epoch. */
 export async function loadRun(database: Database, lease: Lease): Promise<RunRows> {
   const [row] = await database.run((db) =>
     db
-      .select({ task: tasks, head: taskHeads, template: templates.spec, repository: repositories.spec, environment: environments.spec, runRemainingMs: remaining })
+      .select({
+        task: tasks,
+        head: taskHeads,
+        template: templates.spec,
+        repository: repositories.spec,
+        environment: environments.spec,
+        runRemainingMs: remaining,
+      })
       .from(tasks)
       .innerJoin(taskHeads, eq(taskHeads.taskId, tasks.id))
       .leftJoin(templates, and(eq(templates.project, tasks.project), eq(templates.name, tasks.template)))

@@ -39,7 +39,12 @@ export async function claim(
       await tx.execute(sql`SELECT pg_advisory_xact_lock(${CLAIM_LOCK})`);
       const chosen = admit(await candidates(tx, slots), slots);
       if (chosen.length === 0) return [];
-      return move(tx, { to: "STARTING", from: ["WAITING"], where: inArray(tasks.id, chosen), set: take(node) });
+      return move(tx, {
+        to: "STARTING",
+        from: ["WAITING"],
+        where: inArray(tasks.id, chosen),
+        set: take(node),
+      });
     }),
   );
 }
@@ -89,29 +94,42 @@ const wishes = {
   status: tasks.status,
   killTime: tasks.killTime,
   killForce: tasks.killForce,
-  killRemainingMs: sql<number | null>`(extract(epoch FROM ${tasks.killDeadline} - clock_timestamp()) * 1000)::float8`,
+  killRemainingMs: sql<
+    number | null
+  >`(extract(epoch FROM ${tasks.killDeadline} - clock_timestamp()) * 1000)::float8`,
 };
 
 /** Renews the leases of a node's tasks. One that is missing, or has another epoch, is lost. */
 export async function renew(database: Database, node: string, ids: readonly string[]): Promise<Wishes[]> {
   if (ids.length === 0) return [];
   return database.run((db) =>
-    db.update(tasks).set({ leaseExpires: leaseEnd }).where(and(eq(tasks.node, node), inArray(tasks.id, [...ids]), inArray(tasks.status, [...OWNED]))).returning(wishes),
+    db
+      .update(tasks)
+      .set({ leaseExpires: leaseEnd })
+      .where(and(eq(tasks.node, node), inArray(tasks.id, [...ids]), inArray(tasks.status, [...OWNED])))
+      .returning(wishes),
   );
 }
 
 /** The wishes alone, whoever owns the tasks now. */
 export async function readWishes(database: Database, ids: readonly string[]): Promise<Wishes[]> {
   if (ids.length === 0) return [];
-  return database.run((db) => db.select(wishes).from(tasks).where(inArray(tasks.id, [...ids])));
+  return database.run((db) =>
+    db
+      .select(wishes)
+      .from(tasks)
+      .where(inArray(tasks.id, [...ids])),
+  );
 }
-
 
 /**
  * Takes over what this node owned before it was started anew, whatever the lease says: its data folder's lock
  * proves that nobody else runs it. Those not started yet go back to the queue.
  */
-export async function adopt(database: Database, node: string): Promise<{ putBack: Lease[]; adopted: Lease[] }> {
+export async function adopt(
+  database: Database,
+  node: string,
+): Promise<{ putBack: Lease[]; adopted: Lease[] }> {
   return database.run((db) =>
     db.transaction(async (tx) => {
       const putBack = await backToQueue(tx, eq(tasks.node, node));
@@ -158,8 +176,16 @@ export async function declareLost(database: Database, node: string, timeoutMs: n
     move(db, {
       to: "ERROR",
       from: OWNED,
-      where: and(ne(tasks.node, node), sql`${tasks.leaseExpires} < clock_timestamp() - ${`${timeoutMs} ms`}::interval`),
-      set: { endReason: "LOST", endMessage: message, leaseExpires: null, leaseEpoch: sql`${tasks.leaseEpoch} + 1` },
+      where: and(
+        ne(tasks.node, node),
+        sql`${tasks.leaseExpires} < clock_timestamp() - ${`${timeoutMs} ms`}::interval`,
+      ),
+      set: {
+        endReason: "LOST",
+        endMessage: message,
+        leaseExpires: null,
+        leaseEpoch: sql`${tasks.leaseEpoch} + 1`,
+      },
       message,
     }),
   );

@@ -19,7 +19,11 @@ export interface StoredChunk {
  * doubtful commit) is left as it is. Returns how many of the task's events precede the chunk's lines.
  * @throws LeaseLost if the head is not where this chunk begins: another server writes this log now.
  */
-export async function storeChunk(db: Queryable, lease: Pick<TaskRecord, "id" | "leaseEpoch">, chunk: StoredChunk): Promise<number> {
+export async function storeChunk(
+  db: Queryable,
+  lease: Pick<TaskRecord, "id" | "leaseEpoch">,
+  chunk: StoredChunk,
+): Promise<number> {
   const { firstSeq, lastSeq, counts, offsets, data } = chunk;
   const [stored] = await db.execute<{ events: number }>(sql`
     WITH head AS (

@@ -19,7 +19,11 @@ export async function migrate(url: string): Promise<void> {
     await assertUsable(client);
     await client`SELECT pg_advisory_lock(${LOCK})`;
     const db = drizzle(client);
-    await drizzleMigrate(db, { migrationsFolder: FOLDER, migrationsSchema: "public", migrationsTable: "migrations" });
+    await drizzleMigrate(db, {
+      migrationsFolder: FOLDER,
+      migrationsSchema: "public",
+      migrationsTable: "migrations",
+    });
     await ensurePartitions(db);
   } finally {
     await client.end({ timeout: 2 });

@@ -23,7 +23,10 @@ export interface Move {
  * its place among the log lines. Returns those that moved, under their epoch now: one that is missing was not in a
  * source status (or not under the epoch that `where` names).
  */
-export async function move(db: Queryable, { to, where, from = sourcesOf(to), set, message = "" }: Move): Promise<Lease[]> {
+export async function move(
+  db: Queryable,
+  { to, where, from = sourcesOf(to), set, message = "" }: Move,
+): Promise<Lease[]> {
   const ended = FINAL.includes(to) ? { endTime: sql`clock_timestamp()`, secrets: null } : {};
   const update = db
     .update(tasks)
@@ -45,14 +48,18 @@ export async function move(db: Queryable, { to, where, from = sourcesOf(to), set
 /** A task under the epoch of its owner. */
 export type Lease = Pick<TaskRecord, "id" | "leaseEpoch">;
 
-export const underLease = (lease: Lease) => and(eq(tasks.id, lease.id), eq(tasks.leaseEpoch, lease.leaseEpoch));
+export const underLease = (lease: Lease) =>
+  and(eq(tasks.id, lease.id), eq(tasks.leaseEpoch, lease.leaseEpoch));
 
 /**
  * STARTING → RUNNING, committed before the program is started: from here on nobody but this node may take the
  * task up again. Resolves to false if somebody asked for its end meanwhile; the run deadline counts from here.
  * @throws LeaseLost if the epoch moved on.
  */
-export async function markRunning(database: Database, task: Lease & Pick<TaskRecord, "spec">): Promise<boolean> {
+export async function markRunning(
+  database: Database,
+  task: Lease & Pick<TaskRecord, "spec">,
+): Promise<boolean> {
   const limit = task.spec.runTimeoutMs;
   return owned(database, task, {
     to: "RUNNING",
@@ -69,7 +76,12 @@ export async function markRunning(database: Database, task: Lease & Pick<TaskRec
  * allow this outcome (a kill came first); the chunk is stored all the same.
  * @throws LeaseLost if the epoch moved on.
  */
-export async function finish(database: Database, task: Lease, outcome: TaskOutcome, last?: StoredChunk): Promise<boolean> {
+export async function finish(
+  database: Database,
+  task: Lease,
+  outcome: TaskOutcome,
+  last?: StoredChunk,
+): Promise<boolean> {
   return owned(
     database,
     task,

@@ -20,7 +20,9 @@ export async function ensurePartitions(db: Queryable): Promise<void> {
     WHERE to_regclass('log_chunks_' || to_char(day, 'YYYYMMDD')) IS NULL`);
   for (const { table, from, to } of missing) {
     await db.execute(
-      sql.raw(`CREATE TABLE IF NOT EXISTS "${table}" PARTITION OF "log_chunks" FOR VALUES FROM ('${from}') TO ('${to}')`),
+      sql.raw(
+        `CREATE TABLE IF NOT EXISTS "${table}" PARTITION OF "log_chunks" FOR VALUES FROM ('${from}') TO ('${to}')`,
+      ),
     );
   }
 }

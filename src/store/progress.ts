@@ -13,7 +13,11 @@ export interface Progress {
 }
 
 /** Undefined: there is no such task. */
-export async function readProgress(database: Database, taskId: string, afterOrdinal: number): Promise<Progress | undefined> {
+export async function readProgress(
+  database: Database,
+  taskId: string,
+  afterOrdinal: number,
+): Promise<Progress | undefined> {
   const rows = await database.run((db) =>
     db.execute<EventRow>(sql`
       SELECT t.status AS task_status, h.last_seq, e.ordinal, e.status, extract(epoch FROM e.time) * 1000 AS ms, e.after_seq, e.message
@@ -44,7 +48,10 @@ export async function readHead(database: Database, taskId: string): Promise<LogH
 }
 
 /** How far the logs and events of these tasks have got. */
-export async function readMarks(database: Database, ids: readonly string[]): Promise<{ id: string; lastSeq: number; events: number }[]> {
+export async function readMarks(
+  database: Database,
+  ids: readonly string[],
+): Promise<{ id: string; lastSeq: number; events: number }[]> {
   return database.run((db) =>
     db
       .select({ id: taskHeads.taskId, lastSeq: taskHeads.lastSeq, events: taskHeads.events })

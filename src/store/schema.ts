@@ -125,16 +125,26 @@ export const tasks = pgTable(
     check("tasks_status", sql`${t.status} IN (${words(STATUSES)})`),
     check("tasks_end_reason", sql`${t.endReason} IN (${words(END_REASONS)})`),
     check("tasks_ended", sql`(${t.endTime} IS NOT NULL) = (${t.status} IN (${words(FINAL)}))`),
-    check("tasks_success", sql`${t.status} NOT IN (${words(FINAL)}) OR (${t.endReason} IS NULL) = (${t.status} = 'SUCCESS')`),
-    check("tasks_owned", sql`${t.status} NOT IN (${words(OWNED)}) OR (${t.node} IS NOT NULL AND ${t.leaseExpires} IS NOT NULL)`),
+    check(
+      "tasks_success",
+      sql`${t.status} NOT IN (${words(FINAL)}) OR (${t.endReason} IS NULL) = (${t.status} = 'SUCCESS')`,
+    ),
+    check(
+      "tasks_owned",
+      sql`${t.status} NOT IN (${words(OWNED)}) OR (${t.node} IS NOT NULL AND ${t.leaseExpires} IS NOT NULL)`,
+    ),
     index("tasks_project").on(t.project, t.id),
     index("tasks_template").on(t.project, t.template, t.id),
     index("tasks_waiting")
       .on(t.project, t.template, t.priority.desc(), t.id)
       .where(sql`${t.status} = 'WAITING'`),
     index("tasks_queue_deadline").on(t.queueDeadline).where(sql`${t.status} = 'WAITING'`),
-    index("tasks_active").on(t.project, t.template).where(sql`${t.status} IN (${words(ACTIVE)})`),
-    index("tasks_owned_by").on(t.node, t.leaseExpires).where(sql`${t.status} IN (${words(OWNED)})`),
+    index("tasks_active")
+      .on(t.project, t.template)
+      .where(sql`${t.status} IN (${words(ACTIVE)})`),
+    index("tasks_owned_by")
+      .on(t.node, t.leaseExpires)
+      .where(sql`${t.status} IN (${words(OWNED)})`),
   ],
 );
 

@@ -9,7 +9,10 @@ import { taskHeads, taskRequests, tasks } from "./schema.ts";
 export type TaskView = TaskRecord & { lastSeq: number };
 
 /** What RunTask stores. */
-export type NewTask = Pick<TaskRecord, "project" | "template" | "app" | "priority" | "labels" | "spec" | "secrets">;
+export type NewTask = Pick<
+  TaskRecord,
+  "project" | "template" | "app" | "priority" | "labels" | "spec" | "secrets"
+>;
 
 /** A caller's request id, and a hash of what it asked for. */
 export interface RequestKey {
@@ -27,11 +30,16 @@ export async function createTask(
   request?: RequestKey,
 ): Promise<{ task: TaskView; deduplicated: boolean }> {
   return database.run(async (db) => {
-    if (!request) return { task: await insertTask(db, task, sql`uuid_v7(clock_timestamp())`), deduplicated: false };
+    if (!request)
+      return { task: await insertTask(db, task, sql`uuid_v7(clock_timestamp())`), deduplicated: false };
     return db.transaction(async (tx) => {
       const [made] = await tx
         .insert(taskRequests)
-        .values({ requestId: request.id, taskId: sql`uuid_v7(clock_timestamp())`, bodyHash: request.bodyHash })
+        .values({
+          requestId: request.id,
+          taskId: sql`uuid_v7(clock_timestamp())`,
+          bodyHash: request.bodyHash,
+        })
         .onConflictDoNothing()
         .returning();
       if (made) return { task: await insertTask(tx, task, sql`${made.taskId}::uuid`), deduplicated: false };
@@ -126,13 +134,20 @@ export async function listTasks(database: Database, query: TaskQuery): Promise<T
 const COLUMNS = { status: tasks.status, template: tasks.template, create_time: tasks.createTime };
 
 function condition(term: TaskTerm): SQL {
-  if (term.field === "label") return sql`${tasks.labels} @> ${JSON.stringify({ [term.key]: term.value })}::jsonb`;
-  const value = term.value instanceof Date ? sql`${term.value.toISOString()}::timestamptz` : sql`${term.value}`;
+  if (term.field === "label")
+    return sql`${tasks.labels} @> ${JSON.stringify({ [term.key]: term.value })}::jsonb`;
+  const value =
+    term.value instanceof Date ? sql`${term.value.toISOString()}::timestamptz` : sql`${term.value}`;
   return sql`${COLUMNS[term.field]} ${sql.raw(term.op)} ${value}`;
 }
 
 /** What was checked out, once it is known. */
-export async function recordCommit(database: Database, id: string, hash: string, message: string): Promise<void> {
+export async function recordCommit(
+  database: Database,
+  id: string,
+  hash: string,
+  message: string,
+): Promise<void> {
   await database.run((db) =>
     db.update(tasks).set({ commitHash: hash, commitMessage: message }).where(eq(tasks.id, id)),
   );

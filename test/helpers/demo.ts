@@ -4,7 +4,11 @@ import type { MessageInitShape } from "@bufbuild/protobuf";
 import { CatalogService } from "../../gen/signalman/v1/catalog_service_pb.ts";
 import type { ProjectSchema } from "../../gen/signalman/v1/project_pb.ts";
 import type { Task } from "../../gen/signalman/v1/task_pb.ts";
-import { type RunTaskRequestSchema, TaskService, type WatchTaskResponse } from "../../gen/signalman/v1/task_service_pb.ts";
+import {
+  type RunTaskRequestSchema,
+  TaskService,
+  type WatchTaskResponse,
+} from "../../gen/signalman/v1/task_service_pb.ts";
 import type { TemplateSchema } from "../../gen/signalman/v1/template_pb.ts";
 import type { TestService } from "./service.ts";
 
@@ -29,15 +33,27 @@ export async function applyDemo(
     catalog: {
       project: { name: "demo", ...project },
       repositories: [{ name: "scripts", url: folder }],
-      templates: made.map(({ name, template }) => ({ name, app: "bash", repository: "scripts", path: name, ...template })),
+      templates: made.map(({ name, template }) => ({
+        name,
+        app: "bash",
+        repository: "scripts",
+        path: name,
+        ...template,
+      })),
     },
   });
   return folder;
 }
 
 /** Starts a task of a demo template. */
-export async function runDemo(service: TestService, template: string, request: MessageInitShape<typeof RunTaskRequestSchema> = {}): Promise<Task> {
-  const { task } = await service.client(TaskService).runTask({ template: `projects/demo/templates/${template}`, ...request });
+export async function runDemo(
+  service: TestService,
+  template: string,
+  request: MessageInitShape<typeof RunTaskRequestSchema> = {},
+): Promise<Task> {
+  const { task } = await service
+    .client(TaskService)
+    .runTask({ template: `projects/demo/templates/${template}`, ...request });
   if (!task) throw new Error("RunTask returned no task");
   return task;
 }

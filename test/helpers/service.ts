@@ -50,8 +50,8 @@ export async function startService(options: ServiceOptions = {}): Promise<TestSe
 
   async function launch() {
     const env = {
-      PATH: process.env["PATH"],
-      HOME: process.env["HOME"],
+      PATH: process.env.PATH,
+      HOME: process.env.HOME,
       DATABASE_URL: databaseUrl,
       SIGNALMAN_DATA_DIR: dataDir,
       SIGNALMAN_LISTEN: `127.0.0.1:${port}`,
@@ -95,7 +95,9 @@ export async function startService(options: ServiceOptions = {}): Promise<TestSe
 
 function readyUrl(child: ChildProcess, lines: string[]): Promise<string> {
   return new Promise((resolve, reject) => {
-    child.once("exit", (code, signal) => reject(new Error(`The server ended with ${code ?? signal}:\n${lines.join("\n")}`)));
+    child.once("exit", (code, signal) =>
+      reject(new Error(`The server ended with ${code ?? signal}:\n${lines.join("\n")}`)),
+    );
     createInterface({ input: child.stderr as NodeJS.ReadableStream }).on("line", (line) => {
       lines.push(line);
       const url = /"msg":"ready: ([^"]+)"/.exec(line)?.[1];

@@ -89,7 +89,7 @@ describe("strange peers", () => {
     ],
   ])("%s is a bad request, not the end of the server", async (_, bytes) => {
     await using server = await startServer();
-    expect(await answerTo(server.url, bytes)).toMatch(/^HTTP\/1.1 400 [^]*invalid_argument/);
+    expect(await answerTo(server.url, bytes)).toMatch(/^HTTP\/1.1 400 .*invalid_argument/s);
   });
 
   test("the first byte alone is enough patience for the rest", async () => {
@@ -103,7 +103,7 @@ describe("strange peers", () => {
   });
 });
 
-describe("many streams", () => {
+describe("many streams", { timeout: 120_000 }, () => {
   test("2,000 on one connection, ended by the client at once", async () => {
     let open = 0;
     const drained = Promise.withResolvers<void>();
@@ -134,11 +134,11 @@ describe("many streams", () => {
       throw signal.reason;
     }
     await using server = await startServer({ tasks: { watchTask } });
-    const client = createClient(TaskService, TRANSPORTS.gRPC!(server.url));
+    const client = createClient(TaskService, TRANSPORTS.gRPC(server.url));
     const iterators = Array.from({ length: 2000 }, () => client.watchTask({})[Symbol.asyncIterator]());
     await Promise.all(iterators.map((iterator) => iterator.next()));
     const ends = iterators.map((iterator) => iterator.next().catch((e) => e.code));
-    await server.stop(20_000);
+    await server.stop(100_000);
     expect(new Set(await Promise.all(ends))).toEqual(new Set([14]));
   });
 

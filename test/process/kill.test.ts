@@ -1,6 +1,7 @@
 import { performance } from "node:perf_hooks";
 import { describe, expect, it } from "vitest";
 import { isAlive, readProc } from "../../src/process/proc.ts";
+import { adoptProcess } from "../../src/process/process.ts";
 import { expectNobodyLeft, newTask, program, until } from "./harness.ts";
 
 expectNobodyLeft();
@@ -82,12 +83,14 @@ describe("A kill", () => {
     expect(await task.alive()).toEqual([]);
   });
 
-  it("catches chains of processes that fork and die without end", async () => {
+  it.each(["started", "adopted"])("catches chains of processes that fork and die, when %s", async (how) => {
     const task = newTask();
     const started = await task.start(program("fork-storm.py"));
     await task.says(/ready/);
-    started.kill({ graceMs: 50 });
-    expect(await started.ended).toEqual(byKill);
+    if (how === "adopted") started.release();
+    const storm = how === "adopted" ? await adoptProcess(task.folder, task.marker) : started;
+    storm?.kill({ graceMs: 50 });
+    expect(await storm?.ended).toEqual(byKill);
     expect(await task.isEmpty()).toBe(true);
     expect(task.text()).toBe("ready\n");
   });

@@ -1,10 +1,10 @@
-import { readFileSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { expect, it } from "vitest";
 import { expectNobodyLeft, newTask, program, type Task, until } from "./harness.ts";
 
 expectNobodyLeft();
 
-const stat = (pid: number) => readFileSync(`/proc/${pid}/stat`, "utf8");
+const stat = (pid: number) => (existsSync(`/proc/${pid}`) ? readFileSync(`/proc/${pid}/stat`, "utf8") : "");
 const isStopped = (pid: number) => / \(cat\) T /.test(stat(pid));
 
 async function stoppedPumps(task: Task): Promise<void> {

@@ -21,7 +21,13 @@ export interface ShellInput {
 export function shellArguments(app: App, input: ShellInput): string[] {
   const names = Object.keys(input.variables).sort();
   const variables = names.map((name) => `${name}=${render(input.variables[name] ?? null)}`);
-  return [...app.args, input.template.path, ...input.arguments.template, ...variables, ...input.arguments.task];
+  return [
+    ...app.args,
+    input.template.path,
+    ...input.arguments.template,
+    ...variables,
+    ...input.arguments.task,
+  ];
 }
 
 /** Text as it is; everything else as JSON. */

@@ -4,33 +4,49 @@ import { Failure } from "../../task/errors.ts";
 
 /** Whoever probes for life has no token: load balancers, Kubernetes. */
 const OPEN = new Set(["grpc.health.v1.Health"]);
+const LOOPBACK_ORIGIN = /^https?:\/\/(localhost|127(\.\d{1,3}){3}|\[::1\])(:\d+)?$/;
 const BEARER = /^bearer +(\S+) *$/i;
 
 /**
- * Lets a call pass only with `authorization: Bearer <token>` (RFC 6750). Without a token everyone passes: then the
- * port is a loopback one (http/safe-listen.ts). Hashes are compared, in constant time, so that neither the time nor
- * a difference in length tells anything of the token.
+ * Lets a call pass only with `authorization: Bearer <token>` (RFC 6750). Without a token every program on this machine
+ * may call: the port is a loopback one then (http/safe-listen.ts). Hashes are compared, in constant time, so that
+ * neither the time nor a difference in length tells anything of the token.
  */
 export function bearerAuth(token: string | undefined): Interceptor {
-  if (token === undefined) return (next) => next;
-  const wanted = sha256(token);
+  const check = token === undefined ? checkOrigin : checkToken(sha256(token));
   return (next) => async (request) => {
-    if (!OPEN.has(request.service.typeName)) check(request.header.get("authorization"), wanted);
+    if (!OPEN.has(request.service.typeName)) check(request.header);
     return next(request);
   };
 }
 
-function check(header: string | null, wanted: Buffer): void {
-  const given = BEARER.exec(header ?? "")?.[1];
-  if (given === undefined) {
+/**
+ * Browsers are no programs of this machine: a page of any site can call a loopback port under a name of its own
+ * ("DNS rebinding"), and then run programs here. They name the page's site with every POST (Fetch standard).
+ */
+function checkOrigin(header: Headers): void {
+  const origin = header.get("origin");
+  if (origin !== null && !LOOPBACK_ORIGIN.test(origin)) {
     throw refused(
-      "TOKEN_MISSING",
-      "This service wants the header `authorization: Bearer TOKEN`; there was none",
+      "ORIGIN_REFUSED",
+      `Without a token, pages of ${origin.slice(0, 80)} may not call this service`,
     );
   }
-  if (!timingSafeEqual(sha256(given), wanted)) {
-    throw refused("TOKEN_WRONG", "The bearer token is not the one that this service was given");
-  }
+}
+
+function checkToken(wanted: Buffer): (header: Headers) => void {
+  return (header) => {
+    const given = BEARER.exec(header.get("authorization") ?? "")?.[1];
+    if (given === undefined) {
+      throw refused(
+        "TOKEN_MISSING",
+        "This service wants the header `authorization: Bearer TOKEN`; there was none",
+      );
+    }
+    if (!timingSafeEqual(sha256(given), wanted)) {
+      throw refused("TOKEN_WRONG", "The bearer token is not the one that this service was given");
+    }
+  };
 }
 
 function refused(reason: string, sentence: string): Failure {

@@ -21,7 +21,8 @@ export const shellHook: Hook = {
     say(`Running ${template.name}: ${template.app} ${template.path} from ${repository.name}`);
   },
   async after(_, outcome) {
-    const meaning = outcome.status === "ERROR" && outcome.exitCode !== null ? MEANINGS[outcome.exitCode] : undefined;
+    const meaning =
+      outcome.status === "ERROR" && outcome.exitCode !== null ? MEANINGS[outcome.exitCode] : undefined;
     return meaning ? { ...outcome, message: `${outcome.message}: ${meaning}` } : outcome;
   },
 };

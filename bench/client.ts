@@ -1,0 +1,79 @@
+import { fileURLToPath } from "node:url";
+import { BinaryReader, WireType } from "@bufbuild/protobuf/wire";
+import * as grpc from "@grpc/grpc-js";
+import { loadSync } from "@grpc/proto-loader";
+
+const PROTO = fileURLToPath(new URL("../proto", import.meta.url));
+const definition = loadSync("signalman/v1/task_service.proto", { includeDirs: [PROTO], longs: Number });
+const methods = definition["signalman.v1.TaskService"] as unknown as Record<
+  string,
+  grpc.MethodDefinition<object, never>
+>;
+
+/** What the bench needs of an event, read from the bytes without making objects of its lines. */
+export interface Seen {
+  /** Lines in it. */
+  lines: number;
+  /** Of their contents. */
+  bytes: number;
+  isEnd: boolean;
+}
+
+/** A grpc-js client made from the proto files, as another program would have it. */
+export function benchClient(url: string) {
+  const client = new grpc.Client(url.replace("http://", ""), grpc.credentials.createInsecure(), {
+    "grpc.max_receive_message_length": -1,
+  });
+  const run = methods.RunTask as grpc.MethodDefinition<object, never>;
+  const watch = methods.WatchTask as grpc.MethodDefinition<object, never>;
+  return {
+    runTask: (request: object) =>
+      new Promise<{ task: { name: string } }>((resolve, reject) => {
+        client.makeUnaryRequest(
+          run.path,
+          run.requestSerialize,
+          run.responseDeserialize,
+          request,
+          (error, answer) => (error || !answer ? reject(error) : resolve(answer)),
+        );
+      }),
+    /** Every event as an object, as a client made from the proto gets it. */
+    watchTask: (name: string) =>
+      client.makeServerStreamRequest(watch.path, watch.requestSerialize, watch.responseDeserialize, { name }),
+    /** Counted only: what it costs is the server's and the wire's, not the client's objects. */
+    countTask: (name: string) =>
+      client.makeServerStreamRequest(watch.path, watch.requestSerialize, count, { name }),
+    close: () => client.close(),
+  };
+}
+
+/** Field numbers of WatchTaskResponse, LogBatch and LogLine. */
+const FIELD = { log: 3, end: 7, lines: 2, content: 4 };
+
+function count(message: Buffer): Seen {
+  const seen: Seen = { lines: 0, bytes: 0, isEnd: false };
+  const reader = new BinaryReader(message);
+  while (reader.pos < reader.len) {
+    const [field, type] = reader.tag();
+    if (field === FIELD.end) seen.isEnd = true;
+    if (field !== FIELD.log || type !== WireType.LengthDelimited) reader.skip(type, field);
+    else countBatch(reader, seen);
+  }
+  return seen;
+}
+
+function countBatch(reader: BinaryReader, seen: Seen): void {
+  const size = reader.uint32();
+  const end = reader.pos + size;
+  while (reader.pos < end) {
+    const [field, type] = reader.tag();
+    if (field !== FIELD.lines) {
+      reader.skip(type, field);
+      continue;
+    }
+    seen.lines++;
+    const length = reader.uint32();
+    seen.bytes += length;
+    reader.pos += length;
+  }
+}

@@ -1,0 +1,74 @@
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { benchClient, type Seen } from "./client.ts";
+import { floodText } from "./flood.ts";
+import { type Row, ratio } from "./measure.ts";
+import { applyScripts, type BenchServer } from "./server.ts";
+
+const LINES = 200_000;
+const WATCHERS = 100;
+/** Watchers on one connection: a process that fans out has few. */
+const PER_CONNECTION = 25;
+
+/** (c) Many watchers of one task, all reading, then one of them stalled. */
+export async function benchFanout(server: BenchServer): Promise<Row[]> {
+  const file = join(server.dataDir, "fanout.txt");
+  await writeFile(file, floodText(LINES));
+  // It prints once all watchers are there.
+  await applyScripts(server, { fanout: `until [ -e "$GO" ]; do sleep 0.05; done; cat ${file}\n` });
+  const all = await fanOut(server, 0);
+  const stalled = await fanOut(server, 1);
+  return [
+    { part: "c", what: `${WATCHERS} watchers`, value: all.rate, unit: "deliveries/s" },
+    { part: "c", what: "server CPU for each delivery", value: all.cpuMicros, unit: "µs" },
+    { part: "c", what: `${WATCHERS} watchers and a stalled one`, value: stalled.rate, unit: "deliveries/s" },
+    ratio("c", `${WATCHERS} watchers`, all.rate, "≥", 800_000, "deliveries/s"),
+    ratio("c", "with one stalled / without", stalled.rate / all.rate, "≥", 0.8, "of the rate"),
+    ratio("c", "server's highest memory", server.usage().peak, "≤", 300, "MB"),
+  ];
+}
+
+async function fanOut(server: BenchServer, stalled: number): Promise<{ rate: number; cpuMicros: number }> {
+  const go = join(server.dataDir, `go-${stalled}`);
+  const clients = Array.from({ length: Math.ceil(WATCHERS / PER_CONNECTION) + stalled }, () =>
+    benchClient(server.url),
+  );
+  const [first] = clients;
+  if (!first) throw new Error("No client");
+  const { task } = await first.runTask({ template: "projects/bench/templates/fanout", env: { GO: go } });
+  for (const client of clients.slice(clients.length - stalled)) stall(client, task.name);
+  const ready: Promise<void>[] = [];
+  const watches = Array.from({ length: WATCHERS }, (_, i) => {
+    const client = clients[Math.floor(i / PER_CONNECTION)] ?? first;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    ready.push(promise);
+    return countLines(client.countTask(task.name) as AsyncIterable<Seen>, resolve);
+  });
+  await Promise.all(ready);
+  const before = server.usage();
+  const start = performance.now();
+  await writeFile(go, "");
+  const counts = await Promise.all(watches);
+  const seconds = (performance.now() - start) / 1000;
+  const total = counts.reduce((sum, n) => sum + n, 0);
+  if (total < LINES * WATCHERS) throw new Error(`Only ${total} of ${LINES * WATCHERS} lines were delivered`);
+  const cpuMicros = ((server.usage().cpu - before.cpu) / total) * 1e6;
+  for (const client of clients) client.close();
+  return { rate: total / seconds, cpuMicros };
+}
+
+/** A watcher that takes the stream and never reads. */
+function stall(client: ReturnType<typeof benchClient>, name: string): void {
+  const stream = client.countTask(name);
+  stream.on("error", () => {}); // closed with its client
+  stream.pause();
+}
+
+async function countLines(events: AsyncIterable<Seen>, onFirst: () => void): Promise<number> {
+  let lines = 0;
+  for await (const seen of events) {
+    onFirst();
+    lines += seen.lines;
+  }
+  return lines;
+}

@@ -1,0 +1,103 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { readFileSync } from "node:fs";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { fileURLToPath } from "node:url";
+import { createClient } from "@connectrpc/connect";
+import { createGrpcTransport } from "@connectrpc/connect-node";
+import { CatalogService } from "../gen/signalman/v1/catalog_service_pb.ts";
+
+const LAUNCHER = fileURLToPath(new URL("../test/helpers/serve.ts", import.meta.url));
+
+/** The server as people run it, on its embedded database, in a process and a folder of its own. */
+export interface BenchServer extends AsyncDisposable {
+  url: string;
+  pid: number;
+  dataDir: string;
+  usage(): Usage;
+}
+
+export interface Usage {
+  /** CPU seconds so far, user and system. */
+  cpu: number;
+  /** Resident memory now and at its highest, MB. */
+  rss: number;
+  peak: number;
+}
+
+export async function startServer(env: Record<string, string> = {}): Promise<BenchServer> {
+  const dataDir = await mkdtemp(join(tmpdir(), "signalman-bench-"));
+  const child = spawn(process.execPath, [LAUNCHER, "serve"], {
+    env: {
+      ...process.env,
+      SIGNALMAN_DATA_DIR: dataDir,
+      SIGNALMAN_LISTEN: "127.0.0.1:0",
+      SIGNALMAN_LOG_FORMAT: "json",
+      SIGNALMAN_LOG_LEVEL: "info",
+      ...env,
+    },
+    stdio: ["ignore", "ignore", "pipe"],
+  });
+  const url = await readyUrl(child);
+  const pid = child.pid ?? 0;
+  return {
+    url,
+    pid,
+    dataDir,
+    usage: () => usageOf(pid),
+    async [Symbol.asyncDispose]() {
+      child.kill("SIGTERM");
+      await once(child, "exit");
+      await rm(dataDir, { recursive: true, force: true });
+    },
+  };
+}
+
+async function readyUrl(child: ChildProcess): Promise<string> {
+  const lines = createInterface({ input: child.stderr as NodeJS.ReadableStream });
+  const said: string[] = [];
+  for await (const line of lines) {
+    said.push(line);
+    const url = /ready: (http:\/\/[^"\s]+)/.exec(line)?.[1];
+    if (url) {
+      child.stderr?.resume();
+      return url;
+    }
+  }
+  throw new Error(`The server did not start:\n${said.join("\n")}`);
+}
+
+/** Clock ticks of /proc are hundredths of a second on Linux. */
+function usageOf(pid: number): Usage {
+  const fields = readFileSync(`/proc/${pid}/stat`, "utf8").split(") ")[1]?.split(" ") ?? [];
+  const status = readFileSync(`/proc/${pid}/status`, "utf8");
+  const megabytes = (name: string) => Number(new RegExp(`${name}:\\s+(\\d+) kB`).exec(status)?.[1]) / 1024;
+  return {
+    cpu: (Number(fields[11]) + Number(fields[12])) / 100,
+    rss: megabytes("VmRSS"),
+    peak: megabytes("VmHWM"),
+  };
+}
+
+/** Project `bench` with one template for each script, run by bash. */
+export async function applyScripts(server: BenchServer, scripts: Record<string, string>): Promise<void> {
+  const folder = await mkdtemp(join(server.dataDir, "scripts-"));
+  for (const [name, text] of Object.entries(scripts)) await writeFile(join(folder, name), text);
+  const client = createClient(CatalogService, createGrpcTransport({ baseUrl: server.url }));
+  await client.applyCatalog({
+    catalog: {
+      project: { name: "bench" },
+      repositories: [{ name: "scripts", url: folder }],
+      templates: Object.keys(scripts).map((name) => ({
+        name,
+        app: "bash",
+        repository: "scripts",
+        path: name,
+        allowParallelTasks: true,
+      })),
+    },
+  });
+}

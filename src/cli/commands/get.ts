@@ -1,0 +1,29 @@
+import { toJson } from "@bufbuild/protobuf";
+import type { Command } from "commander";
+import { type Task, TaskSchema } from "../../../gen/signalman/v1/task_pb.ts";
+import { jsonLine } from "../json.ts";
+import { parseTask } from "../names.ts";
+import { print, write } from "../output.ts";
+import { withSession } from "../session.ts";
+
+export function addGet(program: Command): void {
+  program
+    .command("get")
+    .description("print all that is known of a task, as YAML")
+    .argument("<task>", "the task", parseTask)
+    .action(
+      withSession(async (session, name: string) => {
+        const { task } = await session.call(({ tasks }, options) => tasks.getTask({ name }, options));
+        if (!task) return 0;
+        if (session.json) await print(jsonLine(TaskSchema, task));
+        else await write(process.stdout, await yaml(task));
+        return 0;
+      }),
+    );
+}
+
+/** YAML quotes control characters: what others wrote cannot play with the terminal. */
+async function yaml(task: Task): Promise<string> {
+  const { stringify } = await import("yaml");
+  return stringify(toJson(TaskSchema, task), { lineWidth: 0 });
+}

@@ -1,0 +1,84 @@
+import { randomUUID } from "node:crypto";
+import type { JsonObject } from "@bufbuild/protobuf";
+import type { Duration } from "@bufbuild/protobuf/wkt";
+import type { Command } from "commander";
+import { type RunTaskResponse, RunTaskResponseSchema } from "../../../gen/signalman/v1/task_service_pb.ts";
+import { follow } from "../follow.ts";
+import { jsonLine } from "../json.ts";
+import { parseTemplate } from "../names.ts";
+import { print } from "../output.ts";
+import { findSecrets } from "../secrets.ts";
+import { type Session, withSession } from "../session.ts";
+import { collect, collectPairs, collectSecrets, collectVariables, parseDuration, parseWhole } from "../values.ts";
+
+interface RunOptions {
+  var?: JsonObject;
+  secret?: Record<string, string | undefined>;
+  env?: Record<string, string>;
+  arg?: string[];
+  branch?: string;
+  commit?: string;
+  label?: Record<string, string>;
+  message?: string;
+  priority?: number;
+  queueTimeout?: Duration;
+  runTimeout?: Duration;
+  idleTimeout?: Duration;
+  requestId?: string;
+  dryRun?: true;
+  watch: boolean;
+}
+
+export function addRun(program: Command): void {
+  program
+    .command("run")
+    .description("run a template and show the task live")
+    .argument("<template>", "the template, PROJECT/TEMPLATE", parseTemplate)
+    .option("-e, --var <name=value>", "variable; JSON if it is (2, true, [1]), else text", collectVariables)
+    .option("--secret <name[=value]>", "secret variable; without a value from the environment, else asked for", collectSecrets)
+    .option("--env <name=value>", "process environment", collectPairs)
+    .option("--arg <text>", "argument, behind those of the template", collect)
+    .option("--branch <branch>", "git branch to check out")
+    .option("--commit <hash>", "git commit to check out")
+    .option("--label <name=value>", "label to find the task by", collectPairs)
+    .option("--message <text>", "note for people")
+    .option("--priority <n>", "1 to 100, 50 unless given; higher goes first", parseWhole(1, 100))
+    .option("--queue-timeout <duration>", "how long it may wait: 90s, 5m, 1h30m", parseDuration)
+    .option("--run-timeout <duration>", "how long it may run", parseDuration)
+    .option("--idle-timeout <duration>", "how long it may be silent", parseDuration)
+    .option("--request-id <uuid>", "the same id twice is the same task; made anew unless given")
+    .option("--dry-run", "check everything and run nothing")
+    .option("--no-watch", "print the task's name and leave it")
+    .action(
+      withSession(async (session, template: string, options: RunOptions) => {
+        const response = await runTask(session, template, options);
+        const name = response.task?.name ?? "";
+        if (name && options.watch) return follow(session, name);
+        if (session.json) await print(jsonLine(RunTaskResponseSchema, response));
+        else await print(name || `${template} may run so`);
+        return 0;
+      }),
+    );
+}
+
+/** The request id makes it safe to call again when the answer got lost. */
+async function runTask(session: Session, template: string, options: RunOptions): Promise<RunTaskResponse> {
+  const request = {
+    template,
+    requestId: options.requestId ?? randomUUID(),
+    variables: options.var,
+    secretVariables: await findSecrets(options.secret),
+    env: options.env,
+    arguments: options.arg,
+    gitBranch: options.branch,
+    commit: options.commit,
+    labels: options.label,
+    message: options.message,
+    priority: options.priority,
+    queueTimeout: options.queueTimeout,
+    runTimeout: options.runTimeout,
+    idleTimeout: options.idleTimeout,
+    validateOnly: options.dryRun,
+  };
+  return session.call(({ tasks }, call) => tasks.runTask(request, call));
+}

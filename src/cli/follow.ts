@@ -1,0 +1,42 @@
+import type { Task } from "../../gen/signalman/v1/task_pb.ts";
+import { onInterrupt } from "./interrupt.ts";
+import { shortName } from "./names.ts";
+import type { Session } from "./session.ts";
+import { exitCodeOf } from "./status.ts";
+import { createJsonView } from "./view/json-view.ts";
+import { createLiveView } from "./view/live-view.ts";
+import type { View } from "./view/view.ts";
+
+/**
+ * Shows a task until its end and returns the exit code that tells it.
+ * @throws Left if a signal ended the watching.
+ */
+export async function follow(session: Session, name: string, tail?: number): Promise<number> {
+  await using view: View = session.json ? createJsonView() : createLiveView(process.stdout, process.stderr);
+  using interrupt = onInterrupt({
+    say: (text) => view.note(text),
+    command: `signalman watch ${shortName(name)}`,
+    kill: () => session.call(({ tasks }, options) => tasks.killTask({ name, reason: "Ctrl-C" }, options)),
+  });
+  let isBroken = false;
+  const events = session.client.watch(
+    { name, start: tail === undefined ? undefined : { case: "tailLines", value: tail } },
+    {
+      signal: interrupt.signal,
+      repeatSnapshots: true,
+      onReconnect({ error, attempt }) {
+        if (attempt === 1) view.note(`the connection broke (${error.rawMessage}); trying again`);
+        isBroken = true;
+      },
+    },
+  );
+  let end: Task | undefined;
+  for await (const event of events) {
+    if (isBroken) view.note("connected again");
+    const isRepeated = isBroken && event.event.case === "snapshot";
+    isBroken = false;
+    if (!isRepeated) await view.event(event);
+    if (event.event.case === "end") end = event.event.value.task;
+  }
+  return exitCodeOf(end?.status ?? 0);
+}

@@ -1,0 +1,42 @@
+import { readFileSync } from "node:fs";
+import { Command, Option } from "commander";
+import { DEFAULT_SERVER } from "../client/connect.ts";
+import { addApply } from "./commands/apply.ts";
+import { addGet } from "./commands/get.ts";
+import { addKill } from "./commands/kill.ts";
+import { addList } from "./commands/list.ts";
+import { addLogs } from "./commands/logs.ts";
+import { addRun } from "./commands/run.ts";
+import { addServe } from "./commands/serve.ts";
+import { addWatch } from "./commands/watch.ts";
+
+const EXIT_CODES = `
+A TASK is projects/PROJECT/tasks/UUID or PROJECT/UUID, a template PROJECT/TEMPLATE.
+
+Exit codes: 0 success, 1 the task failed, 2 wrong usage or an error of the service, 3 the task was stopped,
+130 left by Ctrl-C.`;
+
+export function createProgram(): Command {
+  const program = new Command("signalman")
+    .description("Runs tasks from templates and shows them live.")
+    .version(version())
+    .exitOverride()
+    .configureOutput({ outputError: (text, write) => write(text.replace(/^error: /, "signalman: ")) })
+    .showHelpAfterError("(--help says more)")
+    .addOption(
+      new Option("--server <host:port>", "the server").env("SIGNALMAN_SERVER").default(DEFAULT_SERVER),
+    )
+    .addOption(
+      new Option("--token <token>", "bearer token, better given by the variable").env("SIGNALMAN_TOKEN"),
+    )
+    .option("--json", "print JSON, one object a line")
+    .addHelpText("after", EXIT_CODES);
+  for (const add of [addServe, addApply, addRun, addWatch, addKill, addGet, addList, addLogs]) add(program);
+  return program;
+}
+
+function version(): string {
+  // From the repository this file is two folders deep, from the package too.
+  const text = readFileSync(new URL("../../package.json", import.meta.url), "utf8");
+  return (JSON.parse(text) as { version: string }).version;
+}

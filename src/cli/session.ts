@@ -1,0 +1,63 @@
+import { type CallOptions, ConnectError } from "@connectrpc/connect";
+import type { Command } from "commander";
+import { connectSignalman, type Signalman } from "../client/connect.ts";
+import { UsageError } from "./errors.ts";
+import { startPatience } from "./patience.ts";
+
+/** One command's way to the server. */
+export interface Session extends Disposable {
+  readonly client: Signalman;
+  readonly json: boolean;
+  /** Makes a call, again and again for 10 s if the server cannot be reached or is not ready. */
+  call<T>(invoke: (client: Signalman, options: CallOptions) => Promise<T>, signal?: AbortSignal): Promise<T>;
+}
+
+interface GlobalOptions {
+  server: string;
+  token?: string;
+  json?: true;
+}
+
+/** How long a call may take once the connection is there. */
+const CALL_MS = 30_000;
+
+/** The action of a command that speaks to the server: `body` returns the exit code. */
+export function withSession<A extends unknown[]>(body: (session: Session, ...args: A) => Promise<number>) {
+  return async (...args: [...A, Command]): Promise<void> => {
+    const command = args.at(-1) as Command;
+    using session = openSession(command.optsWithGlobals<GlobalOptions>());
+    process.exitCode = await body(session, ...(args.slice(0, -1) as A));
+  };
+}
+
+function openSession({ server, token, json }: GlobalOptions): Session {
+  const client = connect(server, token || undefined);
+  return {
+    client,
+    json: json ?? false,
+    async call(invoke, signal) {
+      using patience = startPatience(server, signal);
+      for (;;) {
+        try {
+          await patience.connected(client.connect());
+          return await invoke(client, { timeoutMs: CALL_MS, signal });
+        } catch (thrown) {
+          signal?.throwIfAborted();
+          if (!(thrown instanceof ConnectError)) throw thrown;
+          await patience.wait(thrown);
+        }
+      }
+    },
+    [Symbol.dispose]: () => client[Symbol.dispose](),
+  };
+}
+
+function connect(server: string, token: string | undefined): Signalman {
+  try {
+    return connectSignalman({ server, token });
+  } catch (cause) {
+    throw new UsageError(`--server (or SIGNALMAN_SERVER) ${cause instanceof Error ? cause.message : cause}`, {
+      cause,
+    });
+  }
+}

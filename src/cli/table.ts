@@ -1,0 +1,35 @@
+import { cut, width } from "./width.ts";
+
+export interface TableOptions {
+  /** Columns of the terminal; undefined: as wide as it gets. */
+  width?: number;
+  /** Colors a cell of this column, after it was measured. */
+  styles?: Record<number, (cell: string, row: number) => string>;
+}
+
+const GAP = 2;
+/** A last column narrower than this says nothing. */
+const LEAST = 8;
+
+/** Aligned lines, the header first. What is too wide is taken from the last column, which then is left out at worst. */
+export function table(
+  header: readonly string[],
+  rows: readonly (readonly string[])[],
+  options: TableOptions = {},
+): string[] {
+  const all = [header, ...rows];
+  const widths = header.map((_, column) => Math.max(...all.map((row) => width(row[column] ?? ""))));
+  const last = widths.length - 1;
+  const before = widths.slice(0, last).reduce((sum, w) => sum + w + GAP, 0);
+  const room = (options.width ?? Number.POSITIVE_INFINITY) - before;
+  const columns = room < Math.min(LEAST, widths[last] ?? 0) ? last : last + 1;
+  return all.map((row, at) => {
+    const cells = row.slice(0, columns).map((cell, column) => {
+      const text = column === last ? cut(cell, room) : cell;
+      const padding = column === columns - 1 ? "" : " ".repeat((widths[column] ?? 0) - width(text) + GAP);
+      const style = at > 0 ? options.styles?.[column] : undefined;
+      return (style ? style(text, at - 1) : text) + padding;
+    });
+    return cells.join("").trimEnd();
+  });
+}

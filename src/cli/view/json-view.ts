@@ -1,0 +1,12 @@
+import { jsonEvent } from "../json.ts";
+import { print, say } from "../output.ts";
+import type { View } from "./view.ts";
+
+/** One JSON object for each event. */
+export function createJsonView(): View {
+  return {
+    event: (event) => print(jsonEvent(event)),
+    note: say,
+    async [Symbol.asyncDispose]() {},
+  };
+}

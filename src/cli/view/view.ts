@@ -1,0 +1,9 @@
+import type { WatchTaskResponse } from "../../../gen/signalman/v1/task_service_pb.ts";
+
+/** Where a watch is shown. */
+export interface View extends AsyncDisposable {
+  /** Resolves when it has been taken, at the pace of whoever reads. @throws the sink's error, such as EPIPE */
+  event(event: WatchTaskResponse): Promise<void>;
+  /** A line of our own, on stderr. */
+  note(text: string): void;
+}

@@ -1,0 +1,86 @@
+import type { MessageInitShape } from "@bufbuild/protobuf";
+import { type Client, Code, ConnectError, createClient, type Interceptor } from "@connectrpc/connect";
+import { createGrpcTransport, Http2SessionManager } from "@connectrpc/connect-node";
+import { CatalogService } from "../../gen/signalman/v1/catalog_service_pb.ts";
+import { EnvironmentService } from "../../gen/signalman/v1/environment_pb.ts";
+import { ProjectService } from "../../gen/signalman/v1/project_pb.ts";
+import { RepositoryService } from "../../gen/signalman/v1/repository_pb.ts";
+import {
+  TaskService,
+  type WatchTaskRequestSchema,
+  type WatchTaskResponse,
+} from "../../gen/signalman/v1/task_service_pb.ts";
+import { TemplateService } from "../../gen/signalman/v1/template_pb.ts";
+import { serverUrl } from "./server-url.ts";
+import { type WatchOptions, watchTask } from "./watch.ts";
+
+export interface ConnectOptions {
+  /** `HOST:PORT` or `http://HOST:PORT`: gRPC over HTTP/2 without TLS; `https://…`: with it. */
+  server?: string;
+  /** Bearer token, sent with every call. */
+  token?: string;
+}
+
+/** A client for each service, over one connection that is opened when it is first needed, and again if it broke. */
+export interface Signalman extends Disposable {
+  /** `http://host:port` */
+  readonly url: string;
+  readonly tasks: Client<typeof TaskService>;
+  readonly catalog: Client<typeof CatalogService>;
+  readonly projects: Client<typeof ProjectService>;
+  readonly repositories: Client<typeof RepositoryService>;
+  readonly environments: Client<typeof EnvironmentService>;
+  readonly templates: Client<typeof TemplateService>;
+  /** All events of a task, each once, whatever happens to the connection: see `watchTask`. */
+  watch(
+    request: MessageInitShape<typeof WatchTaskRequestSchema>,
+    options?: WatchOptions,
+  ): AsyncGenerator<WatchTaskResponse>;
+  /** Opens the connection now. @throws ConnectError Unavailable */
+  connect(): Promise<void>;
+  /** Ends the connection and the calls on it. Idle, it does not keep a process alive. */
+  [Symbol.dispose](): void;
+}
+
+export const DEFAULT_SERVER = "127.0.0.1:8480";
+/**
+ * A connection that was silent for this long is tried by a PING before it is used again or waited for any longer, so that
+ * a half-open one is given up. Longer than the usual heartbeat of a watch: then there are no PINGs beside them.
+ */
+const PING_INTERVAL_MS = 20_000;
+const PING_TIMEOUT_MS = 5000;
+
+/** @throws TypeError if `server` is none. */
+export function connectSignalman({ server = DEFAULT_SERVER, token }: ConnectOptions = {}): Signalman {
+  const url = serverUrl(server);
+  const sessionManager = new Http2SessionManager(url, {
+    pingIntervalMs: PING_INTERVAL_MS,
+    pingTimeoutMs: PING_TIMEOUT_MS,
+  });
+  const interceptors = token === undefined ? [] : [bearer(token)];
+  const transport = createGrpcTransport({ baseUrl: url, sessionManager, interceptors });
+  const tasks = createClient(TaskService, transport);
+  return {
+    url,
+    tasks,
+    catalog: createClient(CatalogService, transport),
+    projects: createClient(ProjectService, transport),
+    repositories: createClient(RepositoryService, transport),
+    environments: createClient(EnvironmentService, transport),
+    templates: createClient(TemplateService, transport),
+    watch: (request, options) => watchTask(tasks, request, options),
+    async connect() {
+      if ((await sessionManager.connect()) !== "error") return;
+      throw ConnectError.from(sessionManager.error(), Code.Unavailable);
+    },
+    [Symbol.dispose]: () => sessionManager.abort(),
+  };
+}
+
+/** RFC 6750 */
+function bearer(token: string): Interceptor {
+  return (next) => (request) => {
+    request.header.set("authorization", `Bearer ${token}`);
+    return next(request);
+  };
+}

@@ -1,0 +1,106 @@
+import { describe, expect, test } from "vitest";
+import { startServer } from "./server.ts";
+
+const getTask = ({ name }: { name: string }) => ({ task: { name } });
+
+/** As curl sends it. */
+function post(url: string, method: string, body: string, headers: Record<string, string> = {}) {
+  return fetch(`${url}/signalman.v1.TaskService/${method}`, {
+    method: "POST",
+    headers: { "content-type": "application/json", ...headers },
+    body,
+  });
+}
+
+async function errorOf(response: Response) {
+  const { code, message, details } = (await response.json()) as {
+    code: string;
+    message: string;
+    details: { type: string; debug: { reason?: string } }[];
+  };
+  const info = details.find((detail) => detail.type === "google.rpc.ErrorInfo");
+  return { status: response.status, code, message, reason: info?.debug.reason };
+}
+
+describe("JSON over HTTP/1.1", () => {
+  test("calls a method", async () => {
+    await using server = await startServer({ tasks: { getTask } });
+    const response = await post(server.url, "GetTask", '{"name":"x"}');
+    expect(await response.json()).toEqual({ task: { name: "x" } });
+    expect(response.headers.get("x-request-id")).toMatch(/^[0-9a-f-]{36}$/);
+  });
+
+  test("says what is wrong with what is no JSON, and logs that without quoting it", async () => {
+    await using server = await startServer({ tasks: { getTask } });
+    const error = await errorOf(await post(server.url, "GetTask", '{"name": secret'));
+    expect(error).toMatchObject({ status: 400, code: "invalid_argument", reason: "INVALID_ARGUMENT" });
+    expect(server.lines).toContainEqual(
+      expect.objectContaining({ method: "signalman.v1.TaskService/GetTask", code: "invalid_argument" }),
+    );
+    expect(JSON.stringify(server.lines)).not.toContain("secret");
+  });
+
+  test("refuses a field that is not known instead of passing it over", async () => {
+    await using server = await startServer({ tasks: { getTask } });
+    const error = await errorOf(await post(server.url, "GetTask", '{"nmae":"x"}'));
+    expect(error).toMatchObject({ status: 400, message: expect.stringContaining("nmae") });
+  });
+
+  test("tells the content types that it takes", async () => {
+    await using server = await startServer({ tasks: { getTask } });
+    const form = { "content-type": "application/x-www-form-urlencoded" };
+    const error = await errorOf(await post(server.url, "GetTask", "{}", form));
+    expect(error).toMatchObject({ status: 415, code: "invalid_argument" });
+    expect(error.message).toMatch(/Send JSON .* got application\/x-www-form-urlencoded/);
+  });
+
+  test("tells that it wants POST", async () => {
+    await using server = await startServer({ tasks: { getTask } });
+    const error = await errorOf(await fetch(`${server.url}/signalman.v1.TaskService/GetTask`));
+    expect(error).toMatchObject({ status: 405, message: "RPCs are called by POST, not by GET" });
+  });
+
+  test("has nothing elsewhere", async () => {
+    await using server = await startServer();
+    const error = await errorOf(await post(server.url, "NoSuchMethod", "{}"));
+    expect(error).toMatchObject({ status: 404, code: "unimplemented", reason: "UNIMPLEMENTED" });
+    expect(error.message).toContain("/signalman.v1.TaskService/NoSuchMethod");
+  });
+
+  test("keeps the caller's request id if it can be trusted to be one", async () => {
+    await using server = await startServer({ tasks: { getTask } });
+    const kept = await post(server.url, "GetTask", "{}", { "x-request-id": "build-7/3" });
+    expect(kept.headers.get("x-request-id")).toBe("build-7/3");
+    const replaced = await post(server.url, "GetTask", "{}", { "x-request-id": "a b <script>" });
+    expect(replaced.headers.get("x-request-id")).toMatch(/^[0-9a-f-]{36}$/);
+  });
+});
+
+describe("a service that everyone on the machine may call", () => {
+  test("is closed to pages of other hosts, also under a name that leads here", async () => {
+    await using server = await startServer({ tasks: { getTask } });
+    const error = await errorOf(await post(server.url, "GetTask", "{}", { origin: "http://evil.example" }));
+    expect(error).toMatchObject({ status: 401, reason: "ORIGIN_REFUSED" });
+    const own = await post(server.url, "GetTask", "{}", { origin: "http://localhost:3000" });
+    expect(own.status).toBe(200);
+  });
+});
+
+describe("a token", () => {
+  test("is asked for, but not by health checks", async () => {
+    await using server = await startServer({ tasks: { getTask }, token: "s3cret" });
+    const missing = await errorOf(await post(server.url, "GetTask", "{}"));
+    expect(missing).toMatchObject({ status: 401, code: "unauthenticated", reason: "TOKEN_MISSING" });
+    const wrong = await errorOf(await post(server.url, "GetTask", "{}", { authorization: "Bearer s3cre" }));
+    expect(wrong).toMatchObject({ status: 401, reason: "TOKEN_WRONG" });
+    const right = await post(server.url, "GetTask", "{}", { authorization: "bearer s3cret" });
+    expect(right.status).toBe(200);
+    const health = await fetch(`${server.url}/grpc.health.v1.Health/Check`, {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: "{}",
+    });
+    expect(await health.json()).toEqual({ status: "SERVING" });
+    expect((await fetch(`${server.url}/healthz`)).status).toBe(200);
+  });
+});

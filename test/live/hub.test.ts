@@ -1,0 +1,181 @@
+import { describe, expect, test } from "vitest";
+import { type Batch, createHub, type Subscription } from "../../src/live/hub.ts";
+
+const counts = { stdout: 1, stderr: 0, system: 0 };
+const batch = (firstSeq: number, lastSeq: number, events = 1): Batch => ({
+  firstSeq,
+  lastSeq,
+  counts,
+  events,
+  data: Buffer.from(`${firstSeq}`),
+});
+const never = new AbortController().signal;
+const LONG = 60_000;
+
+/** A subscription that has read the store up to `seq`. */
+function rested(ear: Subscription): Subscription {
+  ear.rest();
+  return ear;
+}
+
+describe("a new watcher", () => {
+  test("is behind: what came before it is in the store only", () => {
+    const hub = createHub();
+    hub.publish("a", batch(1, 3));
+    using ear = hub.subscribe("a");
+    expect(ear.isBehind(0)).toBe(true);
+    expect(ear.batchAfter(0)).toBeUndefined();
+    ear.rest();
+    expect(ear.isBehind(0)).toBe(false);
+  });
+
+  test("finds the batches that another one has kept here", () => {
+    const hub = createHub();
+    using _first = hub.subscribe("a");
+    hub.publish("a", batch(1, 3));
+    using second = hub.subscribe("a");
+    expect(second.batchAfter(0)?.lastSeq).toBe(3);
+  });
+});
+
+test("watchers at the tip share the very same batch, one after the other", () => {
+  const hub = createHub();
+  using one = rested(hub.subscribe("a"));
+  using two = rested(hub.subscribe("a"));
+  const [first, second] = [batch(1, 3), batch(4, 4)];
+  hub.publish("a", first);
+  hub.publish("a", second);
+  expect(one.batchAfter(0)).toBe(first);
+  expect(two.batchAfter(0)).toBe(first);
+  expect(one.batchAfter(3)).toBe(second);
+  expect(one.batchAfter(4)).toBeUndefined();
+});
+
+test("whoever lags further than the batches reach must read the store", () => {
+  const hub = createHub();
+  using ear = rested(hub.subscribe("a"));
+  for (let seq = 1; seq <= 100; seq++) hub.publish("a", batch(seq, seq));
+  expect(ear.batchAfter(0)).toBeUndefined();
+  expect(ear.isBehind(0)).toBe(true);
+  expect(ear.batchAfter(99)?.lastSeq).toBe(100);
+  expect(ear.isBehind(100)).toBe(false);
+});
+
+test("batches of a task that nobody watches are not kept", () => {
+  const hub = createHub();
+  const ear = hub.subscribe("a");
+  hub.publish("a", batch(1, 1));
+  ear[Symbol.dispose]();
+  expect(hub.watched()).toEqual([]);
+  using again = hub.subscribe("a");
+  expect(again.batchAfter(0)).toBeUndefined();
+});
+
+test("it knows whom somebody watches, until the last one has left", () => {
+  const hub = createHub();
+  const [one, two] = [hub.subscribe("a"), hub.subscribe("a")];
+  using _other = hub.subscribe("b");
+  one[Symbol.dispose]();
+  one[Symbol.dispose]();
+  expect(hub.watched()).toEqual(["a", "b"]);
+  two[Symbol.dispose]();
+  expect(hub.watched()).toEqual(["b"]);
+});
+
+test("a watcher that leaves twice takes nobody else's topic along", () => {
+  const hub = createHub();
+  const gone = hub.subscribe("a");
+  gone[Symbol.dispose]();
+  using next = rested(hub.subscribe("a"));
+  gone[Symbol.dispose]();
+  hub.publish("a", batch(1, 1));
+  expect(next.batchAfter(0)).toBeDefined();
+});
+
+describe("a watcher that waits", () => {
+  test("is woken by a batch", async () => {
+    const hub = createHub();
+    using ear = rested(hub.subscribe("a"));
+    const woken = ear.changed(LONG, never);
+    hub.publish("a", batch(1, 1));
+    await woken;
+    expect(ear.batchAfter(0)).toBeDefined();
+  });
+
+  test("is woken by anything else that was committed, and reads the store then", async () => {
+    const hub = createHub();
+    using ear = rested(hub.subscribe("a"));
+    const woken = ear.changed(LONG, never);
+    hub.wake("a");
+    await woken;
+    expect(ear.isBehind(0)).toBe(true);
+  });
+
+  test("is woken with all others", async () => {
+    const hub = createHub();
+    using a = rested(hub.subscribe("a"));
+    using b = rested(hub.subscribe("b"));
+    const woken = Promise.all([a.changed(LONG, never), b.changed(LONG, never)]);
+    hub.wakeAll();
+    await woken;
+    expect(a.isBehind(0) && b.isBehind(0)).toBe(true);
+  });
+
+  test("is woken by its signal and by its time", async () => {
+    const hub = createHub();
+    using ear = rested(hub.subscribe("a"));
+    const stop = new AbortController();
+    const woken = ear.changed(LONG, stop.signal);
+    stop.abort();
+    await woken;
+    await ear.changed(LONG, stop.signal);
+    await ear.changed(1, never);
+    expect(ear.isBehind(0)).toBe(false);
+  });
+
+  test("does not wait if something was committed since it read the store", async () => {
+    const hub = createHub();
+    using ear = rested(hub.subscribe("a"));
+    hub.wake("a");
+    await ear.changed(LONG, never);
+    expect(ear.isBehind(0)).toBe(true);
+  });
+
+  test("is not woken by another task", async () => {
+    const hub = createHub();
+    using ear = rested(hub.subscribe("a"));
+    const order: string[] = [];
+    const woken = ear.changed(LONG, never).then(() => order.push("woken"));
+    hub.publish("b", batch(1, 1));
+    hub.wake("b");
+    await new Promise(setImmediate);
+    order.push("not yet");
+    hub.wake("a");
+    await woken;
+    expect(order).toEqual(["not yet", "woken"]);
+  });
+});
+
+describe("what the store says", () => {
+  test("wakes if nobody here has heard of it", () => {
+    const hub = createHub();
+    using ear = rested(hub.subscribe("a"));
+    hub.observe("a", { lastSeq: 5, events: 1 });
+    expect(ear.isBehind(0)).toBe(true);
+    ear.rest();
+    expect(ear.isBehind(5)).toBe(false);
+    expect(ear.isBehind(4)).toBe(true);
+    hub.observe("a", { lastSeq: 5, events: 2 });
+    expect(ear.isBehind(5)).toBe(true);
+  });
+
+  test("does not wake if it is known", () => {
+    const hub = createHub();
+    using ear = rested(hub.subscribe("a"));
+    hub.publish("a", batch(1, 5, 3));
+    hub.observe("a", { lastSeq: 5, events: 3 });
+    hub.observe("a", { lastSeq: 4, events: 2 });
+    hub.observe("unwatched", { lastSeq: 9, events: 9 });
+    expect(ear.isBehind(5)).toBe(false);
+  });
+});

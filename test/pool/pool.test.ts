@@ -1,0 +1,179 @@
+import { pino } from "pino";
+import { afterEach, expect, test } from "vitest";
+import { createTaskPool, type PoolOptions, type PoolStore, type TaskPool } from "../../src/pool/pool.ts";
+import type { RunControl } from "../../src/runner/control.ts";
+import type { Wishes } from "../../src/store/leases.ts";
+import type { Lease } from "../../src/store/moves.ts";
+
+const logger = pino({ level: "silent" });
+const wish = (id: string, more: Partial<Wishes> = {}): Wishes => ({
+  id,
+  leaseEpoch: 1,
+  status: "RUNNING",
+  killTime: null,
+  killForce: false,
+  killRemainingMs: null,
+  ...more,
+});
+
+/** A pool on a store of the test's own; runs last until the test ends them. */
+function makePool(store: Partial<PoolStore>, options: Partial<PoolOptions> = {}) {
+  const runs = new Map<string, { control: RunControl; end: () => void }>();
+  const statuses: string[] = [];
+  const order: string[] = [];
+  const pool = createTaskPool({
+    store: {
+      claim: async () => [],
+      adopt: async () => ({ putBack: [], adopted: [] }),
+      renew: async (ids) => ids.map((id) => wish(id)),
+      readWishes: async () => [],
+      tidyUp: async () => ({ waiting: [], error: [] }),
+      ...store,
+    },
+    maxParallelTasks: 2,
+    run({ id }, control) {
+      order.push(`run ${id}`);
+      return new Promise((end) => runs.set(id, { control, end }));
+    },
+    clearLeftovers: async (adopted) => void order.push(`clear all but ${adopted.join(" ")}`),
+    onStatus: (id, status) => void statuses.push(`${id} ${status}`),
+    logger,
+    ...options,
+  });
+  pools.push({ pool, end: () => runs.forEach((run) => void run.end()) });
+  return { pool, runs, statuses, order };
+}
+
+const pools: { pool: TaskPool; end: () => void }[] = [];
+afterEach(async () => {
+  for (const { pool, end } of pools.splice(0)) {
+    const stopping = pool.stop();
+    end();
+    await stopping;
+  }
+});
+
+/** A queue that gives what there are slots for, and tells of each question. */
+function queue(...ids: string[]) {
+  const asked: number[] = [];
+  const waiting: (() => void)[] = [];
+  return {
+    asked,
+    claim: async (slots: number): Promise<Lease[]> => {
+      asked.push(slots);
+      for (const resolve of waiting.splice(0)) resolve();
+      return ids.splice(0, slots).map((id) => ({ id, leaseEpoch: 1 }));
+    },
+    /** The next question. */
+    next: () => new Promise<void>((resolve) => waiting.push(resolve)),
+  };
+}
+
+test("it claims as many as it has slots, and more as soon as a run has ended", async () => {
+  const { claim, next, asked } = queue("a", "b", "c");
+  const { pool, runs, statuses } = makePool({ claim });
+  await pool.start();
+  await expect.poll(() => [...runs.keys()]).toEqual(["a", "b"]);
+  expect(pool.running).toBe(2);
+  const asking = next();
+  runs.get("a")?.end();
+  await asking;
+  await expect.poll(() => runs.has("c")).toBe(true);
+  expect(asked).toEqual([2, 1]);
+  expect(statuses).toEqual(["a STARTING", "b STARTING", "c STARTING"]);
+});
+
+test("a full pool does not ask for more", async () => {
+  const { claim, asked } = queue("a", "b", "c");
+  const { pool, runs } = makePool({ claim });
+  await pool.start();
+  await expect.poll(() => runs.size).toBe(2);
+  pool.wake();
+  pool.wake();
+  await new Promise(setImmediate);
+  expect(asked).toEqual([2]);
+});
+
+test("at start it takes over what ran here, clears the rest up, and only then claims", async () => {
+  const { claim, next } = queue("new");
+  const adopt = async () => ({ putBack: [{ id: "back", leaseEpoch: 2 }], adopted: [{ id: "mine", leaseEpoch: 2 }] });
+  const { pool, statuses, order, runs } = makePool({ claim, adopt });
+  const asking = next();
+  await pool.start();
+  await asking;
+  await expect.poll(() => runs.has("new")).toBe(true);
+  expect(order).toEqual(["clear all but mine", "run mine", "run new"]);
+  expect(statuses).toEqual(["back WAITING", "new STARTING"]);
+});
+
+test("a wish reaches the run at once, with what is left of its grace", async () => {
+  const { claim } = queue("a");
+  const readWishes = async (ids: string[]) =>
+    ids.map((id) => wish(id, { killTime: new Date(), killRemainingMs: 60_000 }));
+  const { pool, runs } = makePool({ claim, readWishes });
+  await pool.start();
+  await expect.poll(() => runs.has("a")).toBe(true);
+  const control = runs.get("a")?.control;
+  const stopped = new Promise((resolve) => control?.signal.addEventListener("abort", resolve));
+  pool.heed(["a", "of another server"]);
+  await stopped;
+  expect(control?.reason).toBe("user");
+});
+
+test("a lease that cannot be renewed under its epoch ends the run as lost", async () => {
+  const { claim } = queue("a");
+  const readWishes = async (ids: string[]) => ids.map((id) => wish(id, { leaseEpoch: 7, killTime: new Date() }));
+  const { pool, runs } = makePool({ claim, readWishes });
+  await pool.start();
+  await expect.poll(() => runs.has("a")).toBe(true);
+  pool.heed(["a"]);
+  await expect.poll(() => runs.get("a")?.control.reason).toBe("lease_lost");
+});
+
+test("what time or other servers left behind is told of, and the queue is looked at again", async () => {
+  let told = false;
+  const tidyUp = async () => {
+    const found = told ? [] : ["x"];
+    told = true;
+    return {
+      waiting: found.map((id) => ({ id, leaseEpoch: 2 })),
+      error: found.map(() => ({ id: "late", leaseEpoch: 0 })),
+    };
+  };
+  const { claim, asked } = queue();
+  const { pool, statuses } = makePool({ claim, tidyUp });
+  await pool.start();
+  await expect.poll(() => asked.length).toBeGreaterThanOrEqual(2);
+  expect(statuses).toEqual(["x WAITING", "late ERROR"]);
+});
+
+test("a run that fails for a reason of ours frees its slot", async () => {
+  const { claim } = queue("a", "b", "c");
+  const seen: string[] = [];
+  const run = async ({ id }: Lease) => {
+    seen.push(id);
+    throw new Error("a defect");
+  };
+  const { pool } = makePool({ claim }, { run });
+  await pool.start();
+  await expect.poll(() => seen).toEqual(["a", "b", "c"]);
+  expect(pool.running).toBe(0);
+});
+
+test("stop takes no more work and waits for the runs to let go", async () => {
+  const { claim, asked } = queue("a");
+  const { pool, runs } = makePool({ claim });
+  await pool.start();
+  await expect.poll(() => runs.has("a")).toBe(true);
+  let stopped = false;
+  const stopping = pool.stop().then(() => {
+    stopped = true;
+  });
+  const before = asked.length;
+  pool.wake();
+  await new Promise(setImmediate);
+  expect(stopped).toBe(false);
+  runs.get("a")?.end();
+  await stopping;
+  expect(asked).toHaveLength(before);
+});

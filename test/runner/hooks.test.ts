@@ -1,0 +1,104 @@
+import { expect, test } from "vitest";
+import { type Hook, HOOKS, type HookContext, runAfter, runBefore } from "../../src/runner/hooks.ts";
+import { shellHook } from "../../src/runner/hooks/shell.ts";
+import type { TaskDetails } from "../../src/runner/details.ts";
+import type { TaskOutcome } from "../../src/task/types.ts";
+
+const failed = (exitCode: number | null): TaskOutcome => ({
+  status: "ERROR",
+  reason: "EXIT_CODE",
+  exitCode,
+  signal: null,
+  message: "It failed",
+});
+const details = {
+  template: { name: "projects/p/templates/t", app: "bash", path: "x.sh" },
+  repository: { name: "projects/p/repositories/r" },
+} as TaskDetails;
+const never = new AbortController().signal;
+
+/** A run's context, and what was said in it. */
+function context(app = "bash"): HookContext & { said: string[] } {
+  const said: string[] = [];
+  return { taskId: "id", app, said, say: (text) => void said.push(text) };
+}
+
+/** A hook that notes its calls in `calls`. */
+function noting(calls: string[], name: string, appliesTo: Hook["appliesTo"] = () => true): Hook {
+  return {
+    name,
+    appliesTo,
+    async before() {
+      calls.push(`before ${name}`);
+    },
+    async after(_, outcome) {
+      calls.push(`after ${name}`);
+      return { ...outcome, message: `${outcome.message} ${name}` };
+    },
+  };
+}
+
+test("hooks run in order before a task and in reverse after it, each on the outcome of the one before", async () => {
+  const calls: string[] = [];
+  const hooks = [noting(calls, "a"), noting(calls, "b"), noting(calls, "c")];
+  await runBefore(hooks, context(), details, never);
+  const { message } = await runAfter(hooks, context(), failed(1));
+  expect(calls).toEqual(["before a", "before b", "before c", "after c", "after b", "after a"]);
+  expect(message).toBe("It failed c b a");
+});
+
+test("a hook runs for its own apps only", async () => {
+  const calls: string[] = [];
+  const hooks = [noting(calls, "bash", (app) => app === "bash"), noting(calls, "perl", (app) => app === "perl")];
+  await runBefore(hooks, context("perl"), details, never);
+  await runAfter(hooks, context("perl"), failed(1));
+  expect(calls).toEqual(["before perl", "after perl"]);
+});
+
+test("what a hook throws before the task ends it, and no later hook runs", async () => {
+  const calls: string[] = [];
+  const broken: Hook = { name: "x", appliesTo: () => true, before: () => Promise.reject(new Error("no key")) };
+  const running = runBefore([broken, noting(calls, "later")], context(), details, never);
+  await expect(running).rejects.toThrow("no key");
+  expect(calls).toEqual([]);
+});
+
+test("a stop between two hooks ends preparation with its reason", async () => {
+  const stop = new AbortController();
+  const calls: string[] = [];
+  const stopping: Hook = { name: "x", appliesTo: () => true, before: async () => stop.abort(new Error("stopped")) };
+  const running = runBefore([stopping, noting(calls, "later")], context(), details, stop.signal);
+  await expect(running).rejects.toThrow("stopped");
+  expect(calls).toEqual([]);
+});
+
+test("a hook that fails after the task is reported in the log and changes nothing", async () => {
+  const calls: string[] = [];
+  const broken: Hook = { name: "mail", appliesTo: () => true, after: () => Promise.reject(new Error("no server")) };
+  const said = context();
+  const outcome = await runAfter([noting(calls, "a"), broken, noting(calls, "b")], said, failed(1));
+  expect(outcome).toEqual({ ...failed(1), message: "It failed b a" });
+  expect(said.said).toEqual(["Hook mail failed: no server"]);
+});
+
+test("the shell hook stands in the list, for every app but those with hooks of their own", () => {
+  expect(HOOKS).toContain(shellHook);
+  expect(["bash", "sh", "python", "perl"].every(shellHook.appliesTo)).toBe(true);
+  expect(["ansible", "terraform", "tofu", "terragrunt"].some(shellHook.appliesTo)).toBe(false);
+});
+
+test("the shell hook says what will run", async () => {
+  const said = context();
+  await shellHook.before?.(said, details, never);
+  expect(said.said).toEqual(["Running projects/p/templates/t: bash x.sh from projects/p/repositories/r"]);
+});
+
+test("the shell hook explains exit codes that shells give a meaning, of failed tasks only", async () => {
+  const after = async (outcome: TaskOutcome) => (await runAfter([shellHook], context(), outcome)).message;
+  expect(await after(failed(127))).toMatch(/^It failed: a command was not found/);
+  expect(await after(failed(126))).toMatch(/could not be executed/);
+  expect(await after(failed(137))).toMatch(/out of memory/);
+  expect(await after(failed(1))).toBe("It failed");
+  expect(await after(failed(null))).toBe("It failed");
+  expect(await after({ ...failed(137), status: "STOPPED" })).toBe("It failed");
+});
