@@ -5,7 +5,7 @@ import { openTaskLog } from "../src/logs/task-log.ts";
 import type { Chunk } from "../src/logs/types.ts";
 import { compressed } from "../src/runner/logging.ts";
 import { openDatabase } from "../src/store/database.ts";
-import { storeChunk } from "../src/store/logs.ts";
+import { storeChunks } from "../src/store/logs.ts";
 import { migrate } from "../src/store/migrate.ts";
 import { projects } from "../src/store/schema.ts";
 import { createTask } from "../src/store/tasks.ts";
@@ -95,7 +95,7 @@ async function insertRate(url: string, chunks: readonly Chunk[]): Promise<number
     const ready = chunks.map(compressed);
     const start = performance.now();
     for (const chunk of ready)
-      await database.run((db) => storeChunk(db, { id: task.id, leaseEpoch: 0 }, chunk));
+      await database.run((db) => storeChunks(db, { id: task.id, leaseEpoch: 0 }, [chunk]));
     return 1000 / (performance.now() - start);
   } finally {
     await database.close();

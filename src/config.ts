@@ -63,7 +63,7 @@ export const SETTINGS = {
     placeholder: "BASE64",
     description: "32 bytes that encrypt secrets at rest; the same on all servers of one database",
     default: "secret.key in the data folder, made on first start",
-    parse: (text) => (text ? decodeSecretKey(text, "it") : undefined),
+    parse: (text) => (text ? decodeSecretKey(text) : undefined),
   }),
   maxParallelTasks: setting({
     env: "SIGNALMAN_MAX_PARALLEL_TASKS",

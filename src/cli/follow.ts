@@ -18,6 +18,7 @@ export async function follow(session: Session, name: string, tail?: number): Pro
     command: `signalman watch ${shortName(name)}`,
     kill: () => session.call(({ tasks }, options) => tasks.killTask({ name, reason: "Ctrl-C" }, options)),
   });
+  view.note(shortName(name));
   let isBroken = false;
   const events = session.client.watch(
     { name, start: tail === undefined ? undefined : { case: "tailLines", value: tail } },

@@ -9,14 +9,21 @@ export async function runServe(program: Command, args: readonly string[]): Promi
   const command = new Command("signalman serve")
     .copyInheritedSettings(program)
     .helpOption("-h, --help", "display help for command")
-    .description("Runs the server until SIGTERM or SIGINT. Tasks that run then go on: the next server takes them over.")
+    .description(
+      "Runs the server until SIGTERM or SIGINT. Tasks that run then go on: the next server takes them over.",
+    )
     .addHelpText("after", onlyFromEnvironment());
-  const options = Object.entries(SETTINGS).flatMap(([key, { flag, placeholder, env, description, default: text }]) => {
-    if (!flag) return [];
-    const option = new Option(`--${flag} <${placeholder}>`, `${description} (env: ${env}; default: ${text})`);
-    command.addOption(option);
-    return [{ key, name: option.attributeName() }];
-  });
+  const options = Object.entries(SETTINGS).flatMap(
+    ([key, { flag, placeholder, env, description, default: text }]) => {
+      if (!flag) return [];
+      const option = new Option(
+        `--${flag} <${placeholder}>`,
+        `${description} (env: ${env}; default: ${text})`,
+      );
+      command.addOption(option);
+      return [{ key, name: option.attributeName() }];
+    },
+  );
   command.action(async (given: Record<string, string | undefined>) => {
     const flags: Flags = Object.fromEntries(options.map(({ key, name }) => [key, given[name]]));
     process.exitCode = await serve(flags);
@@ -28,7 +35,9 @@ export async function runServe(program: Command, args: readonly string[]): Promi
 function refuseClientOptions(program: Command): void {
   for (const name of ["server", "token", "json"]) {
     if (program.getOptionValueSource(name) !== "cli") continue;
-    throw new UsageError(name === "token" ? "serve takes its token from SIGNALMAN_TOKEN" : `serve has no --${name}`);
+    throw new UsageError(
+      name === "token" ? "serve takes its token from SIGNALMAN_TOKEN" : `serve has no --${name}`,
+    );
   }
 }
 

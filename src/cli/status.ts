@@ -1,5 +1,10 @@
 import { styleText } from "node:util";
-import { type TaskEnd, TaskStatus } from "../../gen/signalman/v1/task_pb.ts";
+import {
+  type EndReason,
+  EndReasonSchema,
+  TaskStatus,
+  TaskStatusSchema,
+} from "../../gen/signalman/v1/task_pb.ts";
 
 const COLORS: Partial<Record<TaskStatus, "green" | "red" | "yellow" | "cyan">> = {
   [TaskStatus.RUNNING]: "cyan",
@@ -8,6 +13,16 @@ const COLORS: Partial<Record<TaskStatus, "green" | "red" | "yellow" | "cyan">> =
   [TaskStatus.SUCCESS]: "green",
   [TaskStatus.ERROR]: "red",
 };
+
+/** `RUNNING`; a number for one that this release does not know. */
+export function statusWord(status: TaskStatus): string {
+  return TaskStatusSchema.value[status]?.localName ?? String(status);
+}
+
+/** `EXIT_CODE` */
+export function reasonWord(reason: EndReason): string {
+  return EndReasonSchema.value[reason]?.localName ?? String(reason);
+}
 
 /** The text in the color of a status, where the stream is a terminal and NO_COLOR is not set. */
 export function statusStyle(
@@ -23,9 +38,4 @@ export function statusStyle(
 export function exitCodeOf(status: TaskStatus): 0 | 1 | 3 {
   if (status === TaskStatus.SUCCESS) return 0;
   return status === TaskStatus.STOPPED ? 3 : 1;
-}
-
-/** `: The program ended with exit code 3`; empty for a success. */
-export function explain(end: TaskEnd | undefined): string {
-  return end?.message ? `: ${end.message}` : "";
 }

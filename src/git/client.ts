@@ -24,6 +24,10 @@ export interface Git {
   checkOut(options: CheckOut, signal: AbortSignal): Promise<{ hash: string; message: string }>;
 }
 
+/** Git hands no setting on to the process that reads the source: it gets its own, through a shell. */
+const READER = "git -c 'safe.directory=*' upload-pack";
+const CLONE = ["clone", "--quiet", "--shared", "--no-checkout", `--upload-pack=${READER}`];
+
 /** A commit's message on record is cut at this many characters. */
 const MESSAGE_LENGTH = 100;
 
@@ -33,6 +37,8 @@ export function createGit(marker: string): Git {
     PATH: process.env.PATH ?? "",
     SIGNALMAN_TASK: marker,
     GIT_TERMINAL_PROMPT: "0",
+    // Looking at a repository must not write to it.
+    GIT_OPTIONAL_LOCKS: "0",
     GIT_CONFIG_NOSYSTEM: "1",
     GIT_CONFIG_GLOBAL: "/dev/null",
     LC_ALL: "C",
@@ -57,7 +63,7 @@ export function createGit(marker: string): Git {
     if (result.code === "ENOENT")
       throw new PrepareError("Cannot check out the repository: there is no `git` on this server; install it");
     if (result.failed) throw new GitError(args, String(result.stderr || result.message));
-    return String(result.stdout).trim();
+    return String(result.stdout).trimEnd();
   }
 
   return {
@@ -74,9 +80,7 @@ export function createGit(marker: string): Git {
         say(
           `${source} has uncommitted changes, which are left out:\n${dirty.split("\n").slice(0, 10).join("\n")}`,
         );
-      await git(target, ["clone", "--quiet", "--shared", "--no-checkout", "--", source, "."], signal).catch(
-        explain(source),
-      );
+      await git(target, [...CLONE, "--", source, "."], signal).catch(explain(source));
       await git(target, ["checkout", "--quiet", "--detach", hash], signal).catch(explain(source));
       const message = await git(target, ["log", "-1", "--format=%s", hash], signal).catch(explain(source));
       return { hash, message: [...message].slice(0, MESSAGE_LENGTH).join("") };

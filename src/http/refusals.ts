@@ -45,8 +45,8 @@ function formError(request: HttpRequest, status: number): ConnectError {
 }
 
 /**
- * Answers so that both a gRPC client and a person with curl can read it. gRPC: a response of headers only
- * ("Trailers-Only", PROTOCOL-HTTP2.md); everybody else: the status with Connect's JSON error.
+ * Answers so that both a gRPC client and a person with curl can read it: a status in the trailers, or an HTTP status with
+ * Connect's JSON error. (gRPC allows it in the headers too, but only if they end the stream, which Node's do not.)
  */
 function refuse(
   request: HttpRequest,
@@ -58,8 +58,8 @@ function refuse(
   const type = request.headers["content-type"] ?? "";
   const out = response as ServerResponse; // writeHead of both has the same shape, and types that do not meet
   if (/^application\/grpc\b/.test(type)) {
-    const headers = setTrailerStatus(new Headers({ "content-type": type }), error);
-    out.writeHead(200, Object.fromEntries(headers));
+    out.writeHead(200, { "content-type": type });
+    out.addTrailers(Object.fromEntries(setTrailerStatus(new Headers(), error)));
     out.end();
   } else {
     const body = Buffer.from(errorToJsonBytes(error, undefined));

@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { link, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { messageOf } from "../task/errors.ts";
 
 /** The key of a data folder, made on first use: 32 random bytes as base64, mode 0600. */
 export async function readSecretKey(folder: string): Promise<Buffer> {
@@ -10,15 +11,20 @@ export async function readSecretKey(folder: string): Promise<Buffer> {
   // link() refuses to replace: whoever comes first wins, and nobody reads half a key.
   await link(made, file).catch(ignoreExisting);
   await rm(made);
-  return decodeSecretKey(await readFile(file, "utf8"), file);
+  const text = await readFile(file, "utf8");
+  try {
+    return decodeSecretKey(text);
+  } catch (cause) {
+    throw new Error(`${file} ${messageOf(cause)}`, { cause });
+  }
 }
 
-/** @param origin names where the text came from, for the error. */
-export function decodeSecretKey(text: string, origin: string): Buffer {
+/** @throws Error whose message completes the name of where the text came from. */
+export function decodeSecretKey(text: string): Buffer {
   const key = Buffer.from(text.trim(), "base64");
   if (key.length === 32) return key;
   throw new Error(
-    `${origin} must hold 32 bytes as base64, such as \`openssl rand -base64 32\` prints; it holds ${key.length}`,
+    `must hold 32 bytes as base64, such as \`openssl rand -base64 32\` prints; it holds ${key.length}`,
   );
 }
 

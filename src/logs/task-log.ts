@@ -1,14 +1,15 @@
-import { Alarm } from "./alarm.ts";
 import { ChunkEncoder } from "./encoder.ts";
 import { Matcher } from "./matcher.ts";
 import { needlesOf } from "./needles.ts";
 import { Outbox } from "./outbox.ts";
+import { Pace } from "./pace.ts";
 import { type PutLine, takeLines, takeTail } from "./split.ts";
 import { InputStream } from "./stream.ts";
 import type { Chunk, ProgramStream, StreamOffsets, TaskLog, TaskLogOptions } from "./types.ts";
 
-/** After a chunk, lines are gathered for this long before the next one that is not full. */
+/** Lines are gathered for this long, once this many chunks have gone at once. */
 const GATHER_MS = 100;
+const AT_ONCE = 4;
 
 /** Opens the log of one task, new or where an earlier one stopped. */
 export function openTaskLog(options: TaskLogOptions): TaskLog {
@@ -21,7 +22,7 @@ class OpenLog implements TaskLog {
   readonly #encoder: ChunkEncoder;
   readonly #streams: Record<ProgramStream, InputStream>;
   readonly #system = new InputStream("system", 0, () => {});
-  readonly #gathering = new Alarm(GATHER_MS, () => this.#shipSoon());
+  readonly #pace = new Pace(GATHER_MS, AT_ONCE, () => this.#shipSoon());
   #needles: Buffer[] = [];
   #matcher: Matcher | undefined;
   #state: "open" | "ending" | "dropped" = "open";
@@ -137,15 +138,15 @@ class OpenLog implements TaskLog {
     else stream.watchPrompt();
   }
 
-  /** Ships what there is, if the line was quiet; else the alarm or the next commit calls again. */
+  /** Ships what there is, if it is time; else the pace or the next commit calls again. */
   #shipSoon(): void {
     if (this.#state !== "open" || this.#encoder.isEmpty) return;
-    if (!this.#gathering.isRunning && !this.#outbox.isFull) this.#ship();
+    if (this.#pace.isOpen && !this.#outbox.isFull) this.#ship();
   }
 
   #ship(): void {
     this.#outbox.push(this.#encoder.finish(this.#offsets()));
-    if (this.#state === "open") this.#gathering.start();
+    if (this.#state === "open") this.#pace.spend();
   }
 
   #offsets(): StreamOffsets {
@@ -175,7 +176,7 @@ class OpenLog implements TaskLog {
 
   #drop(): void {
     this.#state = "dropped";
-    this.#gathering.stop();
+    this.#pace.stop();
     this.#outbox.drop();
     for (const stream of Object.values(this.#streams)) stream.stop();
   }

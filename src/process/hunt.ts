@@ -1,36 +1,42 @@
 import type { Family } from "./kin.ts";
-import { listPids, readForks, readProc, readVariables, send } from "./proc.ts";
+import { pidMax, readForks, readProc, readVariables, send } from "./proc.ts";
 import { taskVariable } from "./scan.ts";
 
-const newest = 48;
-const passes = 12;
+const newest = 24;
+const idlePasses = 8;
+const patienceMs = 30;
 
 /**
  * For chains of processes that fork a successor and die: a whole scan is too slow, each is gone before the blow.
- * Looks at the newest pids only, newest first, and signals at once whoever carries the task's marker. Synchronous,
- * about 1 ms a pass: one pass for SIGTERM, for SIGKILL until a pass meets nobody. Returns how many were met.
+ * Tries the pids that were handed out last, newest first and without any listing, and signals at once whoever carries
+ * the task's marker. Synchronous: 0.3 ms a pass, one pass for SIGTERM, for SIGKILL until some passes in a row meet
+ * nobody, at most 30 ms. Returns how many were met.
  */
 export function huntNewest(family: Family, signal: "SIGTERM" | "SIGKILL"): number {
+  const until = performance.now() + patienceMs;
   let met = 0;
-  for (let pass = 0; pass < (signal === "SIGKILL" ? passes : 1); pass++) {
-    const before = met;
-    for (const pid of newestPids()) if (isPrey(pid, family) && send(pid, signal) === "sent") met++;
-    if (met === before) break;
+  for (let idle = 0; idle < idlePasses && performance.now() < until; ) {
+    const inPass = huntOnce(family, signal);
+    if (signal === "SIGTERM") return inPass;
+    idle = inPass > 0 ? 0 : idle + 1;
+    met += inPass;
   }
   return met;
 }
 
-/** Pids count upwards and around, so the newest are those just below the last one handed out. */
-function newestPids(): number[] {
+function huntOnce(family: Family, signal: "SIGTERM" | "SIGKILL"): number {
   const { newestPid } = readForks();
-  const age = (pid: number) => (pid <= newestPid ? newestPid - pid : newestPid + 2 ** 22 - pid);
-  return listPids()
-    .sort((a, b) => age(a) - age(b))
-    .slice(0, newest);
+  let met = 0;
+  for (let age = 0; age < newest; age++) {
+    // Pids count upwards and around.
+    const pid = newestPid > age ? newestPid - age : newestPid - age + pidMax();
+    if (isPrey(pid, family) && send(pid, signal) === "sent") met++;
+  }
+  return met;
 }
 
 function isPrey(pid: number, { marker, wrapper }: Family): boolean {
+  if (readVariables(pid, [taskVariable]).values[0] !== marker) return false;
   const proc = readProc(pid);
-  if (!proc || proc.dead || proc.sid === wrapper.pid || proc.start < wrapper.start) return false;
-  return readVariables(pid, [taskVariable]).values[0] === marker;
+  return proc !== undefined && !proc.dead && proc.sid !== wrapper.pid && proc.start >= wrapper.start;
 }

@@ -76,20 +76,31 @@ async function askPolitely(run: Run, signal: NodeJS.Signals, target: "group" | "
   }
 }
 
-/** Until the record is there; from then on the sweep goes on with the same harshness. */
+/**
+ * Until the record is there; from then on the sweep goes on with the same harshness. Hunts before the leader dies too:
+ * whoever is killed under a leader that reaps does not swell the process table that the next scan has to read.
+ */
 async function killUntilLeaderEnded(run: Run): Promise<void> {
   for (let pauseMs = 0; readStatus(run.folder) === undefined; pauseMs = Math.min(pauseMs + 2, 20)) {
     const snapshot = await scan(run.birth);
     run.released.throwIfAborted();
     const kin = kinOf(snapshot, run);
+    stopLeader(run);
+    huntNewest(run, "SIGKILL");
     killAll(
       run,
       kin.map(({ pid }) => pid),
     );
-    if (pauseMs > 0) huntNewest(run, "SIGKILL");
+    huntNewest(run, "SIGKILL");
     if (kin.length === 0 && !isAlive(run.wrapper)) return;
     await sleep(pauseMs, run.released);
   }
+}
+
+/** So that it neither forks on nor logs "Killed" about children that die before it. */
+function stopLeader(run: Run): void {
+  const leader = run.leader();
+  if (leader && isAlive(leader)) send(-leader.pid, "SIGSTOP");
 }
 
 /** SIGKILL; the group in one stroke first, since no fork slips through that. Returns the pids that are not ours to kill. */

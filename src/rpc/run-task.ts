@@ -12,7 +12,7 @@ import { templateParts } from "../runner/details.ts";
 import { checkAsked } from "../runner/overrides.ts";
 import { sealSecrets } from "../runner/secrets.ts";
 import type { TemplateRows } from "../store/details.ts";
-import type { NewTask, RequestKey, TaskView } from "../store/tasks.ts";
+import { blankTask, type NewTask, type RequestKey, type TaskView } from "../store/tasks.ts";
 import { invalid } from "../task/errors.ts";
 import { msFromDuration, taskMessage } from "./messages.ts";
 import { parseResourceName } from "./names.ts";
@@ -112,32 +112,9 @@ function sorted<T>(value: T): T {
 
 /** What the task would be; it has no name, no times and no status yet. */
 function taskPreview(task: NewTask): Task {
-  const preview = taskMessage({ ...UNMADE, ...task });
+  const preview = taskMessage(blankTask(task));
   preview.name = "";
   preview.createTime = undefined;
   preview.status = TaskStatus.UNSPECIFIED;
   return preview;
 }
-
-const UNMADE: Omit<TaskView, keyof NewTask> = {
-  id: "",
-  status: "WAITING",
-  createTime: new Date(0),
-  startTime: null,
-  queueDeadline: null,
-  runDeadline: null,
-  commitHash: "",
-  commitMessage: "",
-  node: null,
-  leaseEpoch: 0,
-  killTime: null,
-  killForce: false,
-  killDeadline: null,
-  killReason: "",
-  endTime: null,
-  exitCode: null,
-  signal: null,
-  endReason: null,
-  endMessage: "",
-  lastSeq: 0,
-};

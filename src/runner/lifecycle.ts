@@ -1,6 +1,7 @@
 import type { Job } from "../jobs/job.ts";
 import type { Cipher } from "../keys/cipher.ts";
 import type { TaskLog } from "../logs/types.ts";
+import { bootId } from "../process/proc.ts";
 import type { RunningProcess } from "../process/process.ts";
 import type { RunRows } from "../store/details.ts";
 import type { StoredChunk } from "../store/logs.ts";
@@ -11,7 +12,7 @@ import type { TaskOutcome, TaskRecord } from "../task/types.ts";
 import { type RunControl, StopRequested } from "./control.ts";
 import { populateDetails, type TaskDetails } from "./details.ts";
 import { type Hook, runAfter, runBefore } from "./hooks.ts";
-import { compressed, type Listeners, openRunLog } from "./logging.ts";
+import { compressed, type Listeners, openRunLog, type RunLogOptions } from "./logging.ts";
 import { outcomeOfExit, outcomeOfFailure, stoppedInstead } from "./outcome.ts";
 import { openSecrets } from "./secrets.ts";
 import { supervise } from "./supervise.ts";
@@ -19,7 +20,7 @@ import { supervise } from "./supervise.ts";
 /** What a run needs of the store. Every call tries until it is done, or throws LeaseLost or the shutdown's reason. */
 export interface RunStore {
   load(lease: Lease): Promise<RunRows>;
-  storeChunk(lease: Lease, chunk: StoredChunk): Promise<number>;
+  storeChunks: RunLogOptions["storeChunks"];
   recordCommit(taskId: string, hash: string, message: string): Promise<void>;
   markRunning(task: TaskRecord): Promise<boolean>;
   finish(lease: Lease, outcome: TaskOutcome, last: StoredChunk | undefined): Promise<boolean>;
@@ -66,7 +67,7 @@ export async function runTask(
 ): Promise<void> {
   const { task, head, rows, runRemainingMs } = await deps.store.load(lease);
   const { listeners, store } = deps;
-  await using log = openRunLog({ lease, head, listeners, storeChunk: store.storeChunk });
+  await using log = openRunLog({ lease, head, listeners, storeChunks: store.storeChunks });
   const job = deps.createJob(task.id, (text) => log.say(text));
   const from = { stdout: head.stdoutOffset, stderr: head.stderrOffset };
   const run: Run = {
@@ -95,7 +96,9 @@ async function outcomeOf(deps: RunnerDeps, run: Run): Promise<TaskOutcome> {
   try {
     const secrets = openSecrets(deps.cipher, task);
     run.log.addSecrets(Object.values(secrets));
-    const program = (await takeOver(run)) ?? (await begin(deps, run, secrets));
+    const found = await takeOver(run);
+    if (found === "lost") return outcomeOfExit({ kind: "lost" }, control.reason, task.spec);
+    const program = found ?? (await begin(deps, run, secrets));
     const { idleTimeoutMs, runTimeoutMs } = task.spec;
     const exit = await supervise({
       ...run,
@@ -113,11 +116,16 @@ async function outcomeOf(deps: RunnerDeps, run: Run): Promise<TaskOutcome> {
   }
 }
 
-/** The program of a task that an earlier server started. */
-async function takeOver({ task, job, control }: Run): Promise<RunningProcess | undefined> {
+/**
+ * The program of a task that an earlier server started; undefined: there is none, and starting it is safe. After a
+ * crash of the whole machine the disk may have forgotten a start that the database remembers.
+ */
+async function takeOver({ task, job, control }: Run): Promise<RunningProcess | "lost" | undefined> {
   if (task.status === "STARTING") return undefined;
   const program = await job.attach();
-  if (program || task.status === "RUNNING") return program;
+  if (program) return program;
+  if (task.status === "RUNNING" && task.bootId === bootId()) return undefined;
+  if (task.status === "RUNNING") return "lost";
   control.stop("user", 0);
   throw new StopRequested("user");
 }

@@ -22,20 +22,40 @@ export interface RunLogOptions {
   head: LogHead;
   listeners: Listeners;
   /** Resolves to the number of the task's events so far; tries until it is done. */
-  storeChunk(lease: Lease, chunk: StoredChunk): Promise<number>;
+  storeChunks(lease: Lease, chunks: readonly [StoredChunk, ...StoredChunk[]]): Promise<number>;
 }
 
-/** The task's log: each chunk is compressed, stored, and only then shown to the listeners. */
-export function openRunLog({ lease, head, listeners, storeChunk }: RunLogOptions): TaskLog {
-  let earlier: Promise<unknown> = Promise.resolve();
+/** How many chunks of one task may be on their way: one commit takes all that wait for it. */
+const DEPTH = 4;
 
-  async function store(chunk: Chunk): Promise<void> {
-    const stored = compressed(chunk);
-    // One after the other: a chunk fits only behind the one before it.
-    const events = earlier.then(() => storeChunk(lease, stored));
-    earlier = events.catch(() => {});
-    const count = await events;
-    for (const listener of listeners.log) listener(lease.id, chunk, count);
+/** The task's log: each chunk is compressed, stored, and only then shown to the listeners. */
+export function openRunLog({ lease, head, listeners, storeChunks }: RunLogOptions): TaskLog {
+  const waiting: Waiting[] = [];
+  let isStoring = false;
+
+  /** One commit after the other, since a chunk fits only behind the one before it. */
+  async function storeWaiting(): Promise<void> {
+    isStoring = true;
+    for (let batch = take(waiting); batch; batch = take(waiting)) {
+      const [first, ...rest] = batch;
+      try {
+        const events = await storeChunks(lease, [first.stored, ...rest.map(({ stored }) => stored)]);
+        for (const { chunk, resolve } of batch) {
+          for (const listener of listeners.log) listener(lease.id, chunk, events);
+          resolve();
+        }
+      } catch (error) {
+        for (const { reject } of batch) reject(error);
+      }
+    }
+    isStoring = false;
+  }
+
+  function store(chunk: Chunk): Promise<void> {
+    return new Promise((resolve, reject) => {
+      waiting.push({ chunk, stored: compressed(chunk), resolve, reject });
+      if (!isStoring) void storeWaiting();
+    });
   }
 
   return openTaskLog({
@@ -43,7 +63,21 @@ export function openRunLog({ lease, head, listeners, storeChunk }: RunLogOptions
     lastSeq: head.lastSeq,
     offsets: { stdout: head.stdoutOffset, stderr: head.stderrOffset },
     secrets: [],
+    depth: DEPTH,
   });
+}
+
+interface Waiting {
+  chunk: Chunk;
+  stored: StoredChunk;
+  resolve(): void;
+  reject(error: unknown): void;
+}
+
+/** All that wait, which is then nobody. */
+function take(waiting: Waiting[]): [Waiting, ...Waiting[]] | undefined {
+  const [first, ...rest] = waiting.splice(0);
+  return first && [first, ...rest];
 }
 
 export function compressed(chunk: Chunk): StoredChunk {

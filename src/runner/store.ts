@@ -1,7 +1,8 @@
+import { bootId } from "../process/proc.ts";
 import type { Databases } from "../store/databases.ts";
 import { loadRun } from "../store/details.ts";
 import { release } from "../store/leases.ts";
-import { storeChunk } from "../store/logs.ts";
+import { storeChunks } from "../store/logs.ts";
 import { finish, markRunning } from "../store/moves.ts";
 import { recordCommit } from "../store/tasks.ts";
 import { persist } from "../store/trouble.ts";
@@ -11,9 +12,9 @@ import type { RunStore } from "./lifecycle.ts";
 export function runStore({ control, logs }: Databases, shutdown: AbortSignal): RunStore {
   return {
     load: (lease) => persist(() => loadRun(control, lease), shutdown),
-    storeChunk: (lease, chunk) => persist(() => logs.run((db) => storeChunk(db, lease, chunk)), shutdown),
+    storeChunks: (lease, chunks) => persist(() => logs.run((db) => storeChunks(db, lease, chunks)), shutdown),
     recordCommit: (id, hash, message) => persist(() => recordCommit(control, id, hash, message), shutdown),
-    markRunning: (task) => persist(() => markRunning(control, task), shutdown),
+    markRunning: (task) => persist(() => markRunning(control, task, bootId()), shutdown),
     finish: (lease, outcome, last) => persist(() => finish(control, lease, outcome, last), shutdown),
     // Called during the shutdown: one try. Without it the lease expires, or the next start finds the task.
     release: (lease) => release(control, lease).catch(() => {}),

@@ -36,8 +36,11 @@ export async function claim(
 ): Promise<Lease[]> {
   return database.run((db) =>
     db.transaction(async (tx) => {
-      await tx.execute(sql`SELECT pg_advisory_xact_lock(${CLAIM_LOCK})`);
-      const chosen = admit(await candidates(tx, slots), slots);
+      // Sent together: each statement of a transaction sees what was committed when it begins (READ COMMITTED).
+      // A query of drizzle is sent by `execute` or the first `then`: without the former, the lock would come second.
+      const locked = tx.execute(sql`SELECT pg_advisory_xact_lock(${CLAIM_LOCK})`).execute();
+      const [, found] = await Promise.all([locked, candidates(tx, slots)]);
+      const chosen = admit(found, slots);
       if (chosen.length === 0) return [];
       return move(tx, {
         to: "STARTING",

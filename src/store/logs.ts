@@ -15,34 +15,39 @@ export interface StoredChunk {
 }
 
 /**
- * Moves the log's head forward and adds the chunk, in one statement; a chunk that is stored already (after a
- * doubtful commit) is left as it is. Returns how many of the task's events precede the chunk's lines.
- * @throws LeaseLost if the head is not where this chunk begins: another server writes this log now.
+ * Moves the log's head forward and adds the chunks, which follow each other, in one statement; what is stored already
+ * (after a doubtful commit) is left as it is. Returns how many of the task's events precede the lines.
+ * @throws LeaseLost if the head is not where the chunks begin: another server writes this log now.
  */
-export async function storeChunk(
+export async function storeChunks(
   db: Queryable,
-  lease: Pick<TaskRecord, "id" | "leaseEpoch">,
-  chunk: StoredChunk,
+  { id, leaseEpoch }: Pick<TaskRecord, "id" | "leaseEpoch">,
+  chunks: readonly [StoredChunk, ...StoredChunk[]],
 ): Promise<number> {
-  const { firstSeq, lastSeq, counts, offsets, data } = chunk;
+  const { firstSeq } = chunks[0];
+  const { lastSeq, offsets } = chunks.at(-1) ?? chunks[0];
+  const bytes = chunks.reduce((sum, { data }) => sum + data.length, 0);
   const [stored] = await db.execute<{ events: number }>(sql`
     WITH head AS (
       UPDATE task_heads
       SET last_seq = ${lastSeq}, stdout_offset = ${offsets.stdout}, stderr_offset = ${offsets.stderr},
-          log_bytes = log_bytes + ${data.length}
-      WHERE task_id = ${lease.id} AND lease_epoch = ${lease.leaseEpoch} AND last_seq = ${firstSeq - 1}
+          log_bytes = log_bytes + ${bytes}
+      WHERE task_id = ${id} AND lease_epoch = ${leaseEpoch} AND last_seq = ${firstSeq - 1}
       RETURNING events),
     chunk AS (
       INSERT INTO log_chunks (task_id, first_seq, last_seq, stdout_lines, stderr_lines, system_lines, data)
-      SELECT ${lease.id}::uuid, ${firstSeq}::bigint, ${lastSeq}::bigint, ${counts.stdout}::integer,
-             ${counts.stderr}::integer, ${counts.system}::integer, ${data}::bytea
-      FROM head)
+      SELECT ${id}::uuid, v.* FROM head, (VALUES ${sql.join(chunks.map(valuesOf), sql`, `)}) AS v)
     SELECT events FROM head`);
   if (stored) return stored.events;
   const [head] = await db.execute<{ events: number; last_seq: string }>(sql`
-    SELECT events, last_seq FROM task_heads WHERE task_id = ${lease.id} AND lease_epoch = ${lease.leaseEpoch}`);
+    SELECT events, last_seq FROM task_heads WHERE task_id = ${id} AND lease_epoch = ${leaseEpoch}`);
   if (head && Number(head.last_seq) === lastSeq) return head.events;
-  throw new LeaseLost(lease.id);
+  throw new LeaseLost(id);
+}
+
+function valuesOf({ firstSeq, lastSeq, counts, data }: StoredChunk) {
+  return sql`(${firstSeq}::bigint, ${lastSeq}::bigint, ${counts.stdout}::integer, ${counts.stderr}::integer,
+    ${counts.system}::integer, ${data}::bytea)`;
 }
 
 /** Chunks that hold lines from `fromSeq` to `toSeq`, the first ones: at most `limit`. */

@@ -3,7 +3,7 @@ import { LeaseLost } from "../task/errors.ts";
 import { FINAL, type Status, sourcesOf } from "../task/status.ts";
 import type { TaskOutcome, TaskRecord } from "../task/types.ts";
 import type { Database, Queryable } from "./database.ts";
-import { type StoredChunk, storeChunk } from "./logs.ts";
+import { type StoredChunk, storeChunks } from "./logs.ts";
 import { tasks } from "./schema.ts";
 
 type Columns = Parameters<ReturnType<Queryable["update"]>["set"]>[0];
@@ -59,16 +59,23 @@ export const underLease = (lease: Lease) =>
 export async function markRunning(
   database: Database,
   task: Lease & Pick<TaskRecord, "spec">,
+  bootId: string | null,
 ): Promise<boolean> {
   const limit = task.spec.runTimeoutMs;
-  return owned(database, task, {
-    to: "RUNNING",
-    where: underLease(task),
-    set: {
-      startTime: sql`clock_timestamp()`,
-      runDeadline: limit === undefined ? null : sql`clock_timestamp() + ${`${limit} ms`}::interval`,
+  return owned(
+    database,
+    task,
+    {
+      to: "RUNNING",
+      where: underLease(task),
+      set: {
+        startTime: sql`clock_timestamp()`,
+        bootId,
+        runDeadline: limit === undefined ? null : sql`clock_timestamp() + ${`${limit} ms`}::interval`,
+      },
     },
-  });
+    undefined,
+  );
 }
 
 /**
@@ -102,15 +109,24 @@ export async function finish(
 }
 
 /** A move by the task's owner. A repeat after a doubtful commit finds the status reached and counts as done. */
-async function owned(database: Database, lease: Lease, step: Move, last?: StoredChunk): Promise<boolean> {
-  return database.run((db) =>
-    db.transaction(async (tx) => {
-      if (last) await storeChunk(tx, lease, last);
-      if ((await move(tx, step)).length === 1) return true;
-      const [now] = await tx.select({ status: tasks.status }).from(tasks).where(underLease(lease));
-      if (!now) throw new LeaseLost(lease.id);
-      if (now.status === step.to) return true;
-      return false;
-    }),
-  );
+async function owned(
+  database: Database,
+  lease: Lease,
+  step: Move,
+  last: StoredChunk | undefined,
+): Promise<boolean> {
+  return database.run(async (db) => {
+    const moved = await (last ? db.transaction((tx) => storeAndMove(tx, lease, step, last)) : move(db, step));
+    if (moved.length === 1) return true;
+    const [now] = await db.select({ status: tasks.status }).from(tasks).where(underLease(lease));
+    if (!now) throw new LeaseLost(lease.id);
+    return now.status === step.to;
+  });
+}
+
+/** Locks the task before its head, as every move does: a kill at the same moment waits, and none of them dies of it. */
+async function storeAndMove(tx: Queryable, lease: Lease, step: Move, last: StoredChunk): Promise<Lease[]> {
+  const locked = tx.select({ id: tasks.id }).from(tasks).where(underLease(lease)).for("update").execute();
+  await Promise.all([locked, storeChunks(tx, lease, [last])]);
+  return move(tx, step);
 }

@@ -70,15 +70,46 @@ async function insertTask(db: Queryable, task: NewTask, id: SQL): Promise<TaskVi
       createTime: sql`clock_timestamp()`,
       queueDeadline: wait === undefined ? null : sql`clock_timestamp() + ${`${wait} ms`}::interval`,
     })
-    .returning({ id: tasks.id, createTime: tasks.createTime });
-  const [made] = await db.execute<{ id: string }>(sql`
+    .returning({ id: tasks.id, createTime: tasks.createTime, queueDeadline: tasks.queueDeadline });
+  const rows = await db.execute<{ id: string; made: string; due: string | null }>(sql`
     WITH made AS ${insert},
     head AS (INSERT INTO task_heads (task_id, events) SELECT id, 1 FROM made),
     event AS (
       INSERT INTO task_events (task_id, ordinal, status, time, after_seq)
       SELECT id, 1, 'WAITING', create_time, 0 FROM made)
-    SELECT id FROM made`);
-  return oneTask(db, eq(tasks.id, made?.id ?? ""), "the task just made");
+    SELECT id, extract(epoch FROM create_time) * 1000 AS made, extract(epoch FROM queue_deadline) * 1000 AS due
+    FROM made`);
+  const { id: made = "", made: at = "0", due = null } = rows[0] ?? {};
+  const queueDeadline = due === null ? null : new Date(Number(due));
+  return { ...blankTask(task), id: made, createTime: new Date(Number(at)), queueDeadline };
+}
+
+/** A waiting task as it would be stored, without what the database gives it. */
+export function blankTask(task: NewTask): TaskView {
+  return {
+    ...task,
+    id: "",
+    status: "WAITING",
+    createTime: new Date(0),
+    startTime: null,
+    queueDeadline: null,
+    runDeadline: null,
+    commitHash: "",
+    commitMessage: "",
+    node: null,
+    bootId: null,
+    leaseEpoch: 0,
+    killTime: null,
+    killForce: false,
+    killDeadline: null,
+    killReason: "",
+    endTime: null,
+    exitCode: null,
+    signal: null,
+    endReason: null,
+    endMessage: "",
+    lastSeq: 0,
+  };
 }
 
 export async function getTask(database: Database, project: string, id: string): Promise<TaskView> {

@@ -46,6 +46,8 @@ export interface TaskRecord {
   commitHash: string;
   commitMessage: string;
   node: string | null;
+  /** Boot of the machine on which its program was started; null: it was not, or that is not known there. */
+  bootId: string | null;
   /** Raised at every claim and adoption; every write of an owner carries it. */
   leaseEpoch: number;
   killTime: Date | null;

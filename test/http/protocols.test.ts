@@ -3,6 +3,7 @@ import http2 from "node:http2";
 import { Code, createClient } from "@connectrpc/connect";
 import type * as grpc from "@grpc/grpc-js";
 import { describe, expect, test } from "vitest";
+import { CatalogService } from "../../gen/signalman/v1/catalog_service_pb.ts";
 import { TaskService } from "../../gen/signalman/v1/task_service_pb.ts";
 import { notFound } from "../../src/task/errors.ts";
 import { detailsOf, essence, grpcJsClient, TRANSPORTS } from "./clients.ts";
@@ -111,5 +112,32 @@ describe("grpc-js", () => {
     const [headers] = await once(request, "response");
     expect(headers["grpc-encoding"]).toBeUndefined();
     session.destroy();
+  });
+});
+
+describe("a service that is not there", () => {
+  test.each(Object.entries(TRANSPORTS))("is UNIMPLEMENTED over %s", async (_, transport) => {
+    await using server = await startServer({ tasks });
+    const client = createClient(CatalogService, transport(server.url));
+    const error = await client.applyCatalog({}).catch((e) => e);
+    expect(essence(error)).toEqual({ code: Code.Unimplemented, reason: "UNIMPLEMENTED" });
+  });
+
+  test("is UNIMPLEMENTED for grpc-js, and so is a method that nobody wrote", async () => {
+    await using server = await startServer({ tasks });
+    const client = grpcJsClient(server.url);
+    const same = (bytes: Buffer) => bytes;
+    const call = (path: string) =>
+      new Promise<grpc.ServiceError>((resolve) =>
+        client.makeUnaryRequest(path, same, same, Buffer.alloc(0), (error) =>
+          resolve(error as grpc.ServiceError),
+        ),
+      );
+    for (const path of ["/signalman.v1.TaskService/Nope", "/signalman.v1.TaskService/KillTask"]) {
+      const error = await call(path);
+      expect(error.code).toBe(Code.Unimplemented);
+      expect(essence(detailsOf(error))).toEqual({ code: Code.Unimplemented, reason: "UNIMPLEMENTED" });
+    }
+    client.close();
   });
 });

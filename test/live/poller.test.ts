@@ -8,7 +8,11 @@ afterEach(() => void vi.useRealTimers());
 /** A hub with tasks a and b watched. */
 function hub(watched = ["a", "b"]) {
   const observed: (Mark & { id: string })[] = [];
-  return { observed, watched: () => watched, observe: (id: string, mark: Mark) => void observed.push({ id, ...mark }) };
+  return {
+    observed,
+    watched: () => watched,
+    observe: (id: string, mark: Mark) => void observed.push({ id, ...mark }),
+  };
 }
 
 test("one query a second asks for all that is watched, and the hub hears the answers", async () => {

@@ -20,23 +20,25 @@ const texts = (chunks: Parameters<typeof linesOf>[0]) =>
   linesOf(chunks).map((line) => line.content.toString());
 const BLOCK = Buffer.from(`${"x".repeat(99)}\n`.repeat(2000)); // about 4 chunks
 
-test("the first line of a burst goes out at once, the rest after 100 ms as one chunk", async () => {
+test("the first lines of a burst go out at once, the rest every 100 ms as one chunk", async () => {
   const sink = memorySink();
   const log = open(sink);
-  log.write("stdout", Buffer.from("a\n"), 0);
-  await settle();
-  expect(texts(sink.chunks)).toEqual(["a"]);
-  log.write("stdout", Buffer.from("b\n"), 2);
+  for (const [i, text] of ["a", "b", "c", "d"].entries()) {
+    log.write("stdout", Buffer.from(`${text}\n`), 2 * i);
+    await settle();
+    expect(texts(sink.chunks).at(-1)).toBe(text);
+  }
+  log.write("stdout", Buffer.from("e\n"), 8);
   await vi.advanceTimersByTimeAsync(60);
-  log.write("stderr", Buffer.from("c\n"), 0);
+  log.write("stderr", Buffer.from("f\n"), 0);
   await vi.advanceTimersByTimeAsync(39);
-  expect(sink.chunks).toHaveLength(1);
+  expect(sink.chunks).toHaveLength(4);
   await vi.advanceTimersByTimeAsync(1);
-  expect(texts(sink.chunks.slice(1))).toEqual(["b", "c"]);
-  await vi.advanceTimersByTimeAsync(100);
-  log.say("d");
+  expect(texts(sink.chunks.slice(4))).toEqual(["e", "f"]);
+  await vi.advanceTimersByTimeAsync(400);
+  log.say("g");
   await settle();
-  expect(texts(sink.chunks.slice(2))).toEqual(["d"]);
+  expect(texts(sink.chunks.slice(5))).toEqual(["g"]);
 });
 
 test("a prompt is shown after 200 ms, and the line goes on behind it", async () => {

@@ -96,7 +96,10 @@ test("a full pool does not ask for more", async () => {
 
 test("at start it takes over what ran here, clears the rest up, and only then claims", async () => {
   const { claim, next } = queue("new");
-  const adopt = async () => ({ putBack: [{ id: "back", leaseEpoch: 2 }], adopted: [{ id: "mine", leaseEpoch: 2 }] });
+  const adopt = async () => ({
+    putBack: [{ id: "back", leaseEpoch: 2 }],
+    adopted: [{ id: "mine", leaseEpoch: 2 }],
+  });
   const { pool, statuses, order, runs } = makePool({ claim, adopt });
   const asking = next();
   await pool.start();
@@ -108,21 +111,29 @@ test("at start it takes over what ran here, clears the rest up, and only then cl
 
 test("a wish reaches the run at once, with what is left of its grace", async () => {
   const { claim } = queue("a");
-  const readWishes = async (ids: string[]) =>
-    ids.map((id) => wish(id, { killTime: new Date(), killRemainingMs: 60_000 }));
+  const asked: string[][] = [];
+  const readWishes = async (ids: string[]) => {
+    asked.push(ids);
+    return ids.map((id) => wish(id, killed ? { killTime: new Date(), killRemainingMs: 60_000 } : {}));
+  };
+  let killed = false;
   const { pool, runs } = makePool({ claim, readWishes });
   await pool.start();
-  await expect.poll(() => runs.has("a")).toBe(true);
-  const control = runs.get("a")?.control;
-  const stopped = new Promise((resolve) => control?.signal.addEventListener("abort", resolve));
+  await expect.poll(() => runs.has("a") && asked.length).toBeTruthy();
+  const graces: number[] = [];
+  runs.get("a")?.control.attach({ kill: ({ graceMs }) => void graces.push(Math.round(graceMs / 1000)) });
+  killed = true;
   pool.heed(["a", "of another server"]);
-  await stopped;
-  expect(control?.reason).toBe("user");
+  await new Promise(setImmediate);
+  expect(runs.get("a")?.control.reason).toBe("user");
+  expect(graces).toEqual([60]);
+  expect(asked.at(-1)).toEqual(["a"]);
 });
 
 test("a lease that cannot be renewed under its epoch ends the run as lost", async () => {
   const { claim } = queue("a");
-  const readWishes = async (ids: string[]) => ids.map((id) => wish(id, { leaseEpoch: 7, killTime: new Date() }));
+  const readWishes = async (ids: string[]) =>
+    ids.map((id) => wish(id, { leaseEpoch: 7, killTime: new Date() }));
   const { pool, runs } = makePool({ claim, readWishes });
   await pool.start();
   await expect.poll(() => runs.has("a")).toBe(true);

@@ -1,8 +1,8 @@
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import { describe, expect, test } from "vitest";
 import { SurveyType, TemplateSchema } from "../../gen/signalman/v1/template_pb.ts";
-import { populateDetails } from "../../src/runner/details.ts";
 import { specOf } from "../../src/rpc/resources.ts";
+import { populateDetails } from "../../src/runner/details.ts";
 import type { TemplateRows } from "../../src/store/details.ts";
 import { PrepareError } from "../../src/task/errors.ts";
 import type { TaskSpec } from "../../src/task/types.ts";
@@ -30,7 +30,9 @@ function detailsOf(
 }
 
 describe("of a variable that several set", () => {
-  const environment = { variables: { a: "environment", b: "environment", c: "environment", d: "environment" } };
+  const environment = {
+    variables: { a: "environment", b: "environment", c: "environment", d: "environment" },
+  };
   const template = {
     variables: { b: "template", c: "template", d: "template" },
     survey: ["c", "d"].map((name) => ({ name, default: "survey" })),
@@ -90,10 +92,7 @@ test("the branch is the task's, else the template's, else the repository's", () 
 });
 
 test("arguments of the template and of the task stay apart", () => {
-  const details = detailsOf(
-    { arguments: ["-a"], allowOverrideArguments: true },
-    { arguments: ["-b"] },
-  );
+  const details = detailsOf({ arguments: ["-a"], allowOverrideArguments: true }, { arguments: ["-b"] });
   expect(details.arguments).toEqual({ template: ["-a"], task: ["-b"] });
 });
 

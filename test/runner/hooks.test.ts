@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
-import { type Hook, HOOKS, type HookContext, runAfter, runBefore } from "../../src/runner/hooks.ts";
-import { shellHook } from "../../src/runner/hooks/shell.ts";
 import type { TaskDetails } from "../../src/runner/details.ts";
+import { shellHook } from "../../src/runner/hooks/shell.ts";
+import { HOOKS, type Hook, type HookContext, runAfter, runBefore } from "../../src/runner/hooks.ts";
 import type { TaskOutcome } from "../../src/task/types.ts";
 
 const failed = (exitCode: number | null): TaskOutcome => ({
@@ -49,7 +49,10 @@ test("hooks run in order before a task and in reverse after it, each on the outc
 
 test("a hook runs for its own apps only", async () => {
   const calls: string[] = [];
-  const hooks = [noting(calls, "bash", (app) => app === "bash"), noting(calls, "perl", (app) => app === "perl")];
+  const hooks = [
+    noting(calls, "bash", (app) => app === "bash"),
+    noting(calls, "perl", (app) => app === "perl"),
+  ];
   await runBefore(hooks, context("perl"), details, never);
   await runAfter(hooks, context("perl"), failed(1));
   expect(calls).toEqual(["before perl", "after perl"]);
@@ -57,7 +60,11 @@ test("a hook runs for its own apps only", async () => {
 
 test("what a hook throws before the task ends it, and no later hook runs", async () => {
   const calls: string[] = [];
-  const broken: Hook = { name: "x", appliesTo: () => true, before: () => Promise.reject(new Error("no key")) };
+  const broken: Hook = {
+    name: "x",
+    appliesTo: () => true,
+    before: () => Promise.reject(new Error("no key")),
+  };
   const running = runBefore([broken, noting(calls, "later")], context(), details, never);
   await expect(running).rejects.toThrow("no key");
   expect(calls).toEqual([]);
@@ -66,7 +73,11 @@ test("what a hook throws before the task ends it, and no later hook runs", async
 test("a stop between two hooks ends preparation with its reason", async () => {
   const stop = new AbortController();
   const calls: string[] = [];
-  const stopping: Hook = { name: "x", appliesTo: () => true, before: async () => stop.abort(new Error("stopped")) };
+  const stopping: Hook = {
+    name: "x",
+    appliesTo: () => true,
+    before: async () => stop.abort(new Error("stopped")),
+  };
   const running = runBefore([stopping, noting(calls, "later")], context(), details, stop.signal);
   await expect(running).rejects.toThrow("stopped");
   expect(calls).toEqual([]);
@@ -74,7 +85,11 @@ test("a stop between two hooks ends preparation with its reason", async () => {
 
 test("a hook that fails after the task is reported in the log and changes nothing", async () => {
   const calls: string[] = [];
-  const broken: Hook = { name: "mail", appliesTo: () => true, after: () => Promise.reject(new Error("no server")) };
+  const broken: Hook = {
+    name: "mail",
+    appliesTo: () => true,
+    after: () => Promise.reject(new Error("no server")),
+  };
   const said = context();
   const outcome = await runAfter([noting(calls, "a"), broken, noting(calls, "b")], said, failed(1));
   expect(outcome).toEqual({ ...failed(1), message: "It failed b a" });

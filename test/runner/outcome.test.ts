@@ -53,7 +53,10 @@ describe("whoever stopped the program decides, whatever it returned", () => {
   });
 
   test("a program that vanished after a stop was stopped", () => {
-    expect(outcomeOfExit({ kind: "lost" }, "user", limits)).toMatchObject({ status: "STOPPED", exitCode: null });
+    expect(outcomeOfExit({ kind: "lost" }, "user", limits)).toMatchObject({
+      status: "STOPPED",
+      exitCode: null,
+    });
   });
 });
 

@@ -1,6 +1,6 @@
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import { describe, expect, test } from "vitest";
-import { type SurveyVariableSchema, SurveyType, TemplateSchema } from "../../gen/signalman/v1/template_pb.ts";
+import { SurveyType, type SurveyVariableSchema, TemplateSchema } from "../../gen/signalman/v1/template_pb.ts";
 import { type Asked, checkAsked, surveyDefaults } from "../../src/runner/overrides.ts";
 
 type Init = MessageInitShape<typeof TemplateSchema>;
@@ -88,7 +88,8 @@ describe("a survey", () => {
   });
 
   test("text takes anything but lists and objects", () => {
-    for (const x of ["", "words", 1.5, true]) expect(answer({ name: "x" }, { variables: { x } })).toBeUndefined();
+    for (const x of ["", "words", 1.5, true])
+      expect(answer({ name: "x" }, { variables: { x } })).toBeUndefined();
     expect(answer({ name: "x", type: SurveyType.TEXT }, { variables: { x: { a: 1 } } })).toBe(
       'variables["x"]: must be text, a number or a boolean, not {"a":1}',
     );

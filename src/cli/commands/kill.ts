@@ -1,11 +1,11 @@
 import type { Duration } from "@bufbuild/protobuf/wkt";
 import type { Command } from "commander";
-import { TaskStatus } from "../../../gen/signalman/v1/task_pb.ts";
 import { KillOutcome, KillTaskResponseSchema } from "../../../gen/signalman/v1/task_service_pb.ts";
 import { jsonLine } from "../json.ts";
 import { parseTask, shortName } from "../names.ts";
 import { print } from "../output.ts";
 import { withSession } from "../session.ts";
+import { statusWord } from "../status.ts";
 import { parseDuration } from "../values.ts";
 
 interface KillOptions {
@@ -35,7 +35,7 @@ export function addKill(program: Command): void {
         const response = await session.call(({ tasks }, options) =>
           tasks.killTask({ name, force, gracePeriod: grace, reason }, options),
         );
-        const status = TaskStatus[response.task?.status ?? 0];
+        const status = statusWord(response.task?.status ?? 0);
         if (session.json) await print(jsonLine(KillTaskResponseSchema, response));
         else await print(`${shortName(name)} ${SAID[response.outcome]} (${status})`);
         return 0;

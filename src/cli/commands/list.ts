@@ -1,11 +1,11 @@
 import type { Command } from "commander";
-import { type Task, TaskSchema, TaskStatus } from "../../../gen/signalman/v1/task_pb.ts";
+import { type Task, TaskSchema } from "../../../gen/signalman/v1/task_pb.ts";
 import { jsonLine } from "../json.ts";
 import { parseProject, shortName } from "../names.ts";
 import { print } from "../output.ts";
 import { printable } from "../printable.ts";
 import { type Session, withSession } from "../session.ts";
-import { statusStyle } from "../status.ts";
+import { statusStyle, statusWord } from "../status.ts";
 import { table } from "../table.ts";
 import { duration, rough, runningMs, since } from "../time.ts";
 import { parseWhole } from "../values.ts";
@@ -60,7 +60,7 @@ function taskTable(tasks: readonly Task[]): string[] {
     return [
       shortName(task.name),
       shortName(task.template),
-      TaskStatus[task.status],
+      statusWord(task.status),
       task.createTime ? rough(since(task.createTime)) : "",
       ran === undefined ? "" : duration(ran),
       printable(task.message),

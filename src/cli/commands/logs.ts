@@ -1,4 +1,4 @@
-import { type Command, Option } from "commander";
+import { type Command, InvalidArgumentError, Option } from "commander";
 import { LogStream } from "../../../gen/signalman/v1/task_pb.ts";
 import { LogFormat, type ReadTaskLogResponse } from "../../../gen/signalman/v1/task_service_pb.ts";
 import { jsonLogLine } from "../json.ts";
@@ -9,11 +9,15 @@ import { parseWhole } from "../values.ts";
 
 interface LogsOptions {
   tail?: number;
-  stream?: (keyof typeof STREAMS)[];
+  stream?: LogStream[];
   plain?: true;
 }
 
-const STREAMS = { stdout: LogStream.STDOUT, stderr: LogStream.STDERR, system: LogStream.SYSTEM } as const;
+const STREAMS = new Map([
+  ["stdout", LogStream.STDOUT],
+  ["stderr", LogStream.STDERR],
+  ["system", LogStream.SYSTEM],
+]);
 const PAGE_LINES = 10_000;
 
 export function addLogs(program: Command): void {
@@ -22,7 +26,7 @@ export function addLogs(program: Command): void {
     .description("print a task's log so far to stdout; `watch` goes on")
     .argument("<task>", "the task", parseTask)
     .option("--tail <n>", "the last lines only", parseWhole(0, 1_000_000))
-    .addOption(new Option("--stream <name...>", "these streams only").choices(Object.keys(STREAMS)))
+    .addOption(new Option("--stream <name>", "this stream only; may be repeated").argParser(collectStreams))
     .option("--plain", "without terminal escape codes")
     .action(
       withSession(async (session, name: string, options: LogsOptions) => {
@@ -33,13 +37,20 @@ export function addLogs(program: Command): void {
     );
 }
 
+function collectStreams(text: string, before: readonly LogStream[] = []): LogStream[] {
+  const stream = STREAMS.get(text);
+  if (stream === undefined)
+    throw new InvalidArgumentError(`It must be one of ${[...STREAMS.keys()].join(", ")}.`);
+  return [...before, stream];
+}
+
 /** The log as it was when the first page was read: a task that prints on and on does not keep us here. */
 async function* pages(
   session: Session,
   name: string,
   options: LogsOptions,
 ): AsyncGenerator<ReadTaskLogResponse> {
-  const streams = (options.stream ?? []).map((stream) => STREAMS[stream]);
+  const { stream: streams } = options;
   const text = options.plain ? LogFormat.PLAIN_TEXT : LogFormat.TEXT;
   const base = { name, streams, maxLines: PAGE_LINES, format: session.json ? LogFormat.LINES : text };
   let lastSeq: bigint | undefined;

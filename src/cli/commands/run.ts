@@ -9,7 +9,14 @@ import { parseTemplate } from "../names.ts";
 import { print } from "../output.ts";
 import { findSecrets } from "../secrets.ts";
 import { type Session, withSession } from "../session.ts";
-import { collect, collectPairs, collectSecrets, collectVariables, parseDuration, parseWhole } from "../values.ts";
+import {
+  collect,
+  collectPairs,
+  collectSecrets,
+  collectVariables,
+  parseDuration,
+  parseWhole,
+} from "../values.ts";
 
 interface RunOptions {
   var?: JsonObject;
@@ -35,7 +42,11 @@ export function addRun(program: Command): void {
     .description("run a template and show the task live")
     .argument("<template>", "the template, PROJECT/TEMPLATE", parseTemplate)
     .option("-e, --var <name=value>", "variable; JSON if it is (2, true, [1]), else text", collectVariables)
-    .option("--secret <name[=value]>", "secret variable; without a value from the environment, else asked for", collectSecrets)
+    .option(
+      "--secret <name[=value]>",
+      "secret variable; without a value from the environment, else asked for",
+      collectSecrets,
+    )
     .option("--env <name=value>", "process environment", collectPairs)
     .option("--arg <text>", "argument, behind those of the template", collect)
     .option("--branch <branch>", "git branch to check out")

@@ -1,24 +1,38 @@
 /** Where output has left the cursor of a terminal. */
 export type CursorPlace = "line-start" | "within-line" | "within-sequence";
 
-/** The begin of an escape sequence: ESC, CSI and its parameters, or a string (OSC, DCS, …) without its end. */
+/** The begin of an escape sequence (ECMA-48): ESC, CSI with parameters, or a string (OSC, DCS, …) without its end. */
 // biome-ignore lint/suspicious/noControlCharactersInRegex: it is about them
 const OPEN_SEQUENCE = /\x1b(?:[ -/]*|\[[0-?]*[ -/]*|[\]PX^_][^\x07\x1b]*\x1b?)$/;
+/** What is longer is no sequence but rubbish, and nobody waits for its end. */
 const LONGEST_SEQUENCE = 4096;
 
 /**
- * Looks at what was written last. Nothing may be written within an escape sequence or a character of several bytes: it
- * would be torn.
+ * Follows output, so that nothing is written into the middle of an escape sequence or of a character of several bytes.
  */
-export function placeAfter(data: Buffer, before: CursorPlace): CursorPlace {
-  if (data.length === 0) return before;
-  if (data.at(-1) === 0x0a) return "line-start";
-  const tail = data.subarray(-LONGEST_SEQUENCE);
+export function trackCursor() {
+  let tail: Buffer = Buffer.alloc(0);
+  let place: CursorPlace = "line-start";
+  return {
+    get place() {
+      return place;
+    },
+    wrote(data: Buffer): void {
+      if (data.length === 0) return;
+      tail = place === "within-sequence" ? Buffer.concat([tail, data]) : data;
+      tail = tail.subarray(-LONGEST_SEQUENCE);
+      place = placeOf(tail);
+    },
+  };
+}
+
+function placeOf(tail: Buffer): CursorPlace {
+  if (tail.at(-1) === 0x0a) return "line-start";
   if (OPEN_SEQUENCE.test(tail.toString("latin1")) || hasOpenCharacter(tail)) return "within-sequence";
   return "within-line";
 }
 
-/** UTF-8: a lead byte with fewer continuation bytes behind it than it announces (RFC 3629). */
+/** UTF-8 (RFC 3629): a lead byte with fewer bytes behind it than it announces. */
 function hasOpenCharacter(tail: Buffer): boolean {
   for (let back = 1; back <= Math.min(3, tail.length); back += 1) {
     const byte = tail[tail.length - back] ?? 0;

@@ -1,3 +1,25 @@
+import type { FieldViolation } from "../../task/errors.ts";
 import type { Validator } from "../interceptors/validate.ts";
+import { carriageBreaches } from "./carriage.ts";
+import { pathText } from "./path.ts";
+import { plainOf } from "./plain.ts";
+import { RULES } from "./table.ts";
 
-export const violationsOf: Validator = () => [];
+/** Input-only fields: no violation ever shows what stands in them. */
+const HIDDEN = new Set(["secret_variables"]);
+
+/** Every rule of the contract that a request breaks, in the order of its fields. Messages without rules pass. */
+export const violationsOf: Validator = (desc, message) => {
+  const schema = RULES[desc.typeName];
+  if (schema === undefined) return [];
+  const plain = plainOf(desc, message);
+  const broken: FieldViolation[] = (schema.safeParse(plain).error?.issues ?? []).map((issue) => ({
+    field: pathText(desc, issue.path),
+    description: issue.message,
+  }));
+  const named = new Set(broken.map(({ field }) => field));
+  const unfit = carriageBreaches(plain, HIDDEN)
+    .map(({ path, got }) => ({ field: pathText(desc, path), description: `cannot be stored; got ${got}` }))
+    .filter(({ field }) => !named.has(field));
+  return [...broken, ...unfit];
+};

@@ -85,6 +85,7 @@ CREATE TABLE "tasks" (
 	"commit_hash" text DEFAULT '' NOT NULL,
 	"commit_message" text DEFAULT '' NOT NULL,
 	"node" uuid,
+	"boot_id" text,
 	"lease_epoch" integer DEFAULT 0 NOT NULL,
 	"lease_expires" timestamp (6) with time zone,
 	"kill_time" timestamp (6) with time zone,

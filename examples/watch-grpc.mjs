@@ -1,0 +1,21 @@
+// The same with grpc-js and the .proto files alone, as any language can: node examples/watch-grpc.mjs PROJECT/TEMPLATE
+import grpc from "@grpc/grpc-js";
+import { loadSync } from "@grpc/proto-loader";
+
+const [project, template] = (process.argv[2] ?? "demo/hello").split("/");
+const proto = loadSync("signalman/v1/task_service.proto", {
+  includeDirs: [`${import.meta.dirname}/../proto`],
+});
+const { TaskService } = grpc.loadPackageDefinition(proto).signalman.v1;
+const tasks = new TaskService(
+  process.env.SIGNALMAN_SERVER ?? "127.0.0.1:8480",
+  grpc.credentials.createInsecure(),
+);
+
+tasks.runTask({ template: `projects/${project}/templates/${template}` }, (error, response) => {
+  if (error) throw error;
+  tasks.watchTask({ name: response.task.name }).on("data", ({ log, end }) => {
+    for (const line of log?.lines ?? []) console.log(line.content.toString());
+    if (end) console.log(`exit code ${end.task.end.exitCode}`);
+  });
+});

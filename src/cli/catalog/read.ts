@@ -1,0 +1,51 @@
+import { readFile } from "node:fs/promises";
+import { dirname, resolve } from "node:path";
+import { buffer } from "node:stream/consumers";
+import { ConnectError } from "@connectrpc/connect";
+import { BadRequestSchema } from "../../../gen/google/rpc/error_details_pb.ts";
+import { type Catalog, CatalogSchema } from "../../../gen/signalman/v1/catalog_service_pb.ts";
+import { UsageError } from "../errors.ts";
+import { decode } from "./decode.ts";
+import { absoluteUrls } from "./relative-urls.ts";
+import { parseText, type Source } from "./source.ts";
+
+export interface CatalogFile {
+  catalog: Catalog;
+  /** Throws the error; what the service finds wrong with the catalog is said with file and line. */
+  locate(error: unknown): never;
+}
+
+/**
+ * Reads a catalog as people write it: the proto3 JSON mapping, in YAML or JSON. `-` is stdin.
+ * @throws UsageError that names file, line and path of all that is wrong.
+ */
+export async function readCatalog(file: string): Promise<CatalogFile> {
+  const name = file === "-" ? "stdin" : file;
+  const source = parseText(name, await readText(file));
+  const { message, problems } = decode(CatalogSchema, source.value);
+  if (!message) {
+    throw new UsageError(problems.map(({ path, description }) => `${source.place(path)}: ${description}`));
+  }
+  absoluteUrls(message, file === "-" ? process.cwd() : dirname(resolve(file)));
+  return { catalog: message, locate: (error) => throwLocated(source, error) };
+}
+
+async function readText(file: string): Promise<string> {
+  try {
+    const bytes = file === "-" ? await buffer(process.stdin) : await readFile(file);
+    return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+  } catch (cause) {
+    throw new UsageError(`cannot read ${file}: ${cause instanceof Error ? cause.message : cause}`, { cause });
+  }
+}
+
+function throwLocated(source: Source, error: unknown): never {
+  if (!(error instanceof ConnectError)) throw error;
+  const violations = error.findDetails(BadRequestSchema).flatMap((detail) => detail.fieldViolations);
+  if (violations.length === 0) throw error;
+  const lines = violations.map(({ field, description }) => {
+    const path = field.replace(/^catalog\.?/, "");
+    return `${source.place(path.match(/[^.[\]"]+/g) ?? [])}: ${description}`;
+  });
+  throw new UsageError(lines, { cause: error });
+}

@@ -1,0 +1,47 @@
+import type { JsonValue } from "@bufbuild/protobuf";
+import { isNode, LineCounter, parseDocument } from "yaml";
+import { UsageError } from "../errors.ts";
+import { type Path, pathText } from "./path.ts";
+
+/** A file's content, and where in it a value stands. */
+export interface Source {
+  readonly value: JsonValue;
+  /** `catalog.yaml:12: templates[0].path`; the nearest value that is there, if this one is not. */
+  place(path: Path): string;
+}
+
+/** YAML 1.2, of which JSON is a part. @throws UsageError with file and line */
+export function parseText(name: string, text: string): Source {
+  const lineCounter = new LineCounter();
+  const document = parseDocument(text, { lineCounter, prettyErrors: false });
+  if (document.errors.length > 0) {
+    throw new UsageError(
+      document.errors.map(({ pos, message }) => `${name}:${lineCounter.linePos(pos[0]).line}: ${message}`),
+    );
+  }
+  return {
+    value: plainValue(name, document),
+    place(path) {
+      const line = lineOf(path);
+      return `${name}${line === undefined ? "" : `:${line}`}${path.length > 0 ? `: ${pathText(path)}` : ""}`;
+    },
+  };
+
+  function lineOf(path: Path): number | undefined {
+    for (let length = path.length; length >= 0; length -= 1) {
+      const keys = path.slice(0, length).map((key) => (/^\d+$/.test(String(key)) ? Number(key) : key));
+      const node = length === 0 ? document.contents : document.getIn(keys, true);
+      if (isNode(node) && node.range) return lineCounter.linePos(node.range[0]).line;
+    }
+    return undefined;
+  }
+}
+
+function plainValue(name: string, document: ReturnType<typeof parseDocument>): JsonValue {
+  try {
+    return (document.toJS() ?? null) as JsonValue;
+  } catch (cause) {
+    // Too many aliases, or one of an anchor that is not there.
+    throw new UsageError(`${name}: ${cause instanceof Error ? cause.message : cause}`, { cause });
+  }
+}

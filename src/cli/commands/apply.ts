@@ -1,0 +1,66 @@
+import { styleText } from "node:util";
+import type { Command } from "commander";
+import {
+  ApplyCatalogResponseSchema,
+  CatalogAction,
+  type CatalogChange,
+} from "../../../gen/signalman/v1/catalog_service_pb.ts";
+import { jsonLine } from "../json.ts";
+import { print } from "../output.ts";
+import { withSession } from "../session.ts";
+
+interface ApplyOptions {
+  dryRun?: true;
+  prune?: true;
+}
+
+const MARKS = [
+  { action: CatalogAction.CREATE, mark: "+", word: "created", color: "green" },
+  { action: CatalogAction.UPDATE, mark: "~", word: "updated", color: "yellow" },
+  { action: CatalogAction.UNCHANGED, mark: "=", word: "unchanged", color: "dim" },
+  { action: CatalogAction.DELETE, mark: "-", word: "deleted", color: "red" },
+  {
+    action: CatalogAction.KEEP,
+    mark: "!",
+    word: "not in the catalog, kept (--prune deletes)",
+    color: "magenta",
+  },
+] as const;
+
+export function addApply(program: Command): void {
+  program
+    .command("apply")
+    .description("make a project be what a catalog file says")
+    .argument("<file>", "the catalog, YAML or JSON; - for stdin")
+    .option("--dry-run", "only say what would change")
+    .option("--prune", "delete what the project has and the catalog does not name")
+    .action(
+      withSession(async (session, file: string, { dryRun, prune }: ApplyOptions) => {
+        const { readCatalog } = await import("../catalog/read.ts");
+        const { catalog, locate } = await readCatalog(file);
+        const request = { catalog, validateOnly: dryRun, prune };
+        const response = await session
+          .call((client, options) => client.catalog.applyCatalog(request, options))
+          .catch(locate);
+        if (session.json) await print(jsonLine(ApplyCatalogResponseSchema, response));
+        else for (const line of told(response.changes, dryRun ?? false)) await print(line);
+        return 0;
+      }),
+    );
+}
+
+function told(changes: readonly CatalogChange[], dryRun: boolean): string[] {
+  const lines = changes.map(({ name, action, fields }) => {
+    const { mark, color } = MARKS.find((known) => known.action === action) ?? {
+      mark: "?",
+      color: "dim" as const,
+    };
+    const line = `${mark} ${name}${fields.length > 0 ? ` (${fields.join(", ")})` : ""}`;
+    return styleText(color, line, { stream: process.stdout });
+  });
+  const counts = MARKS.flatMap(({ action, word }) => {
+    const count = changes.filter((change) => change.action === action).length;
+    return count > 0 ? [`${count} ${word}`] : [];
+  });
+  return [...lines, `${dryRun ? "would be: " : ""}${counts.join(", ")}`];
+}

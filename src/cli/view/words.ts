@@ -1,0 +1,31 @@
+import { styleText } from "node:util";
+import { EndReason, type Task } from "../../../gen/signalman/v1/task_pb.ts";
+import { shortName } from "../names.ts";
+import { printable } from "../printable.ts";
+import { reasonWord, statusStyle, statusWord } from "../status.ts";
+import { clock, duration, runningMs, since } from "../time.ts";
+import { cut } from "../width.ts";
+
+const HINT = "Ctrl-C leaves, twice kills";
+
+/** ` RUNNING 0:12 demo/hello  Ctrl-C leaves, twice kills`, cut to the columns. */
+export function statusText(task: Task | undefined, columns: number): string {
+  if (!task) return "";
+  const word = statusWord(task.status);
+  const elapsed = runningMs(task) ?? (task.createTime ? since(task.createTime) : 0);
+  const rest = cut(` ${clock(elapsed)} ${shortName(task.template)}  ${HINT}`, columns - word.length);
+  return statusStyle(task.status, word, process.stderr) + styleText("dim", rest, { stream: process.stderr });
+}
+
+/** `demo/0192… ERROR after 3.2 s: The program ended with exit code 3` */
+export function summary(task: Task, stream: NodeJS.WriteStream): string {
+  const ran = runningMs(task);
+  const after = ran === undefined ? "" : ` after ${duration(ran)}`;
+  const status = statusStyle(task.status, statusWord(task.status), stream);
+  return `${shortName(task.name)} ${status}${after}${why(task)}`;
+}
+
+function why({ end }: Task): string {
+  if (!end || end.reason === EndReason.UNSPECIFIED) return "";
+  return `: ${printable(end.message || reasonWord(end.reason))}`;
+}

@@ -1,0 +1,92 @@
+import type { JsonObject } from "@bufbuild/protobuf";
+import { z } from "zod";
+import { leavesOf } from "./leaves.ts";
+import { type Breach, received, rule, ruleAt } from "./rule.ts";
+import { hasAtMost } from "./values.ts";
+
+type StringMap = Record<string, string>;
+
+const stringMap = () => z.custom<StringMap>();
+
+const MIB = 1024 * 1024;
+
+/** Their size is that of their JSON, which is how they are stored. */
+export function variables() {
+  const holds = (value: JsonObject | undefined): boolean =>
+    Buffer.byteLength(JSON.stringify(value ?? {})) <= MIB;
+  const small = rule(z.custom<JsonObject | undefined>(), "At most 1 MiB", holds);
+  return ruleAt(small, "no NUL", (value) =>
+    [...leavesOf(value ?? {})]
+      .filter((leaf) => typeof leaf.value === "string" && leaf.value.includes("\0"))
+      .map((leaf) => ({ path: leaf.path, got: received(leaf.value) })),
+  );
+}
+
+const RESERVED = /^(SIGNALMAN_|SEMAPHORE_TASK_)/;
+const VARIABLE = /^[A-Za-z_][A-Za-z0-9_]*$/;
+
+/** A name that every shell and language can have a variable of. */
+export const isVariableName = (name: string): boolean => VARIABLE.test(name);
+
+export function env() {
+  const named = ruleAt(stringMap(), "Names match `[A-Za-z_][A-Za-z0-9_]*`", badKeys(isVariableName));
+  const allowed = ruleAt(
+    named,
+    "do not begin with SIGNALMAN_ or SEMAPHORE_TASK_",
+    badKeys((key) => !RESERVED.test(key)),
+  );
+  return ruleAt(
+    allowed,
+    "values hold no NUL",
+    badValues((value) => !value.includes("\0")),
+  );
+}
+
+/** Names are shown, values never are. */
+export function secretVariables() {
+  const named = ruleAt(
+    stringMap(),
+    "follow the rule of `env`",
+    badKeys((key) => isVariableName(key) && !RESERVED.test(key)),
+    "names match `[A-Za-z_][A-Za-z0-9_]*` and do not begin with SIGNALMAN_ or SEMAPHORE_TASK_",
+  );
+  return ruleAt(named, "values hold no NUL", (map) =>
+    Object.entries(map).flatMap(([key, value]) =>
+      value.includes("\0") ? [{ path: [key], got: "a value that is not shown" }] : [],
+    ),
+  );
+}
+
+const LABEL = /^[a-z0-9]([a-z0-9._/-]{0,61}[a-z0-9])?$/;
+
+export function labels() {
+  const few = rule(stringMap(), "At most 64", (map) => Object.keys(map).length <= 64);
+  const keyed = ruleAt(
+    few,
+    "keys match `[a-z0-9]([a-z0-9._/-]{0,61}[a-z0-9])?`",
+    badKeys((key) => LABEL.test(key)),
+  );
+  return ruleAt(
+    keyed,
+    "values have at most 255 characters",
+    badValues((value) => hasAtMost(255, value)),
+  );
+}
+
+const badKeys = (holds: (key: string) => boolean) => (map: StringMap) => breaches(map, holds, (key) => key);
+
+const badValues = (holds: (value: string) => boolean) => (map: StringMap) =>
+  breaches(
+    map,
+    (key) => holds(map[key] ?? ""),
+    (key) => map[key],
+  );
+
+function breaches(
+  map: StringMap,
+  holds: (key: string) => boolean,
+  shown: (key: string) => unknown,
+): Breach[] {
+  const bad = Object.keys(map).filter((key) => !holds(key));
+  return bad.map((key) => ({ path: [key], got: received(shown(key)) }));
+}

@@ -1,0 +1,26 @@
+import type { DescField, DescMessage } from "@bufbuild/protobuf";
+import { isOpaque } from "./plain.ts";
+
+/**
+ * A place in a plain message, as the contract writes it: `survey[2].default`, `labels["x y"]`. Fields have names, items
+ * of a list numbers, entries of a map or a Struct quoted keys.
+ */
+export function pathText(desc: DescMessage, path: readonly PropertyKey[]): string {
+  let text = "";
+  let inside: DescMessage | undefined = desc;
+  let map: DescField | undefined;
+  for (const step of path) {
+    if (typeof step === "number") text += `[${step}]`;
+    else if (inside === undefined || map !== undefined) {
+      text += `[${JSON.stringify(String(step))}]`;
+      inside = map?.message;
+      map = undefined;
+    } else {
+      text += text === "" ? String(step) : `.${String(step)}`;
+      const field: DescField | undefined = inside.fields.find(({ name }) => name === step);
+      map = field?.fieldKind === "map" ? field : undefined;
+      inside = field?.message && !isOpaque(field.message) ? field.message : undefined;
+    }
+  }
+  return text;
+}

@@ -1,0 +1,15 @@
+import type { z } from "zod";
+import { CATALOG_RULES } from "./catalog.ts";
+import { READING_RULES } from "./paging.ts";
+import { TASK_RULES } from "./task.ts";
+
+/**
+ * What the contract demands of each request, by the message's full name. The schemas see a message as `plainOf`
+ * (plain.ts) shows it: its fields under their names in the .proto file. What only the database can tell is not here:
+ * whether a template exists, what it allows, what its survey asks.
+ */
+export const RULES: Readonly<Record<string, z.ZodType>> = {
+  ...TASK_RULES,
+  ...READING_RULES,
+  ...CATALOG_RULES,
+};

@@ -1,0 +1,37 @@
+import { z } from "zod";
+import { UUID } from "./names.ts";
+import { received, rule, ruleAt } from "./rule.ts";
+
+/** A 32-bit number; unset passes. */
+export function int(says: string, min: number, max: number) {
+  return rule(z.number().optional(), says, (value) => value === undefined || (value >= min && value <= max));
+}
+
+/** A line's number; unset passes. */
+export const sequence = () =>
+  rule(z.bigint().optional(), "from 0", (value) => value === undefined || value >= 0n);
+
+/** People count characters, not UTF-16 units: an emoji is one. */
+export function hasAtMost(max: number, text: string): boolean {
+  return text.length <= max || (text.length <= 2 * max && [...text].length <= max);
+}
+
+export const textUpTo = (max: number) =>
+  rule(z.string(), `at most ${max} characters`, (text) => hasAtMost(max, text));
+
+export const required = () => rule(z.string(), "Required", (text) => text !== "");
+
+const ONLY_UUID = new RegExp(`^${UUID}$`);
+export const uuid = () => rule(z.string(), "A UUID", (text) => text === "" || ONLY_UUID.test(text));
+
+const COMMIT = /^[0-9a-fA-F]{7,64}$/;
+export const commit = () =>
+  rule(z.string(), "7 to 64 hexadecimal digits", (text) => text === "" || COMMIT.test(text));
+
+/** Of a program. The system ends each at its first NUL. */
+export function args() {
+  const few = rule(z.array(z.string()), "At most 1000", (list) => list.length <= 1000);
+  return ruleAt(few, "no NUL", (list) =>
+    list.flatMap((item, index) => (item.includes("\0") ? [{ path: [index], got: received(item) }] : [])),
+  );
+}

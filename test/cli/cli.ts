@@ -1,0 +1,73 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { fileURLToPath } from "node:url";
+
+export const SIGNALMAN = fileURLToPath(new URL("../../bin/signalman.js", import.meta.url));
+
+export interface Cli {
+  readonly child: ChildProcess;
+  /** What came so far. */
+  readonly stdout: Buffer;
+  readonly stderr: string;
+  /** Resolves when a stream has shown the text (again) since `from`; rejects if the process ends without it. */
+  shows(stream: "stdout" | "stderr", text: string): Promise<void>;
+  /** Resolves with the exit code, or the signal's name, when the process has ended and all has been read. */
+  readonly ended: Promise<number | string>;
+}
+
+export interface CliOptions {
+  server?: string;
+  env?: Record<string, string>;
+  input?: string;
+  keepStdin?: boolean;
+  /** Keep stdout closed to the test: it reads by itself. */
+  ownStdout?: boolean;
+}
+
+/** Starts the command line as a user does: a process of its own. */
+export function startCli(args: readonly string[], options?: CliOptions): Cli {
+  return startProgram([process.execPath, SIGNALMAN, ...args], options);
+}
+
+export function startProgram([program = "", ...args]: readonly string[], options: CliOptions = {}): Cli {
+  const env = { PATH: process.env.PATH, HOME: process.env.HOME, ...options.env };
+  const server = options.server ? { SIGNALMAN_SERVER: options.server } : {};
+  const child = spawn(program, args, { env: { ...env, ...server } });
+  if (!options.keepStdin) child.stdin.end(options.input ?? "");
+  const parts: Record<"stdout" | "stderr", Buffer[]> = { stdout: [], stderr: [] };
+  const read = (stream: "stdout" | "stderr") => Buffer.concat(parts[stream]);
+  if (!options.ownStdout) child.stdout.on("data", (data) => parts.stdout.push(data));
+  child.stderr.on("data", (data) => parts.stderr.push(data));
+  const over = options.ownStdout ? "exit" : "close";
+  const ended = once(child, over).then(([code, signal]) => (code ?? signal) as number | string);
+  return {
+    child,
+    ended,
+    get stdout() {
+      return read("stdout");
+    },
+    get stderr() {
+      return read("stderr").toString();
+    },
+    async shows(stream, text) {
+      while (!read(stream).includes(text)) {
+        const isOver = await Promise.race([
+          once(child[stream], "data").then(() => false),
+          ended.then(() => true),
+        ]);
+        if (isOver && !read(stream).includes(text)) {
+          throw new Error(
+            `It ended without ${JSON.stringify(text)} on ${stream}:\n${read(stream)}\n${read("stderr")}`,
+          );
+        }
+      }
+    },
+  };
+}
+
+/** Runs it to its end. */
+export async function cli(args: readonly string[], options?: CliOptions) {
+  const run = startCli(args, options);
+  const code = await run.ended;
+  return { code, stdout: run.stdout.toString(), stderr: run.stderr };
+}

@@ -1,0 +1,82 @@
+import { once } from "node:events";
+import { createServer } from "node:http2";
+import type { AddressInfo } from "node:net";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { applyDemo, runDemo } from "../helpers/demo.ts";
+import { startService, type TestService } from "../helpers/service.ts";
+import { cli, startCli } from "./cli.ts";
+
+let service: TestService;
+
+beforeAll(async () => {
+  service = await startService();
+  await applyDemo(service, {
+    count: { script: "for i in $(seq 1 400); do echo $i; sleep 0.02; done", allowParallelTasks: true },
+  });
+});
+afterAll(() => service[Symbol.asyncDispose]());
+
+const COUNTED = Array.from({ length: 400 }, (_, i) => `${i + 1}\n`).join("");
+
+describe("a watch", () => {
+  it("goes on by itself after its server was killed and started again: every line once", async () => {
+    const run = startCli(["run", "demo/count"], { server: service.url });
+    await run.shows("stdout", "\n50\n");
+    await service.kill("SIGKILL");
+    await run.shows("stderr", "the connection broke");
+    await service.start();
+    await run.shows("stderr", "connected again");
+    expect(await run.ended).toBe(0);
+    expect(run.stdout.toString()).toBe(COUNTED);
+  });
+
+  it("goes on when its server was stopped politely, and was waited for longer than a first connection is", async () => {
+    const run = startCli(["run", "demo/count"], { server: service.url });
+    await run.shows("stdout", "\n50\n");
+    await service.kill("SIGTERM");
+    await run.shows("stderr", "This server shuts down");
+    await service.start();
+    expect(await run.ended).toBe(0);
+    expect(run.stdout.toString()).toBe(COUNTED);
+  });
+
+  it("begins with the last lines on demand", async () => {
+    const { name } = await runDemo(service, "count");
+    expect((await cli(["watch", name], { server: service.url })).stdout).toBe(COUNTED);
+    const { stdout } = await cli(["watch", name, "--tail", "3"], { server: service.url });
+    expect(stdout).toMatch(/400\n$/);
+    expect(stdout.split("\n").length).toBeLessThanOrEqual(4);
+  });
+});
+
+describe("the first connection", () => {
+  it("is tried for a while: a server that starts later is found", async () => {
+    const { url } = service;
+    await service.kill("SIGTERM");
+    const list = startCli(["list", "demo"], { server: url });
+    await list.shows("stderr", "signalman: waiting for http://127.0.0.1:");
+    await service.start();
+    expect(await list.ended).toBe(0);
+    expect(list.stdout.toString()).toMatch(/^TASK /);
+  });
+
+  it("ends with 2 and an advice after 10 s", async () => {
+    const started = performance.now();
+    const { code, stderr } = await cli(["list"], { server: "127.0.0.1:1" });
+    expect(code).toBe(2);
+    expect(performance.now() - started).toBeGreaterThan(9000);
+    expect(stderr).toMatch(/^signalman: cannot reach 127.0.0.1:1: connect ECONNREFUSED/m);
+    expect(stderr).toContain("signalman serve");
+  });
+
+  it("a server that does not speak gRPC is an error at once", async () => {
+    const other = createServer((_, response) => response.end("hello"));
+    other.listen(0, "127.0.0.1");
+    await once(other, "listening");
+    const server = `127.0.0.1:${(other.address() as AddressInfo).port}`;
+    const { code, stderr } = await cli(["list"], { server });
+    expect(code).toBe(2);
+    expect(stderr).toMatch(/^signalman: .*content type/m);
+    other.close();
+  });
+});

@@ -1,0 +1,158 @@
+import { readFile } from "node:fs/promises";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { TaskService } from "../../gen/signalman/v1/task_service_pb.ts";
+import { applyDemo } from "../helpers/demo.ts";
+import { startService, type TestService } from "../helpers/service.ts";
+import { cli, startCli } from "./cli.ts";
+
+let service: TestService;
+let server: string;
+
+beforeAll(async () => {
+  service = await startService();
+  server = service.url;
+  await applyDemo(service, {
+    both: "echo out; echo err >&2; printf 'no newline'",
+    bytes: String.raw`printf '\x00\xff\x1b[31mred\x1b[0m\r\n\n\nlast'`,
+    fail: "exit 3",
+    show: {
+      script: 'printf "%s\\n" "$@"; echo "env $STAGE, secret ${#token}"',
+      allowOverrideArguments: true,
+      allowParallelTasks: true,
+    },
+    count: "seq 1 200000",
+    wait: "echo started; sleep 1000",
+  });
+});
+afterAll(() => service[Symbol.asyncDispose]());
+
+describe("signalman run", () => {
+  it("shows the task's streams on ours, and exits with 0 after a success", async () => {
+    const { code, stdout, stderr } = await cli(["run", "demo/both"], { server });
+    expect(code).toBe(0);
+    expect(stdout).toBe("out\nno newline");
+    expect(stderr).toMatch(/^err$/m);
+    expect(stderr).toMatch(/^signalman: demo\/[0-9a-f-]{36} SUCCESS after [\d.]+ s$/m);
+  });
+
+  it("hands the bytes through in a pipe, and nothing of ours is among them", async () => {
+    const run = startCli(["run", "demo/bytes"], { server });
+    expect(await run.ended).toBe(0);
+    expect(run.stdout).toEqual(Buffer.from("\x00\xff\x1b[31mred\x1b[0m\r\n\n\nlast", "latin1"));
+  });
+
+  it("brings every line of a long log, in order", async () => {
+    const { stdout } = await cli(["run", "demo/count"], { server });
+    expect(stdout).toBe(Array.from({ length: 200_000 }, (_, i) => `${i + 1}\n`).join(""));
+  });
+
+  it("exits with 1 and says why after a failure", async () => {
+    const { code, stderr } = await cli(["run", "demo/fail"], { server });
+    expect(code).toBe(1);
+    expect(stderr).toMatch(/^signalman: The program ended with exit code 3\nsignalman: demo\S+ ERROR after/m);
+  });
+
+  it("exits with 3 when the task was stopped", async () => {
+    const run = startCli(["run", "demo/wait"], { server });
+    await run.shows("stdout", "started");
+    const task = /demo\/[0-9a-f-]{36}/.exec(run.stderr)?.[0] ?? "";
+    const kill = await cli(["kill", task, "--force", "--reason", "enough"], { server });
+    expect(kill).toMatchObject({ code: 0, stdout: `${task} asked to stop (STOPPING)\n` });
+    expect(await run.ended).toBe(3);
+  });
+
+  it("hands on variables, secrets, environment and arguments", async () => {
+    const args = [
+      "-e",
+      "n=2",
+      "-e",
+      "version=1.10",
+      "-e",
+      'list=[1,"a"]',
+      "--arg",
+      "--flag",
+      "--env",
+      "STAGE=a=b",
+    ];
+    const secret = { token: "from the environment" };
+    const { stdout } = await cli(["run", "demo/show", ...args, "--secret", "token"], { server, env: secret });
+    expect(stdout.split("\n")).toEqual([
+      'list=[1,"a"]',
+      "n=2",
+      "version=1.10",
+      "--flag",
+      "env a=b, secret 20",
+      "",
+    ]);
+  });
+
+  it("sends labels, message, priority and time-outs", async () => {
+    const args = [
+      "--label",
+      "team=web",
+      "--message",
+      "hi",
+      "--priority",
+      "7",
+      "--run-timeout",
+      "1m30s",
+      "--queue-timeout",
+      "90",
+    ];
+    const { stdout } = await cli(["run", "demo/show", ...args, "--no-watch"], { server });
+    const name = stdout.trim();
+    expect(name).toMatch(/^projects\/demo\/tasks\//);
+    const { task } = await service.client(TaskService).getTask({ name });
+    expect(task).toMatchObject({ labels: { team: "web" }, message: "hi", priority: 7 });
+    expect(task).toMatchObject({ runTimeout: { seconds: 90n }, queueTimeout: { seconds: 90n } });
+  });
+
+  it("makes one task of two calls with one request id", async () => {
+    const args = ["run", "demo/both", "--no-watch", "--request-id", "0192f0c1-0000-7000-8000-000000000001"];
+    const [first, second] = await Promise.all([cli(args, { server }), cli(args, { server })]);
+    expect(first.stdout).toBe(second.stdout);
+  });
+
+  it("prints events as JSON, one a line, with text beside the bytes", async () => {
+    const { code, stdout } = await cli(["run", "demo/both", "--json"], { server });
+    const events = stdout
+      .trim()
+      .split("\n")
+      .map((line) => JSON.parse(line));
+    expect(code).toBe(0);
+    expect(events[0].snapshot.task.template).toBe("projects/demo/templates/both");
+    expect(events.at(-1).end.task.status).toBe("TASK_STATUS_SUCCESS");
+    const lines = events.flatMap((event) => event.log?.lines ?? []);
+    expect(lines).toContainEqual(
+      expect.objectContaining({ stream: "LOG_STREAM_STDOUT", content: "b3V0", text: "out" }),
+    );
+    expect(new Set(events.map((event) => event.resumeToken)).size).toBeGreaterThan(2);
+  });
+
+  it("leaves text out of JSON where the bytes are none", async () => {
+    const { stdout } = await cli(["run", "demo/bytes", "--json"], { server });
+    const lines = stdout
+      .trim()
+      .split("\n")
+      .flatMap((line) => JSON.parse(line).log?.lines ?? []);
+    const own = lines.filter((line) => line.stream === "LOG_STREAM_STDOUT");
+    expect(own.map((line) => line.text)).toEqual([undefined, "", "", "last"]);
+  });
+
+  it("ends quietly when nobody reads on, and the task goes on", async () => {
+    const run = startCli(["run", "demo/wait"], { server, ownStdout: true });
+    run.child.stdout?.destroy();
+    await run.shows("stderr", "signalman: demo/");
+    const name = /demo\/[0-9a-f-]{36}/.exec(run.stderr)?.[0] ?? "";
+    expect(await run.ended).toBe(141);
+    expect(run.stderr).not.toMatch(/EPIPE|Error/);
+    expect(await cli(["kill", name, "--force"], { server })).toMatchObject({ code: 0 });
+  });
+});
+
+describe("the repository's bin", () => {
+  it("is run by plain node, as its first line says", async () => {
+    const text = await readFile(new URL("../../bin/signalman.js", import.meta.url), "utf8");
+    expect(text.startsWith("#!/usr/bin/env node\n")).toBe(true);
+  });
+});

@@ -1,0 +1,98 @@
+import { fileURLToPath } from "node:url";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { applyDemo } from "../helpers/demo.ts";
+import { startService, type TestService } from "../helpers/service.ts";
+import { type Cli, SIGNALMAN, startProgram } from "./cli.ts";
+import { Terminal } from "./terminal.ts";
+
+const ON_TERMINAL = fileURLToPath(new URL("./on-terminal.py", import.meta.url));
+const ROWS = 10;
+const COLUMNS = 100;
+
+let service: TestService;
+
+beforeAll(async () => {
+  service = await startService();
+  await applyDemo(service, {
+    lines: "seq 1 30; echo err >&2; exit 4",
+    // Each part is flushed on its own: partial lines, one of them torn within a color and one within a character.
+    partial: String.raw`
+      printf 'first '; sleep 0.5; printf 'second \033[3'; sleep 0.5; printf '1mred\033[0m \xc3'; sleep 0.5
+      printf '\xa4 end\n'; for i in 1 2 3; do printf '\rstep %s' $i; sleep 0.4; done; echo; seq 1 12; printf 'prompt> '; sleep 0.5; echo answer`,
+    wait: "trap 'echo bye; exit 0' TERM; echo started; while :; do sleep 0.05; done",
+    stubborn: "trap '' TERM; echo started; while :; do sleep 0.05; done",
+  });
+});
+afterAll(() => service[Symbol.asyncDispose]());
+
+/** The command line on a terminal. */
+function onTerminal(args: readonly string[], env: Record<string, string> = {}) {
+  const command = [
+    "python3",
+    ON_TERMINAL,
+    String(ROWS),
+    String(COLUMNS),
+    process.execPath,
+    SIGNALMAN,
+    ...args,
+  ];
+  return startProgram(command, { server: service.url, env: { TERM: "xterm", ...env }, keepStdin: true });
+}
+
+function shown(run: Cli): string {
+  const terminal = new Terminal(ROWS, COLUMNS);
+  terminal.write(run.stdout.toString());
+  return terminal.text;
+}
+
+const ctrlC = (run: Cli) => run.child.stdin?.write("\x03");
+
+describe("on a terminal", () => {
+  it("all lines stay, the status line goes, and the end is told", async () => {
+    const run = onTerminal(["run", "demo/lines"]);
+    expect(await run.ended).toBe(1);
+    const lines = shown(run).split("\n");
+    expect(lines.filter((line) => /^\d+$/.test(line))).toEqual(
+      Array.from({ length: 30 }, (_, i) => String(i + 1)),
+    );
+    expect(lines).toContain("err");
+    expect(lines.at(-1)).toMatch(/^signalman: demo\/\S+ ERROR after [\d.]+ s$/);
+    expect(shown(run).match(/The program ended with exit code 4/g)).toHaveLength(1);
+    expect(shown(run)).not.toContain("Ctrl-C leaves");
+  });
+
+  it("partial lines go on where they were, and nothing tears colors or characters", async () => {
+    const run = onTerminal(["run", "demo/partial"]);
+    await run.shows("stdout", "prompt> ");
+    await run.shows("stdout", "RUNNING");
+    expect(await run.ended).toBe(0);
+    const lines = shown(run).split("\n");
+    const from = lines.indexOf("first second red ä end");
+    const numbers = Array.from({ length: 12 }, (_, i) => String(i + 1));
+    expect(lines.slice(from, from + 15)).toEqual([
+      "first second red ä end",
+      "step 3",
+      ...numbers,
+      "prompt> answer",
+    ]);
+    expect(run.stdout.toString()).toContain("\x1b[31mred\x1b[0m \u00e4");
+  });
+
+  it("colors stay out with NO_COLOR, and there is no status line on a dumb terminal", async () => {
+    const run = onTerminal(["run", "demo/lines"], { TERM: "dumb", NO_COLOR: "1" });
+    expect(await run.ended).toBe(1);
+    expect(run.stdout.toString()).not.toContain("\x1b");
+  });
+
+  it("the status line tells status, time and template, and how to leave", async () => {
+    const run = onTerminal(["run", "demo/wait"]);
+    await run.shows("stdout", "started");
+    await run.shows("stdout", "RUNNING");
+    await run.shows("stdout", "0:01");
+    expect(shown(run).split("\n").at(-1)).toMatch(/^RUNNING 0:01 demo\/wait {2}Ctrl-C leaves, twice kills$/);
+    ctrlC(run);
+    await run.shows("stdout", "again within 2 s");
+    ctrlC(run);
+    expect(await run.ended).toBe(3);
+  });
+});

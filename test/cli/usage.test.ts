@@ -1,0 +1,63 @@
+import { describe, expect, it } from "vitest";
+import { cli } from "./cli.ts";
+
+const TASK = "demo/0192f0c1-0000-7000-8000-000000000001";
+
+const WRONG: [string[], RegExp][] = [
+  [["frob"], /unknown command 'frob'/],
+  [["run"], /missing required argument 'template'/],
+  [["run", "hello"], /PROJECT\/TEMPLATE/],
+  [
+    ["run", "demo/hello", "-e", "novalue"],
+    /'-e, --var <name=value>' argument 'novalue' is invalid. It must be NAME=VALUE/,
+  ],
+  [["run", "demo/hello", "--env", "=x"], /'--env <name=value>'/],
+  [
+    ["run", "demo/hello", "--priority", "x"],
+    /'--priority <n>' argument 'x' is invalid. It must be a whole number from 1 to 100/,
+  ],
+  [
+    ["run", "demo/hello", "--run-timeout", "5 minutes"],
+    /'--run-timeout <duration>'.* It must be a duration such as 90s/,
+  ],
+  [["run", "demo/hello", "--secret", "nowhere"], /--secret nowhere: there is no nowhere in the environment/],
+  [["run", "demo/hello", "--frob"], /unknown option '--frob'/],
+  [["watch", "0192f0c1-0000-7000-8000-000000000001"], /projects\/PROJECT\/tasks\/UUID or PROJECT\/UUID/],
+  [["kill", "demo/hello"], /PROJECT\/UUID/],
+  [["kill", TASK, "--grace", "-1"], /'--grace <duration>'/],
+  [["logs", TASK, "--stream", "both"], /It must be one of stdout, stderr, system/],
+  [["list", "demo", "--limit", "0"], /from 1 to/],
+  [["list", "--server", "ftp://x"], /--server \(or SIGNALMAN_SERVER\) must be HOST:PORT/],
+  [["serve", "--frob"], /unknown option '--frob'/],
+  [["serve", "--listen", "nowhere"], /--listen must be HOST:PORT/],
+  [["serve", "--token", "abc"], /serve takes its token from SIGNALMAN_TOKEN/],
+  [["apply", "/nowhere/catalog.yaml"], /cannot read \/nowhere\/catalog.yaml: ENOENT/],
+];
+
+describe("wrong usage ends with 2 and names what is wrong", () => {
+  it.each(WRONG)("%j", async (args, message) => {
+    const { code, stdout, stderr } = await cli(args, { server: "127.0.0.1:1" });
+    expect(stderr).toMatch(message);
+    expect(stderr).toMatch(/^signalman: /);
+    expect(stderr).not.toContain("    at ");
+    expect(stdout).toBe("");
+    expect(code).toBe(2);
+  });
+});
+
+describe("help", () => {
+  it.each([["--help"], ["run", "--help"], ["serve", "--help"], ["help", "kill"]])(
+    "%s %s",
+    async (...args) => {
+      const { code, stdout } = await cli(args.filter(Boolean));
+      expect(stdout).toMatch(/^Usage: signalman/);
+      expect(code).toBe(0);
+    },
+  );
+
+  it("of serve names the variable of every setting", async () => {
+    const { stdout } = await cli(["serve", "--help"]);
+    for (const name of ["SIGNALMAN_LISTEN", "DATABASE_URL", "SIGNALMAN_TOKEN"])
+      expect(stdout).toContain(name);
+  });
+});

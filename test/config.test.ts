@@ -1,0 +1,140 @@
+import { homedir } from "node:os";
+import { describe, expect, test } from "vitest";
+import { ConfigError, type Flags, readConfig, SETTINGS } from "../src/config.ts";
+
+/** What is said about a setting that comes from the environment or, if it has one, from its flag. */
+function complaint(flags: Flags, env: NodeJS.ProcessEnv): string {
+  try {
+    readConfig(flags, env);
+  } catch (error) {
+    if (error instanceof ConfigError) return error.message;
+    throw error;
+  }
+  return "";
+}
+
+test("without settings there is a config that works on this machine", () => {
+  const config = readConfig({}, {});
+  expect(config).toMatchObject({
+    listen: { host: "127.0.0.1", port: 8480 },
+    databaseUrl: undefined,
+    token: undefined,
+    secretKey: undefined,
+    maxParallelTasks: 10,
+    forwardedEnv: [],
+    lostTimeout: 600_000,
+    logLevel: "info",
+    compression: "none",
+  });
+  expect(config.dataDir.startsWith(homedir()) || config.dataDir.startsWith("/")).toBe(true);
+  expect(Object.keys(config.apps)).toEqual(["bash", "sh", "python"]);
+  expect(Object.isFrozen(config)).toBe(true);
+});
+
+describe("what is understood", () => {
+  const GOOD: [keyof Flags, string, unknown][] = [
+    ["listen", "[::1]:0", { host: "::1", port: 0 }],
+    ["listen", ":65535", { host: "", port: 65_535 }],
+    ["dataDir", "/srv/signalman", "/srv/signalman"],
+    ["databaseUrl", "postgresql://u:p@host/db", "postgresql://u:p@host/db"],
+    ["maxParallelTasks", "1000", 1000],
+    ["forwardedEnv", "HTTP_PROXY,_x", ["HTTP_PROXY", "_x"]],
+    ["lostTimeout", "1h30m", 5_400_000],
+    ["logLevel", "debug", "debug"],
+    ["logFormat", "pretty", "pretty"],
+    ["compression", "gzip", "gzip"],
+  ];
+  test.each(GOOD)("%s %s, as a flag and as a variable", (key, text, value) => {
+    expect(readConfig({ [key]: text }, {})[key]).toEqual(value);
+    expect(readConfig({}, { [SETTINGS[key].env]: text })[key]).toEqual(value);
+  });
+
+  test("a token and a key, as variables", () => {
+    const SIGNALMAN_SECRET_KEY = Buffer.alloc(32, 1).toString("base64");
+    const config = readConfig({}, { SIGNALMAN_TOKEN: "0123456789abcdef", SIGNALMAN_SECRET_KEY });
+    expect(config).toMatchObject({ token: "0123456789abcdef", secretKey: Buffer.alloc(32, 1) });
+  });
+
+  test("apps come beside the built-in ones, and may take their place", () => {
+    const apps = JSON.stringify({ perl: { command: "perl", args: ["-w"] }, bash: { command: "/opt/bash" } });
+    expect(readConfig({ apps }, {}).apps).toMatchObject({
+      sh: { command: "sh", args: [] },
+      perl: { command: "perl", args: ["-w"] },
+      bash: { command: "/opt/bash", args: [] },
+    });
+  });
+});
+
+test("a flag wins over its variable, and an empty variable is none", () => {
+  expect(readConfig({ listen: "localhost:1" }, { SIGNALMAN_LISTEN: "localhost:2" }).listen.port).toBe(1);
+  const empty = Object.fromEntries(Object.values(SETTINGS).map(({ env }) => [env, ""]));
+  expect(readConfig({}, empty)).toEqual(readConfig({}, {}));
+});
+
+test("secrets have no flag: the command line is seen by everyone on the machine", () => {
+  expect(SETTINGS.token).not.toHaveProperty("flag");
+  expect(SETTINGS.secretKey).not.toHaveProperty("flag");
+});
+
+describe("a bad value is an error that names its variable, or its flag, and says what is wanted", () => {
+  const BAD: [keyof Flags, string, RegExp][] = [
+    ["listen", "8480", /must be HOST:PORT, such as 127.0.0.1:8480, not 8480/],
+    ["listen", "localhost:65536", /must be HOST:PORT/],
+    ["listen", "::1:80", /must be HOST:PORT/],
+    ["databaseUrl", "mysql://host/db", /must be a URL such as postgres:/],
+    ["databaseUrl", "host=x", /must be a URL such as postgres:/],
+    ["maxParallelTasks", "0", /must be a whole number from 1 to 1000, not 0/],
+    ["maxParallelTasks", "1001", /must be a whole number/],
+    ["maxParallelTasks", "1e2", /must be a whole number/],
+    ["maxParallelTasks", "two", /must be a whole number/],
+    ["apps", "{", /must be JSON/],
+    ["apps", '{"Perl": {"command": "perl"}}', /is wrong at Perl/],
+    ["apps", '{"perl": {"cmd": "perl"}}', /is wrong at perl/],
+    ["apps", '{"perl": {"command": ""}}', /is wrong at perl.command/],
+    ["apps", "[]", /is wrong at its top/],
+    ["forwardedEnv", "A,B-C", /must be names of variables, joined by commas, not B-C/],
+    ["lostTimeout", "soon", /must be a duration such as 90s, 5m or 1h30m, not soon/],
+    ["logLevel", "loud", /must be one of debug, info, warn, error, not loud/],
+    ["logFormat", "xml", /must be one of json, pretty, not xml/],
+    ["compression", "brotli", /must be one of none, gzip, not brotli/],
+  ];
+  test.each(BAD)("%s %s", (key, text, wanted) => {
+    const setting = SETTINGS[key];
+    const asVariable = complaint({}, { [setting.env]: text });
+    expect(asVariable).toMatch(new RegExp(`^${setting.env} ${wanted.source}`));
+    if (!("flag" in setting)) return;
+    expect(complaint({ [key]: text }, {})).toMatch(new RegExp(`^--${setting.flag} ${wanted.source}`));
+  });
+
+  test("a token that is short or has white space in it, which is not repeated", () => {
+    const told = complaint({}, { SIGNALMAN_TOKEN: "too short" });
+    expect(told).toBe("SIGNALMAN_TOKEN must have at least 16 characters, all of them visible ASCII");
+    expect(complaint({}, { SIGNALMAN_TOKEN: "with a blank in the middle" })).toBe(told);
+  });
+
+  test("a key that is not 32 bytes, which is not repeated", () => {
+    expect(complaint({}, { SIGNALMAN_SECRET_KEY: "c2hvcnQ=" })).toMatch(
+      /^SIGNALMAN_SECRET_KEY must hold 32 bytes as base64.*; it holds 5$/,
+    );
+  });
+
+  test("the database's password is not repeated", () => {
+    expect(complaint({ databaseUrl: "postgre://u:hunter2@host/db" }, {})).not.toMatch(/hunter2/);
+  });
+
+  test("every setting is among these", () => {
+    const shown = new Set<string>([...BAD.map(([key]) => key), "token", "secretKey", "dataDir"]);
+    expect([...Object.keys(SETTINGS)].sort()).toEqual([...shown].sort());
+  });
+});
+
+describe("a variable of ours that is no setting", () => {
+  test("is an error that names it and those there are", () => {
+    const told = complaint({}, { SIGNALMAN_LISTN: "127.0.0.1:1" });
+    expect(told).toMatch(/^SIGNALMAN_LISTN is no setting of Signalman; there are .*SIGNALMAN_LISTEN/);
+  });
+
+  test("is left alone if it is the client's, or a mark of a task that this server runs in", () => {
+    expect(complaint({}, { SIGNALMAN_SERVER: "http://x", SIGNALMAN_TASK: "id", OTHER: "x" })).toBe("");
+  });
+});

@@ -1,0 +1,184 @@
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { Code, ConnectError } from "@connectrpc/connect";
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
+import { RetryInfoSchema } from "../../gen/google/rpc/error_details_pb.ts";
+import { CatalogService } from "../../gen/signalman/v1/catalog_service_pb.ts";
+import { LogStream } from "../../gen/signalman/v1/task_pb.ts";
+import { TaskService } from "../../gen/signalman/v1/task_service_pb.ts";
+import { applyDemo, runDemo } from "../helpers/demo.ts";
+import { startService, type TestService } from "../helpers/service.ts";
+import { endOf, follow } from "./follow.ts";
+import { slowRepository } from "./slow-repository.ts";
+import { aliveOf, appears, leavesNothing, until } from "./traces.ts";
+
+const KILLS = 20;
+
+/** Writes lines of all lengths to both streams, each first to a file of its own, until $1/stop is there. */
+const WRITER = `
+import os, sys, time
+folder = sys.argv[1]
+copies = [open(folder + "/copy.%d" % n, "ab", buffering=0) for n in (1, 2)]
+def write(n, data):
+    copies[n - 1].write(data)
+    while data: data = data[os.write(n, data):]
+i = 0
+while not os.path.exists(folder + "/stop"):
+    i += 1
+    write(1, b"out %d " % i + b"x" * (i * 37 % 300) + b"\\n")
+    if i % 3 == 0: write(2, b"err %d" % i + (b"\\n" if i % 2 else b""))
+    if i % 500 == 0: write(1, b"y" * 40000 + b"\\n")
+    time.sleep(0.002)
+write(1, b"no newline at the end")
+sys.exit(7)`;
+
+const SCRIPTS = {
+  writer: { script: WRITER, app: "python" },
+  quick: "echo ran >>$1/runs",
+  stubborn: "trap '' TERM; echo ready; while :; do sleep 1000; done",
+  obedient: "trap 'touch $1/asked; until [ -e $1/go ]; do sleep 0.01; done; exit 9' TERM; echo ready; while :; do sleep 0.01; done",
+};
+
+let service: TestService;
+beforeAll(async () => {
+  service = await startService({ env: { NODE_COMPILE_CACHE: join(tmpdir(), "signalman-test-cache") } });
+  const allow = { allowOverrideArguments: true, allowParallelTasks: true };
+  await applyDemo(
+    service,
+    Object.fromEntries(
+      Object.entries(SCRIPTS).map(([name, given]) => [name, { ...allow, ...(typeof given === "string" ? { script: given } : given) }]),
+    ),
+  );
+});
+afterAll(() => service[Symbol.asyncDispose]());
+
+let scratch: string;
+beforeEach(async () => {
+  scratch = await mkdtemp(join(tmpdir(), "signalman-killed-"));
+});
+afterEach(() => rm(scratch, { recursive: true, force: true }));
+
+const run = (template: keyof typeof SCRIPTS) => runDemo(service, template, { arguments: [scratch] });
+
+async function restart(): Promise<void> {
+  await service.kill("SIGKILL");
+  await service.start();
+}
+
+test("a server killed 20 times in a task's life loses nothing and tells nothing twice", { timeout: 120_000 }, async () => {
+  const task = await run("writer");
+  using watcher = follow(service, task.name);
+  for (let kill = 0; kill < KILLS; kill++) {
+    await watcher.counts(watcher.lines + 1 + ((kill * 67) % 150));
+    await restart();
+  }
+  await watcher.counts(watcher.lines + 1);
+  await writeFile(join(scratch, "stop"), "");
+  expect(endOf(await watcher.ended)).toMatchObject({ status: "ERROR", reason: "EXIT_CODE", exitCode: 7 });
+  expect(watcher.bytes(LogStream.STDOUT)).toEqual(await readFile(join(scratch, "copy.1")));
+  expect(watcher.bytes(LogStream.STDERR)).toEqual(await readFile(join(scratch, "copy.2")));
+  expect(watcher.statuses).toEqual(["WAITING", "STARTING", "RUNNING", "ERROR"]);
+  expect(watcher.breaks.length).toBeGreaterThanOrEqual(KILLS);
+  await leavesNothing(service, task);
+});
+
+test("a task that ends while no server runs is finished by the next one", async () => {
+  const task = await run("writer");
+  using watcher = follow(service, task.name);
+  await watcher.counts(100);
+  await service.kill("SIGKILL");
+  await writeFile(join(scratch, "stop"), "");
+  await until(() => aliveOf(task).length === 0);
+  await service.start();
+  expect(endOf(await watcher.ended)).toMatchObject({ status: "ERROR", reason: "EXIT_CODE", exitCode: 7 });
+  expect(watcher.bytes(LogStream.STDOUT)).toEqual(await readFile(join(scratch, "copy.1")));
+  expect(watcher.bytes(LogStream.STDERR)).toEqual(await readFile(join(scratch, "copy.2")));
+  await leavesNothing(service, task);
+});
+
+test("a run that ended in time while no server ran is no time-out, however late the next one comes", async () => {
+  const task = await runDemo(service, "writer", { arguments: [scratch], runTimeout: { seconds: 2n }, idleTimeout: { seconds: 1n } });
+  using watcher = follow(service, task.name);
+  await watcher.counts(10);
+  await service.kill("SIGKILL");
+  await writeFile(join(scratch, "stop"), "");
+  await until(() => aliveOf(task).length === 0);
+  await until(() => Date.now() > Number(task.createTime?.seconds) * 1000 + 4000);
+  await service.start();
+  expect(endOf(await watcher.ended)).toMatchObject({ status: "ERROR", reason: "EXIT_CODE", exitCode: 7 });
+});
+
+test("a server killed while it prepares a task: the task goes back and runs once", async () => {
+  const repository = slowRepository(scratch, { "quick.sh": `echo ran >>${scratch}/runs` });
+  await service.client(CatalogService).applyCatalog({
+    catalog: {
+      project: { name: "slow" },
+      repositories: [{ name: "slow", url: repository.url }],
+      templates: [{ name: "quick", app: "bash", repository: "slow", path: "quick.sh" }],
+    },
+  });
+  const { task } = await service.client(TaskService).runTask({ template: "projects/slow/templates/quick" });
+  if (!task) throw new Error("no task");
+  using watcher = follow(service, task.name);
+  await repository.begins();
+  await restart();
+  await repository.begins(2);
+  repository.release();
+  expect(endOf(await watcher.ended).status).toBe("SUCCESS");
+  expect(watcher.statuses).toEqual(["WAITING", "STARTING", "WAITING", "STARTING", "RUNNING", "SUCCESS"]);
+  expect(await readFile(join(scratch, "runs"), "utf8")).toBe("ran\n");
+  await leavesNothing(service, task);
+});
+
+test("a kill whose grace has begun is carried out by the next server", async () => {
+  const task = await run("stubborn");
+  using watcher = follow(service, task.name);
+  await watcher.says("ready");
+  await service.client(TaskService).killTask({ name: task.name, gracePeriod: { seconds: 2n } });
+  await restart();
+  expect(endOf(await watcher.ended)).toMatchObject({ status: "STOPPED", reason: "STOPPED_BY_USER", signal: "SIGKILL" });
+  await leavesNothing(service, task);
+});
+
+test("a task that a kill ended while no server ran is STOPPED", async () => {
+  const task = await run("obedient");
+  using watcher = follow(service, task.name);
+  await watcher.says("ready");
+  await service.client(TaskService).killTask({ name: task.name });
+  await appears(join(scratch, "asked"));
+  await service.kill("SIGKILL");
+  await writeFile(join(scratch, "go"), "");
+  await until(() => aliveOf(task).length === 0);
+  await service.start();
+  expect(endOf(await watcher.ended)).toMatchObject({ status: "STOPPED", reason: "STOPPED_BY_USER", exitCode: 9 });
+});
+
+test("SIGTERM ends the server within 5 s and its streams with UNAVAILABLE; the task runs on", async () => {
+  const task = await run("writer");
+  using watcher = follow(service, task.name);
+  await watcher.counts(50);
+  const broken = firstError(service, task.name);
+  const sent = performance.now();
+  expect(await service.kill("SIGTERM")).toEqual({ code: 0, signal: null });
+  expect(performance.now() - sent).toBeLessThan(5000);
+  const error = await broken;
+  expect(error.code).toBe(Code.Unavailable);
+  expect(error.findDetails(RetryInfoSchema)).toHaveLength(1);
+  const before = (await readFile(join(scratch, "copy.1"))).length;
+  await until(async () => (await readFile(join(scratch, "copy.1"))).length > before);
+  await service.start();
+  await writeFile(join(scratch, "stop"), "");
+  expect(endOf(await watcher.ended)).toMatchObject({ status: "ERROR", exitCode: 7 });
+  expect(watcher.bytes(LogStream.STDOUT)).toEqual(await readFile(join(scratch, "copy.1")));
+  await leavesNothing(service, task);
+});
+
+async function firstError(from: TestService, name: string): Promise<ConnectError> {
+  try {
+    for await (const _ of from.client(TaskService).watchTask({ name }));
+  } catch (error) {
+    return ConnectError.from(error);
+  }
+  throw new Error("The stream ended without an error");
+}

@@ -1,0 +1,40 @@
+import { execFileSync } from "node:child_process";
+import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { until } from "./traces.ts";
+
+/** A git repository whose checkout waits: what STARTING looks like for as long as a test needs. */
+export interface SlowRepository {
+  readonly url: string;
+  /** How often a checkout has begun. */
+  readonly begun: () => number;
+  /** Resolves when a checkout has begun so many times. */
+  begins(times?: number): Promise<void>;
+  /** Lets checkouts go on, now and later. */
+  release(): void;
+}
+
+/** `scripts`: file → text, committed. Git asks the repository's own fsmonitor hook for changes; this one waits. */
+export function slowRepository(folder: string, scripts: Record<string, string>): SlowRepository {
+  const url = join(folder, "repository");
+  const begun = join(folder, "begun");
+  const released = join(folder, "released");
+  const hook = join(folder, "hook");
+  mkdirSync(url, { recursive: true });
+  writeFileSync(hook, `#!/bin/sh\necho >>${begun}\nuntil [ -e ${released} ]; do sleep 0.01; done\nexit 1\n`);
+  chmodSync(hook, 0o755);
+  for (const [name, text] of Object.entries(scripts)) writeFileSync(join(url, name), text);
+  const git = (...args: string[]) =>
+    execFileSync("git", ["-c", "user.name=t", "-c", "user.email=t@t", ...args], { cwd: url, stdio: "ignore" });
+  git("init", "--quiet");
+  git("add", ".");
+  git("commit", "--quiet", "-m", "first");
+  git("config", "core.fsmonitor", hook);
+  const count = () => (existsSync(begun) ? readFileSync(begun).length : 0);
+  return {
+    url,
+    begun: count,
+    begins: (times = 1) => until(() => count() >= times),
+    release: () => writeFileSync(released, ""),
+  };
+}

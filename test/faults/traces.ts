@@ -1,0 +1,44 @@
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import type { Task } from "../../gen/signalman/v1/task_pb.ts";
+import type { TestService } from "../helpers/service.ts";
+
+export const idOf = ({ name }: Pick<Task, "name">) => name.split("/").at(-1) ?? "";
+
+export const taskFolder = (service: Pick<TestService, "dataDir">, task: Pick<Task, "name">) =>
+  join(service.dataDir, "tasks", idOf(task));
+
+/** Pids of everything that carries the task's id in its environment: the program, its children, wrapper, pumps. */
+export function aliveOf(task: Pick<Task, "name">): number[] {
+  const marker = new RegExp(`(^|\\0)SIGNALMAN_(TASK|PUMP)=${idOf(task)}`);
+  return readdirSync("/proc")
+    .filter((entry) => /^\d+$/.test(entry))
+    .filter((pid) => marker.test(readOr(`/proc/${pid}/environ`)))
+    .map(Number);
+}
+
+function readOr(path: string, otherwise = ""): string {
+  try {
+    return readFileSync(path, "latin1");
+  } catch {
+    return otherwise;
+  }
+}
+
+/** Waits for a condition that nobody announces. */
+export async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
+  while (!(await condition())) await new Promise((next) => setTimeout(next, 10));
+}
+
+/** Resolves when a file is there. */
+export const appears = (path: string) => until(() => existsSync(path));
+
+/**
+ * Nothing of an ended task is left. Its folder goes right after its end was recorded; its processes are gone
+ * before, and are looked for several times, since one that is just executing its program shows no environment.
+ */
+export async function leavesNothing(service: Pick<TestService, "dataDir">, task: Pick<Task, "name">): Promise<void> {
+  const alive = Array.from({ length: 3 }, () => aliveOf(task)).flat();
+  if (alive.length > 0) throw new Error(`Processes ${alive} of ${task.name} are alive`);
+  await until(() => !existsSync(taskFolder(service, task)));
+}

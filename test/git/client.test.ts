@@ -1,0 +1,201 @@
+import { execFileSync } from "node:child_process";
+import {
+  chownSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  utimesSync,
+  writeFileSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, describe, expect, test } from "vitest";
+import { createGit } from "../../src/git/client.ts";
+import { PrepareError } from "../../src/task/errors.ts";
+import { makeRepository, type Repository } from "./repository.ts";
+
+const never = new AbortController().signal;
+const targets: string[] = [];
+afterEach(() => targets.splice(0).forEach((path) => void rmSync(path, { recursive: true })));
+
+/** Checks out into a folder of its own. */
+async function checkOut(source: string, at: { gitBranch?: string; commit?: string } = {}, signal = never) {
+  const target = mkdtempSync(join(tmpdir(), "signalman-target-"));
+  targets.push(target);
+  const said: string[] = [];
+  const say = (text: string) => void said.push(text);
+  const options = { source, target, gitBranch: "", commit: "", say, ...at };
+  const commit = await createGit("marker").checkOut(options, signal);
+  return { ...commit, target, said, read: (file: string) => readFileSync(join(target, file), "utf8") };
+}
+
+/** What went wrong, as the task's owner reads it. */
+async function refusal(source: string, at: { gitBranch?: string; commit?: string } = {}): Promise<string> {
+  const error = await checkOut(source, at).catch((e: unknown) => e);
+  expect(error).toBeInstanceOf(PrepareError);
+  return (error as Error).message;
+}
+
+const headOf = (folder: string) =>
+  execFileSync("git", ["-c", "safe.directory=*", "status", "--branch", "--porcelain"], {
+    cwd: folder,
+    encoding: "utf8",
+  });
+
+describe("a repository is cloned", () => {
+  test("at what it has checked out, detached, and its commit is told", async () => {
+    using repo = makeRepository();
+    repo.commit("a", "1");
+    const hash = repo.commit("a", "2", "Change a\n\nAt length");
+    const made = await checkOut(repo.path);
+    expect(made).toMatchObject({ hash, message: "Change a", said: [] });
+    expect(made.read("a")).toBe("2");
+    expect(headOf(made.target)).toBe("## HEAD (no branch)\n");
+  });
+
+  test("at the tip of a branch, and of one whose name looks like an option", async () => {
+    using repo = makeRepository();
+    const first = repo.commit("a", "main");
+    repo.git("branch", "topic/x");
+    repo.git("update-ref", "refs/heads/--upload-pack=x", first);
+    const second = repo.commit("a", "later");
+    expect((await checkOut(repo.path)).hash).toBe(second);
+    expect((await checkOut(repo.path, { gitBranch: "topic/x" })).hash).toBe(first);
+    expect((await checkOut(repo.path, { gitBranch: "--upload-pack=x" })).hash).toBe(first);
+  });
+
+  test("at a commit, whole or shortened, on whatever branch it is", async () => {
+    using repo = makeRepository();
+    const hash = repo.commit("a", "1");
+    repo.commit("a", "2");
+    expect((await checkOut(repo.path, { commit: hash })).read("a")).toBe("1");
+    expect((await checkOut(repo.path, { commit: hash.slice(0, 8), gitBranch: "main" })).hash).toBe(hash);
+  });
+
+  test("with the modes and links that it holds", async () => {
+    using repo = makeRepository();
+    repo.write("run.sh", "#!/bin/sh\necho ran\n");
+    repo.git("add", "run.sh");
+    repo.git("update-index", "--chmod=+x", "run.sh");
+    repo.git("commit", "--quiet", "--message", "Add");
+    const { target } = await checkOut(repo.path);
+    expect(execFileSync(join(target, "run.sh"), { encoding: "utf8" })).toBe("ran\n");
+  });
+
+  test("also if it is bare, lies elsewhere by a link, or belongs to another user", async () => {
+    using repo = makeRepository();
+    const hash = repo.commit("a", "1");
+    using bare = makeRepository();
+    rmSync(join(bare.path, ".git"), { recursive: true });
+    bare.git("clone", "--quiet", "--bare", repo.path, ".");
+    expect(await createGit("m").isRepository(bare.path)).toBe(true);
+    expect((await checkOut(bare.path)).hash).toBe(hash);
+    if (process.getuid?.() !== 0) return;
+    giveAway(repo.path);
+    expect((await checkOut(repo.path)).hash).toBe(hash);
+  });
+
+  test("and the source stays as it was", async () => {
+    using repo = makeRepository();
+    repo.commit("a", "1");
+    repo.write("b", "new");
+    utimesSync(join(repo.path, "a"), 0, 0); // whoever looks closer notes in the index that it is the same
+    const index = readFileSync(join(repo.path, ".git/index"));
+    const before = stateOf(repo);
+    const { target } = await checkOut(repo.path);
+    writeFileSync(join(target, "a"), "the task wrote this");
+    expect(readFileSync(join(repo.path, ".git/index")).equals(index)).toBe(true);
+    expect(stateOf(repo)).toBe(before);
+    expect(readFileSync(join(repo.path, "a"), "utf8")).toBe("1");
+  });
+});
+
+const stateOf = (repo: Repository) =>
+  repo.git("--no-optional-locks", "status", "--porcelain") + repo.git("for-each-ref");
+
+function giveAway(path: string): void {
+  chownSync(path, 65_534, 65_534);
+  for (const entry of readdirSync(path, { recursive: true, encoding: "utf8" })) {
+    chownSync(join(path, entry), 65_534, 65_534);
+  }
+}
+
+test("a long message is cut at 100 characters, not in the middle of one", async () => {
+  using repo = makeRepository();
+  repo.commit("a", "1", "🚦".repeat(150));
+  expect((await checkOut(repo.path)).message).toBe("🚦".repeat(100));
+});
+
+test("uncommitted changes are left out and reported", async () => {
+  using repo = makeRepository();
+  repo.commit("a", "committed");
+  repo.write("a", "changed");
+  repo.write("new", "untracked");
+  const { said, read, target } = await checkOut(repo.path);
+  expect(read("a")).toBe("committed");
+  expect(readdirSync(target).sort()).toEqual([".git", "a"]);
+  expect(said).toEqual([`${repo.path} has uncommitted changes, which are left out:\n M a\n?? new`]);
+});
+
+describe("what cannot be checked out is said in a sentence", () => {
+  const at = async (make: (repo: Repository) => Parameters<typeof checkOut>[1]) => {
+    using repo = makeRepository();
+    repo.commit("a", "1");
+    return (await refusal(repo.path, make(repo))).replace(repo.path, "REPO");
+  };
+
+  test("a branch that is not there, also if a tag or a commit has its name", async () => {
+    expect(await at(() => ({ gitBranch: "nope" }))).toBe("Cannot check out REPO: it has no branch nope");
+    const asTag = await at((repo) => {
+      repo.git("tag", "v1");
+      return { gitBranch: "v1" };
+    });
+    expect(asTag).toBe("Cannot check out REPO: it has no branch v1");
+    expect(await at((repo) => ({ gitBranch: repo.git("rev-parse", "HEAD") }))).toMatch(
+      /it has no branch [0-9a-f]+$/,
+    );
+  });
+
+  test("a commit that is not there, or is no commit", async () => {
+    const none = "0123456789abcdef0123456789abcdef01234567";
+    expect(await at(() => ({ commit: none }))).toBe(`Cannot check out REPO: it has no commit ${none}`);
+    expect(await at((repo) => ({ commit: repo.git("rev-parse", "HEAD:a") }))).toMatch(/it has no commit/);
+  });
+
+  test("names that look like options do nothing but fail", async () => {
+    expect(await at(() => ({ gitBranch: "--help" }))).toBe("Cannot check out REPO: it has no branch --help");
+    expect(await at(() => ({ commit: "--all" }))).toBe("Cannot check out REPO: it has no commit --all");
+  });
+
+  test("a repository without a commit", async () => {
+    using repo = makeRepository();
+    expect(await refusal(repo.path)).toBe(`Cannot check out ${repo.path}: it has no commit`);
+  });
+
+  test("a repository whose objects are gone, in git's own words", async () => {
+    using repo = makeRepository();
+    const hash = repo.commit("a", "1");
+    const tree = repo.git("rev-parse", `${hash}^{tree}`);
+    rmSync(join(repo.path, ".git/objects", tree.slice(0, 2), tree.slice(2)), { force: true });
+    expect(await refusal(repo.path)).toMatch(/^Cannot check out \S+: git \w+ said: .*/);
+  });
+});
+
+test("a stop ends it with the stop's reason", async () => {
+  using repo = makeRepository();
+  repo.commit("a", "1");
+  const stop = new AbortController();
+  const checking = checkOut(repo.path, {}, stop.signal);
+  stop.abort(new Error("stopped"));
+  await expect(checking).rejects.toThrow("stopped");
+});
+
+test("a folder is a repository if git keeps its things there", async () => {
+  using repo = makeRepository();
+  const { isRepository } = createGit("m");
+  expect(await isRepository(repo.path)).toBe(true);
+  expect(await isRepository(join(repo.path, ".git"))).toBe(true);
+  expect(await isRepository(tmpdir())).toBe(false);
+  expect(await isRepository(join(repo.path, "nowhere"))).toBe(false);
+});

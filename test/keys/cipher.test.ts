@@ -1,0 +1,58 @@
+import { randomBytes } from "node:crypto";
+import { expect, test } from "vitest";
+import { createCipher } from "../../src/keys/cipher.ts";
+
+const key = randomBytes(32);
+const cipher = createCipher(key);
+
+test.each(["", "pass", "line 1\nline 2\0 ✓", "x".repeat(100_000)])(
+  "what was sealed opens as it was (%#)",
+  (text) => {
+    expect(createCipher(Buffer.from(key)).open(cipher.seal(text, "task"), "task")).toBe(text);
+  },
+);
+
+test("the same text is sealed differently each time, and is not in the result", () => {
+  const [one, two] = [cipher.seal("correct horse", "c"), cipher.seal("correct horse", "c")];
+  expect(one.equals(two)).toBe(false);
+  expect(one.includes("correct") || one.includes(Buffer.from("correct horse").toString("base64"))).toBe(
+    false,
+  );
+});
+
+test("it opens in its own context only", () => {
+  expect(() => cipher.open(cipher.seal("x", "task p/a"), "task p/b")).toThrow();
+});
+
+test("a single changed bit is noticed, wherever it is", () => {
+  const sealed = cipher.seal("secret", "c");
+  for (let byte = 0; byte < sealed.length; byte++) {
+    const changed = Buffer.from(sealed);
+    changed[byte] = (changed[byte] ?? 0) ^ 1;
+    expect(() => cipher.open(changed, "c"), `byte ${byte}`).toThrow();
+  }
+});
+
+test("another key is told from damage, with what to do", () => {
+  const other = createCipher(randomBytes(32));
+  expect(() => other.open(cipher.seal("x", "c"), "c")).toThrow(
+    "Cannot decrypt a secret: it was encrypted under another key. All servers need the same SIGNALMAN_SECRET_KEY",
+  );
+});
+
+test.each([Buffer.alloc(0), Buffer.alloc(32), Buffer.from([9, ...new Array(40).fill(0)])])(
+  "what is none of its own is refused (%#)",
+  (bytes) => {
+    expect(() => cipher.open(bytes, "c")).toThrow("Cannot decrypt a secret: unknown format");
+  },
+);
+
+test("its hash is the same for the same text under the same key only", () => {
+  expect(cipher.hash("a")).toEqual(createCipher(key).hash("a"));
+  expect(cipher.hash("a")).not.toEqual(cipher.hash("b"));
+  expect(cipher.hash("a")).not.toEqual(createCipher(randomBytes(32)).hash("a"));
+});
+
+test("a key of another length is refused", () => {
+  expect(() => createCipher(randomBytes(16))).toThrow("A secret key has 32 bytes, not 16");
+});

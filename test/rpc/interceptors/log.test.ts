@@ -1,0 +1,120 @@
+import { once } from "node:events";
+import { Code, createClient } from "@connectrpc/connect";
+import { expect, test } from "vitest";
+import { TaskService } from "../../../gen/signalman/v1/task_service_pb.ts";
+import { Failure } from "../../../src/task/errors.ts";
+import { TRANSPORTS } from "../../http/clients.ts";
+import { startServer, type TestServerOptions } from "../../http/server.ts";
+
+const METHOD = "signalman.v1.TaskService";
+type Tasks = TestServerOptions["tasks"];
+const serve = async (tasks: Tasks) => {
+  const server = await startServer({ tasks });
+  return { ...server, client: createClient(TaskService, TRANSPORTS.gRPC(server.url)) };
+};
+
+test("a read is a line at debug, a write at info, each with who, what and how long", async () => {
+  await using server = await serve({ getTask: () => ({}), killTask: () => ({}) });
+  await server.client.getTask({}, { headers: { "x-request-id": "r1" } });
+  await server.client.killTask({ name: "secret" });
+  expect(server.lines).toEqual([
+    expect.objectContaining({ level: 20, method: `${METHOD}/GetTask`, code: "ok", requestId: "r1" }),
+    expect.objectContaining({
+      level: 30,
+      method: `${METHOD}/KillTask`,
+      ms: expect.any(Number),
+      requestId: expect.stringMatching(/^[0-9a-f-]{36}$/),
+      peer: expect.stringMatching(/^127\.0\.0\.1:\d+$/),
+    }),
+  ]);
+  expect(JSON.stringify(server.lines)).not.toContain("secret");
+});
+
+test("a caller's error is a line at info, ours at error with its stack", async () => {
+  await using server = await serve({
+    getTask() {
+      throw new Failure("aborted", "Somebody was faster", { reason: "ETAG" });
+    },
+    killTask() {
+      throw new TypeError("a bug");
+    },
+  });
+  await server.client.getTask({}).catch(() => {});
+  await server.client.killTask({}).catch(() => {});
+  expect(server.lines).toEqual([
+    expect.objectContaining({ level: 30, code: "aborted", error: "Somebody was faster" }),
+    expect.objectContaining({
+      level: 50,
+      code: "internal",
+      err: expect.objectContaining({ stack: expect.any(String) }),
+    }),
+  ]);
+});
+
+test("a stream is one line, when it ends", async () => {
+  const gate = Promise.withResolvers<void>();
+  await using server = await serve({
+    async *watchTask() {
+      yield {};
+      await gate.promise;
+      yield {};
+    },
+  });
+  const stream = server.client.watchTask({})[Symbol.asyncIterator]();
+  await stream.next();
+  expect(server.lines).toEqual([]);
+  gate.resolve();
+  await stream.next();
+  await stream.next();
+  expect(server.lines).toEqual([
+    expect.objectContaining({ level: 20, method: `${METHOD}/WatchTask`, code: "ok" }),
+  ]);
+});
+
+test.each(Object.entries(TRANSPORTS))(
+  "%s: who leaves a stream has canceled it: no error of ours",
+  async (_, transport) => {
+    const ended = Promise.withResolvers<void>();
+    await using server = await startServer({
+      tasks: {
+        async *watchTask(_, { signal }) {
+          try {
+            yield {};
+            await once(signal, "abort");
+            signal.throwIfAborted();
+          } finally {
+            ended.resolve();
+          }
+        },
+      },
+    });
+    const leave = new AbortController();
+    const stream = createClient(TaskService, transport(server.url)).watchTask({}, { signal: leave.signal });
+    const iterator = stream[Symbol.asyncIterator]();
+    await iterator.next();
+    leave.abort();
+    await iterator.next().catch(() => {});
+    await ended.promise;
+    await server.stop(10_000);
+    expect(server.lines).toEqual([expect.objectContaining({ level: 30, code: "canceled" })]);
+  },
+);
+
+test("a deadline that passes is no error of ours", async () => {
+  const ended = Promise.withResolvers<void>();
+  await using server = await serve({
+    async getTask(_, { signal }) {
+      await once(signal, "abort");
+      ended.resolve();
+      throw signal.reason;
+    },
+  });
+  const error = await server.client.getTask({}, { timeoutMs: 20 }).catch((e) => e);
+  expect(error.code).toBe(Code.DeadlineExceeded);
+  await ended.promise;
+  await server.stop(10_000);
+  // Server and client both watch the clock; whichever is first, it is not a failure.
+  expect(server.lines).toEqual([
+    expect.objectContaining({ level: 30, code: expect.stringMatching(/deadline_exceeded|canceled/) }),
+  ]);
+});

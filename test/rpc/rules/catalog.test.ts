@@ -1,0 +1,197 @@
+import { describe, expect, test } from "vitest";
+import {
+  ApplyCatalogRequestSchema,
+  type CatalogSchema,
+} from "../../../gen/signalman/v1/catalog_service_pb.ts";
+import {
+  SurveyType,
+  type SurveyVariableSchema,
+  type TemplateSchema,
+  type TemplateType,
+} from "../../../gen/signalman/v1/template_pb.ts";
+import { type Init, violations } from "./cases.ts";
+
+const apply = (catalog: Init<typeof CatalogSchema>) =>
+  violations(ApplyCatalogRequestSchema, { catalog: { project: { name: "demo" }, ...catalog } });
+const TEMPLATE = { name: "hello", app: "bash", repository: "scripts", path: "hello.sh" };
+const template = (init: Init<typeof TemplateSchema>) => apply({ templates: [{ ...TEMPLATE, ...init }] });
+const survey = (...questions: Init<typeof SurveyVariableSchema>[]) => template({ survey: questions });
+
+test("a full and proper catalog passes, with names short and full", () => {
+  const proper = apply({
+    project: { name: "projects/demo", description: "é".repeat(1000), maxParallelTasks: 10_000 },
+    repositories: [
+      { name: "scripts", url: "/srv/scripts" },
+      { name: "projects/demo/repositories/more", url: "file:///srv/more%20scripts", gitBranch: "main" },
+    ],
+    environments: [{ name: "defaults", variables: { a: 1 }, env: { STAGE: "dev" } }],
+    templates: [
+      {
+        ...TEMPLATE,
+        path: "a/../b/./hello world.sh",
+        environment: "projects/demo/environments/defaults",
+        type: 3,
+        runTimeout: { seconds: 60n },
+        survey: [
+          { name: "greeting", default: "hello" },
+          { name: "count", type: SurveyType.INT, default: "-7" },
+          {
+            name: "color",
+            type: SurveyType.ENUM,
+            values: [{ value: "red" }, { value: "blue" }],
+            default: "red",
+          },
+          { name: "password", type: SurveyType.SECRET, required: true },
+        ],
+      },
+      { ...TEMPLATE, name: "projects/demo/templates/again", repository: "projects/demo/repositories/more" },
+    ],
+  });
+  expect(proper).toEqual([]);
+});
+
+test("catalog and project are required", () => {
+  expect(violations(ApplyCatalogRequestSchema, {})).toEqual(["catalog: Required; got nothing"]);
+  expect(violations(ApplyCatalogRequestSchema, { catalog: {} })).toEqual([
+    "catalog.project: Required; got nothing",
+  ]);
+});
+
+test.each<[string, Init<typeof CatalogSchema>, string]>([
+  ["no project's name", { project: { name: "" } }, "catalog.project.name: .*got nothing"],
+  ["a project's name", { project: { name: "Demo 1" } }, 'catalog.project.name: .*names match.*got "Demo 1"'],
+  [
+    "a limit",
+    { project: { name: "demo", maxParallelTasks: -1 } },
+    "catalog.project.max_parallel_tasks: 0 to 10000; got -1",
+  ],
+  ["a relative folder", repository("./scripts"), 'catalog.repositories\\[0\\].url: .*got "./scripts"'],
+  ["no folder", repository(""), "catalog.repositories\\[0\\].url: Required"],
+  ["another machine's folder", repository("file://host/srv"), "catalog.repositories\\[0\\].url: "],
+  ["a web address", repository("https://example.org/x.git"), "catalog.repositories\\[0\\].url: "],
+  ["a hidden slash", repository("file:///srv/%2e%2f"), "catalog.repositories\\[0\\].url: "],
+  [
+    "a name twice",
+    { environments: [{ name: "a" }, { name: "b" }, { name: "projects/demo/environments/a" }] },
+    "catalog.environments\\[2\\].name: each name once; got .* again",
+  ],
+  [
+    "too many",
+    { environments: Array.from({ length: 1001 }, (_, i) => ({ name: `e${i}` })) },
+    "catalog.environments: At most 1000; got 1001 items",
+  ],
+  [
+    "environment's variables",
+    { environments: [{ name: "a", env: { "x y": "" } }] },
+    'catalog.environments\\[0\\].env\\["x y"\\]: Names match',
+  ],
+  [
+    "a name of another project",
+    { environments: [{ name: "projects/other/environments/a" }] },
+    "catalog.environments\\[0\\].name: .*of another project",
+  ],
+  [
+    "a name of another kind",
+    { environments: [{ name: "projects/demo/templates/a" }] },
+    "catalog.environments\\[0\\].name: ",
+  ],
+])("%s is refused", (_, catalog, expected) => {
+  const found = apply(catalog);
+  expect(found).toHaveLength(1);
+  expect(found[0]).toMatch(new RegExp(`^${expected}`));
+});
+
+test.each<[string, Init<typeof TemplateSchema>, string]>([
+  ["no app", { app: "" }, "app: Required; got nothing"],
+  ["no repository", { repository: "" }, "repository: Required. .*got nothing"],
+  [
+    "a repository of another project",
+    { repository: "projects/other/repositories/x" },
+    "repository: .*of another project",
+  ],
+  [
+    "an environment of another project",
+    { environment: "projects/other/environments/x" },
+    "environment: .*of another project",
+  ],
+  ["no path", { path: "" }, "path: Required. .*got nothing"],
+  ["an absolute path", { path: "/etc/passwd" }, "path: "],
+  ["a path that leads out", { path: "a/../../b" }, "path: .*it may not lead out of it"],
+  ["the folder above", { path: ".." }, "path: "],
+  ["NUL in a path", { path: "a\0b" }, "path: "],
+  [
+    "a kind that is not there",
+    { type: 9 as TemplateType },
+    "type: one of TEMPLATE_TYPE_UNSPECIFIED, .*got 9",
+  ],
+  ["too little time", { idleTimeout: { nanos: 1 } }, "idle_timeout: from 1 second"],
+  ["NUL in an argument", { arguments: ["\0"] }, "arguments\\[0\\]: no NUL"],
+  ["a reserved name", { env: { SIGNALMAN_X: "" } }, 'env\\["SIGNALMAN_X"\\]: '],
+])("of a template, %s is refused", (_, init, expected) => {
+  const found = template(init);
+  expect(found).toHaveLength(1);
+  expect(found[0]).toMatch(new RegExp(`^catalog.templates\\[0\\].${expected}`));
+});
+
+describe("a survey", () => {
+  const at = "catalog.templates[0].survey";
+
+  test.each<[string, Init<typeof SurveyVariableSchema>, string]>([
+    ["a name", { name: "x y" }, "name: "],
+    ["no name", { name: "" }, "name: "],
+    [
+      "an enum without values",
+      { name: "x", type: SurveyType.ENUM },
+      "values: Required for an enum, else empty; got 0 items",
+    ],
+    [
+      "values without an enum",
+      { name: "x", values: [{ value: "a" }] },
+      "values: Required for an enum, else empty; got 1 items",
+    ],
+    [
+      "a value that is none",
+      { name: "x", type: SurveyType.ENUM, values: [{ name: "A" }] },
+      "values[0].value: Required; got nothing",
+    ],
+    [
+      "another default",
+      { name: "x", type: SurveyType.ENUM, values: [{ value: "a" }], default: "b" },
+      'default: must be a valid one; got "b"',
+    ],
+    [
+      "a default that is no number",
+      { name: "x", type: SurveyType.INT, default: "1.5" },
+      'default: must be a valid one; got "1.5"',
+    ],
+    [
+      "a type that is not there",
+      { name: "x", type: 7 as SurveyType },
+      "type: one of SURVEY_TYPE_UNSPECIFIED, ",
+    ],
+  ])("with %s is refused", (_, question, expected) => {
+    const [found, ...more] = survey({ name: "fine" }, question);
+    expect(more).toEqual([]);
+    expect(found).toContain(`${at}[1].${expected}`);
+  });
+
+  test("asks each name once", () => {
+    expect(survey({ name: "a" }, { name: "b" }, { name: "a" })).toEqual([
+      `${at}[2].name: each name once; got "a" again`,
+    ]);
+  });
+
+  test("asks at most 100 questions", () => {
+    const questions = Array.from({ length: 101 }, (_, i) => ({ name: `q${i}` }));
+    expect(survey(...questions)).toEqual([`${at}: At most 100; got 101 items`]);
+  });
+
+  test("has no default for a secret, and does not show the one that it got", () => {
+    const found = survey({ name: "password", type: SurveyType.SECRET, default: "hunter2" });
+    expect(found).toEqual([`${at}[0].default: Not for a secret; got one`]);
+  });
+});
+
+function repository(url: string): Init<typeof CatalogSchema> {
+  return { repositories: [{ name: "scripts", url }] };
+}

@@ -1,0 +1,124 @@
+import { randomUUID } from "node:crypto";
+import { eq } from "drizzle-orm";
+import postgres from "postgres";
+import { socketOptions } from "../../src/embedded/socket-url.ts";
+import { compress } from "../../src/logs/compress.ts";
+import { applyCatalog } from "../../src/store/catalog.ts";
+import { type Database, openDatabase } from "../../src/store/database.ts";
+import type { StoredChunk } from "../../src/store/logs.ts";
+import type { Lease } from "../../src/store/moves.ts";
+import { tasks } from "../../src/store/schema.ts";
+import { createTask, type NewTask } from "../../src/store/tasks.ts";
+import type { Status } from "../../src/task/status.ts";
+import type { TaskRecord } from "../../src/task/types.ts";
+import { testDatabase } from "../helpers/database.ts";
+
+export const [NODE, OTHER_NODE] = [randomUUID(), randomUUID()];
+
+export interface TestStore extends AsyncDisposable {
+  readonly url: string;
+  readonly database: Database;
+  /** Any SQL, on a connection apart. */
+  readonly sql: postgres.Sql;
+  /** Makes a project `p`, or another, with these templates; those that end in `*` allow parallel tasks. */
+  makeProject(templates: string[], options?: { name?: string; limit?: number }): Promise<void>;
+  /** A waiting task; returns its id. */
+  makeTask(template: string, more?: Partial<NewTask>): Promise<string>;
+  /** As makeTask, put into a status by force, owned by NODE under epoch 1 or as `columns` say. */
+  makeTaskIn(status: Status, columns?: Record<string, unknown>): Promise<Lease>;
+  row(id: string): Promise<TaskRecord & { leaseExpires: Date | null }>;
+  /** The statuses of its events, in order. */
+  events(id: string): Promise<string[]>;
+}
+
+export async function openStore(): Promise<TestStore> {
+  const { url, drop } = await testDatabase();
+  const database = openDatabase({ url, max: 8, name: "test", deadlineMs: 15_000 });
+  const sql = postgres(url, { ...socketOptions(url), max: 4, onnotice() {} });
+
+  async function makeTask(template: string, more: Partial<NewTask> = {}): Promise<string> {
+    const { task } = await createTask(database, newTask(template, more));
+    return task.id;
+  }
+
+  return {
+    url,
+    database,
+    sql,
+    makeTask,
+    async makeProject(templates, { name = "p", limit = 0 } = {}) {
+      const project = { name, spec: limit > 0 ? { maxParallelTasks: limit } : {} };
+      const specs = templates.map((template) => ({
+        name: template.replace("*", ""),
+        spec: template.endsWith("*") ? { allowParallelTasks: true } : {},
+      }));
+      const resources = { repositories: [], environments: [], templates: specs };
+      await applyCatalog(database, { project, resources }, { prune: false, validateOnly: false });
+    },
+    async makeTaskIn(status, columns = {}) {
+      const id = await makeTask("t");
+      const isFinal = ["STOPPED", "SUCCESS", "ERROR"].includes(status);
+      const end = isFinal ? { end_time: new Date(), end_reason: status === "SUCCESS" ? null : "LOST" } : {};
+      const set = {
+        status,
+        node: NODE,
+        lease_epoch: 1,
+        lease_expires: new Date(Date.now() + 30_000),
+        ...end,
+        ...columns,
+      };
+      await sql`UPDATE tasks SET ${sql(set)} WHERE id = ${id}`;
+      await sql`UPDATE task_heads h SET lease_epoch = t.lease_epoch FROM tasks t WHERE t.id = task_id AND t.id = ${id}`;
+      return { id, leaseEpoch: 1 };
+    },
+    async row(id) {
+      const [row] = await database.run((db) => db.select().from(tasks).where(eq(tasks.id, id)));
+      if (!row) throw new Error(`There is no task ${id}`);
+      return row;
+    },
+    async events(id) {
+      const rows = await sql`SELECT status FROM task_events WHERE task_id = ${id} ORDER BY ordinal`;
+      return rows.map(({ status }) => String(status));
+    },
+    async [Symbol.asyncDispose]() {
+      await sql.end();
+      await database.close();
+      await drop();
+    },
+  };
+}
+
+export function newTask(template: string, more: Partial<NewTask> = {}): NewTask {
+  const spec = {
+    message: "",
+    variables: {},
+    secretNames: [],
+    env: {},
+    arguments: [],
+    gitBranch: "",
+    commit: "",
+  };
+  return {
+    project: "p",
+    template,
+    app: "bash",
+    priority: 50,
+    labels: {},
+    secrets: null,
+    ...more,
+    spec: { ...spec, ...more.spec },
+  };
+}
+
+/** A chunk of lines that say nothing: the store does not look into them. */
+export function chunk(firstSeq: number, lastSeq: number, more: Partial<StoredChunk> = {}): StoredChunk {
+  const counts = { stdout: lastSeq - firstSeq + 1, stderr: 0, system: 0 };
+  return {
+    firstSeq,
+    lastSeq,
+    counts,
+    offsets: { stdout: lastSeq * 10, stderr: 0 },
+    data: compress(Buffer.from("x")),
+    ...more,
+  };
+}

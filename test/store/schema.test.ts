@@ -1,0 +1,101 @@
+import { randomBytes } from "node:crypto";
+import postgres from "postgres";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { socketOptions } from "../../src/embedded/socket-url.ts";
+import { keepHouse } from "../../src/store/housekeeping.ts";
+import { migrate } from "../../src/store/migrate.ts";
+import { openStore, type TestStore } from "./fixture.ts";
+
+let store: TestStore;
+beforeAll(async () => {
+  store = await openStore();
+  await store.makeProject(["t"]);
+});
+afterAll(() => store[Symbol.asyncDispose]());
+
+/** An empty database beside the store's. */
+async function emptyDatabase(more = "ENCODING 'UTF8'") {
+  const name = `signalman_empty_${randomBytes(4).toString("hex")}`;
+  await store.sql.unsafe(`CREATE DATABASE ${name} TEMPLATE template0 ${more}`);
+  const url = new URL(store.url);
+  url.pathname = `/${name}`;
+  const sql = postgres(url.href, { ...socketOptions(url.href), max: 1, onnotice() {} });
+  return {
+    url: url.href,
+    sql,
+    async [Symbol.asyncDispose]() {
+      await sql.end();
+      await store.sql.unsafe(`DROP DATABASE ${name} WITH (FORCE)`);
+    },
+  };
+}
+
+describe("migrations", () => {
+  test("run by several servers at once on an empty database are run once", async () => {
+    await using empty = await emptyDatabase();
+    await Promise.all([migrate(empty.url), migrate(empty.url), migrate(empty.url)]);
+    expect(await empty.sql`SELECT 1 FROM migrations`).toHaveLength(1);
+    expect(await empty.sql`SELECT 1 FROM tasks`).toHaveLength(0);
+  });
+
+  test("change nothing in a database that has them", async () => {
+    const columns = () =>
+      store.sql`SELECT table_name, column_name FROM information_schema.columns WHERE table_schema = 'public'`;
+    const before = await columns();
+    await migrate(store.url);
+    expect([...(await columns())]).toEqual([...before]);
+  });
+
+  test("refuse a database that is not in UTF-8, and say what to do", async () => {
+    await using latin = await emptyDatabase("ENCODING 'LATIN1' LOCALE 'C'");
+    await expect(migrate(latin.url)).rejects.toThrow(
+      "The database must be in UTF8, it is in LATIN1: create it with ENCODING 'UTF8'",
+    );
+  });
+});
+
+describe("partitions", () => {
+  const partitions = async () => {
+    const rows =
+      await store.sql`SELECT inhrelid::regclass::text AS name FROM pg_inherits WHERE inhparent = 'log_chunks'::regclass ORDER BY 1`;
+    return rows.map(({ name }) => String(name));
+  };
+  const dayFrom = (offset: number) =>
+    `log_chunks_${new Date(Date.now() + offset * 86_400_000).toISOString().slice(0, 10).replaceAll("-", "")}`;
+
+  test("are there for yesterday, today and a week to come", async () => {
+    expect(await partitions()).toEqual(Array.from({ length: 9 }, (_, i) => dayFrom(i - 1)));
+  });
+
+  test("hold each task's lines by the day on which it was made, in UTC", async () => {
+    const insert = (time: string) =>
+      store.sql`INSERT INTO log_chunks VALUES (uuid_v7(${time}::timestamptz), 1, 1, 1, 0, 0, '') RETURNING tableoid::regclass::text AS name`;
+    const today = new Date().toISOString().slice(0, 10);
+    for (const time of ["00:00:00.000000", "23:59:59.999999"]) {
+      expect(await insert(`${today}T${time}Z`)).toEqual([{ name: dayFrom(0) }]);
+    }
+    const before = new Date(Date.parse(`${today}T00:00:00Z`) - 1).toISOString();
+    expect(await insert(before)).toEqual([{ name: dayFrom(-1) }]);
+    await expect(insert("2001-01-01T00:00:00Z")).rejects.toThrow(/no partition/);
+  });
+
+  test("that are missing are made, and only those", async () => {
+    await store.sql.unsafe(`DROP TABLE ${dayFrom(6)}, ${dayFrom(7)}`);
+    for (let i = 0; i < 2; i++) {
+      await keepHouse(store.database);
+      expect(await partitions()).toHaveLength(9);
+    }
+  });
+});
+
+test("ids made a microsecond apart sort by time, and no two are equal", async () => {
+  const rows = await store.sql`
+    SELECT uuid_v7('2026-01-01 00:00:00Z'::timestamptz + n * interval '1 microsecond')::text AS id
+    FROM generate_series(0, 5000) AS n`;
+  const ids = rows.map(({ id }) => String(id));
+  expect(ids.toSorted()).toEqual(ids);
+  expect(new Set(ids).size).toBe(ids.length);
+  expect(
+    ids.every((id) => /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/.test(id)),
+  ).toBe(true);
+});
