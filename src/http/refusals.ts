@@ -3,6 +3,7 @@ import { Code, ConnectError } from "@connectrpc/connect";
 import { errorToJsonBytes } from "@connectrpc/connect/protocol-connect";
 import { setTrailerStatus } from "@connectrpc/connect/protocol-grpc";
 import { withErrorInfo } from "../rpc/errors.ts";
+import { spellMessage } from "./grpc-message.ts";
 import type { HttpRequest, HttpResponse } from "./port.ts";
 
 /** No RPC and no page has this path. */
@@ -45,8 +46,8 @@ function formError(request: HttpRequest, status: number): ConnectError {
 }
 
 /**
- * Answers so that both a gRPC client and a person with curl can read it: a status in the trailers, or an HTTP status with
- * Connect's JSON error. (gRPC allows it in the headers too, but only if they end the stream, which Node's do not.)
+ * Answers so that both gRPC clients and a person with curl can read it. gRPC allows an error in the headers alone, but
+ * only if they end the stream, which Node's do not: there it goes into the trailers.
  */
 function refuse(
   request: HttpRequest,
@@ -57,9 +58,11 @@ function refuse(
   withErrorInfo(error);
   const type = request.headers["content-type"] ?? "";
   const out = response as ServerResponse; // writeHead of both has the same shape, and types that do not meet
-  if (/^application\/grpc\b/.test(type)) {
-    out.writeHead(200, { "content-type": type });
-    out.addTrailers(Object.fromEntries(setTrailerStatus(new Headers(), error)));
+  if (type.startsWith("application/grpc")) {
+    const grpcStatus = Object.fromEntries(spellMessage(setTrailerStatus(new Headers(), error)));
+    const isWeb = type.startsWith("application/grpc-web");
+    out.writeHead(200, { "content-type": type, ...(isWeb && grpcStatus) });
+    if (!isWeb) out.addTrailers(grpcStatus);
     out.end();
   } else {
     const body = Buffer.from(errorToJsonBytes(error, undefined));

@@ -11,6 +11,7 @@ import type { Logger } from "pino";
 import { shuttingDown } from "../rpc/errors.ts";
 import { peerKey } from "../rpc/interceptors/context.ts";
 import { completeEarlyError, markReached, reachedKey } from "./early-error.ts";
+import { withPlainMessage } from "./grpc-message.ts";
 import { authority } from "./listen-error.ts";
 import type { Handler, HttpRequest, HttpResponse } from "./port.ts";
 import { refuseForm, refuseHost, refuseUnknown } from "./refusals.ts";
@@ -81,7 +82,8 @@ async function serve(rpc: UniversalHandler, request: HttpRequest, response: Http
   const call = callOf(request, response, contextValues);
   if (call === undefined) return void refuseHost(request, response);
   const answer = await rpc(call);
-  if (contextValues.get(reachedKey)) return universalResponseToNodeResponse(answer, response);
+  if (contextValues.get(reachedKey))
+    return universalResponseToNodeResponse(withPlainMessage(answer), response);
   // The message may quote the request: it goes to the caller, not to the log.
   const note = (code: number): void =>
     logger.info({ method, code: codeToString(code), peer }, "rpc refused unread");
@@ -90,7 +92,7 @@ async function serve(rpc: UniversalHandler, request: HttpRequest, response: Http
   }
   const early = await completeEarlyError(answer);
   note(early.error.code);
-  return universalResponseToNodeResponse(early.answer, response);
+  return universalResponseToNodeResponse(withPlainMessage(early.answer), response);
 }
 
 /** Undefined if the request has no URL, for want of a proper Host or :authority. */

@@ -39,8 +39,10 @@ export function createLocalJob(
   return {
     spool: folder.spool,
     async prepare(input, signal) {
-      const app = options.apps[input.template.app];
-      if (!app) throw new PrepareError(unknownApp(input.template.app, options.apps));
+      const { apps } = options;
+      const name = input.template.app;
+      const app = Object.hasOwn(apps, name) ? apps[name] : undefined;
+      if (!app) throw new PrepareError(unknownApp(name, apps));
       await makeTaskFolder(folder).catch((cause: unknown) => {
         throw new PrepareError(`Cannot make the task's folder ${folder.root}: ${reasonOf(cause)}`, { cause });
       });

@@ -1,5 +1,5 @@
 import { constants } from "node:fs";
-import { cp, lstat, stat } from "node:fs/promises";
+import { cp, lstat, realpath, stat } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import type { Git } from "../git/client.ts";
 import { PrepareError } from "../task/errors.ts";
@@ -21,8 +21,8 @@ export interface WorkspaceOptions {
  * @throws PrepareError; the signal's reason.
  */
 export async function fillWorkspace(options: WorkspaceOptions, signal: AbortSignal): Promise<Commit> {
-  const source = options.url.startsWith("file://") ? fileURLToPath(options.url) : options.url;
-  await assertFolder(source);
+  const named = options.url.startsWith("file://") ? fileURLToPath(options.url) : options.url;
+  const source = await findFolder(named);
   if (await options.git.isRepository(source)) return options.git.checkOut({ ...options, source }, signal);
   if (options.gitBranch !== "" || options.commit !== "") {
     throw new PrepareError(
@@ -33,11 +33,15 @@ export async function fillWorkspace(options: WorkspaceOptions, signal: AbortSign
   return { hash: "", message: "" };
 }
 
-async function assertFolder(path: string): Promise<void> {
-  const found = await stat(path).catch((cause: unknown) => {
+/** The folder itself, where a link leads to it. */
+async function findFolder(path: string): Promise<string> {
+  try {
+    const folder = await realpath(path);
+    if ((await stat(folder)).isDirectory()) return folder;
+  } catch (cause) {
     throw new PrepareError(`Cannot read the repository's folder ${path}: ${reasonOf(cause)}`, { cause });
-  });
-  if (!found.isDirectory()) throw new PrepareError(`Cannot use ${path} as a repository: it is not a folder`);
+  }
+  throw new PrepareError(`Cannot use ${path} as a repository: it is not a folder`);
 }
 
 /** Files, folders and links as they are; sockets, pipes and devices are left out. */

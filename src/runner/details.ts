@@ -74,15 +74,20 @@ export function populateDetails(
     repository,
     message: task.spec.message,
     arguments: { template: template.arguments, task: task.spec.arguments },
-    variables: {
+    variables: without(secretVariables, {
       ...environment?.variables,
       ...template.variables,
       ...surveyDefaults(template, asked),
       ...task.spec.variables,
-    },
+    }),
     secretVariables,
     env: { ...environment?.env, ...template.env, ...task.spec.env },
     gitBranch: task.spec.gitBranch || template.gitBranch || repository.gitBranch,
     commit: task.spec.commit,
   };
+}
+
+/** A secret takes the place of an open variable of the same name. */
+function without(secrets: Record<string, string>, variables: JsonObject): JsonObject {
+  return Object.fromEntries(Object.entries(variables).filter(([name]) => !Object.hasOwn(secrets, name)));
 }

@@ -65,8 +65,12 @@ export async function runTask(
   control: RunControl,
   shutdown: AbortSignal,
 ): Promise<void> {
-  const { task, head, rows, runRemainingMs } = await deps.store.load(lease);
+  const loaded = await load(deps, lease, shutdown);
+  if (!loaded) return;
+  const { task, head, rows, runRemainingMs, killRemainingMs } = loaded;
   const { listeners, store } = deps;
+  // Before its program is looked at: it may have ended by the kill that an earlier server began.
+  if (killRemainingMs !== null) control.stop("user", Math.max(0, killRemainingMs));
   await using log = openRunLog({ lease, head, listeners, storeChunks: store.storeChunks });
   const job = deps.createJob(task.id, (text) => log.say(text));
   const from = { stdout: head.stdoutOffset, stderr: head.stderrOffset };
@@ -87,6 +91,18 @@ export async function runTask(
     if (error instanceof LeaseLost || control.reason === "lease_lost") return abandon(run);
     if (!shutdown.aborted) throw error;
     await leave(deps, run);
+  }
+}
+
+/** Undefined: the task is somebody else's, or went back to the queue because the server goes. */
+async function load({ store }: RunnerDeps, lease: Lease, shutdown: AbortSignal): Promise<RunRows | undefined> {
+  try {
+    return await store.load(lease);
+  } catch (error) {
+    if (error instanceof LeaseLost) return undefined;
+    if (!shutdown.aborted) throw error;
+    await store.release(lease);
+    return undefined;
   }
 }
 

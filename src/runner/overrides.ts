@@ -22,7 +22,7 @@ export function checkAsked(template: Template, asked: Asked): FieldViolation[] {
     description: `${template.name} does not allow its tasks to set this`,
   }));
   const twice = Object.keys(asked.secretVariables)
-    .filter((name) => name in asked.variables)
+    .filter((name) => Object.hasOwn(asked.variables, name))
     .map((name) => ({
       field: `secret_variables[${JSON.stringify(name)}]`,
       description: "also stands in variables",
@@ -32,8 +32,8 @@ export function checkAsked(template: Template, asked: Asked): FieldViolation[] {
 
 function checkAnswer(question: SurveyVariable, asked: Asked): FieldViolation[] {
   const { name } = question;
-  const open = asked.variables[name];
-  const secret = asked.secretVariables[name];
+  const open = valueOf(asked.variables, name);
+  const secret = valueOf(asked.secretVariables, name);
   const at = (field: string, description: string) => [
     { field: `${field}[${JSON.stringify(name)}]`, description },
   ];
@@ -42,12 +42,17 @@ function checkAnswer(question: SurveyVariable, asked: Asked): FieldViolation[] {
     return question.required && secret === undefined ? at("secret_variables", missing(question)) : [];
   }
   if (secret !== undefined)
-    return checkValue(question, secret) ? at("secret_variables", expected(question)) : [];
+    return checkValue(question, secret) === undefined ? [] : at("secret_variables", expected(question));
   if (open !== undefined) {
     const wrong = checkValue(question, open);
-    return wrong ? at("variables", `${expected(question)}, not ${wrong}`) : [];
+    return wrong === undefined ? [] : at("variables", `${expected(question)}, not ${wrong || "empty"}`);
   }
   return question.required && question.default === "" ? at("variables", missing(question)) : [];
+}
+
+/** A name of a user's may be one that all objects have, such as `constructor`. */
+function valueOf<T>(values: Record<string, T>, name: string): T | undefined {
+  return Object.hasOwn(values, name) ? values[name] : undefined;
 }
 
 function missing(question: SurveyVariable): string {
@@ -83,7 +88,7 @@ export function surveyDefaults(
 ): JsonObject {
   const open = template.survey.filter(
     ({ name, default: text }) =>
-      text !== "" && !(name in asked.variables) && !(name in asked.secretVariables),
+      text !== "" && !Object.hasOwn(asked.variables, name) && !Object.hasOwn(asked.secretVariables, name),
   );
   return Object.fromEntries(
     open.map(({ name, type, default: text }) => [name, type === SurveyType.INT ? Number(text) : text]),

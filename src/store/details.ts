@@ -21,6 +21,8 @@ export interface RunRows {
   rows: TemplateRows | null;
   /** Until the run deadline, by the database's clock; null: there is none yet. */
   runRemainingMs: number | null;
+  /** The same until SIGKILL; null: nobody asked for its end. */
+  killRemainingMs: number | null;
 }
 
 const atTemplate = [

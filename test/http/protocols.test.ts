@@ -5,7 +5,7 @@ import type * as grpc from "@grpc/grpc-js";
 import { describe, expect, test } from "vitest";
 import { CatalogService } from "../../gen/signalman/v1/catalog_service_pb.ts";
 import { TaskService } from "../../gen/signalman/v1/task_service_pb.ts";
-import { notFound } from "../../src/task/errors.ts";
+import { Failure, notFound } from "../../src/task/errors.ts";
 import { detailsOf, essence, grpcJsClient, TRANSPORTS } from "./clients.ts";
 import { startServer } from "./server.ts";
 
@@ -94,7 +94,20 @@ describe("grpc-js", () => {
     const [error] = (await once(stream, "error").catch((e) => [e])) as [grpc.ServiceError];
     expect(seen).toHaveLength(1);
     expect(error.code).toBe(Code.NotFound);
+    expect(error.details).toBe("There is no projects/p/tasks/missing");
     expect(essence(detailsOf(error))).toEqual({ code: Code.NotFound, reason: "RESOURCE_NOT_FOUND" });
+    client.close();
+  });
+
+  test("shows messages as they were written, in whatever script", async () => {
+    const sentence = 'Größe 100%: "a/b"\n🚀 %2F';
+    const getTask = () => {
+      throw new Failure("precondition", sentence, { reason: "BECAUSE" });
+    };
+    await using server = await startServer({ tasks: { getTask } });
+    const client = grpcJsClient(server.url);
+    const error = await new Promise<grpc.ServiceError | null>((resolve) => client.getTask({}, resolve));
+    expect(error?.details).toBe(sentence);
     client.close();
   });
 

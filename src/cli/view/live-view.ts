@@ -15,6 +15,7 @@ const TICK_MS = 1000;
  */
 export function createLiveView(stdout: NodeJS.WriteStream, stderr: NodeJS.WriteStream): View {
   let task: Task | undefined;
+  let lastSaid = "";
   const hasStatusLine = stderr.isTTY && process.env.TERM !== "dumb";
   const screen = createScreen(stderr, hasStatusLine ? (columns) => statusText(task, columns) : undefined);
   const timer = setInterval(screen.refresh, TICK_MS);
@@ -28,7 +29,7 @@ export function createLiveView(stdout: NodeJS.WriteStream, stderr: NodeJS.WriteS
         return screen.refresh();
       case "log":
         for (const { stream, data } of chunksOf(event.value.lines)) {
-          if (stream === LogStream.SYSTEM) await showSystem(screen, data.toString());
+          if (stream === LogStream.SYSTEM) lastSaid = await showSystem(screen, data.toString());
           else await screen.write(stream === LogStream.STDERR ? stderr : stdout, data);
         }
         return;
@@ -42,7 +43,7 @@ export function createLiveView(stdout: NodeJS.WriteStream, stderr: NodeJS.WriteS
         );
       case "end":
         await screen.close();
-        if (event.value.task) await screen.line(`signalman: ${summary(event.value.task, stderr)}`);
+        if (event.value.task) await screen.line(`signalman: ${summary(event.value.task, lastSaid)}`);
     }
   }
 
@@ -57,10 +58,12 @@ export function createLiveView(stdout: NodeJS.WriteStream, stderr: NodeJS.WriteS
   };
 }
 
-async function showSystem(screen: Screen, text: string): Promise<void> {
+/** Returns the last line. */
+async function showSystem(screen: Screen, text: string): Promise<string> {
   const dim = (line: string) => styleText("dim", line, { stream: process.stderr });
-  for (const line of text.replace(/\n$/, "").split("\n"))
-    await screen.line(`signalman: ${printable(line)}`, dim);
+  const lines = text.replace(/\n$/, "").split("\n");
+  for (const line of lines) await screen.line(`signalman: ${printable(line)}`, dim);
+  return lines.at(-1) ?? "";
 }
 
 function moved(task: Task, { status, time }: StatusChange): Task {

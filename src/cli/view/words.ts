@@ -17,15 +17,15 @@ export function statusText(task: Task | undefined, columns: number): string {
   return statusStyle(task.status, word, process.stderr) + styleText("dim", rest, { stream: process.stderr });
 }
 
-/** `demo/0192… ERROR after 3.2 s: The program ended with exit code 3` */
-export function summary(task: Task, stream: NodeJS.WriteStream): string {
+/** `demo/0192… ERROR after 3.2 s: The program ended with exit code 3`; the reason is left out if it was said last. */
+export function summary(task: Task, lastSaid: string): string {
   const ran = runningMs(task);
   const after = ran === undefined ? "" : ` after ${duration(ran)}`;
-  const status = statusStyle(task.status, statusWord(task.status), stream);
-  return `${shortName(task.name)} ${status}${after}${why(task)}`;
+  const status = statusStyle(task.status, statusWord(task.status), process.stderr);
+  return `${shortName(task.name)} ${status}${after}${why(task, lastSaid)}`;
 }
 
-function why({ end }: Task): string {
-  if (!end || end.reason === EndReason.UNSPECIFIED) return "";
+function why({ end }: Task, lastSaid: string): string {
+  if (!end || end.reason === EndReason.UNSPECIFIED || end.message === lastSaid) return "";
   return `: ${printable(end.message || reasonWord(end.reason))}`;
 }

@@ -1,0 +1,144 @@
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { RepositoryService } from "../../gen/signalman/v1/repository_pb.ts";
+import { startService, type TestService } from "../helpers/service.ts";
+import { cli } from "./cli.ts";
+
+let service: TestService;
+let folder: string;
+
+const CATALOG = `# a catalog
+project: { name: shop, maxParallelTasks: 2 }
+repositories:
+  - { name: scripts, url: ./scripts }
+environments:
+  - { name: defaults, env: { STAGE: dev } }
+templates:
+  - name: hello
+    app: bash
+    repository: scripts
+    path: hello.sh
+    environment: defaults
+    runTimeout: 90s
+`;
+
+beforeAll(async () => {
+  service = await startService();
+  folder = await mkdtemp(join(tmpdir(), "signalman-apply-"));
+  await mkdir(join(folder, "scripts"));
+  await writeFile(join(folder, "scripts/hello.sh"), "echo hello");
+});
+afterAll(async () => {
+  await rm(folder, { recursive: true });
+  await service[Symbol.asyncDispose]();
+});
+
+async function apply(text: string, ...options: string[]) {
+  const file = join(folder, "catalog.yaml");
+  await writeFile(file, text);
+  const result = await cli(["apply", file, ...options], { server: service.url });
+  return { ...result, stderr: result.stderr.replaceAll(folder, "") };
+}
+
+describe("signalman apply", () => {
+  it("says line by line what it did, and what it would do", async () => {
+    const dry = await apply(CATALOG, "--dry-run");
+    expect(dry).toMatchObject({ code: 0, stderr: "" });
+    expect(dry.stdout).toMatch(/would be: 4 created\n$/);
+
+    const { stdout } = await apply(CATALOG);
+    expect(stdout.split("\n")).toEqual([
+      "+ projects/shop",
+      expect.stringContaining("+ projects/shop/"),
+      expect.stringContaining("+ projects/shop/"),
+      expect.stringContaining("+ projects/shop/"),
+      "4 created",
+      "",
+    ]);
+
+    const changed = await apply(
+      CATALOG.replace("90s", "5s")
+        .replace("defaults, env", "others, env")
+        .replace("environment: defaults", ""),
+    );
+    expect(changed.stdout).toContain("= projects/shop\n");
+    expect(changed.stdout).toMatch(/^~ projects\/shop\/templates\/hello \(.*run_timeout.*\)$/m);
+    expect(changed.stdout).toContain("! projects/shop/environments/defaults\n");
+    const pruned = await apply(
+      CATALOG.replace("defaults, env", "others, env").replace("environment: defaults", ""),
+      "--prune",
+    );
+    expect(pruned.stdout).toContain("- projects/shop/environments/defaults\n");
+  });
+
+  it("sends a relative url absolute, seen from the file", async () => {
+    await apply(CATALOG);
+    const name = "projects/shop/repositories/scripts";
+    const { repository } = await service.client(RepositoryService).getRepository({ name });
+    expect(repository?.url).toBe(join(folder, "scripts"));
+  });
+
+  it("reads JSON and stdin", async () => {
+    const json = JSON.stringify({ project: { name: "other", max_parallel_tasks: 3 } }, null, "\t");
+    const result = await cli(["apply", "-", "--json"], { server: service.url, input: json });
+    expect(result.code).toBe(0);
+    expect(JSON.parse(result.stdout).changes).toEqual([
+      { name: "projects/other", action: "CATALOG_ACTION_CREATE" },
+    ]);
+  });
+
+  it("names file and line of broken YAML", async () => {
+    const { code, stderr } = await apply("project:\n  name: a\n name: b\n");
+    expect(code).toBe(2);
+    expect(stderr).toMatch(/^signalman: \/catalog.yaml:3: /);
+  });
+
+  it("names the path and line of everything that the contract does not know", async () => {
+    const text = `project: { name: a, colour: red }
+templates:
+  - name: x
+    app: 7
+    env: { A: 1, "b c": yes }
+  - name: y
+    survey: [ { name: q, type: SURVEY_TYPE_TXT } ]
+    runTimeout: soon
+    arguments: [a, 1]
+`;
+    const { code, stderr } = await apply(text);
+    expect(code).toBe(2);
+    const lines = stderr.trim().split("\n");
+    expect(
+      lines.map((line) =>
+        line
+          .replace(/^signalman: /, "")
+          .split(": ")
+          .slice(0, 2)
+          .join(" "),
+      ),
+    ).toEqual([
+      "/catalog.yaml:1 project.colour",
+      "/catalog.yaml:4 templates[0].app",
+      "/catalog.yaml:5 templates[0].env.A",
+      "/catalog.yaml:7 templates[1].survey[0].type",
+      "/catalog.yaml:8 templates[1].runTimeout",
+      "/catalog.yaml:9 templates[1].arguments[1]",
+    ]);
+  });
+
+  it("says what the service refuses by file and line", async () => {
+    const { code, stderr } = await apply(
+      CATALOG.replace("app: bash", 'app: ""').replace("{ name: shop", '{ name: "a b"'),
+    );
+    expect(code).toBe(2);
+    expect(stderr).toMatch(/^signalman: \/catalog.yaml:2: project.name: /m);
+    expect(stderr).toMatch(/^signalman: \/catalog.yaml:9: templates\[0\].app: /m);
+  });
+
+  it("an empty file is an error", async () => {
+    const { code, stderr } = await apply("");
+    expect(code).toBe(2);
+    expect(stderr).toMatch(/catalog.yaml/);
+  });
+});
