@@ -10,7 +10,7 @@ import { createClient } from "@connectrpc/connect";
 import { createGrpcTransport } from "@connectrpc/connect-node";
 import { CatalogService } from "../gen/signalman/v1/catalog_service_pb.ts";
 
-const LAUNCHER = fileURLToPath(new URL("../test/helpers/serve.ts", import.meta.url));
+const LAUNCHER = fileURLToPath(new URL("../bin/signalman.js", import.meta.url));
 
 /** The server as people run it, on its embedded database, in a process and a folder of its own. */
 export interface BenchServer extends AsyncDisposable {

@@ -7,6 +7,9 @@ import { startService } from "./service.ts";
 /** Exit codes of sysexits.h that supervisors know. */
 const EXIT = { ok: 0, failed: 1, usage: 2 } as const;
 
+/** Supervisors are promised 5 s. */
+const SHUTDOWN_MS = 4500;
+
 /**
  * Runs the server until SIGTERM, SIGINT, or a failure it cannot go on after. Tasks that run then go on; the next
  * server on this data folder takes them over. Resolves to the exit code.
@@ -26,6 +29,7 @@ export async function serve(flags: Flags): Promise<number> {
     logger.info({ url: service.url, pid: process.pid }, `ready: ${service.url}`);
     const end = await Promise.race([told, service.died.then((reason) => ({ reason, code: EXIT.failed }))]);
     logger.info(end.reason);
+    exitInTime(end.code, logger);
     return end.code;
   } catch (error) {
     logger.fatal({ err: error }, error instanceof Error ? error.message : String(error));
@@ -33,6 +37,15 @@ export async function serve(flags: Flags): Promise<number> {
   } finally {
     logger.flush();
   }
+}
+
+/** Parts that wait for a database that does not answer are left as a crash would leave them. */
+function exitInTime(code: number, logger: Logger): void {
+  setTimeout(() => {
+    logger.warn("the shutdown took too long and was cut short; the next start takes over what is left");
+    logger.flush();
+    process.exit(code);
+  }, SHUTDOWN_MS).unref();
 }
 
 /** A second signal ends the process at once. */

@@ -125,14 +125,14 @@ function startPool({ config, logger, databases, node, dataDir, cipher, feed }: P
     cipher,
     hooks: HOOKS,
     listeners: feed,
-    createJob: (id, say) => createLocalJob({ tasksRoot, apps: config.apps, forwarded }, id, say),
+    createJob: (id, say) => createLocalJob({ tasksRoot, node, apps: config.apps, forwarded }, id, say),
     onDefect: (task, err) => logger.error({ err, task }, "a task failed for a reason of ours"),
   };
   const pool = createTaskPool({
     store: poolStore(databases, node, config.lostTimeout),
     maxParallelTasks: config.maxParallelTasks,
     run: (lease, control) => runTask(runner, lease, control, shutdown.signal),
-    clearLeftovers: (adopted) => clearLeftovers(tasksRoot, adopted),
+    clearLeftovers: (adopted) => clearLeftovers({ tasksRoot, node }, adopted),
     onStatus: (id, status) => feed.status.forEach((listener) => void listener(id, status)),
     logger,
   });
@@ -200,7 +200,7 @@ async function startServer({ config, logger, databases, cipher, hub, bus, feed, 
 /** Health follows the database; hourly chores besides. */
 function watchDatabase(databases: Databases, health: HealthState, logger: Logger): AsyncDisposable {
   const looks = startLoop({ everyMs: 2000, name: "ask the database", logger }, async () => {
-    const isThere = await ping(databases.control).then(
+    const isThere = await ping(databases.health).then(
       () => true,
       () => false,
     );

@@ -8,6 +8,7 @@ import { PrepareError } from "../task/errors.ts";
 import type { App, Apps } from "./apps/app.ts";
 import { type ShellInput, shellArguments, shellEnvironment } from "./apps/shell.ts";
 import type { Commit, Job } from "./job.ts";
+import { markerOf } from "./marker.ts";
 import { makeTaskFolder, removeTaskFolder, removeWorkspace, taskFolder } from "./task-folder.ts";
 import { fillWorkspace, reasonOf } from "./workspace.ts";
 
@@ -22,6 +23,8 @@ export interface JobInput extends ShellInput {
 export interface LocalJobOptions {
   /** Folder of all task folders. */
   tasksRoot: string;
+  /** This server's id. */
+  node: string;
   apps: Apps;
   /** Variables of the server that every program inherits, beside PATH and LANG. */
   forwarded: Readonly<Record<string, string>>;
@@ -34,6 +37,7 @@ export function createLocalJob(
   say: (text: string) => void,
 ): Job<JobInput> {
   const folder = taskFolder(options.tasksRoot, id);
+  const marker = markerOf(id, options.node);
   let program: Program | undefined;
 
   return {
@@ -47,7 +51,7 @@ export function createLocalJob(
         throw new PrepareError(`Cannot make the task's folder ${folder.root}: ${reasonOf(cause)}`, { cause });
       });
       const commit = await fillWorkspace(
-        { ...input, url: input.repository.url, target: folder.work, git: createGit(id), say },
+        { ...input, url: input.repository.url, target: folder.work, git: createGit(marker), say },
         signal,
       );
       program = await programOf(app, input, commit);
@@ -55,13 +59,13 @@ export function createLocalJob(
     },
     async start() {
       if (!program) throw new PrepareError("Cannot start a task that was not prepared");
-      return startProcess(folder.spool, id, program).catch((cause: unknown) => {
+      return startProcess(folder.spool, marker, program).catch((cause: unknown) => {
         throw new PrepareError(`Cannot start ${program?.command}: ${reasonOf(cause)}`, { cause });
       });
     },
-    attach: () => adoptProcess(folder.spool, id),
+    attach: () => adoptProcess(folder.spool, marker),
     async cleanup() {
-      await sweepMarked(id);
+      await sweepMarked(marker);
       await removeWorkspace(folder).catch((error: unknown) =>
         say(`Cannot remove the workspace: ${reasonOf(error)}`),
       );

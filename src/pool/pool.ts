@@ -12,8 +12,13 @@ export interface PoolStore {
   adopt(): Promise<{ putBack: Lease[]; adopted: Lease[] }>;
   renew(ids: string[]): Promise<Wishes[]>;
   readWishes(ids: string[]): Promise<Wishes[]>;
-  /** Puts back and ends what other servers, or time, left behind. Returns what moved, by status. */
-  tidyUp(): Promise<{ waiting: Lease[]; error: Lease[] }>;
+  /**
+   * Puts back and ends what other servers, or time, left behind; returns what moved, by status. And takes over what is
+   * this node's though it is not among `running`.
+   */
+  tidyUp(
+    running: string[],
+  ): Promise<{ waiting: Lease[]; stopped: Lease[]; error: Lease[]; adopted: Lease[] }>;
 }
 
 export interface PoolOptions {
@@ -48,13 +53,16 @@ export function createTaskPool(options: PoolOptions): TaskPool {
   const { store, logger, onStatus } = options;
   const runs = new Map<string, { lease: Lease; control: RunControl; done: Promise<void> }>();
 
+  /** A run of the same task under an earlier epoch is over first: it shares the task's folder. */
   function begin(lease: Lease): void {
+    const earlier = runs.get(lease.id);
+    earlier?.control.stop("lease_lost", 0);
     const control = createControl();
-    const done = options
-      .run(lease, control)
+    const done = Promise.resolve(earlier?.done)
+      .then(() => options.run(lease, control))
       .catch((error: unknown) => logger.error({ err: error, task: lease.id }, "a run failed"))
       .finally(() => {
-        runs.delete(lease.id);
+        if (runs.get(lease.id)?.control === control) runs.delete(lease.id);
         claims.wake();
       });
     runs.set(lease.id, { lease, control, done });
@@ -70,9 +78,11 @@ export function createTaskPool(options: PoolOptions): TaskPool {
   });
 
   const tidy = startLoop({ everyMs: CLAIM_POLL_MS, logger, name: "tidy up" }, async () => {
-    const { waiting, error } = await store.tidyUp();
+    const { waiting, stopped, error, adopted } = await store.tidyUp([...runs.keys()]);
     for (const { id } of waiting) onStatus(id, "WAITING");
+    for (const { id } of stopped) onStatus(id, "STOPPED");
     for (const { id } of error) onStatus(id, "ERROR");
+    for (const lease of adopted) begin(lease);
     if (waiting.length > 0) claims.wake();
   });
 

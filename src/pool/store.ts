@@ -5,30 +5,46 @@ import {
   declareLost,
   expireQueue,
   LEASE_SECONDS,
+  readopt,
   readWishes,
   renew,
   rescue,
+  stopUnstarted,
 } from "../store/leases.ts";
 import type { PoolStore } from "./pool.ts";
 
+/** Milliseconds between two rounds after which this server counts as having been away itself: paused, or suspended. */
+const AWAY_MS = (LEASE_SECONDS * 1000) / 3;
+
 /** The pool's side of the store, for one node. */
 export function poolStore({ control }: Databases, node: string, lostTimeoutMs: number): PoolStore {
-  // Who judges others must have held the database itself for the length of a lease.
-  let heldSince = performance.now();
+  // Who judges others must have held the database itself for the length of a lease. By the wall clock, since the
+  // monotonic one stands still while a machine is suspended; a clock that is set only makes the judge wait.
+  let heldSince = Date.now();
+  let heldUntil = heldSince;
+
+  function mayJudge(): boolean {
+    const now = Date.now();
+    if (Math.abs(now - heldUntil) > AWAY_MS) heldSince = now;
+    heldUntil = now;
+    return now - heldSince > LEASE_SECONDS * 1000;
+  }
+
   return {
     claim: (slots, choose) => claim(control, node, slots, choose),
     adopt: () => adopt(control, node),
     renew: (ids) => renew(control, node, ids),
     readWishes: (ids) => readWishes(control, ids),
-    async tidyUp() {
+    async tidyUp(running) {
       try {
-        const waiting = await rescue(control);
+        const rescued = await rescue(control, node);
+        const stopped = await stopUnstarted(control, node);
         const late = await expireQueue(control);
-        const mayJudge = performance.now() - heldSince > LEASE_SECONDS * 1000;
-        const lost = mayJudge ? await declareLost(control, node, lostTimeoutMs) : [];
-        return { waiting, error: [...late, ...lost] };
+        const { putBack, adopted } = await readopt(control, node, running);
+        const lost = mayJudge() ? await declareLost(control, node, lostTimeoutMs) : [];
+        return { waiting: [...rescued, ...putBack], stopped, error: [...late, ...lost], adopted };
       } catch (error) {
-        heldSince = performance.now();
+        heldSince = Date.now();
         throw error;
       }
     },

@@ -1,8 +1,14 @@
 import type { RunningProcess } from "../process/process.ts";
 
 /** Why a run is to end before its program does. A person's wish outweighs a time-out; a lost lease outweighs all. */
-export type StopReason = "user" | "run_timeout" | "idle_timeout" | "lease_lost";
-const WEIGHT: Record<StopReason, number> = { idle_timeout: 1, run_timeout: 1, user: 2, lease_lost: 3 };
+export type StopReason = "user" | "run_timeout" | "idle_timeout" | "log_failed" | "lease_lost";
+const WEIGHT: Record<StopReason, number> = {
+  idle_timeout: 1,
+  run_timeout: 1,
+  user: 2,
+  log_failed: 3,
+  lease_lost: 4,
+};
 
 /** Milliseconds from the polite signal to SIGKILL, where nobody says otherwise. */
 export const DEFAULT_GRACE_MS = 10_000;

@@ -13,7 +13,7 @@ import { type RunControl, StopRequested } from "./control.ts";
 import { populateDetails, type TaskDetails } from "./details.ts";
 import { type Hook, runAfter, runBefore } from "./hooks.ts";
 import { compressed, type Listeners, openRunLog, type RunLogOptions } from "./logging.ts";
-import { outcomeOfExit, outcomeOfFailure, stoppedInstead } from "./outcome.ts";
+import { outcomeOfExit, outcomeOfFailure, stoppedInstead, withoutLog } from "./outcome.ts";
 import { openSecrets } from "./secrets.ts";
 import { supervise } from "./supervise.ts";
 
@@ -175,14 +175,26 @@ async function end(deps: RunnerDeps, run: Run, outcome: TaskOutcome): Promise<vo
   let final = await runAfter(deps.hooks, contextOf(run), outcome);
   if (final.message) log.say(final.message);
   await run.job.cleanup();
-  const rest = await log.end();
-  const last = rest && compressed(rest);
+  const last = await lastChunk(deps, run);
+  if (log.failed.aborted) final = withoutLog(final);
   if (!(await deps.store.finish(task, final, last))) {
     final = stoppedInstead(final);
     await deps.store.finish(task, final, last);
   }
   announce(deps, task.id, final.status);
   await run.job.forget();
+}
+
+/** The last lines, to be stored with the end; none if the log cannot be stored. */
+async function lastChunk(deps: RunnerDeps, { task, log, shutdown }: Run): Promise<StoredChunk | undefined> {
+  try {
+    const rest = await log.end();
+    return rest && compressed(rest);
+  } catch (error) {
+    if (error instanceof LeaseLost || shutdown.aborted) throw error;
+    deps.onDefect(task.id, error);
+    return undefined;
+  }
 }
 
 /** The task is another server's now: nothing of it may go on here. */

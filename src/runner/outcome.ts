@@ -3,6 +3,7 @@ import { messageOf } from "../task/errors.ts";
 import type { EndReason } from "../task/status.ts";
 import type { TaskOutcome, TaskRecord } from "../task/types.ts";
 import type { StopReason } from "./control.ts";
+import { OutputLost } from "./supervise.ts";
 
 type Limits = Pick<TaskRecord["spec"], "runTimeoutMs" | "idleTimeoutMs">;
 
@@ -25,9 +26,10 @@ export function outcomeOfExit(exit: Exit, stop: StopReason | undefined, limits: 
   return { status: "SUCCESS", reason: null, message: "", ...end };
 }
 
-/** How a task ended that never got as far as a program. */
+/** How a task ended that never got as far as a program, or whose program got lost. */
 export function outcomeOfFailure(error: unknown, stop: StopReason | undefined, limits: Limits): TaskOutcome {
-  return stop ? stopped(stop, limits) : failed("PREPARE_FAILED", messageOf(error));
+  if (stop) return stopped(stop, limits);
+  return failed(error instanceof OutputLost ? "LOST" : "PREPARE_FAILED", messageOf(error));
 }
 
 function stopped(stop: StopReason, { runTimeoutMs = 0, idleTimeoutMs = 0 }: Limits): TaskOutcome {
@@ -39,7 +41,17 @@ function stopped(stop: StopReason, { runTimeoutMs = 0, idleTimeoutMs = 0 }: Limi
       `It printed nothing for longer than its idle_timeout of ${idleTimeoutMs / 1000} s`,
     );
   }
-  return userStop;
+  return stop === "log_failed" ? logLost : userStop;
+}
+
+const logLost = failed(
+  "LOST",
+  "Its log could not be stored, so it was ended; the server's own log says why",
+);
+
+/** What an outcome becomes when the end of its log could not be stored. */
+export function withoutLog(outcome: TaskOutcome): TaskOutcome {
+  return { ...logLost, exitCode: outcome.exitCode, signal: outcome.signal };
 }
 
 const userStop: TaskOutcome = {

@@ -1,10 +1,12 @@
 import type { TaskLog } from "../logs/types.ts";
 import { keepBackpressure, unreadBytes } from "../process/backpressure.ts";
 import type { Exit } from "../process/exit.ts";
+import { readStatus } from "../process/journal.ts";
 import type { RunningProcess } from "../process/process.ts";
 import { punch } from "../process/punch.ts";
 import { tailSpool } from "../process/tail.ts";
-import { DEFAULT_GRACE_MS, type RunControl } from "./control.ts";
+import { LeaseLost, messageOf } from "../task/errors.ts";
+import { DEFAULT_GRACE_MS, type RunControl, type StopReason } from "./control.ts";
 
 export interface SuperviseOptions {
   program: RunningProcess;
@@ -22,7 +24,8 @@ export interface SuperviseOptions {
 
 /**
  * Brings a program's output into the log until both have ended, and ends the program when its time is over or the
- * log can no longer be written. Throws the shutdown's reason, with the program left as it is.
+ * log can no longer be written.
+ * @throws the shutdown's reason, with the program left as it is; OutputLost
  */
 export async function supervise(options: SuperviseOptions): Promise<Exit> {
   const { program, spool, log, control, shutdown } = options;
@@ -31,7 +34,8 @@ export async function supervise(options: SuperviseOptions): Promise<Exit> {
   using _backpressure = keepBackpressure({ folder: spool, pumps: program, read: () => read });
   using _limits = enforceLimits(options, read);
   const onLogFailed = () => {
-    if (!shutdown.aborted) control.stop("lease_lost", 0);
+    if (shutdown.aborted) return;
+    control.stop(log.failed.reason instanceof LeaseLost ? "lease_lost" : "log_failed", 0);
   };
   log.failed.addEventListener("abort", onLogFailed);
   if (log.failed.aborted) onLogFailed();
@@ -55,9 +59,18 @@ export async function supervise(options: SuperviseOptions): Promise<Exit> {
     return await program.ended;
   } catch (error) {
     program.release();
-    throw error;
+    shutdown.throwIfAborted();
+    throw new OutputLost(error);
   } finally {
     log.failed.removeEventListener("abort", onLogFailed);
+  }
+}
+
+/** The spool cannot be read any more: what became of the program is not known. */
+export class OutputLost extends Error {
+  constructor(cause: unknown) {
+    super(`The program's output can no longer be read, so it was ended: ${messageOf(cause)}`, { cause });
+    this.name = "OutputLost";
   }
 }
 
@@ -68,15 +81,19 @@ const PUNCH_EVERY = 32 * 1024 * 1024;
 function enforceLimits(options: SuperviseOptions, read: { stdout: number; stderr: number }): Disposable {
   const { control, spool, runTimeoutMs, idleTimeoutMs } = options;
   const timers: NodeJS.Timeout[] = [];
-  if (runTimeoutMs !== undefined)
-    timers.push(longTimeout(() => control.stop("run_timeout", DEFAULT_GRACE_MS), runTimeoutMs));
-  if (idleTimeoutMs !== undefined) timers.push(watchIdle(options, spool, read, idleTimeoutMs));
+  // A program that has ended is not late, however long its output takes, or however late we came to see it.
+  const stop = (reason: StopReason) => {
+    if (!hasEnded(spool)) control.stop(reason, DEFAULT_GRACE_MS);
+  };
+  if (runTimeoutMs !== undefined) timers.push(longTimeout(() => stop("run_timeout"), runTimeoutMs));
+  if (idleTimeoutMs !== undefined)
+    timers.push(watchIdle(() => stop("idle_timeout"), spool, read, idleTimeoutMs));
   return { [Symbol.dispose]: () => timers.forEach((timer) => void clearInterval(timer)) };
 }
 
 /** How often the idle clock looks: within a tenth of the limit, 1 s at most. */
 function watchIdle(
-  { control }: SuperviseOptions,
+  action: () => void,
   spool: string,
   read: { stdout: number; stderr: number },
   limit: number,
@@ -88,10 +105,18 @@ function watchIdle(
       const unread = unreadOrNone(spool, read);
       const bytes = read.stdout + read.stderr;
       if (unread > 0 || bytes !== last.bytes) last = { bytes, time: performance.now() };
-      else if (performance.now() - last.time >= limit) control.stop("idle_timeout", DEFAULT_GRACE_MS);
+      else if (performance.now() - last.time >= limit) action();
     },
     Math.min(1000, limit / 10),
   );
+}
+
+function hasEnded(spool: string): boolean {
+  try {
+    return readStatus(spool) !== undefined;
+  } catch {
+    return false;
+  }
 }
 
 function unreadOrNone(spool: string, read: { stdout: number; stderr: number }): number {

@@ -1,11 +1,15 @@
+import { setTimeout as delay } from "node:timers/promises";
+import { sql } from "drizzle-orm";
 import type postgres from "postgres";
-import { connect } from "./database.ts";
+import { connect, openDatabase } from "./database.ts";
 
 const CHANNEL = "signalman";
 /** PostgreSQL refuses payloads of 8000 bytes and more; an id with its comma is 37. */
 const IDS_PER_NOTICE = 200;
 /** Milliseconds between two notices of one server. */
 const PAUSE_MS = 50;
+/** Milliseconds that one notice may take. */
+const DEADLINE_MS = 2000;
 
 /** What changed. A hint only: whoever hears it reads the store, and polls slowly in case it was lost. */
 export interface Notice {
@@ -30,39 +34,49 @@ export function openBus(options: {
   onNotice(notice: Notice): void;
   onReconnect(): void;
 }): Bus {
-  const client = connect(options.url, { max: 1, name: "bus" });
+  const ears = connect(options.url, { max: 1, name: "bus" });
+  const mouth = openDatabase({ url: options.url, max: 1, name: "notices", deadlineMs: DEADLINE_MS });
   const ids = new Set<string>();
   let queue = false;
-  let timer: NodeJS.Timeout | undefined;
-  let closed = false;
+  let state: "idle" | "speaking" | "closed" = "idle";
 
-  const listening = listen(client, options, () => closed);
+  const listening = listen(ears, options, () => state === "closed");
 
-  async function flush(): Promise<void> {
-    if (ids.size === 0 && !queue) {
-      timer = undefined;
-      return;
+  /** One notice at a time, so that none pile up while the database is away. */
+  async function speak(): Promise<void> {
+    state = "speaking";
+    while (isOpen() && (ids.size > 0 || queue)) {
+      const pause = delay(PAUSE_MS);
+      const payload = nextPayload();
+      // A lost hint costs a second at most: the polls behind it find the change.
+      await mouth.run((db) => db.execute(sql`SELECT pg_notify(${CHANNEL}, ${payload})`)).catch(() => {});
+      await pause;
     }
+    if (isOpen()) state = "idle";
+  }
+
+  function isOpen(): boolean {
+    return state !== "closed";
+  }
+
+  function nextPayload(): string {
     const tasks = [...ids].slice(0, IDS_PER_NOTICE);
     for (const id of tasks) ids.delete(id);
     const payload = [options.node, queue ? "q" : "", ...tasks].join(",");
     queue = false;
-    timer = setTimeout(() => void flush(), PAUSE_MS);
-    // A lost hint costs a second at most: the polls behind it find the change.
-    await client.notify(CHANNEL, payload).catch(() => {});
+    return payload;
   }
 
   return {
     publish(taskId, { queue: forQueue } = { queue: false }) {
       ids.add(taskId);
       queue ||= forQueue;
-      if (!timer && !closed) void flush();
+      if (state === "idle") void speak();
     },
     async close() {
-      closed = true;
-      clearTimeout(timer);
+      state = "closed";
       await Promise.race([listening, Promise.resolve()]);
-      await client.end({ timeout: 1 });
+      await Promise.all([ears.end({ timeout: 1 }), mouth.close()]);
     },
   };
 }

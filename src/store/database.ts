@@ -67,12 +67,21 @@ export function openDatabase(options: DatabaseOptions): Database {
 }
 
 function openPool(options: DatabaseOptions) {
-  const client = connect(options.url, { max: options.max, name: options.name });
+  const client = connect(options.url, options);
   return { client, db: drizzle(client) as Db };
 }
 
-/** One postgres.js client, with the settings that all of ours share. */
-export function connect(url: string, options: { max: number; name: string }): postgres.Sql {
+/** Milliseconds after which PostgreSQL gives up on a transaction whose server has stopped, and frees its locks. */
+const IDLE_IN_TRANSACTION_MS = 10_000;
+
+/**
+ * One postgres.js client, with the settings that all of ours share. With a deadline, PostgreSQL ends what nobody
+ * waits for any more: else statements that wait for a lock pile up there.
+ */
+export function connect(
+  url: string,
+  options: { max: number; name: string; deadlineMs?: number },
+): postgres.Sql {
   return postgres(url, {
     ...socketOptions(url),
     max: options.max,
@@ -81,6 +90,10 @@ export function connect(url: string, options: { max: number; name: string }): po
     // Reconnect soon: a log waits in the spool meanwhile.
     backoff: (attempts) => Math.min(0.05 * 2 ** attempts, 1),
     onnotice: () => {},
-    connection: { application_name: `signalman ${options.name}` },
+    connection: {
+      application_name: `signalman ${options.name}`,
+      idle_in_transaction_session_timeout: IDLE_IN_TRANSACTION_MS,
+      statement_timeout: options.deadlineMs ?? 0,
+    },
   });
 }

@@ -8,20 +8,25 @@ export interface Databases {
   logs: Database;
   /** What callers read. */
   reads: Database;
+  /** Whether it answers: a question that no queue of ours may hold up. */
+  health: Database;
   close(): Promise<void>;
 }
 
 /** Milliseconds. */
-const DEADLINES = { control: 5_000, logs: 15_000, reads: 15_000 };
+const DEADLINES = { control: 5_000, logs: 15_000, reads: 15_000, health: 2_000 };
 
 export function openDatabases(url: string): Databases {
   const control = openDatabase({ url, max: 4, name: "control", deadlineMs: DEADLINES.control });
   const logs = openDatabase({ url, max: 4, name: "logs", deadlineMs: DEADLINES.logs });
   const reads = openDatabase({ url, max: 8, name: "reads", deadlineMs: DEADLINES.reads });
+  const health = openDatabase({ url, max: 1, name: "health", deadlineMs: DEADLINES.health });
+  const all = [control, logs, reads, health];
   return {
     control,
     logs,
     reads,
-    close: async () => void (await Promise.all([control.close(), logs.close(), reads.close()])),
+    health,
+    close: async () => void (await Promise.all(all.map((database) => database.close()))),
   };
 }

@@ -30,9 +30,8 @@ const atTemplate = [
   and(eq(environments.project, templates.project), eq(environments.name, templates.environment)),
 ] as const;
 
-const remaining = sql<
-  number | null
->`(extract(epoch FROM ${tasks.runDeadline} - clock_timestamp()) * 1000)::float8`;
+const msUntil = (deadline: typeof tasks.runDeadline | typeof tasks.killDeadline) =>
+  sql<number | null>`(extract(epoch FROM ${deadline} - clock_timestamp()) * 1000)::float8`;
 
 /** @throws LeaseLost if the task is not there under this epoch. */
 export async function loadRun(database: Database, lease: Lease): Promise<RunRows> {
@@ -44,7 +43,8 @@ export async function loadRun(database: Database, lease: Lease): Promise<RunRows
         template: templates.spec,
         repository: repositories.spec,
         environment: environments.spec,
-        runRemainingMs: remaining,
+        runRemainingMs: msUntil(tasks.runDeadline),
+        killRemainingMs: msUntil(tasks.killDeadline),
       })
       .from(tasks)
       .innerJoin(taskHeads, eq(taskHeads.taskId, tasks.id))
@@ -54,8 +54,8 @@ export async function loadRun(database: Database, lease: Lease): Promise<RunRows
       .where(eq(tasks.id, lease.id)),
   );
   if (!row || row.task.leaseEpoch !== lease.leaseEpoch) throw new LeaseLost(lease.id);
-  const { task, head, template, repository, environment, runRemainingMs } = row;
-  return { task, head, runRemainingMs, rows: template && { template, repository, environment } };
+  const { template, repository, environment, ...rest } = row;
+  return { ...rest, rows: template && { template, repository, environment } };
 }
 
 /** @throws Failure not_found if there is no such template. */

@@ -11,5 +11,5 @@ export async function keepHouse(database: Database): Promise<void> {
 
 /** Whether the database answers. */
 export async function ping(database: Database): Promise<void> {
-  await database.run((db) => db.execute(sql`SELECT 1`), 2000);
+  await database.run((db) => db.execute(sql`SELECT 1`));
 }

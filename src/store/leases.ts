@@ -1,4 +1,4 @@
-import { and, eq, inArray, isNull, ne, type SQL, sql } from "drizzle-orm";
+import { and, eq, inArray, isNull, ne, notInArray, type SQL, sql } from "drizzle-orm";
 import { ACTIVE, OWNED, type Status } from "../task/status.ts";
 import type { TaskRecord } from "../task/types.ts";
 import type { Database, Queryable } from "./database.ts";
@@ -10,6 +10,7 @@ export const LEASE_SECONDS = 30;
 /** Serialises claims of all servers, so that limits are counted, not guessed. Any number, the same everywhere. */
 const CLAIM_LOCK = 5_410_252;
 
+const expired = sql`${tasks.leaseExpires} < clock_timestamp()`;
 const leaseEnd = sql`clock_timestamp() + ${`${LEASE_SECONDS} s`}::interval`;
 const list = (statuses: readonly Status[]) => sql.raw(statuses.map((s) => `'${s}'`).join(", "));
 
@@ -125,21 +126,37 @@ export async function readWishes(database: Database, ids: readonly string[]): Pr
   );
 }
 
+/** What a node takes over, under a new epoch, and what it puts back instead because it was not started yet. */
+export interface TakeOver {
+  putBack: Lease[];
+  adopted: Lease[];
+}
+
 /**
  * Takes over what this node owned before it was started anew, whatever the lease says: its data folder's lock
- * proves that nobody else runs it. Those not started yet go back to the queue.
+ * proves that nobody else runs it.
  */
-export async function adopt(
-  database: Database,
-  node: string,
-): Promise<{ putBack: Lease[]; adopted: Lease[] }> {
+export async function adopt(database: Database, node: string): Promise<TakeOver> {
+  return takeOver(database, node, undefined);
+}
+
+/**
+ * The same for a node that is up, with what expired though it is not among those that it runs: it was claimed, but
+ * the answer was lost; or its run failed.
+ */
+export async function readopt(database: Database, node: string, running: readonly string[]): Promise<TakeOver> {
+  return takeOver(database, node, and(expired, notInArray(tasks.id, [...running])));
+}
+
+async function takeOver(database: Database, node: string, which: SQL | undefined): Promise<TakeOver> {
   return database.run((db) =>
     db.transaction(async (tx) => {
-      const putBack = await backToQueue(tx, eq(tasks.node, node));
+      const where = and(eq(tasks.node, node), which);
+      const putBack = await backToQueue(tx, where);
       const taking = tx
         .update(tasks)
         .set(take(node))
-        .where(and(eq(tasks.node, node), inArray(tasks.status, [...OWNED])))
+        .where(and(where, inArray(tasks.status, [...OWNED])))
         .returning({ id: tasks.id, leaseEpoch: tasks.leaseEpoch });
       const adopted = await tx.execute<Lease & Record<string, unknown>>(sql`
         WITH taken AS ${taking}
@@ -167,9 +184,28 @@ export async function release(database: Database, lease: Lease): Promise<void> {
   await database.run((db) => backToQueue(db, and(eq(tasks.id, id), eq(tasks.leaseEpoch, leaseEpoch))));
 }
 
-/** Puts back what other servers claimed, did not start, and let expire. */
-export async function rescue(database: Database): Promise<Lease[]> {
-  return database.run((db) => backToQueue(db, sql`${tasks.leaseExpires} < clock_timestamp()`));
+/** Puts back what other servers than this node claimed, did not start, and let expire. */
+export async function rescue(database: Database, node: string): Promise<Lease[]> {
+  return database.run((db) => backToQueue(db, and(ne(tasks.node, node), expired)));
+}
+
+/** The same for what somebody asked to end before it was started: nothing of it runs, so it has ended. */
+export async function stopUnstarted(database: Database, node: string): Promise<Lease[]> {
+  const message = "Stopped before it was started";
+  return database.run((db) =>
+    move(db, {
+      to: "STOPPED",
+      from: ["STOPPING"],
+      where: and(ne(tasks.node, node), expired, isNull(tasks.startTime)),
+      set: {
+        endReason: "STOPPED_BY_USER",
+        endMessage: message,
+        leaseExpires: null,
+        leaseEpoch: sql`${tasks.leaseEpoch} + 1`,
+      },
+      message,
+    }),
+  );
 }
 
 /** Ends what ran on a server that has been away for too long. */

@@ -2,10 +2,11 @@ import { setTimeout as delay } from "node:timers/promises";
 import { DatabaseDeadline } from "./database.ts";
 
 /**
- * PostgreSQL classes that pass by themselves: 08 connection, 53 resources, 57P0x shutdown and start,
- * 40001/40P01 serialization and deadlock (PostgreSQL, appendix A).
+ * PostgreSQL classes that pass by themselves: 08 connection, 53 resources, 57P0x shutdown and start, 57014 and 25P03
+ * our own time limits, 40001/40P01 serialization and deadlock, 25006 a standby that is being promoted (PostgreSQL,
+ * appendix A).
  */
-const PASSING_STATES = /^(08|53|57P0|40001|40P01)/;
+const PASSING_STATES = /^(08|53|57P0|57014|25P03|40001|40P01|25006)/;
 const PASSING_CODES = new Set([
   "CONNECTION_CLOSED",
   "CONNECTION_ENDED",
@@ -42,16 +43,29 @@ export function violatedConstraint(error: unknown): string | undefined {
 
 /**
  * Does `work` until it gives a result or an error that does not pass. `work` must bear being done twice.
- * @throws the signal's reason, once it is aborted.
+ * @throws the signal's reason as soon as it is aborted; what is under way then may still take place.
  */
 export async function persist<T>(work: () => Promise<T>, signal: AbortSignal): Promise<T> {
   for (let pause = 50; ; pause = Math.min(pause * 2, 1000)) {
     try {
-      return await work();
+      return await unlessAborted(work(), signal);
     } catch (error) {
+      signal.throwIfAborted();
       if (!isPassingTrouble(error)) throw error;
     }
-    signal.throwIfAborted();
     await delay(pause, undefined, { signal }).catch(() => signal.throwIfAborted());
+  }
+}
+
+/** A database that does not answer must not hold up a shutdown, nor a caller that has gone. */
+async function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  const { promise: aborted, reject } = Promise.withResolvers<never>();
+  const abort = () => reject(signal.reason);
+  if (signal.aborted) abort();
+  signal.addEventListener("abort", abort, { once: true });
+  try {
+    return await Promise.race([work, aborted]);
+  } finally {
+    signal.removeEventListener("abort", abort);
   }
 }

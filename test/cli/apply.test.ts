@@ -64,7 +64,7 @@ describe("signalman apply", () => {
         .replace("environment: defaults", ""),
     );
     expect(changed.stdout).toContain("= projects/shop\n");
-    expect(changed.stdout).toMatch(/^~ projects\/shop\/templates\/hello \(.*run_timeout.*\)$/m);
+    expect(changed.stdout).toMatch(/^~ projects\/shop\/templates\/hello \(.*runTimeout.*\)$/m);
     expect(changed.stdout).toContain("! projects/shop/environments/defaults\n");
     const pruned = await apply(
       CATALOG.replace("defaults, env", "others, env").replace("environment: defaults", ""),
@@ -129,10 +129,11 @@ templates:
 
   it("says what the service refuses by file and line", async () => {
     const { code, stderr } = await apply(
-      CATALOG.replace("app: bash", 'app: ""').replace("{ name: shop", '{ name: "a b"'),
+      CATALOG.replace("app: bash", 'app: ""').replace("90s", "0.5s").replace("{ name: shop", '{ name: "a b"'),
     );
     expect(code).toBe(2);
     expect(stderr).toMatch(/^signalman: \/catalog.yaml:2: project.name: /m);
+    expect(stderr).toMatch(/^signalman: \/catalog.yaml:13: templates\[0\].run_timeout: /m);
     expect(stderr).toMatch(/^signalman: \/catalog.yaml:9: templates\[0\].app: /m);
   });
 

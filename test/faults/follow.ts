@@ -44,7 +44,7 @@ export function follow(service: Pick<TestService, "client">, name: string): Foll
     Promise.race([state.until(condition), ended.then(() => assertTrue(condition()))]);
   const matches = (what: string | RegExp, text: string) =>
     typeof what === "string" ? text.includes(what) : what.test(text);
-  const text = (stream = LogStream.STDOUT) => state.bytes(stream).toString("latin1");
+  const text = (stream: LogStream = LogStream.STDOUT) => state.bytes(stream).toString("latin1");
   return {
     statuses: state.statuses,
     breaks: state.breaks,

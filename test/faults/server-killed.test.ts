@@ -69,6 +69,7 @@ async function restart(): Promise<void> {
 test("a server killed 20 times in a task's life loses nothing and tells nothing twice", { timeout: 120_000 }, async () => {
   const task = await run("writer");
   using watcher = follow(service, task.name);
+  await watcher.reaches("RUNNING");
   for (let kill = 0; kill < KILLS; kill++) {
     await watcher.counts(watcher.lines + 1 + ((kill * 67) % 150));
     await restart();
@@ -158,7 +159,9 @@ test("SIGTERM ends the server within 5 s and its streams with UNAVAILABLE; the t
   const task = await run("writer");
   using watcher = follow(service, task.name);
   await watcher.counts(50);
-  const broken = firstError(service, task.name);
+  const stream = service.client(TaskService).watchTask({ name: task.name })[Symbol.asyncIterator]();
+  await stream.next();
+  const broken = errorOf(stream);
   const sent = performance.now();
   expect(await service.kill("SIGTERM")).toEqual({ code: 0, signal: null });
   expect(performance.now() - sent).toBeLessThan(5000);
@@ -174,9 +177,9 @@ test("SIGTERM ends the server within 5 s and its streams with UNAVAILABLE; the t
   await leavesNothing(service, task);
 });
 
-async function firstError(from: TestService, name: string): Promise<ConnectError> {
+async function errorOf(stream: AsyncIterator<unknown>): Promise<ConnectError> {
   try {
-    for await (const _ of from.client(TaskService).watchTask({ name }));
+    while (!(await stream.next()).done);
   } catch (error) {
     return ConnectError.from(error);
   }

@@ -41,7 +41,7 @@ function makeJob({ path = "run", app = "sh", apps = BUILT_IN, forwarded = {}, in
   const id = randomUUID();
   const said: string[] = [];
   const tasksRoot = join(root, "tasks");
-  const job = createLocalJob({ tasksRoot, apps, forwarded }, id, (text) => void said.push(text));
+  const job = createLocalJob({ tasksRoot, node: "n", apps, forwarded }, id, (text) => void said.push(text));
   const whole: JobInput = {
     id,
     template: { app, path, type: TemplateType.TASK },
@@ -158,7 +158,7 @@ test("leftovers go, with whatever of them is alive; what was adopted stays", asy
     await prepare();
     programs.push(await job.start());
   }
-  await clearLeftovers(join(root, "tasks"), [kept.id]);
+  await clearLeftovers({ tasksRoot: join(root, "tasks"), node: "n" }, [kept.id]);
   expect(await programs[0]?.ended).not.toMatchObject({ code: 0 });
   expect([existsSync(lost.folder), existsSync(kept.folder)]).toEqual([false, true]);
   programs[1]?.kill({ graceMs: 0 });

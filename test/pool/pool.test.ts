@@ -27,7 +27,7 @@ function makePool(store: Partial<PoolStore>, options: Partial<PoolOptions> = {})
       adopt: async () => ({ putBack: [], adopted: [] }),
       renew: async (ids) => ids.map((id) => wish(id)),
       readWishes: async () => [],
-      tidyUp: async () => ({ waiting: [], error: [] }),
+      tidyUp: async () => ({ waiting: [], stopped: [], error: [], adopted: [] }),
       ...store,
     },
     maxParallelTasks: 2,
@@ -148,14 +148,38 @@ test("what time or other servers left behind is told of, and the queue is looked
     told = true;
     return {
       waiting: found.map((id) => ({ id, leaseEpoch: 2 })),
+      stopped: found.map(() => ({ id: "unwanted", leaseEpoch: 2 })),
       error: found.map(() => ({ id: "late", leaseEpoch: 0 })),
+      adopted: found.map(() => ({ id: "forgotten", leaseEpoch: 2 })),
     };
   };
   const { claim, asked } = queue();
-  const { pool, statuses } = makePool({ claim, tidyUp });
+  const { pool, runs, statuses } = makePool({ claim, tidyUp });
   await pool.start();
   await expect.poll(() => asked.length).toBeGreaterThanOrEqual(2);
-  expect(statuses).toEqual(["x WAITING", "late ERROR"]);
+  expect(statuses).toEqual(["x WAITING", "unwanted STOPPED", "late ERROR"]);
+  expect([...runs.keys()]).toEqual(["forgotten"]);
+});
+
+test("a task that comes back while its earlier run is still winding up begins when that is over", async () => {
+  const leases = [{ id: "a", leaseEpoch: 1 }, { id: "a", leaseEpoch: 3 }];
+  const claim = async () => leases.splice(0, 1);
+  const order: string[] = [];
+  const ends: (() => void)[] = [];
+  const run = ({ leaseEpoch }: Lease, control: RunControl) => {
+    order.push(`begin ${leaseEpoch}`);
+    control.signal.addEventListener("abort", () => order.push(`${leaseEpoch} ${control.reason}`));
+    return new Promise<void>((end) => ends.push(end));
+  };
+  const { pool } = makePool({ claim }, { run });
+  await pool.start();
+  await expect.poll(() => order).toEqual(["begin 1"]);
+  pool.wake();
+  await expect.poll(() => order).toEqual(["begin 1", "1 lease_lost"]);
+  ends[0]?.();
+  await expect.poll(() => order).toEqual(["begin 1", "1 lease_lost", "begin 3"]);
+  expect(pool.running).toBe(1);
+  ends[1]?.();
 });
 
 test("a run that fails for a reason of ours frees its slot", async () => {

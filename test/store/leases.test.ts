@@ -80,7 +80,7 @@ test("adopt takes all that the node owned, whatever the lease says, and puts bac
 test("rescue puts back what expired before it was started, and nothing else", async () => {
   const statusesOf = await oneOfEach({ lease_expires: past(1), node: OTHER_NODE });
   const fresh = await store.makeTaskIn("STARTING");
-  expect(statusesOf(await rescue(store.database))).toEqual(["STARTING"]);
+  expect(statusesOf(await rescue(store.database, NODE))).toEqual(["STARTING"]);
   expect((await store.row(fresh.id)).status).toBe("STARTING");
 });
 

@@ -6,6 +6,7 @@ import { BadRequestSchema } from "../../../gen/google/rpc/error_details_pb.ts";
 import { type Catalog, CatalogSchema } from "../../../gen/signalman/v1/catalog_service_pb.ts";
 import { UsageError } from "../errors.ts";
 import { decode } from "./decode.ts";
+import { parsePath } from "./path.ts";
 import { absoluteUrls } from "./relative-urls.ts";
 import { parseText, type Source } from "./source.ts";
 
@@ -44,8 +45,7 @@ function throwLocated(source: Source, error: unknown): never {
   const violations = error.findDetails(BadRequestSchema).flatMap((detail) => detail.fieldViolations);
   if (violations.length === 0) throw error;
   const lines = violations.map(({ field, description }) => {
-    const path = field.replace(/^catalog\.?/, "");
-    return `${source.place(path.match(/[^.[\]"]+/g) ?? [])}: ${description}`;
+    return `${source.place(parsePath(field.replace(/^catalog\.?/, "")))}: ${description}`;
   });
   throw new UsageError(lines, { cause: error });
 }

@@ -1,5 +1,5 @@
 import type { JsonValue } from "@bufbuild/protobuf";
-import { isNode, LineCounter, parseDocument } from "yaml";
+import { isCollection, isNode, LineCounter, parseDocument } from "yaml";
 import { UsageError } from "../errors.ts";
 import { type Path, pathText } from "./path.ts";
 
@@ -28,13 +28,19 @@ export function parseText(name: string, text: string): Source {
   };
 
   function lineOf(path: Path): number | undefined {
-    for (let length = path.length; length >= 0; length -= 1) {
-      const keys = path.slice(0, length).map((key) => (/^\d+$/.test(String(key)) ? Number(key) : key));
-      const node = length === 0 ? document.contents : document.getIn(keys, true);
-      if (isNode(node) && node.range) return lineCounter.linePos(node.range[0]).line;
+    let node: unknown = document.contents;
+    for (const key of path) {
+      const next = isCollection(node) ? (node.get(key, true) ?? node.get(camelCase(key), true)) : undefined;
+      if (!isNode(next)) break;
+      node = next;
     }
-    return undefined;
+    return isNode(node) && node.range ? lineCounter.linePos(node.range[0]).line : undefined;
   }
+}
+
+/** A field has two names in JSON: the one of the contract and the camel-cased one. */
+function camelCase(key: string | number): string | number {
+  return typeof key === "string" ? key.replace(/_(.)/g, (_, letter: string) => letter.toUpperCase()) : key;
 }
 
 function plainValue(name: string, document: ReturnType<typeof parseDocument>): JsonValue {

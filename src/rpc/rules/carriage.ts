@@ -1,4 +1,4 @@
-import { type Leaf, leavesOf, MAX_DEPTH } from "./leaves.ts";
+import { eachLeaf, MAX_DEPTH } from "./leaves.ts";
 import { type Breach, received } from "./rule.ts";
 
 /**
@@ -7,17 +7,18 @@ import { type Breach, received } from "./rule.ts";
  * `hidden`: fields whose values are not shown.
  */
 export function carriageBreaches(plain: object, hidden: ReadonlySet<string>): Breach[] {
-  return [...leavesOf(plain)].flatMap((leaf) => {
-    const trouble = troubleWith(leaf);
-    if (trouble === undefined) return [];
-    const isHidden = hidden.has(String(leaf.path[0]));
-    const shown = isHidden ? "a value that is not shown" : received(wellFormed(leaf.value));
-    return [{ path: leaf.path, got: `${shown}${trouble}` }];
+  const breaches: Breach[] = [];
+  eachLeaf(plain, (value, path) => {
+    const trouble = troubleWith(value, path.length);
+    if (trouble === undefined) return;
+    const shown = hidden.has(String(path[0])) ? "a value that is not shown" : received(wellFormed(value));
+    breaches.push({ path: [...path], got: `${shown}${trouble}` });
   });
+  return breaches;
 }
 
-function troubleWith({ path, value }: Leaf): string | undefined {
-  if (path.length > MAX_DEPTH) return `, more than ${MAX_DEPTH} levels deep`;
+function troubleWith(value: unknown, depth: number): string | undefined {
+  if (depth > MAX_DEPTH) return `, more than ${MAX_DEPTH} levels deep`;
   if (typeof value === "number" && !Number.isFinite(value)) return ", which JSON does not have";
   if (typeof value !== "string") return undefined;
   if (value.includes("\0")) return " with a NUL in it";

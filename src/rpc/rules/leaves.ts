@@ -1,26 +1,33 @@
 import type { Breach } from "./rule.ts";
 
-export interface Leaf {
-  path: Breach["path"];
-  /** A text, a number and so on, or the name of an entry, which is text as well. */
-  value: unknown;
-}
-
 /**
  * protobuf stops at 100 levels of messages in every language, and each level of a Struct is three of them: what goes
  * deeper than this could be stored, and then no client could read it.
  */
 export const MAX_DEPTH = 30;
 
-/** All texts, numbers and the like within a value. What lies deeper than MAX_DEPTH is one leaf, and not looked into. */
-export function* leavesOf(value: unknown, path: Leaf["path"] = []): Generator<Leaf> {
+/** `path` is only good during the call. What stands at more than MAX_DEPTH steps is not looked into. */
+export type Look = (value: unknown, path: Breach["path"]) => void;
+
+/**
+ * Shows all texts, numbers and the like within a value, and the names of its entries, which are text as well. A visitor
+ * with one path for all: a megabyte of small values passes here with every request that brings it.
+ */
+export function eachLeaf(value: unknown, look: Look, path: Breach["path"] = []): void {
   if (path.length > MAX_DEPTH || typeof value !== "object" || value === null || value instanceof Uint8Array) {
-    yield { path, value };
-    return;
-  }
-  for (const [name, inner] of Object.entries(value)) {
-    const inside = [...path, Array.isArray(value) ? Number(name) : name];
-    if (inside.length <= MAX_DEPTH) yield { path: inside, value: name };
-    yield* leavesOf(inner, inside);
+    look(value, path);
+  } else if (Array.isArray(value)) {
+    for (let index = 0; index < value.length; index++) {
+      path.push(index);
+      eachLeaf(value[index], look, path);
+      path.pop();
+    }
+  } else {
+    for (const [name, inner] of Object.entries(value)) {
+      path.push(name);
+      if (path.length <= MAX_DEPTH) look(name, path);
+      eachLeaf(inner, look, path);
+      path.pop();
+    }
   }
 }

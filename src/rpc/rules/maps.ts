@@ -1,6 +1,6 @@
 import type { JsonObject } from "@bufbuild/protobuf";
 import { z } from "zod";
-import { leavesOf } from "./leaves.ts";
+import { eachLeaf } from "./leaves.ts";
 import { type Breach, received, rule, ruleAt } from "./rule.ts";
 import { hasAtMost } from "./values.ts";
 
@@ -15,11 +15,16 @@ export function variables() {
   const holds = (value: JsonObject | undefined): boolean =>
     Buffer.byteLength(JSON.stringify(value ?? {})) <= MIB;
   const small = rule(z.custom<JsonObject | undefined>(), "At most 1 MiB", holds);
-  return ruleAt(small, "no NUL", (value) =>
-    [...leavesOf(value ?? {})]
-      .filter((leaf) => typeof leaf.value === "string" && leaf.value.includes("\0"))
-      .map((leaf) => ({ path: leaf.path, got: received(leaf.value) })),
-  );
+  return ruleAt(small, "no NUL", nulsIn);
+}
+
+function nulsIn(value: unknown): Breach[] {
+  const breaches: Breach[] = [];
+  eachLeaf(value ?? {}, (leaf, path) => {
+    if (typeof leaf === "string" && leaf.includes("\0"))
+      breaches.push({ path: [...path], got: received(leaf) });
+  });
+  return breaches;
 }
 
 const RESERVED = /^(SIGNALMAN_|SEMAPHORE_TASK_)/;

@@ -6,6 +6,9 @@ export interface Breach {
   got: string;
 }
 
+/** Of one rule for one value. Nobody reads on, and a request can hold a hundred thousand. */
+const MOST = 1000;
+
 /**
  * Adds a rule to a schema. `says` is the rule as the field's comment in the .proto file has it, word for word: a test
  * holds the two together. `hint` is added for the reader of the violation only.
@@ -29,7 +32,7 @@ export function ruleAt<S extends z.ZodType>(
   const allowed = hint === undefined ? says : `${says} (${hint})`;
   return schema
     .superRefine((value, context) => {
-      for (const { path, got } of breaches(value)) {
+      for (const { path, got } of [...breaches(value)].slice(0, MOST)) {
         context.addIssue({ code: "custom", path, message: `${allowed}; got ${got}` });
       }
     })

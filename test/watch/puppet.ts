@@ -1,0 +1,33 @@
+import { execFileSync } from "node:child_process";
+import { randomUUID } from "node:crypto";
+import { mkdirSync } from "node:fs";
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import type { MessageInitShape } from "@bufbuild/protobuf";
+import type { RunTaskRequestSchema } from "../../gen/signalman/v1/task_service_pb.ts";
+import { runDemo } from "../helpers/demo.ts";
+import type { TestService } from "../helpers/service.ts";
+
+/** A script for applyDemo that does what the test tells it, line by line, over a pipe. */
+export const PUPPET = 'exec 3<>"$STRINGS"; while read -r line <&3; do eval "$line"; done';
+
+/** A task that waits for orders. */
+export interface Puppet {
+  readonly name: string;
+  /** Makes its shell do this. It is done when its output is there. */
+  do(command: string): Promise<void>;
+}
+
+/** Runs a template whose script is PUPPET. */
+export async function runPuppet(
+  service: TestService,
+  template: string,
+  request: MessageInitShape<typeof RunTaskRequestSchema> = {},
+): Promise<Puppet> {
+  const folder = join(service.dataDir, "puppets");
+  mkdirSync(folder, { recursive: true });
+  const pipe = join(folder, randomUUID());
+  execFileSync("mkfifo", [pipe]);
+  const { name } = await runDemo(service, template, { ...request, env: { ...request.env, STRINGS: pipe } });
+  return { name, do: (command) => writeFile(pipe, `${command}\n`) };
+}
