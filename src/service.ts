@@ -89,9 +89,9 @@ export async function startService(config: Config, logger: Logger): Promise<Serv
   pool = started.pool;
   stack.defer(started.stop);
   const health = createHealthState();
-  stack.use(watchDatabase(databases, health, logger));
   const server = await startServer({ config, logger, databases, cipher, hub, bus, feed, pool, health });
   stack.defer(server.close);
+  stack.use(watchDatabase(databases, health, logger));
   await pool.start();
   health.set(true);
   const owned = stack.move();

@@ -15,7 +15,7 @@ export async function follow(session: Session, name: string, tail?: number): Pro
   await using view: View = session.json ? createJsonView() : createLiveView(process.stdout, process.stderr);
   using interrupt = onInterrupt({
     say: (text) => view.note(text),
-    command: `signalman watch ${shortName(name)}`,
+    command: session.command(`watch ${shortName(name)}`),
     kill: () => session.call(({ tasks }, options) => tasks.killTask({ name, reason: "Ctrl-C" }, options)),
   });
   view.note(shortName(name));

@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
-import { Command, Option } from "commander";
+import { Command, InvalidArgumentError, Option } from "commander";
 import { DEFAULT_SERVER } from "../client/connect.ts";
+import { serverUrl } from "../client/server-url.ts";
 import { addApply } from "./commands/apply.ts";
 import { addGet } from "./commands/get.ts";
 import { addKill } from "./commands/kill.ts";
@@ -24,7 +25,10 @@ export function createProgram(): Command {
     .configureOutput({ outputError: (text, write) => write(text.replace(/^error: /, "signalman: ")) })
     .showHelpAfterError("(--help says more)")
     .addOption(
-      new Option("--server <host:port>", "the server").env("SIGNALMAN_SERVER").default(DEFAULT_SERVER),
+      new Option("--server <host:port>", "the server")
+        .env("SIGNALMAN_SERVER")
+        .default(DEFAULT_SERVER)
+        .argParser(parseServer),
     )
     .addOption(
       new Option("--token <token>", "bearer token, better given by the variable").env("SIGNALMAN_TOKEN"),
@@ -33,6 +37,22 @@ export function createProgram(): Command {
     .addHelpText("after", EXIT_CODES);
   for (const add of [addServe, addApply, addRun, addWatch, addKill, addGet, addList, addLogs]) add(program);
   return program;
+}
+
+/** Empty, as a variable may be, is none. */
+function parseServer(text: string): string {
+  if (text === "") return DEFAULT_SERVER;
+  try {
+    serverUrl(text);
+    return text;
+  } catch (error) {
+    throw new InvalidArgumentError(`The ${error instanceof Error ? error.message : error}.`);
+  }
+}
+
+function parseToken(text: string): string | undefined {
+  if (/^[\x21-\x7e]*$/.test(text)) return text || undefined;
+  throw new InvalidArgumentError("A token is visible ASCII without blanks.");
 }
 
 function version(): string {

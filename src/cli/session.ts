@@ -1,13 +1,14 @@
 import { type CallOptions, ConnectError } from "@connectrpc/connect";
 import type { Command } from "commander";
 import { connectSignalman, type Signalman } from "../client/connect.ts";
-import { UsageError } from "./errors.ts";
 import { startPatience } from "./patience.ts";
 
 /** One command's way to the server. */
 export interface Session extends Disposable {
   readonly client: Signalman;
   readonly json: boolean;
+  /** A command line that goes to the same server. */
+  command(line: string): string;
   /** Makes a call, again and again for 10 s if the server cannot be reached or is not ready. */
   call<T>(invoke: (client: Signalman, options: CallOptions) => Promise<T>, signal?: AbortSignal): Promise<T>;
 }
@@ -25,16 +26,18 @@ const CALL_MS = 30_000;
 export function withSession<A extends unknown[]>(body: (session: Session, ...args: A) => Promise<number>) {
   return async (...args: [...A, Command]): Promise<void> => {
     const command = args.at(-1) as Command;
-    using session = openSession(command.optsWithGlobals<GlobalOptions>());
+    const isNamed = command.getOptionValueSourceWithGlobals("server") === "cli";
+    using session = openSession(command.optsWithGlobals<GlobalOptions>(), isNamed);
     process.exitCode = await body(session, ...(args.slice(0, -1) as A));
   };
 }
 
-function openSession({ server, token, json }: GlobalOptions): Session {
-  const client = connect(server, token || undefined);
+function openSession({ server, token, json }: GlobalOptions, isNamed: boolean): Session {
+  const client = connectSignalman({ server, token });
   return {
     client,
     json: json ?? false,
+    command: (line) => `signalman ${line}${isNamed ? ` --server ${server}` : ""}`,
     async call(invoke, signal) {
       using patience = startPatience(server, signal);
       for (;;) {
@@ -50,14 +53,4 @@ function openSession({ server, token, json }: GlobalOptions): Session {
     },
     [Symbol.dispose]: () => client[Symbol.dispose](),
   };
-}
-
-function connect(server: string, token: string | undefined): Signalman {
-  try {
-    return connectSignalman({ server, token });
-  } catch (cause) {
-    throw new UsageError(`--server (or SIGNALMAN_SERVER) ${cause instanceof Error ? cause.message : cause}`, {
-      cause,
-    });
-  }
 }

@@ -50,7 +50,7 @@ export const DEFAULT_SERVER = "127.0.0.1:8480";
 const PING_INTERVAL_MS = 20_000;
 const PING_TIMEOUT_MS = 5000;
 
-/** @throws TypeError if `server` is none. */
+/** @throws TypeError if `server` or `token` cannot be one. */
 export function connectSignalman({ server = DEFAULT_SERVER, token }: ConnectOptions = {}): Signalman {
   const url = serverUrl(server);
   const sessionManager = new Http2SessionManager(url, {
@@ -79,6 +79,7 @@ export function connectSignalman({ server = DEFAULT_SERVER, token }: ConnectOpti
 
 /** RFC 6750 */
 function bearer(token: string): Interceptor {
+  if (!/^[\x21-\x7e]+$/.test(token)) throw new TypeError("token must be visible ASCII without blanks");
   return (next) => (request) => {
     request.header.set("authorization", `Bearer ${token}`);
     return next(request);

@@ -3,14 +3,15 @@ const FORMS = "HOST:PORT, http://HOST:PORT or https://HOST:PORT";
 
 /**
  * The base URL of a server that a person named. A bare `HOST` has port 8480.
- * @throws TypeError whose message completes "--server …".
+ * @throws TypeError whose message begins with `server`.
  */
 export function serverUrl(server: string): string {
   const hasScheme = server.includes("://");
   const text = hasScheme ? server : `http://${server}`;
   const url = URL.canParse(text) ? new URL(text) : undefined;
   const isPlain = url && url.pathname === "/" && !url.search && !url.hash && !url.username && !url.password;
-  if (!isPlain || !/^https?:$/.test(url.protocol)) throw new TypeError(`must be ${FORMS}, not ${server}`);
+  if (!isPlain || !/^https?:$/.test(url.protocol))
+    throw new TypeError(`server must be ${FORMS}, not ${server}`);
   // `:80` is dropped by URL as the scheme's own.
   if (!hasScheme && !/:\d+$/.test(server)) url.port = DEFAULT_PORT;
   return url.origin;

@@ -17,6 +17,8 @@ export interface WatchOptions {
   onReconnect?(broken: { error: ConnectError; attempt: number; delayMs: number }): void;
   /** Gives up, with the last error, when nothing has come through for this long. Default: never. */
   giveUpAfterMs?: number;
+  /** Longest silence, in milliseconds, before the stream counts as broken. Default: 10 s more than the heartbeats' interval. */
+  silenceMs?: number;
   /** Also yield the snapshots that each reconnection begins with. Default: the first one only. */
   repeatSnapshots?: boolean;
 }
@@ -43,7 +45,7 @@ export async function* watchTask(
   for (;;) {
     let error: ConnectError;
     try {
-      for await (const event of openStream(tasks, resume(request, token), options.signal)) {
+      for await (const event of openStream(tasks, resume(request, token), options)) {
         if (event.resumeToken !== token) trouble.over();
         const isRepeated = event.event.case === "snapshot" && token !== undefined;
         token = event.resumeToken;
@@ -60,12 +62,13 @@ export async function* watchTask(
   }
 }
 
-function openStream(tasks: Tasks, request: Request, signal: AbortSignal | undefined) {
+function openStream(tasks: Tasks, request: Request, { signal, silenceMs }: WatchOptions) {
   const { heartbeatInterval } = request;
   const heartbeatMs = heartbeatInterval
     ? durationMs(create(DurationSchema, heartbeatInterval))
     : DEFAULT_HEARTBEAT_MS;
-  return guarded((inner) => tasks.watchTask(request, { signal: inner }), heartbeatMs + LATENESS_MS, signal);
+  const open = (inner: AbortSignal) => tasks.watchTask(request, { signal: inner });
+  return guarded(open, silenceMs ?? heartbeatMs + LATENESS_MS, signal);
 }
 
 function resume(request: Request, token: string | undefined): Request {

@@ -1,4 +1,5 @@
-import { mkdir, readdir, rm } from "node:fs/promises";
+import { existsSync, mkdirSync } from "node:fs";
+import { readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 
 /** A task's own folder: nothing in it is shared with another task. */
@@ -18,10 +19,11 @@ export function taskFolder(tasksRoot: string, id: string): TaskFolder {
   return { root, work: at("work"), home: at("home"), tmp: at("tmp"), spool: at("spool") };
 }
 
+/** Makes it anew. Synchronous, since that takes a tenth of a millisecond, and each way to the thread pool more. */
 export async function makeTaskFolder(folder: TaskFolder): Promise<void> {
-  await removeWorkspace(folder);
+  if (existsSync(folder.root)) await removeWorkspace(folder);
   for (const path of [folder.work, folder.home, folder.tmp])
-    await mkdir(path, { recursive: true, mode: 0o700 });
+    mkdirSync(path, { recursive: true, mode: 0o700 });
 }
 
 /** All but the spool. */

@@ -1,8 +1,8 @@
-import { constants } from "node:fs";
-import { cp, lstat, realpath, stat } from "node:fs/promises";
+import { realpath, stat } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import type { Git } from "../git/client.ts";
 import { PrepareError } from "../task/errors.ts";
+import { copyFolder } from "./copy-folder.ts";
 import type { Commit } from "./job.ts";
 
 export interface WorkspaceOptions {
@@ -29,7 +29,13 @@ export async function fillWorkspace(options: WorkspaceOptions, signal: AbortSign
       `Cannot check out ${options.commit || options.gitBranch}: ${source} is not a git repository`,
     );
   }
-  await copyFolder(source, options.target, signal);
+  if (`${options.target}/`.startsWith(`${source}/`)) {
+    throw new PrepareError(`Cannot copy ${source}: the server's data folder lies in it; set another --data-dir`);
+  }
+  await copyFolder(source, options.target, signal).catch((cause: unknown) => {
+    signal.throwIfAborted();
+    throw new PrepareError(`Cannot copy ${source} into the task's workspace: ${reasonOf(cause)}`, { cause });
+  });
   return { hash: "", message: "" };
 }
 
@@ -42,26 +48,6 @@ async function findFolder(path: string): Promise<string> {
     throw new PrepareError(`Cannot read the repository's folder ${path}: ${reasonOf(cause)}`, { cause });
   }
   throw new PrepareError(`Cannot use ${path} as a repository: it is not a folder`);
-}
-
-/** Files, folders and links as they are; sockets, pipes and devices are left out. */
-async function copyFolder(source: string, target: string, signal: AbortSignal): Promise<void> {
-  try {
-    await cp(source, target, {
-      recursive: true,
-      verbatimSymlinks: true,
-      preserveTimestamps: true,
-      mode: constants.COPYFILE_FICLONE,
-      filter: async (path) => {
-        signal.throwIfAborted();
-        const entry = await lstat(path);
-        return entry.isFile() || entry.isDirectory() || entry.isSymbolicLink();
-      },
-    });
-  } catch (cause) {
-    signal.throwIfAborted();
-    throw new PrepareError(`Cannot copy ${source} into the task's workspace: ${reasonOf(cause)}`, { cause });
-  }
 }
 
 const ADVICE: Record<string, string> = {

@@ -76,7 +76,7 @@ function checkValue(question: SurveyVariable, value: JsonValue): string | undefi
 const ANSWERS: Record<SurveyType, (text: string, question: SurveyVariable) => boolean> = {
   [SurveyType.UNSPECIFIED]: () => true,
   [SurveyType.TEXT]: () => true,
-  [SurveyType.INT]: (text) => /^[+-]?\d+$/.test(text),
+  [SurveyType.INT]: (text) => /^-?\d+$/.test(text),
   [SurveyType.ENUM]: (text, question) => question.values.some(({ value }) => value === text),
   [SurveyType.SECRET]: () => true,
 };

@@ -11,17 +11,17 @@ let service: TestService;
 beforeAll(async () => {
   service = await startService();
   await applyDemo(service, {
-    count: { script: "for i in $(seq 1 400); do echo $i; sleep 0.02; done", allowParallelTasks: true },
+    count: { script: "for i in $(seq 1 150); do echo $i; sleep 0.02; done", allowParallelTasks: true },
   });
 });
 afterAll(() => service[Symbol.asyncDispose]());
 
-const COUNTED = Array.from({ length: 400 }, (_, i) => `${i + 1}\n`).join("");
+const COUNTED = Array.from({ length: 150 }, (_, i) => `${i + 1}\n`).join("");
 
 describe("a watch", () => {
   it("goes on by itself after its server was killed and started again: every line once", async () => {
     const run = startCli(["run", "demo/count"], { server: service.url });
-    await run.shows("stdout", "\n50\n");
+    await run.shows("stdout", "\n20\n");
     await service.kill("SIGKILL");
     await run.shows("stderr", "the connection broke");
     await service.start();
@@ -30,9 +30,9 @@ describe("a watch", () => {
     expect(run.stdout.toString()).toBe(COUNTED);
   });
 
-  it("goes on when its server was stopped politely, and was waited for longer than a first connection is", async () => {
+  it("goes on when its server was stopped politely", async () => {
     const run = startCli(["run", "demo/count"], { server: service.url });
-    await run.shows("stdout", "\n50\n");
+    await run.shows("stdout", "\n20\n");
     await service.kill("SIGTERM");
     await run.shows("stderr", "This server shuts down");
     await service.start();
@@ -44,7 +44,7 @@ describe("a watch", () => {
     const { name } = await runDemo(service, "count");
     expect((await cli(["watch", name], { server: service.url })).stdout).toBe(COUNTED);
     const { stdout } = await cli(["watch", name, "--tail", "3"], { server: service.url });
-    expect(stdout).toMatch(/400\n$/);
+    expect(stdout).toMatch(/150\n$/);
     expect(stdout.split("\n").length).toBeLessThanOrEqual(4);
   });
 });

@@ -27,7 +27,10 @@ const WRONG: [string[], RegExp][] = [
   [["kill", TASK, "--grace", "-1"], /'--grace <duration>'/],
   [["logs", TASK, "--stream", "both"], /It must be one of stdout, stderr, system/],
   [["list", "demo", "--limit", "0"], /from 1 to/],
-  [["list", "--server", "ftp://x"], /--server \(or SIGNALMAN_SERVER\) must be HOST:PORT/],
+  [
+    ["list", "--server", "ftp://x"],
+    /'--server <host:port>' argument 'ftp:\/\/x' is invalid. The server must be HOST:PORT/,
+  ],
   [["serve", "--frob"], /unknown option '--frob'/],
   [["serve", "--listen", "nowhere"], /--listen must be HOST:PORT/],
   [["serve", "--token", "abc"], /serve takes its token from SIGNALMAN_TOKEN/],

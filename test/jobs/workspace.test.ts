@@ -104,6 +104,10 @@ describe("a folder is copied", () => {
     expect(readFileSync(join(target, "locked/file"), "utf8")).toBe("x");
   });
 
+  test("but not into itself", async () => {
+    await expect(fill(root)).rejects.toThrow(/the server's data folder lies in it/);
+  });
+
   test("until it is stopped, which throws the stop's reason", async () => {
     const stop = new AbortController();
     stop.abort(new Error("stopped"));

@@ -1,0 +1,63 @@
+import { execFileSync } from "node:child_process";
+import { delimiter, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { applyDemo } from "../helpers/demo.ts";
+import { startService, type TestService } from "../helpers/service.ts";
+import { SIGNALMAN, startProgram } from "./cli.ts";
+
+const ON_TERMINAL = fileURLToPath(new URL("./on-terminal.py", import.meta.url));
+/** A Node of this machine that is too old to run us, as the system's often is. */
+const oldNode = (process.env.PATH ?? "")
+  .split(delimiter)
+  .map((folder) => join(folder, "node"))
+  .find((path) => versionOf(path) < 24);
+
+function versionOf(path: string): number {
+  try {
+    return Number(execFileSync(path, ["-p", "process.versions.node.split('.')[0]"], { stdio: "pipe" }));
+  } catch {
+    return Number.POSITIVE_INFINITY;
+  }
+}
+
+describe.runIf(oldNode)("bin/signalman.js under an old Node", () => {
+  const command = [oldNode ?? "", SIGNALMAN];
+  let service: TestService;
+
+  beforeAll(async () => {
+    service = await startService();
+    await applyDemo(service, {
+      fail: "echo out; exit 3",
+      wait: { script: "echo started; while :; do sleep 0.05; done", allowParallelTasks: true },
+    });
+  });
+  afterAll(() => service[Symbol.asyncDispose]());
+
+  it("runs with the repository's Node, and passes on output and exit code", async () => {
+    const run = startProgram([...command, "run", "demo/fail"], { server: service.url });
+    expect(await run.ended).toBe(1);
+    expect(run.stdout.toString()).toBe("out\n");
+  });
+
+  it("passes signals on", async () => {
+    const run = startProgram([...command, "run", "demo/wait"], { server: service.url });
+    await run.shows("stdout", "started");
+    run.child.kill("SIGTERM");
+    expect(await run.ended).toBe(143);
+    expect(run.stderr).toContain("the task goes on");
+  });
+
+  it("one Ctrl-C on a terminal is one", async () => {
+    const terminal = ["python3", ON_TERMINAL, "24", "100"];
+    const run = startProgram([...terminal, ...command, "run", "demo/wait"], {
+      server: service.url,
+      keepStdin: true,
+    });
+    await run.shows("stdout", "started");
+    run.child.stdin?.write("\x03");
+    await run.shows("stdout", "Ctrl-C again within 2 s");
+    expect(await run.ended).toBe(130);
+    expect(run.stdout.toString()).not.toContain("killing");
+  });
+});

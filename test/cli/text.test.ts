@@ -1,0 +1,124 @@
+import { describe, expect, it } from "vitest";
+import { parsePath, pathText } from "../../src/cli/catalog/path.ts";
+import { parseTask, parseTemplate, shortName } from "../../src/cli/names.ts";
+import { printable } from "../../src/cli/printable.ts";
+import { table } from "../../src/cli/table.ts";
+import { clock, duration, rough } from "../../src/cli/time.ts";
+import { parseVariable } from "../../src/cli/values.ts";
+import { trackCursor } from "../../src/cli/view/cursor.ts";
+import { cut, width } from "../../src/cli/width.ts";
+import { serverUrl } from "../../src/client/server-url.ts";
+
+const UUID = "0192f0c1-0000-7000-8000-00000000000a";
+
+describe("variables of -e", () => {
+  it.each([
+    ["2", 2],
+    ["-0.5", -0.5],
+    ["true", true],
+    ["null", null],
+    ['{"a":[1]}', { a: [1] }],
+    ["text", "text"],
+    ["", ""],
+    ['"quoted"', '"quoted"'],
+    ["1.10", "1.10"],
+    ["007", "007"],
+    ["1e3", "1e3"],
+    ["12345678901234567890", "12345678901234567890"],
+    ["{broken", "{broken"],
+  ])("%s", (text, value) => expect(parseVariable(text)).toEqual(value));
+});
+
+describe("names", () => {
+  it("are taken in full and short", () => {
+    expect(parseTask(`demo/${UUID.toUpperCase()}`)).toBe(`projects/demo/tasks/${UUID}`);
+    expect(parseTask(`projects/demo/tasks/${UUID}`)).toBe(`projects/demo/tasks/${UUID}`);
+    expect(parseTemplate("demo/hello")).toBe("projects/demo/templates/hello");
+    expect(shortName("projects/demo/templates/hello")).toBe("demo/hello");
+  });
+  it.each(["", "/", "demo", "demo/", "a/b/c", "projects/demo/tasks/hello"])("%j is no template", (text) => {
+    expect(() => parseTemplate(text)).toThrow("PROJECT/TEMPLATE");
+  });
+});
+
+describe("servers", () => {
+  it.each([
+    ["localhost", "http://localhost:8480"],
+    ["10.0.0.1:80", "http://10.0.0.1"],
+    ["[::1]:9000", "http://[::1]:9000"],
+    ["[::1]", "http://[::1]:8480"],
+    ["http://host:1/", "http://host:1"],
+    ["https://host", "https://host"],
+  ])("%s", (text, url) => expect(serverUrl(text)).toBe(url));
+  it.each(["", "ftp://host", "host:port", "http://host/path", "http://user@host"])("%j is none", (text) => {
+    expect(() => serverUrl(text)).toThrow(/^server must be HOST:PORT/);
+  });
+});
+
+describe("times", () => {
+  it("as a clock, roughly, and to the tenth", () => {
+    expect([0, 7000, 725_000, 3_723_000].map(clock)).toEqual(["0:00", "0:07", "12:05", "1:02:03"]);
+    expect([0, 59_999, 60_000, 7_200_000, 1e9].map(rough)).toEqual(["0s", "59s", "1m", "2h", "11d"]);
+    expect([350, 59_900, 61_000].map(duration)).toEqual(["0.3 s", "59.9 s", "1:01"]);
+  });
+});
+
+describe("widths", () => {
+  it("are those of a terminal", () => {
+    expect(["abc", "äö", "e\u0301", "日本", "👩‍👩‍👧", ""].map(width)).toEqual([3, 2, 1, 4, 2, 0]);
+    expect([cut("abcdef", 4), cut("日本語", 4), cut("abc", 3), cut("abc", 0)]).toEqual([
+      "abc…",
+      "日…",
+      "abc",
+      "",
+    ]);
+  });
+
+  it("a table is aligned, and cut or left without its last column where there is no room", () => {
+    const rows = [
+      ["日本", "long text here"],
+      ["b", ""],
+    ];
+    expect(table(["A", "TEXT"], rows)).toEqual(["A     TEXT", "日本  long text here", "b"]);
+    expect(table(["A", "TEXT"], rows, { width: 16 })).toEqual(["A     TEXT", "日本  long text…", "b"]);
+    expect(table(["A", "TEXT"], rows, { width: 10 })).toEqual(["A", "日本", "b"]);
+  });
+});
+
+describe("text of others", () => {
+  it("cannot play with the terminal", () => {
+    expect(printable("a\x1b[2J\r\nb\tc\x9b\u202e")).toBe("a\ufffd[2J b c\ufffd\ufffd");
+  });
+});
+
+describe("paths in a catalog", () => {
+  it("are written and read in the contract's way", () => {
+    const path = ["templates", 2, "env", 'a."b'];
+    expect(pathText(path)).toBe('templates[2].env["a.\\"b"]');
+    expect(parsePath(pathText(path))).toEqual(path);
+  });
+});
+
+describe("where output leaves the cursor", () => {
+  const after = (...parts: (string | number[])[]) => {
+    const cursor = trackCursor();
+    for (const part of parts) cursor.wrote(Buffer.from(part as string));
+    return cursor.place;
+  };
+  it.each([
+    [["line\n"], "line-start"],
+    [["text"], "within-line"],
+    [["text\x1b[31m"], "within-line"],
+    [["text\x1b"], "within-sequence"],
+    [["text\x1b[3"], "within-sequence"],
+    [["text\x1b[3", "1"], "within-sequence"],
+    [["text\x1b[3", "1", "m"], "within-line"],
+    [["\x1b]0;title"], "within-sequence"],
+    [["\x1b]0;title\x07"], "within-line"],
+    [[[0xc3]], "within-sequence"],
+    [[[0xc3], [0xa4]], "within-line"],
+    [[[0xf0, 0x9f]], "within-sequence"],
+    [[[0xff]], "within-sequence"],
+    [[[0x80]], "within-line"],
+  ] as const)("%j: %s", (parts, place) => expect(after(...(parts as never[]))).toBe(place));
+});

@@ -1,0 +1,124 @@
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { EndReason, TaskStatus } from "../../gen/signalman/v1/task_pb.ts";
+import { TaskService, type WatchTaskResponse } from "../../gen/signalman/v1/task_service_pb.ts";
+import { applyDemo } from "../helpers/demo.ts";
+import { startService, type TestService } from "../helpers/service.ts";
+import { collect, expectOrder, flatten, linesOf, statusesOf, watch } from "./events.ts";
+import { PUPPET, runPuppet } from "./puppet.ts";
+
+let service: TestService;
+beforeAll(async () => {
+  service = await startService();
+  await applyDemo(service, {
+    puppet: { script: PUPPET, allowParallelTasks: true },
+    single: PUPPET,
+    missing: { script: "", path: "not/there" },
+  });
+});
+afterAll(() => service[Symbol.asyncDispose]());
+
+/** Lines and statuses in the order in which they were told: texts and STATUSES. */
+const storyOf = (events: readonly WatchTaskResponse[]) =>
+  events.flatMap((event) => [
+    ...linesOf([event]).map(({ content }) => Buffer.from(content).toString()),
+    ...statusesOf([event]),
+  ]);
+
+describe("every watcher finds a status at its place among the lines", () => {
+  test("STOPPING in the middle of the output, early and late", async () => {
+    const task = await runPuppet(service, "puppet");
+    const early = watch(service, task);
+    await task.do("trap 'echo bye 1; echo bye 2 >&2; exit 7' TERM; echo ready");
+    await early.line("ready");
+    await service.client(TaskService).killTask({ name: task.name, reason: "enough of it" });
+    const events = await early.done;
+    const story = storyOf(events);
+    expect(story.slice(0, 5)).toEqual(["WAITING", "STARTING", expect.stringMatching(/^Running /), "RUNNING", "ready"]);
+    expect(story[5]).toBe("STOPPING");
+    expect(story.slice(6).sort()).toEqual(["STOPPED", "Stopped by KillTask", "bye 1", "bye 2"]);
+    expect(story.at(-1)).toBe("STOPPED");
+    expectOrder(events);
+    expect(flatten(await collect(service, task))).toEqual(flatten(events));
+  });
+
+  test("a final status carries the end, the others do not", async () => {
+    const task = await runPuppet(service, "puppet");
+    await task.do("exit 9");
+    const changes = (await collect(service, task)).flatMap(({ event }) => (event.case === "status" ? [event.value] : []));
+    expect(changes.map(({ end }) => end?.exitCode)).toEqual([undefined, undefined, undefined, 9]);
+    expect(changes.at(-1)?.end?.reason).toBe(EndReason.EXIT_CODE);
+    const times = changes.map(({ time }) => Number(time?.seconds) * 1000 + Number(time?.nanos) / 1e6);
+    expect(times.toSorted((a, b) => a - b)).toEqual(times);
+  });
+});
+
+test("a waiting task that is killed never starts: its watchers see it STOPPED, without a line", async () => {
+  const first = await runPuppet(service, "single");
+  const running = watch(service, first);
+  await running.status("RUNNING");
+  const second = await runPuppet(service, "single");
+  const waiting = watch(service, second);
+  await waiting.status("WAITING");
+  await service.client(TaskService).killTask(second);
+  const story = storyOf(await waiting.done);
+  await first.do("exit");
+  await running.done;
+  expect(story).toEqual(["WAITING", "STOPPED"]);
+  expect(storyOf(await collect(service, second))).toEqual(story);
+});
+
+test("a task that cannot be prepared ends as ERROR, and its log says why", async () => {
+  const { task } = await service.client(TaskService).runTask({ template: "projects/demo/templates/missing" });
+  const story = storyOf(await collect(service, { name: task?.name }));
+  expect(story.filter((entry) => entry in TaskStatus)).toEqual(["WAITING", "STARTING", "ERROR"]);
+  expect(story.at(-2)).toMatch(/^Cannot run not\/there: there is no such file/);
+});
+
+test("waiting in the queue, a watch is told of the start as it happens", async () => {
+  const first = await runPuppet(service, "single");
+  const second = await runPuppet(service, "single");
+  const waiting = watch(service, second);
+  await waiting.status("WAITING");
+  expect(statusesOf(waiting.events)).toEqual(["WAITING"]);
+  await first.do("exit");
+  await waiting.status("RUNNING");
+  await second.do("exit");
+  expect(statusesOf(await waiting.done)).toEqual(["WAITING", "STARTING", "RUNNING", "SUCCESS"]);
+});
+
+describe("heartbeats", () => {
+  const every1s = { heartbeatInterval: { seconds: 1n } };
+  const isBeat = ({ event }: WatchTaskResponse) => event.case === "heartbeat";
+
+  test("come while nothing happens, and their token goes on from there", async () => {
+    const task = await runPuppet(service, "puppet");
+    const live = watch(service, { ...task, ...every1s });
+    await live.status("RUNNING");
+    await live.until((events) => events.filter(isBeat).length >= 2);
+    const beat = live.events.findLast(isBeat);
+    await task.do("echo x; exit");
+    const all = await live.done;
+    const rest = await collect(service, { ...task, start: { case: "resumeToken", value: beat?.resumeToken ?? "" } });
+    expect(flatten(rest)).toEqual(flatten(all.slice(all.lastIndexOf(beat as WatchTaskResponse))));
+    expect(storyOf(rest)).toEqual(["x", "SUCCESS"]);
+  });
+
+  test("come to those who leave out what happens: of statuses only, and of a silent stream", async () => {
+    const task = await runPuppet(service, "puppet");
+    const watches = [
+      watch(service, { ...task, ...every1s, logs: false }),
+      watch(service, { ...task, ...every1s, streams: [2] }),
+    ];
+    await task.do("while :; do echo busy; sleep 0.1; done");
+    for (const live of watches) {
+      await live.status("RUNNING");
+      await live.until((events) => isBeat(events.at(-1) as WatchTaskResponse));
+    }
+    const value = watches[1]?.events.at(-1)?.resumeToken ?? "";
+    await service.client(TaskService).killTask({ ...task, force: true });
+    await Promise.all(watches.map(({ done }) => done));
+    const rest = await collect(service, { ...task, start: { case: "resumeToken", value } });
+    expect(linesOf(rest)[0]?.seq).toBeGreaterThan(2n);
+    expect(statusesOf(rest)).toEqual(["STOPPING", "STOPPED"]);
+  });
+});
