@@ -50,11 +50,6 @@ function parseServer(text: string): string {
   }
 }
 
-function parseToken(text: string): string | undefined {
-  if (/^[\x21-\x7e]*$/.test(text)) return text || undefined;
-  throw new InvalidArgumentError("A token is visible ASCII without blanks.");
-}
-
 function version(): string {
   // From the repository this file is two folders deep, from the package too.
   const text = readFileSync(new URL("../../package.json", import.meta.url), "utf8");

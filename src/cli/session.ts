@@ -1,6 +1,7 @@
 import { type CallOptions, ConnectError } from "@connectrpc/connect";
 import type { Command } from "commander";
 import { connectSignalman, type Signalman } from "../client/connect.ts";
+import { UsageError } from "./errors.ts";
 import { startPatience } from "./patience.ts";
 
 /** One command's way to the server. */
@@ -32,8 +33,19 @@ export function withSession<A extends unknown[]>(body: (session: Session, ...arg
   };
 }
 
+/** Commander would show the token that it refuses; the server was looked at by it. */
+function connect(server: string, token: string | undefined): Signalman {
+  try {
+    return connectSignalman({ server, token: token || undefined });
+  } catch (cause) {
+    if (cause instanceof TypeError)
+      throw new UsageError(`--token or SIGNALMAN_TOKEN: ${cause.message}`, { cause });
+    throw cause;
+  }
+}
+
 function openSession({ server, token, json }: GlobalOptions, isNamed: boolean): Session {
-  const client = connectSignalman({ server, token });
+  const client = connect(server, token);
   return {
     client,
     json: json ?? false,

@@ -79,7 +79,7 @@ export function connectSignalman({ server = DEFAULT_SERVER, token }: ConnectOpti
 
 /** RFC 6750 */
 function bearer(token: string): Interceptor {
-  if (!/^[\x21-\x7e]+$/.test(token)) throw new TypeError("token must be visible ASCII without blanks");
+  if (!/^[\x21-\x7e]+$/.test(token)) throw new TypeError("the token must be visible ASCII without blanks");
   return (next) => (request) => {
     request.header.set("authorization", `Bearer ${token}`);
     return next(request);

@@ -2,7 +2,7 @@ import { access, constants, realpath, stat } from "node:fs/promises";
 import { delimiter, isAbsolute, join, sep } from "node:path";
 import { createGit } from "../git/client.ts";
 import { sweepMarked } from "../process/marked.ts";
-import { adoptProcess, startProcess } from "../process/process.ts";
+import { adoptProcess, type RunningProcess, startProcess } from "../process/process.ts";
 import type { Program } from "../process/wrapper.ts";
 import { PrepareError } from "../task/errors.ts";
 import type { App, Apps } from "./apps/app.ts";
@@ -39,6 +39,14 @@ export function createLocalJob(
   const folder = taskFolder(options.tasksRoot, id);
   const marker = markerOf(id, options.node);
   let program: Program | undefined;
+  // A program that was followed to its end has been swept; a scan of all processes is not cheap.
+  let maybeAlive = true;
+  const followed = <P extends RunningProcess | undefined>(running: P): P => {
+    void running?.ended.then(() => {
+      maybeAlive = false;
+    });
+    return running;
+  };
 
   return {
     spool: folder.spool,
@@ -50,22 +58,22 @@ export function createLocalJob(
       await makeTaskFolder(folder).catch((cause: unknown) => {
         throw new PrepareError(`Cannot make the task's folder ${folder.root}: ${reasonOf(cause)}`, { cause });
       });
-      const commit = await fillWorkspace(
-        { ...input, url: input.repository.url, target: folder.work, git: createGit(marker), say },
-        signal,
-      );
+      const workspace = { ...input, url: input.repository.url, target: folder.work };
+      using _strays = endStrays(signal);
+      const commit = await fillWorkspace({ ...workspace, git: createGit(marker), say }, signal);
       program = await programOf(app, input, commit);
       return commit;
     },
     async start() {
       if (!program) throw new PrepareError("Cannot start a task that was not prepared");
-      return startProcess(folder.spool, marker, program).catch((cause: unknown) => {
+      const started = startProcess(folder.spool, marker, program).catch((cause: unknown) => {
         throw new PrepareError(`Cannot start ${program?.command}: ${reasonOf(cause)}`, { cause });
       });
+      return followed(await started);
     },
-    attach: () => adoptProcess(folder.spool, marker),
+    attach: async () => followed(await adoptProcess(folder.spool, marker)),
     async cleanup() {
-      await sweepMarked(marker);
+      if (maybeAlive) await sweepMarked(marker);
       await removeWorkspace(folder).catch((error: unknown) =>
         say(`Cannot remove the workspace: ${reasonOf(error)}`),
       );
@@ -73,6 +81,13 @@ export function createLocalJob(
     // What cannot be removed now is removed at the next start of the server.
     forget: () => removeTaskFolder(folder).catch(() => {}),
   };
+
+  /** What git starts may hold git's output open: without its end, preparation would wait for it after a stop. */
+  function endStrays(signal: AbortSignal): Disposable {
+    const sweep = () => void sweepMarked(marker).catch(() => {});
+    signal.addEventListener("abort", sweep, { once: true });
+    return { [Symbol.dispose]: () => signal.removeEventListener("abort", sweep) };
+  }
 
   async function programOf(app: App, input: JobInput, commit: Commit): Promise<Program> {
     const base = {

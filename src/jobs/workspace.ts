@@ -30,7 +30,9 @@ export async function fillWorkspace(options: WorkspaceOptions, signal: AbortSign
     );
   }
   if (`${options.target}/`.startsWith(`${source}/`)) {
-    throw new PrepareError(`Cannot copy ${source}: the server's data folder lies in it; set another --data-dir`);
+    throw new PrepareError(
+      `Cannot copy ${source}: the server's data folder lies in it; set another --data-dir`,
+    );
   }
   await copyFolder(source, options.target, signal).catch((cause: unknown) => {
     signal.throwIfAborted();

@@ -8,6 +8,8 @@ export interface Cursor {
 
 const VERSION = 1;
 const BYTES = 1 + 16 + 8 + 4;
+/** The largest integer of PostgreSQL. */
+const LAST_ORDINAL = 2 ** 31 - 1;
 
 /** The task and the two positions, and nothing else: it works on any server. */
 export function encodeToken(taskId: string, { seq, ordinal }: Cursor): string {
@@ -24,7 +26,11 @@ export function decodeToken(taskId: string, token: string): Cursor {
   const bytes = Buffer.from(token, "base64url");
   if (bytes.length !== BYTES || bytes[0] !== VERSION) throw refuse("is not a token of WatchTask");
   if (bytes.toString("hex", 1, 17) !== taskId.replaceAll("-", "")) throw refuse("belongs to another task");
-  return { seq: Number(bytes.readBigUInt64BE(17)), ordinal: bytes.readUInt32BE(25) };
+  const cursor = { seq: Number(bytes.readBigUInt64BE(17)), ordinal: bytes.readUInt32BE(25) };
+  const isSane = cursor.seq <= Number.MAX_SAFE_INTEGER && cursor.ordinal <= LAST_ORDINAL;
+  // Decoding passes over what is no base64: only the very text that was sent is taken.
+  if (!isSane || encodeToken(taskId, cursor) !== token) throw refuse("is not a token of WatchTask");
+  return cursor;
 }
 
 function refuse(description: string) {

@@ -14,6 +14,8 @@ export interface EventMaker {
   log(cursor: Cursor, data: Buffer): WatchTaskResponse;
   /** As `log`, for a batch that other watchers get too. */
   shared(cursor: Cursor, batch: Batch): WatchTaskResponse;
+  /** How many it has made so far. */
+  readonly made: number;
 }
 
 const LOG_FIELD = WatchTaskResponseSchema.field.log.number;
@@ -28,17 +30,23 @@ export function createEventMaker(taskId: string, isJson: boolean): EventMaker {
     isJson
       ? event(cursor, { case: "log", value: fromBinary(LogBatchSchema, data) })
       : encodedLog(encodeToken(taskId, cursor), data);
+  const shared = (cursor: Cursor, batch: Batch) => {
+    if (isJson) return log(cursor, batch.data);
+    const message = sharedMessages.get(batch) ?? log(cursor, batch.data);
+    sharedMessages.set(batch, message);
+    return message;
+  };
+  let made = 0;
+  const counted = (message: WatchTaskResponse) => {
+    made++;
+    return message;
+  };
   return {
-    event,
-    log,
-    shared(cursor, batch) {
-      if (isJson) return log(cursor, batch.data);
-      let message = sharedMessages.get(batch);
-      if (!message) {
-        message = log(cursor, batch.data);
-        sharedMessages.set(batch, message);
-      }
-      return message;
+    event: (cursor, value) => counted(event(cursor, value)),
+    log: (cursor, data) => counted(log(cursor, data)),
+    shared: (cursor, batch) => counted(shared(cursor, batch)),
+    get made() {
+      return made;
     },
   };
 }

@@ -59,18 +59,19 @@ export async function* watchTask(
   yield make.event(cursor, { case: "snapshot", value: { task: taskMessage(task) } });
 
   using ear = deps.hub.subscribe(name.id);
-  const heartbeatMs = msFromDuration(request.heartbeatInterval) ?? DEFAULT_HEARTBEAT_MS;
+  const pulse = startPulse(make, msFromDuration(request.heartbeatInterval) ?? DEFAULT_HEARTBEAT_MS);
+  const beat = () => make.event(cursor, { case: "heartbeat", value: {} });
   for (;;) {
     context.signal.throwIfAborted();
     yield* takeBatches(watch, ear);
     if (ear.isBehind(cursor.seq)) {
       ear.rest();
       if (yield* catchUp(watch)) return;
-      if (request.follow ?? true) continue;
-      yield make.event(cursor, { case: "heartbeat", value: {} });
-      return;
+      if (!(request.follow ?? true)) return yield beat();
+    } else {
+      await ear.changed(pulse.leftMs(), context.signal);
     }
-    if (await isSilent(ear, heartbeatMs, watch)) yield make.event(cursor, { case: "heartbeat", value: {} });
+    if (pulse.leftMs() === 0) yield beat();
   }
 }
 
@@ -88,22 +89,34 @@ async function startOf(
   return { seq, ordinal: 0 };
 }
 
-/** Waits for news; true if there were none for so long. */
-async function isSilent(ear: Subscription, ms: number, { cursor, signal }: Watch): Promise<boolean> {
-  await ear.changed(ms, signal);
-  return !signal.aborted && !ear.isBehind(cursor.seq) && !ear.batchAfter(cursor.seq);
+/** Measures silence towards the watcher: what happens may be nothing that it wants to hear of. */
+function startPulse(make: Pick<EventMaker, "made">, everyMs: number) {
+  let heard = make.made;
+  let since = performance.now();
+  return {
+    /** Milliseconds until the next heartbeat is due. */
+    leftMs(): number {
+      if (make.made !== heard) since = performance.now();
+      heard = make.made;
+      return Math.max(0, since + everyMs - performance.now());
+    },
+  };
 }
 
 /** What is here already, shared with the other watchers at the tip. */
-function* takeBatches(watch: Watch, ear: Subscription): Generator<WatchTaskResponse> {
-  if (!watch.logs || watch.streams.size < ALL.size) return;
-  const { cursor, make } = watch;
+function* takeBatches(
+  { cursor, make, logs, streams }: Watch,
+  ear: Subscription,
+): Generator<WatchTaskResponse> {
   for (;;) {
     const batch = ear.batchAfter(cursor.seq);
     // Events come before the lines that were stored after them: those are read from the store first.
     if (batch?.events !== cursor.ordinal) return;
+    const isWanted = logs && [...streams].some((stream) => batch.counts[stream] > 0);
+    // Perhaps only a part of it is: the store's reader knows how to filter.
+    if (isWanted && streams.size < ALL.size) return;
     cursor.seq = batch.lastSeq;
-    yield make.shared(cursor, batch);
+    if (isWanted) yield make.shared(cursor, batch);
   }
 }
 

@@ -120,5 +120,5 @@ describe("where output leaves the cursor", () => {
     [[[0xf0, 0x9f]], "within-sequence"],
     [[[0xff]], "within-sequence"],
     [[[0x80]], "within-line"],
-  ] as const)("%j: %s", (parts, place) => expect(after(...(parts as never[]))).toBe(place));
+  ] as const)("%j: %s", (parts, place) => expect(after(...(parts as unknown as never[]))).toBe(place));
 });

@@ -31,6 +31,10 @@ const WRONG: [string[], RegExp][] = [
     ["list", "--server", "ftp://x"],
     /'--server <host:port>' argument 'ftp:\/\/x' is invalid. The server must be HOST:PORT/,
   ],
+  [
+    ["list", "--token", "two words"],
+    /^signalman: --token or SIGNALMAN_TOKEN: the token must be visible ASCII without blanks$/m,
+  ],
   [["serve", "--frob"], /unknown option '--frob'/],
   [["serve", "--listen", "nowhere"], /--listen must be HOST:PORT/],
   [["serve", "--token", "abc"], /serve takes its token from SIGNALMAN_TOKEN/],

@@ -1,11 +1,11 @@
+import type { MessageInitShape } from "@bufbuild/protobuf";
+import { expect } from "vitest";
 import { LogStream, TaskStatus } from "../../gen/signalman/v1/task_pb.ts";
 import {
   TaskService,
   type WatchTaskRequestSchema,
   type WatchTaskResponse,
 } from "../../gen/signalman/v1/task_service_pb.ts";
-import type { MessageInitShape } from "@bufbuild/protobuf";
-import { expect } from "vitest";
 import type { TestService } from "../helpers/service.ts";
 
 export type WatchInit = MessageInitShape<typeof WatchTaskRequestSchema>;
@@ -22,11 +22,20 @@ export function flatten(events: readonly WatchTaskResponse[]): string[] {
     switch (event.case) {
       case "log":
         return event.value.lines.map(({ seq, stream, content, partial, time }) =>
-          [seq, nameOf(LogStream, stream), JSON.stringify(Buffer.from(content).toString("latin1")), partial ? "partial" : "", time?.seconds, time?.nanos].join(" "),
+          [
+            seq,
+            nameOf(LogStream, stream),
+            JSON.stringify(Buffer.from(content).toString("latin1")),
+            partial ? "partial" : "",
+            time?.seconds,
+            time?.nanos,
+          ].join(" "),
         );
       case "status": {
         const { status, afterSeq, time, message, end } = event.value;
-        return [`${nameOf(TaskStatus, status)} after ${afterSeq} at ${time?.seconds}.${time?.nanos} ${message} ${end?.reason}`];
+        return [
+          `${nameOf(TaskStatus, status)} after ${afterSeq} at ${time?.seconds}.${time?.nanos} ${message} ${end?.reason}`,
+        ];
       }
       case "gap":
         return [`gap ${event.value.fromSeq} to ${event.value.toSeq}`];
@@ -91,7 +100,10 @@ export function watch(service: TestService, request: WatchInit): LiveWatch {
       };
       more.add(look);
       look();
-      const closed = () => reject(new Error(`The watch ended with ${lastCase(events)} before that: ${flatten(events).slice(-5)}`));
+      const closed = () =>
+        reject(
+          new Error(`The watch ended with ${lastCase(events)} before that: ${flatten(events).slice(-5)}`),
+        );
       void done.then(closed, reject);
     });
   return {
@@ -99,7 +111,8 @@ export function watch(service: TestService, request: WatchInit): LiveWatch {
     until,
     done,
     cancel: () => stop.abort(),
-    line: (text) => until((all) => linesOf(all).some(({ content }) => Buffer.from(content).toString().endsWith(text))),
+    line: (text) =>
+      until((all) => linesOf(all).some(({ content }) => Buffer.from(content).toString().endsWith(text))),
     status: (name) => until((all) => statusesOf(all).includes(name)),
   };
 }

@@ -1,11 +1,20 @@
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { createClient } from "@connectrpc/connect";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { TaskService, type WatchTaskResponse } from "../../gen/signalman/v1/task_service_pb.ts";
 import { applyDemo } from "../helpers/demo.ts";
 import { startService, type TestService } from "../helpers/service.ts";
 import { TRANSPORTS } from "../http/clients.ts";
 import { randomSource } from "../logs/support.ts";
-import { collect, expectOrder, flatten, lastCase, linesOf, statusesOf, type WatchInit, watch } from "./events.ts";
+import {
+  collect,
+  expectOrder,
+  flatten,
+  lastCase,
+  linesOf,
+  statusesOf,
+  type WatchInit,
+  watch,
+} from "./events.ts";
 import { PUPPET, type Puppet, runPuppet } from "./puppet.ts";
 
 let service: TestService;
@@ -59,7 +68,9 @@ test("a watch that began before the task, one in its middle and one after its en
 /** Watches until its end, cutting the stream after a few events again and again; the first tries use other protocols. */
 async function watchInPieces(name: string, random: (below: number) => number, cuts: number) {
   const kept: WatchTaskResponse[] = [];
-  const clients = Object.values(TRANSPORTS).map((transport) => createClient(TaskService, transport(service.url)));
+  const clients = Object.values(TRANSPORTS).map((transport) =>
+    createClient(TaskService, transport(service.url)),
+  );
   let token = "";
   for (let cut = 0; ; cut++) {
     const client = clients[random(clients.length)] ?? service.client(TaskService);

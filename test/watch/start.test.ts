@@ -39,13 +39,16 @@ const ALL = [STDOUT, STDERR, SYSTEM];
 const STATUSES = ["WAITING", "STARTING", "RUNNING", "ERROR"];
 
 describe("tail_lines", () => {
-  test.each([0, 1, 2, 7, 203, 210, 226, 100_000])("of %d gives the last lines, all statuses and the end", async (n) => {
-    const events = await tell({ start: { case: "tailLines", value: n } });
-    const texts = textOf(...ALL);
-    expect(textsOf(events)).toEqual(n === 0 ? [] : texts.slice(-n));
-    expect(statusesOf(events)).toEqual(STATUSES);
-    expect(lastCase(events)).toBe("end");
-  });
+  test.each([0, 1, 2, 7, 203, 210, 226, 100_000])(
+    "of %d gives the last lines, all statuses and the end",
+    async (n) => {
+      const events = await tell({ start: { case: "tailLines", value: n } });
+      const texts = textOf(...ALL);
+      expect(textsOf(events)).toEqual(n === 0 ? [] : texts.slice(-n));
+      expect(statusesOf(events)).toEqual(STATUSES);
+      expect(lastCase(events)).toBe("end");
+    },
+  );
 
   test.each([
     [1, [STDERR]],
@@ -75,12 +78,15 @@ describe("tail_lines", () => {
 });
 
 describe("after_seq", () => {
-  test.each([0, 1, 13, 225, 226, 227, 1_000_000])("of %d gives the lines behind it, all statuses and the end", async (n) => {
-    const events = await tell({ start: { case: "afterSeq", value: BigInt(n) } });
-    expect(textsOf(events)).toEqual(textOf(...ALL).slice(n));
-    expect(statusesOf(events)).toEqual(STATUSES);
-    expect(lastCase(events)).toBe("end");
-  });
+  test.each([0, 1, 13, 225, 226, 227, 1_000_000])(
+    "of %d gives the lines behind it, all statuses and the end",
+    async (n) => {
+      const events = await tell({ start: { case: "afterSeq", value: BigInt(n) } });
+      expect(textsOf(events)).toEqual(textOf(...ALL).slice(n));
+      expect(statusesOf(events)).toEqual(STATUSES);
+      expect(lastCase(events)).toBe("end");
+    },
+  );
 
   test("beyond the last line of a task that runs waits for what is behind it", async () => {
     const task = await runPuppet(service, "puppet");
@@ -98,14 +104,16 @@ describe("after_seq", () => {
 test.each([[[STDOUT]], [[STDERR]], [[SYSTEM]], [[STDERR, STDOUT]], [[STDERR, STDERR]], [[]]])(
   "streams %j are those that are told, at the tip and behind it",
   async (streams) => {
-    const wanted = streams.length === 0 ? ALL : streams;
+    const wanted: readonly number[] = streams.length === 0 ? ALL : streams;
     expect(textsOf(await tell({ streams }))).toEqual(textOf(...wanted));
     const task = await runPuppet(service, "puppet");
     const [live, other] = [watch(service, { ...task, streams }), watch(service, task)];
     await live.status("RUNNING");
     for (const step of ["a", "b"]) {
       await task.do(`echo ${step}; echo ${step} >&2`);
-      await other.until((events) => linesOf(events).filter((line) => `${Buffer.from(line.content)}` === step).length === 2);
+      await other.until(
+        (events) => linesOf(events).filter((line) => `${Buffer.from(line.content)}` === step).length === 2,
+      );
     }
     await task.do("exit 1");
     const lines = linesOf(await other.done).filter(({ stream }) => wanted.includes(stream));
@@ -155,13 +163,18 @@ describe("follow = false", () => {
 
 test("the snapshot comes first and at once, with the task as it is", async () => {
   const [first] = await tell({ logs: false });
-  expect(first?.event).toMatchObject({ case: "snapshot", value: { task: { name: ended.name, lastSeq: 226n } } });
+  expect(first?.event).toMatchObject({
+    case: "snapshot",
+    value: { task: { name: ended.name, lastSeq: 226n } },
+  });
 });
 
 describe("what cannot be watched is refused", () => {
   /** Code, and the field that is named. */
   async function refusal(request: WatchInit) {
-    const error = ConnectError.from(await collect(service, { ...ended, ...request }).catch((e: unknown) => e));
+    const error = ConnectError.from(
+      await collect(service, { ...ended, ...request }).catch((e: unknown) => e),
+    );
     return { ...essence(error), field: error.findDetails(BadRequestSchema)[0]?.fieldViolations[0]?.field };
   }
   const resume = (value: string): WatchInit => ({ start: { case: "resumeToken", value } });
@@ -169,7 +182,11 @@ describe("what cannot be watched is refused", () => {
 
   test("a task that is not there", async () => {
     const name = `${ended.name.slice(0, -12)}000000000000`;
-    expect(await refusal({ name })).toEqual({ code: Code.NotFound, reason: "RESOURCE_NOT_FOUND", field: undefined });
+    expect(await refusal({ name })).toEqual({
+      code: Code.NotFound,
+      reason: "RESOURCE_NOT_FOUND",
+      field: undefined,
+    });
     const elsewhere = ended.name.replace("demo", "other");
     expect(await refusal({ name: elsewhere })).toMatchObject({ code: Code.NotFound });
   });

@@ -17,6 +17,8 @@ beforeAll(async () => {
 });
 afterAll(() => service[Symbol.asyncDispose]());
 
+const STOPPED = ["WAITING", "STARTING", "RUNNING", "STOPPING", "STOPPED"];
+
 /** Lines and statuses in the order in which they were told: texts and STATUSES. */
 const storyOf = (events: readonly WatchTaskResponse[]) =>
   events.flatMap((event) => [
@@ -33,8 +35,8 @@ describe("every watcher finds a status at its place among the lines", () => {
     await service.client(TaskService).killTask({ name: task.name, reason: "enough of it" });
     const events = await early.done;
     const story = storyOf(events);
-    expect(story.slice(0, 5)).toEqual(["WAITING", "STARTING", expect.stringMatching(/^Running /), "RUNNING", "ready"]);
-    expect(story[5]).toBe("STOPPING");
+    expect(story.filter((entry) => entry in TaskStatus)).toEqual(STOPPED);
+    expect(story.slice(4, 6)).toEqual(["ready", "STOPPING"]);
     expect(story.slice(6).sort()).toEqual(["STOPPED", "Stopped by KillTask", "bye 1", "bye 2"]);
     expect(story.at(-1)).toBe("STOPPED");
     expectOrder(events);
@@ -44,7 +46,9 @@ describe("every watcher finds a status at its place among the lines", () => {
   test("a final status carries the end, the others do not", async () => {
     const task = await runPuppet(service, "puppet");
     await task.do("exit 9");
-    const changes = (await collect(service, task)).flatMap(({ event }) => (event.case === "status" ? [event.value] : []));
+    const changes = (await collect(service, task)).flatMap(({ event }) =>
+      event.case === "status" ? [event.value] : [],
+    );
     expect(changes.map(({ end }) => end?.exitCode)).toEqual([undefined, undefined, undefined, 9]);
     expect(changes.at(-1)?.end?.reason).toBe(EndReason.EXIT_CODE);
     const times = changes.map(({ time }) => Number(time?.seconds) * 1000 + Number(time?.nanos) / 1e6);
@@ -98,7 +102,10 @@ describe("heartbeats", () => {
     const beat = live.events.findLast(isBeat);
     await task.do("echo x; exit");
     const all = await live.done;
-    const rest = await collect(service, { ...task, start: { case: "resumeToken", value: beat?.resumeToken ?? "" } });
+    const rest = await collect(service, {
+      ...task,
+      start: { case: "resumeToken", value: beat?.resumeToken ?? "" },
+    });
     expect(flatten(rest)).toEqual(flatten(all.slice(all.lastIndexOf(beat as WatchTaskResponse))));
     expect(storyOf(rest)).toEqual(["x", "SUCCESS"]);
   });

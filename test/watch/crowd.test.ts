@@ -1,0 +1,108 @@
+import { readFileSync } from "node:fs";
+import http2 from "node:http2";
+import { createHash } from "node:crypto";
+import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
+import { createClient } from "@connectrpc/connect";
+import { createGrpcTransport } from "@connectrpc/connect-node";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import {
+  TaskService,
+  WatchTaskRequestSchema,
+  type WatchTaskResponse,
+  WatchTaskResponseSchema,
+} from "../../gen/signalman/v1/task_service_pb.ts";
+import { LogStream } from "../../gen/signalman/v1/task_pb.ts";
+import { applyDemo } from "../helpers/demo.ts";
+import { startService, type TestService } from "../helpers/service.ts";
+import { collect, expectOrder, flatten, lastCase, linesOf, watch } from "./events.ts";
+import { PUPPET, runPuppet } from "./puppet.ts";
+
+let service: TestService;
+beforeAll(async () => {
+  service = await startService();
+  await applyDemo(service, { puppet: { script: PUPPET, allowParallelTasks: true } });
+});
+afterAll(() => service[Symbol.asyncDispose]());
+
+/** MiB that the server has in memory. */
+const memoryOf = () => Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${service.process.pid}/status`, "utf8"))?.[1]) / 1024;
+
+const MIB = 1024 * 1024;
+
+/** A raw gRPC call whose answer nobody reads until `rest` is called: its window is 64 KiB, and stays full. */
+async function stalledWatch(name: string) {
+  const session = http2.connect(service.url, { settings: { initialWindowSize: 65_535 } });
+  const stream = session.request({
+    ":method": "POST",
+    ":path": "/signalman.v1.TaskService/WatchTask",
+    "content-type": "application/grpc",
+    te: "trailers",
+  });
+  const body = toBinary(WatchTaskRequestSchema, create(WatchTaskRequestSchema, { name }));
+  const head = Buffer.alloc(5);
+  head.writeUInt32BE(body.length, 1);
+  stream.end(Buffer.concat([head, body]));
+  await new Promise((resolve) => stream.once("response", resolve));
+  return {
+    async rest(): Promise<WatchTaskResponse[]> {
+      const bytes = Buffer.concat(await stream.toArray());
+      session.close();
+      return messagesIn(bytes);
+    },
+  };
+}
+
+/** gRPC's length-prefixed messages. */
+function messagesIn(bytes: Buffer): WatchTaskResponse[] {
+  const found: WatchTaskResponse[] = [];
+  for (let at = 0; at < bytes.length; ) {
+    const end = at + 5 + bytes.readUInt32BE(at + 1);
+    found.push(fromBinary(WatchTaskResponseSchema, bytes.subarray(at + 5, end)));
+    at = end;
+  }
+  return found;
+}
+
+/** Digest of what a watch tells, taken as it comes. */
+async function digest(events: AsyncIterable<WatchTaskResponse>): Promise<string> {
+  const hash = createHash("sha256");
+  for await (const event of events) for (const entry of flatten([event])) hash.update(`${entry}\n`);
+  return hash.digest("hex");
+}
+
+test("200 watchers of one task are told the same, while one of them reads nothing, and loses nothing", async () => {
+  const task = await runPuppet(service, "puppet");
+  const stalled = await stalledWatch(task.name);
+  const sessions = Array.from({ length: 10 }, () =>
+    createClient(TaskService, createGrpcTransport({ baseUrl: service.url })),
+  );
+  const crowd = Array.from({ length: 198 }, (_, i) => digest((sessions[i % 10] ?? service.client(TaskService)).watchTask(task)));
+  const live = watch(service, task);
+  await live.status("RUNNING");
+  await task.do("seq -f 'line %g of a task that many want to see' 3000; exit 3");
+  await live.done;
+  const digests = await Promise.all(crowd);
+  const late = await collect(service, task);
+  expect(new Set(digests)).toEqual(new Set([await digest(live.events as never)]));
+  expect(flatten(live.events)).toEqual(flatten(late));
+  expect(flatten(await stalled.rest())).toEqual(flatten(late));
+});
+
+test("a watcher that never reads costs the server no memory, however much the task prints", async () => {
+  const task = await runPuppet(service, "puppet");
+  const stalled = await stalledWatch(task.name);
+  const live = watch(service, { ...task, logs: false });
+  const print = (size: string) => `yes "$(head -c 4000 /dev/zero | tr '\\0' x)" | head -c ${size}; echo`;
+  await live.status("RUNNING");
+  const warm = watch(service, { ...task, streams: [LogStream.STDERR] });
+  await task.do(`${print("16M")}; echo warm >&2`);
+  await warm.line("warm");
+  const before = memoryOf();
+  await task.do(`${print("64M")}; exit`);
+  await live.done;
+  console.error('GROWTH', before, memoryOf());expect(memoryOf() - before).toBeLessThan(32);
+  const events = await stalled.rest();
+  expectOrder(events);
+  expect(lastCase(events)).toBe("end");
+  expect(linesOf(events).reduce((sum, { content }) => sum + content.length + 1, 0)).toBeGreaterThan(80 * MIB);
+});
