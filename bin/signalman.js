@@ -10,7 +10,7 @@ import { fileURLToPath } from "node:url";
 const NEEDED = 24;
 const at = (path) => fileURLToPath(new URL(path, import.meta.url));
 // The package holds compiled code, the repository its source, which Node runs by stripping the types.
-const main = [at("../src/cli/main.ts"), at("../dist/cli/main.js")].find((path) => existsSync(path));
+const main = [at("../src/cli/main.ts"), at("../dist/src/cli/main.js")].find((path) => existsSync(path));
 const ownNode = at("../node_modules/.bin/node");
 
 // Without it, stripping the types takes half of a command's start.

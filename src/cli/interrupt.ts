@@ -10,6 +10,12 @@ export interface InterruptActions {
   command: string;
 }
 
+/** While it stands, signals mean what `onInterrupt` says. */
+export interface Interrupts extends Disposable {
+  /** Aborted with `Left`. */
+  readonly signal: AbortSignal;
+}
+
 type State = { kind: "watching" } | { kind: "leaving"; timer: NodeJS.Timeout } | { kind: "killing" };
 
 /** How long after a first Ctrl-C a second one may come. */
@@ -20,7 +26,7 @@ const SECOND_MS = 2000;
  * task, and the watching goes on to its end; one more leaves at once. SIGTERM leaves at once. Leaving aborts `signal`
  * with `Left`.
  */
-export function onInterrupt({ say, kill, command }: InterruptActions) {
+export function onInterrupt({ say, kill, command }: InterruptActions): Interrupts {
   const leaving = new AbortController();
   let state: State = { kind: "watching" };
 

@@ -1,33 +1,40 @@
 import { Code, ConnectError } from "@connectrpc/connect";
 
 /**
- * Reads a stream that must never be silent for longer than `ms`: then it is cancelled, and UNAVAILABLE is thrown. Time
- * that the reader itself takes does not count. The stream is also cancelled when the reader leaves it.
+ * Reads a stream that must never be silent for longer than `ms`: then UNAVAILABLE is thrown. Time that the reader itself
+ * takes does not count. However it ends, the stream is cancelled in a way that the server takes as the caller's leave:
+ * Connect resets a stream with INTERNAL_ERROR if it is aborted with anything but `canceled`.
  */
 export async function* guarded<T>(
   open: (signal: AbortSignal) => AsyncIterable<T>,
   ms: number,
   signal: AbortSignal | undefined,
 ): AsyncGenerator<T> {
-  const own = new AbortController();
-  const messages = open(signal ? AbortSignal.any([signal, own.signal]) : own.signal)[Symbol.asyncIterator]();
-  let isWaiting = true;
+  const call = new AbortController();
+  const leave = () => call.abort(new ConnectError("the reader left", Code.Canceled));
+  let state = "waiting" as "waiting" | "reading" | "silent";
   const timer = setTimeout(() => {
-    if (isWaiting) own.abort(new ConnectError(`nothing came for ${ms / 1000} s`, Code.Unavailable));
+    if (state !== "waiting") return;
+    state = "silent";
+    leave();
   }, ms);
+  signal?.addEventListener("abort", leave);
+  if (signal?.aborted) leave();
   try {
+    const messages = open(call.signal)[Symbol.asyncIterator]();
     for (;;) {
-      isWaiting = true;
+      state = "waiting";
       timer.refresh();
       const next = await messages.next();
-      isWaiting = false;
+      state = "reading";
       if (next.done) return;
       yield next.value;
     }
   } catch (error) {
-    throw own.signal.aborted ? own.signal.reason : error;
+    throw state === "silent" ? new ConnectError(`nothing came for ${ms / 1000} s`, Code.Unavailable) : error;
   } finally {
     clearTimeout(timer);
-    own.abort(new ConnectError("the reader left", Code.Canceled));
+    signal?.removeEventListener("abort", leave);
+    leave();
   }
 }

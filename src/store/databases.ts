@@ -14,7 +14,7 @@ export interface Databases {
 }
 
 /** Milliseconds. */
-const DEADLINES = { control: 5_000, logs: 15_000, reads: 15_000, health: 2_000 };
+const DEADLINES = { control: 5_000, logs: 15_000, reads: 5_000, health: 2_000 };
 
 export function openDatabases(url: string): Databases {
   const control = openDatabase({ url, max: 4, name: "control", deadlineMs: DEADLINES.control });

@@ -5,36 +5,18 @@ import { Code, ConnectError } from "@connectrpc/connect";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
 import { RetryInfoSchema } from "../../gen/google/rpc/error_details_pb.ts";
 import { CatalogService } from "../../gen/signalman/v1/catalog_service_pb.ts";
-import { LogStream } from "../../gen/signalman/v1/task_pb.ts";
 import { TaskService } from "../../gen/signalman/v1/task_service_pb.ts";
 import { applyDemo, runDemo } from "../helpers/demo.ts";
 import { startService, type TestService } from "../helpers/service.ts";
 import { endOf, follow } from "./follow.ts";
 import { slowRepository } from "./slow-repository.ts";
 import { aliveOf, appears, leavesNothing, until } from "./traces.ts";
+import { expectWhole, stopWriter, WRITER, WRITTEN, writtenSoFar } from "./writer.ts";
 
 const KILLS = 20;
 
-/** Writes lines of all lengths to both streams, each first to a file of its own, until $1/stop is there. */
-const WRITER = `
-import os, sys, time
-folder = sys.argv[1]
-copies = [open(folder + "/copy.%d" % n, "ab", buffering=0) for n in (1, 2)]
-def write(n, data):
-    copies[n - 1].write(data)
-    while data: data = data[os.write(n, data):]
-i = 0
-while not os.path.exists(folder + "/stop"):
-    i += 1
-    write(1, b"out %d " % i + b"x" * (i * 37 % 300) + b"\\n")
-    if i % 3 == 0: write(2, b"err %d" % i + (b"\\n" if i % 2 else b""))
-    if i % 500 == 0: write(1, b"y" * 40000 + b"\\n")
-    time.sleep(0.002)
-write(1, b"no newline at the end")
-sys.exit(7)`;
-
 const SCRIPTS = {
-  writer: { script: WRITER, app: "python" },
+  writer: WRITER,
   quick: "echo ran >>$1/runs",
   stubborn: "trap '' TERM; echo ready; while :; do sleep 1000; done",
   obedient: "trap 'touch $1/asked; until [ -e $1/go ]; do sleep 0.01; done; exit 9' TERM; echo ready; while :; do sleep 0.01; done",
@@ -75,10 +57,9 @@ test("a server killed 20 times in a task's life loses nothing and tells nothing 
     await restart();
   }
   await watcher.counts(watcher.lines + 1);
-  await writeFile(join(scratch, "stop"), "");
-  expect(endOf(await watcher.ended)).toMatchObject({ status: "ERROR", reason: "EXIT_CODE", exitCode: 7 });
-  expect(watcher.bytes(LogStream.STDOUT)).toEqual(await readFile(join(scratch, "copy.1")));
-  expect(watcher.bytes(LogStream.STDERR)).toEqual(await readFile(join(scratch, "copy.2")));
+  await stopWriter(scratch);
+  expect(endOf(await watcher.ended)).toMatchObject(WRITTEN);
+  await expectWhole(watcher, scratch);
   expect(watcher.statuses).toEqual(["WAITING", "STARTING", "RUNNING", "ERROR"]);
   expect(watcher.breaks.length).toBeGreaterThanOrEqual(KILLS);
   await leavesNothing(service, task);
@@ -89,12 +70,11 @@ test("a task that ends while no server runs is finished by the next one", async 
   using watcher = follow(service, task.name);
   await watcher.counts(100);
   await service.kill("SIGKILL");
-  await writeFile(join(scratch, "stop"), "");
+  await stopWriter(scratch);
   await until(() => aliveOf(task).length === 0);
   await service.start();
-  expect(endOf(await watcher.ended)).toMatchObject({ status: "ERROR", reason: "EXIT_CODE", exitCode: 7 });
-  expect(watcher.bytes(LogStream.STDOUT)).toEqual(await readFile(join(scratch, "copy.1")));
-  expect(watcher.bytes(LogStream.STDERR)).toEqual(await readFile(join(scratch, "copy.2")));
+  expect(endOf(await watcher.ended)).toMatchObject(WRITTEN);
+  await expectWhole(watcher, scratch);
   await leavesNothing(service, task);
 });
 
@@ -103,11 +83,11 @@ test("a run that ended in time while no server ran is no time-out, however late 
   using watcher = follow(service, task.name);
   await watcher.counts(10);
   await service.kill("SIGKILL");
-  await writeFile(join(scratch, "stop"), "");
+  await stopWriter(scratch);
   await until(() => aliveOf(task).length === 0);
   await until(() => Date.now() > Number(task.createTime?.seconds) * 1000 + 4000);
   await service.start();
-  expect(endOf(await watcher.ended)).toMatchObject({ status: "ERROR", reason: "EXIT_CODE", exitCode: 7 });
+  expect(endOf(await watcher.ended)).toMatchObject(WRITTEN);
 });
 
 test("a server killed while it prepares a task: the task goes back and runs once", async () => {
@@ -168,12 +148,12 @@ test("SIGTERM ends the server within 5 s and its streams with UNAVAILABLE; the t
   const error = await broken;
   expect(error.code).toBe(Code.Unavailable);
   expect(error.findDetails(RetryInfoSchema)).toHaveLength(1);
-  const before = (await readFile(join(scratch, "copy.1"))).length;
-  await until(async () => (await readFile(join(scratch, "copy.1"))).length > before);
+  const before = await writtenSoFar(scratch);
+  await until(async () => (await writtenSoFar(scratch)) > before);
   await service.start();
-  await writeFile(join(scratch, "stop"), "");
-  expect(endOf(await watcher.ended)).toMatchObject({ status: "ERROR", exitCode: 7 });
-  expect(watcher.bytes(LogStream.STDOUT)).toEqual(await readFile(join(scratch, "copy.1")));
+  await stopWriter(scratch);
+  expect(endOf(await watcher.ended)).toMatchObject(WRITTEN);
+  await expectWhole(watcher, scratch);
   await leavesNothing(service, task);
 });
 
