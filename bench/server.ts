@@ -30,7 +30,7 @@ export interface Usage {
 
 export async function startServer(env: Record<string, string> = {}): Promise<BenchServer> {
   const dataDir = await mkdtemp(join(tmpdir(), "signalman-bench-"));
-  const child = spawn(process.execPath, ["--max-semi-space-size=8", LAUNCHER, "serve"], {
+  const child = spawn(process.execPath, [LAUNCHER, "serve"], {
     env: {
       ...process.env,
       SIGNALMAN_DATA_DIR: dataDir,

@@ -51,7 +51,6 @@ function parseServer(text: string): string {
 }
 
 function version(): string {
-  // From the repository this file is two folders deep, from the package too.
   const text = readFileSync(new URL(import.meta.resolve("signalman/package.json")), "utf8");
   return (JSON.parse(text) as { version: string }).version;
 }
