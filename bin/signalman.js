@@ -16,7 +16,7 @@ const serverFlags = ["--max-semi-space-size=8"];
 const ownNode = at("../node_modules/.bin/node");
 
 // Without it, stripping the types takes half of a command's start.
-module.enableCompileCache?.(at("../node_modules/.cache/signalman"));
+if (main?.endsWith(".ts")) module.enableCompileCache?.(at("../node_modules/.cache/signalman"));
 if (!main) fail("the package is incomplete: there is neither dist nor src; install it again");
 else if (Number.parseInt(process.versions.node, 10) >= NEEDED) {
   if (process.argv[2] === "serve" && process.execArgv.length === 0)

@@ -3,14 +3,12 @@ import grpc from "@grpc/grpc-js";
 import { loadSync } from "@grpc/proto-loader";
 
 const [project, template] = (process.argv[2] ?? "demo/hello").split("/");
-const proto = loadSync("signalman/v1/task_service.proto", {
-  includeDirs: [`${import.meta.dirname}/../proto`],
-});
-const { TaskService } = grpc.loadPackageDefinition(proto).signalman.v1;
-const tasks = new TaskService(
-  process.env.SIGNALMAN_SERVER ?? "127.0.0.1:8480",
-  grpc.credentials.createInsecure(),
+const includeDirs = [`${import.meta.dirname}/../proto`];
+const { signalman } = grpc.loadPackageDefinition(
+  loadSync("signalman/v1/task_service.proto", { includeDirs }),
 );
+const server = process.env.SIGNALMAN_SERVER ?? "127.0.0.1:8480";
+const tasks = new signalman.v1.TaskService(server, grpc.credentials.createInsecure());
 
 tasks.runTask({ template: `projects/${project}/templates/${template}` }, (error, response) => {
   if (error) throw error;

@@ -20,7 +20,7 @@ import { interceptors } from "./rpc/interceptors/all.ts";
 import { routes } from "./rpc/routes.ts";
 import { violationsOf } from "./rpc/rules/check.ts";
 import { ShutdownRequested } from "./runner/control.ts";
-import { HOOKS } from "./runner/hooks.ts";
+import { HOOKS } from "./runner/hooks/all.ts";
 import { type RunnerDeps, runTask } from "./runner/lifecycle.ts";
 import type { Listeners } from "./runner/logging.ts";
 import { liveFeed } from "./runner/notifications.ts";

@@ -1,4 +1,5 @@
 import { readFileSync } from "node:fs";
+import { findPackageJSON } from "node:module";
 import { Command, InvalidArgumentError, Option } from "commander";
 import { DEFAULT_SERVER } from "../client/connect.ts";
 import { serverUrl } from "../client/server-url.ts";
@@ -51,6 +52,6 @@ function parseServer(text: string): string {
 }
 
 function version(): string {
-  const text = readFileSync(new URL(import.meta.resolve("signalman/package.json")), "utf8");
-  return (JSON.parse(text) as { version: string }).version;
+  const file = findPackageJSON(import.meta.url) ?? "";
+  return (JSON.parse(readFileSync(file, "utf8")) as { version: string }).version;
 }

@@ -4,7 +4,9 @@ import { statusFromWord } from "./messages.ts";
 import { lastPart } from "./names.ts";
 
 const TERM = /^\s*([a-z_]+(?:\.[a-z0-9._/-]+)?)\s*(<=|>=|!=|=|<|>)\s*("(?:[^"\\]|\\.)*"|[^\s"]+)\s*/;
-const AND = /^AND\s+/;
+const AND = /^AND(?:\s+|$)/;
+/** RFC 3339, section 5.6. */
+const TIME = /^\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(?:\.\d+)?(?:[Zz]|[+-]\d\d:\d\d)$/;
 
 /**
  * The part of AIP-160 that ListTasks takes: terms joined by AND.
@@ -37,7 +39,7 @@ function termOf(field: string, op: string, value: string): TaskTerm {
   if (field === "template" && isEquality(op)) return { field, op, value: lastPart(value) };
   if (field === "create_time" && isOrder(op)) {
     const time = new Date(value);
-    if (Number.isNaN(time.getTime())) throw refuse(`${value} is no time as RFC 3339 writes it`);
+    if (!TIME.test(value) || Number.isNaN(time.getTime())) throw refuse(`${value} is no time as RFC 3339 writes it`);
     return { field, op, value: time };
   }
   if (field.startsWith("labels.") && op === "=")

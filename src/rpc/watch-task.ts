@@ -42,8 +42,9 @@ export async function* watchTask(
   request: WatchTaskRequest,
   context: { signal: AbortSignal; isJson: boolean },
 ): AsyncGenerator<WatchTaskResponse> {
-  const name = parseTaskName(request.name);
-  const task = await deps.getTask(name);
+  const task = await deps.getTask(parseTaskName(request.name));
+  // The store's spelling of the id, under which the hub knows it: a caller may write its digits as capitals.
+  const name = { project: task.project, id: task.id };
   const streams = new Set(streamNames(request.streams));
   const cursor = await startOf(deps, request, task, streams);
   const make = createEventMaker(name.id, context.isJson);

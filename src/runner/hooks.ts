@@ -1,6 +1,5 @@
 import type { TaskOutcome } from "../task/types.ts";
 import type { TaskDetails } from "./details.ts";
-import { shellHook } from "./hooks/shell.ts";
 
 /** What a hook knows of the run. */
 export interface HookContext {
@@ -21,9 +20,6 @@ export interface Hook {
   before?(context: HookContext, details: TaskDetails, signal: AbortSignal): Promise<void>;
   after?(context: HookContext, outcome: TaskOutcome): Promise<TaskOutcome>;
 }
-
-/** In this order before a task; in reverse after it. */
-export const HOOKS: readonly Hook[] = [shellHook];
 
 export async function runBefore(
   hooks: readonly Hook[],

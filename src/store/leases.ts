@@ -144,7 +144,11 @@ export async function adopt(database: Database, node: string): Promise<TakeOver>
  * The same for a node that is up, with what expired though it is not among those that it runs: it was claimed, but
  * the answer was lost; or its run failed.
  */
-export async function readopt(database: Database, node: string, running: readonly string[]): Promise<TakeOver> {
+export async function readopt(
+  database: Database,
+  node: string,
+  running: readonly string[],
+): Promise<TakeOver> {
   return takeOver(database, node, and(expired, notInArray(tasks.id, [...running])));
 }
 

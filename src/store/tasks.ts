@@ -67,7 +67,8 @@ async function insertTask(db: Queryable, task: NewTask, id: SQL): Promise<TaskVi
       ...task,
       id,
       status: "WAITING",
-      createTime: sql`clock_timestamp()`,
+      // As precise as it is shown, so that a filter by the shown time finds it.
+      createTime: sql`date_trunc('milliseconds', clock_timestamp())`,
       queueDeadline: wait === undefined ? null : sql`clock_timestamp() + ${`${wait} ms`}::interval`,
     })
     .returning({ id: tasks.id, createTime: tasks.createTime, queueDeadline: tasks.queueDeadline });

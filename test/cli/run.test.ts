@@ -16,7 +16,7 @@ beforeAll(async () => {
     bytes: String.raw`printf '\x00\xff\x1b[31mred\x1b[0m\r\n\n\nlast'`,
     fail: "exit 3",
     show: {
-      script: 'printf "%s\\n" "$@"; echo "env $STAGE, secret ${#token}"',
+      script: 'printf "%s\\n" "$@"; echo "env $STAGE, secret $(printf %s "$token" | wc -c)"',
       allowOverrideArguments: true,
       allowParallelTasks: true,
     },

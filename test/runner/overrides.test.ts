@@ -58,7 +58,7 @@ describe("a survey", () => {
     expect(answer({ ...question, default: "1" }, {})).toBeUndefined();
   });
 
-  test.each(["7", "-7", "+7", 7, 1e6])("takes %j for a whole number", (n) => {
+  test.each(["7", "-7", 7, 1e6])("takes %j for a whole number", (n) => {
     expect(answer({ name: "n", type: SurveyType.INT }, { variables: { n } })).toBeUndefined();
   });
 

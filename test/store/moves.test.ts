@@ -79,7 +79,7 @@ test("of twenty moves of one task at once one takes place, with one event", asyn
 
 test("events are numbered from 1 without a gap, and each has its place among the lines", async () => {
   const lease = await store.makeTaskIn("STARTING");
-  await markRunning(store.database, { ...lease, spec: await specOf(lease.id) });
+  await markRunning(store.database, { ...lease, spec: await specOf(lease.id) }, "a boot");
   await finish(store.database, lease, OUTCOME, chunk(1, 7));
   const progress = await readProgress(store.database, lease.id, 0);
   expect(progress?.events.map(({ ordinal, status, afterSeq }) => [ordinal, status, afterSeq])).toEqual([
@@ -96,22 +96,22 @@ describe("markRunning", () => {
   test("sets the start, and the deadline from there", async () => {
     const lease = await store.makeTaskIn("STARTING");
     const spec = { ...(await specOf(lease.id)), runTimeoutMs: 90_000 };
-    expect(await markRunning(store.database, { ...lease, spec })).toBe(true);
+    expect(await markRunning(store.database, { ...lease, spec }, "a boot")).toBe(true);
     const { startTime, runDeadline } = await store.row(lease.id);
     expect(Math.round(((runDeadline?.getTime() ?? 0) - (startTime?.getTime() ?? 0)) / 1000)).toBe(90);
   });
 
   test("says no if somebody asked for the end, and yes again if it is repeated", async () => {
     const stopping = await store.makeTaskIn("STOPPING");
-    expect(await markRunning(store.database, { ...stopping, spec: await specOf(stopping.id) })).toBe(false);
+    expect(await markRunning(store.database, { ...stopping, spec: await specOf(stopping.id) }, "a boot")).toBe(false);
     const running = await store.makeTaskIn("RUNNING");
-    expect(await markRunning(store.database, { ...running, spec: await specOf(running.id) })).toBe(true);
+    expect(await markRunning(store.database, { ...running, spec: await specOf(running.id) }, "a boot")).toBe(true);
     expect(await store.events(running.id)).toEqual(["WAITING"]);
   });
 
   test("throws if the task is another server's", async () => {
     const { id } = await store.makeTaskIn("STARTING", { lease_epoch: 2 });
-    const running = markRunning(store.database, { id, leaseEpoch: 1, spec: await specOf(id) });
+    const running = markRunning(store.database, { id, leaseEpoch: 1, spec: await specOf(id) }, "a boot");
     await expect(running).rejects.toThrow(LeaseLost);
   });
 });

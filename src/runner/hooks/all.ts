@@ -1,0 +1,5 @@
+import type { Hook } from "../hooks.ts";
+import { shellHook } from "./shell.ts";
+
+/** In this order before a task; in reverse after it. */
+export const HOOKS: readonly Hook[] = [shellHook];

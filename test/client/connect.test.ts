@@ -1,0 +1,88 @@
+import { once } from "node:events";
+import http2 from "node:http2";
+import type { AddressInfo } from "node:net";
+import { create, toBinary } from "@bufbuild/protobuf";
+import { Code } from "@connectrpc/connect";
+import { describe, expect, it } from "vitest";
+import { WatchTaskResponseSchema } from "../../gen/signalman/v1/task_service_pb.ts";
+import { connectSignalman } from "../../src/client/connect.ts";
+
+/** A server that answers each watch with one event and says no more. */
+async function silentServer() {
+  const server = http2.createServer();
+  const tokens: (string | undefined)[] = [];
+  const sessions = new Set<http2.ServerHttp2Session>();
+  server.on("session", (session) => sessions.add(session));
+  server.on("stream", (stream, headers) => {
+    tokens.push(headers.authorization);
+    stream.on("error", () => {});
+    stream.respond({ ":status": 200, "content-type": "application/grpc+proto" });
+    const message = toBinary(
+      WatchTaskResponseSchema,
+      create(WatchTaskResponseSchema, { resumeToken: "a", event: { case: "snapshot", value: {} } }),
+    );
+    const prefix = Buffer.alloc(5);
+    prefix.writeUInt32BE(message.length, 1);
+    stream.write(Buffer.concat([prefix, message]));
+  });
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  return {
+    address: `127.0.0.1:${(server.address() as AddressInfo).port}`,
+    tokens,
+    /** The code that the next stream is reset with. */
+    async reset(): Promise<number> {
+      const [stream] = (await once(server, "stream")) as [http2.ServerHttp2Stream];
+      await once(stream, "close");
+      return stream.rstCode;
+    },
+    [Symbol.dispose]() {
+      for (const session of sessions) session.destroy();
+      server.close();
+    },
+  };
+}
+
+describe("connectSignalman", () => {
+  it("sends the token with every call", async () => {
+    using server = await silentServer();
+    using client = connectSignalman({ server: server.address, token: "secret-token-0000" });
+    for await (const _ of client.watch({ name: "x" })) break;
+    expect(server.tokens).toEqual(["Bearer secret-token-0000"]);
+  });
+
+  it("leaving a watch, by break, signal or silence, is a cancellation to the server", async () => {
+    using server = await silentServer();
+    using client = connectSignalman({ server: server.address });
+    const byBreak = server.reset();
+    for await (const _ of client.watch({ name: "x" })) break;
+    expect(await byBreak).toBe(http2.constants.NGHTTP2_CANCEL);
+
+    const bySignal = server.reset();
+    const stop = new AbortController();
+    const watch = client.watch({ name: "x" }, { signal: stop.signal });
+    await watch.next();
+    const next = watch.next();
+    stop.abort(new Error("enough"));
+    await expect(next).rejects.toThrow("enough");
+    expect(await bySignal).toBe(http2.constants.NGHTTP2_CANCEL);
+
+    const bySilence = server.reset();
+    const silent = client.watch({ name: "x" }, { silenceMs: 100, giveUpAfterMs: 0 });
+    await silent.next();
+    await expect(silent.next()).rejects.toMatchObject({ code: Code.Unavailable });
+    expect(await bySilence).toBe(http2.constants.NGHTTP2_CANCEL);
+  });
+
+  it("connect tells that there is no server", async () => {
+    using client = connectSignalman({ server: "127.0.0.1:1" });
+    await expect(client.connect()).rejects.toMatchObject({ code: Code.Unavailable });
+  });
+
+  it("refuses what cannot be a server or a token, without showing the token", () => {
+    expect(() => connectSignalman({ server: "ftp://x" })).toThrow(/^server must be HOST:PORT/);
+    expect(() => connectSignalman({ token: "two words" })).toThrow(
+      /^the token must be visible ASCII without blanks$/,
+    );
+  });
+});

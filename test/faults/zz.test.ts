@@ -1,0 +1,206 @@
+import { existsSync, mkdirSync } from "node:fs";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
+import { Code, ConnectError } from "@connectrpc/connect";
+import postgres from "postgres";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { Health, HealthCheckResponse_ServingStatus as Serving } from "../../gen/health/v1/health_pb.ts";
+import { TaskService } from "../../gen/signalman/v1/task_service_pb.ts";
+import { startEmbeddedPostgres } from "../../src/embedded/postgres.ts";
+import { socketOptions } from "../../src/embedded/socket-url.ts";
+import { guardedFolder } from "../embedded/guarded-folder.ts";
+import { type TestDatabase, testDatabase } from "../helpers/database.ts";
+import { applyDemo, runDemo } from "../helpers/demo.ts";
+import { startService, type TestService } from "../helpers/service.ts";
+import { endOf, follow } from "./follow.ts";
+import { openProxy, type Proxy } from "./proxy.ts";
+import { aliveOf, idOf, leavesNothing, taskFolder, until } from "./traces.ts";
+import { expectWhole, stopWriter, WRITER, WRITTEN, writtenSoFar } from "./writer.ts";
+
+const AWAY_MS = 20_000;
+/** The longest that a call may take to say that the database is away: the deadline of a query, and some work. */
+const PATIENCE_MS = 7000;
+
+let scratch: string;
+beforeAll(async () => {
+  scratch = await mkdtemp(join(tmpdir(), "signalman-away-"));
+});
+afterAll(() => rm(scratch, { recursive: true, force: true }));
+
+const SCRIPTS = { writer: WRITER, quick: "echo ran", sleeper: "echo ready; sleep 1000" };
+
+interface Stage extends AsyncDisposable {
+  database: TestDatabase;
+  proxy: Proxy;
+  service: TestService;
+  sql: postgres.Sql;
+}
+
+/** A server that reaches its database through a proxy; `sql` goes past it. */
+async function setStage(): Promise<Stage> {
+  await using stack = new AsyncDisposableStack();
+  const database = await testDatabase();
+  stack.defer(() => database.drop());
+  const proxy = stack.use(await openProxy(database.url));
+  const sql = postgres(database.url, { ...socketOptions(database.url), max: 1, onnotice() {} });
+  stack.defer(() => sql.end());
+  const service = stack.use(await startService({ databaseUrl: proxy.url }));
+  await applyDemo(service, SCRIPTS);
+  const owned = stack.move();
+  return { database, proxy, service, sql, [Symbol.asyncDispose]: () => owned.disposeAsync() };
+}
+
+async function startWriter(service: TestService, name: string) {
+  const folder = join(scratch, name);
+  mkdirSync(folder);
+  const task = await runDemo(service, "writer", { arguments: [folder] });
+  const watcher = follow(service, task.name);
+  await watcher.counts(100);
+  return { task, watcher, folder };
+}
+
+/** Every kind of call says UNAVAILABLE, soon. */
+async function expectUnavailable(service: TestService, name: string): Promise<void> {
+  const client = service.client(TaskService);
+  const begun = performance.now();
+  const answers = await Promise.allSettled([
+    client.getTask({ name }),
+    client.listTasks({ parent: "projects/demo" }),
+    client.readTaskLog({ name }),
+    client.runTask({ template: "projects/demo/templates/quick" }),
+    client.killTask({ name }),
+    client.watchTask({ name })[Symbol.asyncIterator]().next(),
+  ]);
+  const codes = answers.map((a) => (a.status === "rejected" ? Code[ConnectError.from(a.reason).code] : "OK"));
+  expect(codes).toEqual(codes.map(() => "Unavailable"));
+  expect(performance.now() - begun).toBeLessThan(PATIENCE_MS);
+}
+
+async function* health(service: TestService, signal: AbortSignal) {
+  for await (const { status } of service.client(Health).watch({}, { signal })) yield status;
+}
+
+test.concurrent("the database away for 20 s: tasks and their clocks go on, and nothing is lost", { timeout: 90_000 }, async () => {
+  await using stage = await setStage();
+  const { service, proxy } = stage;
+  const { task, watcher, folder } = await startWriter(service, "cut");
+  const late = await runDemo(service, "sleeper", { runTimeout: { seconds: 3n } });
+  using lateWatcher = follow(service, late.name);
+  await lateWatcher.says("ready");
+  const over = new AbortController();
+  const states = health(service, over.signal);
+  expect((await states.next()).value).toBe(Serving.SERVING);
+
+  proxy.cut();
+  const back = delay(AWAY_MS);
+  await expectUnavailable(service, task.name);
+  expect((await states.next()).value).toBe(Serving.NOT_SERVING);
+  await until(() => aliveOf(late).length === 0);
+  const before = await writtenSoFar(folder);
+  await back;
+  expect(await writtenSoFar(folder)).toBeGreaterThan(before);
+  console.log("heal", Math.round(performance.now())); proxy.heal();
+
+  expect((await states.next()).value).toBe(Serving.SERVING);
+  over.abort();
+  expect(endOf(await lateWatcher.ended)).toMatchObject({ status: "ERROR", reason: "RUN_TIMEOUT" });
+  await stopWriter(folder);
+  expect(endOf(await watcher.ended)).toMatchObject(WRITTEN);
+  await expectWhole(watcher, folder);
+  expect(watcher.breaks).toEqual([]);
+  console.log("ended", Math.round(performance.now())); await leavesNothing(service, task);
+});
+
+test.concurrent("connections that died without a word, longer than the lease, with another server there", { timeout: 120_000 }, async () => {
+  await using stage = await setStage();
+  const { service, proxy, sql, database } = stage;
+  await using other = await startService({ databaseUrl: database.url });
+  const { task, watcher, folder } = await startWriter(service, "frozen");
+
+  console.log("freeze", Math.round(performance.now())); proxy.freeze();
+  const back = delay(AWAY_MS);
+  await expectUnavailable(service, task.name);
+  await sql`UPDATE tasks SET lease_expires = clock_timestamp() - interval '5 s' WHERE id = ${idOf(task)}`;
+  await back;
+  console.log("heal", Math.round(performance.now())); proxy.heal();
+  await watcher.counts(watcher.lines + 100);
+  await stopWriter(folder);
+  expect(endOf(await watcher.ended)).toMatchObject(WRITTEN);
+  await expectWhole(watcher, folder);
+  expect(watcher.statuses).toEqual(["WAITING", "STARTING", "RUNNING", "ERROR"]);
+  console.log("ended", Math.round(performance.now())); await leavesNothing(service, task);
+  expect(existsSync(taskFolder(other, task))).toBe(false);
+
+  console.log("A", Math.round(performance.now()));
+  await endsWhatWasDeclaredLost(stage);
+  await endsInTimeThoughTheDatabaseIsSilent(stage);
+});
+
+async function endsWhatWasDeclaredLost({ service, proxy, sql }: Stage): Promise<void> {
+  const { task, watcher } = await startWriter(service, "lost");
+  console.log("freeze", Math.round(performance.now())); proxy.freeze();
+  const [row] = await sql`
+    WITH t AS (
+      UPDATE tasks SET status = 'ERROR', end_reason = 'LOST', end_time = clock_timestamp(), lease_expires = NULL,
+             lease_epoch = lease_epoch + 1 WHERE id = ${idOf(task)} RETURNING id, lease_epoch)
+    UPDATE task_heads h SET lease_epoch = t.lease_epoch FROM t WHERE h.task_id = t.id RETURNING last_seq`;
+  console.log("heal", Math.round(performance.now())); proxy.heal();
+  await until(() => aliveOf(task).length === 0);
+  const end = await watcher.ended;
+  expect(endOf(end).reason).toBe("LOST");
+  expect(end.lastSeq).toBe(BigInt(row?.["last_seq"]));
+  console.log("ended", Math.round(performance.now())); await leavesNothing(service, task);
+}
+
+async function endsInTimeThoughTheDatabaseIsSilent({ service, proxy }: Stage): Promise<void> {
+  const { task, watcher, folder } = await startWriter(service, "shutdown");
+  console.log("freeze", Math.round(performance.now())); proxy.freeze();
+  const sent = performance.now();
+  expect(await service.kill("SIGTERM")).toEqual({ code: 0, signal: null });
+  expect(performance.now() - sent).toBeLessThan(5000);
+  console.log("heal", Math.round(performance.now())); proxy.heal();
+  await service.start();
+  await stopWriter(folder);
+  expect(endOf(await watcher.ended)).toMatchObject(WRITTEN);
+  await expectWhole(watcher, folder);
+  console.log("ended", Math.round(performance.now())); await leavesNothing(service, task);
+}
+
+test.concurrent("a database that is shut down at once and started again while a task prints", { timeout: 90_000 }, async () => {
+  await using folders = await guardedFolder();
+  const first = await startEmbeddedPostgres(folders.path, { settings: { fsync: "off" } });
+  await using proxy = await openProxy(first.url);
+  await using service = await startService({ databaseUrl: proxy.url });
+  await applyDemo(service, SCRIPTS);
+  const { task, watcher, folder } = await startWriter(service, "restarted");
+  process.kill(first.pid, "SIGQUIT");
+  await first.died;
+  await first.stop();
+  await using second = await startEmbeddedPostgres(folders.path, { settings: { fsync: "off" } });
+  proxy.lead(second.url);
+  await watcher.counts(watcher.lines + 100);
+  await stopWriter(folder);
+  expect(endOf(await watcher.ended)).toMatchObject(WRITTEN);
+  await expectWhole(watcher, folder);
+  console.log("ended", Math.round(performance.now())); await leavesNothing(service, task);
+  await service[Symbol.asyncDispose]();
+});
+
+test.concurrent("a log that cannot be stored ends its task with a reason", { timeout: 60_000 }, async () => {
+  await using service = await startService();
+  await applyDemo(service, SCRIPTS);
+  const { task, watcher } = await startWriter(service, "refused");
+  await using sql = ending(postgres(service.databaseUrl, { ...socketOptions(service.databaseUrl), max: 1 }));
+  await sql.it`ALTER TABLE log_chunks ADD CONSTRAINT broken CHECK (first_seq < 0) NOT VALID`;
+  const end = endOf(await watcher.ended);
+  expect(end).toMatchObject({ status: "ERROR", reason: "LOST" });
+  expect(end.message).toMatch(/log could not be stored/);
+  expect(service.log()).toMatch(/violates check constraint/);
+  console.log("ended", Math.round(performance.now())); await leavesNothing(service, task);
+});
+
+function ending(it: postgres.Sql) {
+  return { it, [Symbol.asyncDispose]: () => it.end() };
+}

@@ -1,0 +1,43 @@
+import { Code, ConnectError } from "@connectrpc/connect";
+import postgres from "postgres";
+import { BadRequestSchema, ErrorInfoSchema } from "../../gen/google/rpc/error_details_pb.ts";
+import { socketOptions } from "../../src/embedded/socket-url.ts";
+import type { TestService } from "../helpers/service.ts";
+
+/** What a call was refused with: the code's name, the reason, and the fields that are named. */
+export async function refusal(call: Promise<unknown> | AsyncIterable<unknown>) {
+  const result = Symbol.asyncIterator in call ? Array.fromAsync(call) : call;
+  const thrown = await result.then(
+    () => undefined,
+    (error: unknown) => ConnectError.from(error),
+  );
+  if (!thrown) throw new Error("It was not refused");
+  const fields = thrown.findDetails(BadRequestSchema)[0]?.fieldViolations.map(({ field }) => field) ?? [];
+  return { code: Code[thrown.code], reason: thrown.findDetails(ErrorInfoSchema)[0]?.reason, fields };
+}
+
+/** INVALID_ARGUMENT that names these fields. */
+export const invalid = (...fields: string[]) => ({ code: "InvalidArgument", reason: "INVALID_ARGUMENT", fields });
+
+/** The service's database, for looking into. */
+export function openSql(service: TestService): postgres.Sql {
+  return postgres(service.databaseUrl, { ...socketOptions(service.databaseUrl), max: 1, onnotice() {} });
+}
+
+/** What calls may write, by table. What running tasks write by themselves is left out. */
+const WRITTEN = {
+  projects: "t",
+  repositories: "t",
+  environments: "t",
+  templates: "t",
+  task_requests: "t",
+  tasks: "(id, kill_time, kill_deadline)",
+};
+
+/** A digest of all that calls have written: equal before and after, this one wrote nothing. */
+export async function everythingIn(sql: postgres.Sql): Promise<string> {
+  const digests = Object.entries(WRITTEN).map(
+    ([table, columns]) => `SELECT '${table}' AS name, md5(string_agg(${columns}::text, '' ORDER BY ${columns}::text)) FROM ${table} t`,
+  );
+  return JSON.stringify(await sql.unsafe(digests.join(" UNION ALL ")));
+}
