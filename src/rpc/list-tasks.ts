@@ -8,6 +8,7 @@ import type { TaskQuery, TaskView } from "../store/tasks.ts";
 import { taskMessage } from "./messages.ts";
 import { parseResourceName } from "./names.ts";
 import { pageSize, pageToken, readPageToken } from "./page-token.ts";
+import { patternOf } from "./rules/names.ts";
 import { parseTaskFilter } from "./task-filter.ts";
 
 export interface ListTasksDeps {
@@ -15,11 +16,13 @@ export interface ListTasksDeps {
   listTasks(query: TaskQuery): Promise<TaskView[]>;
 }
 
+const TASK_ID = patternOf("{uuid}");
+
 export async function listTasks(deps: ListTasksDeps, request: ListTasksRequest): Promise<ListTasksResponse> {
   const { project } = parseResourceName(request.parent);
   const query = [request.parent, request.filter];
   const limit = pageSize(request.pageSize);
-  const before = readPageToken(request.pageToken, query);
+  const before = readPageToken(request.pageToken, query, TASK_ID);
   const rows = await deps.listTasks({
     project: project === "-" ? null : project,
     terms: parseTaskFilter(request.filter),

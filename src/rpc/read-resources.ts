@@ -3,6 +3,7 @@ import type { Kind, Resource } from "../store/catalog.ts";
 import { parseResourceName, projectName, resourceName } from "./names.ts";
 import { pageSize, pageToken, readPageToken } from "./page-token.ts";
 import { messageOf, type Schemas } from "./resources.ts";
+import { patternOf } from "./rules/names.ts";
 
 export interface ReadResourcesDeps {
   getResource(kind: Kind | "projects", project: string, name: string): Promise<Resource>;
@@ -12,6 +13,7 @@ export interface ReadResourcesDeps {
   ): Promise<Resource[]>;
 }
 
+const NAME = patternOf("{name}");
 const fullName = (kind: Kind | "projects", project: string, name: string) =>
   kind === "projects" ? projectName(name) : resourceName(kind, project, name);
 
@@ -26,7 +28,7 @@ export function resourceReader<K extends keyof Schemas>(deps: ReadResourcesDeps,
       const { parent = "" } = request;
       const { project } = parseResourceName(parent);
       const limit = pageSize(request.pageSize);
-      const after = readPageToken(request.pageToken, [kind, parent]);
+      const after = readPageToken(request.pageToken, [kind, parent], NAME);
       const rows = await deps.listResources(kind, { project, after, limit: limit + 1 });
       const page = rows.slice(0, limit);
       const last = rows.length > limit ? page.at(-1) : undefined;

@@ -81,7 +81,6 @@ describe("a task that is not there", () => {
 
 test("a kill and an end at the same moment do not wait for each other", async () => {
   const { sql, url } = store;
-  await sql.unsafe(`ALTER DATABASE ${new URL(url).pathname.slice(1)} SET deadlock_timeout = '20ms'`);
   const database = openDatabase({ url, max: 2, name: "late", deadlineMs: 10_000 });
   const blocked = async () => {
     const rows =
