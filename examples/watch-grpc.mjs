@@ -4,11 +4,10 @@ import { loadSync } from "@grpc/proto-loader";
 
 const [project, template] = (process.argv[2] ?? "demo/hello").split("/");
 const includeDirs = [`${import.meta.dirname}/../proto`];
-const { signalman } = grpc.loadPackageDefinition(
-  loadSync("signalman/v1/task_service.proto", { includeDirs }),
-);
+const proto = loadSync("signalman/v1/task_service.proto", { includeDirs });
+const { TaskService } = grpc.loadPackageDefinition(proto).signalman.v1;
 const server = process.env.SIGNALMAN_SERVER ?? "127.0.0.1:8480";
-const tasks = new signalman.v1.TaskService(server, grpc.credentials.createInsecure());
+const tasks = new TaskService(server, grpc.credentials.createInsecure());
 
 tasks.runTask({ template: `projects/${project}/templates/${template}` }, (error, response) => {
   if (error) throw error;

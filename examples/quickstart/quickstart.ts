@@ -25,8 +25,9 @@ async function main(options: readonly string[]): Promise<number> {
   const server = stack.use(startServer(SIGNALMAN, folder, stopped.signal));
   const url = await server.ready;
   if (url === undefined) return stopped.signal.aborted ? stopped.signal.reason : 2;
-  stack.defer(() => endTasks(url));
-  stopped.signal.addEventListener("abort", () => void endTasks(url));
+  const end = () => endTasks(url).catch((error: unknown) => say(`cannot end what runs: ${error}`));
+  stack.defer(end);
+  stopped.signal.addEventListener("abort", end);
   for (const args of [
     ["apply", CATALOG],
     ["run", "demo/hello", ...options],

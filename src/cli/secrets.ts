@@ -21,13 +21,13 @@ async function ask(name: string): Promise<string> {
       `--secret ${name}: there is no ${name} in the environment, and no terminal to ask at`,
     );
   }
-  process.stderr.write(`${name}: `);
   const nowhere = new Writable({ write: (_chunk, _encoding, done) => done() });
   const terminal = createInterface({ input: process.stdin, output: nowhere, terminal: true });
   const interrupted = new Promise<never>((_, reject) => {
     terminal.once("SIGINT", () => reject(new UsageError(`--secret ${name}: no answer`)));
     terminal.once("close", () => reject(new UsageError(`--secret ${name}: no answer`)));
   });
+  process.stderr.write(`${name}: `);
   try {
     return await Promise.race([terminal.question(""), interrupted]);
   } finally {

@@ -12,6 +12,7 @@ import { journalPath } from "./spool.ts";
  *     wrapper <stat line>            the wrapper, from /proc
  *     leader <stat line>             the task's first process, just before its exec
  *     exit <$?>                      0–255
+ *     unwritten <out or err>         a pump that could not write on: the disk was full, and output is missing
  *
  * It stays within its first block on disk, so a disk that fills up meanwhile loses no exit.
  */
@@ -76,7 +77,12 @@ export function readStatus(folder: string): number | undefined {
   return status === undefined ? undefined : Number(status);
 }
 
-function lineOf(folder: string, kind: "wrapper" | "leader" | "exit"): string | undefined {
+/** Whether output is missing because it could not be written. To be asked when all has ended. */
+export function isOutputMissing(folder: string): boolean {
+  return lineOf(folder, "unwritten") !== undefined;
+}
+
+function lineOf(folder: string, kind: "wrapper" | "leader" | "exit" | "unwritten"): string | undefined {
   return new RegExp(`^${kind} (.+)\n`, "m").exec(read(folder) ?? "")?.[1];
 }
 

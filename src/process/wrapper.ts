@@ -28,7 +28,8 @@ export interface Program {
  * command are reset in the task, unlike ignored signals, which only the pumps have. An exec costs 1 ms of the time to
  * the first byte, so records use builtins, a pump unsets variables instead of running `env -i`, and the one for stderr,
  * which has time, writes down the wrapper. Names begin with `signalman_` because assigning to a variable that came with
- * the environment would export it. The journal's lines are explained in journal.ts.
+ * the environment would export it. A pipeline has the exit status of its pump; one that failed by itself met a full
+ * disk. The journal's lines are explained in journal.ts.
  */
 const WRAPPER = `
 signalman_attempt=$1 signalman_marker=$2 signalman_names=$3 signalman_mine=
@@ -59,6 +60,7 @@ trap : TERM INT HUP
     export SIGNALMAN_PUMP="$signalman_marker"
     exec /bin/cat >>"$0/out" 3>&-
   }
+  [ $? -gt 0 -a $? -lt 128 ] && echo "unwritten out" >>"$0/run"
 } 3>&1 | {
   trap '' TERM INT HUP
   read -r signalman_line </proc/$$/stat || signalman_line=$$
@@ -67,6 +69,7 @@ trap : TERM INT HUP
   export SIGNALMAN_PUMP="$signalman_marker"
   exec /bin/cat >>"$0/err"
 }
+[ $? -gt 0 -a $? -lt 128 ] && echo "unwritten err" >>"$0/run"
 `;
 
 /** Starts the wrapper in a session of its own. Rejects if there is no such directory, too large an environment, no process left. */

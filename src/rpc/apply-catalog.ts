@@ -8,7 +8,7 @@ import {
 import { ProjectSchema } from "../../gen/signalman/v1/project_pb.ts";
 import type { Change, Kind, WantedCatalog } from "../store/catalog.ts";
 import { lastPart, projectName, resourceName } from "./names.ts";
-import { type Schemas, specOf } from "./resources.ts";
+import { SCHEMAS, type Schemas, specOf } from "./resources.ts";
 
 export interface ApplyCatalogDeps {
   applyCatalog(wanted: WantedCatalog, options: { prune: boolean; validateOnly: boolean }): Promise<Change[]>;
@@ -26,9 +26,14 @@ export async function applyCatalog(
     changes: changes.map(({ kind, name, action, fields }) => ({
       name: kind === "projects" ? projectName(name) : resourceName(kind, project, name),
       action: CatalogAction[action],
-      fields,
+      fields: fields.map((field) => contractName(kind, field)),
     })),
   });
+}
+
+/** The store knows fields by their JSON names; in the contract they go by those of the .proto file. */
+function contractName(kind: keyof Schemas, jsonName: string): string {
+  return SCHEMAS[kind].fields.find((field) => field.jsonName === jsonName)?.name ?? jsonName;
 }
 
 /** The rules have seen to it that a catalog has a project and that references stay inside it. */

@@ -39,7 +39,8 @@ function termOf(field: string, op: string, value: string): TaskTerm {
   if (field === "template" && isEquality(op)) return { field, op, value: lastPart(value) };
   if (field === "create_time" && isOrder(op)) {
     const time = new Date(value);
-    if (!TIME.test(value) || Number.isNaN(time.getTime())) throw refuse(`${value} is no time as RFC 3339 writes it`);
+    if (!TIME.test(value) || Number.isNaN(time.getTime()))
+      throw refuse(`${value} is no time as RFC 3339 writes it`);
     return { field, op, value: time };
   }
   if (field.startsWith("labels.") && op === "=")

@@ -1,6 +1,7 @@
 import type { Job } from "../jobs/job.ts";
 import type { Cipher } from "../keys/cipher.ts";
 import type { TaskLog } from "../logs/types.ts";
+import { isOutputMissing } from "../process/journal.ts";
 import { bootId } from "../process/proc.ts";
 import type { RunningProcess } from "../process/process.ts";
 import type { RunRows } from "../store/details.ts";
@@ -13,7 +14,7 @@ import { type RunControl, StopRequested } from "./control.ts";
 import { populateDetails, type TaskDetails } from "./details.ts";
 import { type Hook, runAfter, runBefore } from "./hooks.ts";
 import { compressed, type Listeners, openRunLog, type RunLogOptions } from "./logging.ts";
-import { outcomeOfExit, outcomeOfFailure, stoppedInstead, withoutLog } from "./outcome.ts";
+import { outcomeOfExit, outcomeOfFailure, stoppedInstead, withoutLog, withoutOutput } from "./outcome.ts";
 import { openSecrets } from "./secrets.ts";
 import { supervise } from "./supervise.ts";
 
@@ -124,7 +125,8 @@ async function outcomeOf(deps: RunnerDeps, run: Run): Promise<TaskOutcome> {
       runTimeoutMs: run.runRemainingMs ?? runTimeoutMs,
     });
     if (control.reason === "lease_lost") throw new LeaseLost(task.id);
-    return outcomeOfExit(exit, control.reason, task.spec);
+    const outcome = outcomeOfExit(exit, control.reason, task.spec);
+    return control.reason === undefined && isOutputMissing(run.job.spool) ? withoutOutput(outcome) : outcome;
   } catch (error) {
     if (error instanceof LeaseLost || control.reason === "lease_lost" || shutdown.aborted) throw error;
     if (!(error instanceof PrepareError || error instanceof StopRequested)) deps.onDefect(task.id, error);

@@ -67,6 +67,16 @@ export function stoppedInstead(outcome: TaskOutcome): TaskOutcome {
   return { ...userStop, exitCode: outcome.exitCode, signal: outcome.signal };
 }
 
+const outputLost = failed(
+  "LOST",
+  "The disk of the data folder was full, so a part of the program's output is lost; free some space and run it again",
+);
+
+/** What an outcome becomes when the program wrote more than the disk could take: it may have died of that, or not. */
+export function withoutOutput(outcome: TaskOutcome): TaskOutcome {
+  return { ...outputLost, exitCode: outcome.exitCode, signal: outcome.signal };
+}
+
 function failed(reason: EndReason, message: string): TaskOutcome {
   return { status: "ERROR", reason, exitCode: null, signal: null, message };
 }

@@ -64,7 +64,7 @@ describe("signalman apply", () => {
         .replace("environment: defaults", ""),
     );
     expect(changed.stdout).toContain("= projects/shop\n");
-    expect(changed.stdout).toMatch(/^~ projects\/shop\/templates\/hello \(.*runTimeout.*\)$/m);
+    expect(changed.stdout).toMatch(/^~ projects\/shop\/templates\/hello \(.*run_timeout.*\)$/m);
     expect(changed.stdout).toContain("! projects/shop/environments/defaults\n");
     const pruned = await apply(
       CATALOG.replace("defaults, env", "others, env").replace("environment: defaults", ""),

@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { applyDemo } from "../helpers/demo.ts";
 import { startService, type TestService } from "../helpers/service.ts";
 import { SIGNALMAN, startProgram } from "./cli.ts";
+import { dispose } from "./end-tasks.ts";
 
 const ON_TERMINAL = fileURLToPath(new URL("./on-terminal.py", import.meta.url));
 /** A Node of this machine that is too old to run us, as the system's often is. */
@@ -32,7 +33,7 @@ describe.runIf(oldNode)("bin/signalman.js under an old Node", () => {
       wait: { script: "echo started; while :; do sleep 0.05; done", allowParallelTasks: true },
     });
   });
-  afterAll(() => service[Symbol.asyncDispose]());
+  afterAll(() => dispose(service));
 
   it("runs with the repository's Node, and passes on output and exit code", async () => {
     const run = startProgram([...command, "run", "demo/fail"], { server: service.url });

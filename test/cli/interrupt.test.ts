@@ -4,6 +4,7 @@ import { TaskService } from "../../gen/signalman/v1/task_service_pb.ts";
 import { applyDemo } from "../helpers/demo.ts";
 import { startService, type TestService } from "../helpers/service.ts";
 import { type Cli, cli, startCli } from "./cli.ts";
+import { dispose } from "./end-tasks.ts";
 
 let service: TestService;
 let server: string;
@@ -17,7 +18,7 @@ beforeAll(async () => {
     stubborn: { script: `trap '' TERM; ${loop}`, allowParallelTasks: true },
   });
 });
-afterAll(() => service[Symbol.asyncDispose]());
+afterAll(() => dispose(service));
 
 async function running(template: string, ...options: string[]): Promise<{ run: Cli; task: string }> {
   const run = startCli(["run", `demo/${template}`, ...options], { server });

@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { applyDemo, runDemo } from "../helpers/demo.ts";
 import { startService, type TestService } from "../helpers/service.ts";
 import { cli, startCli } from "./cli.ts";
+import { dispose } from "./end-tasks.ts";
 
 let service: TestService;
 
@@ -14,7 +15,7 @@ beforeAll(async () => {
     count: { script: "for i in $(seq 1 150); do echo $i; sleep 0.02; done", allowParallelTasks: true },
   });
 });
-afterAll(() => service[Symbol.asyncDispose]());
+afterAll(() => dispose(service));
 
 const COUNTED = Array.from({ length: 150 }, (_, i) => `${i + 1}\n`).join("");
 

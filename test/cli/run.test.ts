@@ -4,6 +4,7 @@ import { TaskService } from "../../gen/signalman/v1/task_service_pb.ts";
 import { applyDemo } from "../helpers/demo.ts";
 import { startService, type TestService } from "../helpers/service.ts";
 import { cli, startCli } from "./cli.ts";
+import { dispose } from "./end-tasks.ts";
 
 let service: TestService;
 let server: string;
@@ -24,7 +25,7 @@ beforeAll(async () => {
     wait: "echo started; sleep 1000",
   });
 });
-afterAll(() => service[Symbol.asyncDispose]());
+afterAll(() => dispose(service));
 
 describe("signalman run", () => {
   it("shows the task's streams on ours, and exits with 0 after a success", async () => {

@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { applyDemo } from "../helpers/demo.ts";
 import { startService, type TestService } from "../helpers/service.ts";
 import { type Cli, SIGNALMAN, startProgram } from "./cli.ts";
+import { dispose } from "./end-tasks.ts";
 import { Terminal } from "./terminal.ts";
 
 const ON_TERMINAL = fileURLToPath(new URL("./on-terminal.py", import.meta.url));
@@ -19,11 +20,11 @@ beforeAll(async () => {
     partial: String.raw`
       printf 'first '; sleep 0.5; printf 'second \033[3'; sleep 0.5; printf '1mred\033[0m \xc3'; sleep 0.5
       printf '\xa4 end\n'; for i in 1 2 3; do printf '\rstep %s' $i; sleep 0.4; done; echo; seq 1 12; printf 'prompt> '; sleep 0.5; echo answer`,
+    secret: `test "$token" = 'top secret' && echo right`,
     wait: "trap 'echo bye; exit 0' TERM; echo started; while :; do sleep 0.05; done",
-    stubborn: "trap '' TERM; echo started; while :; do sleep 0.05; done",
   });
 });
-afterAll(() => service[Symbol.asyncDispose]());
+afterAll(() => dispose(service));
 
 /** The command line on a terminal. */
 function onTerminal(args: readonly string[], env: Record<string, string> = {}) {
@@ -82,6 +83,23 @@ describe("on a terminal", () => {
     const run = onTerminal(["run", "demo/lines"], { TERM: "dumb", NO_COLOR: "1" });
     expect(await run.ended).toBe(1);
     expect(run.stdout.toString()).not.toContain("\x1b");
+  });
+
+  it("a secret without a value is asked for, and what is typed is not shown", async () => {
+    const run = onTerminal(["run", "demo/secret", "--secret", "token"]);
+    await run.shows("stdout", "token: ");
+    run.child.stdin?.write("top secret\r");
+    expect(await run.ended).toBe(0);
+    expect(shown(run)).toContain("right");
+    expect(shown(run)).not.toContain("top");
+  });
+
+  it("Ctrl-C instead of a secret runs nothing", async () => {
+    const run = onTerminal(["run", "demo/secret", "--secret", "token"]);
+    await run.shows("stdout", "token: ");
+    run.child.stdin?.write("\x03");
+    expect(await run.ended).toBe(2);
+    expect(shown(run)).toMatch(/--secret token: no answer$/);
   });
 
   it("the status line tells status, time and template, and how to leave", async () => {

@@ -1,4 +1,6 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
+import { createProgram } from "../../src/cli/program.ts";
+import { report } from "../../src/cli/report.ts";
 import { cli } from "./cli.ts";
 
 const TASK = "demo/0192f0c1-0000-7000-8000-000000000001";
@@ -35,32 +37,54 @@ const WRONG: [string[], RegExp][] = [
     ["list", "--token", "two words"],
     /^signalman: --token or SIGNALMAN_TOKEN: the token must be visible ASCII without blanks$/m,
   ],
-  [["serve", "--frob"], /unknown option '--frob'/],
-  [["serve", "--listen", "nowhere"], /--listen must be HOST:PORT/],
-  [["serve", "--token", "abc"], /serve takes its token from SIGNALMAN_TOKEN/],
   [["apply", "/nowhere/catalog.yaml"], /cannot read \/nowhere\/catalog.yaml: ENOENT/],
 ];
 
+/** These bring the server with them, and its own idea of an exit code. */
+const WRONG_SERVE: [string[], RegExp][] = [
+  [["serve", "--frob"], /unknown option '--frob'/],
+  [["serve", "--listen", "nowhere"], /--listen must be HOST:PORT/],
+  [["serve", "--token", "abc"], /serve takes its token from SIGNALMAN_TOKEN/],
+];
+
+/** As main.ts does it, in this process: starting one takes a hundred times as long. */
+async function inProcess(args: string[]) {
+  const stderr: string[] = [];
+  const spy = vi.spyOn(process.stderr, "write").mockImplementation((text) => stderr.push(String(text)) > 0);
+  try {
+    const code = await createProgram()
+      .parseAsync(args, { from: "user" })
+      .then(() => 0, report);
+    return { code, stderr: stderr.join("") };
+  } finally {
+    spy.mockRestore();
+  }
+}
+
 describe("wrong usage ends with 2 and names what is wrong", () => {
   it.each(WRONG)("%j", async (args, message) => {
-    const { code, stdout, stderr } = await cli(args, { server: "127.0.0.1:1" });
+    const { code, stderr } = await inProcess(args);
     expect(stderr).toMatch(message);
     expect(stderr).toMatch(/^signalman: /);
     expect(stderr).not.toContain("    at ");
+    expect(code).toBe(2);
+  });
+
+  it.each([...WRONG.slice(0, 2), ...WRONG_SERVE])("%j, from outside", async (args, message) => {
+    const { code, stdout, stderr } = await cli(args);
+    expect(stderr).toMatch(message);
+    expect(stderr).toMatch(/^signalman: /);
     expect(stdout).toBe("");
     expect(code).toBe(2);
   });
 });
 
 describe("help", () => {
-  it.each([["--help"], ["run", "--help"], ["serve", "--help"], ["help", "kill"]])(
-    "%s %s",
-    async (...args) => {
-      const { code, stdout } = await cli(args.filter(Boolean));
-      expect(stdout).toMatch(/^Usage: signalman/);
-      expect(code).toBe(0);
-    },
-  );
+  it.each([["--help"], ["serve", "--help"], ["help", "kill"]])("%s %s", async (...args) => {
+    const { code, stdout } = await cli(args.filter(Boolean));
+    expect(stdout).toMatch(/^Usage: signalman/);
+    expect(code).toBe(0);
+  });
 
   it("of serve names the variable of every setting", async () => {
     const { stdout } = await cli(["serve", "--help"]);

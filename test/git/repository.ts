@@ -15,7 +15,7 @@ export interface Repository extends Disposable {
 
 export function makeRepository(): Repository {
   const path = mkdtempSync(join(tmpdir(), "signalman-git-"));
-  const env = { PATH: process.env["PATH"], HOME: path, GIT_CONFIG_NOSYSTEM: "1" };
+  const env = { PATH: process.env.PATH, HOME: path, GIT_CONFIG_NOSYSTEM: "1" };
   const git = (...args: string[]) => execFileSync("git", args, { cwd: path, env, encoding: "utf8" }).trim();
   git("init", "--quiet", "--initial-branch=main");
   git("config", "user.name", "Test");

@@ -11,8 +11,17 @@ import { TemplateService } from "../../gen/signalman/v1/template_pb.ts";
 import { startService, type TestService } from "../helpers/service.ts";
 import { collect } from "../watch/events.ts";
 
-const SERVICES = [CatalogService, ProjectService, RepositoryService, EnvironmentService, TemplateService, TaskService];
-const METHODS = SERVICES.flatMap((service) => service.methods).filter(({ methodKind }) => methodKind === "unary");
+const SERVICES = [
+  CatalogService,
+  ProjectService,
+  RepositoryService,
+  EnvironmentService,
+  TemplateService,
+  TaskService,
+];
+const METHODS = SERVICES.flatMap((service) => service.methods).filter(
+  ({ methodKind }) => methodKind === "unary",
+);
 
 const CATALOG = {
   project: { name: "json", description: "By hand", maxParallelTasks: 3 },
@@ -32,9 +41,16 @@ let task = "";
 const CALLS: Record<string, () => { request: JsonObject; answer: JsonObject }> = {
   ApplyCatalog: () => ({
     request: { catalog: CATALOG, validateOnly: true },
-    answer: { changes: Array.from({ length: 4 }, () => expect.objectContaining({ action: "CATALOG_ACTION_UNCHANGED" })) },
+    answer: {
+      changes: Array.from({ length: 4 }, () =>
+        expect.objectContaining({ action: "CATALOG_ACTION_UNCHANGED" }),
+      ),
+    },
   }),
-  GetProject: () => ({ request: { name: PROJECT }, answer: { project: { name: PROJECT, maxParallelTasks: 3 } } }),
+  GetProject: () => ({
+    request: { name: PROJECT },
+    answer: { project: { name: PROJECT, maxParallelTasks: 3 } },
+  }),
   ListProjects: () => ({ request: { pageSize: 1 }, answer: { projects: [{ description: "By hand" }] } }),
   GetRepository: () => ({
     request: { name: `${PROJECT}/repositories/scripts` },
@@ -57,9 +73,14 @@ const CALLS: Record<string, () => { request: JsonObject; answer: JsonObject }> =
   }),
   GetTask: () => ({
     request: { name: task },
-    answer: { task: { name: task, status: "TASK_STATUS_ERROR", end: { reason: "END_REASON_PREPARE_FAILED" } } },
+    answer: {
+      task: { name: task, status: "TASK_STATUS_ERROR", end: { reason: "END_REASON_PREPARE_FAILED" } },
+    },
   }),
-  KillTask: () => ({ request: { name: task, gracePeriod: "1.5s" }, answer: { outcome: "KILL_OUTCOME_ALREADY_FINAL" } }),
+  KillTask: () => ({
+    request: { name: task, gracePeriod: "1.5s" },
+    answer: { outcome: "KILL_OUTCOME_ALREADY_FINAL" },
+  }),
   ListTasks: () => ({
     request: { parent: "projects/-", filter: "status = ERROR" },
     answer: { tasks: [{ name: task }] },
@@ -72,7 +93,9 @@ const CALLS: Record<string, () => { request: JsonObject; answer: JsonObject }> =
 
 beforeAll(async () => {
   service = await startService();
-  await service.client(CatalogService).applyCatalog({ catalog: fromJson(CatalogService.method.applyCatalog.input, { catalog: CATALOG }).catalog });
+  await service.client(CatalogService).applyCatalog({
+    catalog: fromJson(CatalogService.method.applyCatalog.input, { catalog: CATALOG }).catalog,
+  });
   const run = await service.client(TaskService).runTask({ template: `${PROJECT}/templates/hello` });
   task = run.task?.name ?? "";
   await collect(service, { name: task });
@@ -81,13 +104,23 @@ afterAll(() => service[Symbol.asyncDispose]());
 
 async function byFetch(path: string, request: JsonObject): Promise<{ status: number; answer: JsonValue }> {
   const headers = { "content-type": "application/json" };
-  const response = await fetch(service.url + path, { method: "POST", headers, body: JSON.stringify(request) });
+  const response = await fetch(service.url + path, {
+    method: "POST",
+    headers,
+    body: JSON.stringify(request),
+  });
   return { status: response.status, answer: (await response.json()) as JsonValue };
 }
 
 async function byCurl(path: string, request: JsonObject): Promise<{ status: number; answer: JsonValue }> {
   const data = ["--header", "content-type: application/json", "--data", JSON.stringify(request)];
-  const { stdout } = await promisify(execFile)("curl", ["--silent", "--write-out", "\n%{http_code}", ...data, service.url + path]);
+  const { stdout } = await promisify(execFile)("curl", [
+    "--silent",
+    "--write-out",
+    "\n%{http_code}",
+    ...data,
+    service.url + path,
+  ]);
   const [answer = "", status] = stdout.split("\n");
   return { status: Number(status), answer: JSON.parse(answer) as JsonValue };
 }
@@ -98,7 +131,10 @@ test("there is an example of every unary RPC", () => {
   expect(METHODS.map(({ name }) => name).sort()).toEqual(Object.keys(CALLS).sort());
 });
 
-describe.each([["fetch", byFetch], ["curl", byCurl]] as const)("plain JSON by %s", (_, call) => {
+describe.each([
+  ["fetch", byFetch],
+  ["curl", byCurl],
+] as const)("plain JSON by %s", (_, call) => {
   test.each(METHODS.map((method) => [method.name, method] as const))("%s", async (name, method) => {
     const { request, answer } = CALLS[name]?.() ?? { request: {}, answer: {} };
     const { status, answer: got } = await call(pathOf(method), request);
@@ -109,11 +145,13 @@ describe.each([["fetch", byFetch], ["curl", byCurl]] as const)("plain JSON by %s
   });
 
   test("an error has its code, its sentence and its details", async () => {
-    const { status, answer } = await call("/signalman.v1.TaskService/GetTask", { name: "projects/json/tasks/1" });
+    const { status, answer } = await call("/signalman.v1.TaskService/GetTask", {
+      name: "projects/json/tasks/1",
+    });
     expect(status).toBe(400);
     expect(answer).toMatchObject({ code: "invalid_argument", details: expect.any(Array) });
     const [violation] = (answer as { details: { debug?: JsonObject }[] }).details.flatMap(({ debug }) =>
-      debug?.["fieldViolations"] ? [debug["fieldViolations"]] : [],
+      debug?.fieldViolations ? [debug.fieldViolations] : [],
     );
     expect(violation).toMatchObject([{ field: "name" }]);
   });

@@ -18,7 +18,9 @@ for i in 1 2 3; do echo "out $i"; echo "err $i" >&2; done
 printf 'no newline: '
 printf '\\xff\\x00\\xfe \\033[31mred\\033[0m ü\\n'
 head -c 40000 /dev/zero | tr '\\0' x; echo
-seq 5000`.replaceAll("\n", ";").replace(/^;/, "");
+seq 5000`
+  .replaceAll("\n", ";")
+  .replace(/^;/, "");
 
 test(`one task, watched at once by ${Object.keys(WATCHERS).length} clients, is the same to all of them`, async () => {
   const first = await runPuppet(service, "puppet");
@@ -48,7 +50,10 @@ test(`one task, watched at once by ${Object.keys(WATCHERS).length} clients, is t
     const events = await all;
     expect(Object.keys(events[0] ?? {}), name).toContain("snapshot");
     expect(Object.keys(events.at(-1) ?? {}), name).toContain("end");
-    expect(events.every((event) => event["resumeToken"]), name).toBe(true);
+    expect(
+      events.every((event) => event.resumeToken),
+      name,
+    ).toBe(true);
     expect(commonOf(events), name).toEqual(expected);
   }
 });

@@ -24,7 +24,11 @@ export const WATCHERS: Record<string, Watcher> = {
   "grpc-js with a client made from the proto": byGrpcJs,
   "fetch with connect+json": byFetch,
   "buf curl over gRPC, with reflection only": byBufCurl(["--http2-prior-knowledge", "--protocol", "grpc"]),
-  "buf curl over gRPC-Web, with reflection only": byBufCurl(["--http2-prior-knowledge", "--protocol", "grpcweb"]),
+  "buf curl over gRPC-Web, with reflection only": byBufCurl([
+    "--http2-prior-knowledge",
+    "--protocol",
+    "grpcweb",
+  ]),
 };
 
 function byTransport(make: (baseUrl: string) => Transport): Watcher {
@@ -72,7 +76,7 @@ async function* byFetch(url: string, request: JsonObject): AsyncGenerator<JsonOb
       const end = 5 + rest.readUInt32BE(1);
       const message = JSON.parse(rest.toString("utf8", 5, end)) as JsonObject;
       if (rest[0] === 0) yield message;
-      else if (message["error"]) throw new Error(JSON.stringify(message["error"]));
+      else if (message.error) throw new Error(JSON.stringify(message.error));
       rest = rest.subarray(end);
     }
   }
@@ -116,9 +120,9 @@ function parsed(text: string): JsonObject | undefined {
 export function commonOf(events: readonly JsonObject[]): unknown[] {
   return events.flatMap((event): unknown[] => {
     const { log, status, end } = event as Record<string, JsonObject>;
-    if (log) return (log["lines"] as JsonObject[]).map(essence);
+    if (log) return (log.lines as JsonObject[]).map(essence);
     if (status) return [essence(status)];
-    if (end) return [{ lastSeq: end["lastSeq"], task: essence(end["task"] as JsonObject) }];
+    if (end) return [{ lastSeq: end.lastSeq, task: essence(end.task as JsonObject) }];
     return [];
   });
 }
@@ -129,4 +133,9 @@ function essence(message: JsonObject): unknown {
 }
 
 const isDefault = (value: unknown) =>
-  value === "" || value === false || value === 0 || value === "0" || value === null || /_UNSPECIFIED$/.test(String(value));
+  value === "" ||
+  value === false ||
+  value === 0 ||
+  value === "0" ||
+  value === null ||
+  /_UNSPECIFIED$/.test(String(value));

@@ -80,7 +80,7 @@ async function refusal(options: Options): Promise<string> {
 }
 
 test("a program gets its arguments, its own copy of the folder, and an environment without the server's", async () => {
-  process.env["SERVER_ONLY"] = "not for tasks";
+  process.env.SERVER_ONLY = "not for tasks";
   const input = {
     variables: { b: "2 3", a: 1 },
     env: { MINE: "yes" },

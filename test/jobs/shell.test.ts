@@ -108,7 +108,7 @@ describe("the environment", () => {
     [TemplateType.BUILD, "build"],
     [TemplateType.DEPLOY, "deploy"],
   ])("of a template of type %s has SEMAPHORE_TASK_TYPE %s", (type, word) => {
-    expect(environment({ template: { path: "x", type } })["SEMAPHORE_TASK_TYPE"]).toBe(word);
+    expect(environment({ template: { path: "x", type } }).SEMAPHORE_TASK_TYPE).toBe(word);
   });
 
   test("lets nobody set the service's own names", () => {
@@ -122,5 +122,5 @@ describe("the environment", () => {
 });
 
 test("Python shows its output as it comes", () => {
-  expect(BUILT_IN["python"]).toMatchObject({ command: "python3", env: { PYTHONUNBUFFERED: "1" } });
+  expect(BUILT_IN.python).toMatchObject({ command: "python3", env: { PYTHONUNBUFFERED: "1" } });
 });

@@ -162,7 +162,10 @@ test("what time or other servers left behind is told of, and the queue is looked
 });
 
 test("a task that comes back while its earlier run is still winding up begins when that is over", async () => {
-  const leases = [{ id: "a", leaseEpoch: 1 }, { id: "a", leaseEpoch: 3 }];
+  const leases = [
+    { id: "a", leaseEpoch: 1 },
+    { id: "a", leaseEpoch: 3 },
+  ];
   const claim = async () => leases.splice(0, 1);
   const order: string[] = [];
   const ends: (() => void)[] = [];

@@ -1,7 +1,11 @@
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { LogStream } from "../../gen/signalman/v1/task_pb.ts";
-import { LogFormat, type ReadTaskLogRequestSchema, TaskService } from "../../gen/signalman/v1/task_service_pb.ts";
+import {
+  LogFormat,
+  type ReadTaskLogRequestSchema,
+  TaskService,
+} from "../../gen/signalman/v1/task_service_pb.ts";
 import { applyDemo, runDemo } from "../helpers/demo.ts";
 import { startService, type TestService } from "../helpers/service.ts";
 import { collect, linesOf, watch } from "../watch/events.ts";
@@ -35,7 +39,7 @@ beforeAll(async () => {
 afterAll(() => service[Symbol.asyncDispose]());
 
 const read = (request: Init = {}) => service.client(TaskService).readTaskLog({ name: task.name, ...request });
-const after = (seq: number): Init => ({ start: { case: "afterSeq", value: BigInt(seq) } });
+const behind = (seq: number): Init => ({ start: { case: "afterSeq", value: BigInt(seq) } });
 const tail = (lines: number): Init => ({ start: { case: "tailLines", value: lines } });
 const LAST = 1516n;
 
@@ -44,7 +48,7 @@ test("the log is as it was watched: 1000 lines of it by default, the rest behind
   const first = await read();
   expect(first.lines).toEqual(log.slice(0, 1000));
   expect(first).toMatchObject({ nextAfterSeq: 1000n, lastSeq: LAST, complete: false });
-  const second = await read(after(1000));
+  const second = await read(behind(1000));
   expect(second.lines).toEqual(log.slice(1000));
   expect(second).toMatchObject({ nextAfterSeq: LAST, lastSeq: LAST, complete: true });
 });
@@ -59,7 +63,7 @@ describe("a range", () => {
     [1516, 3],
     [5000, 3],
   ])("after %d of at most %d lines", async (seq, maxLines) => {
-    const page = await read({ ...after(seq), maxLines });
+    const page = await read({ ...behind(seq), maxLines });
     const expected = log.slice(seq, seq + maxLines);
     expect(page.lines).toEqual(expected);
     const next = expected.at(-1)?.seq ?? BigInt(seq);
@@ -72,13 +76,13 @@ describe("a range", () => {
     const first = await read({ streams: [STDERR], maxLines: 2 });
     expect(first.lines).toEqual(wanted.slice(0, 2));
     expect(first).toMatchObject({ nextAfterSeq: wanted[1]?.seq, complete: false });
-    const rest = await read({ streams: [STDERR], ...after(Number(first.nextAfterSeq)) });
+    const rest = await read({ streams: [STDERR], ...behind(Number(first.nextAfterSeq)) });
     expect(rest.lines).toEqual(wanted.slice(2));
     expect(rest).toMatchObject({ nextAfterSeq: LAST, complete: true });
   });
 });
 
-test.each<[number, number[]]>([
+test.each<[number, LogStream[]]>([
   [1, []],
   [10, []],
   [1516, []],
@@ -103,11 +107,16 @@ test("a log is complete only when its task has ended", async () => {
   expect(sofar).toMatchObject({ nextAfterSeq: 2n, lastSeq: 2n, complete: false });
   await running.do("exit");
   await live.done;
-  expect(await read({ ...running, ...after(2) })).toMatchObject({ lines: [], nextAfterSeq: 2n, complete: true });
+  expect(await read({ ...running, ...behind(2) })).toMatchObject({
+    lines: [],
+    nextAfterSeq: 2n,
+    complete: true,
+  });
 });
 
 describe("text", () => {
-  const text = async (format: LogFormat, more: Init = {}) => Buffer.from((await read({ format, ...more })).text).toString("latin1");
+  const text = async (format: LogFormat, more: Init = {}) =>
+    Buffer.from((await read({ format, ...more })).text).toString("latin1");
 
   test("is what the program wrote, byte for byte; plain text is without escape codes", async () => {
     const { name } = await runDemo(service, "bytes");
@@ -122,9 +131,13 @@ describe("text", () => {
   });
 
   test("comes in pages like lines", async () => {
-    const { text: first, nextAfterSeq } = await read({ streams: [STDERR], maxLines: 2, format: LogFormat.TEXT });
+    const { text: first, nextAfterSeq } = await read({
+      streams: [STDERR],
+      maxLines: 2,
+      format: LogFormat.TEXT,
+    });
     expect(Buffer.from(first).toString()).toBe("err 1\nerr 2\n");
-    const rest = { streams: [STDERR], ...after(Number(nextAfterSeq)) };
+    const rest = { streams: [STDERR], ...behind(Number(nextAfterSeq)) };
     expect(await text(LogFormat.TEXT, rest)).toBe("err 3\nerr 4\nerr 5\n");
   });
 });
@@ -135,7 +148,7 @@ test("an answer holds at most 1 MiB, and the next one goes on behind it", async 
   const pages: Uint8Array[] = [];
   let complete = false;
   for (let seq = 0; !complete; ) {
-    const page = await read({ name, ...after(seq), streams: [STDOUT], maxLines: 10_000 });
+    const page = await read({ name, ...behind(seq), streams: [STDOUT], maxLines: 10_000 });
     const bytes = page.lines.reduce((sum, { content }) => sum + content.length, 0);
     expect(bytes).toBeGreaterThan(0);
     expect(bytes).toBeLessThanOrEqual(1024 * 1024);
@@ -150,6 +163,8 @@ test("an answer holds at most 1 MiB, and the next one goes on behind it", async 
 test("a task without output has a log of our own words only, and one that is not there has none", async () => {
   const { name } = await runDemo(service, "silent");
   await collect(service, { name });
-  expect((await read({ name, streams: [STDOUT, STDERR] }))).toMatchObject({ lines: [], complete: true });
-  expect(await refusal(read({ name: `${name.slice(0, -12)}000000000000` }))).toMatchObject({ code: "NotFound" });
+  expect(await read({ name, streams: [STDOUT, STDERR] })).toMatchObject({ lines: [], complete: true });
+  expect(await refusal(read({ name: `${name.slice(0, -12)}000000000000` }))).toMatchObject({
+    code: "NotFound",
+  });
 });

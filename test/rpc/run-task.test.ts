@@ -11,7 +11,7 @@ import { startService, type TestService } from "../helpers/service.ts";
 import { textsOf } from "../watch/events.ts";
 import { everythingIn, invalid, openSql, refusal } from "./support.ts";
 
-type Init = MessageInitShape<typeof RunTaskRequestSchema>;
+type Init = Exclude<MessageInitShape<typeof RunTaskRequestSchema>, { $typeName: string }>;
 const { INT, ENUM, SECRET } = SurveyType;
 const ECHO = 'printf "%s\\n" "$@" "env:$MINE" "secret:$pin"';
 
@@ -22,7 +22,12 @@ beforeAll(async () => {
   sql = openSql(service);
   const free = { script: ECHO, allowParallelTasks: true };
   await applyDemo(service, {
-    plain: { ...free, variables: { b: "template" }, env: { MINE: "template" }, queueTimeout: { seconds: 60n } },
+    plain: {
+      ...free,
+      variables: { b: "template" },
+      env: { MINE: "template" },
+      queueTimeout: { seconds: 60n },
+    },
     open: { ...free, allowOverrideArguments: true, allowOverrideGitBranch: true, arguments: ["-t"] },
     survey: {
       ...free,
@@ -47,9 +52,10 @@ async function output(template: string, request: Init = {}): Promise<string[]> {
   const { task } = await run(template, request);
   const events = await watchToEnd(service, task?.name ?? "");
   expect(endOf(events).status).toBe(TaskStatus.SUCCESS);
-  return textsOf(events).flatMap((line) => (/Running projects/.test(line) ? [] : [line.replace(/^\d+:/, "")]));
+  return textsOf(events).flatMap((line) =>
+    /Running projects/.test(line) ? [] : [line.replace(/^\d+:/, "")],
+  );
 }
-const countOf = async () => Number((await sql`SELECT count(*) FROM tasks`)[0]?.count);
 
 describe("a task", () => {
   test("is returned as it was stored, with what it got from its template", async () => {
@@ -81,7 +87,12 @@ describe("a task", () => {
   });
 
   test("runs with its own settings over the template's", async () => {
-    expect(await output("plain", { variables: { a: 1 } })).toEqual(["a=1", "b=template", "env:template", "secret:"]);
+    expect(await output("plain", { variables: { a: 1 } })).toEqual([
+      "a=1",
+      "b=template",
+      "env:template",
+      "secret:",
+    ]);
     expect(await output("plain", { variables: { b: "task" }, env: { MINE: "task" } })).toEqual([
       "b=task",
       "env:task",
@@ -96,71 +107,6 @@ describe("a task", () => {
   });
 });
 
-describe("a request id", () => {
-  test("sent five times at the same moment makes one task", async () => {
-    const before = await countOf();
-    const requestId = randomUUID();
-    const answers = await Promise.all(Array.from({ length: 5 }, () => run("plain", { requestId, variables: { a: 1 } })));
-    expect(new Set(answers.map(({ task }) => task?.name)).size).toBe(1);
-    expect(answers.map(({ deduplicated }) => deduplicated).sort()).toEqual([false, true, true, true, true]);
-    expect(await countOf()).toBe(before + 1);
-  });
-
-  const body: Init = {
-    requestId: "",
-    variables: { a: { x: 1, y: [{ p: 1, q: 2 }] }, b: 2 },
-    env: { A: "1", B: "2" },
-    labels: { a: "1", b: "2" },
-    secretVariables: { S: "one", T: "two" },
-    message: "m",
-  };
-
-  test("with the same body is the same, whatever the order of its keys and the spelling of the id", async () => {
-    const requestId = randomUUID();
-    const first = await run("plain", { ...body, requestId });
-    const again = await run("plain", {
-      message: "m",
-      secretVariables: { T: "two", S: "one" },
-      labels: { b: "2", a: "1" },
-      env: { B: "2", A: "1" },
-      variables: { b: 2, a: { y: [{ q: 2, p: 1 }], x: 1 } },
-      requestId: requestId.toUpperCase(),
-    });
-    expect(again.deduplicated).toBe(true);
-    expect(again.task?.name).toBe(first.task?.name);
-  });
-
-  const CHANGES: [string, Init][] = [
-    ["a secret", { secretVariables: { S: "another", T: "two" } }],
-    ["two secrets exchanged", { secretVariables: { S: "two", T: "one" } }],
-    ["a variable deep inside", { variables: { a: { x: 1, y: [{ p: 1, q: 3 }] }, b: 2 } }],
-    ["the order of a list", { variables: { a: { x: 1, y: [] }, b: [1, 2] } }],
-    ["a label", { labels: { a: "1" } }],
-    ["the environment", { env: {} }],
-    ["the message", { message: "n" }],
-    ["a priority", { priority: 51 }],
-    ["a time-out", { runTimeout: { seconds: 5n } }],
-    ["another template", { template: "projects/demo/templates/open" }],
-  ];
-  test.each(CHANGES)("with another body is refused: %s", async (_, change) => {
-    const requestId = randomUUID();
-    await run("plain", { ...body, requestId });
-    const before = await countOf();
-    const again = run("plain", { ...body, requestId, ...change });
-    expect(await refusal(again)).toEqual({ code: "AlreadyExists", reason: "REQUEST_ID_REUSED", fields: [] });
-    expect(await countOf()).toBe(before);
-  });
-
-  test("does not go stale: it is the same task after its end, and after the template has changed", async () => {
-    const requestId = randomUUID();
-    const { task } = await run("plain", { requestId });
-    await watchToEnd(service, task?.name ?? "");
-    const again = await run("plain", { requestId });
-    expect(again.deduplicated).toBe(true);
-    expect(again.task?.status).toBe(TaskStatus.SUCCESS);
-  });
-});
-
 describe("validate_only", () => {
   test("writes nothing, and shows what the task would be", async () => {
     const before = await everythingIn(sql);
@@ -171,7 +117,13 @@ describe("validate_only", () => {
       secretVariables: { S: "x" },
     });
     expect(deduplicated).toBe(false);
-    expect(task).toMatchObject({ name: "", app: "bash", variables: { a: 1 }, secretVariableNames: ["S"], priority: 50 });
+    expect(task).toMatchObject({
+      name: "",
+      app: "bash",
+      variables: { a: 1 },
+      secretVariableNames: ["S"],
+      priority: 50,
+    });
     expect(task?.createTime).toBeUndefined();
     expect(await everythingIn(sql)).toBe(before);
   });
@@ -210,7 +162,13 @@ describe("a survey", () => {
   const right = { variables: { version: "1.2" }, secretVariables: { pin: "4711-4711" } };
 
   test("is answered by the caller, else by its defaults", async () => {
-    expect(await output("survey", right)).toEqual(["count=3", "stage=dev", "version=1.2", "env:", "secret:***"]);
+    expect(await output("survey", right)).toEqual([
+      "count=3",
+      "stage=dev",
+      "version=1.2",
+      "env:",
+      "secret:***",
+    ]);
     const all = { ...right, variables: { version: "1.2", count: 7, stage: "prod", more: true } };
     expect(await output("survey", all)).toEqual([
       "count=7",
@@ -225,7 +183,11 @@ describe("a survey", () => {
   test.each<[string, Init, string]>([
     ["a required answer that is missing", { variables: {} }, 'variables["version"]'],
     ["a secret that is missing", { secretVariables: {} }, 'secret_variables["pin"]'],
-    ["a secret given openly", { variables: { version: "1", pin: "4711" }, secretVariables: {} }, 'variables["pin"]'],
+    [
+      "a secret given openly",
+      { variables: { version: "1", pin: "4711" }, secretVariables: {} },
+      'variables["pin"]',
+    ],
     ["what is no whole number", { variables: { version: "1", count: "three" } }, 'variables["count"]'],
     ["what is none of the values", { variables: { version: "1", stage: "test" } }, 'variables["stage"]'],
     ["a list for a text", { variables: { version: ["1"] } }, 'variables["version"]'],
@@ -241,7 +203,9 @@ test("a template that no longer allows what a waiting task asked for fails it, a
     catalog: {
       project: { name: "held", maxParallelTasks: 1 },
       repositories: [{ name: "r", url: "/" }],
-      templates: [{ name: "t", app: "sh", repository: "r", path: "etc/passwd", allowOverrideArguments: true }],
+      templates: [
+        { name: "t", app: "sh", repository: "r", path: "etc/passwd", allowOverrideArguments: true },
+      ],
     },
   });
   await sql`

@@ -17,7 +17,11 @@ export async function refusal(call: Promise<unknown> | AsyncIterable<unknown>) {
 }
 
 /** INVALID_ARGUMENT that names these fields. */
-export const invalid = (...fields: string[]) => ({ code: "InvalidArgument", reason: "INVALID_ARGUMENT", fields });
+export const invalid = (...fields: string[]) => ({
+  code: "InvalidArgument",
+  reason: "INVALID_ARGUMENT",
+  fields,
+});
 
 /** The service's database, for looking into. */
 export function openSql(service: TestService): postgres.Sql {
@@ -37,7 +41,8 @@ const WRITTEN = {
 /** A digest of all that calls have written: equal before and after, this one wrote nothing. */
 export async function everythingIn(sql: postgres.Sql): Promise<string> {
   const digests = Object.entries(WRITTEN).map(
-    ([table, columns]) => `SELECT '${table}' AS name, md5(string_agg(${columns}::text, '' ORDER BY ${columns}::text)) FROM ${table} t`,
+    ([table, columns]) =>
+      `SELECT '${table}' AS name, md5(string_agg(${columns}::text, '' ORDER BY ${columns}::text)) FROM ${table} t`,
   );
   return JSON.stringify(await sql.unsafe(digests.join(" UNION ALL ")));
 }

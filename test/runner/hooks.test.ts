@@ -1,8 +1,8 @@
 import { expect, test } from "vitest";
 import type { TaskDetails } from "../../src/runner/details.ts";
+import { HOOKS } from "../../src/runner/hooks/all.ts";
 import { shellHook } from "../../src/runner/hooks/shell.ts";
 import { type Hook, type HookContext, runAfter, runBefore } from "../../src/runner/hooks.ts";
-import { HOOKS } from "../../src/runner/hooks/all.ts";
 import type { TaskOutcome } from "../../src/task/types.ts";
 
 const failed = (exitCode: number | null): TaskOutcome => ({

@@ -45,10 +45,9 @@ describe("trouble", () => {
   const withCode = (code: string) =>
     new Error("outer", { cause: Object.assign(new Error("inner"), { code }) });
 
-  test.each("08006 53300 57P01 57P03 57014 25P03 25006 40001 40P01 ECONNREFUSED CONNECTION_CLOSED".split(" "))(
-    "%s passes by itself",
-    (code) => expect(isPassingTrouble(withCode(code))).toBe(true),
-  );
+  test.each(
+    "08006 53300 57P01 57P03 57014 25P03 25006 40001 40P01 ECONNREFUSED CONNECTION_CLOSED".split(" "),
+  )("%s passes by itself", (code) => expect(isPassingTrouble(withCode(code))).toBe(true));
 
   test.each(["23505", "42601", "22P02", "28P01"])("%s does not", (code) =>
     expect(isPassingTrouble(withCode(code))).toBe(false),

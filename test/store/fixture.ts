@@ -1,4 +1,5 @@
 import { randomUUID } from "node:crypto";
+import type { JsonObject } from "@bufbuild/protobuf";
 import { eq } from "drizzle-orm";
 import postgres from "postgres";
 import { socketOptions } from "../../src/embedded/socket-url.ts";
@@ -47,11 +48,11 @@ export async function openStore(): Promise<TestStore> {
     sql,
     makeTask,
     async makeProject(templates, { name = "p", limit = 0 } = {}) {
-      const project = { name, spec: limit > 0 ? { maxParallelTasks: limit } : {} };
-      const specs = templates.map((template) => ({
-        name: template.replace("*", ""),
-        spec: template.endsWith("*") ? { allowParallelTasks: true } : {},
-      }));
+      const named = (one: string, spec: JsonObject) => ({ name: one, spec });
+      const project = named(name, { maxParallelTasks: limit });
+      const specs = templates.map((template) =>
+        named(template.replace("*", ""), { allowParallelTasks: template.endsWith("*") }),
+      );
       const resources = { repositories: [], environments: [], templates: specs };
       await applyCatalog(database, { project, resources }, { prune: false, validateOnly: false });
     },

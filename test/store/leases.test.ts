@@ -128,7 +128,7 @@ describe("chunks", () => {
     const [head] =
       await store.sql`SELECT last_seq, stdout_offset, log_bytes FROM task_heads WHERE task_id = ${lease.id}`;
     expect(head).toMatchObject({ last_seq: "9", stdout_offset: "90" });
-    expect(Number(head?.["log_bytes"])).toBe(3 * chunk(1, 1).data.length);
+    expect(Number(head?.log_bytes)).toBe(3 * chunk(1, 1).data.length);
     expect((await readChunks(store.database, lease.id, 1, 99, 99)).map((c) => c.firstSeq)).toEqual([1, 4, 5]);
   });
 

@@ -103,9 +103,13 @@ describe("markRunning", () => {
 
   test("says no if somebody asked for the end, and yes again if it is repeated", async () => {
     const stopping = await store.makeTaskIn("STOPPING");
-    expect(await markRunning(store.database, { ...stopping, spec: await specOf(stopping.id) }, "a boot")).toBe(false);
+    expect(
+      await markRunning(store.database, { ...stopping, spec: await specOf(stopping.id) }, "a boot"),
+    ).toBe(false);
     const running = await store.makeTaskIn("RUNNING");
-    expect(await markRunning(store.database, { ...running, spec: await specOf(running.id) }, "a boot")).toBe(true);
+    expect(await markRunning(store.database, { ...running, spec: await specOf(running.id) }, "a boot")).toBe(
+      true,
+    );
     expect(await store.events(running.id)).toEqual(["WAITING"]);
   });
 

@@ -24,7 +24,7 @@ const key = (body: string, id: string = randomUUID()) => ({
   id,
   bodyHash: createHash("sha256").update(body).digest(),
 });
-const countOf = async () => Number((await store.sql`SELECT count(*) FROM tasks`)[0]?.["count"]);
+const countOf = async () => Number((await store.sql`SELECT count(*) FROM tasks`)[0]?.count);
 
 describe("a new task", () => {
   test("waits, with an id and a time of the database's, its deadline and its first event", async () => {
@@ -105,7 +105,8 @@ describe("a list", () => {
     listTasks(store.database, { project: "q", terms: [], before: null, limit: 100, ...query });
   const made: { id: string; createTime: Date }[] = [];
   beforeAll(async () => {
-    for (const labels of [{ a: "1", b: "x" }, { a: "1" }, {}]) {
+    const LABELS: Record<string, string>[] = [{ a: "1", b: "x" }, { a: "1" }, {}];
+    for (const labels of LABELS) {
       const { task } = await createTask(store.database, newTask("t", { project: "q", labels }));
       made.push(task);
     }

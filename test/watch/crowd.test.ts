@@ -1,17 +1,17 @@
+import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import http2 from "node:http2";
-import { createHash } from "node:crypto";
 import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
 import { createClient } from "@connectrpc/connect";
 import { createGrpcTransport } from "@connectrpc/connect-node";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { LogStream } from "../../gen/signalman/v1/task_pb.ts";
 import {
   TaskService,
   WatchTaskRequestSchema,
   type WatchTaskResponse,
   WatchTaskResponseSchema,
 } from "../../gen/signalman/v1/task_service_pb.ts";
-import { LogStream } from "../../gen/signalman/v1/task_pb.ts";
 import { applyDemo } from "../helpers/demo.ts";
 import { startService, type TestService } from "../helpers/service.ts";
 import { collect, expectOrder, flatten, lastCase, linesOf, watch } from "./events.ts";
@@ -25,7 +25,8 @@ beforeAll(async () => {
 afterAll(() => service[Symbol.asyncDispose]());
 
 /** MiB that the server has in memory. */
-const memoryOf = () => Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${service.process.pid}/status`, "utf8"))?.[1]) / 1024;
+const memoryOf = () =>
+  Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${service.process.pid}/status`, "utf8"))?.[1]) / 1024;
 
 const MIB = 1024 * 1024;
 
@@ -76,7 +77,9 @@ test("200 watchers of one task are told the same, while one of them reads nothin
   const sessions = Array.from({ length: 10 }, () =>
     createClient(TaskService, createGrpcTransport({ baseUrl: service.url })),
   );
-  const crowd = Array.from({ length: 198 }, (_, i) => digest((sessions[i % 10] ?? service.client(TaskService)).watchTask(task)));
+  const crowd = Array.from({ length: 198 }, (_, i) =>
+    digest((sessions[i % 10] ?? service.client(TaskService)).watchTask(task)),
+  );
   const live = watch(service, task);
   await live.status("RUNNING");
   await task.do("seq -f 'line %g of a task that many want to see' 1000; exit 3");

@@ -169,6 +169,20 @@ test("the snapshot comes first and at once, with the task as it is", async () =>
   });
 });
 
+test("a task whose id is written in capitals is watched as it happens, and its tokens are the same", async () => {
+  const task = await runPuppet(service, "puppet");
+  const live = watch(service, { name: task.name.replace(/[^/]+$/, (id) => id.toUpperCase()) });
+  await live.status("RUNNING");
+  await task.do("echo x");
+  await live.line("x");
+  const value = live.events.at(-1)?.resumeToken ?? "";
+  await task.do("exit");
+  await live.done;
+  expect(statusesOf(await collect(service, { ...task, start: { case: "resumeToken", value } }))).toEqual([
+    "SUCCESS",
+  ]);
+});
+
 describe("what cannot be watched is refused", () => {
   /** Code, and the field that is named. */
   async function refusal(request: WatchInit) {

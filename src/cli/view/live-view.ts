@@ -1,6 +1,12 @@
 import { styleText } from "node:util";
-import { LogStream, type StatusChange, type Task, TaskStatus } from "../../../gen/signalman/v1/task_pb.ts";
-import type { WatchTaskResponse } from "../../../gen/signalman/v1/task_service_pb.ts";
+import {
+  type LogLine,
+  LogStream,
+  type StatusChange,
+  type Task,
+  TaskStatus,
+} from "../../../gen/signalman/v1/task_pb.ts";
+import type { LogGap, WatchTaskResponse } from "../../../gen/signalman/v1/task_service_pb.ts";
 import { printable } from "../printable.ts";
 import { chunksOf } from "./chunks.ts";
 import { createScreen, type Screen } from "./screen.ts";
@@ -9,53 +15,68 @@ import { statusText, summary } from "./words.ts";
 
 const TICK_MS = 1000;
 
+interface Live {
+  readonly screen: Screen;
+  readonly stdout: NodeJS.WriteStream;
+  readonly stderr: NodeJS.WriteStream;
+  task: Task | undefined;
+  /** The service's last words about the task. */
+  lastSaid: string;
+}
+
 /**
- * The task's stdout to our stdout and its stderr to ours, byte by byte. What the service says goes to stderr: dimmed on a
- * terminal, else behind `signalman: `. On a terminal there is a status line below.
+ * The task's stdout to our stdout and its stderr to ours, byte by byte. What the service says goes to stderr, behind
+ * `signalman: `, dimmed on a terminal. On a terminal there is a status line below.
  */
 export function createLiveView(stdout: NodeJS.WriteStream, stderr: NodeJS.WriteStream): View {
-  let task: Task | undefined;
-  let lastSaid = "";
-  const hasStatusLine = stderr.isTTY && process.env.TERM !== "dumb";
-  const screen = createScreen(stderr, hasStatusLine ? (columns) => statusText(task, columns) : undefined);
+  const status = (columns: number) => statusText(live.task, columns);
+  const screen = createScreen(stderr, hasStatusLine(stderr) ? status : undefined);
+  const live: Live = { screen, stdout, stderr, task: undefined, lastSaid: "" };
   const timer = setInterval(screen.refresh, TICK_MS);
   stderr.on("resize", screen.refresh);
-  const note = (text: string) => screen.line(`signalman: ${printable(text)}`);
-
-  async function show({ event }: WatchTaskResponse): Promise<void> {
-    switch (event.case) {
-      case "snapshot":
-        task = event.value.task;
-        return screen.refresh();
-      case "log":
-        for (const { stream, data } of chunksOf(event.value.lines)) {
-          if (stream === LogStream.SYSTEM) lastSaid = await showSystem(screen, data.toString());
-          else await screen.write(stream === LogStream.STDERR ? stderr : stdout, data);
-        }
-        return;
-      case "status":
-        task = task && moved(task, event.value);
-        if (event.value.message && !event.value.end) await note(event.value.message);
-        return screen.refresh();
-      case "gap":
-        return note(
-          `lines ${event.value.fromSeq} to ${event.value.toSeq} are missing: ${event.value.reason}`,
-        );
-      case "end":
-        await screen.close();
-        if (event.value.task) await screen.line(`signalman: ${summary(event.value.task, lastSaid)}`);
-    }
-  }
-
   return {
-    event: show,
-    note: (text) => void note(text).catch(() => {}),
+    event: (event) => show(live, event),
+    note: (text) => void note(screen, text).catch(() => {}),
     async [Symbol.asyncDispose]() {
       clearInterval(timer);
       stderr.off("resize", screen.refresh);
       await screen.close().catch(() => {});
     },
   };
+}
+
+async function show(live: Live, { event }: WatchTaskResponse): Promise<void> {
+  const { screen } = live;
+  switch (event.case) {
+    case "snapshot":
+      live.task = event.value.task;
+      return screen.refresh();
+    case "log":
+      return showLines(live, event.value.lines);
+    case "status":
+      live.task = live.task && moved(live.task, event.value);
+      if (event.value.message && !event.value.end) await note(screen, event.value.message);
+      return screen.refresh();
+    case "gap":
+      return note(screen, missing(event.value));
+    case "end":
+      await screen.close();
+      if (event.value.task) await screen.line(`signalman: ${summary(event.value.task, live.lastSaid)}`);
+  }
+}
+
+async function showLines(live: Live, lines: readonly LogLine[]): Promise<void> {
+  const { screen, stdout, stderr } = live;
+  for (const { stream, data } of chunksOf(lines)) {
+    if (stream === LogStream.SYSTEM) live.lastSaid = await showSystem(screen, data.toString());
+    else await screen.write(stream === LogStream.STDERR ? stderr : stdout, data);
+  }
+}
+
+const note = (screen: Screen, text: string) => screen.line(`signalman: ${printable(text)}`);
+
+function hasStatusLine(stderr: NodeJS.WriteStream): boolean {
+  return stderr.isTTY && process.env.TERM !== "dumb";
 }
 
 /** Returns the last line. */
@@ -65,6 +86,8 @@ async function showSystem(screen: Screen, text: string): Promise<string> {
   for (const line of lines) await screen.line(`signalman: ${printable(line)}`, dim);
   return lines.at(-1) ?? "";
 }
+
+const missing = ({ fromSeq, toSeq, reason }: LogGap) => `lines ${fromSeq} to ${toSeq} are missing: ${reason}`;
 
 function moved(task: Task, { status, time }: StatusChange): Task {
   return {

@@ -1,5 +1,5 @@
 import { write } from "../output.ts";
-import { trackCursor } from "./cursor.ts";
+import { type CursorPlace, trackCursor } from "./cursor.ts";
 import { drawBelow, ERASE_BELOW } from "./status-line.ts";
 
 /** Our two streams, and the status line if they end at a terminal. */
@@ -21,29 +21,15 @@ export interface Screen {
 export function createScreen(stderr: NodeJS.WriteStream, status?: (columns: number) => string): Screen {
   /** Of the terminal; without one, of stderr. */
   const cursor = trackCursor();
-  let isDrawn = false;
-  let isClosed = false;
+  const below = createLine(() => status?.((stderr.columns || 80) - 1));
 
-  function draw(): string {
-    if (!status || isClosed || cursor.place === "within-sequence") return "";
-    isDrawn = true;
-    return drawBelow(status((stderr.columns || 80) - 1));
-  }
-  function erase(): string {
-    if (!isDrawn) return "";
-    isDrawn = false;
-    return ERASE_BELOW;
-  }
-  /** The three go out together: nothing flickers and nothing comes between them. */
+  /** What goes to the terminal goes out with the status line's moves: nothing flickers and nothing comes between. */
   function put(stream: NodeJS.WriteStream, data: Buffer): Promise<void> {
-    if (!status) {
-      if (stream === stderr) cursor.wrote(data);
-      return write(stream, data);
-    }
-    if (!stream.isTTY) return write(stream, data);
-    const before = erase();
+    const isSeen = status ? stream.isTTY : stream === stderr;
+    if (!isSeen) return write(stream, data);
+    const before = below.erase();
     cursor.wrote(data);
-    return write(stream, Buffer.concat([Buffer.from(before), data, Buffer.from(draw())]));
+    return write(stream, Buffer.concat([Buffer.from(before), data, Buffer.from(below.draw(cursor.place))]));
   }
 
   return {
@@ -53,12 +39,29 @@ export function createScreen(stderr: NodeJS.WriteStream, status?: (columns: numb
       return put(stderr, Buffer.from(`${begin}${stderr.isTTY ? style(text) : text}\n`));
     },
     refresh() {
-      const text = draw();
+      const text = below.draw(cursor.place);
       if (text) write(stderr, text).catch(() => {});
     },
-    close() {
-      isClosed = true;
-      return write(stderr, erase());
+    close: () => write(stderr, below.close()),
+  };
+}
+
+/** Makes what draws the status line and what takes it away. */
+function createLine(status: () => string | undefined) {
+  let state: "hidden" | "shown" | "closed" = "hidden";
+  function erase(next: "hidden" | "closed" = "hidden"): string {
+    const text = state === "shown" ? ERASE_BELOW : "";
+    if (state !== "closed") state = next;
+    return text;
+  }
+  return {
+    draw(place: CursorPlace): string {
+      const text = status();
+      if (text === undefined || state === "closed" || place === "within-sequence") return "";
+      state = "shown";
+      return drawBelow(text);
     },
+    erase: () => erase(),
+    close: () => erase("closed"),
   };
 }

@@ -1,0 +1,13 @@
+import { execFileSync } from "node:child_process";
+import { mkdirSync } from "node:fs";
+
+/** A file system of a few MiB at `folder`; undefined where we may not make one. */
+export function smallDisk(folder: string, mib: number): Disposable | undefined {
+  mkdirSync(folder, { recursive: true });
+  try {
+    execFileSync("mount", ["-t", "tmpfs", "-o", `size=${mib}m`, "signalman-test", folder], { stdio: "ignore" });
+  } catch {
+    return undefined;
+  }
+  return { [Symbol.dispose]: () => void execFileSync("umount", ["--lazy", folder]) };
+}

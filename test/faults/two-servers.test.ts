@@ -1,0 +1,193 @@
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { timestampMs } from "@bufbuild/protobuf/wkt";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { CatalogService } from "../../gen/signalman/v1/catalog_service_pb.ts";
+import type { Task } from "../../gen/signalman/v1/task_pb.ts";
+import { KillOutcome, TaskService, type WatchTaskResponse } from "../../gen/signalman/v1/task_service_pb.ts";
+import { type TestDatabase, testDatabase } from "../helpers/database.ts";
+import { startService, type TestService } from "../helpers/service.ts";
+import { endOf, follow, statusName } from "./follow.ts";
+import { aliveOf, leavesNothing } from "./traces.ts";
+
+/** Milliseconds: far below the second after which a poll would find what a hint did not tell. */
+const SOON = 400;
+const SERIAL = 40;
+const LIMIT = 3;
+
+/** One after the other, or it says so. */
+const ALONE = `
+mkdir $1/lock || echo overlap >>$1/overlaps
+echo $SEMAPHORE_TASK_DETAILS_ID >>$1/runs
+rmdir $1/lock`;
+/** Notes how many of its kind there are, itself included. */
+const COUNTED = `
+touch $1/here.$$
+ls $1 | grep -c here >>$1/counts
+sleep 0.1
+rm $1/here.$$`;
+/** Answers each file that appears in its folder by a line. */
+const ECHOES = `
+echo ready
+for i in 1 2 3 4 5 6 7 8 9 10; do
+  until [ -e $1/ask.$i ]; do sleep 0.005; done
+  echo $i
+done
+echo done >&2`;
+
+let database: TestDatabase;
+let [a, b]: TestService[] = [];
+let scratch: string;
+beforeAll(async () => {
+  scratch = mkdtempSync(join(tmpdir(), "signalman-two-"));
+  mkdirSync(join(scratch, "scripts"));
+  const scripts = { alone: ALONE, counted: COUNTED, echoes: ECHOES, waits: "echo ready; sleep 1000" };
+  for (const [name, text] of Object.entries(scripts)) writeFileSync(join(scratch, "scripts", name), text);
+  database = await testDatabase();
+  const start = () => startService({ databaseUrl: database.url, env: { SIGNALMAN_MAX_PARALLEL_TASKS: "6" } });
+  [a, b] = await Promise.all([start(), start()]);
+  for (const [project, maxParallelTasks] of [["wide", 0], ["narrow", LIMIT]] as const) {
+    await a.client(CatalogService).applyCatalog({
+      catalog: {
+        project: { name: project, maxParallelTasks },
+        repositories: [{ name: "scripts", url: join(scratch, "scripts") }],
+        templates: Object.keys(scripts).map((name) => ({
+          name,
+          app: "bash",
+          repository: "scripts",
+          path: name,
+          allowOverrideArguments: true,
+          allowParallelTasks: name !== "alone",
+        })),
+      },
+    });
+  }
+});
+afterAll(async () => {
+  await a?.[Symbol.asyncDispose]();
+  await b?.[Symbol.asyncDispose]();
+  await database.drop();
+  rmSync(scratch, { recursive: true, force: true });
+});
+
+const servers = () => [a as TestService, b as TestService] as const;
+
+async function run(on: TestService, template: string, folder = "", project = "wide"): Promise<Task> {
+  const { task } = await on.client(TaskService).runTask({
+    template: `projects/${project}/templates/${template}`,
+    arguments: [folder],
+  });
+  if (!task) throw new Error("RunTask returned no task");
+  return task;
+}
+
+const get = async (on: TestService, { name }: Task) => {
+  const { task } = await on.client(TaskService).getTask({ name });
+  if (!task) throw new Error("GetTask returned no task");
+  return task;
+};
+
+function folderOf(name: string): string {
+  mkdirSync(join(scratch, name));
+  return join(scratch, name);
+}
+
+const linesOf = (path: string) => readFileSync(path, "utf8").trimEnd().split("\n");
+
+/** A server that runs the task, and one that does not. */
+async function sides(task: Task): Promise<{ owner: TestService; other: TestService }> {
+  const [one, two] = servers();
+  const { node } = await get(one, task);
+  const isOne = readFileSync(join(one.dataDir, "node.id"), "utf8").trim() === node;
+  return isOne ? { owner: one, other: two } : { owner: two, other: one };
+}
+
+test("tasks are shared out between two servers", async () => {
+  const [one, two] = servers();
+  const tasks = await Promise.all(Array.from({ length: 8 }, (_, i) => run(i % 2 ? one : two, "waits")));
+  const watchers = tasks.map((task) => follow(two, task.name));
+  await Promise.all(watchers.map((watcher) => watcher.says("ready")));
+  const nodes = await Promise.all(tasks.map(async (task) => (await get(one, task)).node));
+  expect(new Set(nodes).size).toBe(2);
+  await Promise.all(tasks.map(({ name }) => two.client(TaskService).killTask({ name, force: true })));
+  for (const watcher of watchers) expect(endOf(await watcher.ended).status).toBe("STOPPED");
+});
+
+test("a task is watched on the other server as on its own, and as soon", async () => {
+  const folder = folderOf("echoes");
+  const task = await run(servers()[0], "echoes", folder);
+  using first = follow(servers()[0], task.name);
+  await first.says("ready");
+  const { owner, other } = await sides(task);
+  const near = collect(owner, task);
+  const far = collect(other, task);
+  const delays: number[] = [];
+  using watcher = follow(other, task.name);
+  await watcher.says("ready");
+  for (let i = 1; i <= 10; i++) {
+    const asked = performance.now();
+    writeFileSync(join(folder, `ask.${i}`), "");
+    await watcher.says(`\n${i}\n`);
+    delays.push(performance.now() - asked);
+  }
+  expect(await far).toEqual(await near);
+  expect(delays.sort((x, y) => x - y)[5]).toBeLessThan(SOON);
+});
+
+/** All events, as far as they do not depend on how lines were put into batches. */
+async function collect(on: TestService, { name }: Task): Promise<unknown[]> {
+  const found: unknown[] = [];
+  for await (const { event } of on.client(TaskService).watchTask({ name })) found.push(...flat(event));
+  return found;
+}
+
+function flat(event: WatchTaskResponse["event"]): unknown[] {
+  if (event.case === "log") {
+    return event.value.lines.map(({ seq, stream, content, partial, time }) => {
+      return [seq, stream, Buffer.from(content).toString(), partial, time && timestampMs(time)];
+    });
+  }
+  if (event.case === "status") return [[statusName(event.value.status), event.value.afterSeq, event.value.end]];
+  return event.case === "end" ? [[event.value.lastSeq, event.value.task]] : [];
+}
+
+test("a kill reaches the server that runs the task, at once", async () => {
+  const task = await run(servers()[0], "waits");
+  using watcher = follow(servers()[1], task.name);
+  await watcher.says("ready");
+  const { owner, other } = await sides(task);
+  const asked = performance.now();
+  const { outcome } = await other.client(TaskService).killTask({ name: task.name, force: true });
+  expect(outcome).toBe(KillOutcome.KILL_REQUESTED);
+  expect(endOf(await watcher.ended)).toMatchObject({ status: "STOPPED", signal: "SIGKILL" });
+  expect(performance.now() - asked).toBeLessThan(2 * SOON);
+  expect(aliveOf(task)).toEqual([]);
+  await leavesNothing(owner, task);
+});
+
+test("a second server on the same data folder is refused, and told who holds it", async () => {
+  const [one] = servers();
+  const second = startService({ dataDir: one.dataDir, databaseUrl: database.url });
+  await expect(second).rejects.toThrow(new RegExp(`${one.dataDir}.*${one.process.pid}|${one.process.pid}.*${one.dataDir}`));
+});
+
+test.concurrent("tasks of a template without parallel runs never overlap, and each runs once", { timeout: 90_000 }, async () => {
+  const folder = folderOf("alone");
+  const tasks = await Promise.all(Array.from({ length: SERIAL }, (_, i) => run(servers()[i % 2] as TestService, "alone", folder)));
+  for (const task of tasks) expect(endOf(await follow(servers()[0], task.name).ended).status).toBe("SUCCESS");
+  const ids = linesOf(join(folder, "runs"));
+  expect(ids.toSorted()).toEqual(tasks.map(({ name }) => name.split("/").at(-1)).sort());
+  expect(() => readFileSync(join(folder, "overlaps"))).toThrow("ENOENT");
+});
+
+test.concurrent("a project runs as many tasks as its limit says, over all servers", { timeout: 90_000 }, async () => {
+  const folder = folderOf("counted");
+  const tasks = await Promise.all(
+    Array.from({ length: 12 }, (_, i) => run(servers()[i % 2] as TestService, "counted", folder, "narrow")),
+  );
+  for (const task of tasks) expect(endOf(await follow(servers()[0], task.name).ended).status).toBe("SUCCESS");
+  const counts = linesOf(join(folder, "counts")).map(Number);
+  expect(counts).toHaveLength(12);
+  expect(Math.max(...counts)).toBe(LIMIT);
+});

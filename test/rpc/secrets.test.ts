@@ -1,0 +1,180 @@
+import { readdirSync, readFileSync, statSync } from "node:fs";
+import { join } from "node:path";
+import type postgres from "postgres";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { LogStream, type Task } from "../../gen/signalman/v1/task_pb.ts";
+import { LogFormat, TaskService } from "../../gen/signalman/v1/task_service_pb.ts";
+import { decompress } from "../../src/logs/compress.ts";
+import { applyDemo, bytesOf } from "../helpers/demo.ts";
+import { startService, type TestService } from "../helpers/service.ts";
+import { type LiveWatch, watch } from "../watch/events.ts";
+import { PUPPET, type Puppet, runPuppet } from "../watch/puppet.ts";
+import { openSql } from "./support.ts";
+
+const SECRETS = {
+  PASSWORD: "correct horse/battery+staple?",
+  KEY: "-----BEGIN KEY-----\nMIIEvQIBADANBgkqhkiG9w0B\nAQEFAASCBKcwggSjAgEAAoIB\n-----END KEY-----\n",
+};
+/** How they must not be found anywhere. */
+const FORMS = Object.values(SECRETS).flatMap((secret) => [
+  ...secret.split("\n").filter((line) => line !== ""),
+  Buffer.from(secret).toString("base64"),
+  Buffer.from(secret.trim()).toString("base64").slice(0, -4),
+  encodeURIComponent(secret.trim()),
+]);
+const PRINT = [
+  'echo "plain $PASSWORD."; echo "$KEY" >&2',
+  'printf %s "$PASSWORD" | base64 -w0; echo; printf %s "$KEY" | base64; echo "$KEY" | base64 -w0; echo',
+  `python3 -c 'import os, urllib.parse, json; [print(f(os.environ[n])) for f in (urllib.parse.quote, urllib.parse.quote_plus, json.dumps) for n in ("PASSWORD", "KEY")]'`,
+  'printf "cor"; sleep 0.3; printf "rect horse/battery+staple?\\n"',
+].join("; ");
+
+let service: TestService;
+let sql: postgres.Sql;
+let task: Puppet;
+let created: Task | undefined;
+let live: LiveWatch;
+beforeAll(async () => {
+  service = await startService({ env: { SIGNALMAN_LOG_LEVEL: "debug" } });
+  sql = openSql(service);
+  await applyDemo(service, { puppet: PUPPET });
+  task = await runPuppet(service, "puppet", { secretVariables: SECRETS, variables: { open: "to be seen" } });
+  live = watch(service, task);
+  await live.status("RUNNING");
+  created = (await service.client(TaskService).getTask(task)).task;
+  await task.do(`${PRINT}; echo printed`);
+  await live.line("printed");
+});
+afterAll(async () => {
+  await sql.end();
+  await service[Symbol.asyncDispose]();
+});
+
+/** Which of the forms stand in a text. */
+const foundIn = (text: string): string[] => FORMS.filter((form) => text.includes(form));
+
+/** All that the database holds, as text; binary also decoded, and the log's chunks decompressed. */
+async function dump(): Promise<string> {
+  const tables = await sql<{ name: string }[]>`
+    SELECT quote_ident(table_schema) || '.' || quote_ident(table_name) AS name FROM information_schema.tables
+    WHERE table_schema NOT IN ('pg_catalog', 'information_schema')`;
+  const texts: string[] = [];
+  for (const { name } of tables) {
+    for (const { row } of await sql.unsafe(`SELECT t::text AS row FROM ${name} t`)) {
+      const binary = [...String(row).matchAll(/\\x([0-9a-f]+)/g)].map(([, hex = ""]) =>
+        Buffer.from(hex, "hex").toString("latin1"),
+      );
+      texts.push(String(row), ...binary);
+    }
+  }
+  for (const { data } of await sql`SELECT data FROM log_chunks`)
+    texts.push(decompress(data).toString("latin1"));
+  return texts.join("\n");
+}
+
+function commandLines(): string {
+  const pids = readdirSync("/proc").filter((name) => /^\d+$/.test(name));
+  return pids.map((pid) => readOrEmpty(`/proc/${pid}/cmdline`).replaceAll("\0", " ")).join("\n");
+}
+
+function readOrEmpty(path: string): string {
+  try {
+    return readFileSync(path, "latin1");
+  } catch {
+    return ""; // the process has ended
+  }
+}
+
+test("the program gets its secrets as they are", async () => {
+  await task.do('echo lengths $(printf %s "$PASSWORD" | wc -c) $(printf %s_ "$KEY" | wc -c)');
+  await live.line(`lengths ${SECRETS.PASSWORD.length} ${SECRETS.KEY.length + 1}`);
+});
+
+describe("while the task runs, a secret is", () => {
+  test("in no command line, where other variables are", () => {
+    const lines = commandLines();
+    expect(lines).toContain("open=to be seen");
+    expect(foundIn(lines)).toEqual([]);
+  });
+
+  test("nowhere in the database, though it is there encrypted", async () => {
+    const [row] = await sql`SELECT length(secrets) AS length FROM tasks`;
+    expect(row?.length).toBeGreaterThan(SECRETS.KEY.length);
+    const text = await dump();
+    expect(text).toContain("to be seen");
+    expect(foundIn(text)).toEqual([]);
+  });
+
+  test("in files of the task's only, which nobody else may read", () => {
+    const files = readdirSync(service.dataDir, { recursive: true, encoding: "utf8" }).map((name) =>
+      join(service.dataDir, name),
+    );
+    const holding = files.filter((file) => statSync(file).isFile() && foundIn(readOrEmpty(file)).length > 0);
+    expect(holding.map((file) => file.split("/").at(-1)).sort()).toEqual(["err", "out"]);
+    for (const file of holding) expect(statSync(file).mode & 0o077).toBe(0);
+  });
+});
+
+describe("after its end, a secret is", () => {
+  beforeAll(async () => {
+    await task.do("exit 1");
+    await live.done;
+  });
+
+  test("masked in the log, each form of it, also when it was printed in pieces", async () => {
+    const output = [LogStream.STDOUT, LogStream.STDERR].map((stream) =>
+      bytesOf(live.events, stream).toString(),
+    );
+    expect(foundIn(output.join("\n"))).toEqual([]);
+    expect(output[0]?.split("\n").slice(0, 2)).toEqual(["plain ***.", "***"]);
+    expect(output[0]?.trim().split("\n").at(-3)).toBe("***");
+    expect(output[0]).not.toMatch(/horse|MIIE/);
+    expect(output[1]).not.toMatch(/MII|BEGIN/);
+  });
+
+  test("in no answer of an RPC, which tell its name only", async () => {
+    const client = service.client(TaskService);
+    const answers = [
+      created,
+      await client.getTask(task),
+      await client.listTasks({ parent: "projects/demo" }),
+      await client.killTask(task),
+      live.events,
+    ];
+    const text = JSON.stringify(answers, (_, value) => (typeof value === "bigint" ? String(value) : value));
+    expect(created?.secretVariableNames).toEqual(["KEY", "PASSWORD"]);
+    expect(text).toContain('"KEY","PASSWORD"');
+    expect(foundIn(text)).toEqual([]);
+    for (const format of [LogFormat.TEXT, LogFormat.PLAIN_TEXT]) {
+      const log = await client.readTaskLog({ ...task, format });
+      expect(foundIn(Buffer.from(log.text).toString("latin1"))).toEqual([]);
+    }
+  });
+
+  test("not in the server's log, and nowhere in the database, encrypted or not", async () => {
+    expect(service.log()).toContain("RunTask");
+    expect(foundIn(service.log())).toEqual([]);
+    expect(await sql`SELECT 1 FROM tasks WHERE secrets IS NOT NULL`).toHaveLength(0);
+    expect(foundIn(await dump())).toEqual([]);
+  });
+
+  test("in no file of the data folder", () => {
+    const files = readdirSync(service.dataDir, { recursive: true, encoding: "utf8" }).map((name) =>
+      join(service.dataDir, name),
+    );
+    expect(files.filter((file) => statSync(file).isFile() && foundIn(readOrEmpty(file)).length > 0)).toEqual(
+      [],
+    );
+  });
+});
+
+test("a request that is refused does not repeat a secret, to its caller or in the log", async () => {
+  const refused = service.client(TaskService).runTask({
+    template: "projects/demo/templates/puppet",
+    requestId: "0192f0c1-0000-4000-8000-000000000000",
+    secretVariables: { ...SECRETS, "not a name": SECRETS.PASSWORD },
+    variables: { PASSWORD: "x" },
+  });
+  const error = await refused.catch((e: Error & { details?: unknown }) => e);
+  expect(foundIn(`${error} ${JSON.stringify(error)} ${service.log()}`)).toEqual([]);
+});
