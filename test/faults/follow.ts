@@ -13,7 +13,7 @@ export const statusName = (status: TaskStatus) => TaskStatusSchema.value[status]
 
 const NEWLINE = Buffer.from("\n");
 /** What a client gets from a server that goes, is gone, or has just been started. */
-const BREAKS: ReadonlySet<Code> = new Set([Code.Unavailable, Code.Aborted, Code.Canceled, Code.Internal]);
+export const BREAKS: ReadonlySet<Code> = new Set([Code.Unavailable, Code.Aborted, Code.Canceled, Code.Internal]);
 const RETRY_MS = 50;
 
 /** A watcher that comes back with its token whenever its stream breaks. */

@@ -15,11 +15,20 @@ export interface Repository extends Disposable {
 
 export function makeRepository(): Repository {
   const path = mkdtempSync(join(tmpdir(), "signalman-git-"));
-  const env = { PATH: process.env.PATH, HOME: path, GIT_CONFIG_NOSYSTEM: "1" };
+  const who = { NAME: "Test", EMAIL: "test@example.com" };
+  const env = {
+    PATH: process.env.PATH,
+    HOME: path,
+    GIT_CONFIG_NOSYSTEM: "1",
+    ...Object.fromEntries(
+      Object.entries(who).flatMap(([key, value]) => [
+        [`GIT_AUTHOR_${key}`, value],
+        [`GIT_COMMITTER_${key}`, value],
+      ]),
+    ),
+  };
   const git = (...args: string[]) => execFileSync("git", args, { cwd: path, env, encoding: "utf8" }).trim();
   git("init", "--quiet", "--initial-branch=main");
-  git("config", "user.name", "Test");
-  git("config", "user.email", "test@example.com");
   const write = (file: string, text: string) => writeFileSync(join(path, file), text);
   return {
     path,

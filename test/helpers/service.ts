@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, readdir, readlink, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
@@ -46,6 +46,7 @@ export async function startService(options: ServiceOptions = {}): Promise<TestSe
   const databaseUrl = options.databaseUrl ?? database?.url ?? "";
   let port = 0;
   let current = await launch();
+  stack.defer(() => endTasksIn(dataDir));
   stack.defer(async () => void (await kill("SIGTERM")));
 
   async function launch() {
@@ -91,6 +92,20 @@ export async function startService(options: ServiceOptions = {}): Promise<TestSe
     },
     [Symbol.asyncDispose]: () => owned[Symbol.asyncDispose](),
   };
+}
+
+/** Tasks outlive their server: those that a test left are ended by where they work. */
+async function endTasksIn(dataDir: string): Promise<void> {
+  const pids = (await readdir("/proc")).filter((name) => /^\d+$/.test(name)).map(Number);
+  for (const pid of pids) {
+    const folder = await readlink(`/proc/${pid}/cwd`).catch(() => "");
+    if (!folder.startsWith(`${dataDir}/`)) continue;
+    try {
+      process.kill(pid, "SIGKILL");
+    } catch {
+      // It ended by itself.
+    }
+  }
 }
 
 function readyUrl(child: ChildProcess, lines: string[]): Promise<string> {

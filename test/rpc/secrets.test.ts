@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { LogStream, type Task } from "../../gen/signalman/v1/task_pb.ts";
 import { LogFormat, TaskService } from "../../gen/signalman/v1/task_service_pb.ts";
 import { decompress } from "../../src/logs/compress.ts";
-import { applyDemo, bytesOf } from "../helpers/demo.ts";
+import { applyDemo, bytesOf, endOf } from "../helpers/demo.ts";
 import { startService, type TestService } from "../helpers/service.ts";
 import { type LiveWatch, watch } from "../watch/events.ts";
 import { PUPPET, type Puppet, runPuppet } from "../watch/puppet.ts";
@@ -177,4 +177,12 @@ test("a request that is refused does not repeat a secret, to its caller or in th
   });
   const error = await refused.catch((e: Error & { details?: unknown }) => e);
   expect(foundIn(`${error} ${JSON.stringify(error)} ${service.log()}`)).toEqual([]);
+});
+
+test.fails("the sentence with which a task ended has its secrets masked, as its log has", async () => {
+  const failing = await runPuppet(service, "puppet", { secretVariables: { PATH: "/hunter2-hunter2" } });
+  const events = await watch(service, failing).done;
+  const message = endOf(events).end?.message;
+  expect(message).toMatch(/there is no program bash on this server/);
+  expect(message).not.toContain("hunter2");
 });

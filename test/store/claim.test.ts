@@ -96,6 +96,23 @@ test("a task is claimed once, however many servers ask at once, and limits hold 
   expect(ids.filter((name) => name?.startsWith("one"))).toEqual(["one0"]);
 });
 
+test("a claim that had to wait for another server's counts what that one took", async () => {
+  await store.makeProject(["one"]);
+  for (const name of ["first", "second"]) await make(name, "one");
+  const late = await store.sql.begin(async (tx) => {
+    await tx`SELECT pg_advisory_xact_lock(5410252)`;
+    const waiting = claimed(9);
+    await expect
+      .poll(() => store.sql`SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted`)
+      .toHaveLength(1);
+    await tx`
+      UPDATE tasks SET status = 'STARTING', node = ${OTHER_NODE}, lease_expires = now() + interval '30 s'
+      WHERE id = ${idOf("second")}`;
+    return { waiting };
+  });
+  expect(await late.waiting).toBe("");
+});
+
 test("a task that was killed while it waited never starts, also when both happen at once", async () => {
   await store.makeProject(["t*"]);
   const ids = await Promise.all(Array.from({ length: 20 }, () => store.makeTask("t")));
