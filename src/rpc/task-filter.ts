@@ -1,7 +1,7 @@
 import type { TaskTerm } from "../store/tasks.ts";
 import { invalid } from "../task/errors.ts";
 import { statusFromWord } from "./messages.ts";
-import { lastPart } from "./names.ts";
+import { parseResourceName } from "./names.ts";
 
 const TERM = /^\s*([a-z_]+(?:\.[a-z0-9._/-]+)?)\s*(<=|>=|!=|=|<|>)\s*("(?:[^"\\]|\\.)*"|[^\s"]+)\s*/;
 const AND = /^AND(?:\s+|$)/;
@@ -36,7 +36,10 @@ function termOf(field: string, op: string, value: string): TaskTerm {
     if (!status) throw refuse(`${value} is no status`);
     return { field, op, value: status };
   }
-  if (field === "template" && isEquality(op)) return { field, op, value: lastPart(value) };
+  if (field === "template" && isEquality(op)) {
+    const { project, name } = parseResourceName(value);
+    return name ? { field, op, project, value: name } : { field, op, project: null, value };
+  }
   if (field === "create_time" && isOrder(op)) {
     const time = new Date(value);
     if (!TIME.test(value) || Number.isNaN(time.getTime()))

@@ -1,5 +1,6 @@
 import type { Job } from "../jobs/job.ts";
 import type { Cipher } from "../keys/cipher.ts";
+import { redactText } from "../logs/redact-text.ts";
 import type { TaskLog } from "../logs/types.ts";
 import { isOutputMissing } from "../process/journal.ts";
 import { bootId } from "../process/proc.ts";
@@ -46,6 +47,8 @@ interface Run {
   runRemainingMs: number | null;
   job: Job<TaskDetails>;
   log: TaskLog;
+  /** Values that nobody may see. */
+  secrets: string[];
   control: RunControl;
   shutdown: AbortSignal;
   /** RUNNING is committed, or may be: from now on the program may exist. */
@@ -82,6 +85,7 @@ export async function runTask(
     runRemainingMs,
     job,
     log,
+    secrets: [],
     control,
     shutdown,
     mayRun: task.status !== "STARTING",
@@ -96,7 +100,11 @@ export async function runTask(
 }
 
 /** Undefined: the task is somebody else's, or went back to the queue because the server goes. */
-async function load({ store }: RunnerDeps, lease: Lease, shutdown: AbortSignal): Promise<RunRows | undefined> {
+async function load(
+  { store }: RunnerDeps,
+  lease: Lease,
+  shutdown: AbortSignal,
+): Promise<RunRows | undefined> {
   try {
     return await store.load(lease);
   } catch (error) {
@@ -112,7 +120,8 @@ async function outcomeOf(deps: RunnerDeps, run: Run): Promise<TaskOutcome> {
   const { task, control, shutdown } = run;
   try {
     const secrets = openSecrets(deps.cipher, task);
-    run.log.addSecrets(Object.values(secrets));
+    run.secrets = Object.values(secrets);
+    run.log.addSecrets(run.secrets);
     const found = await takeOver(run);
     if (found === "lost") return outcomeOfExit({ kind: "lost" }, control.reason, task.spec);
     const program = found ?? (await begin(deps, run, secrets));
@@ -174,7 +183,8 @@ async function enterRunning(deps: RunnerDeps, run: Run): Promise<void> {
 /** Hooks, then cleanup, then the end is recorded: whoever reads it finds nothing left. */
 async function end(deps: RunnerDeps, run: Run, outcome: TaskOutcome): Promise<void> {
   const { task, log } = run;
-  let final = await runAfter(deps.hooks, contextOf(run), outcome);
+  const explained = await runAfter(deps.hooks, contextOf(run), outcome);
+  let final = { ...explained, message: redactText(explained.message, run.secrets) };
   if (final.message) log.say(final.message);
   await run.job.cleanup();
   const last = await lastChunk(deps, run);

@@ -44,10 +44,7 @@ function stopped(stop: StopReason, { runTimeoutMs = 0, idleTimeoutMs = 0 }: Limi
   return stop === "log_failed" ? logLost : userStop;
 }
 
-const logLost = failed(
-  "LOST",
-  "Its log could not be stored, so it was ended; the server's own log says why",
-);
+const logLost = failed("LOST", "Its log could not be stored, so it was ended; the server's own log says why");
 
 /** What an outcome becomes when the end of its log could not be stored. */
 export function withoutLog(outcome: TaskOutcome): TaskOutcome {

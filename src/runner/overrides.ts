@@ -91,6 +91,9 @@ export function surveyDefaults(
       text !== "" && !Object.hasOwn(asked.variables, name) && !Object.hasOwn(asked.secretVariables, name),
   );
   return Object.fromEntries(
-    open.map(({ name, type, default: text }) => [name, type === SurveyType.INT ? Number(text) : text]),
+    open.map(({ name, type, default: text }) => [
+      name,
+      type === SurveyType.INT && Number.isSafeInteger(Number(text)) ? Number(text) : text,
+    ]),
   );
 }

@@ -68,7 +68,24 @@ export function openDatabase(options: DatabaseOptions): Database {
 
 function openPool(options: DatabaseOptions) {
   const client = connect(options.url, options);
-  return { client, db: drizzle(client) as Db };
+  return { client, db: drizzle(preparing(client)) as Db };
+}
+
+/**
+ * drizzle sends unnamed statements, which PostgreSQL parses and plans anew each time: for a claim, or for the details
+ * of a run, that takes longer than running them.
+ */
+function preparing<S extends postgres.Sql>(client: S): S {
+  return new Proxy(client, {
+    get(target, key, receiver) {
+      if (key === "unsafe")
+        return (query: string, values: never[]) => target.unsafe(query, values, { prepare: true });
+      if (key === "begin")
+        return (work: (tx: unknown) => unknown) =>
+          target.begin((tx) => work(preparing(tx as unknown as postgres.Sql)));
+      return Reflect.get(target, key, receiver);
+    },
+  });
 }
 
 /** Milliseconds after which PostgreSQL gives up on a transaction whose server has stopped, and frees its locks. */

@@ -5,7 +5,7 @@ import { forgetRequests } from "./tasks.ts";
 
 /** Makes the partitions of the days to come and forgets old request ids. May run on all servers. */
 export async function keepHouse(database: Database): Promise<void> {
-  await database.run((db) => ensurePartitions(db));
+  await database.run((db) => db.transaction(ensurePartitions));
   await forgetRequests(database);
 }
 

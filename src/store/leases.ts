@@ -2,6 +2,7 @@ import { and, eq, inArray, isNull, ne, notInArray, type SQL, sql } from "drizzle
 import { ACTIVE, OWNED, type Status } from "../task/status.ts";
 import type { TaskRecord } from "../task/types.ts";
 import type { Database, Queryable } from "./database.ts";
+import { isOneOf } from "./is-one-of.ts";
 import { type Lease, move } from "./moves.ts";
 import { tasks } from "./schema.ts";
 
@@ -46,7 +47,7 @@ export async function claim(
       return move(tx, {
         to: "STARTING",
         from: ["WAITING"],
-        where: inArray(tasks.id, chosen),
+        where: isOneOf(tasks.id, chosen),
         set: take(node),
       });
     }),
@@ -110,7 +111,7 @@ export async function renew(database: Database, node: string, ids: readonly stri
     db
       .update(tasks)
       .set({ leaseExpires: leaseEnd })
-      .where(and(eq(tasks.node, node), inArray(tasks.id, [...ids]), inArray(tasks.status, [...OWNED])))
+      .where(and(eq(tasks.node, node), isOneOf(tasks.id, ids), inArray(tasks.status, [...OWNED])))
       .returning(wishes),
   );
 }
@@ -118,12 +119,7 @@ export async function renew(database: Database, node: string, ids: readonly stri
 /** The wishes alone, whoever owns the tasks now. */
 export async function readWishes(database: Database, ids: readonly string[]): Promise<Wishes[]> {
   if (ids.length === 0) return [];
-  return database.run((db) =>
-    db
-      .select(wishes)
-      .from(tasks)
-      .where(inArray(tasks.id, [...ids])),
-  );
+  return database.run((db) => db.select(wishes).from(tasks).where(isOneOf(tasks.id, ids)));
 }
 
 /** What a node takes over, under a new epoch, and what it puts back instead because it was not started yet. */

@@ -24,7 +24,7 @@ export async function migrate(url: string): Promise<void> {
       migrationsSchema: "public",
       migrationsTable: "migrations",
     });
-    await ensurePartitions(db);
+    await db.transaction(ensurePartitions);
   } finally {
     await client.end({ timeout: 2 });
   }

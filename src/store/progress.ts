@@ -1,7 +1,8 @@
-import { eq, inArray, sql } from "drizzle-orm";
+import { eq, sql } from "drizzle-orm";
 import type { Status } from "../task/status.ts";
 import type { LogHead, StatusEvent } from "../task/types.ts";
 import type { Database } from "./database.ts";
+import { isOneOf } from "./is-one-of.ts";
 import { taskHeads } from "./schema.ts";
 
 /** What is committed of a task's log and events, as one snapshot. */
@@ -56,6 +57,6 @@ export async function readMarks(
     db
       .select({ id: taskHeads.taskId, lastSeq: taskHeads.lastSeq, events: taskHeads.events })
       .from(taskHeads)
-      .where(inArray(taskHeads.taskId, [...ids])),
+      .where(isOneOf(taskHeads.taskId, ids)),
   );
 }

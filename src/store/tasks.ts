@@ -135,7 +135,7 @@ function selectTasks(db: Queryable) {
 /** One term of a list filter; `value` has been checked. */
 export type TaskTerm =
   | { field: "status"; op: "=" | "!="; value: Status }
-  | { field: "template"; op: "=" | "!="; value: string }
+  | { field: "template"; op: "=" | "!="; project: string | null; value: string }
   | { field: "create_time"; op: "=" | "!=" | "<" | "<=" | ">" | ">="; value: Date }
   | { field: "label"; key: string; value: string };
 
@@ -166,6 +166,10 @@ export async function listTasks(database: Database, query: TaskQuery): Promise<T
 const COLUMNS = { status: tasks.status, template: tasks.template, create_time: tasks.createTime };
 
 function condition(term: TaskTerm): SQL {
+  if (term.field === "template" && term.project !== null) {
+    const isIt = sql`(${tasks.project} = ${term.project} AND ${tasks.template} = ${term.value})`;
+    return term.op === "=" ? isIt : sql`NOT ${isIt}`;
+  }
   if (term.field === "label")
     return sql`${tasks.labels} @> ${JSON.stringify({ [term.key]: term.value })}::jsonb`;
   const value =

@@ -22,7 +22,7 @@ export async function applyDemo(
   templates: Record<string, DemoTemplate>,
   project: MessageInitShape<typeof ProjectSchema> = {},
 ): Promise<string> {
-  const folder = join(service.dataDir, "..", `${service.dataDir.split("/").at(-1)}-scripts`);
+  const folder = join(service.dataDir, "demo-scripts");
   await mkdir(folder, { recursive: true });
   const made = Object.entries(templates).map(([name, given]) => {
     const { script, ...template } = typeof given === "string" ? { script: given } : given;

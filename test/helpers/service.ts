@@ -59,7 +59,10 @@ export async function startService(options: ServiceOptions = {}): Promise<TestSe
       SIGNALMAN_LOG_FORMAT: "json",
       ...options.env,
     };
-    const child = spawn(process.execPath, ["--max-semi-space-size=8", SERVE], { env, stdio: ["ignore", "ignore", "pipe"] });
+    const child = spawn(process.execPath, ["--max-semi-space-size=8", SERVE], {
+      env,
+      stdio: ["ignore", "ignore", "pipe"],
+    });
     const lines: string[] = [];
     const ended = once(child, "exit") as Promise<[number | null, NodeJS.Signals | null]>;
     const url = await readyUrl(child, lines);

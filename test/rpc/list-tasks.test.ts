@@ -130,7 +130,7 @@ describe("a filter", () => {
     expect(await matching(`create_time <= "${timeOf(3)}" AND labels.team = db`)).toEqual([3]);
   });
 
-  test.fails("by a template's full name means that template, not its namesake in another project", async () => {
+  test("by a template's full name means that template, not its namesake in another project", async () => {
     expect(
       (await list({ parent: "projects/-", filter: "template = projects/q/templates/a" })).tasks,
     ).toHaveLength(1);

@@ -179,7 +179,7 @@ test("a request that is refused does not repeat a secret, to its caller or in th
   expect(foundIn(`${error} ${JSON.stringify(error)} ${service.log()}`)).toEqual([]);
 });
 
-test.fails("the sentence with which a task ended has its secrets masked, as its log has", async () => {
+test("the sentence with which a task ended has its secrets masked, as its log has", async () => {
   const failing = await runPuppet(service, "puppet", { secretVariables: { PATH: "/hunter2-hunter2" } });
   const events = await watch(service, failing).done;
   const message = endOf(events).end?.message;

@@ -1,0 +1,18 @@
+import { Matcher } from "./matcher.ts";
+import { needlesOf } from "./needles.ts";
+import { findSecrets } from "./secrets.ts";
+
+/** A sentence of ours with every secret in it replaced by `***`, in all the forms that the log hides. */
+export function redactText(text: string, secrets: readonly string[]): string {
+  const needles = secrets.flatMap(needlesOf);
+  if (needles.length === 0 || text === "") return text;
+  const bytes = Buffer.from(text);
+  const [, spans] = findSecrets(new Matcher(needles), bytes, 0, bytes.length, true);
+  let shown = "";
+  let at = 0;
+  for (const { start, end } of spans) {
+    shown += `${bytes.toString("utf8", at, start)}***`;
+    at = end;
+  }
+  return shown + bytes.toString("utf8", at);
+}

@@ -1,0 +1,6 @@
+import { type SQL, type SQLWrapper, sql } from "drizzle-orm";
+
+/** A UUID column is among these: one parameter, however many they are, so that there is one statement to prepare. */
+export function isOneOf(column: SQLWrapper, ids: readonly string[]): SQL {
+  return sql`${column} = ANY(${`{${ids.join(",")}}`}::uuid[])`;
+}
