@@ -42,8 +42,8 @@ export interface Hub {
   watched(): string[];
 }
 
-/** Batches kept for each watched task: what watchers may lag behind without reading the store. */
-const KEPT_BATCHES = 32;
+/** Bytes of batches kept for all watched tasks together: how far watchers may lag without reading the store. */
+const KEPT_BYTES = 24 * 1024 * 1024;
 
 interface Ear {
   /** Something was committed that is not in the batches. */
@@ -60,6 +60,7 @@ interface Topic {
 
 export function createHub(): Hub {
   const topics = new Map<string, Topic>();
+  const kept = createShelf(KEPT_BYTES);
 
   function wake(taskId: string): void {
     for (const ear of topics.get(taskId)?.ears ?? []) {
@@ -72,8 +73,7 @@ export function createHub(): Hub {
     publish(taskId, batch) {
       const topic = topics.get(taskId);
       if (!topic) return;
-      topic.batches.set(batch.firstSeq, batch);
-      if (topic.batches.size > KEPT_BATCHES) topic.batches.delete(topic.batches.keys().next().value ?? 0);
+      kept.add(topic.batches, batch);
       topic.known = { lastSeq: batch.lastSeq, events: Math.max(batch.events, topic.known.events) };
       for (const ear of topic.ears) ear.hear();
     },
@@ -96,6 +96,29 @@ export function createHub(): Hub {
       };
       topics.set(taskId, topic);
       return listen(topic, () => topics.get(taskId) === topic && topics.delete(taskId));
+    },
+  };
+}
+
+/** Holds batches up to a number of bytes; the oldest make room, whosever they are. */
+function createShelf(limit: number) {
+  const held: { batches: Map<number, Batch>; batch: Batch }[] = [];
+  let oldest = 0;
+  let bytes = 0;
+  return {
+    add(batches: Map<number, Batch>, batch: Batch): void {
+      batches.set(batch.firstSeq, batch);
+      held.push({ batches, batch });
+      bytes += batch.data.length;
+      for (; bytes > limit; oldest++) {
+        const first = held[oldest];
+        if (!first) break;
+        bytes -= first.batch.data.length;
+        first.batches.delete(first.batch.firstSeq);
+      }
+      if (oldest < 1024) return;
+      held.splice(0, oldest);
+      oldest = 0;
     },
   };
 }

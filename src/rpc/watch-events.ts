@@ -54,7 +54,8 @@ export function createEventMaker(taskId: string, isJson: boolean): EventMaker {
 /** protobuf-es writes unknown fields through as they are: a batch is copied, never encoded again. */
 function encodedLog(resumeToken: string, data: Buffer): WatchTaskResponse {
   const message = create(WatchTaskResponseSchema, { resumeToken });
-  const lengthPrefixed = new BinaryWriter().bytes(data).finish();
+  const prefix = new BinaryWriter().uint32(data.length).finish();
+  const lengthPrefixed = Buffer.concat([prefix, data]);
   message.$unknown = [{ no: LOG_FIELD, wireType: WireType.LengthDelimited, data: lengthPrefixed }];
   return message;
 }

@@ -26,7 +26,7 @@ export interface RunLogOptions {
 }
 
 /** How many chunks of one task may be on their way: one commit takes all that wait for it. */
-const DEPTH = 4;
+const DEPTH = 16;
 
 /** The task's log: each chunk is compressed, stored, and only then shown to the listeners. */
 export function openRunLog({ lease, head, listeners, storeChunks }: RunLogOptions): TaskLog {

@@ -32,8 +32,8 @@ export function checkAsked(template: Template, asked: Asked): FieldViolation[] {
 
 function checkAnswer(question: SurveyVariable, asked: Asked): FieldViolation[] {
   const { name } = question;
-  const open = valueOf(asked.variables, name);
-  const secret = valueOf(asked.secretVariables, name);
+  const open = ownValue(asked.variables, name);
+  const secret = ownValue(asked.secretVariables, name);
   const at = (field: string, description: string) => [
     { field: `${field}[${JSON.stringify(name)}]`, description },
   ];
@@ -51,7 +51,7 @@ function checkAnswer(question: SurveyVariable, asked: Asked): FieldViolation[] {
 }
 
 /** A name of a user's may be one that all objects have, such as `constructor`. */
-function valueOf<T>(values: Record<string, T>, name: string): T | undefined {
+function ownValue<T>(values: Record<string, T>, name: string): T | undefined {
   return Object.hasOwn(values, name) ? values[name] : undefined;
 }
 

@@ -1,6 +1,5 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { sql } from "drizzle-orm";
-import type postgres from "postgres";
 import { connect, openDatabase } from "./database.ts";
 
 const CHANNEL = "signalman";
@@ -10,6 +9,8 @@ const IDS_PER_NOTICE = 200;
 const PAUSE_MS = 50;
 /** Milliseconds that one notice may take. */
 const DEADLINE_MS = 2000;
+/** Milliseconds between two tests of our hearing: a connection can die without a word, and then nobody tells. */
+const HEARING_MS = 10_000;
 
 /** What changed. A hint only: whoever hears it reads the store, and polls slowly in case it was lost. */
 export interface Notice {
@@ -24,23 +25,38 @@ export interface Bus {
   close(): Promise<void>;
 }
 
-/**
- * Hints between the servers of one database, over LISTEN and NOTIFY on a connection of their own.
- * `onNotice` gets those of other servers; `onReconnect` says that some may have been missed.
- */
-export function openBus(options: {
+export interface BusOptions {
   url: string;
   node: string;
+  /** Gets those of other servers. */
   onNotice(notice: Notice): void;
+  /** Some may have been missed. */
   onReconnect(): void;
-}): Bus {
-  const ears = connect(options.url, { max: 1, name: "bus" });
+}
+
+/** Hints between the servers of one database, over LISTEN and NOTIFY on a connection of their own. */
+export function openBus(options: BusOptions): Bus {
   const mouth = openDatabase({ url: options.url, max: 1, name: "notices", deadlineMs: DEADLINE_MS });
   const ids = new Set<string>();
   let queue = false;
   let state: "idle" | "speaking" | "closed" = "idle";
+  let ears = openEars(options);
+  const hearing = setInterval(() => void testHearing(), HEARING_MS);
+  hearing.unref();
 
-  const listening = listen(ears, options, () => state === "closed");
+  /** Whoever does not hear himself is deaf. */
+  async function testHearing(): Promise<void> {
+    if (ears.isDeaf()) {
+      void ears.close();
+      ears = openEars(options);
+    }
+    const { test } = ears;
+    await say(options.node).then(test, () => {});
+  }
+
+  async function say(payload: string): Promise<void> {
+    await mouth.run((db) => db.execute(sql`SELECT pg_notify(${CHANNEL}, ${payload})`));
+  }
 
   /** One notice at a time, so that none pile up while the database is away. */
   async function speak(): Promise<void> {
@@ -49,7 +65,7 @@ export function openBus(options: {
       const pause = delay(PAUSE_MS);
       const payload = nextPayload();
       // A lost hint costs a second at most: the polls behind it find the change.
-      await mouth.run((db) => db.execute(sql`SELECT pg_notify(${CHANNEL}, ${payload})`)).catch(() => {});
+      await say(payload).catch(() => {});
       await pause;
     }
     if (isOpen()) state = "idle";
@@ -75,31 +91,46 @@ export function openBus(options: {
     },
     async close() {
       state = "closed";
-      await Promise.race([listening, Promise.resolve()]);
-      await Promise.all([ears.end({ timeout: 1 }), mouth.close()]);
+      clearInterval(hearing);
+      await Promise.all([ears.close(), mouth.close()]);
     },
   };
 }
 
-/** postgres.js connects again by itself; the first LISTEN is ours to repeat. */
-async function listen(
-  client: postgres.Sql,
-  options: Parameters<typeof openBus>[0],
-  closed: () => boolean,
-): Promise<void> {
-  while (!closed()) {
-    try {
-      await client.listen(
-        CHANNEL,
-        (payload) => {
-          const [node, flag, ...tasks] = payload.split(",");
-          if (node !== options.node) options.onNotice({ tasks, queue: flag === "q" });
-        },
-        () => options.onReconnect(),
-      );
-      return;
-    } catch {
-      await new Promise((resolve) => setTimeout(resolve, 500).unref());
+/** A connection that listens until it is closed. */
+function openEars(options: BusOptions) {
+  const client = connect(options.url, { max: 1, name: "bus" });
+  let state: "open" | "closed" = "open";
+  let isTested = false;
+
+  function hear(payload: string): void {
+    const [node, flag, ...tasks] = payload.split(",");
+    if (node === options.node) isTested = false;
+    else options.onNotice({ tasks, queue: flag === "q" });
+  }
+
+  /** postgres.js connects again by itself; the first LISTEN is ours to repeat. */
+  async function listen(): Promise<void> {
+    while (state === "open") {
+      try {
+        await client.listen(CHANNEL, hear, () => options.onReconnect());
+        return;
+      } catch {
+        await delay(500, undefined, { ref: false });
+      }
     }
   }
+
+  void listen();
+  return {
+    /** Something of ours was said; from now on it should be heard. */
+    test: () => {
+      isTested = true;
+    },
+    isDeaf: () => isTested,
+    async close() {
+      state = "closed";
+      await client.end({ timeout: 1 });
+    },
+  };
 }

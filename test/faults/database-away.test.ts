@@ -19,7 +19,7 @@ import { type TestDatabase, testDatabase } from "../helpers/database.ts";
 import { applyDemo, runDemo } from "../helpers/demo.ts";
 import { startService, type TestService } from "../helpers/service.ts";
 import { endOf, follow } from "./follow.ts";
-import { openProxy, type Proxy } from "./proxy.ts";
+import { openProxy, type CutProxy } from "./proxy.ts";
 import { aliveOf, idOf, leavesNothing, taskFolder, until } from "./traces.ts";
 import { expectWhole, stopWriter, WRITER, WRITTEN, writtenSoFar } from "./writer.ts";
 
@@ -37,7 +37,7 @@ const SCRIPTS = { writer: WRITER, quick: "echo ran", sleeper: "echo ready; sleep
 
 interface Stage extends AsyncDisposable {
   database: TestDatabase;
-  proxy: Proxy;
+  proxy: CutProxy;
   service: TestService;
   sql: postgres.Sql;
   direct: Database;
@@ -100,7 +100,9 @@ async function* health(service: TestService, signal: AbortSignal) {
   for await (const { status } of service.client(Health).watch({}, { signal })) yield status;
 }
 
-test.concurrent("the database away for 20 s: tasks and their clocks go on, and nothing is lost", { timeout: 90_000 }, async () => {
+test.concurrent("the database away for 20 s: tasks and their clocks go on, and nothing is lost", {
+  timeout: 90_000,
+}, async () => {
   await using stage = await setStage();
   const { service, proxy } = stage;
   const { task, watcher, folder } = await startWriter(service, "cut");
@@ -131,7 +133,9 @@ test.concurrent("the database away for 20 s: tasks and their clocks go on, and n
   await leavesNothing(service, task);
 });
 
-test.concurrent("connections that died without a word, longer than the lease, with another server there", { timeout: 120_000 }, async () => {
+test.concurrent("connections that died without a word, longer than the lease, with another server there", {
+  timeout: 120_000,
+}, async () => {
   await using stage = await setStage();
   const { service, proxy, sql, database } = stage;
   await using other = await startService({ databaseUrl: database.url });
@@ -187,7 +191,9 @@ async function endsInTimeThoughTheDatabaseIsSilent({ service, proxy }: Stage): P
   await leavesNothing(service, task);
 }
 
-test.concurrent("a database that is shut down at once and started again while a task prints", { timeout: 90_000 }, async () => {
+test.concurrent("a database that is shut down at once and started again while a task prints", {
+  timeout: 90_000,
+}, async () => {
   await using folders = await guardedFolder();
   const first = await startEmbeddedPostgres(folders.path, { settings: { fsync: "off" } });
   await using proxy = await openProxy(first.url);

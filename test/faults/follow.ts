@@ -1,19 +1,36 @@
 import { type Client, Code, ConnectError } from "@connectrpc/connect";
-import { EndReasonSchema, LogStream, type Task, type TaskStatus, TaskStatusSchema } from "../../gen/signalman/v1/task_pb.ts";
+import {
+  EndReasonSchema,
+  LogStream,
+  type Task,
+  type TaskStatus,
+  TaskStatusSchema,
+} from "../../gen/signalman/v1/task_pb.ts";
 import { TaskService, type WatchTaskResponse } from "../../gen/signalman/v1/task_service_pb.ts";
 import type { TestService } from "../helpers/service.ts";
 
 /** How a task ended, in words. */
 export function endOf({ status, end }: Task) {
   const reason = end && EndReasonSchema.value[end.reason]?.localName;
-  return { status: statusName(status), reason, exitCode: end?.exitCode, signal: end?.signal, message: end?.message };
+  return {
+    status: statusName(status),
+    reason,
+    exitCode: end?.exitCode,
+    signal: end?.signal,
+    message: end?.message,
+  };
 }
 
 export const statusName = (status: TaskStatus) => TaskStatusSchema.value[status]?.localName ?? "";
 
 const NEWLINE = Buffer.from("\n");
 /** What a client gets from a server that goes, is gone, or has just been started. */
-export const BREAKS: ReadonlySet<Code> = new Set([Code.Unavailable, Code.Aborted, Code.Canceled, Code.Internal]);
+export const BREAKS: ReadonlySet<Code> = new Set([
+  Code.Unavailable,
+  Code.Aborted,
+  Code.Canceled,
+  Code.Internal,
+]);
 const RETRY_MS = 50;
 
 /** A watcher that comes back with its token whenever its stream breaks. */

@@ -20,7 +20,9 @@ for block in range(4096):
     data = b"".join(b"%1023d\\n" % (block * 256 + i) for i in range(256))
     while data: data = data[os.write(1, data):]`;
 
-test("1 GiB is watched whole while a second watcher never reads, in flat memory", { timeout: 180_000 }, async () => {
+test("1 GiB is watched whole while a second watcher never reads, in flat memory", {
+  timeout: 180_000,
+}, async () => {
   await using service = await startService();
   await applyDemo(service, { huge: { script: SCRIPT, app: "python" } });
   const { name } = await runDemo(service, "huge");
@@ -46,7 +48,8 @@ async function digest(service: TestService, name: string) {
   let bytes = 0;
   let seq = 0n;
   for await (const { event } of service.client(TaskService).watchTask({ name })) {
-    if (event.case === "end" && event.value.task) return { hash: hash.digest("hex"), bytes, task: event.value.task };
+    if (event.case === "end" && event.value.task)
+      return { hash: hash.digest("hex"), bytes, task: event.value.task };
     if (event.case !== "log") continue;
     for (const line of event.value.lines) {
       if (line.seq !== ++seq) throw new Error(`Line ${line.seq} came as line ${seq}`);

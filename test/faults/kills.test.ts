@@ -38,7 +38,10 @@ beforeAll(async () => {
   service = await startService();
   const allow = { allowOverrideArguments: true, allowParallelTasks: true };
   const templates = Object.entries(SCRIPTS).map(([name, script]) => [name, { ...allow, script }]);
-  await applyDemo(service, { ...Object.fromEntries(templates), serial: { script: "touch $1; sleep 1000", allowOverrideArguments: true } });
+  await applyDemo(service, {
+    ...Object.fromEntries(templates),
+    serial: { script: "touch $1; sleep 1000", allowOverrideArguments: true },
+  });
 });
 afterAll(async () => {
   await service[Symbol.asyncDispose]();
@@ -92,16 +95,19 @@ test.concurrent.for([{}, { force: true }])("a waiting task that was killed %j ne
   expect(existsSync(mark)).toBe(false);
 });
 
-test.concurrent.for([{}, { force: true }])("a starting task that is killed %j stops its preparation", async (how) => {
-  const folder = await mkdtemp(join(scratch, "slow-"));
-  const repository = slowRepository(folder, { "mark.sh": `touch ${folder}/ran` });
-  const { name, watcher } = await startSlow(repository, `slow${Object.keys(how)}`);
-  await repository.begins();
-  expect((await kill(name, how)).outcome).toBe(KILL_REQUESTED);
-  await ends({ name, watcher }, { ...STOPPED, exitCode: undefined });
-  expect(watcher.statuses).toEqual(["WAITING", "STARTING", "STOPPING", "STOPPED"]);
-  expect(existsSync(join(folder, "ran"))).toBe(false);
-});
+test.concurrent.for([{}, { force: true }])(
+  "a starting task that is killed %j stops its preparation",
+  async (how) => {
+    const folder = await mkdtemp(join(scratch, "slow-"));
+    const repository = slowRepository(folder, { "mark.sh": `touch ${folder}/ran` });
+    const { name, watcher } = await startSlow(repository, `slow${Object.keys(how)}`);
+    await repository.begins();
+    expect((await kill(name, how)).outcome).toBe(KILL_REQUESTED);
+    await ends({ name, watcher }, { ...STOPPED, exitCode: undefined });
+    expect(watcher.statuses).toEqual(["WAITING", "STARTING", "STOPPING", "STOPPED"]);
+    expect(existsSync(join(folder, "ran"))).toBe(false);
+  },
+);
 
 async function startSlow({ url }: SlowRepository, project: string): Promise<Started> {
   await service.client(CatalogService).applyCatalog({
@@ -111,7 +117,9 @@ async function startSlow({ url }: SlowRepository, project: string): Promise<Star
       templates: [{ name: "mark", app: "bash", repository: "slow", path: "mark.sh" }],
     },
   });
-  const { task } = await service.client(TaskService).runTask({ template: `projects/${project}/templates/mark` });
+  const { task } = await service
+    .client(TaskService)
+    .runTask({ template: `projects/${project}/templates/mark` });
   if (!task) throw new Error("RunTask returned no task");
   return { name: task.name, watcher: follow(service, task.name) };
 }

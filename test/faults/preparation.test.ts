@@ -4,8 +4,8 @@ import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { CatalogService } from "../../gen/signalman/v1/catalog_service_pb.ts";
 import { LogStream } from "../../gen/signalman/v1/task_pb.ts";
-import { startService, type TestService } from "../helpers/service.ts";
 import { runDemo } from "../helpers/demo.ts";
+import { startService, type TestService } from "../helpers/service.ts";
 import { endOf, type Follower, follow } from "./follow.ts";
 import { smallDisk } from "./small-disk.ts";
 import { leavesNothing } from "./traces.ts";
@@ -24,7 +24,11 @@ beforeAll(async () => {
   mkdirSync(join(scratch, "scripts/folder"), { recursive: true });
   mkdirSync(join(scratch, "huge"));
   writeFileSync(join(scratch, "file"), "");
-  const scripts = { fine: "echo fine", flood: "head -c 64M /dev/zero", deaf: "trap '' PIPE; head -c 64M /dev/zero; exit 0" };
+  const scripts = {
+    fine: "echo fine",
+    flood: "head -c 64M /dev/zero",
+    deaf: "trap '' PIPE; head -c 64M /dev/zero; exit 0",
+  };
   for (const [name, text] of Object.entries(scripts)) writeFileSync(join(scratch, "scripts", name), text);
   symlinkSync("/etc/hostname", join(scratch, "scripts/escape"));
   symlinkSync("gone", join(scratch, "scripts/dangling"));
@@ -61,7 +65,10 @@ async function run(on: TestService, { app = "bash", path = "fine", repository = 
 }
 
 /** PREPARE_FAILED, with a sentence that also stands in the log. */
-function expectFailed({ watcher, end }: { watcher: Follower; end: ReturnType<typeof endOf> }, says: RegExp): void {
+function expectFailed(
+  { watcher, end }: { watcher: Follower; end: ReturnType<typeof endOf> },
+  says: RegExp,
+): void {
   expect(end).toMatchObject({ status: "ERROR", reason: "PREPARE_FAILED", exitCode: undefined, signal: "" });
   expect(end.message).toMatch(says);
   expect(watcher.text(LogStream.SYSTEM).split("\n")).toContain(end.message);
@@ -74,11 +81,27 @@ test.for<[string, Wanted, RegExp]>([
   ["a link out of the repository", { path: "escape" }, /Cannot run escape: it leads out of .*scripts/],
   ["a link to nothing", { path: "dangling" }, /Cannot run dangling: there is no such file/],
   ["a missing repository", { repository: "none" }, /Cannot read .*\/none: there is no such folder/],
-  ["a repository that is a file", { repository: "file" }, /Cannot use .*\/file as a repository: it is not a folder/],
-  ["a missing interpreter", { app: "ghost" }, /no program no-such-interpreter on this server \(PATH .*\); install it/],
-  ["a missing interpreter by its path", { app: "absent" }, /no program \/no\/such\/folder\/interpreter on this server/],
+  [
+    "a repository that is a file",
+    { repository: "file" },
+    /Cannot use .*\/file as a repository: it is not a folder/,
+  ],
+  [
+    "a missing interpreter",
+    { app: "ghost" },
+    /no program no-such-interpreter on this server \(PATH .*\); install it/,
+  ],
+  [
+    "a missing interpreter by its path",
+    { app: "absent" },
+    /no program \/no\/such\/folder\/interpreter on this server/,
+  ],
   ["an interpreter that is no program", { app: "plain" }, /no program \/etc\/passwd on this server/],
-  ["an app that this server does not know", { app: "elsewhere" }, /Cannot run app elsewhere: .*SIGNALMAN_APPS/],
+  [
+    "an app that this server does not know",
+    { app: "elsewhere" },
+    /Cannot run app elsewhere: .*SIGNALMAN_APPS/,
+  ],
 ])("%s: the task ends as PREPARE_FAILED, and says what to do", async ([, wanted, says]) => {
   expectFailed(await run(service, wanted), says);
 });
@@ -94,7 +117,10 @@ test("a disk that is full: the task says so, and the next one runs when there is
   if (!disk) return context.skip("mounting a file system is not permitted");
   await using cramped = await startService({ dataDir: join(scratch, "disk") });
 
-  expectFailed(await run(cramped, { repository: "huge" }), /disk of the data folder is full; free some space/);
+  expectFailed(
+    await run(cramped, { repository: "huge" }),
+    /disk of the data folder is full; free some space/,
+  );
 
   const [flood, deaf] = [await run(cramped, { path: "flood" }), await run(cramped, { path: "deaf" })];
   expect(flood.end).toMatchObject({ status: "ERROR", reason: "LOST", signal: "SIGPIPE" });

@@ -3,7 +3,7 @@ import { type AddressInfo, createConnection, createServer, type Socket } from "n
 import { socketOptions } from "../../src/embedded/socket-url.ts";
 
 /** Stands between a server and its PostgreSQL, and can be any bad network. */
-export interface Proxy extends AsyncDisposable {
+export interface CutProxy extends AsyncDisposable {
   /** Of the same database, through here. */
   readonly url: string;
   /** Ends all connections and refuses new ones. */
@@ -18,7 +18,7 @@ export interface Proxy extends AsyncDisposable {
   lead(databaseUrl: string): void;
 }
 
-export async function openProxy(databaseUrl: string): Promise<Proxy> {
+export async function openProxy(databaseUrl: string): Promise<CutProxy> {
   let target = databaseUrl;
   let state: "open" | "cut" | "frozen" = "open";
   let trap: { packet: RegExp; sprung: () => void } | undefined;
@@ -55,13 +55,16 @@ export async function openProxy(databaseUrl: string): Promise<Proxy> {
   function freeze(): void {
     state = "frozen";
     for (const [client, upstream] of pairs) {
-      for (const socket of [client, upstream]) socket.removeAllListeners("data").removeAllListeners("close").pause();
+      for (const socket of [client, upstream])
+        socket.removeAllListeners("data").removeAllListeners("close").pause();
     }
   }
 
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
-  const url = new URL(databaseUrl.replace(/@[^/]*\//, `@127.0.0.1:${(server.address() as AddressInfo).port}/`));
+  const url = new URL(
+    databaseUrl.replace(/@[^/]*\//, `@127.0.0.1:${(server.address() as AddressInfo).port}/`),
+  );
   return {
     url: url.href,
     cut() {
@@ -88,5 +91,7 @@ export async function openProxy(databaseUrl: string): Promise<Proxy> {
 
 function placeOf(url: string) {
   const { hostname, port } = new URL(url);
-  return socketOptions(url).path ? { path: socketOptions(url).path ?? "" } : { host: hostname, port: Number(port || 5432) };
+  return socketOptions(url).path
+    ? { path: socketOptions(url).path ?? "" }
+    : { host: hostname, port: Number(port || 5432) };
 }

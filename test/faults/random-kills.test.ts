@@ -1,5 +1,5 @@
-import { randomUUID } from "node:crypto";
 import { spawn } from "node:child_process";
+import { randomUUID } from "node:crypto";
 import { once } from "node:events";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -24,7 +24,9 @@ echo end`;
 const SERVE = fileURLToPath(new URL("../helpers/serve.ts", import.meta.url));
 const CACHE = { NODE_COMPILE_CACHE: join(tmpdir(), "signalman-test-cache") };
 
-test("servers that die at random moments, in their start too: each task runs once and ends once", { timeout: 120_000 }, async () => {
+test("servers that die at random moments, in their start too: each task runs once and ends once", {
+  timeout: 120_000,
+}, async () => {
   const scratch = mkdtempSync(join(tmpdir(), "signalman-random-"));
   await using service = await startService({ env: CACHE });
   const template = { script: SCRIPT, allowParallelTasks: true, allowOverrideArguments: true };

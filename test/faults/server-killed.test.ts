@@ -1,3 +1,4 @@
+import { existsSync, readFileSync } from "node:fs";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -10,7 +11,7 @@ import { applyDemo, runDemo } from "../helpers/demo.ts";
 import { startService, type TestService } from "../helpers/service.ts";
 import { endOf, follow } from "./follow.ts";
 import { slowRepository } from "./slow-repository.ts";
-import { aliveOf, appears, leavesNothing, until } from "./traces.ts";
+import { aliveOf, leavesNothing, until } from "./traces.ts";
 import { expectWhole, stopWriter, WRITER, WRITTEN, writtenSoFar } from "./writer.ts";
 
 const KILLS = 20;
@@ -19,7 +20,8 @@ const SCRIPTS = {
   writer: WRITER,
   quick: "echo ran >>$1/runs",
   stubborn: "trap '' TERM; echo ready; while :; do sleep 1000; done",
-  obedient: "trap 'touch $1/asked; until [ -e $1/go ]; do sleep 0.01; done; exit 9' TERM; echo ready; while :; do sleep 0.01; done",
+  obedient:
+    "trap 'echo >>$1/asked; until [ -e $1/go ]; do sleep 0.01; done; exit 9' TERM; echo ready; while :; do sleep 0.01; done",
 };
 
 let service: TestService;
@@ -29,7 +31,10 @@ beforeAll(async () => {
   await applyDemo(
     service,
     Object.fromEntries(
-      Object.entries(SCRIPTS).map(([name, given]) => [name, { ...allow, ...(typeof given === "string" ? { script: given } : given) }]),
+      Object.entries(SCRIPTS).map(([name, given]) => [
+        name,
+        { ...allow, ...(typeof given === "string" ? { script: given } : given) },
+      ]),
     ),
   );
 });
@@ -48,7 +53,9 @@ async function restart(): Promise<void> {
   await service.start();
 }
 
-test("a server killed 20 times in a task's life loses nothing and tells nothing twice", { timeout: 120_000 }, async () => {
+test("a server killed 20 times in a task's life loses nothing and tells nothing twice", {
+  timeout: 120_000,
+}, async () => {
   const task = await run("writer");
   using watcher = follow(service, task.name);
   await watcher.reaches("RUNNING");
@@ -79,7 +86,11 @@ test("a task that ends while no server runs is finished by the next one", async 
 });
 
 test("a run that ended in time while no server ran is no time-out, however late the next one comes", async () => {
-  const task = await runDemo(service, "writer", { arguments: [scratch], runTimeout: { seconds: 2n }, idleTimeout: { seconds: 1n } });
+  const task = await runDemo(service, "writer", {
+    arguments: [scratch],
+    runTimeout: { seconds: 2n },
+    idleTimeout: { seconds: 1n },
+  });
   using watcher = follow(service, task.name);
   await watcher.counts(10);
   await service.kill("SIGKILL");
@@ -118,21 +129,33 @@ test("a kill whose grace has begun is carried out by the next server", async () 
   await watcher.says("ready");
   await service.client(TaskService).killTask({ name: task.name, gracePeriod: { seconds: 2n } });
   await restart();
-  expect(endOf(await watcher.ended)).toMatchObject({ status: "STOPPED", reason: "STOPPED_BY_USER", signal: "SIGKILL" });
+  expect(endOf(await watcher.ended)).toMatchObject({
+    status: "STOPPED",
+    reason: "STOPPED_BY_USER",
+    signal: "SIGKILL",
+  });
   await leavesNothing(service, task);
 });
 
-test("a task that a kill ended while no server ran is STOPPED", async () => {
-  const task = await run("obedient");
-  using watcher = follow(service, task.name);
-  await watcher.says("ready");
-  await service.client(TaskService).killTask({ name: task.name });
-  await appears(join(scratch, "asked"));
+test("tasks that a kill ended while no server ran are STOPPED", async () => {
+  const tasks = await Promise.all(Array.from({ length: 8 }, () => run("obedient")));
+  const watchers = tasks.map((task) => follow(service, task.name));
+  await Promise.all(watchers.map((watcher) => watcher.says("ready")));
+  await Promise.all(tasks.map(({ name }) => service.client(TaskService).killTask({ name })));
+  await until(
+    () => existsSync(join(scratch, "asked")) && readFileSync(join(scratch, "asked")).length === tasks.length,
+  );
   await service.kill("SIGKILL");
   await writeFile(join(scratch, "go"), "");
-  await until(() => aliveOf(task).length === 0);
+  await until(() => tasks.flatMap(aliveOf).length === 0);
   await service.start();
-  expect(endOf(await watcher.ended)).toMatchObject({ status: "STOPPED", reason: "STOPPED_BY_USER", exitCode: 9 });
+  for (const watcher of watchers) {
+    expect(endOf(await watcher.ended)).toMatchObject({
+      status: "STOPPED",
+      reason: "STOPPED_BY_USER",
+      exitCode: 9,
+    });
+  }
 });
 
 test("SIGTERM ends the server within 5 s and its streams with UNAVAILABLE; the task runs on", async () => {

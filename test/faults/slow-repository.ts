@@ -25,7 +25,10 @@ export function slowRepository(folder: string, scripts: Record<string, string>):
   chmodSync(hook, 0o755);
   for (const [name, text] of Object.entries(scripts)) writeFileSync(join(url, name), text);
   const git = (...args: string[]) =>
-    execFileSync("git", ["-c", "user.name=t", "-c", "user.email=t@t", ...args], { cwd: url, stdio: "ignore" });
+    execFileSync("git", ["-c", "user.name=t", "-c", "user.email=t@t", ...args], {
+      cwd: url,
+      stdio: "ignore",
+    });
   git("init", "--quiet");
   git("add", ".");
   git("commit", "--quiet", "-m", "first");

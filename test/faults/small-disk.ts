@@ -5,7 +5,9 @@ import { mkdirSync } from "node:fs";
 export function smallDisk(folder: string, mib: number): Disposable | undefined {
   mkdirSync(folder, { recursive: true });
   try {
-    execFileSync("mount", ["-t", "tmpfs", "-o", `size=${mib}m`, "signalman-test", folder], { stdio: "ignore" });
+    execFileSync("mount", ["-t", "tmpfs", "-o", `size=${mib}m`, "signalman-test", folder], {
+      stdio: "ignore",
+    });
   } catch {
     return undefined;
   }

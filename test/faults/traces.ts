@@ -37,7 +37,10 @@ export const appears = (path: string) => until(() => existsSync(path));
  * Nothing of an ended task is left. Its folder goes right after its end was recorded; its processes are gone
  * before, and are looked for several times, since one that is just executing its program shows no environment.
  */
-export async function leavesNothing(service: Pick<TestService, "dataDir">, task: Pick<Task, "name">): Promise<void> {
+export async function leavesNothing(
+  service: Pick<TestService, "dataDir">,
+  task: Pick<Task, "name">,
+): Promise<void> {
   const alive = Array.from({ length: 3 }, () => aliveOf(task)).flat();
   if (alive.length > 0) throw new Error(`Processes ${alive} of ${task.name} are alive`);
   await until(() => !existsSync(taskFolder(service, task)));

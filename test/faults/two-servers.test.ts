@@ -47,7 +47,10 @@ beforeAll(async () => {
   database = await testDatabase();
   const start = () => startService({ databaseUrl: database.url, env: { SIGNALMAN_MAX_PARALLEL_TASKS: "6" } });
   [a, b] = await Promise.all([start(), start()]);
-  for (const [project, maxParallelTasks] of [["wide", 0], ["narrow", LIMIT]] as const) {
+  for (const [project, maxParallelTasks] of [
+    ["wide", 0],
+    ["narrow", LIMIT],
+  ] as const) {
     await a.client(CatalogService).applyCatalog({
       catalog: {
         project: { name: project, maxParallelTasks },
@@ -148,7 +151,8 @@ function flat(event: WatchTaskResponse["event"]): unknown[] {
       return [seq, stream, Buffer.from(content).toString(), partial, time && timestampMs(time)];
     });
   }
-  if (event.case === "status") return [[statusName(event.value.status), event.value.afterSeq, event.value.end]];
+  if (event.case === "status")
+    return [[statusName(event.value.status), event.value.afterSeq, event.value.end]];
   return event.case === "end" ? [[event.value.lastSeq, event.value.task]] : [];
 }
 
@@ -169,19 +173,27 @@ test("a kill reaches the server that runs the task, at once", async () => {
 test("a second server on the same data folder is refused, and told who holds it", async () => {
   const [one] = servers();
   const second = startService({ dataDir: one.dataDir, databaseUrl: database.url });
-  await expect(second).rejects.toThrow(new RegExp(`${one.dataDir}.*${one.process.pid}|${one.process.pid}.*${one.dataDir}`));
+  await expect(second).rejects.toThrow(
+    new RegExp(`${one.dataDir}.*${one.process.pid}|${one.process.pid}.*${one.dataDir}`),
+  );
 });
 
-test.concurrent("tasks of a template without parallel runs never overlap, and each runs once", { timeout: 90_000 }, async () => {
+test.concurrent("tasks of a template without parallel runs never overlap, and each runs once", {
+  timeout: 90_000,
+}, async () => {
   const folder = folderOf("alone");
-  const tasks = await Promise.all(Array.from({ length: SERIAL }, (_, i) => run(servers()[i % 2] as TestService, "alone", folder)));
+  const tasks = await Promise.all(
+    Array.from({ length: SERIAL }, (_, i) => run(servers()[i % 2] as TestService, "alone", folder)),
+  );
   for (const task of tasks) expect(endOf(await follow(servers()[0], task.name).ended).status).toBe("SUCCESS");
   const ids = linesOf(join(folder, "runs"));
   expect(ids.toSorted()).toEqual(tasks.map(({ name }) => name.split("/").at(-1)).sort());
   expect(() => readFileSync(join(folder, "overlaps"))).toThrow("ENOENT");
 });
 
-test.concurrent("a project runs as many tasks as its limit says, over all servers", { timeout: 90_000 }, async () => {
+test.concurrent("a project runs as many tasks as its limit says, over all servers", {
+  timeout: 90_000,
+}, async () => {
   const folder = folderOf("counted");
   const tasks = await Promise.all(
     Array.from({ length: 12 }, (_, i) => run(servers()[i % 2] as TestService, "counted", folder, "narrow")),

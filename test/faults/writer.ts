@@ -44,6 +44,8 @@ export async function expectWhole(watcher: Follower, folder: string): Promise<vo
     [LogStream.STDOUT, "copy.1"],
     [LogStream.STDERR, "copy.2"],
   ] as const) {
-    expect(watcher.bytes(stream).equals(await readFile(join(folder, copy))), `${copy} of ${folder}`).toBe(true);
+    expect(watcher.bytes(stream).equals(await readFile(join(folder, copy))), `${copy} of ${folder}`).toBe(
+      true,
+    );
   }
 }

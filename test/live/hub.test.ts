@@ -54,11 +54,25 @@ test("watchers at the tip share the very same batch, one after the other", () =>
 test("whoever lags further than the batches reach must read the store", () => {
   const hub = createHub();
   using ear = rested(hub.subscribe("a"));
-  for (let seq = 1; seq <= 100; seq++) hub.publish("a", batch(seq, seq));
+  const data = Buffer.alloc(1024 * 1024);
+  for (let seq = 1; seq <= 100; seq++) hub.publish("a", { ...batch(seq, seq), data });
   expect(ear.batchAfter(0)).toBeUndefined();
   expect(ear.isBehind(0)).toBe(true);
   expect(ear.batchAfter(99)?.lastSeq).toBe(100);
   expect(ear.isBehind(100)).toBe(false);
+});
+
+test("the batches of all tasks share the room: the oldest make way, whosever they are", () => {
+  const hub = createHub();
+  using first = rested(hub.subscribe("a"));
+  using second = rested(hub.subscribe("b"));
+  const data = Buffer.alloc(10 * 1024 * 1024);
+  hub.publish("a", { ...batch(1, 1), data });
+  hub.publish("b", { ...batch(1, 1), data });
+  expect(first.batchAfter(0)).toBeDefined();
+  hub.publish("b", { ...batch(2, 2), data });
+  expect(first.batchAfter(0)).toBeUndefined();
+  expect(second.batchAfter(0)).toBeDefined();
 });
 
 test("batches of a task that nobody watches are not kept", () => {

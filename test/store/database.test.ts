@@ -80,6 +80,13 @@ describe("trouble", () => {
     await expect(away).rejects.toThrow("shutdown");
   });
 
+  test("that never ends does not outlast a stop", async () => {
+    const stop = new AbortController();
+    const silent = persist(() => new Promise(() => {}), stop.signal);
+    stop.abort(new Error("shutdown"));
+    await expect(silent).rejects.toThrow("shutdown");
+  });
+
   test("with a constraint names it", async () => {
     await store.sql`INSERT INTO projects (name, spec) VALUES ('twice', '{}')`;
     const again = store.database.run((db) =>
