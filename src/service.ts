@@ -31,6 +31,7 @@ import { keepHouse, ping } from "./store/housekeeping.ts";
 import { migrate } from "./store/migrate.ts";
 import { readMarks } from "./store/progress.ts";
 import { isPassingTrouble, persist } from "./store/trouble.ts";
+import { messageOf } from "./task/errors.ts";
 
 export interface Service extends AsyncDisposable {
   /** `http://host:port` */
@@ -52,8 +53,7 @@ export async function startService(config: Config, logger: Logger): Promise<Serv
   const embedded =
     config.databaseUrl === undefined ? stack.use(await startEmbeddedPostgres(folder)) : undefined;
   const url = config.databaseUrl ?? embedded?.url ?? "";
-  const patience = AbortSignal.timeout(DATABASE_PATIENCE_MS);
-  await persist(() => migrate(url), patience);
+  await migratePatiently(url);
   const cipher = createCipher(config.secretKey ?? (await readSecretKey(folder.path)));
   const databases = openDatabases(url);
   stack.defer(() => databases.close());
@@ -100,6 +100,26 @@ export async function startService(config: Config, logger: Logger): Promise<Serv
     died: embedded?.died ?? new Promise(() => {}),
     [Symbol.asyncDispose]: () => owned[Symbol.asyncDispose](),
   };
+}
+
+/** @throws Error that says what the trouble was, if it did not pass. */
+async function migratePatiently(url: string): Promise<void> {
+  const patience = AbortSignal.timeout(DATABASE_PATIENCE_MS);
+  let trouble: unknown = new Error("no answer");
+  const attempt = () =>
+    migrate(url).catch((error: unknown) => {
+      trouble = error;
+      throw error;
+    });
+  await persist(attempt, patience).catch((error: unknown) => {
+    if (!patience.aborted) throw error;
+    const { host, pathname } = new URL(url);
+    const place = `PostgreSQL at ${decodeURIComponent(host)}${pathname}`;
+    throw new Error(
+      `Cannot reach ${place} for ${DATABASE_PATIENCE_MS / 1000} s: ${messageOf(trouble)}. Is DATABASE_URL right, and does it run?`,
+      { cause: trouble },
+    );
+  });
 }
 
 interface PoolParts {

@@ -10,7 +10,7 @@ const PAUSE_MS = 50;
 /** Milliseconds that one notice may take. */
 const DEADLINE_MS = 2000;
 /** Milliseconds between two tests of our hearing: a connection can die without a word, and then nobody tells. */
-const HEARING_MS = 10_000;
+const HEARING_MS = 5000;
 
 /** What changed. A hint only: whoever hears it reads the store, and polls slowly in case it was lost. */
 export interface Notice {
@@ -50,8 +50,9 @@ export function openBus(options: BusOptions): Bus {
       void ears.close();
       ears = openEars(options);
     }
-    const { test } = ears;
-    await say(options.node).then(test, () => {});
+    const tested = ears;
+    tested.expectOwn(true);
+    await say(options.node).catch(() => tested.expectOwn(false));
   }
 
   async function say(payload: string): Promise<void> {
@@ -101,11 +102,11 @@ export function openBus(options: BusOptions): Bus {
 function openEars(options: BusOptions) {
   const client = connect(options.url, { max: 1, name: "bus" });
   let state: "open" | "closed" = "open";
-  let isTested = false;
+  let expectsOwn = false;
 
   function hear(payload: string): void {
     const [node, flag, ...tasks] = payload.split(",");
-    if (node === options.node) isTested = false;
+    if (node === options.node) expectsOwn = false;
     else options.onNotice({ tasks, queue: flag === "q" });
   }
 
@@ -123,11 +124,11 @@ function openEars(options: BusOptions) {
 
   void listen();
   return {
-    /** Something of ours was said; from now on it should be heard. */
-    test: () => {
-      isTested = true;
+    /** Whether something of ours is being said, and should be heard. */
+    expectOwn(expected: boolean) {
+      expectsOwn = expected;
     },
-    isDeaf: () => isTested,
+    isDeaf: () => expectsOwn,
     async close() {
       state = "closed";
       await client.end({ timeout: 1 });

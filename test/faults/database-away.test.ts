@@ -19,7 +19,7 @@ import { type TestDatabase, testDatabase } from "../helpers/database.ts";
 import { applyDemo, runDemo } from "../helpers/demo.ts";
 import { startService, type TestService } from "../helpers/service.ts";
 import { endOf, follow } from "./follow.ts";
-import { openProxy, type CutProxy } from "./proxy.ts";
+import { type CutProxy, openProxy } from "./proxy.ts";
 import { aliveOf, idOf, leavesNothing, taskFolder, until } from "./traces.ts";
 import { expectWhole, stopWriter, WRITER, WRITTEN, writtenSoFar } from "./writer.ts";
 
@@ -224,6 +224,15 @@ test.concurrent("a log that cannot be stored ends its task with a reason", { tim
   expect(end.message).toMatch(/log could not be stored/);
   expect(service.log()).toMatch(/violates check constraint/);
   await leavesNothing(service, task);
+});
+
+test.concurrent("a server that does not reach its database at its start says so and ends", {
+  timeout: 60_000,
+}, async () => {
+  const databaseUrl = "postgres://me:secret@127.0.0.1:1/tasks";
+  const failure = await startService({ databaseUrl }).then(() => "it started", String);
+  expect(failure).toMatch(/"Cannot reach PostgreSQL at 127.0.0.1:1\/tasks for 20 s: .*ECONNREFUSED/);
+  expect(failure).not.toMatch(/secret/);
 });
 
 function ending(it: postgres.Sql) {
