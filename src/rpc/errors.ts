@@ -67,8 +67,9 @@ function isAbort(thrown: unknown, signal: AbortSignal): boolean {
  * Deadlines, resets and shutdowns abort with a ConnectError; a connection that ended, with an AbortError.
  * All calls share the reason of a shutdown, and each gets headers of its own: hence a copy.
  */
+/** A client that resets its stream with another code than CANCEL (Connect does at its deadline) has left all the same. */
 function fromAbort(reason: unknown): ConnectError {
-  if (reason instanceof ConnectError) {
+  if (reason instanceof ConnectError && reason.code !== Code.Internal) {
     return withErrorInfo(
       new ConnectError(reason.rawMessage, reason.code, undefined, outgoing(reason), reason),
     );
