@@ -3,6 +3,7 @@ import { type Logger, pino } from "pino";
 import pretty from "pino-pretty";
 import { type Config, type Flags, readConfig } from "./config.ts";
 import { startService } from "./service.ts";
+import { isDriverSlip } from "./store/lost.ts";
 
 /** Exit codes of sysexits.h that supervisors know. */
 const EXIT = { ok: 0, failed: 1, usage: 2 } as const;
@@ -24,6 +25,7 @@ export async function serve(flags: Flags): Promise<number> {
     return EXIT.usage;
   }
   const logger = createLogger(config);
+  outliveSlips(logger);
   try {
     await using service = await startService(config, logger);
     logger.info({ url: service.url, pid: process.pid }, `ready: ${service.url}`);
@@ -37,6 +39,16 @@ export async function serve(flags: Flags): Promise<number> {
   } finally {
     logger.flush();
   }
+}
+
+/** An error that nobody caught ends the process, but for those of the database driver that harm nobody. */
+function outliveSlips(logger: Logger): void {
+  process.on("uncaughtException", (err) => {
+    if (isDriverSlip(err)) return logger.warn({ err }, "the database driver wrote to a lost connection");
+    logger.fatal({ err }, `this is a defect: ${err.message}`);
+    logger.flush();
+    process.exit(EXIT.failed);
+  });
 }
 
 /** Parts that wait for a database that does not answer are left as a crash would leave them. */

@@ -2,6 +2,7 @@ import { DrizzleQueryError } from "drizzle-orm";
 import { drizzle, type PostgresJsDatabase } from "drizzle-orm/postgres-js";
 import postgres from "postgres";
 import { socketOptions } from "../embedded/socket-url.ts";
+import { isConnectionLost } from "./lost.ts";
 
 export type Db = PostgresJsDatabase<Record<string, never>>;
 /** A transaction, or the database itself. */
@@ -42,21 +43,31 @@ export interface Database {
   close(): Promise<void>;
 }
 
+/** Seconds that other work on the connections of a pool may take, once one of them was lost. */
+const FAREWELL_S = 5;
+
 export function openDatabase(options: DatabaseOptions): Database {
   let pool = openPool(options);
+
+  /** After a loss postgres.js may keep a connection that never answers again: none of them is used any longer. */
+  function replace(used: Pool, graceSeconds: number): void {
+    if (pool !== used) return;
+    pool = openPool(options);
+    void used.client.end({ timeout: graceSeconds }).catch(() => {});
+  }
+
   return {
     async run(work, deadlineMs = options.deadlineMs) {
       const used = pool;
       const { promise: late, reject } = Promise.withResolvers<never>();
       const timer = setTimeout(() => {
         reject(new DatabaseDeadline(options.name, deadlineMs));
-        if (pool !== used) return;
-        pool = openPool(options);
-        void used.client.end({ timeout: 0 }).catch(() => {});
+        replace(used, 0);
       }, deadlineMs);
       try {
         return await Promise.race([work(used.db), late]);
       } catch (error) {
+        if (isConnectionLost(error)) replace(used, FAREWELL_S);
         throw error instanceof DrizzleQueryError ? new QueryFailed(error) : error;
       } finally {
         clearTimeout(timer);
@@ -65,6 +76,8 @@ export function openDatabase(options: DatabaseOptions): Database {
     close: () => pool.client.end({ timeout: 2 }),
   };
 }
+
+type Pool = ReturnType<typeof openPool>;
 
 function openPool(options: DatabaseOptions) {
   const client = connect(options.url, options);
@@ -102,6 +115,8 @@ export function connect(
   return postgres(url, {
     ...socketOptions(url),
     max: options.max,
+    // Arrays are sent as text; a connection that was lost while it asked for their types would end the process.
+    fetch_types: false,
     connect_timeout: 5,
     keep_alive: 10,
     // Reconnect soon: a log waits in the spool meanwhile.

@@ -1,5 +1,6 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { DatabaseDeadline } from "./database.ts";
+import { isConnectionLost } from "./lost.ts";
 
 /**
  * PostgreSQL classes that pass by themselves: 08 connection, 53 resources, 57P0x shutdown and start, 57014 and 25P03
@@ -7,30 +8,14 @@ import { DatabaseDeadline } from "./database.ts";
  * appendix A).
  */
 const PASSING_STATES = /^(08|53|57P0|57014|25P03|40001|40P01|25006)/;
-const PASSING_CODES = new Set([
-  "CONNECTION_CLOSED",
-  "CONNECTION_ENDED",
-  "CONNECTION_DESTROYED",
-  "CONNECT_TIMEOUT",
-  "ECONNREFUSED",
-  "ECONNRESET",
-  "EHOSTUNREACH",
-  "ENETUNREACH",
-  "ENOENT", // the socket file of a PostgreSQL that is being started
-  "EPIPE",
-  "ETIMEDOUT",
-  "EAI_AGAIN",
-  "ENOTFOUND",
-]);
 
 /** The database is out of reach for now; whether a write took place is not known. */
 export function isPassingTrouble(error: unknown): boolean {
   for (let e = error; e instanceof Error; e = e.cause) {
     if (e instanceof DatabaseDeadline) return true;
-    const code = "code" in e ? String(e.code) : "";
-    if (PASSING_CODES.has(code) || PASSING_STATES.test(code)) return true;
+    if ("code" in e && PASSING_STATES.test(String(e.code))) return true;
   }
-  return false;
+  return isConnectionLost(error);
 }
 
 /** The PostgreSQL constraint that an error names, if it is about one. */
