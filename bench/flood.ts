@@ -7,7 +7,7 @@ import { compressed } from "../src/runner/logging.ts";
 import { openDatabase } from "../src/store/database.ts";
 import { storeChunks } from "../src/store/logs.ts";
 import { migrate } from "../src/store/migrate.ts";
-import { projects } from "../src/store/schema.ts";
+import { projects } from "../src/store/schema/resources.ts";
 import { createTask } from "../src/store/tasks.ts";
 import { benchClient, type Seen } from "./client.ts";
 import { type Row, ratio } from "./measure.ts";

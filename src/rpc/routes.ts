@@ -1,6 +1,9 @@
 import type { ConnectRouter, HandlerContext } from "@connectrpc/connect";
+import { AccessKeyService } from "../../gen/signalman/v1/access_key_pb.ts";
+import { AppService } from "../../gen/signalman/v1/app_service_pb.ts";
 import { CatalogService } from "../../gen/signalman/v1/catalog_service_pb.ts";
 import { EnvironmentService } from "../../gen/signalman/v1/environment_pb.ts";
+import { InventoryService } from "../../gen/signalman/v1/inventory_pb.ts";
 import { ProjectService } from "../../gen/signalman/v1/project_pb.ts";
 import { RepositoryService } from "../../gen/signalman/v1/repository_pb.ts";
 import { TaskService } from "../../gen/signalman/v1/task_service_pb.ts";
@@ -37,6 +40,9 @@ export function routes(deps: RpcDeps): (router: ConnectRouter) => void {
     });
     router.service(CatalogService, { applyCatalog: (request) => applyCatalog(deps, request) });
     readers(router, deps);
+    router.service(InventoryService, {});
+    router.service(AccessKeyService, {});
+    router.service(AppService, {});
   };
 }
 

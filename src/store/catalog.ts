@@ -3,7 +3,8 @@ import { and, asc, eq, gt, inArray, sql } from "drizzle-orm";
 import { Failure, type FieldViolation, invalid, notFound } from "../task/errors.ts";
 import { FINAL } from "../task/status.ts";
 import type { Database, Queryable } from "./database.ts";
-import { environments, projects, repositories, tasks, templates } from "./schema.ts";
+import { environments, projects, repositories, templates } from "./schema/resources.ts";
+import { tasks } from "./schema/tasks.ts";
 
 /** The kinds of resources inside a project, in the order in which they refer to each other. */
 export const KINDS = ["repositories", "environments", "templates"] as const;

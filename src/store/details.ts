@@ -4,7 +4,8 @@ import { LeaseLost, notFound } from "../task/errors.ts";
 import type { LogHead, TaskRecord } from "../task/types.ts";
 import type { Database } from "./database.ts";
 import type { Lease } from "./moves.ts";
-import { environments, repositories, taskHeads, tasks, templates } from "./schema.ts";
+import { environments, repositories, templates } from "./schema/resources.ts";
+import { taskHeads, tasks } from "./schema/tasks.ts";
 
 /** A template and what it names, as stored; null: there is none. */
 export interface TemplateRows {

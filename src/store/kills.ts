@@ -2,7 +2,7 @@ import { eq, sql } from "drizzle-orm";
 import { isFinal, type Status } from "../task/status.ts";
 import type { Database, Queryable } from "./database.ts";
 import { move } from "./moves.ts";
-import { tasks } from "./schema.ts";
+import { tasks } from "./schema/tasks.ts";
 import { oneTask, type TaskView } from "./tasks.ts";
 
 export type KillOutcome = "KILLED_BEFORE_START" | "KILL_REQUESTED" | "ALREADY_STOPPING" | "ALREADY_FINAL";

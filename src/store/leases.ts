@@ -4,7 +4,7 @@ import type { TaskRecord } from "../task/types.ts";
 import type { Database, Queryable } from "./database.ts";
 import { isOneOf } from "./is-one-of.ts";
 import { type Lease, move } from "./moves.ts";
-import { tasks } from "./schema.ts";
+import { tasks } from "./schema/tasks.ts";
 
 /** Seconds that a lease lasts; its owner renews it three times as often. */
 export const LEASE_SECONDS = 30;

@@ -2,7 +2,7 @@ import { and, asc, eq, gte, lte, sql } from "drizzle-orm";
 import { LeaseLost } from "../task/errors.ts";
 import type { TaskRecord } from "../task/types.ts";
 import type { Database, Queryable } from "./database.ts";
-import { logChunks } from "./schema.ts";
+import { logChunks } from "./schema/tasks.ts";
 
 /** A chunk as it is stored: consecutive lines, compressed. */
 export interface StoredChunk {

@@ -4,7 +4,7 @@ import { FINAL, type Status, sourcesOf } from "../task/status.ts";
 import type { TaskOutcome, TaskRecord } from "../task/types.ts";
 import type { Database, Queryable } from "./database.ts";
 import { type StoredChunk, storeChunks } from "./logs.ts";
-import { tasks } from "./schema.ts";
+import { tasks } from "./schema/tasks.ts";
 
 type Columns = Parameters<ReturnType<Queryable["update"]>["set"]>[0];
 

@@ -3,7 +3,7 @@ import type { Status } from "../task/status.ts";
 import type { LogHead, StatusEvent } from "../task/types.ts";
 import type { Database } from "./database.ts";
 import { isOneOf } from "./is-one-of.ts";
-import { taskHeads } from "./schema.ts";
+import { taskHeads } from "./schema/tasks.ts";
 
 /** What is committed of a task's log and events, as one snapshot. */
 export interface Progress {

@@ -3,7 +3,7 @@ import { Failure, notFound } from "../task/errors.ts";
 import type { Status } from "../task/status.ts";
 import type { TaskRecord } from "../task/types.ts";
 import type { Database, Queryable } from "./database.ts";
-import { taskHeads, taskRequests, tasks } from "./schema.ts";
+import { taskHeads, taskRequests, tasks } from "./schema/tasks.ts";
 
 /** A task with the number of its last stored line. */
 export type TaskView = TaskRecord & { lastSeq: number };
@@ -95,6 +95,11 @@ export function blankTask(task: NewTask): TaskView {
     startTime: null,
     queueDeadline: null,
     runDeadline: null,
+    confirmDeadline: null,
+    plan: null,
+    version: "",
+    buildTask: null,
+    incomingVersion: "",
     commitHash: "",
     commitMessage: "",
     node: null,

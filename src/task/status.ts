@@ -49,5 +49,6 @@ export const END_REASONS = [
   "STOPPED_BY_USER",
   "LOG_LIMIT",
   "LOST",
+  "HOOK_FAILED",
 ] as const;
 export type EndReason = (typeof END_REASONS)[number];

@@ -10,10 +10,25 @@ export interface TaskSpec {
   arguments: string[];
   gitBranch: string;
   commit: string;
+  /** Last part of its name; absent: the template's. */
+  inventory?: string;
+  /** The proto3 JSON of what was set for the app: AnsibleParams or TerraformParams. */
+  ansible?: JsonObject;
+  terraform?: JsonObject;
   /** Milliseconds; absent: for ever. */
   queueTimeoutMs?: number;
+  confirmTimeoutMs?: number;
   runTimeoutMs?: number;
   idleTimeoutMs?: number;
+}
+
+/** What a plan would do, and which one it is. */
+export interface Plan {
+  /** SHA-256 of its file, in hexadecimal digits. */
+  digest: string;
+  add: number;
+  change: number;
+  destroy: number;
 }
 
 /** How a task ended; what the contract calls TaskEnd, without its time. */
@@ -43,6 +58,13 @@ export interface TaskRecord {
   startTime: Date | null;
   queueDeadline: Date | null;
   runDeadline: Date | null;
+  confirmDeadline: Date | null;
+  plan: Plan | null;
+  /** What it builds; empty: nothing that has a version. */
+  version: string;
+  /** Of a deploy: the task whose version it brings somewhere, and that version. */
+  buildTask: string | null;
+  incomingVersion: string;
   commitHash: string;
   commitMessage: string;
   node: string | null;

@@ -3,8 +3,10 @@ import { createClient } from "@connectrpc/connect";
 import { createGrpcTransport } from "@connectrpc/connect-node";
 import type postgres from "postgres";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { AccessKeyService } from "../../gen/signalman/v1/access_key_pb.ts";
 import { CatalogService } from "../../gen/signalman/v1/catalog_service_pb.ts";
 import { EnvironmentService } from "../../gen/signalman/v1/environment_pb.ts";
+import { InventoryService } from "../../gen/signalman/v1/inventory_pb.ts";
 import { ProjectService } from "../../gen/signalman/v1/project_pb.ts";
 import { RepositoryService } from "../../gen/signalman/v1/repository_pb.ts";
 import { TaskService } from "../../gen/signalman/v1/task_service_pb.ts";
@@ -22,6 +24,8 @@ const SERVICES = [
   RepositoryService,
   EnvironmentService,
   TemplateService,
+  InventoryService,
+  AccessKeyService,
 ];
 const METHODS = SERVICES.flatMap((service) => service.methods);
 
@@ -67,6 +71,13 @@ const BAD_NAMES = [
   "projects/-",
 ];
 const long = (length: number) => "é".repeat(length);
+
+/** What a kind needs to be right. */
+const RIGHT: Record<string, JsonObject> = {
+  Repository: { url: "/" },
+  Template: { app: "sh", repository: "scripts", path: "x" },
+  Inventory: { ini: "localhost" },
+};
 
 /** A request, and the field of it that is wrong. */
 type Case = [JsonObject, string];
@@ -125,6 +136,16 @@ const WRONG: Record<string, Case[]> = {
     [{ parent: "projects/demo", filter: "x" }, "filter"],
     [{ parent: "projects/demo", filter: 'labels.a = "\0"' }, "filter"],
   ],
+  KillTasks: ["", "demo/puppet", "projects/demo/templates/"].map((template) => [{ template }, "template"]),
+  DeleteTask: BAD_NAMES.map((name) => [{ name }, "name"]),
+  ConfirmTask: [...BAD_NAMES.map((name): Case => [{ name, planDigest: "x" }, "name"]), [{}, "plan_digest"]],
+  RejectTask: [...BAD_NAMES.map((name): Case => [{ name }, "name"]), [{ reason: long(251) }, "reason"]],
+  GetTaskPlan: BAD_NAMES.map((name) => [{ name }, "name"]),
+  GetTaskResult: BAD_NAMES.map((name) => [{ name }, "name"]),
+  WatchTasks: [
+    ...["", "demo", "projects/Demo"].map((parent): Case => [{ parent }, "parent"]),
+    [{ parent: "projects/demo", heartbeatInterval: "0.9s" }, "heartbeat_interval"],
+  ],
   ReadTaskLog: [
     ...BAD_NAMES.map((name): Case => [{ name }, "name"]),
     [{ afterSeq: "-1" }, "after_seq"],
@@ -165,10 +186,13 @@ const WRONG: Record<string, Case[]> = {
       },
     }),
   ],
-  ...reads("Project", "Projects", ["projects", "projects/A"], undefined),
-  ...reads("Repository", "Repositories", ["demo", "projects/demo/templates/x"], "projects/demo"),
-  ...reads("Environment", "Environments", ["demo", "projects/demo/environments/"], "projects/demo"),
-  ...reads("Template", "Templates", ["demo/puppet", "projects/demo/templates/A"], "projects/demo"),
+  ExportCatalog: ["", "demo", "projects/-", "projects/demo/x"].map((name) => [{ name }, "name"]),
+  ...standard("Project", "Projects", ["projects", "projects/A"], undefined),
+  ...standard("Repository", "Repositories", ["demo", "projects/demo/templates/x"], "projects/demo"),
+  ...standard("Environment", "Environments", ["demo", "projects/demo/environments/"], "projects/demo"),
+  ...standard("Template", "Templates", ["demo/puppet", "projects/demo/templates/A"], "projects/demo"),
+  ...standard("Inventory", "Inventories", ["demo/x", "projects/demo/inventories/A"], "projects/demo"),
+  ...standard("AccessKey", "AccessKeys", ["demo/x", "projects/demo/accessKeys/A"], "projects/demo"),
 };
 
 function catalogs(cases: Record<string, JsonObject>): Case[] {
@@ -179,8 +203,8 @@ function catalogs(cases: Record<string, JsonObject>): Case[] {
   ]);
 }
 
-/** Get and List of a kind. */
-function reads(
+/** The standard methods of a kind. */
+function standard(
   one: string,
   many: string,
   badNames: string[],
@@ -194,8 +218,19 @@ function reads(
     [{ pageToken: "x" }, "page_token"],
     [{ pageToken: "\0" }, "page_token"],
   ];
+  const field = one === "AccessKey" ? "access_key" : one.toLowerCase();
+  const names = ["", ...badNames].map((name): Case => [{ name }, "name"]);
   return {
-    [`Get${one}`]: ["", ...badNames].map((name): Case => [{ name }, "name"]),
+    [`Create${one}`]: [
+      ...badParents.map(
+        (bad): Case => [{ parent: bad, [`${field}_id`]: "new", [field]: RIGHT[one] ?? {} }, "parent"],
+      ),
+      [{ ...from, [`${field}_id`]: "New", [field]: RIGHT[one] ?? {} }, `${field}_id`],
+      [{ ...from, [`${field}_id`]: "new" }, field],
+    ],
+    [`Update${one}`]: ["", ...badNames].map((name): Case => [{ [field]: { name } }, `${field}.name`]),
+    [`Delete${one}`]: names,
+    [`Get${one}`]: names,
     [`List${many}`]: [
       ...badParents.map((bad): Case => [{ parent: bad }, "parent"]),
       ...badPages.map(([page, field]): Case => [{ ...from, ...page }, field]),
@@ -207,7 +242,7 @@ test("there is bad input for every RPC", () => {
   expect(Object.keys(WRONG).sort()).toEqual(METHODS.map(({ name }) => name).sort());
 });
 
-const OF_A_TASK = new Set(["KillTask", "WatchTask", "ReadTaskLog"]);
+const OF_A_TASK = new Set(["KillTask", "WatchTask", "ReadTaskLog", "ConfirmTask", "RejectTask"]);
 
 describe.each(Object.entries(WRONG))("%s names the field and writes nothing", (name, cases) => {
   test.each(cases.map(([request, field]) => [field, JSON.stringify(request).slice(0, 70), request] as const))(

@@ -8,7 +8,7 @@ import { applyCatalog } from "../../src/store/catalog.ts";
 import { type Database, openDatabase } from "../../src/store/database.ts";
 import type { StoredChunk } from "../../src/store/logs.ts";
 import type { Lease } from "../../src/store/moves.ts";
-import { tasks } from "../../src/store/schema.ts";
+import { tasks } from "../../src/store/schema/tasks.ts";
 import { createTask, type NewTask } from "../../src/store/tasks.ts";
 import type { Status } from "../../src/task/status.ts";
 import type { TaskRecord } from "../../src/task/types.ts";

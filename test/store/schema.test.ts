@@ -4,6 +4,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { socketOptions } from "../../src/embedded/socket-url.ts";
 import { keepHouse } from "../../src/store/housekeeping.ts";
 import { migrate } from "../../src/store/migrate.ts";
+import journal from "../../src/store/migrations/meta/_journal.json" with { type: "json" };
 import { openStore, type TestStore } from "./fixture.ts";
 
 let store: TestStore;
@@ -34,7 +35,7 @@ describe("migrations", () => {
   test("run by several servers at once on an empty database are run once", async () => {
     await using empty = await emptyDatabase();
     await Promise.all([migrate(empty.url), migrate(empty.url), migrate(empty.url)]);
-    expect(await empty.sql`SELECT 1 FROM migrations`).toHaveLength(1);
+    expect(await empty.sql`SELECT 1 FROM migrations`).toHaveLength(journal.entries.length);
     expect(await empty.sql`SELECT 1 FROM tasks`).toHaveLength(0);
   });
 

@@ -4,8 +4,12 @@
 
 import type { GenEnum, GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
 import { enumDesc, fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
+import type { AccessKey } from "./access_key_pb.ts";
+import { file_signalman_v1_access_key } from "./access_key_pb.ts";
 import type { Environment } from "./environment_pb.ts";
 import { file_signalman_v1_environment } from "./environment_pb.ts";
+import type { Inventory } from "./inventory_pb.ts";
+import { file_signalman_v1_inventory } from "./inventory_pb.ts";
 import type { Project } from "./project_pb.ts";
 import { file_signalman_v1_project } from "./project_pb.ts";
 import type { Repository } from "./repository_pb.ts";
@@ -18,7 +22,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file signalman/v1/catalog_service.proto.
  */
 export const file_signalman_v1_catalog_service: GenFile = /*@__PURE__*/
-  fileDesc("CiJzaWduYWxtYW4vdjEvY2F0YWxvZ19zZXJ2aWNlLnByb3RvEgxzaWduYWxtYW4udjEivQEKB0NhdGFsb2cSJgoHcHJvamVjdBgBIAEoCzIVLnNpZ25hbG1hbi52MS5Qcm9qZWN0Ei4KDHJlcG9zaXRvcmllcxgCIAMoCzIYLnNpZ25hbG1hbi52MS5SZXBvc2l0b3J5Ei8KDGVudmlyb25tZW50cxgDIAMoCzIZLnNpZ25hbG1hbi52MS5FbnZpcm9ubWVudBIpCgl0ZW1wbGF0ZXMYBCADKAsyFi5zaWduYWxtYW4udjEuVGVtcGxhdGUiYwoTQXBwbHlDYXRhbG9nUmVxdWVzdBImCgdjYXRhbG9nGAEgASgLMhUuc2lnbmFsbWFuLnYxLkNhdGFsb2cSDQoFcHJ1bmUYAiABKAgSFQoNdmFsaWRhdGVfb25seRgDIAEoCCJEChRBcHBseUNhdGFsb2dSZXNwb25zZRIsCgdjaGFuZ2VzGAEgAygLMhsuc2lnbmFsbWFuLnYxLkNhdGFsb2dDaGFuZ2UiWgoNQ2F0YWxvZ0NoYW5nZRIMCgRuYW1lGAEgASgJEisKBmFjdGlvbhgCIAEoDjIbLnNpZ25hbG1hbi52MS5DYXRhbG9nQWN0aW9uEg4KBmZpZWxkcxgDIAMoCSq3AQoNQ2F0YWxvZ0FjdGlvbhIeChpDQVRBTE9HX0FDVElPTl9VTlNQRUNJRklFRBAAEhkKFUNBVEFMT0dfQUNUSU9OX0NSRUFURRABEhkKFUNBVEFMT0dfQUNUSU9OX1VQREFURRACEhwKGENBVEFMT0dfQUNUSU9OX1VOQ0hBTkdFRBADEhkKFUNBVEFMT0dfQUNUSU9OX0RFTEVURRAEEhcKE0NBVEFMT0dfQUNUSU9OX0tFRVAQBTJnCg5DYXRhbG9nU2VydmljZRJVCgxBcHBseUNhdGFsb2cSIS5zaWduYWxtYW4udjEuQXBwbHlDYXRhbG9nUmVxdWVzdBoiLnNpZ25hbG1hbi52MS5BcHBseUNhdGFsb2dSZXNwb25zZWIGcHJvdG8z", [file_signalman_v1_environment, file_signalman_v1_project, file_signalman_v1_repository, file_signalman_v1_template]);
+  fileDesc("CiJzaWduYWxtYW4vdjEvY2F0YWxvZ19zZXJ2aWNlLnByb3RvEgxzaWduYWxtYW4udjEimQIKB0NhdGFsb2cSJgoHcHJvamVjdBgBIAEoCzIVLnNpZ25hbG1hbi52MS5Qcm9qZWN0Ei4KDHJlcG9zaXRvcmllcxgCIAMoCzIYLnNpZ25hbG1hbi52MS5SZXBvc2l0b3J5Ei8KDGVudmlyb25tZW50cxgDIAMoCzIZLnNpZ25hbG1hbi52MS5FbnZpcm9ubWVudBIpCgl0ZW1wbGF0ZXMYBCADKAsyFi5zaWduYWxtYW4udjEuVGVtcGxhdGUSLAoLaW52ZW50b3JpZXMYBSADKAsyFy5zaWduYWxtYW4udjEuSW52ZW50b3J5EiwKC2FjY2Vzc19rZXlzGAYgAygLMhcuc2lnbmFsbWFuLnYxLkFjY2Vzc0tleSJjChNBcHBseUNhdGFsb2dSZXF1ZXN0EiYKB2NhdGFsb2cYASABKAsyFS5zaWduYWxtYW4udjEuQ2F0YWxvZxINCgVwcnVuZRgCIAEoCBIVCg12YWxpZGF0ZV9vbmx5GAMgASgIIkQKFEFwcGx5Q2F0YWxvZ1Jlc3BvbnNlEiwKB2NoYW5nZXMYASADKAsyGy5zaWduYWxtYW4udjEuQ2F0YWxvZ0NoYW5nZSJaCg1DYXRhbG9nQ2hhbmdlEgwKBG5hbWUYASABKAkSKwoGYWN0aW9uGAIgASgOMhsuc2lnbmFsbWFuLnYxLkNhdGFsb2dBY3Rpb24SDgoGZmllbGRzGAMgAygJIiQKFEV4cG9ydENhdGFsb2dSZXF1ZXN0EgwKBG5hbWUYASABKAkiUQoVRXhwb3J0Q2F0YWxvZ1Jlc3BvbnNlEiYKB2NhdGFsb2cYASABKAsyFS5zaWduYWxtYW4udjEuQ2F0YWxvZxIQCghsZWZ0X291dBgCIAMoCSq3AQoNQ2F0YWxvZ0FjdGlvbhIeChpDQVRBTE9HX0FDVElPTl9VTlNQRUNJRklFRBAAEhkKFUNBVEFMT0dfQUNUSU9OX0NSRUFURRABEhkKFUNBVEFMT0dfQUNUSU9OX1VQREFURRACEhwKGENBVEFMT0dfQUNUSU9OX1VOQ0hBTkdFRBADEhkKFUNBVEFMT0dfQUNUSU9OX0RFTEVURRAEEhcKE0NBVEFMT0dfQUNUSU9OX0tFRVAQBTLBAQoOQ2F0YWxvZ1NlcnZpY2USVQoMQXBwbHlDYXRhbG9nEiEuc2lnbmFsbWFuLnYxLkFwcGx5Q2F0YWxvZ1JlcXVlc3QaIi5zaWduYWxtYW4udjEuQXBwbHlDYXRhbG9nUmVzcG9uc2USWAoNRXhwb3J0Q2F0YWxvZxIiLnNpZ25hbG1hbi52MS5FeHBvcnRDYXRhbG9nUmVxdWVzdBojLnNpZ25hbG1hbi52MS5FeHBvcnRDYXRhbG9nUmVzcG9uc2ViBnByb3RvMw", [file_signalman_v1_access_key, file_signalman_v1_environment, file_signalman_v1_inventory, file_signalman_v1_project, file_signalman_v1_repository, file_signalman_v1_template]);
 
 /**
  * A project and all that belongs to it. Resources may be named by their last part alone.
@@ -53,6 +57,20 @@ export type Catalog = Message<"signalman.v1.Catalog"> & {
    * @generated from field: repeated signalman.v1.Template templates = 4;
    */
   templates: Template[];
+
+  /**
+   * Its inventories. At most 1000, each name once.
+   *
+   * @generated from field: repeated signalman.v1.Inventory inventories = 5;
+   */
+  inventories: Inventory[];
+
+  /**
+   * Its access keys. At most 1000, each name once.
+   *
+   * @generated from field: repeated signalman.v1.AccessKey access_keys = 6;
+   */
+  accessKeys: AccessKey[];
 };
 
 /**
@@ -154,6 +172,56 @@ export const CatalogChangeSchema: GenMessage<CatalogChange> = /*@__PURE__*/
   messageDesc(file_signalman_v1_catalog_service, 3);
 
 /**
+ * Asks for a project's catalog.
+ *
+ * @generated from message signalman.v1.ExportCatalogRequest
+ */
+export type ExportCatalogRequest = Message<"signalman.v1.ExportCatalogRequest"> & {
+  /**
+   * Required. `projects/{project}`.
+   *
+   * @generated from field: string name = 1;
+   */
+  name: string;
+};
+
+/**
+ * Describes the message signalman.v1.ExportCatalogRequest.
+ * Use `create(ExportCatalogRequestSchema)` to create a new message.
+ */
+export const ExportCatalogRequestSchema: GenMessage<ExportCatalogRequest> = /*@__PURE__*/
+  messageDesc(file_signalman_v1_catalog_service, 4);
+
+/**
+ * Answer to ExportCatalog.
+ *
+ * @generated from message signalman.v1.ExportCatalogResponse
+ */
+export type ExportCatalogResponse = Message<"signalman.v1.ExportCatalogResponse"> & {
+  /**
+   * All of the project, each name by its last part, without output-only fields.
+   *
+   * @generated from field: signalman.v1.Catalog catalog = 1;
+   */
+  catalog?: Catalog | undefined;
+
+  /**
+   * The secrets that are left out, by their paths in the catalog, such as `access_keys[0].ssh.private_key`.
+   * Where one stands empty, ApplyCatalog keeps what is stored.
+   *
+   * @generated from field: repeated string left_out = 2;
+   */
+  leftOut: string[];
+};
+
+/**
+ * Describes the message signalman.v1.ExportCatalogResponse.
+ * Use `create(ExportCatalogResponseSchema)` to create a new message.
+ */
+export const ExportCatalogResponseSchema: GenMessage<ExportCatalogResponse> = /*@__PURE__*/
+  messageDesc(file_signalman_v1_catalog_service, 5);
+
+/**
  * What happened to a resource.
  *
  * @generated from enum signalman.v1.CatalogAction
@@ -216,7 +284,7 @@ export const CatalogActionSchema: GenEnum<CatalogAction> = /*@__PURE__*/
   enumDesc(file_signalman_v1_catalog_service, 0);
 
 /**
- * Writes all of a project at once.
+ * Writes and reads all of a project at once.
  *
  * @generated from service signalman.v1.CatalogService
  */
@@ -233,6 +301,16 @@ export const CatalogService: GenService<{
     methodKind: "unary";
     input: typeof ApplyCatalogRequestSchema;
     output: typeof ApplyCatalogResponseSchema;
+  },
+  /**
+   * Returns a catalog that, applied, changes nothing. Secrets are left out of it. Errors: NOT_FOUND (no such project).
+   *
+   * @generated from rpc signalman.v1.CatalogService.ExportCatalog
+   */
+  exportCatalog: {
+    methodKind: "unary";
+    input: typeof ExportCatalogRequestSchema;
+    output: typeof ExportCatalogResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_signalman_v1_catalog_service, 0);

@@ -4,15 +4,15 @@
 
 import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
 import { fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
-import type { Timestamp } from "@bufbuild/protobuf/wkt";
-import { file_google_protobuf_struct, file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
+import type { FieldMask, Timestamp } from "@bufbuild/protobuf/wkt";
+import { file_google_protobuf_field_mask, file_google_protobuf_struct, file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
 import type { JsonObject, Message } from "@bufbuild/protobuf";
 
 /**
  * Describes the file signalman/v1/environment.proto.
  */
 export const file_signalman_v1_environment: GenFile = /*@__PURE__*/
-  fileDesc("Ch5zaWduYWxtYW4vdjEvZW52aXJvbm1lbnQucHJvdG8SDHNpZ25hbG1hbi52MSKpAgoLRW52aXJvbm1lbnQSDAoEbmFtZRgBIAEoCRITCgtkZXNjcmlwdGlvbhgCIAEoCRIqCgl2YXJpYWJsZXMYAyABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0Ei8KA2VudhgEIAMoCzIiLnNpZ25hbG1hbi52MS5FbnZpcm9ubWVudC5FbnZFbnRyeRIMCgRldGFnGAUgASgJEi8KC2NyZWF0ZV90aW1lGAYgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIvCgt1cGRhdGVfdGltZRgHIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAaKgoIRW52RW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASIlChVHZXRFbnZpcm9ubWVudFJlcXVlc3QSDAoEbmFtZRgBIAEoCSJIChZHZXRFbnZpcm9ubWVudFJlc3BvbnNlEi4KC2Vudmlyb25tZW50GAEgASgLMhkuc2lnbmFsbWFuLnYxLkVudmlyb25tZW50IlAKF0xpc3RFbnZpcm9ubWVudHNSZXF1ZXN0Eg4KBnBhcmVudBgBIAEoCRIRCglwYWdlX3NpemUYAiABKAUSEgoKcGFnZV90b2tlbhgDIAEoCSJkChhMaXN0RW52aXJvbm1lbnRzUmVzcG9uc2USLwoMZW52aXJvbm1lbnRzGAEgAygLMhkuc2lnbmFsbWFuLnYxLkVudmlyb25tZW50EhcKD25leHRfcGFnZV90b2tlbhgCIAEoCTLUAQoSRW52aXJvbm1lbnRTZXJ2aWNlElsKDkdldEVudmlyb25tZW50EiMuc2lnbmFsbWFuLnYxLkdldEVudmlyb25tZW50UmVxdWVzdBokLnNpZ25hbG1hbi52MS5HZXRFbnZpcm9ubWVudFJlc3BvbnNlEmEKEExpc3RFbnZpcm9ubWVudHMSJS5zaWduYWxtYW4udjEuTGlzdEVudmlyb25tZW50c1JlcXVlc3QaJi5zaWduYWxtYW4udjEuTGlzdEVudmlyb25tZW50c1Jlc3BvbnNlYgZwcm90bzM", [file_google_protobuf_struct, file_google_protobuf_timestamp]);
+  fileDesc("Ch5zaWduYWxtYW4vdjEvZW52aXJvbm1lbnQucHJvdG8SDHNpZ25hbG1hbi52MSLUBAoLRW52aXJvbm1lbnQSDAoEbmFtZRgBIAEoCRITCgtkZXNjcmlwdGlvbhgCIAEoCRIqCgl2YXJpYWJsZXMYAyABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0Ei8KA2VudhgEIAMoCzIiLnNpZ25hbG1hbi52MS5FbnZpcm9ubWVudC5FbnZFbnRyeRIMCgRldGFnGAUgASgJEi8KC2NyZWF0ZV90aW1lGAYgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIvCgt1cGRhdGVfdGltZRgHIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASSAoQc2VjcmV0X3ZhcmlhYmxlcxgIIAMoCzIuLnNpZ25hbG1hbi52MS5FbnZpcm9ubWVudC5TZWNyZXRWYXJpYWJsZXNFbnRyeRI8CgpzZWNyZXRfZW52GAkgAygLMiguc2lnbmFsbWFuLnYxLkVudmlyb25tZW50LlNlY3JldEVudkVudHJ5Eh0KFXNlY3JldF92YXJpYWJsZV9uYW1lcxgKIAMoCRIYChBzZWNyZXRfZW52X25hbWVzGAsgAygJGioKCEVudkVudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEaNgoUU2VjcmV0VmFyaWFibGVzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ARowCg5TZWNyZXRFbnZFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBInIKGENyZWF0ZUVudmlyb25tZW50UmVxdWVzdBIOCgZwYXJlbnQYASABKAkSFgoOZW52aXJvbm1lbnRfaWQYAiABKAkSLgoLZW52aXJvbm1lbnQYAyABKAsyGS5zaWduYWxtYW4udjEuRW52aXJvbm1lbnQiSwoZQ3JlYXRlRW52aXJvbm1lbnRSZXNwb25zZRIuCgtlbnZpcm9ubWVudBgBIAEoCzIZLnNpZ25hbG1hbi52MS5FbnZpcm9ubWVudCIlChVHZXRFbnZpcm9ubWVudFJlcXVlc3QSDAoEbmFtZRgBIAEoCSJIChZHZXRFbnZpcm9ubWVudFJlc3BvbnNlEi4KC2Vudmlyb25tZW50GAEgASgLMhkuc2lnbmFsbWFuLnYxLkVudmlyb25tZW50IlAKF0xpc3RFbnZpcm9ubWVudHNSZXF1ZXN0Eg4KBnBhcmVudBgBIAEoCRIRCglwYWdlX3NpemUYAiABKAUSEgoKcGFnZV90b2tlbhgDIAEoCSJkChhMaXN0RW52aXJvbm1lbnRzUmVzcG9uc2USLwoMZW52aXJvbm1lbnRzGAEgAygLMhkuc2lnbmFsbWFuLnYxLkVudmlyb25tZW50EhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSJ7ChhVcGRhdGVFbnZpcm9ubWVudFJlcXVlc3QSLgoLZW52aXJvbm1lbnQYASABKAsyGS5zaWduYWxtYW4udjEuRW52aXJvbm1lbnQSLwoLdXBkYXRlX21hc2sYAiABKAsyGi5nb29nbGUucHJvdG9idWYuRmllbGRNYXNrIksKGVVwZGF0ZUVudmlyb25tZW50UmVzcG9uc2USLgoLZW52aXJvbm1lbnQYASABKAsyGS5zaWduYWxtYW4udjEuRW52aXJvbm1lbnQiNgoYRGVsZXRlRW52aXJvbm1lbnRSZXF1ZXN0EgwKBG5hbWUYASABKAkSDAoEZXRhZxgCIAEoCSIbChlEZWxldGVFbnZpcm9ubWVudFJlc3BvbnNlMoYEChJFbnZpcm9ubWVudFNlcnZpY2USZAoRQ3JlYXRlRW52aXJvbm1lbnQSJi5zaWduYWxtYW4udjEuQ3JlYXRlRW52aXJvbm1lbnRSZXF1ZXN0Gicuc2lnbmFsbWFuLnYxLkNyZWF0ZUVudmlyb25tZW50UmVzcG9uc2USWwoOR2V0RW52aXJvbm1lbnQSIy5zaWduYWxtYW4udjEuR2V0RW52aXJvbm1lbnRSZXF1ZXN0GiQuc2lnbmFsbWFuLnYxLkdldEVudmlyb25tZW50UmVzcG9uc2USYQoQTGlzdEVudmlyb25tZW50cxIlLnNpZ25hbG1hbi52MS5MaXN0RW52aXJvbm1lbnRzUmVxdWVzdBomLnNpZ25hbG1hbi52MS5MaXN0RW52aXJvbm1lbnRzUmVzcG9uc2USZAoRVXBkYXRlRW52aXJvbm1lbnQSJi5zaWduYWxtYW4udjEuVXBkYXRlRW52aXJvbm1lbnRSZXF1ZXN0Gicuc2lnbmFsbWFuLnYxLlVwZGF0ZUVudmlyb25tZW50UmVzcG9uc2USZAoRRGVsZXRlRW52aXJvbm1lbnQSJi5zaWduYWxtYW4udjEuRGVsZXRlRW52aXJvbm1lbnRSZXF1ZXN0Gicuc2lnbmFsbWFuLnYxLkRlbGV0ZUVudmlyb25tZW50UmVzcG9uc2ViBnByb3RvMw", [file_google_protobuf_field_mask, file_google_protobuf_struct, file_google_protobuf_timestamp]);
 
 /**
  * Variables that several templates share.
@@ -68,6 +68,36 @@ export type Environment = Message<"signalman.v1.Environment"> & {
    * @generated from field: google.protobuf.Timestamp update_time = 7;
    */
   updateTime?: Timestamp | undefined;
+
+  /**
+   * Input only, secret: as `variables`, encrypted at rest, never returned, masked in logs. An empty value keeps the one that is
+   * stored; a name that is left out is removed. Names match `[A-Za-z_][A-Za-z0-9_]*` and do not begin with SIGNALMAN_ or SEMAPHORE_TASK_; values hold no NUL.
+   *
+   * @generated from field: map<string, string> secret_variables = 8;
+   */
+  secretVariables: { [key: string]: string };
+
+  /**
+   * Input only, secret: as `env`, otherwise as `secret_variables`. Names match `[A-Za-z_][A-Za-z0-9_]*` and do not begin with
+   * SIGNALMAN_ or SEMAPHORE_TASK_; values hold no NUL.
+   *
+   * @generated from field: map<string, string> secret_env = 9;
+   */
+  secretEnv: { [key: string]: string };
+
+  /**
+   * Output only. Names of the secret variables.
+   *
+   * @generated from field: repeated string secret_variable_names = 10;
+   */
+  secretVariableNames: string[];
+
+  /**
+   * Output only. Names of the secret process environment.
+   *
+   * @generated from field: repeated string secret_env_names = 11;
+   */
+  secretEnvNames: string[];
 };
 
 /**
@@ -76,6 +106,62 @@ export type Environment = Message<"signalman.v1.Environment"> & {
  */
 export const EnvironmentSchema: GenMessage<Environment> = /*@__PURE__*/
   messageDesc(file_signalman_v1_environment, 0);
+
+/**
+ * Asks for a new environment.
+ *
+ * @generated from message signalman.v1.CreateEnvironmentRequest
+ */
+export type CreateEnvironmentRequest = Message<"signalman.v1.CreateEnvironmentRequest"> & {
+  /**
+   * Required. `projects/{project}`.
+   *
+   * @generated from field: string parent = 1;
+   */
+  parent: string;
+
+  /**
+   * Required. Last part of its name; matches `[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?`.
+   *
+   * @generated from field: string environment_id = 2;
+   */
+  environmentId: string;
+
+  /**
+   * Required. The environment; its name is passed over.
+   *
+   * @generated from field: signalman.v1.Environment environment = 3;
+   */
+  environment?: Environment | undefined;
+};
+
+/**
+ * Describes the message signalman.v1.CreateEnvironmentRequest.
+ * Use `create(CreateEnvironmentRequestSchema)` to create a new message.
+ */
+export const CreateEnvironmentRequestSchema: GenMessage<CreateEnvironmentRequest> = /*@__PURE__*/
+  messageDesc(file_signalman_v1_environment, 1);
+
+/**
+ * Answer to CreateEnvironment.
+ *
+ * @generated from message signalman.v1.CreateEnvironmentResponse
+ */
+export type CreateEnvironmentResponse = Message<"signalman.v1.CreateEnvironmentResponse"> & {
+  /**
+   * The environment.
+   *
+   * @generated from field: signalman.v1.Environment environment = 1;
+   */
+  environment?: Environment | undefined;
+};
+
+/**
+ * Describes the message signalman.v1.CreateEnvironmentResponse.
+ * Use `create(CreateEnvironmentResponseSchema)` to create a new message.
+ */
+export const CreateEnvironmentResponseSchema: GenMessage<CreateEnvironmentResponse> = /*@__PURE__*/
+  messageDesc(file_signalman_v1_environment, 2);
 
 /**
  * Asks for one environment.
@@ -96,7 +182,7 @@ export type GetEnvironmentRequest = Message<"signalman.v1.GetEnvironmentRequest"
  * Use `create(GetEnvironmentRequestSchema)` to create a new message.
  */
 export const GetEnvironmentRequestSchema: GenMessage<GetEnvironmentRequest> = /*@__PURE__*/
-  messageDesc(file_signalman_v1_environment, 1);
+  messageDesc(file_signalman_v1_environment, 3);
 
 /**
  * Answer to GetEnvironment.
@@ -117,7 +203,7 @@ export type GetEnvironmentResponse = Message<"signalman.v1.GetEnvironmentRespons
  * Use `create(GetEnvironmentResponseSchema)` to create a new message.
  */
 export const GetEnvironmentResponseSchema: GenMessage<GetEnvironmentResponse> = /*@__PURE__*/
-  messageDesc(file_signalman_v1_environment, 2);
+  messageDesc(file_signalman_v1_environment, 4);
 
 /**
  * Asks for environments.
@@ -152,7 +238,7 @@ export type ListEnvironmentsRequest = Message<"signalman.v1.ListEnvironmentsRequ
  * Use `create(ListEnvironmentsRequestSchema)` to create a new message.
  */
 export const ListEnvironmentsRequestSchema: GenMessage<ListEnvironmentsRequest> = /*@__PURE__*/
-  messageDesc(file_signalman_v1_environment, 3);
+  messageDesc(file_signalman_v1_environment, 5);
 
 /**
  * Answer to ListEnvironments.
@@ -180,14 +266,116 @@ export type ListEnvironmentsResponse = Message<"signalman.v1.ListEnvironmentsRes
  * Use `create(ListEnvironmentsResponseSchema)` to create a new message.
  */
 export const ListEnvironmentsResponseSchema: GenMessage<ListEnvironmentsResponse> = /*@__PURE__*/
-  messageDesc(file_signalman_v1_environment, 4);
+  messageDesc(file_signalman_v1_environment, 6);
 
 /**
- * Reads environments. They are written by CatalogService.
+ * Asks for a change of an environment.
+ *
+ * @generated from message signalman.v1.UpdateEnvironmentRequest
+ */
+export type UpdateEnvironmentRequest = Message<"signalman.v1.UpdateEnvironmentRequest"> & {
+  /**
+   * Required. The environment, with its full name. Its etag, if given, must be that of the stored one.
+   *
+   * @generated from field: signalman.v1.Environment environment = 1;
+   */
+  environment?: Environment | undefined;
+
+  /**
+   * The fields to change, each one of Environment. Unset: those that are not empty in `environment`; `*`: all.
+   *
+   * @generated from field: google.protobuf.FieldMask update_mask = 2;
+   */
+  updateMask?: FieldMask | undefined;
+};
+
+/**
+ * Describes the message signalman.v1.UpdateEnvironmentRequest.
+ * Use `create(UpdateEnvironmentRequestSchema)` to create a new message.
+ */
+export const UpdateEnvironmentRequestSchema: GenMessage<UpdateEnvironmentRequest> = /*@__PURE__*/
+  messageDesc(file_signalman_v1_environment, 7);
+
+/**
+ * Answer to UpdateEnvironment.
+ *
+ * @generated from message signalman.v1.UpdateEnvironmentResponse
+ */
+export type UpdateEnvironmentResponse = Message<"signalman.v1.UpdateEnvironmentResponse"> & {
+  /**
+   * The environment as it is now.
+   *
+   * @generated from field: signalman.v1.Environment environment = 1;
+   */
+  environment?: Environment | undefined;
+};
+
+/**
+ * Describes the message signalman.v1.UpdateEnvironmentResponse.
+ * Use `create(UpdateEnvironmentResponseSchema)` to create a new message.
+ */
+export const UpdateEnvironmentResponseSchema: GenMessage<UpdateEnvironmentResponse> = /*@__PURE__*/
+  messageDesc(file_signalman_v1_environment, 8);
+
+/**
+ * Asks for the end of an environment.
+ *
+ * @generated from message signalman.v1.DeleteEnvironmentRequest
+ */
+export type DeleteEnvironmentRequest = Message<"signalman.v1.DeleteEnvironmentRequest"> & {
+  /**
+   * Required. `projects/{project}/environments/{environment}`.
+   *
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * If given, it must be that of the stored environment.
+   *
+   * @generated from field: string etag = 2;
+   */
+  etag: string;
+};
+
+/**
+ * Describes the message signalman.v1.DeleteEnvironmentRequest.
+ * Use `create(DeleteEnvironmentRequestSchema)` to create a new message.
+ */
+export const DeleteEnvironmentRequestSchema: GenMessage<DeleteEnvironmentRequest> = /*@__PURE__*/
+  messageDesc(file_signalman_v1_environment, 9);
+
+/**
+ * Answer to DeleteEnvironment.
+ *
+ * @generated from message signalman.v1.DeleteEnvironmentResponse
+ */
+export type DeleteEnvironmentResponse = Message<"signalman.v1.DeleteEnvironmentResponse"> & {
+};
+
+/**
+ * Describes the message signalman.v1.DeleteEnvironmentResponse.
+ * Use `create(DeleteEnvironmentResponseSchema)` to create a new message.
+ */
+export const DeleteEnvironmentResponseSchema: GenMessage<DeleteEnvironmentResponse> = /*@__PURE__*/
+  messageDesc(file_signalman_v1_environment, 10);
+
+/**
+ * Manages environments.
  *
  * @generated from service signalman.v1.EnvironmentService
  */
 export const EnvironmentService: GenService<{
+  /**
+   * Creates an environment. Errors: NOT_FOUND (no such project), ALREADY_EXISTS, INVALID_ARGUMENT.
+   *
+   * @generated from rpc signalman.v1.EnvironmentService.CreateEnvironment
+   */
+  createEnvironment: {
+    methodKind: "unary";
+    input: typeof CreateEnvironmentRequestSchema;
+    output: typeof CreateEnvironmentResponseSchema;
+  },
   /**
    * Returns one environment. Errors: NOT_FOUND.
    *
@@ -207,6 +395,26 @@ export const EnvironmentService: GenService<{
     methodKind: "unary";
     input: typeof ListEnvironmentsRequestSchema;
     output: typeof ListEnvironmentsResponseSchema;
+  },
+  /**
+   * Changes an environment. Errors: NOT_FOUND, INVALID_ARGUMENT, ABORTED (its etag moved on).
+   *
+   * @generated from rpc signalman.v1.EnvironmentService.UpdateEnvironment
+   */
+  updateEnvironment: {
+    methodKind: "unary";
+    input: typeof UpdateEnvironmentRequestSchema;
+    output: typeof UpdateEnvironmentResponseSchema;
+  },
+  /**
+   * Deletes an environment. Errors: NOT_FOUND, ABORTED (its etag moved on), FAILED_PRECONDITION (in use; names the user).
+   *
+   * @generated from rpc signalman.v1.EnvironmentService.DeleteEnvironment
+   */
+  deleteEnvironment: {
+    methodKind: "unary";
+    input: typeof DeleteEnvironmentRequestSchema;
+    output: typeof DeleteEnvironmentResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_signalman_v1_environment, 0);

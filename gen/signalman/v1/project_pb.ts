@@ -4,15 +4,17 @@
 
 import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
 import { fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
-import type { Timestamp } from "@bufbuild/protobuf/wkt";
-import { file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
+import type { FieldMask, Timestamp } from "@bufbuild/protobuf/wkt";
+import { file_google_protobuf_field_mask, file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
+import type { Hook } from "./hook_pb.ts";
+import { file_signalman_v1_hook } from "./hook_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
 
 /**
  * Describes the file signalman/v1/project.proto.
  */
 export const file_signalman_v1_project: GenFile = /*@__PURE__*/
-  fileDesc("ChpzaWduYWxtYW4vdjEvcHJvamVjdC5wcm90bxIMc2lnbmFsbWFuLnYxIrgBCgdQcm9qZWN0EgwKBG5hbWUYASABKAkSEwoLZGVzY3JpcHRpb24YAiABKAkSGgoSbWF4X3BhcmFsbGVsX3Rhc2tzGAMgASgFEgwKBGV0YWcYBCABKAkSLwoLY3JlYXRlX3RpbWUYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi8KC3VwZGF0ZV90aW1lGAYgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCIhChFHZXRQcm9qZWN0UmVxdWVzdBIMCgRuYW1lGAEgASgJIjwKEkdldFByb2plY3RSZXNwb25zZRImCgdwcm9qZWN0GAEgASgLMhUuc2lnbmFsbWFuLnYxLlByb2plY3QiPAoTTGlzdFByb2plY3RzUmVxdWVzdBIRCglwYWdlX3NpemUYASABKAUSEgoKcGFnZV90b2tlbhgCIAEoCSJYChRMaXN0UHJvamVjdHNSZXNwb25zZRInCghwcm9qZWN0cxgBIAMoCzIVLnNpZ25hbG1hbi52MS5Qcm9qZWN0EhcKD25leHRfcGFnZV90b2tlbhgCIAEoCTK4AQoOUHJvamVjdFNlcnZpY2USTwoKR2V0UHJvamVjdBIfLnNpZ25hbG1hbi52MS5HZXRQcm9qZWN0UmVxdWVzdBogLnNpZ25hbG1hbi52MS5HZXRQcm9qZWN0UmVzcG9uc2USVQoMTGlzdFByb2plY3RzEiEuc2lnbmFsbWFuLnYxLkxpc3RQcm9qZWN0c1JlcXVlc3QaIi5zaWduYWxtYW4udjEuTGlzdFByb2plY3RzUmVzcG9uc2ViBnByb3RvMw", [file_google_protobuf_timestamp]);
+  fileDesc("ChpzaWduYWxtYW4vdjEvcHJvamVjdC5wcm90bxIMc2lnbmFsbWFuLnYxItsBCgdQcm9qZWN0EgwKBG5hbWUYASABKAkSEwoLZGVzY3JpcHRpb24YAiABKAkSGgoSbWF4X3BhcmFsbGVsX3Rhc2tzGAMgASgFEgwKBGV0YWcYBCABKAkSLwoLY3JlYXRlX3RpbWUYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi8KC3VwZGF0ZV90aW1lGAYgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIhCgVob29rcxgHIAMoCzISLnNpZ25hbG1hbi52MS5Ib29rIlIKFENyZWF0ZVByb2plY3RSZXF1ZXN0EhIKCnByb2plY3RfaWQYASABKAkSJgoHcHJvamVjdBgCIAEoCzIVLnNpZ25hbG1hbi52MS5Qcm9qZWN0Ij8KFUNyZWF0ZVByb2plY3RSZXNwb25zZRImCgdwcm9qZWN0GAEgASgLMhUuc2lnbmFsbWFuLnYxLlByb2plY3QiIQoRR2V0UHJvamVjdFJlcXVlc3QSDAoEbmFtZRgBIAEoCSI8ChJHZXRQcm9qZWN0UmVzcG9uc2USJgoHcHJvamVjdBgBIAEoCzIVLnNpZ25hbG1hbi52MS5Qcm9qZWN0IjwKE0xpc3RQcm9qZWN0c1JlcXVlc3QSEQoJcGFnZV9zaXplGAEgASgFEhIKCnBhZ2VfdG9rZW4YAiABKAkiWAoUTGlzdFByb2plY3RzUmVzcG9uc2USJwoIcHJvamVjdHMYASADKAsyFS5zaWduYWxtYW4udjEuUHJvamVjdBIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkibwoUVXBkYXRlUHJvamVjdFJlcXVlc3QSJgoHcHJvamVjdBgBIAEoCzIVLnNpZ25hbG1hbi52MS5Qcm9qZWN0Ei8KC3VwZGF0ZV9tYXNrGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLkZpZWxkTWFzayI/ChVVcGRhdGVQcm9qZWN0UmVzcG9uc2USJgoHcHJvamVjdBgBIAEoCzIVLnNpZ25hbG1hbi52MS5Qcm9qZWN0IkEKFERlbGV0ZVByb2plY3RSZXF1ZXN0EgwKBG5hbWUYASABKAkSDAoEZXRhZxgCIAEoCRINCgVmb3JjZRgDIAEoCCIXChVEZWxldGVQcm9qZWN0UmVzcG9uc2UyxgMKDlByb2plY3RTZXJ2aWNlElgKDUNyZWF0ZVByb2plY3QSIi5zaWduYWxtYW4udjEuQ3JlYXRlUHJvamVjdFJlcXVlc3QaIy5zaWduYWxtYW4udjEuQ3JlYXRlUHJvamVjdFJlc3BvbnNlEk8KCkdldFByb2plY3QSHy5zaWduYWxtYW4udjEuR2V0UHJvamVjdFJlcXVlc3QaIC5zaWduYWxtYW4udjEuR2V0UHJvamVjdFJlc3BvbnNlElUKDExpc3RQcm9qZWN0cxIhLnNpZ25hbG1hbi52MS5MaXN0UHJvamVjdHNSZXF1ZXN0GiIuc2lnbmFsbWFuLnYxLkxpc3RQcm9qZWN0c1Jlc3BvbnNlElgKDVVwZGF0ZVByb2plY3QSIi5zaWduYWxtYW4udjEuVXBkYXRlUHJvamVjdFJlcXVlc3QaIy5zaWduYWxtYW4udjEuVXBkYXRlUHJvamVjdFJlc3BvbnNlElgKDURlbGV0ZVByb2plY3QSIi5zaWduYWxtYW4udjEuRGVsZXRlUHJvamVjdFJlcXVlc3QaIy5zaWduYWxtYW4udjEuRGVsZXRlUHJvamVjdFJlc3BvbnNlYgZwcm90bzM", [file_google_protobuf_field_mask, file_google_protobuf_timestamp, file_signalman_v1_hook]);
 
 /**
  * What belongs together: repositories, environments, templates and their tasks.
@@ -62,6 +64,13 @@ export type Project = Message<"signalman.v1.Project"> & {
    * @generated from field: google.protobuf.Timestamp update_time = 6;
    */
   updateTime?: Timestamp | undefined;
+
+  /**
+   * Work around each of its tasks, in this order before a task and in reverse after it. At most 50, each name once.
+   *
+   * @generated from field: repeated signalman.v1.Hook hooks = 7;
+   */
+  hooks: Hook[];
 };
 
 /**
@@ -70,6 +79,55 @@ export type Project = Message<"signalman.v1.Project"> & {
  */
 export const ProjectSchema: GenMessage<Project> = /*@__PURE__*/
   messageDesc(file_signalman_v1_project, 0);
+
+/**
+ * Asks for a new project.
+ *
+ * @generated from message signalman.v1.CreateProjectRequest
+ */
+export type CreateProjectRequest = Message<"signalman.v1.CreateProjectRequest"> & {
+  /**
+   * Required. Last part of its name; matches `[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?`.
+   *
+   * @generated from field: string project_id = 1;
+   */
+  projectId: string;
+
+  /**
+   * Required. The project; its name is passed over.
+   *
+   * @generated from field: signalman.v1.Project project = 2;
+   */
+  project?: Project | undefined;
+};
+
+/**
+ * Describes the message signalman.v1.CreateProjectRequest.
+ * Use `create(CreateProjectRequestSchema)` to create a new message.
+ */
+export const CreateProjectRequestSchema: GenMessage<CreateProjectRequest> = /*@__PURE__*/
+  messageDesc(file_signalman_v1_project, 1);
+
+/**
+ * Answer to CreateProject.
+ *
+ * @generated from message signalman.v1.CreateProjectResponse
+ */
+export type CreateProjectResponse = Message<"signalman.v1.CreateProjectResponse"> & {
+  /**
+   * The project.
+   *
+   * @generated from field: signalman.v1.Project project = 1;
+   */
+  project?: Project | undefined;
+};
+
+/**
+ * Describes the message signalman.v1.CreateProjectResponse.
+ * Use `create(CreateProjectResponseSchema)` to create a new message.
+ */
+export const CreateProjectResponseSchema: GenMessage<CreateProjectResponse> = /*@__PURE__*/
+  messageDesc(file_signalman_v1_project, 2);
 
 /**
  * Asks for one project.
@@ -90,7 +148,7 @@ export type GetProjectRequest = Message<"signalman.v1.GetProjectRequest"> & {
  * Use `create(GetProjectRequestSchema)` to create a new message.
  */
 export const GetProjectRequestSchema: GenMessage<GetProjectRequest> = /*@__PURE__*/
-  messageDesc(file_signalman_v1_project, 1);
+  messageDesc(file_signalman_v1_project, 3);
 
 /**
  * Answer to GetProject.
@@ -111,7 +169,7 @@ export type GetProjectResponse = Message<"signalman.v1.GetProjectResponse"> & {
  * Use `create(GetProjectResponseSchema)` to create a new message.
  */
 export const GetProjectResponseSchema: GenMessage<GetProjectResponse> = /*@__PURE__*/
-  messageDesc(file_signalman_v1_project, 2);
+  messageDesc(file_signalman_v1_project, 4);
 
 /**
  * Asks for projects.
@@ -139,7 +197,7 @@ export type ListProjectsRequest = Message<"signalman.v1.ListProjectsRequest"> & 
  * Use `create(ListProjectsRequestSchema)` to create a new message.
  */
 export const ListProjectsRequestSchema: GenMessage<ListProjectsRequest> = /*@__PURE__*/
-  messageDesc(file_signalman_v1_project, 3);
+  messageDesc(file_signalman_v1_project, 5);
 
 /**
  * Answer to ListProjects.
@@ -167,14 +225,123 @@ export type ListProjectsResponse = Message<"signalman.v1.ListProjectsResponse"> 
  * Use `create(ListProjectsResponseSchema)` to create a new message.
  */
 export const ListProjectsResponseSchema: GenMessage<ListProjectsResponse> = /*@__PURE__*/
-  messageDesc(file_signalman_v1_project, 4);
+  messageDesc(file_signalman_v1_project, 6);
 
 /**
- * Reads projects. They are written by CatalogService.
+ * Asks for a change of a project.
+ *
+ * @generated from message signalman.v1.UpdateProjectRequest
+ */
+export type UpdateProjectRequest = Message<"signalman.v1.UpdateProjectRequest"> & {
+  /**
+   * Required. The project, with its full name. Its etag, if given, must be that of the stored one.
+   *
+   * @generated from field: signalman.v1.Project project = 1;
+   */
+  project?: Project | undefined;
+
+  /**
+   * The fields to change, each one of Project. Unset: those that are not empty in `project`; `*`: all.
+   *
+   * @generated from field: google.protobuf.FieldMask update_mask = 2;
+   */
+  updateMask?: FieldMask | undefined;
+};
+
+/**
+ * Describes the message signalman.v1.UpdateProjectRequest.
+ * Use `create(UpdateProjectRequestSchema)` to create a new message.
+ */
+export const UpdateProjectRequestSchema: GenMessage<UpdateProjectRequest> = /*@__PURE__*/
+  messageDesc(file_signalman_v1_project, 7);
+
+/**
+ * Answer to UpdateProject.
+ *
+ * @generated from message signalman.v1.UpdateProjectResponse
+ */
+export type UpdateProjectResponse = Message<"signalman.v1.UpdateProjectResponse"> & {
+  /**
+   * The project as it is now.
+   *
+   * @generated from field: signalman.v1.Project project = 1;
+   */
+  project?: Project | undefined;
+};
+
+/**
+ * Describes the message signalman.v1.UpdateProjectResponse.
+ * Use `create(UpdateProjectResponseSchema)` to create a new message.
+ */
+export const UpdateProjectResponseSchema: GenMessage<UpdateProjectResponse> = /*@__PURE__*/
+  messageDesc(file_signalman_v1_project, 8);
+
+/**
+ * Asks for the end of a project.
+ *
+ * @generated from message signalman.v1.DeleteProjectRequest
+ */
+export type DeleteProjectRequest = Message<"signalman.v1.DeleteProjectRequest"> & {
+  /**
+   * Required. `projects/{project}`.
+   *
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * If given, it must be that of the stored project.
+   *
+   * @generated from field: string etag = 2;
+   */
+  etag: string;
+
+  /**
+   * Also delete all that the project holds, its tasks and their logs included. Tasks that have not ended still stand in the way.
+   *
+   * @generated from field: bool force = 3;
+   */
+  force: boolean;
+};
+
+/**
+ * Describes the message signalman.v1.DeleteProjectRequest.
+ * Use `create(DeleteProjectRequestSchema)` to create a new message.
+ */
+export const DeleteProjectRequestSchema: GenMessage<DeleteProjectRequest> = /*@__PURE__*/
+  messageDesc(file_signalman_v1_project, 9);
+
+/**
+ * Answer to DeleteProject.
+ *
+ * @generated from message signalman.v1.DeleteProjectResponse
+ */
+export type DeleteProjectResponse = Message<"signalman.v1.DeleteProjectResponse"> & {
+};
+
+/**
+ * Describes the message signalman.v1.DeleteProjectResponse.
+ * Use `create(DeleteProjectResponseSchema)` to create a new message.
+ */
+export const DeleteProjectResponseSchema: GenMessage<DeleteProjectResponse> = /*@__PURE__*/
+  messageDesc(file_signalman_v1_project, 10);
+
+/**
+ * Manages projects.
  *
  * @generated from service signalman.v1.ProjectService
  */
 export const ProjectService: GenService<{
+  /**
+   * Creates a project. Errors: ALREADY_EXISTS, INVALID_ARGUMENT.
+   *
+   * @generated from rpc signalman.v1.ProjectService.CreateProject
+   */
+  createProject: {
+    methodKind: "unary";
+    input: typeof CreateProjectRequestSchema;
+    output: typeof CreateProjectResponseSchema;
+  },
   /**
    * Returns one project. Errors: NOT_FOUND.
    *
@@ -194,6 +361,26 @@ export const ProjectService: GenService<{
     methodKind: "unary";
     input: typeof ListProjectsRequestSchema;
     output: typeof ListProjectsResponseSchema;
+  },
+  /**
+   * Changes a project. Errors: NOT_FOUND, INVALID_ARGUMENT, ABORTED (its etag moved on).
+   *
+   * @generated from rpc signalman.v1.ProjectService.UpdateProject
+   */
+  updateProject: {
+    methodKind: "unary";
+    input: typeof UpdateProjectRequestSchema;
+    output: typeof UpdateProjectResponseSchema;
+  },
+  /**
+   * Deletes a project. Errors: NOT_FOUND, ABORTED (its etag moved on), FAILED_PRECONDITION (in use; names the user).
+   *
+   * @generated from rpc signalman.v1.ProjectService.DeleteProject
+   */
+  deleteProject: {
+    methodKind: "unary";
+    input: typeof DeleteProjectRequestSchema;
+    output: typeof DeleteProjectResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_signalman_v1_project, 0);

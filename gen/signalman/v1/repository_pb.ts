@@ -4,15 +4,15 @@
 
 import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
 import { fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
-import type { Timestamp } from "@bufbuild/protobuf/wkt";
-import { file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
+import type { FieldMask, Timestamp } from "@bufbuild/protobuf/wkt";
+import { file_google_protobuf_field_mask, file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
 import type { Message } from "@bufbuild/protobuf";
 
 /**
  * Describes the file signalman/v1/repository.proto.
  */
 export const file_signalman_v1_repository: GenFile = /*@__PURE__*/
-  fileDesc("Ch1zaWduYWxtYW4vdjEvcmVwb3NpdG9yeS5wcm90bxIMc2lnbmFsbWFuLnYxIsABCgpSZXBvc2l0b3J5EgwKBG5hbWUYASABKAkSEwoLZGVzY3JpcHRpb24YAiABKAkSCwoDdXJsGAMgASgJEhIKCmdpdF9icmFuY2gYBCABKAkSDAoEZXRhZxgFIAEoCRIvCgtjcmVhdGVfdGltZRgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLwoLdXBkYXRlX3RpbWUYByABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIiQKFEdldFJlcG9zaXRvcnlSZXF1ZXN0EgwKBG5hbWUYASABKAkiRQoVR2V0UmVwb3NpdG9yeVJlc3BvbnNlEiwKCnJlcG9zaXRvcnkYASABKAsyGC5zaWduYWxtYW4udjEuUmVwb3NpdG9yeSJQChdMaXN0UmVwb3NpdG9yaWVzUmVxdWVzdBIOCgZwYXJlbnQYASABKAkSEQoJcGFnZV9zaXplGAIgASgFEhIKCnBhZ2VfdG9rZW4YAyABKAkiYwoYTGlzdFJlcG9zaXRvcmllc1Jlc3BvbnNlEi4KDHJlcG9zaXRvcmllcxgBIAMoCzIYLnNpZ25hbG1hbi52MS5SZXBvc2l0b3J5EhcKD25leHRfcGFnZV90b2tlbhgCIAEoCTLQAQoRUmVwb3NpdG9yeVNlcnZpY2USWAoNR2V0UmVwb3NpdG9yeRIiLnNpZ25hbG1hbi52MS5HZXRSZXBvc2l0b3J5UmVxdWVzdBojLnNpZ25hbG1hbi52MS5HZXRSZXBvc2l0b3J5UmVzcG9uc2USYQoQTGlzdFJlcG9zaXRvcmllcxIlLnNpZ25hbG1hbi52MS5MaXN0UmVwb3NpdG9yaWVzUmVxdWVzdBomLnNpZ25hbG1hbi52MS5MaXN0UmVwb3NpdG9yaWVzUmVzcG9uc2ViBnByb3RvMw", [file_google_protobuf_timestamp]);
+  fileDesc("Ch1zaWduYWxtYW4vdjEvcmVwb3NpdG9yeS5wcm90bxIMc2lnbmFsbWFuLnYxIokCCgpSZXBvc2l0b3J5EgwKBG5hbWUYASABKAkSEwoLZGVzY3JpcHRpb24YAiABKAkSCwoDdXJsGAMgASgJEhIKCmdpdF9icmFuY2gYBCABKAkSDAoEZXRhZxgFIAEoCRIvCgtjcmVhdGVfdGltZRgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLwoLdXBkYXRlX3RpbWUYByABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhIKCmFjY2Vzc19rZXkYCCABKAkSDQoFZGVwdGgYCSABKAUSCwoDbGZzGAogASgIEhcKD3NraXBfc3VibW9kdWxlcxgLIAEoCCJuChdDcmVhdGVSZXBvc2l0b3J5UmVxdWVzdBIOCgZwYXJlbnQYASABKAkSFQoNcmVwb3NpdG9yeV9pZBgCIAEoCRIsCgpyZXBvc2l0b3J5GAMgASgLMhguc2lnbmFsbWFuLnYxLlJlcG9zaXRvcnkiSAoYQ3JlYXRlUmVwb3NpdG9yeVJlc3BvbnNlEiwKCnJlcG9zaXRvcnkYASABKAsyGC5zaWduYWxtYW4udjEuUmVwb3NpdG9yeSIkChRHZXRSZXBvc2l0b3J5UmVxdWVzdBIMCgRuYW1lGAEgASgJIkUKFUdldFJlcG9zaXRvcnlSZXNwb25zZRIsCgpyZXBvc2l0b3J5GAEgASgLMhguc2lnbmFsbWFuLnYxLlJlcG9zaXRvcnkiUAoXTGlzdFJlcG9zaXRvcmllc1JlcXVlc3QSDgoGcGFyZW50GAEgASgJEhEKCXBhZ2Vfc2l6ZRgCIAEoBRISCgpwYWdlX3Rva2VuGAMgASgJImMKGExpc3RSZXBvc2l0b3JpZXNSZXNwb25zZRIuCgxyZXBvc2l0b3JpZXMYASADKAsyGC5zaWduYWxtYW4udjEuUmVwb3NpdG9yeRIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkieAoXVXBkYXRlUmVwb3NpdG9yeVJlcXVlc3QSLAoKcmVwb3NpdG9yeRgBIAEoCzIYLnNpZ25hbG1hbi52MS5SZXBvc2l0b3J5Ei8KC3VwZGF0ZV9tYXNrGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLkZpZWxkTWFzayJIChhVcGRhdGVSZXBvc2l0b3J5UmVzcG9uc2USLAoKcmVwb3NpdG9yeRgBIAEoCzIYLnNpZ25hbG1hbi52MS5SZXBvc2l0b3J5IjUKF0RlbGV0ZVJlcG9zaXRvcnlSZXF1ZXN0EgwKBG5hbWUYASABKAkSDAoEZXRhZxgCIAEoCSIaChhEZWxldGVSZXBvc2l0b3J5UmVzcG9uc2Uy+QMKEVJlcG9zaXRvcnlTZXJ2aWNlEmEKEENyZWF0ZVJlcG9zaXRvcnkSJS5zaWduYWxtYW4udjEuQ3JlYXRlUmVwb3NpdG9yeVJlcXVlc3QaJi5zaWduYWxtYW4udjEuQ3JlYXRlUmVwb3NpdG9yeVJlc3BvbnNlElgKDUdldFJlcG9zaXRvcnkSIi5zaWduYWxtYW4udjEuR2V0UmVwb3NpdG9yeVJlcXVlc3QaIy5zaWduYWxtYW4udjEuR2V0UmVwb3NpdG9yeVJlc3BvbnNlEmEKEExpc3RSZXBvc2l0b3JpZXMSJS5zaWduYWxtYW4udjEuTGlzdFJlcG9zaXRvcmllc1JlcXVlc3QaJi5zaWduYWxtYW4udjEuTGlzdFJlcG9zaXRvcmllc1Jlc3BvbnNlEmEKEFVwZGF0ZVJlcG9zaXRvcnkSJS5zaWduYWxtYW4udjEuVXBkYXRlUmVwb3NpdG9yeVJlcXVlc3QaJi5zaWduYWxtYW4udjEuVXBkYXRlUmVwb3NpdG9yeVJlc3BvbnNlEmEKEERlbGV0ZVJlcG9zaXRvcnkSJS5zaWduYWxtYW4udjEuRGVsZXRlUmVwb3NpdG9yeVJlcXVlc3QaJi5zaWduYWxtYW4udjEuRGVsZXRlUmVwb3NpdG9yeVJlc3BvbnNlYgZwcm90bzM", [file_google_protobuf_field_mask, file_google_protobuf_timestamp]);
 
 /**
  * Where scripts come from.
@@ -35,15 +35,16 @@ export type Repository = Message<"signalman.v1.Repository"> & {
   description: string;
 
   /**
-   * Required. A folder on the server, by absolute path or `file://` URL: a git repository is cloned at its commit
-   * for each task, any other folder is copied. (In a catalog file the command line also takes a path relative to the file.)
+   * Required. A folder on the server, by absolute path or `file://` URL, or a remote git repository, by `https://`, `http://`
+   * or `ssh://` URL or as `user@host:path`, without a password in it. A git repository is checked out at its commit for each
+   * task, any other folder is copied. (In a catalog file the command line also takes a path relative to the file.)
    *
    * @generated from field: string url = 3;
    */
   url: string;
 
   /**
-   * Branch to check out; empty: the one that the repository has checked out. Only for a git repository.
+   * Branch or tag to check out; empty: the one that the repository has checked out. Only for a git repository.
    *
    * @generated from field: string git_branch = 4;
    */
@@ -69,6 +70,35 @@ export type Repository = Message<"signalman.v1.Repository"> & {
    * @generated from field: google.protobuf.Timestamp update_time = 7;
    */
   updateTime?: Timestamp | undefined;
+
+  /**
+   * The access key to fetch with: of type ssh for SSH, login_password or text (a token) for HTTP.
+   * `projects/{project}/accessKeys/{key}`; in a catalog the last part alone. Empty: none.
+   *
+   * @generated from field: string access_key = 8;
+   */
+  accessKey: string;
+
+  /**
+   * How many commits of history a task gets, 0 to 1000000; 0 means all. Only for a git repository.
+   *
+   * @generated from field: int32 depth = 9;
+   */
+  depth: number;
+
+  /**
+   * Fetch the files that git LFS keeps. Needs git-lfs on the server.
+   *
+   * @generated from field: bool lfs = 10;
+   */
+  lfs: boolean;
+
+  /**
+   * Leave submodules out.
+   *
+   * @generated from field: bool skip_submodules = 11;
+   */
+  skipSubmodules: boolean;
 };
 
 /**
@@ -77,6 +107,62 @@ export type Repository = Message<"signalman.v1.Repository"> & {
  */
 export const RepositorySchema: GenMessage<Repository> = /*@__PURE__*/
   messageDesc(file_signalman_v1_repository, 0);
+
+/**
+ * Asks for a new repository.
+ *
+ * @generated from message signalman.v1.CreateRepositoryRequest
+ */
+export type CreateRepositoryRequest = Message<"signalman.v1.CreateRepositoryRequest"> & {
+  /**
+   * Required. `projects/{project}`.
+   *
+   * @generated from field: string parent = 1;
+   */
+  parent: string;
+
+  /**
+   * Required. Last part of its name; matches `[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?`.
+   *
+   * @generated from field: string repository_id = 2;
+   */
+  repositoryId: string;
+
+  /**
+   * Required. The repository; its name is passed over.
+   *
+   * @generated from field: signalman.v1.Repository repository = 3;
+   */
+  repository?: Repository | undefined;
+};
+
+/**
+ * Describes the message signalman.v1.CreateRepositoryRequest.
+ * Use `create(CreateRepositoryRequestSchema)` to create a new message.
+ */
+export const CreateRepositoryRequestSchema: GenMessage<CreateRepositoryRequest> = /*@__PURE__*/
+  messageDesc(file_signalman_v1_repository, 1);
+
+/**
+ * Answer to CreateRepository.
+ *
+ * @generated from message signalman.v1.CreateRepositoryResponse
+ */
+export type CreateRepositoryResponse = Message<"signalman.v1.CreateRepositoryResponse"> & {
+  /**
+   * The repository.
+   *
+   * @generated from field: signalman.v1.Repository repository = 1;
+   */
+  repository?: Repository | undefined;
+};
+
+/**
+ * Describes the message signalman.v1.CreateRepositoryResponse.
+ * Use `create(CreateRepositoryResponseSchema)` to create a new message.
+ */
+export const CreateRepositoryResponseSchema: GenMessage<CreateRepositoryResponse> = /*@__PURE__*/
+  messageDesc(file_signalman_v1_repository, 2);
 
 /**
  * Asks for one repository.
@@ -97,7 +183,7 @@ export type GetRepositoryRequest = Message<"signalman.v1.GetRepositoryRequest"> 
  * Use `create(GetRepositoryRequestSchema)` to create a new message.
  */
 export const GetRepositoryRequestSchema: GenMessage<GetRepositoryRequest> = /*@__PURE__*/
-  messageDesc(file_signalman_v1_repository, 1);
+  messageDesc(file_signalman_v1_repository, 3);
 
 /**
  * Answer to GetRepository.
@@ -118,7 +204,7 @@ export type GetRepositoryResponse = Message<"signalman.v1.GetRepositoryResponse"
  * Use `create(GetRepositoryResponseSchema)` to create a new message.
  */
 export const GetRepositoryResponseSchema: GenMessage<GetRepositoryResponse> = /*@__PURE__*/
-  messageDesc(file_signalman_v1_repository, 2);
+  messageDesc(file_signalman_v1_repository, 4);
 
 /**
  * Asks for repositories.
@@ -153,7 +239,7 @@ export type ListRepositoriesRequest = Message<"signalman.v1.ListRepositoriesRequ
  * Use `create(ListRepositoriesRequestSchema)` to create a new message.
  */
 export const ListRepositoriesRequestSchema: GenMessage<ListRepositoriesRequest> = /*@__PURE__*/
-  messageDesc(file_signalman_v1_repository, 3);
+  messageDesc(file_signalman_v1_repository, 5);
 
 /**
  * Answer to ListRepositories.
@@ -181,14 +267,116 @@ export type ListRepositoriesResponse = Message<"signalman.v1.ListRepositoriesRes
  * Use `create(ListRepositoriesResponseSchema)` to create a new message.
  */
 export const ListRepositoriesResponseSchema: GenMessage<ListRepositoriesResponse> = /*@__PURE__*/
-  messageDesc(file_signalman_v1_repository, 4);
+  messageDesc(file_signalman_v1_repository, 6);
 
 /**
- * Reads repositories. They are written by CatalogService.
+ * Asks for a change of a repository.
+ *
+ * @generated from message signalman.v1.UpdateRepositoryRequest
+ */
+export type UpdateRepositoryRequest = Message<"signalman.v1.UpdateRepositoryRequest"> & {
+  /**
+   * Required. The repository, with its full name. Its etag, if given, must be that of the stored one.
+   *
+   * @generated from field: signalman.v1.Repository repository = 1;
+   */
+  repository?: Repository | undefined;
+
+  /**
+   * The fields to change, each one of Repository. Unset: those that are not empty in `repository`; `*`: all.
+   *
+   * @generated from field: google.protobuf.FieldMask update_mask = 2;
+   */
+  updateMask?: FieldMask | undefined;
+};
+
+/**
+ * Describes the message signalman.v1.UpdateRepositoryRequest.
+ * Use `create(UpdateRepositoryRequestSchema)` to create a new message.
+ */
+export const UpdateRepositoryRequestSchema: GenMessage<UpdateRepositoryRequest> = /*@__PURE__*/
+  messageDesc(file_signalman_v1_repository, 7);
+
+/**
+ * Answer to UpdateRepository.
+ *
+ * @generated from message signalman.v1.UpdateRepositoryResponse
+ */
+export type UpdateRepositoryResponse = Message<"signalman.v1.UpdateRepositoryResponse"> & {
+  /**
+   * The repository as it is now.
+   *
+   * @generated from field: signalman.v1.Repository repository = 1;
+   */
+  repository?: Repository | undefined;
+};
+
+/**
+ * Describes the message signalman.v1.UpdateRepositoryResponse.
+ * Use `create(UpdateRepositoryResponseSchema)` to create a new message.
+ */
+export const UpdateRepositoryResponseSchema: GenMessage<UpdateRepositoryResponse> = /*@__PURE__*/
+  messageDesc(file_signalman_v1_repository, 8);
+
+/**
+ * Asks for the end of a repository.
+ *
+ * @generated from message signalman.v1.DeleteRepositoryRequest
+ */
+export type DeleteRepositoryRequest = Message<"signalman.v1.DeleteRepositoryRequest"> & {
+  /**
+   * Required. `projects/{project}/repositories/{repository}`.
+   *
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * If given, it must be that of the stored repository.
+   *
+   * @generated from field: string etag = 2;
+   */
+  etag: string;
+};
+
+/**
+ * Describes the message signalman.v1.DeleteRepositoryRequest.
+ * Use `create(DeleteRepositoryRequestSchema)` to create a new message.
+ */
+export const DeleteRepositoryRequestSchema: GenMessage<DeleteRepositoryRequest> = /*@__PURE__*/
+  messageDesc(file_signalman_v1_repository, 9);
+
+/**
+ * Answer to DeleteRepository.
+ *
+ * @generated from message signalman.v1.DeleteRepositoryResponse
+ */
+export type DeleteRepositoryResponse = Message<"signalman.v1.DeleteRepositoryResponse"> & {
+};
+
+/**
+ * Describes the message signalman.v1.DeleteRepositoryResponse.
+ * Use `create(DeleteRepositoryResponseSchema)` to create a new message.
+ */
+export const DeleteRepositoryResponseSchema: GenMessage<DeleteRepositoryResponse> = /*@__PURE__*/
+  messageDesc(file_signalman_v1_repository, 10);
+
+/**
+ * Manages repositories.
  *
  * @generated from service signalman.v1.RepositoryService
  */
 export const RepositoryService: GenService<{
+  /**
+   * Creates a repository. Errors: NOT_FOUND (no such project), ALREADY_EXISTS, INVALID_ARGUMENT.
+   *
+   * @generated from rpc signalman.v1.RepositoryService.CreateRepository
+   */
+  createRepository: {
+    methodKind: "unary";
+    input: typeof CreateRepositoryRequestSchema;
+    output: typeof CreateRepositoryResponseSchema;
+  },
   /**
    * Returns one repository. Errors: NOT_FOUND.
    *
@@ -208,6 +396,26 @@ export const RepositoryService: GenService<{
     methodKind: "unary";
     input: typeof ListRepositoriesRequestSchema;
     output: typeof ListRepositoriesResponseSchema;
+  },
+  /**
+   * Changes a repository. Errors: NOT_FOUND, INVALID_ARGUMENT, ABORTED (its etag moved on).
+   *
+   * @generated from rpc signalman.v1.RepositoryService.UpdateRepository
+   */
+  updateRepository: {
+    methodKind: "unary";
+    input: typeof UpdateRepositoryRequestSchema;
+    output: typeof UpdateRepositoryResponseSchema;
+  },
+  /**
+   * Deletes a repository. Errors: NOT_FOUND, ABORTED (its etag moved on), FAILED_PRECONDITION (in use; names the user).
+   *
+   * @generated from rpc signalman.v1.RepositoryService.DeleteRepository
+   */
+  deleteRepository: {
+    methodKind: "unary";
+    input: typeof DeleteRepositoryRequestSchema;
+    output: typeof DeleteRepositoryResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_signalman_v1_repository, 0);

@@ -12,7 +12,7 @@ import type { JsonObject, Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file signalman/v1/task.proto.
  */
 export const file_signalman_v1_task: GenFile = /*@__PURE__*/
-  fileDesc("ChdzaWduYWxtYW4vdjEvdGFzay5wcm90bxIMc2lnbmFsbWFuLnYxIsUGCgRUYXNrEgwKBG5hbWUYASABKAkSEAoIdGVtcGxhdGUYAiABKAkSCwoDYXBwGAMgASgJEigKBnN0YXR1cxgEIAEoDjIYLnNpZ25hbG1hbi52MS5UYXNrU3RhdHVzEhAKCHByaW9yaXR5GAUgASgFEg8KB21lc3NhZ2UYBiABKAkSLgoGbGFiZWxzGAcgAygLMh4uc2lnbmFsbWFuLnYxLlRhc2suTGFiZWxzRW50cnkSKgoJdmFyaWFibGVzGAggASgLMhcuZ29vZ2xlLnByb3RvYnVmLlN0cnVjdBIoCgNlbnYYCSADKAsyGy5zaWduYWxtYW4udjEuVGFzay5FbnZFbnRyeRIdChVzZWNyZXRfdmFyaWFibGVfbmFtZXMYCiADKAkSEQoJYXJndW1lbnRzGAsgAygJEhIKCmdpdF9icmFuY2gYDCABKAkSDgoGY29tbWl0GA0gASgJEhMKC2NvbW1pdF9oYXNoGA4gASgJEhYKDmNvbW1pdF9tZXNzYWdlGA8gASgJEi8KC2NyZWF0ZV90aW1lGBAgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIuCgpzdGFydF90aW1lGBEgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIiCgNlbmQYEiABKAsyFS5zaWduYWxtYW4udjEuVGFza0VuZBIQCghsYXN0X3NlcRgTIAEoAxIwCg1xdWV1ZV90aW1lb3V0GBQgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEi4KC3J1bl90aW1lb3V0GBUgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEi8KDGlkbGVfdGltZW91dBgWIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhInCgRraWxsGBcgASgLMhkuc2lnbmFsbWFuLnYxLktpbGxSZXF1ZXN0EgwKBG5vZGUYGCABKAkaLQoLTGFiZWxzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ARoqCghFbnZFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIqMBCgdUYXNrRW5kEigKBHRpbWUYASABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhYKCWV4aXRfY29kZRgCIAEoBUgAiAEBEg4KBnNpZ25hbBgDIAEoCRInCgZyZWFzb24YBCABKA4yFy5zaWduYWxtYW4udjEuRW5kUmVhc29uEg8KB21lc3NhZ2UYBSABKAlCDAoKX2V4aXRfY29kZSKEAQoLS2lsbFJlcXVlc3QSKAoEdGltZRgBIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDQoFZm9yY2UYAiABKAgSLAoIZGVhZGxpbmUYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEg4KBnJlYXNvbhgEIAEoCSKLAQoHTG9nTGluZRILCgNzZXEYASABKAMSKAoEdGltZRgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASJwoGc3RyZWFtGAMgASgOMhcuc2lnbmFsbWFuLnYxLkxvZ1N0cmVhbRIPCgdjb250ZW50GAQgASgMEg8KB3BhcnRpYWwYBSABKAgiQwoITG9nQmF0Y2gSEQoJZmlyc3Rfc2VxGAEgASgDEiQKBWxpbmVzGAIgAygLMhUuc2lnbmFsbWFuLnYxLkxvZ0xpbmUiqgEKDFN0YXR1c0NoYW5nZRIoCgZzdGF0dXMYASABKA4yGC5zaWduYWxtYW4udjEuVGFza1N0YXR1cxIoCgR0aW1lGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIRCglhZnRlcl9zZXEYAyABKAMSIgoDZW5kGAQgASgLMhUuc2lnbmFsbWFuLnYxLlRhc2tFbmQSDwoHbWVzc2FnZRgFIAEoCSqzAgoKVGFza1N0YXR1cxIbChdUQVNLX1NUQVRVU19VTlNQRUNJRklFRBAAEhcKE1RBU0tfU1RBVFVTX1dBSVRJTkcQARIYChRUQVNLX1NUQVRVU19TVEFSVElORxACEhcKE1RBU0tfU1RBVFVTX1JVTk5JTkcQAxIkCiBUQVNLX1NUQVRVU19XQUlUSU5HX0NPTkZJUk1BVElPThAEEhkKFVRBU0tfU1RBVFVTX0NPTkZJUk1FRBAFEhgKFFRBU0tfU1RBVFVTX1JFSkVDVEVEEAYSGAoUVEFTS19TVEFUVVNfU1RPUFBJTkcQBxIXChNUQVNLX1NUQVRVU19TVE9QUEVEEAgSFwoTVEFTS19TVEFUVVNfU1VDQ0VTUxAJEhUKEVRBU0tfU1RBVFVTX0VSUk9SEAoq1gIKCUVuZFJlYXNvbhIaChZFTkRfUkVBU09OX1VOU1BFQ0lGSUVEEAASGAoURU5EX1JFQVNPTl9FWElUX0NPREUQARIVChFFTkRfUkVBU09OX1NJR05BTBACEhwKGEVORF9SRUFTT05fUVVFVUVfVElNRU9VVBADEhoKFkVORF9SRUFTT05fUlVOX1RJTUVPVVQQBBIbChdFTkRfUkVBU09OX0lETEVfVElNRU9VVBAFEh4KGkVORF9SRUFTT05fQ09ORklSTV9USU1FT1VUEAYSFwoTRU5EX1JFQVNPTl9SRUpFQ1RFRBAHEh0KGUVORF9SRUFTT05fUFJFUEFSRV9GQUlMRUQQCBIeChpFTkRfUkVBU09OX1NUT1BQRURfQllfVVNFUhAJEhgKFEVORF9SRUFTT05fTE9HX0xJTUlUEAoSEwoPRU5EX1JFQVNPTl9MT1NUEAsqbAoJTG9nU3RyZWFtEhoKFkxPR19TVFJFQU1fVU5TUEVDSUZJRUQQABIVChFMT0dfU1RSRUFNX1NURE9VVBABEhUKEUxPR19TVFJFQU1fU1RERVJSEAISFQoRTE9HX1NUUkVBTV9TWVNURU0QA2IGcHJvdG8z", [file_google_protobuf_duration, file_google_protobuf_struct, file_google_protobuf_timestamp]);
+  fileDesc("ChdzaWduYWxtYW4vdjEvdGFzay5wcm90bxIMc2lnbmFsbWFuLnYxIt8ICgRUYXNrEgwKBG5hbWUYASABKAkSEAoIdGVtcGxhdGUYAiABKAkSCwoDYXBwGAMgASgJEigKBnN0YXR1cxgEIAEoDjIYLnNpZ25hbG1hbi52MS5UYXNrU3RhdHVzEhAKCHByaW9yaXR5GAUgASgFEg8KB21lc3NhZ2UYBiABKAkSLgoGbGFiZWxzGAcgAygLMh4uc2lnbmFsbWFuLnYxLlRhc2suTGFiZWxzRW50cnkSKgoJdmFyaWFibGVzGAggASgLMhcuZ29vZ2xlLnByb3RvYnVmLlN0cnVjdBIoCgNlbnYYCSADKAsyGy5zaWduYWxtYW4udjEuVGFzay5FbnZFbnRyeRIdChVzZWNyZXRfdmFyaWFibGVfbmFtZXMYCiADKAkSEQoJYXJndW1lbnRzGAsgAygJEhIKCmdpdF9icmFuY2gYDCABKAkSDgoGY29tbWl0GA0gASgJEhMKC2NvbW1pdF9oYXNoGA4gASgJEhYKDmNvbW1pdF9tZXNzYWdlGA8gASgJEi8KC2NyZWF0ZV90aW1lGBAgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIuCgpzdGFydF90aW1lGBEgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIiCgNlbmQYEiABKAsyFS5zaWduYWxtYW4udjEuVGFza0VuZBIQCghsYXN0X3NlcRgTIAEoAxIwCg1xdWV1ZV90aW1lb3V0GBQgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEi4KC3J1bl90aW1lb3V0GBUgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEi8KDGlkbGVfdGltZW91dBgWIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhInCgRraWxsGBcgASgLMhkuc2lnbmFsbWFuLnYxLktpbGxSZXF1ZXN0EgwKBG5vZGUYGCABKAkSEQoJaW52ZW50b3J5GBkgASgJEi4KB2Fuc2libGUYGiABKAsyGy5zaWduYWxtYW4udjEuQW5zaWJsZVBhcmFtc0gAEjIKCXRlcnJhZm9ybRgbIAEoCzIdLnNpZ25hbG1hbi52MS5UZXJyYWZvcm1QYXJhbXNIABIyCg9jb25maXJtX3RpbWVvdXQYHCABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SDwoHdmVyc2lvbhgdIAEoCRISCgpidWlsZF90YXNrGB4gASgJEhgKEGluY29taW5nX3ZlcnNpb24YHyABKAkSJAoEcGxhbhggIAEoCzIWLnNpZ25hbG1hbi52MS5UYXNrUGxhbhotCgtMYWJlbHNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBGioKCEVudkVudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAFCCAoGcGFyYW1zIqMBCgdUYXNrRW5kEigKBHRpbWUYASABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhYKCWV4aXRfY29kZRgCIAEoBUgAiAEBEg4KBnNpZ25hbBgDIAEoCRInCgZyZWFzb24YBCABKA4yFy5zaWduYWxtYW4udjEuRW5kUmVhc29uEg8KB21lc3NhZ2UYBSABKAlCDAoKX2V4aXRfY29kZSKCAQoNQW5zaWJsZVBhcmFtcxINCgVsaW1pdBgBIAMoCRIMCgR0YWdzGAIgAygJEhEKCXNraXBfdGFncxgDIAMoCRIWCgl2ZXJib3NpdHkYBCABKAVIAIgBARINCgVjaGVjaxgFIAEoCBIMCgRkaWZmGAYgASgIQgwKCl92ZXJib3NpdHkicQoPVGVycmFmb3JtUGFyYW1zEhEKCXBsYW5fb25seRgBIAEoCBIPCgdkZXN0cm95GAIgASgIEhQKDGF1dG9fYXBwcm92ZRgDIAEoCBIPCgd1cGdyYWRlGAQgASgIEhMKC3JlY29uZmlndXJlGAUgASgIIn4KCFRhc2tQbGFuEg4KBmRpZ2VzdBgBIAEoCRILCgNhZGQYAiABKAUSDgoGY2hhbmdlGAMgASgFEg8KB2Rlc3Ryb3kYBCABKAUSNAoQY29uZmlybV9kZWFkbGluZRgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAidwoKVGFza1Jlc3VsdBIuCgdhbnNpYmxlGAEgASgLMhsuc2lnbmFsbWFuLnYxLkFuc2libGVSZXN1bHRIABIyCgl0ZXJyYWZvcm0YAiABKAsyHS5zaWduYWxtYW4udjEuVGVycmFmb3JtUmVzdWx0SABCBQoDYXBwImkKDUFuc2libGVSZXN1bHQSKAoFaG9zdHMYASADKAsyGS5zaWduYWxtYW4udjEuQW5zaWJsZUhvc3QSLgoIZmFpbHVyZXMYAiADKAsyHC5zaWduYWxtYW4udjEuQW5zaWJsZUZhaWx1cmUikAEKC0Fuc2libGVIb3N0EgwKBGhvc3QYASABKAkSCgoCb2sYAiABKAUSDwoHY2hhbmdlZBgDIAEoBRITCgt1bnJlYWNoYWJsZRgEIAEoBRIOCgZmYWlsZWQYBSABKAUSDwoHc2tpcHBlZBgGIAEoBRIPCgdyZXNjdWVkGAcgASgFEg8KB2lnbm9yZWQYCCABKAUigQEKDkFuc2libGVGYWlsdXJlEgwKBGhvc3QYASABKAkSDAoEcGxheRgCIAEoCRIMCgR0YXNrGAMgASgJEg4KBmFjdGlvbhgEIAEoCRIPCgdtZXNzYWdlGAUgASgJEhMKC3VucmVhY2hhYmxlGAYgASgIEg8KB2lnbm9yZWQYByABKAgiVQoPVGVycmFmb3JtUmVzdWx0Eg0KBWFkZGVkGAEgASgFEg8KB2NoYW5nZWQYAiABKAUSEQoJZGVzdHJveWVkGAMgASgFEg8KB2FwcGxpZWQYBCABKAgihAEKC0tpbGxSZXF1ZXN0EigKBHRpbWUYASABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEg0KBWZvcmNlGAIgASgIEiwKCGRlYWRsaW5lGAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIOCgZyZWFzb24YBCABKAkiiwEKB0xvZ0xpbmUSCwoDc2VxGAEgASgDEigKBHRpbWUYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEicKBnN0cmVhbRgDIAEoDjIXLnNpZ25hbG1hbi52MS5Mb2dTdHJlYW0SDwoHY29udGVudBgEIAEoDBIPCgdwYXJ0aWFsGAUgASgIIkMKCExvZ0JhdGNoEhEKCWZpcnN0X3NlcRgBIAEoAxIkCgVsaW5lcxgCIAMoCzIVLnNpZ25hbG1hbi52MS5Mb2dMaW5lIqoBCgxTdGF0dXNDaGFuZ2USKAoGc3RhdHVzGAEgASgOMhguc2lnbmFsbWFuLnYxLlRhc2tTdGF0dXMSKAoEdGltZRgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEQoJYWZ0ZXJfc2VxGAMgASgDEiIKA2VuZBgEIAEoCzIVLnNpZ25hbG1hbi52MS5UYXNrRW5kEg8KB21lc3NhZ2UYBSABKAkqswIKClRhc2tTdGF0dXMSGwoXVEFTS19TVEFUVVNfVU5TUEVDSUZJRUQQABIXChNUQVNLX1NUQVRVU19XQUlUSU5HEAESGAoUVEFTS19TVEFUVVNfU1RBUlRJTkcQAhIXChNUQVNLX1NUQVRVU19SVU5OSU5HEAMSJAogVEFTS19TVEFUVVNfV0FJVElOR19DT05GSVJNQVRJT04QBBIZChVUQVNLX1NUQVRVU19DT05GSVJNRUQQBRIYChRUQVNLX1NUQVRVU19SRUpFQ1RFRBAGEhgKFFRBU0tfU1RBVFVTX1NUT1BQSU5HEAcSFwoTVEFTS19TVEFUVVNfU1RPUFBFRBAIEhcKE1RBU0tfU1RBVFVTX1NVQ0NFU1MQCRIVChFUQVNLX1NUQVRVU19FUlJPUhAKKvICCglFbmRSZWFzb24SGgoWRU5EX1JFQVNPTl9VTlNQRUNJRklFRBAAEhgKFEVORF9SRUFTT05fRVhJVF9DT0RFEAESFQoRRU5EX1JFQVNPTl9TSUdOQUwQAhIcChhFTkRfUkVBU09OX1FVRVVFX1RJTUVPVVQQAxIaChZFTkRfUkVBU09OX1JVTl9USU1FT1VUEAQSGwoXRU5EX1JFQVNPTl9JRExFX1RJTUVPVVQQBRIeChpFTkRfUkVBU09OX0NPTkZJUk1fVElNRU9VVBAGEhcKE0VORF9SRUFTT05fUkVKRUNURUQQBxIdChlFTkRfUkVBU09OX1BSRVBBUkVfRkFJTEVEEAgSHgoaRU5EX1JFQVNPTl9TVE9QUEVEX0JZX1VTRVIQCRIYChRFTkRfUkVBU09OX0xPR19MSU1JVBAKEhMKD0VORF9SRUFTT05fTE9TVBALEhoKFkVORF9SRUFTT05fSE9PS19GQUlMRUQQDCpsCglMb2dTdHJlYW0SGgoWTE9HX1NUUkVBTV9VTlNQRUNJRklFRBAAEhUKEUxPR19TVFJFQU1fU1RET1VUEAESFQoRTE9HX1NUUkVBTV9TVERFUlIQAhIVChFMT0dfU1RSRUFNX1NZU1RFTRADYgZwcm90bzM", [file_google_protobuf_duration, file_google_protobuf_struct, file_google_protobuf_timestamp]);
 
 /**
  * One run of a template.
@@ -187,6 +187,71 @@ export type Task = Message<"signalman.v1.Task"> & {
    * @generated from field: string node = 24;
    */
   node: string;
+
+  /**
+   * Inventory that the caller asked for; empty: the template's.
+   *
+   * @generated from field: string inventory = 25;
+   */
+  inventory: string;
+
+  /**
+   * What the caller set for the app.
+   *
+   * @generated from oneof signalman.v1.Task.params
+   */
+  params: {
+    /**
+     * For `ansible`.
+     *
+     * @generated from field: signalman.v1.AnsibleParams ansible = 26;
+     */
+    value: AnsibleParams;
+    case: "ansible";
+  } | {
+    /**
+     * For `terraform`, `tofu` and `terragrunt`.
+     *
+     * @generated from field: signalman.v1.TerraformParams terraform = 27;
+     */
+    value: TerraformParams;
+    case: "terraform";
+  } | { case: undefined; value?: undefined };
+
+  /**
+   * Unset: a plan may wait for ever.
+   *
+   * @generated from field: google.protobuf.Duration confirm_timeout = 28;
+   */
+  confirmTimeout?: Duration | undefined;
+
+  /**
+   * Version that it builds. Empty: none.
+   *
+   * @generated from field: string version = 29;
+   */
+  version: string;
+
+  /**
+   * For a deploy: the build task whose version it brings somewhere. Empty: none.
+   *
+   * @generated from field: string build_task = 30;
+   */
+  buildTask: string;
+
+  /**
+   * For a deploy: that version.
+   *
+   * @generated from field: string incoming_version = 31;
+   */
+  incomingVersion: string;
+
+  /**
+   * Its plan, once there is one that has to be confirmed.
+   *
+   * @generated from field: signalman.v1.TaskPlan plan = 32;
+   */
+  plan?: TaskPlan | undefined;
 };
 
 /**
@@ -247,6 +312,400 @@ export const TaskEndSchema: GenMessage<TaskEnd> = /*@__PURE__*/
   messageDesc(file_signalman_v1_task, 1);
 
 /**
+ * What a caller may set for `ansible`.
+ *
+ * @generated from message signalman.v1.AnsibleParams
+ */
+export type AnsibleParams = Message<"signalman.v1.AnsibleParams"> & {
+  /**
+   * In place of the template's `limit`. Only if the template says `allow_override_limit`. At most 1000, no NUL.
+   *
+   * @generated from field: repeated string limit = 1;
+   */
+  limit: string[];
+
+  /**
+   * In place of the template's `tags`. Only if the template says `allow_override_tags`. At most 1000, no NUL.
+   *
+   * @generated from field: repeated string tags = 2;
+   */
+  tags: string[];
+
+  /**
+   * In place of the template's `skip_tags`. Only if the template says `allow_override_skip_tags`. At most 1000, no NUL.
+   *
+   * @generated from field: repeated string skip_tags = 3;
+   */
+  skipTags: string[];
+
+  /**
+   * In place of the template's `verbosity`, 0 to 6. Only if the template says `allow_override_verbosity`.
+   *
+   * @generated from field: optional int32 verbosity = 4;
+   */
+  verbosity?: number | undefined;
+
+  /**
+   * Change nothing (`--check`).
+   *
+   * @generated from field: bool check = 5;
+   */
+  check: boolean;
+
+  /**
+   * Show what changes in files (`--diff`).
+   *
+   * @generated from field: bool diff = 6;
+   */
+  diff: boolean;
+};
+
+/**
+ * Describes the message signalman.v1.AnsibleParams.
+ * Use `create(AnsibleParamsSchema)` to create a new message.
+ */
+export const AnsibleParamsSchema: GenMessage<AnsibleParams> = /*@__PURE__*/
+  messageDesc(file_signalman_v1_task, 2);
+
+/**
+ * What a caller may set for the Terraform family.
+ *
+ * @generated from message signalman.v1.TerraformParams
+ */
+export type TerraformParams = Message<"signalman.v1.TerraformParams"> & {
+  /**
+   * End after the plan.
+   *
+   * @generated from field: bool plan_only = 1;
+   */
+  planOnly: boolean;
+
+  /**
+   * Plan to destroy everything. Only if the template says `allow_destroy`.
+   *
+   * @generated from field: bool destroy = 2;
+   */
+  destroy: boolean;
+
+  /**
+   * Apply the plan without asking. Only if the template says `allow_auto_approve`.
+   *
+   * @generated from field: bool auto_approve = 3;
+   */
+  autoApprove: boolean;
+
+  /**
+   * `init -upgrade`.
+   *
+   * @generated from field: bool upgrade = 4;
+   */
+  upgrade: boolean;
+
+  /**
+   * `init -reconfigure`.
+   *
+   * @generated from field: bool reconfigure = 5;
+   */
+  reconfigure: boolean;
+};
+
+/**
+ * Describes the message signalman.v1.TerraformParams.
+ * Use `create(TerraformParamsSchema)` to create a new message.
+ */
+export const TerraformParamsSchema: GenMessage<TerraformParams> = /*@__PURE__*/
+  messageDesc(file_signalman_v1_task, 3);
+
+/**
+ * A plan of the Terraform family that waits, or waited, for ConfirmTask.
+ *
+ * @generated from message signalman.v1.TaskPlan
+ */
+export type TaskPlan = Message<"signalman.v1.TaskPlan"> & {
+  /**
+   * SHA-256 of the plan file, in hexadecimal digits: what ConfirmTask confirms.
+   *
+   * @generated from field: string digest = 1;
+   */
+  digest: string;
+
+  /**
+   * How many resources would be added.
+   *
+   * @generated from field: int32 add = 2;
+   */
+  add: number;
+
+  /**
+   * How many would be changed.
+   *
+   * @generated from field: int32 change = 3;
+   */
+  change: number;
+
+  /**
+   * How many would be destroyed.
+   *
+   * @generated from field: int32 destroy = 4;
+   */
+  destroy: number;
+
+  /**
+   * When it ends as ERROR with CONFIRM_TIMEOUT unless somebody decides. Unset: never.
+   *
+   * @generated from field: google.protobuf.Timestamp confirm_deadline = 5;
+   */
+  confirmDeadline?: Timestamp | undefined;
+};
+
+/**
+ * Describes the message signalman.v1.TaskPlan.
+ * Use `create(TaskPlanSchema)` to create a new message.
+ */
+export const TaskPlanSchema: GenMessage<TaskPlan> = /*@__PURE__*/
+  messageDesc(file_signalman_v1_task, 4);
+
+/**
+ * What a task brought about, as its program reports it.
+ *
+ * @generated from message signalman.v1.TaskResult
+ */
+export type TaskResult = Message<"signalman.v1.TaskResult"> & {
+  /**
+   * Of which app.
+   *
+   * @generated from oneof signalman.v1.TaskResult.app
+   */
+  app: {
+    /**
+     * Of `ansible`.
+     *
+     * @generated from field: signalman.v1.AnsibleResult ansible = 1;
+     */
+    value: AnsibleResult;
+    case: "ansible";
+  } | {
+    /**
+     * Of `terraform`, `tofu` and `terragrunt`.
+     *
+     * @generated from field: signalman.v1.TerraformResult terraform = 2;
+     */
+    value: TerraformResult;
+    case: "terraform";
+  } | { case: undefined; value?: undefined };
+};
+
+/**
+ * Describes the message signalman.v1.TaskResult.
+ * Use `create(TaskResultSchema)` to create a new message.
+ */
+export const TaskResultSchema: GenMessage<TaskResult> = /*@__PURE__*/
+  messageDesc(file_signalman_v1_task, 5);
+
+/**
+ * What a playbook brought about.
+ *
+ * @generated from message signalman.v1.AnsibleResult
+ */
+export type AnsibleResult = Message<"signalman.v1.AnsibleResult"> & {
+  /**
+   * Its recap, by the name of the host.
+   *
+   * @generated from field: repeated signalman.v1.AnsibleHost hosts = 1;
+   */
+  hosts: AnsibleHost[];
+
+  /**
+   * Tasks that failed, in the order in which they did; at most 1000.
+   *
+   * @generated from field: repeated signalman.v1.AnsibleFailure failures = 2;
+   */
+  failures: AnsibleFailure[];
+};
+
+/**
+ * Describes the message signalman.v1.AnsibleResult.
+ * Use `create(AnsibleResultSchema)` to create a new message.
+ */
+export const AnsibleResultSchema: GenMessage<AnsibleResult> = /*@__PURE__*/
+  messageDesc(file_signalman_v1_task, 6);
+
+/**
+ * How many of a playbook's tasks ended how on a host.
+ *
+ * @generated from message signalman.v1.AnsibleHost
+ */
+export type AnsibleHost = Message<"signalman.v1.AnsibleHost"> & {
+  /**
+   * Its name in the inventory.
+   *
+   * @generated from field: string host = 1;
+   */
+  host: string;
+
+  /**
+   * Without a failure; `changed` ones are among them.
+   *
+   * @generated from field: int32 ok = 2;
+   */
+  ok: number;
+
+  /**
+   * Changed something.
+   *
+   * @generated from field: int32 changed = 3;
+   */
+  changed: number;
+
+  /**
+   * Could not reach the host.
+   *
+   * @generated from field: int32 unreachable = 4;
+   */
+  unreachable: number;
+
+  /**
+   * Failed.
+   *
+   * @generated from field: int32 failed = 5;
+   */
+  failed: number;
+
+  /**
+   * Left out by a condition.
+   *
+   * @generated from field: int32 skipped = 6;
+   */
+  skipped: number;
+
+  /**
+   * Failed, and a `rescue` took over.
+   *
+   * @generated from field: int32 rescued = 7;
+   */
+  rescued: number;
+
+  /**
+   * Failed, which the playbook passes over.
+   *
+   * @generated from field: int32 ignored = 8;
+   */
+  ignored: number;
+};
+
+/**
+ * Describes the message signalman.v1.AnsibleHost.
+ * Use `create(AnsibleHostSchema)` to create a new message.
+ */
+export const AnsibleHostSchema: GenMessage<AnsibleHost> = /*@__PURE__*/
+  messageDesc(file_signalman_v1_task, 7);
+
+/**
+ * A task of a playbook that failed on a host.
+ *
+ * @generated from message signalman.v1.AnsibleFailure
+ */
+export type AnsibleFailure = Message<"signalman.v1.AnsibleFailure"> & {
+  /**
+   * The host.
+   *
+   * @generated from field: string host = 1;
+   */
+  host: string;
+
+  /**
+   * The play's name.
+   *
+   * @generated from field: string play = 2;
+   */
+  play: string;
+
+  /**
+   * The task's name.
+   *
+   * @generated from field: string task = 3;
+   */
+  task: string;
+
+  /**
+   * The module or action.
+   *
+   * @generated from field: string action = 4;
+   */
+  action: string;
+
+  /**
+   * What it said, secrets masked, at most 4096 characters.
+   *
+   * @generated from field: string message = 5;
+   */
+  message: string;
+
+  /**
+   * The host could not be reached.
+   *
+   * @generated from field: bool unreachable = 6;
+   */
+  unreachable: boolean;
+
+  /**
+   * The playbook passed over it.
+   *
+   * @generated from field: bool ignored = 7;
+   */
+  ignored: boolean;
+};
+
+/**
+ * Describes the message signalman.v1.AnsibleFailure.
+ * Use `create(AnsibleFailureSchema)` to create a new message.
+ */
+export const AnsibleFailureSchema: GenMessage<AnsibleFailure> = /*@__PURE__*/
+  messageDesc(file_signalman_v1_task, 8);
+
+/**
+ * What an applied plan brought about, or what a plan would bring about.
+ *
+ * @generated from message signalman.v1.TerraformResult
+ */
+export type TerraformResult = Message<"signalman.v1.TerraformResult"> & {
+  /**
+   * Resources added.
+   *
+   * @generated from field: int32 added = 1;
+   */
+  added: number;
+
+  /**
+   * Resources changed.
+   *
+   * @generated from field: int32 changed = 2;
+   */
+  changed: number;
+
+  /**
+   * Resources destroyed.
+   *
+   * @generated from field: int32 destroyed = 3;
+   */
+  destroyed: number;
+
+  /**
+   * The plan was applied; else the numbers are those of the plan alone.
+   *
+   * @generated from field: bool applied = 4;
+   */
+  applied: boolean;
+};
+
+/**
+ * Describes the message signalman.v1.TerraformResult.
+ * Use `create(TerraformResultSchema)` to create a new message.
+ */
+export const TerraformResultSchema: GenMessage<TerraformResult> = /*@__PURE__*/
+  messageDesc(file_signalman_v1_task, 9);
+
+/**
  * The wish that a task ends.
  *
  * @generated from message signalman.v1.KillRequest
@@ -286,7 +745,7 @@ export type KillRequest = Message<"signalman.v1.KillRequest"> & {
  * Use `create(KillRequestSchema)` to create a new message.
  */
 export const KillRequestSchema: GenMessage<KillRequest> = /*@__PURE__*/
-  messageDesc(file_signalman_v1_task, 2);
+  messageDesc(file_signalman_v1_task, 10);
 
 /**
  * One line of a task's log.
@@ -337,7 +796,7 @@ export type LogLine = Message<"signalman.v1.LogLine"> & {
  * Use `create(LogLineSchema)` to create a new message.
  */
 export const LogLineSchema: GenMessage<LogLine> = /*@__PURE__*/
-  messageDesc(file_signalman_v1_task, 3);
+  messageDesc(file_signalman_v1_task, 11);
 
 /**
  * Consecutive lines of one task; at most 256 KiB.
@@ -365,7 +824,7 @@ export type LogBatch = Message<"signalman.v1.LogBatch"> & {
  * Use `create(LogBatchSchema)` to create a new message.
  */
 export const LogBatchSchema: GenMessage<LogBatch> = /*@__PURE__*/
-  messageDesc(file_signalman_v1_task, 4);
+  messageDesc(file_signalman_v1_task, 12);
 
 /**
  * A committed change of status.
@@ -414,7 +873,7 @@ export type StatusChange = Message<"signalman.v1.StatusChange"> & {
  * Use `create(StatusChangeSchema)` to create a new message.
  */
 export const StatusChangeSchema: GenMessage<StatusChange> = /*@__PURE__*/
-  messageDesc(file_signalman_v1_task, 5);
+  messageDesc(file_signalman_v1_task, 13);
 
 /**
  * Where a task stands. The names are those of Semaphore UI.
@@ -602,6 +1061,13 @@ export const EndReason = {
    * @generated from enum value: END_REASON_LOST = 11;
    */
   LOST: 11,
+
+  /**
+   * A required hook failed after it.
+   *
+   * @generated from enum value: END_REASON_HOOK_FAILED = 12;
+   */
+  HOOK_FAILED: 12,
 } as const;
 
 /**

@@ -6,7 +6,7 @@ import type { GenEnum, GenFile, GenMessage, GenService } from "@bufbuild/protobu
 import { enumDesc, fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
 import type { Duration } from "@bufbuild/protobuf/wkt";
 import { file_google_protobuf_duration, file_google_protobuf_struct } from "@bufbuild/protobuf/wkt";
-import type { LogBatch, LogLine, LogStream, StatusChange, Task } from "./task_pb.ts";
+import type { AnsibleParams, LogBatch, LogLine, LogStream, StatusChange, Task, TaskPlan, TaskResult, TerraformParams } from "./task_pb.ts";
 import { file_signalman_v1_task } from "./task_pb.ts";
 import type { JsonObject, Message, UnknownEnum } from "@bufbuild/protobuf";
 
@@ -14,7 +14,7 @@ import type { JsonObject, Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file signalman/v1/task_service.proto.
  */
 export const file_signalman_v1_task_service: GenFile = /*@__PURE__*/
-  fileDesc("Ch9zaWduYWxtYW4vdjEvdGFza19zZXJ2aWNlLnByb3RvEgxzaWduYWxtYW4udjEixgUKDlJ1blRhc2tSZXF1ZXN0EhAKCHRlbXBsYXRlGAEgASgJEhIKCnJlcXVlc3RfaWQYAiABKAkSKgoJdmFyaWFibGVzGAMgASgLMhcuZ29vZ2xlLnByb3RvYnVmLlN0cnVjdBJLChBzZWNyZXRfdmFyaWFibGVzGAQgAygLMjEuc2lnbmFsbWFuLnYxLlJ1blRhc2tSZXF1ZXN0LlNlY3JldFZhcmlhYmxlc0VudHJ5EjIKA2VudhgFIAMoCzIlLnNpZ25hbG1hbi52MS5SdW5UYXNrUmVxdWVzdC5FbnZFbnRyeRIRCglhcmd1bWVudHMYBiADKAkSEgoKZ2l0X2JyYW5jaBgHIAEoCRIOCgZjb21taXQYCCABKAkSDwoHbWVzc2FnZRgJIAEoCRI4CgZsYWJlbHMYCiADKAsyKC5zaWduYWxtYW4udjEuUnVuVGFza1JlcXVlc3QuTGFiZWxzRW50cnkSFQoIcHJpb3JpdHkYCyABKAVIAIgBARIwCg1xdWV1ZV90aW1lb3V0GAwgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEi4KC3J1bl90aW1lb3V0GA0gASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEi8KDGlkbGVfdGltZW91dBgOIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIVCg12YWxpZGF0ZV9vbmx5GA8gASgIGjYKFFNlY3JldFZhcmlhYmxlc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEaKgoIRW52RW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ARotCgtMYWJlbHNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBQgsKCV9wcmlvcml0eSJJCg9SdW5UYXNrUmVzcG9uc2USIAoEdGFzaxgBIAEoCzISLnNpZ25hbG1hbi52MS5UYXNrEhQKDGRlZHVwbGljYXRlZBgCIAEoCCJvCg9LaWxsVGFza1JlcXVlc3QSDAoEbmFtZRgBIAEoCRINCgVmb3JjZRgCIAEoCBIvCgxncmFjZV9wZXJpb2QYAyABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SDgoGcmVhc29uGAQgASgJImAKEEtpbGxUYXNrUmVzcG9uc2USIAoEdGFzaxgBIAEoCzISLnNpZ25hbG1hbi52MS5UYXNrEioKB291dGNvbWUYAiABKA4yGS5zaWduYWxtYW4udjEuS2lsbE91dGNvbWUiiQIKEFdhdGNoVGFza1JlcXVlc3QSDAoEbmFtZRgBIAEoCRIWCgxyZXN1bWVfdG9rZW4YAiABKAlIABIUCgp0YWlsX2xpbmVzGAMgASgFSAASEwoJYWZ0ZXJfc2VxGAQgASgDSAASEwoGZm9sbG93GAUgASgISAGIAQESEQoEbG9ncxgGIAEoCEgCiAEBEigKB3N0cmVhbXMYByADKA4yFy5zaWduYWxtYW4udjEuTG9nU3RyZWFtEjUKEmhlYXJ0YmVhdF9pbnRlcnZhbBgIIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkIHCgVzdGFydEIJCgdfZm9sbG93QgcKBV9sb2dzIrICChFXYXRjaFRhc2tSZXNwb25zZRIUCgxyZXN1bWVfdG9rZW4YASABKAkSLgoIc25hcHNob3QYAiABKAsyGi5zaWduYWxtYW4udjEuVGFza1NuYXBzaG90SAASJQoDbG9nGAMgASgLMhYuc2lnbmFsbWFuLnYxLkxvZ0JhdGNoSAASLAoGc3RhdHVzGAQgASgLMhouc2lnbmFsbWFuLnYxLlN0YXR1c0NoYW5nZUgAEiMKA2dhcBgFIAEoCzIULnNpZ25hbG1hbi52MS5Mb2dHYXBIABIsCgloZWFydGJlYXQYBiABKAsyFy5zaWduYWxtYW4udjEuSGVhcnRiZWF0SAASJgoDZW5kGAcgASgLMhcuc2lnbmFsbWFuLnYxLlRhc2tFbmRlZEgAQgcKBWV2ZW50IjAKDFRhc2tTbmFwc2hvdBIgCgR0YXNrGAEgASgLMhIuc2lnbmFsbWFuLnYxLlRhc2siOgoGTG9nR2FwEhAKCGZyb21fc2VxGAEgASgDEg4KBnRvX3NlcRgCIAEoAxIOCgZyZWFzb24YAyABKAkiCwoJSGVhcnRiZWF0Ij8KCVRhc2tFbmRlZBIgCgR0YXNrGAEgASgLMhIuc2lnbmFsbWFuLnYxLlRhc2sSEAoIbGFzdF9zZXEYAiABKAMiHgoOR2V0VGFza1JlcXVlc3QSDAoEbmFtZRgBIAEoCSIzCg9HZXRUYXNrUmVzcG9uc2USIAoEdGFzaxgBIAEoCzISLnNpZ25hbG1hbi52MS5UYXNrIlkKEExpc3RUYXNrc1JlcXVlc3QSDgoGcGFyZW50GAEgASgJEhEKCXBhZ2Vfc2l6ZRgCIAEoBRISCgpwYWdlX3Rva2VuGAMgASgJEg4KBmZpbHRlchgEIAEoCSJPChFMaXN0VGFza3NSZXNwb25zZRIhCgV0YXNrcxgBIAMoCzISLnNpZ25hbG1hbi52MS5UYXNrEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSK8AQoSUmVhZFRhc2tMb2dSZXF1ZXN0EgwKBG5hbWUYASABKAkSEwoJYWZ0ZXJfc2VxGAIgASgDSAASFAoKdGFpbF9saW5lcxgDIAEoBUgAEhEKCW1heF9saW5lcxgEIAEoBRIoCgdzdHJlYW1zGAUgAygOMhcuc2lnbmFsbWFuLnYxLkxvZ1N0cmVhbRInCgZmb3JtYXQYBiABKA4yFy5zaWduYWxtYW4udjEuTG9nRm9ybWF0QgcKBXN0YXJ0IoUBChNSZWFkVGFza0xvZ1Jlc3BvbnNlEiQKBWxpbmVzGAEgAygLMhUuc2lnbmFsbWFuLnYxLkxvZ0xpbmUSDAoEdGV4dBgCIAEoDBIWCg5uZXh0X2FmdGVyX3NlcRgDIAEoAxIQCghsYXN0X3NlcRgEIAEoAxIQCghjb21wbGV0ZRgFIAEoCCq1AQoLS2lsbE91dGNvbWUSHAoYS0lMTF9PVVRDT01FX1VOU1BFQ0lGSUVEEAASJAogS0lMTF9PVVRDT01FX0tJTExFRF9CRUZPUkVfU1RBUlQQARIfChtLSUxMX09VVENPTUVfS0lMTF9SRVFVRVNURUQQAhIhCh1LSUxMX09VVENPTUVfQUxSRUFEWV9TVE9QUElORxADEh4KGktJTExfT1VUQ09NRV9BTFJFQURZX0ZJTkFMEAQqbQoJTG9nRm9ybWF0EhoKFkxPR19GT1JNQVRfVU5TUEVDSUZJRUQQABIUChBMT0dfRk9STUFUX0xJTkVTEAESEwoPTE9HX0ZPUk1BVF9URVhUEAISGQoVTE9HX0ZPUk1BVF9QTEFJTl9URVhUEAMy2gMKC1Rhc2tTZXJ2aWNlEkYKB1J1blRhc2sSHC5zaWduYWxtYW4udjEuUnVuVGFza1JlcXVlc3QaHS5zaWduYWxtYW4udjEuUnVuVGFza1Jlc3BvbnNlEkkKCEtpbGxUYXNrEh0uc2lnbmFsbWFuLnYxLktpbGxUYXNrUmVxdWVzdBoeLnNpZ25hbG1hbi52MS5LaWxsVGFza1Jlc3BvbnNlEk4KCVdhdGNoVGFzaxIeLnNpZ25hbG1hbi52MS5XYXRjaFRhc2tSZXF1ZXN0Gh8uc2lnbmFsbWFuLnYxLldhdGNoVGFza1Jlc3BvbnNlMAESRgoHR2V0VGFzaxIcLnNpZ25hbG1hbi52MS5HZXRUYXNrUmVxdWVzdBodLnNpZ25hbG1hbi52MS5HZXRUYXNrUmVzcG9uc2USTAoJTGlzdFRhc2tzEh4uc2lnbmFsbWFuLnYxLkxpc3RUYXNrc1JlcXVlc3QaHy5zaWduYWxtYW4udjEuTGlzdFRhc2tzUmVzcG9uc2USUgoLUmVhZFRhc2tMb2cSIC5zaWduYWxtYW4udjEuUmVhZFRhc2tMb2dSZXF1ZXN0GiEuc2lnbmFsbWFuLnYxLlJlYWRUYXNrTG9nUmVzcG9uc2ViBnByb3RvMw", [file_google_protobuf_duration, file_google_protobuf_struct, file_signalman_v1_task]);
+  fileDesc("Ch9zaWduYWxtYW4vdjEvdGFza19zZXJ2aWNlLnByb3RvEgxzaWduYWxtYW4udjEijwcKDlJ1blRhc2tSZXF1ZXN0EhAKCHRlbXBsYXRlGAEgASgJEhIKCnJlcXVlc3RfaWQYAiABKAkSKgoJdmFyaWFibGVzGAMgASgLMhcuZ29vZ2xlLnByb3RvYnVmLlN0cnVjdBJLChBzZWNyZXRfdmFyaWFibGVzGAQgAygLMjEuc2lnbmFsbWFuLnYxLlJ1blRhc2tSZXF1ZXN0LlNlY3JldFZhcmlhYmxlc0VudHJ5EjIKA2VudhgFIAMoCzIlLnNpZ25hbG1hbi52MS5SdW5UYXNrUmVxdWVzdC5FbnZFbnRyeRIRCglhcmd1bWVudHMYBiADKAkSEgoKZ2l0X2JyYW5jaBgHIAEoCRIOCgZjb21taXQYCCABKAkSDwoHbWVzc2FnZRgJIAEoCRI4CgZsYWJlbHMYCiADKAsyKC5zaWduYWxtYW4udjEuUnVuVGFza1JlcXVlc3QuTGFiZWxzRW50cnkSFQoIcHJpb3JpdHkYCyABKAVIAYgBARIwCg1xdWV1ZV90aW1lb3V0GAwgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEi4KC3J1bl90aW1lb3V0GA0gASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEi8KDGlkbGVfdGltZW91dBgOIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIVCg12YWxpZGF0ZV9vbmx5GA8gASgIEhEKCWludmVudG9yeRgQIAEoCRIuCgdhbnNpYmxlGBEgASgLMhsuc2lnbmFsbWFuLnYxLkFuc2libGVQYXJhbXNIABIyCgl0ZXJyYWZvcm0YEiABKAsyHS5zaWduYWxtYW4udjEuVGVycmFmb3JtUGFyYW1zSAASMgoPY29uZmlybV90aW1lb3V0GBMgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEhIKCmJ1aWxkX3Rhc2sYFCABKAkaNgoUU2VjcmV0VmFyaWFibGVzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ARoqCghFbnZFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBGi0KC0xhYmVsc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAFCCAoGcGFyYW1zQgsKCV9wcmlvcml0eSJJCg9SdW5UYXNrUmVzcG9uc2USIAoEdGFzaxgBIAEoCzISLnNpZ25hbG1hbi52MS5UYXNrEhQKDGRlZHVwbGljYXRlZBgCIAEoCCJvCg9LaWxsVGFza1JlcXVlc3QSDAoEbmFtZRgBIAEoCRINCgVmb3JjZRgCIAEoCBIvCgxncmFjZV9wZXJpb2QYAyABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SDgoGcmVhc29uGAQgASgJImAKEEtpbGxUYXNrUmVzcG9uc2USIAoEdGFzaxgBIAEoCzISLnNpZ25hbG1hbi52MS5UYXNrEioKB291dGNvbWUYAiABKA4yGS5zaWduYWxtYW4udjEuS2lsbE91dGNvbWUiiQIKEFdhdGNoVGFza1JlcXVlc3QSDAoEbmFtZRgBIAEoCRIWCgxyZXN1bWVfdG9rZW4YAiABKAlIABIUCgp0YWlsX2xpbmVzGAMgASgFSAASEwoJYWZ0ZXJfc2VxGAQgASgDSAASEwoGZm9sbG93GAUgASgISAGIAQESEQoEbG9ncxgGIAEoCEgCiAEBEigKB3N0cmVhbXMYByADKA4yFy5zaWduYWxtYW4udjEuTG9nU3RyZWFtEjUKEmhlYXJ0YmVhdF9pbnRlcnZhbBgIIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkIHCgVzdGFydEIJCgdfZm9sbG93QgcKBV9sb2dzIrICChFXYXRjaFRhc2tSZXNwb25zZRIUCgxyZXN1bWVfdG9rZW4YASABKAkSLgoIc25hcHNob3QYAiABKAsyGi5zaWduYWxtYW4udjEuVGFza1NuYXBzaG90SAASJQoDbG9nGAMgASgLMhYuc2lnbmFsbWFuLnYxLkxvZ0JhdGNoSAASLAoGc3RhdHVzGAQgASgLMhouc2lnbmFsbWFuLnYxLlN0YXR1c0NoYW5nZUgAEiMKA2dhcBgFIAEoCzIULnNpZ25hbG1hbi52MS5Mb2dHYXBIABIsCgloZWFydGJlYXQYBiABKAsyFy5zaWduYWxtYW4udjEuSGVhcnRiZWF0SAASJgoDZW5kGAcgASgLMhcuc2lnbmFsbWFuLnYxLlRhc2tFbmRlZEgAQgcKBWV2ZW50IjAKDFRhc2tTbmFwc2hvdBIgCgR0YXNrGAEgASgLMhIuc2lnbmFsbWFuLnYxLlRhc2siOgoGTG9nR2FwEhAKCGZyb21fc2VxGAEgASgDEg4KBnRvX3NlcRgCIAEoAxIOCgZyZWFzb24YAyABKAkiCwoJSGVhcnRiZWF0Ij8KCVRhc2tFbmRlZBIgCgR0YXNrGAEgASgLMhIuc2lnbmFsbWFuLnYxLlRhc2sSEAoIbGFzdF9zZXEYAiABKAMiHgoOR2V0VGFza1JlcXVlc3QSDAoEbmFtZRgBIAEoCSIzCg9HZXRUYXNrUmVzcG9uc2USIAoEdGFzaxgBIAEoCzISLnNpZ25hbG1hbi52MS5UYXNrImsKEExpc3RUYXNrc1JlcXVlc3QSDgoGcGFyZW50GAEgASgJEhEKCXBhZ2Vfc2l6ZRgCIAEoBRISCgpwYWdlX3Rva2VuGAMgASgJEg4KBmZpbHRlchgEIAEoCRIQCghvcmRlcl9ieRgFIAEoCSJPChFMaXN0VGFza3NSZXNwb25zZRIhCgV0YXNrcxgBIAMoCzISLnNpZ25hbG1hbi52MS5UYXNrEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSK8AQoSUmVhZFRhc2tMb2dSZXF1ZXN0EgwKBG5hbWUYASABKAkSEwoJYWZ0ZXJfc2VxGAIgASgDSAASFAoKdGFpbF9saW5lcxgDIAEoBUgAEhEKCW1heF9saW5lcxgEIAEoBRIoCgdzdHJlYW1zGAUgAygOMhcuc2lnbmFsbWFuLnYxLkxvZ1N0cmVhbRInCgZmb3JtYXQYBiABKA4yFy5zaWduYWxtYW4udjEuTG9nRm9ybWF0QgcKBXN0YXJ0IoUBChNSZWFkVGFza0xvZ1Jlc3BvbnNlEiQKBWxpbmVzGAEgAygLMhUuc2lnbmFsbWFuLnYxLkxvZ0xpbmUSDAoEdGV4dBgCIAEoDBIWCg5uZXh0X2FmdGVyX3NlcRgDIAEoAxIQCghsYXN0X3NlcRgEIAEoAxIQCghjb21wbGV0ZRgFIAEoCCKAAQoRV2F0Y2hUYXNrc1JlcXVlc3QSDgoGcGFyZW50GAEgASgJEg4KBmZpbHRlchgCIAEoCRIUCgxyZXN1bWVfdG9rZW4YAyABKAkSNQoSaGVhcnRiZWF0X2ludGVydmFsGAQgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uIukBChJXYXRjaFRhc2tzUmVzcG9uc2USFAoMcmVzdW1lX3Rva2VuGAEgASgJEi4KCHNuYXBzaG90GAIgASgLMhouc2lnbmFsbWFuLnYxLlRhc2tTbmFwc2hvdEgAEiYKBnN5bmNlZBgDIAEoCzIULnNpZ25hbG1hbi52MS5TeW5jZWRIABIuCgZjaGFuZ2UYBCABKAsyHC5zaWduYWxtYW4udjEuVGFza1RyYW5zaXRpb25IABIsCgloZWFydGJlYXQYBSABKAsyFy5zaWduYWxtYW4udjEuSGVhcnRiZWF0SABCBwoFZXZlbnQiCAoGU3luY2VkIl4KDlRhc2tUcmFuc2l0aW9uEioKBmNoYW5nZRgBIAEoCzIaLnNpZ25hbG1hbi52MS5TdGF0dXNDaGFuZ2USIAoEdGFzaxgCIAEoCzISLnNpZ25hbG1hbi52MS5UYXNrInQKEEtpbGxUYXNrc1JlcXVlc3QSEAoIdGVtcGxhdGUYASABKAkSDQoFZm9yY2UYAiABKAgSLwoMZ3JhY2VfcGVyaW9kGAMgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEg4KBnJlYXNvbhgEIAEoCSI8ChFLaWxsVGFza3NSZXNwb25zZRInCgV0YXNrcxgBIAMoCzIYLnNpZ25hbG1hbi52MS5LaWxsZWRUYXNrIkYKCktpbGxlZFRhc2sSDAoEbmFtZRgBIAEoCRIqCgdvdXRjb21lGAIgASgOMhkuc2lnbmFsbWFuLnYxLktpbGxPdXRjb21lIiEKEURlbGV0ZVRhc2tSZXF1ZXN0EgwKBG5hbWUYASABKAkiFAoSRGVsZXRlVGFza1Jlc3BvbnNlIjcKEkNvbmZpcm1UYXNrUmVxdWVzdBIMCgRuYW1lGAEgASgJEhMKC3BsYW5fZGlnZXN0GAIgASgJIjcKE0NvbmZpcm1UYXNrUmVzcG9uc2USIAoEdGFzaxgBIAEoCzISLnNpZ25hbG1hbi52MS5UYXNrIjEKEVJlamVjdFRhc2tSZXF1ZXN0EgwKBG5hbWUYASABKAkSDgoGcmVhc29uGAIgASgJIjYKElJlamVjdFRhc2tSZXNwb25zZRIgCgR0YXNrGAEgASgLMhIuc2lnbmFsbWFuLnYxLlRhc2siIgoSR2V0VGFza1BsYW5SZXF1ZXN0EgwKBG5hbWUYASABKAkiSQoTR2V0VGFza1BsYW5SZXNwb25zZRIkCgRwbGFuGAEgASgLMhYuc2lnbmFsbWFuLnYxLlRhc2tQbGFuEgwKBHRleHQYAiABKAkiJAoUR2V0VGFza1Jlc3VsdFJlcXVlc3QSDAoEbmFtZRgBIAEoCSJBChVHZXRUYXNrUmVzdWx0UmVzcG9uc2USKAoGcmVzdWx0GAEgASgLMhguc2lnbmFsbWFuLnYxLlRhc2tSZXN1bHQqtQEKC0tpbGxPdXRjb21lEhwKGEtJTExfT1VUQ09NRV9VTlNQRUNJRklFRBAAEiQKIEtJTExfT1VUQ09NRV9LSUxMRURfQkVGT1JFX1NUQVJUEAESHwobS0lMTF9PVVRDT01FX0tJTExfUkVRVUVTVEVEEAISIQodS0lMTF9PVVRDT01FX0FMUkVBRFlfU1RPUFBJTkcQAxIeChpLSUxMX09VVENPTUVfQUxSRUFEWV9GSU5BTBAEKm0KCUxvZ0Zvcm1hdBIaChZMT0dfRk9STUFUX1VOU1BFQ0lGSUVEEAASFAoQTE9HX0ZPUk1BVF9MSU5FUxABEhMKD0xPR19GT1JNQVRfVEVYVBACEhkKFUxPR19GT1JNQVRfUExBSU5fVEVYVBADMp8ICgtUYXNrU2VydmljZRJGCgdSdW5UYXNrEhwuc2lnbmFsbWFuLnYxLlJ1blRhc2tSZXF1ZXN0Gh0uc2lnbmFsbWFuLnYxLlJ1blRhc2tSZXNwb25zZRJJCghLaWxsVGFzaxIdLnNpZ25hbG1hbi52MS5LaWxsVGFza1JlcXVlc3QaHi5zaWduYWxtYW4udjEuS2lsbFRhc2tSZXNwb25zZRJOCglXYXRjaFRhc2sSHi5zaWduYWxtYW4udjEuV2F0Y2hUYXNrUmVxdWVzdBofLnNpZ25hbG1hbi52MS5XYXRjaFRhc2tSZXNwb25zZTABEkYKB0dldFRhc2sSHC5zaWduYWxtYW4udjEuR2V0VGFza1JlcXVlc3QaHS5zaWduYWxtYW4udjEuR2V0VGFza1Jlc3BvbnNlEkwKCUxpc3RUYXNrcxIeLnNpZ25hbG1hbi52MS5MaXN0VGFza3NSZXF1ZXN0Gh8uc2lnbmFsbWFuLnYxLkxpc3RUYXNrc1Jlc3BvbnNlElEKCldhdGNoVGFza3MSHy5zaWduYWxtYW4udjEuV2F0Y2hUYXNrc1JlcXVlc3QaIC5zaWduYWxtYW4udjEuV2F0Y2hUYXNrc1Jlc3BvbnNlMAESTAoJS2lsbFRhc2tzEh4uc2lnbmFsbWFuLnYxLktpbGxUYXNrc1JlcXVlc3QaHy5zaWduYWxtYW4udjEuS2lsbFRhc2tzUmVzcG9uc2USTwoKRGVsZXRlVGFzaxIfLnNpZ25hbG1hbi52MS5EZWxldGVUYXNrUmVxdWVzdBogLnNpZ25hbG1hbi52MS5EZWxldGVUYXNrUmVzcG9uc2USUgoLQ29uZmlybVRhc2sSIC5zaWduYWxtYW4udjEuQ29uZmlybVRhc2tSZXF1ZXN0GiEuc2lnbmFsbWFuLnYxLkNvbmZpcm1UYXNrUmVzcG9uc2USTwoKUmVqZWN0VGFzaxIfLnNpZ25hbG1hbi52MS5SZWplY3RUYXNrUmVxdWVzdBogLnNpZ25hbG1hbi52MS5SZWplY3RUYXNrUmVzcG9uc2USUgoLR2V0VGFza1BsYW4SIC5zaWduYWxtYW4udjEuR2V0VGFza1BsYW5SZXF1ZXN0GiEuc2lnbmFsbWFuLnYxLkdldFRhc2tQbGFuUmVzcG9uc2USWAoNR2V0VGFza1Jlc3VsdBIiLnNpZ25hbG1hbi52MS5HZXRUYXNrUmVzdWx0UmVxdWVzdBojLnNpZ25hbG1hbi52MS5HZXRUYXNrUmVzdWx0UmVzcG9uc2USUgoLUmVhZFRhc2tMb2cSIC5zaWduYWxtYW4udjEuUmVhZFRhc2tMb2dSZXF1ZXN0GiEuc2lnbmFsbWFuLnYxLlJlYWRUYXNrTG9nUmVzcG9uc2ViBnByb3RvMw", [file_google_protobuf_duration, file_google_protobuf_struct, file_signalman_v1_task]);
 
 /**
  * Asks for a run of a template. Whatever it leaves out, the template says.
@@ -132,6 +132,53 @@ export type RunTaskRequest = Message<"signalman.v1.RunTaskRequest"> & {
    * @generated from field: bool validate_only = 15;
    */
   validateOnly: boolean;
+
+  /**
+   * Inventory to work on. `projects/{project}/inventories/{inventory}` of the template's project. Only if the template
+   * says `allow_override_inventory`.
+   *
+   * @generated from field: string inventory = 16;
+   */
+  inventory: string;
+
+  /**
+   * Settings of the app.
+   *
+   * @generated from oneof signalman.v1.RunTaskRequest.params
+   */
+  params: {
+    /**
+     * For `ansible`.
+     *
+     * @generated from field: signalman.v1.AnsibleParams ansible = 17;
+     */
+    value: AnsibleParams;
+    case: "ansible";
+  } | {
+    /**
+     * For `terraform`, `tofu` and `terragrunt`.
+     *
+     * @generated from field: signalman.v1.TerraformParams terraform = 18;
+     */
+    value: TerraformParams;
+    case: "terraform";
+  } | { case: undefined; value?: undefined };
+
+  /**
+   * How long a plan may wait for ConfirmTask or RejectTask, from 1 second; over it: ERROR with CONFIRM_TIMEOUT.
+   * Unset: the template's, else for ever.
+   *
+   * @generated from field: google.protobuf.Duration confirm_timeout = 19;
+   */
+  confirmTimeout?: Duration | undefined;
+
+  /**
+   * For a deploy: the task of its build template whose version to bring somewhere, `projects/{project}/tasks/{uuid}`.
+   * Empty: the newest one that succeeded.
+   *
+   * @generated from field: string build_task = 20;
+   */
+  buildTask: string;
 };
 
 /**
@@ -572,6 +619,14 @@ export type ListTasksRequest = Message<"signalman.v1.ListTasksRequest"> & {
    * @generated from field: string filter = 4;
    */
   filter: string;
+
+  /**
+   * `create_time`, `start_time` or `end_time`, alone (the oldest first) or with ` desc`. Tasks that do not have the time yet
+   * are left out. Empty: `create_time desc`.
+   *
+   * @generated from field: string order_by = 5;
+   */
+  orderBy: string;
 };
 
 /**
@@ -588,7 +643,7 @@ export const ListTasksRequestSchema: GenMessage<ListTasksRequest> = /*@__PURE__*
  */
 export type ListTasksResponse = Message<"signalman.v1.ListTasksResponse"> & {
   /**
-   * The newest first.
+   * In the order asked for.
    *
    * @generated from field: repeated signalman.v1.Task tasks = 1;
    */
@@ -722,6 +777,468 @@ export type ReadTaskLogResponse = Message<"signalman.v1.ReadTaskLogResponse"> & 
  */
 export const ReadTaskLogResponseSchema: GenMessage<ReadTaskLogResponse> = /*@__PURE__*/
   messageDesc(file_signalman_v1_task_service, 15);
+
+/**
+ * Asks for the changes of many tasks.
+ *
+ * @generated from message signalman.v1.WatchTasksRequest
+ */
+export type WatchTasksRequest = Message<"signalman.v1.WatchTasksRequest"> & {
+  /**
+   * Required. `projects/{project}`, or `projects/-` for all.
+   *
+   * @generated from field: string parent = 1;
+   */
+  parent: string;
+
+  /**
+   * As in ListTasks, but for `create_time` and the status: terms on `template` and `labels.KEY`.
+   *
+   * @generated from field: string filter = 2;
+   */
+  filter: string;
+
+  /**
+   * The last token received, from any server, with the same parent and filter: exactly the changes after it follow.
+   * Empty: begin with a snapshot.
+   *
+   * @generated from field: string resume_token = 3;
+   */
+  resumeToken: string;
+
+  /**
+   * Longest silence before a heartbeat, 1 to 60 seconds. Unset: 15 seconds.
+   *
+   * @generated from field: google.protobuf.Duration heartbeat_interval = 4;
+   */
+  heartbeatInterval?: Duration | undefined;
+};
+
+/**
+ * Describes the message signalman.v1.WatchTasksRequest.
+ * Use `create(WatchTasksRequestSchema)` to create a new message.
+ */
+export const WatchTasksRequestSchema: GenMessage<WatchTasksRequest> = /*@__PURE__*/
+  messageDesc(file_signalman_v1_task_service, 16);
+
+/**
+ * One event of many tasks. Only what is committed is ever sent.
+ *
+ * @generated from message signalman.v1.WatchTasksResponse
+ */
+export type WatchTasksResponse = Message<"signalman.v1.WatchTasksResponse"> & {
+  /**
+   * Opaque. Sent back as `resume_token` it gives exactly what comes after this event. Empty before `synced`.
+   *
+   * @generated from field: string resume_token = 1;
+   */
+  resumeToken: string;
+
+  /**
+   * What happened.
+   *
+   * @generated from oneof signalman.v1.WatchTasksResponse.event
+   */
+  event: {
+    /**
+     * A task that had not ended when the watch began.
+     *
+     * @generated from field: signalman.v1.TaskSnapshot snapshot = 2;
+     */
+    value: TaskSnapshot;
+    case: "snapshot";
+  } | {
+    /**
+     * The snapshot is complete.
+     *
+     * @generated from field: signalman.v1.Synced synced = 3;
+     */
+    value: Synced;
+    case: "synced";
+  } | {
+    /**
+     * A change of status. Of each task they come in order, each once.
+     *
+     * @generated from field: signalman.v1.TaskTransition change = 4;
+     */
+    value: TaskTransition;
+    case: "change";
+  } | {
+    /**
+     * All up to here has been delivered.
+     *
+     * @generated from field: signalman.v1.Heartbeat heartbeat = 5;
+     */
+    value: Heartbeat;
+    case: "heartbeat";
+  } | { case: undefined; value?: undefined };
+};
+
+/**
+ * Describes the message signalman.v1.WatchTasksResponse.
+ * Use `create(WatchTasksResponseSchema)` to create a new message.
+ */
+export const WatchTasksResponseSchema: GenMessage<WatchTasksResponse> = /*@__PURE__*/
+  messageDesc(file_signalman_v1_task_service, 17);
+
+/**
+ * All tasks that have not ended were sent.
+ *
+ * @generated from message signalman.v1.Synced
+ */
+export type Synced = Message<"signalman.v1.Synced"> & {
+};
+
+/**
+ * Describes the message signalman.v1.Synced.
+ * Use `create(SyncedSchema)` to create a new message.
+ */
+export const SyncedSchema: GenMessage<Synced> = /*@__PURE__*/
+  messageDesc(file_signalman_v1_task_service, 18);
+
+/**
+ * A committed change of a task's status.
+ *
+ * @generated from message signalman.v1.TaskTransition
+ */
+export type TaskTransition = Message<"signalman.v1.TaskTransition"> & {
+  /**
+   * The change.
+   *
+   * @generated from field: signalman.v1.StatusChange change = 1;
+   */
+  change?: StatusChange | undefined;
+
+  /**
+   * The task, with the status and the end of this change; whatever else it holds may be newer.
+   *
+   * @generated from field: signalman.v1.Task task = 2;
+   */
+  task?: Task | undefined;
+};
+
+/**
+ * Describes the message signalman.v1.TaskTransition.
+ * Use `create(TaskTransitionSchema)` to create a new message.
+ */
+export const TaskTransitionSchema: GenMessage<TaskTransition> = /*@__PURE__*/
+  messageDesc(file_signalman_v1_task_service, 19);
+
+/**
+ * Asks for the end of a template's tasks.
+ *
+ * @generated from message signalman.v1.KillTasksRequest
+ */
+export type KillTasksRequest = Message<"signalman.v1.KillTasksRequest"> & {
+  /**
+   * Required. `projects/{project}/templates/{template}`; it may have been deleted.
+   *
+   * @generated from field: string template = 1;
+   */
+  template: string;
+
+  /**
+   * Without a polite signal first.
+   *
+   * @generated from field: bool force = 2;
+   */
+  force: boolean;
+
+  /**
+   * Time between the polite signal and SIGKILL, 0 to 10 minutes. Unset: 10 seconds.
+   *
+   * @generated from field: google.protobuf.Duration grace_period = 3;
+   */
+  gracePeriod?: Duration | undefined;
+
+  /**
+   * Why, for people, at most 250 characters.
+   *
+   * @generated from field: string reason = 4;
+   */
+  reason: string;
+};
+
+/**
+ * Describes the message signalman.v1.KillTasksRequest.
+ * Use `create(KillTasksRequestSchema)` to create a new message.
+ */
+export const KillTasksRequestSchema: GenMessage<KillTasksRequest> = /*@__PURE__*/
+  messageDesc(file_signalman_v1_task_service, 20);
+
+/**
+ * Answer to KillTasks.
+ *
+ * @generated from message signalman.v1.KillTasksResponse
+ */
+export type KillTasksResponse = Message<"signalman.v1.KillTasksResponse"> & {
+  /**
+   * One for each task that had not ended.
+   *
+   * @generated from field: repeated signalman.v1.KilledTask tasks = 1;
+   */
+  tasks: KilledTask[];
+};
+
+/**
+ * Describes the message signalman.v1.KillTasksResponse.
+ * Use `create(KillTasksResponseSchema)` to create a new message.
+ */
+export const KillTasksResponseSchema: GenMessage<KillTasksResponse> = /*@__PURE__*/
+  messageDesc(file_signalman_v1_task_service, 21);
+
+/**
+ * What KillTasks did to a task.
+ *
+ * @generated from message signalman.v1.KilledTask
+ */
+export type KilledTask = Message<"signalman.v1.KilledTask"> & {
+  /**
+   * `projects/{project}/tasks/{uuid}`.
+   *
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * As of KillTask.
+   *
+   * @generated from field: signalman.v1.KillOutcome outcome = 2;
+   */
+  outcome: KillOutcome;
+};
+
+/**
+ * Describes the message signalman.v1.KilledTask.
+ * Use `create(KilledTaskSchema)` to create a new message.
+ */
+export const KilledTaskSchema: GenMessage<KilledTask> = /*@__PURE__*/
+  messageDesc(file_signalman_v1_task_service, 22);
+
+/**
+ * Asks for the removal of a task.
+ *
+ * @generated from message signalman.v1.DeleteTaskRequest
+ */
+export type DeleteTaskRequest = Message<"signalman.v1.DeleteTaskRequest"> & {
+  /**
+   * Required. `projects/{project}/tasks/{uuid}`.
+   *
+   * @generated from field: string name = 1;
+   */
+  name: string;
+};
+
+/**
+ * Describes the message signalman.v1.DeleteTaskRequest.
+ * Use `create(DeleteTaskRequestSchema)` to create a new message.
+ */
+export const DeleteTaskRequestSchema: GenMessage<DeleteTaskRequest> = /*@__PURE__*/
+  messageDesc(file_signalman_v1_task_service, 23);
+
+/**
+ * Answer to DeleteTask.
+ *
+ * @generated from message signalman.v1.DeleteTaskResponse
+ */
+export type DeleteTaskResponse = Message<"signalman.v1.DeleteTaskResponse"> & {
+};
+
+/**
+ * Describes the message signalman.v1.DeleteTaskResponse.
+ * Use `create(DeleteTaskResponseSchema)` to create a new message.
+ */
+export const DeleteTaskResponseSchema: GenMessage<DeleteTaskResponse> = /*@__PURE__*/
+  messageDesc(file_signalman_v1_task_service, 24);
+
+/**
+ * Lets a plan be applied.
+ *
+ * @generated from message signalman.v1.ConfirmTaskRequest
+ */
+export type ConfirmTaskRequest = Message<"signalman.v1.ConfirmTaskRequest"> & {
+  /**
+   * Required. `projects/{project}/tasks/{uuid}`.
+   *
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * Required. `plan.digest` of the task, as the caller saw it.
+   *
+   * @generated from field: string plan_digest = 2;
+   */
+  planDigest: string;
+};
+
+/**
+ * Describes the message signalman.v1.ConfirmTaskRequest.
+ * Use `create(ConfirmTaskRequestSchema)` to create a new message.
+ */
+export const ConfirmTaskRequestSchema: GenMessage<ConfirmTaskRequest> = /*@__PURE__*/
+  messageDesc(file_signalman_v1_task_service, 25);
+
+/**
+ * Answer to ConfirmTask.
+ *
+ * @generated from message signalman.v1.ConfirmTaskResponse
+ */
+export type ConfirmTaskResponse = Message<"signalman.v1.ConfirmTaskResponse"> & {
+  /**
+   * The task as it is now.
+   *
+   * @generated from field: signalman.v1.Task task = 1;
+   */
+  task?: Task | undefined;
+};
+
+/**
+ * Describes the message signalman.v1.ConfirmTaskResponse.
+ * Use `create(ConfirmTaskResponseSchema)` to create a new message.
+ */
+export const ConfirmTaskResponseSchema: GenMessage<ConfirmTaskResponse> = /*@__PURE__*/
+  messageDesc(file_signalman_v1_task_service, 26);
+
+/**
+ * Ends a task that waits for confirmation.
+ *
+ * @generated from message signalman.v1.RejectTaskRequest
+ */
+export type RejectTaskRequest = Message<"signalman.v1.RejectTaskRequest"> & {
+  /**
+   * Required. `projects/{project}/tasks/{uuid}`.
+   *
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * Why, for people, at most 250 characters.
+   *
+   * @generated from field: string reason = 2;
+   */
+  reason: string;
+};
+
+/**
+ * Describes the message signalman.v1.RejectTaskRequest.
+ * Use `create(RejectTaskRequestSchema)` to create a new message.
+ */
+export const RejectTaskRequestSchema: GenMessage<RejectTaskRequest> = /*@__PURE__*/
+  messageDesc(file_signalman_v1_task_service, 27);
+
+/**
+ * Answer to RejectTask.
+ *
+ * @generated from message signalman.v1.RejectTaskResponse
+ */
+export type RejectTaskResponse = Message<"signalman.v1.RejectTaskResponse"> & {
+  /**
+   * The task as it is now.
+   *
+   * @generated from field: signalman.v1.Task task = 1;
+   */
+  task?: Task | undefined;
+};
+
+/**
+ * Describes the message signalman.v1.RejectTaskResponse.
+ * Use `create(RejectTaskResponseSchema)` to create a new message.
+ */
+export const RejectTaskResponseSchema: GenMessage<RejectTaskResponse> = /*@__PURE__*/
+  messageDesc(file_signalman_v1_task_service, 28);
+
+/**
+ * Asks for a task's plan.
+ *
+ * @generated from message signalman.v1.GetTaskPlanRequest
+ */
+export type GetTaskPlanRequest = Message<"signalman.v1.GetTaskPlanRequest"> & {
+  /**
+   * Required. `projects/{project}/tasks/{uuid}`.
+   *
+   * @generated from field: string name = 1;
+   */
+  name: string;
+};
+
+/**
+ * Describes the message signalman.v1.GetTaskPlanRequest.
+ * Use `create(GetTaskPlanRequestSchema)` to create a new message.
+ */
+export const GetTaskPlanRequestSchema: GenMessage<GetTaskPlanRequest> = /*@__PURE__*/
+  messageDesc(file_signalman_v1_task_service, 29);
+
+/**
+ * Answer to GetTaskPlan.
+ *
+ * @generated from message signalman.v1.GetTaskPlanResponse
+ */
+export type GetTaskPlanResponse = Message<"signalman.v1.GetTaskPlanResponse"> & {
+  /**
+   * The plan.
+   *
+   * @generated from field: signalman.v1.TaskPlan plan = 1;
+   */
+  plan?: TaskPlan | undefined;
+
+  /**
+   * What `terraform show` says of it, secrets masked, at most 1 MiB; without terminal escape codes.
+   *
+   * @generated from field: string text = 2;
+   */
+  text: string;
+};
+
+/**
+ * Describes the message signalman.v1.GetTaskPlanResponse.
+ * Use `create(GetTaskPlanResponseSchema)` to create a new message.
+ */
+export const GetTaskPlanResponseSchema: GenMessage<GetTaskPlanResponse> = /*@__PURE__*/
+  messageDesc(file_signalman_v1_task_service, 30);
+
+/**
+ * Asks for what a task brought about.
+ *
+ * @generated from message signalman.v1.GetTaskResultRequest
+ */
+export type GetTaskResultRequest = Message<"signalman.v1.GetTaskResultRequest"> & {
+  /**
+   * Required. `projects/{project}/tasks/{uuid}`.
+   *
+   * @generated from field: string name = 1;
+   */
+  name: string;
+};
+
+/**
+ * Describes the message signalman.v1.GetTaskResultRequest.
+ * Use `create(GetTaskResultRequestSchema)` to create a new message.
+ */
+export const GetTaskResultRequestSchema: GenMessage<GetTaskResultRequest> = /*@__PURE__*/
+  messageDesc(file_signalman_v1_task_service, 31);
+
+/**
+ * Answer to GetTaskResult.
+ *
+ * @generated from message signalman.v1.GetTaskResultResponse
+ */
+export type GetTaskResultResponse = Message<"signalman.v1.GetTaskResultResponse"> & {
+  /**
+   * Unset: its program reported nothing, or not yet.
+   *
+   * @generated from field: signalman.v1.TaskResult result = 1;
+   */
+  result?: TaskResult | undefined;
+};
+
+/**
+ * Describes the message signalman.v1.GetTaskResultResponse.
+ * Use `create(GetTaskResultResponseSchema)` to create a new message.
+ */
+export const GetTaskResultResponseSchema: GenMessage<GetTaskResultResponse> = /*@__PURE__*/
+  messageDesc(file_signalman_v1_task_service, 32);
 
 /**
  * What a call of KillTask did. All of them are OK.
@@ -881,7 +1398,7 @@ export const TaskService: GenService<{
     output: typeof GetTaskResponseSchema;
   },
   /**
-   * Lists tasks, the newest first. Errors: NOT_FOUND (no such project), INVALID_ARGUMENT.
+   * Lists tasks, the newest first unless asked otherwise. Errors: NOT_FOUND (no such project), INVALID_ARGUMENT.
    *
    * @generated from rpc signalman.v1.TaskService.ListTasks
    */
@@ -889,6 +1406,79 @@ export const TaskService: GenService<{
     methodKind: "unary";
     input: typeof ListTasksRequestSchema;
     output: typeof ListTasksResponseSchema;
+  },
+  /**
+   * Streams the changes of status of many tasks: first those that have not ended, then a marker, then each change
+   * as it is committed. OK never ends it: go on with the last `resume_token`.
+   * Errors: NOT_FOUND (no such project), INVALID_ARGUMENT; UNAVAILABLE with RetryInfo when the server shuts down.
+   *
+   * @generated from rpc signalman.v1.TaskService.WatchTasks
+   */
+  watchTasks: {
+    methodKind: "server_streaming";
+    input: typeof WatchTasksRequestSchema;
+    output: typeof WatchTasksResponseSchema;
+  },
+  /**
+   * Records the wish that all tasks of a template end that have not. Errors: NOT_FOUND (no such project).
+   *
+   * @generated from rpc signalman.v1.TaskService.KillTasks
+   */
+  killTasks: {
+    methodKind: "unary";
+    input: typeof KillTasksRequestSchema;
+    output: typeof KillTasksResponseSchema;
+  },
+  /**
+   * Deletes a task that has ended, with its log. Errors: NOT_FOUND, FAILED_PRECONDITION (it has not ended).
+   *
+   * @generated from rpc signalman.v1.TaskService.DeleteTask
+   */
+  deleteTask: {
+    methodKind: "unary";
+    input: typeof DeleteTaskRequestSchema;
+    output: typeof DeleteTaskResponseSchema;
+  },
+  /**
+   * Lets a task apply the plan that its caller has seen. Errors: NOT_FOUND, FAILED_PRECONDITION with reason
+   * NOT_WAITING_FOR_CONFIRMATION or PLAN_CHANGED (the digest is another one).
+   *
+   * @generated from rpc signalman.v1.TaskService.ConfirmTask
+   */
+  confirmTask: {
+    methodKind: "unary";
+    input: typeof ConfirmTaskRequestSchema;
+    output: typeof ConfirmTaskResponseSchema;
+  },
+  /**
+   * Ends a task without applying its plan. Errors: NOT_FOUND, FAILED_PRECONDITION with reason NOT_WAITING_FOR_CONFIRMATION.
+   *
+   * @generated from rpc signalman.v1.TaskService.RejectTask
+   */
+  rejectTask: {
+    methodKind: "unary";
+    input: typeof RejectTaskRequestSchema;
+    output: typeof RejectTaskResponseSchema;
+  },
+  /**
+   * Returns a task's plan as people read it. Errors: NOT_FOUND (no such task, or it has none).
+   *
+   * @generated from rpc signalman.v1.TaskService.GetTaskPlan
+   */
+  getTaskPlan: {
+    methodKind: "unary";
+    input: typeof GetTaskPlanRequestSchema;
+    output: typeof GetTaskPlanResponseSchema;
+  },
+  /**
+   * Returns what a task brought about, as data. Errors: NOT_FOUND (no such task).
+   *
+   * @generated from rpc signalman.v1.TaskService.GetTaskResult
+   */
+  getTaskResult: {
+    methodKind: "unary";
+    input: typeof GetTaskResultRequestSchema;
+    output: typeof GetTaskResultResponseSchema;
   },
   /**
    * Reads a part of a task's log, for a page or a file. Errors: NOT_FOUND, INVALID_ARGUMENT.

@@ -4,15 +4,17 @@
 
 import type { GenEnum, GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
 import { enumDesc, fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
-import type { Duration, Timestamp } from "@bufbuild/protobuf/wkt";
-import { file_google_protobuf_duration, file_google_protobuf_struct, file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
+import type { Duration, FieldMask, Timestamp } from "@bufbuild/protobuf/wkt";
+import { file_google_protobuf_duration, file_google_protobuf_field_mask, file_google_protobuf_struct, file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
+import type { Hook } from "./hook_pb.ts";
+import { file_signalman_v1_hook } from "./hook_pb.ts";
 import type { JsonObject, Message, UnknownEnum } from "@bufbuild/protobuf";
 
 /**
  * Describes the file signalman/v1/template.proto.
  */
 export const file_signalman_v1_template: GenFile = /*@__PURE__*/
-  fileDesc("ChtzaWduYWxtYW4vdjEvdGVtcGxhdGUucHJvdG8SDHNpZ25hbG1hbi52MSLcBQoIVGVtcGxhdGUSDAoEbmFtZRgBIAEoCRITCgtkZXNjcmlwdGlvbhgCIAEoCRILCgNhcHAYAyABKAkSEgoKcmVwb3NpdG9yeRgEIAEoCRIMCgRwYXRoGAUgASgJEhMKC2Vudmlyb25tZW50GAYgASgJEhEKCWFyZ3VtZW50cxgHIAMoCRIqCgl2YXJpYWJsZXMYCCABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0EiwKA2VudhgJIAMoCzIfLnNpZ25hbG1hbi52MS5UZW1wbGF0ZS5FbnZFbnRyeRIsCgZzdXJ2ZXkYCiADKAsyHC5zaWduYWxtYW4udjEuU3VydmV5VmFyaWFibGUSEgoKZ2l0X2JyYW5jaBgLIAEoCRIoCgR0eXBlGAwgASgOMhouc2lnbmFsbWFuLnYxLlRlbXBsYXRlVHlwZRIcChRhbGxvd19wYXJhbGxlbF90YXNrcxgNIAEoCBIgChhhbGxvd19vdmVycmlkZV9hcmd1bWVudHMYDiABKAgSIQoZYWxsb3dfb3ZlcnJpZGVfZ2l0X2JyYW5jaBgPIAEoCBIwCg1xdWV1ZV90aW1lb3V0GBAgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEi4KC3J1bl90aW1lb3V0GBEgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEi8KDGlkbGVfdGltZW91dBgSIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIMCgRldGFnGBMgASgJEi8KC2NyZWF0ZV90aW1lGBQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIvCgt1cGRhdGVfdGltZRgVIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAaKgoIRW52RW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASK4AQoOU3VydmV5VmFyaWFibGUSDAoEbmFtZRgBIAEoCRINCgV0aXRsZRgCIAEoCRITCgtkZXNjcmlwdGlvbhgDIAEoCRImCgR0eXBlGAQgASgOMhguc2lnbmFsbWFuLnYxLlN1cnZleVR5cGUSEAoIcmVxdWlyZWQYBSABKAgSKQoGdmFsdWVzGAYgAygLMhkuc2lnbmFsbWFuLnYxLlN1cnZleVZhbHVlEg8KB2RlZmF1bHQYByABKAkiKgoLU3VydmV5VmFsdWUSDAoEbmFtZRgBIAEoCRINCgV2YWx1ZRgCIAEoCSIiChJHZXRUZW1wbGF0ZVJlcXVlc3QSDAoEbmFtZRgBIAEoCSI/ChNHZXRUZW1wbGF0ZVJlc3BvbnNlEigKCHRlbXBsYXRlGAEgASgLMhYuc2lnbmFsbWFuLnYxLlRlbXBsYXRlIk0KFExpc3RUZW1wbGF0ZXNSZXF1ZXN0Eg4KBnBhcmVudBgBIAEoCRIRCglwYWdlX3NpemUYAiABKAUSEgoKcGFnZV90b2tlbhgDIAEoCSJbChVMaXN0VGVtcGxhdGVzUmVzcG9uc2USKQoJdGVtcGxhdGVzGAEgAygLMhYuc2lnbmFsbWFuLnYxLlRlbXBsYXRlEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSp4CgxUZW1wbGF0ZVR5cGUSHQoZVEVNUExBVEVfVFlQRV9VTlNQRUNJRklFRBAAEhYKElRFTVBMQVRFX1RZUEVfVEFTSxABEhcKE1RFTVBMQVRFX1RZUEVfQlVJTEQQAhIYChRURU1QTEFURV9UWVBFX0RFUExPWRADKoIBCgpTdXJ2ZXlUeXBlEhsKF1NVUlZFWV9UWVBFX1VOU1BFQ0lGSUVEEAASFAoQU1VSVkVZX1RZUEVfVEVYVBABEhMKD1NVUlZFWV9UWVBFX0lOVBACEhQKEFNVUlZFWV9UWVBFX0VOVU0QAxIWChJTVVJWRVlfVFlQRV9TRUNSRVQQBDK/AQoPVGVtcGxhdGVTZXJ2aWNlElIKC0dldFRlbXBsYXRlEiAuc2lnbmFsbWFuLnYxLkdldFRlbXBsYXRlUmVxdWVzdBohLnNpZ25hbG1hbi52MS5HZXRUZW1wbGF0ZVJlc3BvbnNlElgKDUxpc3RUZW1wbGF0ZXMSIi5zaWduYWxtYW4udjEuTGlzdFRlbXBsYXRlc1JlcXVlc3QaIy5zaWduYWxtYW4udjEuTGlzdFRlbXBsYXRlc1Jlc3BvbnNlYgZwcm90bzM", [file_google_protobuf_duration, file_google_protobuf_struct, file_google_protobuf_timestamp]);
+  fileDesc("ChtzaWduYWxtYW4vdjEvdGVtcGxhdGUucHJvdG8SDHNpZ25hbG1hbi52MSLBCAoIVGVtcGxhdGUSDAoEbmFtZRgBIAEoCRITCgtkZXNjcmlwdGlvbhgCIAEoCRILCgNhcHAYAyABKAkSEgoKcmVwb3NpdG9yeRgEIAEoCRIMCgRwYXRoGAUgASgJEhMKC2Vudmlyb25tZW50GAYgASgJEhEKCWFyZ3VtZW50cxgHIAMoCRIqCgl2YXJpYWJsZXMYCCABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0EiwKA2VudhgJIAMoCzIfLnNpZ25hbG1hbi52MS5UZW1wbGF0ZS5FbnZFbnRyeRIsCgZzdXJ2ZXkYCiADKAsyHC5zaWduYWxtYW4udjEuU3VydmV5VmFyaWFibGUSEgoKZ2l0X2JyYW5jaBgLIAEoCRIoCgR0eXBlGAwgASgOMhouc2lnbmFsbWFuLnYxLlRlbXBsYXRlVHlwZRIcChRhbGxvd19wYXJhbGxlbF90YXNrcxgNIAEoCBIgChhhbGxvd19vdmVycmlkZV9hcmd1bWVudHMYDiABKAgSIQoZYWxsb3dfb3ZlcnJpZGVfZ2l0X2JyYW5jaBgPIAEoCBIwCg1xdWV1ZV90aW1lb3V0GBAgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEi4KC3J1bl90aW1lb3V0GBEgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEi8KDGlkbGVfdGltZW91dBgSIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIMCgRldGFnGBMgASgJEi8KC2NyZWF0ZV90aW1lGBQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIvCgt1cGRhdGVfdGltZRgVIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEQoJaW52ZW50b3J5GBYgASgJEiAKGGFsbG93X292ZXJyaWRlX2ludmVudG9yeRgXIAEoCBIjCgZ2YXVsdHMYGCADKAsyEy5zaWduYWxtYW4udjEuVmF1bHQSFQoNc3RhcnRfdmVyc2lvbhgZIAEoCRIWCg5idWlsZF90ZW1wbGF0ZRgaIAEoCRIPCgdhdXRvcnVuGBsgASgIEjIKD2NvbmZpcm1fdGltZW91dBgcIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIwCgdhbnNpYmxlGB0gASgLMh0uc2lnbmFsbWFuLnYxLkFuc2libGVTZXR0aW5nc0gAEjQKCXRlcnJhZm9ybRgeIAEoCzIfLnNpZ25hbG1hbi52MS5UZXJyYWZvcm1TZXR0aW5nc0gAEiEKBWhvb2tzGB8gAygLMhIuc2lnbmFsbWFuLnYxLkhvb2saKgoIRW52RW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4AUIKCghzZXR0aW5ncyJACgVWYXVsdBIMCgRuYW1lGAEgASgJEg0KA2tleRgCIAEoCUgAEhAKBnNjcmlwdBgDIAEoCUgAQggKBnNvdXJjZSLTAQoPQW5zaWJsZVNldHRpbmdzEg0KBWxpbWl0GAEgAygJEgwKBHRhZ3MYAiADKAkSEQoJc2tpcF90YWdzGAMgAygJEhEKCXZlcmJvc2l0eRgEIAEoBRIcChRhbGxvd19vdmVycmlkZV9saW1pdBgFIAEoCBIbChNhbGxvd19vdmVycmlkZV90YWdzGAYgASgIEiAKGGFsbG93X292ZXJyaWRlX3NraXBfdGFncxgHIAEoCBIgChhhbGxvd19vdmVycmlkZV92ZXJib3NpdHkYCCABKAgirwIKEVRlcnJhZm9ybVNldHRpbmdzEhQKDGF1dG9fYXBwcm92ZRgBIAEoCBIaChJhbGxvd19hdXRvX2FwcHJvdmUYAiABKAgSFQoNYWxsb3dfZGVzdHJveRgDIAEoCBJMCg9zdGFnZV9hcmd1bWVudHMYBCADKAsyMy5zaWduYWxtYW4udjEuVGVycmFmb3JtU2V0dGluZ3MuU3RhZ2VBcmd1bWVudHNFbnRyeRIuCgdiYWNrZW5kGAUgASgLMh0uc2lnbmFsbWFuLnYxLkJhY2tlbmRPdmVycmlkZRpTChNTdGFnZUFyZ3VtZW50c0VudHJ5EgsKA2tleRgBIAEoCRIrCgV2YWx1ZRgCIAEoCzIcLnNpZ25hbG1hbi52MS5TdGFnZUFyZ3VtZW50czoCOAEiIwoOU3RhZ2VBcmd1bWVudHMSEQoJYXJndW1lbnRzGAEgAygJIokBCg9CYWNrZW5kT3ZlcnJpZGUSDAoEdHlwZRgBIAEoCRI5CgZjb25maWcYAiADKAsyKS5zaWduYWxtYW4udjEuQmFja2VuZE92ZXJyaWRlLkNvbmZpZ0VudHJ5Gi0KC0NvbmZpZ0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEiuAEKDlN1cnZleVZhcmlhYmxlEgwKBG5hbWUYASABKAkSDQoFdGl0bGUYAiABKAkSEwoLZGVzY3JpcHRpb24YAyABKAkSJgoEdHlwZRgEIAEoDjIYLnNpZ25hbG1hbi52MS5TdXJ2ZXlUeXBlEhAKCHJlcXVpcmVkGAUgASgIEikKBnZhbHVlcxgGIAMoCzIZLnNpZ25hbG1hbi52MS5TdXJ2ZXlWYWx1ZRIPCgdkZWZhdWx0GAcgASgJIioKC1N1cnZleVZhbHVlEgwKBG5hbWUYASABKAkSDQoFdmFsdWUYAiABKAkiZgoVQ3JlYXRlVGVtcGxhdGVSZXF1ZXN0Eg4KBnBhcmVudBgBIAEoCRITCgt0ZW1wbGF0ZV9pZBgCIAEoCRIoCgh0ZW1wbGF0ZRgDIAEoCzIWLnNpZ25hbG1hbi52MS5UZW1wbGF0ZSJCChZDcmVhdGVUZW1wbGF0ZVJlc3BvbnNlEigKCHRlbXBsYXRlGAEgASgLMhYuc2lnbmFsbWFuLnYxLlRlbXBsYXRlIiIKEkdldFRlbXBsYXRlUmVxdWVzdBIMCgRuYW1lGAEgASgJIj8KE0dldFRlbXBsYXRlUmVzcG9uc2USKAoIdGVtcGxhdGUYASABKAsyFi5zaWduYWxtYW4udjEuVGVtcGxhdGUiTQoUTGlzdFRlbXBsYXRlc1JlcXVlc3QSDgoGcGFyZW50GAEgASgJEhEKCXBhZ2Vfc2l6ZRgCIAEoBRISCgpwYWdlX3Rva2VuGAMgASgJIlsKFUxpc3RUZW1wbGF0ZXNSZXNwb25zZRIpCgl0ZW1wbGF0ZXMYASADKAsyFi5zaWduYWxtYW4udjEuVGVtcGxhdGUSFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJInIKFVVwZGF0ZVRlbXBsYXRlUmVxdWVzdBIoCgh0ZW1wbGF0ZRgBIAEoCzIWLnNpZ25hbG1hbi52MS5UZW1wbGF0ZRIvCgt1cGRhdGVfbWFzaxgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5GaWVsZE1hc2siQgoWVXBkYXRlVGVtcGxhdGVSZXNwb25zZRIoCgh0ZW1wbGF0ZRgBIAEoCzIWLnNpZ25hbG1hbi52MS5UZW1wbGF0ZSIzChVEZWxldGVUZW1wbGF0ZVJlcXVlc3QSDAoEbmFtZRgBIAEoCRIMCgRldGFnGAIgASgJIhgKFkRlbGV0ZVRlbXBsYXRlUmVzcG9uc2UqeAoMVGVtcGxhdGVUeXBlEh0KGVRFTVBMQVRFX1RZUEVfVU5TUEVDSUZJRUQQABIWChJURU1QTEFURV9UWVBFX1RBU0sQARIXChNURU1QTEFURV9UWVBFX0JVSUxEEAISGAoUVEVNUExBVEVfVFlQRV9ERVBMT1kQAyqCAQoKU3VydmV5VHlwZRIbChdTVVJWRVlfVFlQRV9VTlNQRUNJRklFRBAAEhQKEFNVUlZFWV9UWVBFX1RFWFQQARITCg9TVVJWRVlfVFlQRV9JTlQQAhIUChBTVVJWRVlfVFlQRV9FTlVNEAMSFgoSU1VSVkVZX1RZUEVfU0VDUkVUEAQy1gMKD1RlbXBsYXRlU2VydmljZRJbCg5DcmVhdGVUZW1wbGF0ZRIjLnNpZ25hbG1hbi52MS5DcmVhdGVUZW1wbGF0ZVJlcXVlc3QaJC5zaWduYWxtYW4udjEuQ3JlYXRlVGVtcGxhdGVSZXNwb25zZRJSCgtHZXRUZW1wbGF0ZRIgLnNpZ25hbG1hbi52MS5HZXRUZW1wbGF0ZVJlcXVlc3QaIS5zaWduYWxtYW4udjEuR2V0VGVtcGxhdGVSZXNwb25zZRJYCg1MaXN0VGVtcGxhdGVzEiIuc2lnbmFsbWFuLnYxLkxpc3RUZW1wbGF0ZXNSZXF1ZXN0GiMuc2lnbmFsbWFuLnYxLkxpc3RUZW1wbGF0ZXNSZXNwb25zZRJbCg5VcGRhdGVUZW1wbGF0ZRIjLnNpZ25hbG1hbi52MS5VcGRhdGVUZW1wbGF0ZVJlcXVlc3QaJC5zaWduYWxtYW4udjEuVXBkYXRlVGVtcGxhdGVSZXNwb25zZRJbCg5EZWxldGVUZW1wbGF0ZRIjLnNpZ25hbG1hbi52MS5EZWxldGVUZW1wbGF0ZVJlcXVlc3QaJC5zaWduYWxtYW4udjEuRGVsZXRlVGVtcGxhdGVSZXNwb25zZWIGcHJvdG8z", [file_google_protobuf_duration, file_google_protobuf_field_mask, file_google_protobuf_struct, file_google_protobuf_timestamp, file_signalman_v1_hook]);
 
 /**
  * What to run, and what a caller may change of it.
@@ -35,7 +37,8 @@ export type Template = Message<"signalman.v1.Template"> & {
   description: string;
 
   /**
-   * Required. `bash`, `sh`, `python`, or an app that the operator declared.
+   * Required. `ansible`, `terraform`, `tofu`, `terragrunt`, `bash`, `sh`, `python`, `node`, `powershell`, or an app that the
+   * operator declared; ListApps tells.
    *
    * @generated from field: string app = 3;
    */
@@ -49,7 +52,8 @@ export type Template = Message<"signalman.v1.Template"> & {
   repository: string;
 
   /**
-   * Required. What to run, relative to the root of the repository; it may not lead out of it.
+   * Required. What to run, relative to the root of the repository; it may not lead out of it. A playbook, a script, or, for the
+   * Terraform family, a folder (`.`: the root).
    *
    * @generated from field: string path = 5;
    */
@@ -167,6 +171,88 @@ export type Template = Message<"signalman.v1.Template"> & {
    * @generated from field: google.protobuf.Timestamp update_time = 21;
    */
   updateTime?: Timestamp | undefined;
+
+  /**
+   * Where it works; required for `ansible`, and for the Terraform family the workspace.
+   * `projects/{project}/inventories/{inventory}`; in a catalog the last part alone. Empty: none.
+   *
+   * @generated from field: string inventory = 22;
+   */
+  inventory: string;
+
+  /**
+   * Let a caller choose `inventory`.
+   *
+   * @generated from field: bool allow_override_inventory = 23;
+   */
+  allowOverrideInventory: boolean;
+
+  /**
+   * Vaults that Ansible can open. At most 50, each name once.
+   *
+   * @generated from field: repeated signalman.v1.Vault vaults = 24;
+   */
+  vaults: Vault[];
+
+  /**
+   * For a build: the first version, such as `1.0.0`; later ones count its last number up. At most 100 characters.
+   * Empty: its tasks have none.
+   *
+   * @generated from field: string start_version = 25;
+   */
+  startVersion: string;
+
+  /**
+   * For a deploy: the build template whose versions it brings somewhere.
+   * `projects/{project}/templates/{template}`; in a catalog the last part alone. Empty: none.
+   *
+   * @generated from field: string build_template = 26;
+   */
+  buildTemplate: string;
+
+  /**
+   * For a deploy: run it after each task of `build_template` that succeeds.
+   *
+   * @generated from field: bool autorun = 27;
+   */
+  autorun: boolean;
+
+  /**
+   * How long a plan may wait for ConfirmTask or RejectTask, from 1 second. Unset: for ever.
+   *
+   * @generated from field: google.protobuf.Duration confirm_timeout = 28;
+   */
+  confirmTimeout?: Duration | undefined;
+
+  /**
+   * Settings of the app.
+   *
+   * @generated from oneof signalman.v1.Template.settings
+   */
+  settings: {
+    /**
+     * For `ansible`.
+     *
+     * @generated from field: signalman.v1.AnsibleSettings ansible = 29;
+     */
+    value: AnsibleSettings;
+    case: "ansible";
+  } | {
+    /**
+     * For `terraform`, `tofu` and `terragrunt`.
+     *
+     * @generated from field: signalman.v1.TerraformSettings terraform = 30;
+     */
+    value: TerraformSettings;
+    case: "terraform";
+  } | { case: undefined; value?: undefined };
+
+  /**
+   * Work around each of its tasks, within that of the project. At most 50, each name once.
+   *
+   * @generated from field: repeated signalman.v1.Hook hooks = 31;
+   */
+  hooks: Hook[];
 };
 
 /**
@@ -175,6 +261,219 @@ export type Template = Message<"signalman.v1.Template"> & {
  */
 export const TemplateSchema: GenMessage<Template> = /*@__PURE__*/
   messageDesc(file_signalman_v1_template, 0);
+
+/**
+ * A vault of Ansible, by its id. One of `key` and `script` is required.
+ *
+ * @generated from message signalman.v1.Vault
+ */
+export type Vault = Message<"signalman.v1.Vault"> & {
+  /**
+   * Its id (`--vault-id name@…`), at most 100 characters; empty: `default`.
+   *
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * Where its password comes from.
+   *
+   * @generated from oneof signalman.v1.Vault.source
+   */
+  source: {
+    /**
+     * The access key of type login_password or text that holds it.
+     * `projects/{project}/accessKeys/{key}`; in a catalog the last part alone.
+     *
+     * @generated from field: string key = 2;
+     */
+    value: string;
+    case: "key";
+  } | {
+    /**
+     * A client script in the repository, relative to its root; it may not lead out of it.
+     *
+     * @generated from field: string script = 3;
+     */
+    value: string;
+    case: "script";
+  } | { case: undefined; value?: undefined };
+};
+
+/**
+ * Describes the message signalman.v1.Vault.
+ * Use `create(VaultSchema)` to create a new message.
+ */
+export const VaultSchema: GenMessage<Vault> = /*@__PURE__*/
+  messageDesc(file_signalman_v1_template, 1);
+
+/**
+ * How `ansible-playbook` is called, and what a caller may change of it.
+ *
+ * @generated from message signalman.v1.AnsibleSettings
+ */
+export type AnsibleSettings = Message<"signalman.v1.AnsibleSettings"> & {
+  /**
+   * Hosts to work on (`--limit`). At most 1000, no NUL.
+   *
+   * @generated from field: repeated string limit = 1;
+   */
+  limit: string[];
+
+  /**
+   * Tags of plays and tasks to run (`--tags`). At most 1000, no NUL.
+   *
+   * @generated from field: repeated string tags = 2;
+   */
+  tags: string[];
+
+  /**
+   * Tags of plays and tasks to leave out (`--skip-tags`). At most 1000, no NUL.
+   *
+   * @generated from field: repeated string skip_tags = 3;
+   */
+  skipTags: string[];
+
+  /**
+   * How much it tells (`-v` … `-vvvvvv`), 0 to 6.
+   *
+   * @generated from field: int32 verbosity = 4;
+   */
+  verbosity: number;
+
+  /**
+   * Let a caller choose `limit`.
+   *
+   * @generated from field: bool allow_override_limit = 5;
+   */
+  allowOverrideLimit: boolean;
+
+  /**
+   * Let a caller choose `tags`.
+   *
+   * @generated from field: bool allow_override_tags = 6;
+   */
+  allowOverrideTags: boolean;
+
+  /**
+   * Let a caller choose `skip_tags`.
+   *
+   * @generated from field: bool allow_override_skip_tags = 7;
+   */
+  allowOverrideSkipTags: boolean;
+
+  /**
+   * Let a caller choose `verbosity`.
+   *
+   * @generated from field: bool allow_override_verbosity = 8;
+   */
+  allowOverrideVerbosity: boolean;
+};
+
+/**
+ * Describes the message signalman.v1.AnsibleSettings.
+ * Use `create(AnsibleSettingsSchema)` to create a new message.
+ */
+export const AnsibleSettingsSchema: GenMessage<AnsibleSettings> = /*@__PURE__*/
+  messageDesc(file_signalman_v1_template, 2);
+
+/**
+ * How the Terraform family is called, and what a caller may change of it.
+ *
+ * @generated from message signalman.v1.TerraformSettings
+ */
+export type TerraformSettings = Message<"signalman.v1.TerraformSettings"> & {
+  /**
+   * Apply every plan without asking.
+   *
+   * @generated from field: bool auto_approve = 1;
+   */
+  autoApprove: boolean;
+
+  /**
+   * Let a caller choose `auto_approve`.
+   *
+   * @generated from field: bool allow_auto_approve = 2;
+   */
+  allowAutoApprove: boolean;
+
+  /**
+   * Let a caller choose `destroy`.
+   *
+   * @generated from field: bool allow_destroy = 3;
+   */
+  allowDestroy: boolean;
+
+  /**
+   * Arguments of one stage, in place of the template's `arguments`, by `init`, `plan` or `apply`.
+   *
+   * @generated from field: map<string, signalman.v1.StageArguments> stage_arguments = 4;
+   */
+  stageArguments: { [key: string]: StageArguments };
+
+  /**
+   * Keep the state here, whatever the configuration says. Unset: where it says.
+   *
+   * @generated from field: signalman.v1.BackendOverride backend = 5;
+   */
+  backend?: BackendOverride | undefined;
+};
+
+/**
+ * Describes the message signalman.v1.TerraformSettings.
+ * Use `create(TerraformSettingsSchema)` to create a new message.
+ */
+export const TerraformSettingsSchema: GenMessage<TerraformSettings> = /*@__PURE__*/
+  messageDesc(file_signalman_v1_template, 3);
+
+/**
+ * Arguments of one stage.
+ *
+ * @generated from message signalman.v1.StageArguments
+ */
+export type StageArguments = Message<"signalman.v1.StageArguments"> & {
+  /**
+   * In this order. At most 1000, no NUL.
+   *
+   * @generated from field: repeated string arguments = 1;
+   */
+  arguments: string[];
+};
+
+/**
+ * Describes the message signalman.v1.StageArguments.
+ * Use `create(StageArgumentsSchema)` to create a new message.
+ */
+export const StageArgumentsSchema: GenMessage<StageArguments> = /*@__PURE__*/
+  messageDesc(file_signalman_v1_template, 4);
+
+/**
+ * A backend in place of the configuration's own.
+ *
+ * @generated from message signalman.v1.BackendOverride
+ */
+export type BackendOverride = Message<"signalman.v1.BackendOverride"> & {
+  /**
+   * Required. Its type, such as `http`, `s3`, `local`; matches `[a-z][a-z0-9_]*`.
+   *
+   * @generated from field: string type = 1;
+   */
+  type: string;
+
+  /**
+   * Its settings. At most 100. (Those that are secret belong into the environment, as the backend's manual says.)
+   *
+   * @generated from field: map<string, string> config = 2;
+   */
+  config: { [key: string]: string };
+};
+
+/**
+ * Describes the message signalman.v1.BackendOverride.
+ * Use `create(BackendOverrideSchema)` to create a new message.
+ */
+export const BackendOverrideSchema: GenMessage<BackendOverride> = /*@__PURE__*/
+  messageDesc(file_signalman_v1_template, 5);
 
 /**
  * One question of a survey.
@@ -237,7 +536,7 @@ export type SurveyVariable = Message<"signalman.v1.SurveyVariable"> & {
  * Use `create(SurveyVariableSchema)` to create a new message.
  */
 export const SurveyVariableSchema: GenMessage<SurveyVariable> = /*@__PURE__*/
-  messageDesc(file_signalman_v1_template, 1);
+  messageDesc(file_signalman_v1_template, 6);
 
 /**
  * An answer to choose from.
@@ -265,7 +564,63 @@ export type SurveyValue = Message<"signalman.v1.SurveyValue"> & {
  * Use `create(SurveyValueSchema)` to create a new message.
  */
 export const SurveyValueSchema: GenMessage<SurveyValue> = /*@__PURE__*/
-  messageDesc(file_signalman_v1_template, 2);
+  messageDesc(file_signalman_v1_template, 7);
+
+/**
+ * Asks for a new template.
+ *
+ * @generated from message signalman.v1.CreateTemplateRequest
+ */
+export type CreateTemplateRequest = Message<"signalman.v1.CreateTemplateRequest"> & {
+  /**
+   * Required. `projects/{project}`.
+   *
+   * @generated from field: string parent = 1;
+   */
+  parent: string;
+
+  /**
+   * Required. Last part of its name; matches `[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?`.
+   *
+   * @generated from field: string template_id = 2;
+   */
+  templateId: string;
+
+  /**
+   * Required. The template; its name is passed over.
+   *
+   * @generated from field: signalman.v1.Template template = 3;
+   */
+  template?: Template | undefined;
+};
+
+/**
+ * Describes the message signalman.v1.CreateTemplateRequest.
+ * Use `create(CreateTemplateRequestSchema)` to create a new message.
+ */
+export const CreateTemplateRequestSchema: GenMessage<CreateTemplateRequest> = /*@__PURE__*/
+  messageDesc(file_signalman_v1_template, 8);
+
+/**
+ * Answer to CreateTemplate.
+ *
+ * @generated from message signalman.v1.CreateTemplateResponse
+ */
+export type CreateTemplateResponse = Message<"signalman.v1.CreateTemplateResponse"> & {
+  /**
+   * The template.
+   *
+   * @generated from field: signalman.v1.Template template = 1;
+   */
+  template?: Template | undefined;
+};
+
+/**
+ * Describes the message signalman.v1.CreateTemplateResponse.
+ * Use `create(CreateTemplateResponseSchema)` to create a new message.
+ */
+export const CreateTemplateResponseSchema: GenMessage<CreateTemplateResponse> = /*@__PURE__*/
+  messageDesc(file_signalman_v1_template, 9);
 
 /**
  * Asks for one template.
@@ -286,7 +641,7 @@ export type GetTemplateRequest = Message<"signalman.v1.GetTemplateRequest"> & {
  * Use `create(GetTemplateRequestSchema)` to create a new message.
  */
 export const GetTemplateRequestSchema: GenMessage<GetTemplateRequest> = /*@__PURE__*/
-  messageDesc(file_signalman_v1_template, 3);
+  messageDesc(file_signalman_v1_template, 10);
 
 /**
  * Answer to GetTemplate.
@@ -307,7 +662,7 @@ export type GetTemplateResponse = Message<"signalman.v1.GetTemplateResponse"> & 
  * Use `create(GetTemplateResponseSchema)` to create a new message.
  */
 export const GetTemplateResponseSchema: GenMessage<GetTemplateResponse> = /*@__PURE__*/
-  messageDesc(file_signalman_v1_template, 4);
+  messageDesc(file_signalman_v1_template, 11);
 
 /**
  * Asks for templates.
@@ -342,7 +697,7 @@ export type ListTemplatesRequest = Message<"signalman.v1.ListTemplatesRequest"> 
  * Use `create(ListTemplatesRequestSchema)` to create a new message.
  */
 export const ListTemplatesRequestSchema: GenMessage<ListTemplatesRequest> = /*@__PURE__*/
-  messageDesc(file_signalman_v1_template, 5);
+  messageDesc(file_signalman_v1_template, 12);
 
 /**
  * Answer to ListTemplates.
@@ -370,7 +725,99 @@ export type ListTemplatesResponse = Message<"signalman.v1.ListTemplatesResponse"
  * Use `create(ListTemplatesResponseSchema)` to create a new message.
  */
 export const ListTemplatesResponseSchema: GenMessage<ListTemplatesResponse> = /*@__PURE__*/
-  messageDesc(file_signalman_v1_template, 6);
+  messageDesc(file_signalman_v1_template, 13);
+
+/**
+ * Asks for a change of a template.
+ *
+ * @generated from message signalman.v1.UpdateTemplateRequest
+ */
+export type UpdateTemplateRequest = Message<"signalman.v1.UpdateTemplateRequest"> & {
+  /**
+   * Required. The template, with its full name. Its etag, if given, must be that of the stored one.
+   *
+   * @generated from field: signalman.v1.Template template = 1;
+   */
+  template?: Template | undefined;
+
+  /**
+   * The fields to change, each one of Template. Unset: those that are not empty in `template`; `*`: all.
+   *
+   * @generated from field: google.protobuf.FieldMask update_mask = 2;
+   */
+  updateMask?: FieldMask | undefined;
+};
+
+/**
+ * Describes the message signalman.v1.UpdateTemplateRequest.
+ * Use `create(UpdateTemplateRequestSchema)` to create a new message.
+ */
+export const UpdateTemplateRequestSchema: GenMessage<UpdateTemplateRequest> = /*@__PURE__*/
+  messageDesc(file_signalman_v1_template, 14);
+
+/**
+ * Answer to UpdateTemplate.
+ *
+ * @generated from message signalman.v1.UpdateTemplateResponse
+ */
+export type UpdateTemplateResponse = Message<"signalman.v1.UpdateTemplateResponse"> & {
+  /**
+   * The template as it is now.
+   *
+   * @generated from field: signalman.v1.Template template = 1;
+   */
+  template?: Template | undefined;
+};
+
+/**
+ * Describes the message signalman.v1.UpdateTemplateResponse.
+ * Use `create(UpdateTemplateResponseSchema)` to create a new message.
+ */
+export const UpdateTemplateResponseSchema: GenMessage<UpdateTemplateResponse> = /*@__PURE__*/
+  messageDesc(file_signalman_v1_template, 15);
+
+/**
+ * Asks for the end of a template.
+ *
+ * @generated from message signalman.v1.DeleteTemplateRequest
+ */
+export type DeleteTemplateRequest = Message<"signalman.v1.DeleteTemplateRequest"> & {
+  /**
+   * Required. `projects/{project}/templates/{template}`.
+   *
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * If given, it must be that of the stored template.
+   *
+   * @generated from field: string etag = 2;
+   */
+  etag: string;
+};
+
+/**
+ * Describes the message signalman.v1.DeleteTemplateRequest.
+ * Use `create(DeleteTemplateRequestSchema)` to create a new message.
+ */
+export const DeleteTemplateRequestSchema: GenMessage<DeleteTemplateRequest> = /*@__PURE__*/
+  messageDesc(file_signalman_v1_template, 16);
+
+/**
+ * Answer to DeleteTemplate.
+ *
+ * @generated from message signalman.v1.DeleteTemplateResponse
+ */
+export type DeleteTemplateResponse = Message<"signalman.v1.DeleteTemplateResponse"> & {
+};
+
+/**
+ * Describes the message signalman.v1.DeleteTemplateResponse.
+ * Use `create(DeleteTemplateResponseSchema)` to create a new message.
+ */
+export const DeleteTemplateResponseSchema: GenMessage<DeleteTemplateResponse> = /*@__PURE__*/
+  messageDesc(file_signalman_v1_template, 17);
 
 /**
  * Of what kind a template's tasks are.
@@ -476,11 +923,21 @@ export const SurveyTypeSchema: GenEnum<SurveyType> = /*@__PURE__*/
   enumDesc(file_signalman_v1_template, 1);
 
 /**
- * Reads templates. They are written by CatalogService.
+ * Manages templates.
  *
  * @generated from service signalman.v1.TemplateService
  */
 export const TemplateService: GenService<{
+  /**
+   * Creates a template. Errors: NOT_FOUND (no such project), ALREADY_EXISTS, INVALID_ARGUMENT.
+   *
+   * @generated from rpc signalman.v1.TemplateService.CreateTemplate
+   */
+  createTemplate: {
+    methodKind: "unary";
+    input: typeof CreateTemplateRequestSchema;
+    output: typeof CreateTemplateResponseSchema;
+  },
   /**
    * Returns one template. Errors: NOT_FOUND.
    *
@@ -500,6 +957,26 @@ export const TemplateService: GenService<{
     methodKind: "unary";
     input: typeof ListTemplatesRequestSchema;
     output: typeof ListTemplatesResponseSchema;
+  },
+  /**
+   * Changes a template. Errors: NOT_FOUND, INVALID_ARGUMENT, ABORTED (its etag moved on).
+   *
+   * @generated from rpc signalman.v1.TemplateService.UpdateTemplate
+   */
+  updateTemplate: {
+    methodKind: "unary";
+    input: typeof UpdateTemplateRequestSchema;
+    output: typeof UpdateTemplateResponseSchema;
+  },
+  /**
+   * Deletes a template. Errors: NOT_FOUND, ABORTED (its etag moved on), FAILED_PRECONDITION (in use; names the user).
+   *
+   * @generated from rpc signalman.v1.TemplateService.DeleteTemplate
+   */
+  deleteTemplate: {
+    methodKind: "unary";
+    input: typeof DeleteTemplateRequestSchema;
+    output: typeof DeleteTemplateResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_signalman_v1_template, 0);

@@ -4,14 +4,16 @@ import { type Breach, received } from "./rule.ts";
 /**
  * What PostgreSQL or other clients cannot carry, wherever it stands in a plain message: NUL and broken Unicode in text
  * (`text` and `jsonb` refuse both), numbers that JSON does not have, values within values within values.
- * `hidden`: fields whose values are not shown.
+ * `hidden`: fields whose values, and all within them, are not shown.
  */
 export function carriageBreaches(plain: object, hidden: ReadonlySet<string>): Breach[] {
   const breaches: Breach[] = [];
   eachLeaf(plain, (value, path) => {
     const trouble = troubleWith(value, path.length);
     if (trouble === undefined) return;
-    const shown = hidden.has(String(path[0])) ? "a value that is not shown" : received(wellFormed(value));
+    const shown = path.some((step) => hidden.has(String(step)))
+      ? "a value that is not shown"
+      : received(wellFormed(value));
     breaches.push({ path: [...path], got: `${shown}${trouble}` });
   });
   return breaches;

@@ -1,76 +1,25 @@
-import { isAbsolute, normalize } from "node:path/posix";
 import { z } from "zod";
-import { TemplateTypeSchema } from "../../../gen/signalman/v1/template_pb.ts";
 import { lastPart } from "../names.ts";
-import { timeout } from "./durations.ts";
-import { known } from "./enums.ts";
-import { env, variables } from "./maps.ts";
-import { catalogName, optionalCatalogName } from "./names.ts";
+import { catalogName, fullName } from "./names.ts";
+import { PATTERNS, RESOURCES } from "./resources.ts";
 import { type Breach, free, received, rule, ruleAt } from "./rule.ts";
-import { repeated, survey } from "./survey.ts";
-import { args, int, required, textUpTo } from "./values.ts";
+import { repeated } from "./survey.ts";
 
-const PROJECT = "projects/{project}";
-const REPOSITORY = `${PROJECT}/repositories/{repository}`;
-const ENVIRONMENT = `${PROJECT}/environments/{environment}`;
+const inCatalog = <K extends keyof typeof RESOURCES>(kind: K) =>
+  RESOURCES[kind](catalogName(PATTERNS[kind])) as ReturnType<(typeof RESOURCES)[K]>;
 
-/** Set by the service; what a caller sends in them is passed over (AIP-203). */
-const outputOnly = () => ({ etag: free(), create_time: free(), update_time: free() });
-const named = (pattern: string) => ({
-  name: catalogName(pattern),
-  description: textUpTo(1000),
-});
-
-const project = z.object({
-  ...named(PROJECT),
-  max_parallel_tasks: int("0 to 10000", 0, 10_000),
-  ...outputOnly(),
-});
-
-const repository = z.object({
-  ...named(REPOSITORY),
-  url: rule(z.string(), "Required. A folder on the server, by absolute path or `file://` URL", isFolderUrl),
-  git_branch: free(),
-  ...outputOnly(),
-});
-
-const environment = z.object({ ...named(ENVIRONMENT), variables: variables(), env: env(), ...outputOnly() });
-
-const template = z.object({
-  ...named(`${PROJECT}/templates/{template}`),
-  app: required(),
-  repository: catalogName(REPOSITORY, "Required. "),
-  path: rule(
-    z.string(),
-    "Required. What to run, relative to the root of the repository; it may not lead out of it",
-    isInside,
-  ),
-  environment: optionalCatalogName(ENVIRONMENT),
-  arguments: args(),
-  variables: variables(),
-  env: env(),
-  survey: survey(),
-  git_branch: free(),
-  type: known(TemplateTypeSchema, { unspecified: true }),
-  allow_parallel_tasks: free(),
-  allow_override_arguments: free(),
-  allow_override_git_branch: free(),
-  queue_timeout: timeout(),
-  run_timeout: timeout(),
-  idle_timeout: timeout(),
-  ...outputOnly(),
-});
-
-function many<S extends z.ZodObject<{ name: z.ZodString }>>(item: S) {
+function many<S extends z.ZodType<{ name: string }>>(item: S) {
   const few = rule(z.array(item), "At most 1000", (items) => items.length <= 1000);
   return ruleAt(few, "each name once", (items) => repeated(items, lastPart));
 }
 
 const parts = z.object({
-  project: rule(project.optional(), "Required", (value) => value !== undefined),
-  repositories: many(repository),
-  environments: many(environment),
-  templates: many(template),
+  project: rule(inCatalog("projects").optional(), "Required", (value) => value !== undefined),
+  repositories: many(inCatalog("repositories")),
+  environments: many(inCatalog("environments")),
+  templates: many(inCatalog("templates")),
+  inventories: many(inCatalog("inventories")),
+  access_keys: many(inCatalog("accessKeys")),
 });
 
 const catalog = ruleAt(parts, "A project and all that belongs to it", foreignNames);
@@ -81,37 +30,43 @@ export const CATALOG_RULES = {
     prune: free(),
     validate_only: free(),
   }),
+  "signalman.v1.ExportCatalogRequest": z.object({ name: fullName(PATTERNS.projects) }),
 };
 
 /** Full names that lead to another project than the catalog's own. */
-function foreignNames({ project, repositories, environments, templates }: z.output<typeof parts>): Breach[] {
-  if (project === undefined) return [];
-  const own = `projects/${lastPart(project.name)}/`;
-  const foreign = (path: Breach["path"], name: string): Breach[] =>
+function foreignNames(catalog: z.output<typeof parts>): Breach[] {
+  if (catalog.project === undefined) return [];
+  const own = `projects/${lastPart(catalog.project.name)}/`;
+  const foreign = (path: Breach["path"], name = ""): Breach[] =>
     name.includes("/") && !name.startsWith(own)
       ? [{ path, got: `${received(name)}, of another project` }]
       : [];
+  const hooks = (path: Breach["path"], list: typeof catalog.project.hooks) =>
+    list.flatMap(({ http }, i) =>
+      foreign([...path, "hooks", i, "http", "secret_header_key"], http?.secret_header_key),
+    );
   return [
-    ...repositories.flatMap((r, i) => foreign(["repositories", i, "name"], r.name)),
-    ...environments.flatMap((e, i) => foreign(["environments", i, "name"], e.name)),
-    ...templates.flatMap((t, i) => [
+    ...hooks(["project"], catalog.project.hooks),
+    ...catalog.access_keys.flatMap((k, i) => foreign(["access_keys", i, "name"], k.name)),
+    ...catalog.repositories.flatMap((r, i) => [
+      ...foreign(["repositories", i, "name"], r.name),
+      ...foreign(["repositories", i, "access_key"], r.access_key),
+    ]),
+    ...catalog.inventories.flatMap((v, i) => [
+      ...foreign(["inventories", i, "name"], v.name),
+      ...foreign(["inventories", i, "file", "repository"], v.file?.repository),
+      ...foreign(["inventories", i, "ssh_key"], v.ssh_key),
+      ...foreign(["inventories", i, "become_key"], v.become_key),
+    ]),
+    ...catalog.environments.flatMap((e, i) => foreign(["environments", i, "name"], e.name)),
+    ...catalog.templates.flatMap((t, i) => [
       ...foreign(["templates", i, "name"], t.name),
       ...foreign(["templates", i, "repository"], t.repository),
       ...foreign(["templates", i, "environment"], t.environment),
+      ...foreign(["templates", i, "inventory"], t.inventory),
+      ...foreign(["templates", i, "build_template"], t.build_template),
+      ...t.vaults.flatMap(({ key }, v) => foreign(["templates", i, "vaults", v, "key"], key)),
+      ...hooks(["templates", i], t.hooks),
     ]),
   ];
-}
-
-function isFolderUrl(url: string): boolean {
-  if (url.includes("\0")) return false;
-  if (isAbsolute(url)) return true;
-  if (!url.startsWith("file:///") || !URL.canParse(url)) return false;
-  const { search, hash, pathname } = new URL(url);
-  return search === "" && hash === "" && !/%2f|%00/i.test(pathname);
-}
-
-function isInside(path: string): boolean {
-  if (path === "" || path.includes("\0") || isAbsolute(path)) return false;
-  const inner = normalize(path);
-  return inner !== ".." && !inner.startsWith("../");
 }

@@ -1,19 +1,22 @@
 import type { FieldViolation } from "../../task/errors.ts";
 import type { Validator } from "../interceptors/validate.ts";
 import { carriageBreaches } from "./carriage.ts";
+import { countsIn } from "./mask.ts";
 import { pathText } from "./path.ts";
 import { plainOf } from "./plain.ts";
 import { RULES } from "./table.ts";
 
-/** Input-only fields: no violation ever shows what stands in them. */
-const HIDDEN = new Set(["secret_variables"]);
+/** Secret fields: no violation ever shows what stands in them. */
+const HIDDEN = new Set(["secret_variables", "secret_env", "private_key", "passphrase", "password", "text"]);
 
 /** Every rule of the contract that a request breaks, in the order of its fields. Messages without rules pass. */
 export const violationsOf: Validator = (desc, message) => {
   const schema = RULES[desc.typeName];
   if (schema === undefined) return [];
   const plain = plainOf(desc, message);
-  const broken: FieldViolation[] = (schema.safeParse(plain).error?.issues ?? []).map((issue) => ({
+  const counts = countsIn(desc, message, plain);
+  const issues = (schema.safeParse(plain).error?.issues ?? []).filter(({ path }) => counts(path));
+  const broken: FieldViolation[] = issues.map((issue) => ({
     field: pathText(desc, issue.path),
     description: issue.message,
   }));

@@ -47,14 +47,18 @@ export function env() {
   );
 }
 
-/** Names are shown, values never are. */
-export function secretVariables() {
-  const named = ruleAt(
-    stringMap(),
-    "follow the rule of `env`",
-    badKeys((key) => isVariableName(key) && !RESERVED.test(key)),
-    "names match `[A-Za-z_][A-Za-z0-9_]*` and do not begin with SIGNALMAN_ or SEMAPHORE_TASK_",
-  );
+const SECRET_NAMES =
+  "Names match `[A-Za-z_][A-Za-z0-9_]*` and do not begin with SIGNALMAN_ or SEMAPHORE_TASK_";
+
+/** Of RunTask. Names are shown, values never are. */
+export const secretVariables = () => secretMap("follow the rule of `env`", SECRET_NAMES.replace("N", "n"));
+
+/** The same of an environment, where a comment states the rule. */
+export const secretEnv = () => secretMap(SECRET_NAMES);
+
+function secretMap(says: string, hint?: string) {
+  const holds = (key: string) => isVariableName(key) && !RESERVED.test(key);
+  const named = ruleAt(stringMap(), says, badKeys(holds), hint);
   return ruleAt(named, "values hold no NUL", (map) =>
     Object.entries(map).flatMap(([key, value]) =>
       value.includes("\0") ? [{ path: [key], got: "a value that is not shown" }] : [],

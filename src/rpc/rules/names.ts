@@ -19,6 +19,12 @@ export function fullName(pattern: string): z.ZodString {
   return rule(z.string(), `Required. \`${pattern}\``, (name) => regexp.test(name), hint);
 }
 
+/** The same where it may be left out. */
+export function optionalName(pattern: string): z.ZodString {
+  const regexp = patternOf(pattern);
+  return rule(z.string(), `\`${pattern}\``, (name) => name === "" || regexp.test(name));
+}
+
 /** A project to list from, or all of them. */
 export function parentOrAll(): z.ZodString {
   const regexp = patternOf("projects/{project}");
@@ -31,9 +37,32 @@ export function catalogName(pattern: string, prefix = ""): z.ZodString {
   return rule(z.string(), `${prefix}${inCatalog(pattern)}`, isCatalogName(pattern), HINT);
 }
 
-export function optionalCatalogName(pattern: string): z.ZodString {
+/** `empty`: what it means to leave it out. */
+export function optionalCatalogName(pattern: string, empty = "none"): z.ZodString {
   const holds = isCatalogName(pattern);
-  return rule(z.string(), `${inCatalog(pattern)}. Empty: none`, (name) => name === "" || holds(name), HINT);
+  const says = `${inCatalog(pattern)}. Empty: ${empty}`;
+  return rule(z.string(), says, (name) => name === "" || holds(name), HINT);
+}
+
+/** One of several ways to say something; unset passes. */
+export function chosenCatalogName(pattern: string): z.ZodType<string | undefined> {
+  const holds = isCatalogName(pattern);
+  return rule(z.string().optional(), inCatalog(pattern), (name) => name === undefined || holds(name), HINT);
+}
+
+/** A resource of a catalog where nothing but its full name will do. */
+export function nameInFull(pattern: string): z.ZodString {
+  const regexp = patternOf(pattern);
+  return rule(z.string(), `\`${pattern}\``, (name) => regexp.test(name), HINT);
+}
+
+/** A name that the service does not look at. Whoever reads its comment is told what names are like all the same. */
+export const passedOver = (): z.ZodString => z.string().meta({ says: [], hints: [HINT] });
+
+/** The last part of a name to be. */
+export function segment(): z.ZodString {
+  const says = `Required. Last part of its name; matches \`${SEGMENT}\``;
+  return rule(z.string(), says, (name) => patternOf("{name}").test(name));
 }
 
 const inCatalog = (pattern: string): string => `\`${pattern}\`; in a catalog the last part alone`;

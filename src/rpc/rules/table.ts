@@ -1,6 +1,6 @@
-import type { z } from "zod";
+import { z } from "zod";
 import { CATALOG_RULES } from "./catalog.ts";
-import { READING_RULES } from "./paging.ts";
+import { STANDARD_RULES } from "./standard.ts";
 import { TASK_RULES } from "./task.ts";
 
 /**
@@ -10,6 +10,7 @@ import { TASK_RULES } from "./task.ts";
  */
 export const RULES: Readonly<Record<string, z.ZodType>> = {
   ...TASK_RULES,
-  ...READING_RULES,
+  ...STANDARD_RULES,
   ...CATALOG_RULES,
+  "signalman.v1.ListAppsRequest": z.object({}),
 };

@@ -4,16 +4,26 @@ import { LogFormatSchema } from "../../../gen/signalman/v1/task_service_pb.ts";
 import { gracePeriod, heartbeat, timeout } from "./durations.ts";
 import { known } from "./enums.ts";
 import { env, labels, secretVariables, variables } from "./maps.ts";
-import { fullName, parentOrAll } from "./names.ts";
+import { fullName, optionalName, parentOrAll } from "./names.ts";
 import { page } from "./paging.ts";
-import { free, ruleAt } from "./rule.ts";
-import { args, commit, int, sequence, textUpTo, uuid } from "./values.ts";
+import { PATTERNS } from "./resources.ts";
+import { free, rule, ruleAt } from "./rule.ts";
+import { args, commit, int, required, sequence, textUpTo, uuid } from "./values.ts";
 
 const TASK = "projects/{project}/tasks/{uuid}";
 const LINES = 1_000_000;
 
+const ansibleParams = z.object({
+  limit: args(),
+  tags: args(),
+  skip_tags: args(),
+  verbosity: int("0 to 6", 0, 6),
+  check: free(),
+  diff: free(),
+});
+
 const runTask = z.object({
-  template: fullName("projects/{project}/templates/{template}"),
+  template: fullName(PATTERNS.templates),
   request_id: uuid(),
   variables: variables(),
   secret_variables: secretVariables(),
@@ -28,6 +38,19 @@ const runTask = z.object({
   run_timeout: timeout(),
   idle_timeout: timeout(),
   validate_only: free(),
+  inventory: optionalName(PATTERNS.inventories),
+  ansible: ansibleParams.optional(),
+  terraform: z
+    .object({
+      plan_only: free(),
+      destroy: free(),
+      auto_approve: free(),
+      upgrade: free(),
+      reconfigure: free(),
+    })
+    .optional(),
+  confirm_timeout: timeout(),
+  build_task: optionalName(TASK),
 });
 
 /** Only the name is shown: the value is a secret in one of the two. */
@@ -42,13 +65,34 @@ const runTaskRequest = ruleAt(
 
 const streams = () => z.array(known(LogStreamSchema, { unspecified: false }));
 
+const killing = () => ({
+  force: free(),
+  grace_period: gracePeriod(),
+  reason: textUpTo(250),
+});
+
+const ORDERS = ["create_time", "start_time", "end_time"].flatMap((field) => [field, `${field} desc`]);
+const order = () =>
+  rule(
+    z.string(),
+    "`create_time`, `start_time` or `end_time`, alone (the oldest first) or with ` desc`",
+    (text) => text === "" || ORDERS.includes(text),
+  );
+
 export const TASK_RULES = {
   "signalman.v1.RunTaskRequest": runTaskRequest,
-  "signalman.v1.KillTaskRequest": z.object({
-    name: fullName(TASK),
-    force: free(),
-    grace_period: gracePeriod(),
-    reason: textUpTo(250),
+  "signalman.v1.KillTaskRequest": z.object({ name: fullName(TASK), ...killing() }),
+  "signalman.v1.KillTasksRequest": z.object({ template: fullName(PATTERNS.templates), ...killing() }),
+  "signalman.v1.DeleteTaskRequest": z.object({ name: fullName(TASK) }),
+  "signalman.v1.ConfirmTaskRequest": z.object({ name: fullName(TASK), plan_digest: required() }),
+  "signalman.v1.RejectTaskRequest": z.object({ name: fullName(TASK), reason: textUpTo(250) }),
+  "signalman.v1.GetTaskPlanRequest": z.object({ name: fullName(TASK) }),
+  "signalman.v1.GetTaskResultRequest": z.object({ name: fullName(TASK) }),
+  "signalman.v1.WatchTasksRequest": z.object({
+    parent: parentOrAll(),
+    filter: free(),
+    resume_token: free(),
+    heartbeat_interval: heartbeat(),
   }),
   "signalman.v1.WatchTaskRequest": z.object({
     name: fullName(TASK),
@@ -61,7 +105,12 @@ export const TASK_RULES = {
     heartbeat_interval: heartbeat(),
   }),
   "signalman.v1.GetTaskRequest": z.object({ name: fullName(TASK) }),
-  "signalman.v1.ListTasksRequest": z.object({ parent: parentOrAll(), ...page(), filter: free() }),
+  "signalman.v1.ListTasksRequest": z.object({
+    parent: parentOrAll(),
+    ...page(),
+    filter: free(),
+    order_by: order(),
+  }),
   "signalman.v1.ReadTaskLogRequest": z.object({
     name: fullName(TASK),
     after_seq: sequence(),

@@ -16,8 +16,23 @@ export function hasAtMost(max: number, text: string): boolean {
   return text.length <= max || (text.length <= 2 * max && [...text].length <= max);
 }
 
-export const textUpTo = (max: number) =>
-  rule(z.string(), `at most ${max} characters`, (text) => hasAtMost(max, text));
+export const textUpTo = (max: number, says = `at most ${max} characters`) =>
+  rule(z.string(), says, (text) => hasAtMost(max, text));
+
+/** The text of a file; unset passes. */
+export function smallText() {
+  const isSmall = (text: string | undefined) => Buffer.byteLength(text ?? "") <= 1024 * 1024;
+  const small = rule(z.string().optional(), "At most 1 MiB", isSmall);
+  return rule(small, "no NUL", (text) => !text?.includes("\0"));
+}
+
+/** Exactly one of the fields of a oneof is set: its own, `choices`. */
+export function oneOf<S extends z.ZodType>(schema: S, says: string, choices: readonly string[]): S {
+  return rule(schema, says, (value) => {
+    const fields = value as Record<string, unknown>;
+    return choices.some((choice) => fields[choice] !== undefined);
+  });
+}
 
 export const required = () => rule(z.string(), "Required", (text) => text !== "");
 

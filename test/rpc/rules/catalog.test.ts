@@ -68,7 +68,9 @@ test.each<[string, Init<typeof CatalogSchema>, string]>([
   ["a relative folder", repository("./scripts"), 'catalog.repositories\\[0\\].url: .*got "./scripts"'],
   ["no folder", repository(""), "catalog.repositories\\[0\\].url: Required"],
   ["another machine's folder", repository("file://host/srv"), "catalog.repositories\\[0\\].url: "],
-  ["a web address", repository("https://example.org/x.git"), "catalog.repositories\\[0\\].url: "],
+  ["a password in the URL", repository("https://u:p@example.org/x.git"), "catalog.repositories\\[0\\].url: "],
+  ["an option as a host", repository("ssh://-oProxyCommand=x/y"), "catalog.repositories\\[0\\].url: "],
+  ["another protocol", repository("ext::sh -c x"), "catalog.repositories\\[0\\].url: "],
   ["a hidden slash", repository("file:///srv/%2e%2f"), "catalog.repositories\\[0\\].url: "],
   [
     "a name twice",

@@ -1,91 +1,29 @@
 import type { JsonObject } from "@bufbuild/protobuf";
-import { type SQL, sql } from "drizzle-orm";
+import { sql } from "drizzle-orm";
 import {
-  bigint,
   boolean,
   check,
-  customType,
-  foreignKey,
   index,
   integer,
   jsonb,
+  pgSequence,
   pgTable,
   primaryKey,
   text,
-  timestamp,
   uuid,
 } from "drizzle-orm/pg-core";
-import { ACTIVE, END_REASONS, type EndReason, FINAL, OWNED, STATUSES, type Status } from "../task/status.ts";
-import type { TaskSpec } from "../task/types.ts";
-
-const bytea = customType<{ data: Buffer; driverData: Buffer }>({ dataType: () => "bytea" });
-const time = (name: string) => timestamp(name, { withTimezone: true, precision: 6, mode: "date" });
-const count = (name: string) => bigint(name, { mode: "number" });
-const words = (list: readonly string[]) => sql.raw(list.map((word) => `'${word}'`).join(", "));
-
-/**
- * A catalog resource is stored as the proto3 JSON of its message (without name, etag and times), so that the
- * contract is the one definition of its fields. What SQL itself needs is generated out of it.
- */
-const resource = () => ({
-  spec: jsonb("spec").$type<JsonObject>().notNull(),
-  revision: count("revision").notNull().default(1),
-  createTime: time("create_time").notNull().defaultNow(),
-  updateTime: time("update_time").notNull().defaultNow(),
-});
-
-/** The last part of a resource name kept in a spec: `projects/p/repositories/r` → `r`; absent → null. */
-const reference = (column: string) =>
-  text(column).generatedAlwaysAs((): SQL => sql.raw(`split_part(spec->>'${column}', '/', 4)`));
-
-const inProject = () => ({
-  project: text("project")
-    .notNull()
-    .references(() => projects.name),
-  name: text("name").notNull(),
-  ...resource(),
-});
-
-export const projects = pgTable("projects", {
-  name: text("name").primaryKey(),
-  maxParallelTasks: integer("max_parallel_tasks")
-    .notNull()
-    .generatedAlwaysAs((): SQL => sql.raw(`coalesce((spec->>'maxParallelTasks')::integer, 0)`)),
-  ...resource(),
-});
-
-export const repositories = pgTable("repositories", inProject(), (t) => [
-  primaryKey({ columns: [t.project, t.name] }),
-]);
-
-export const environments = pgTable("environments", inProject(), (t) => [
-  primaryKey({ columns: [t.project, t.name] }),
-]);
-
-export const templates = pgTable(
-  "templates",
-  {
-    ...inProject(),
-    repository: reference("repository"),
-    environment: reference("environment"),
-    allowParallelTasks: boolean("allow_parallel_tasks")
-      .notNull()
-      .generatedAlwaysAs((): SQL => sql.raw(`coalesce((spec->>'allowParallelTasks')::boolean, false)`)),
-  },
-  (t) => [
-    primaryKey({ columns: [t.project, t.name] }),
-    foreignKey({
-      name: "templates_repository",
-      columns: [t.project, t.repository],
-      foreignColumns: [repositories.project, repositories.name],
-    }),
-    foreignKey({
-      name: "templates_environment",
-      columns: [t.project, t.environment],
-      foreignColumns: [environments.project, environments.name],
-    }),
-  ],
-);
+import {
+  ACTIVE,
+  END_REASONS,
+  type EndReason,
+  FINAL,
+  OWNED,
+  STATUSES,
+  type Status,
+} from "../../task/status.ts";
+import type { Plan, TaskSpec } from "../../task/types.ts";
+import { bytea, count, time, words } from "./columns.ts";
+import { projects } from "./resources.ts";
 
 /** One row a task. It names its template without a foreign key: what ran stays on record. */
 export const tasks = pgTable(
@@ -106,6 +44,11 @@ export const tasks = pgTable(
     startTime: time("start_time"),
     queueDeadline: time("queue_deadline"),
     runDeadline: time("run_deadline"),
+    confirmDeadline: time("confirm_deadline"),
+    plan: jsonb("plan").$type<Plan>(),
+    version: text("version").notNull().default(""),
+    buildTask: uuid("build_task"),
+    incomingVersion: text("incoming_version").notNull().default(""),
     commitHash: text("commit_hash").notNull().default(""),
     commitMessage: text("commit_message").notNull().default(""),
     node: uuid("node"),
@@ -178,9 +121,34 @@ export const taskEvents = pgTable(
     time: time("time").notNull(),
     afterSeq: count("after_seq").notNull(),
     message: text("message").notNull().default(""),
+    /** Its place among the events of all tasks, given to it after its commit; null until then. */
+    position: count("position"),
   },
-  (t) => [primaryKey({ columns: [t.taskId, t.ordinal] })],
+  (t) => [
+    primaryKey({ columns: [t.taskId, t.ordinal] }),
+    index("task_events_position").on(t.position),
+    index("task_events_unplaced").on(t.taskId, t.ordinal).where(sql`${t.position} IS NULL`),
+  ],
 );
+
+/** Counts the events of all tasks. */
+export const eventPositions = pgSequence("task_event_positions");
+
+/** A plan as people read it: zstd-compressed text, secrets masked. */
+export const taskPlans = pgTable("task_plans", {
+  taskId: uuid("task_id")
+    .primaryKey()
+    .references(() => tasks.id, { onDelete: "cascade" }),
+  text: bytea("text").notNull(),
+});
+
+/** What a task brought about: the proto3 JSON of a signalman.v1.TaskResult. */
+export const taskResults = pgTable("task_results", {
+  taskId: uuid("task_id")
+    .primaryKey()
+    .references(() => tasks.id, { onDelete: "cascade" }),
+  result: jsonb("result").$type<JsonObject>().notNull(),
+});
 
 /**
  * Consecutive lines: `data` is a zstd-compressed signalman.v1.LogBatch. Partitioned by range of the task's

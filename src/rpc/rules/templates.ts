@@ -1,0 +1,74 @@
+import { z } from "zod";
+import { chosenCatalogName } from "./names.ts";
+import { isInside } from "./paths.ts";
+import { type Breach, free, received, rule, ruleAt } from "./rule.ts";
+import { repeated } from "./survey.ts";
+import { args, hasAtMost, int, oneOf } from "./values.ts";
+
+const vault = z.object({
+  name: rule(z.string(), "at most 100 characters", isVaultName, "without @ and white space"),
+  key: chosenCatalogName("projects/{project}/accessKeys/{key}"),
+  script: rule(
+    z.string().optional(),
+    "relative to its root; it may not lead out of it",
+    (path) => path === undefined || isInside(path),
+  ),
+});
+
+export const vaults = () => {
+  const whole = oneOf(vault, "One of `key` and `script` is required", ["key", "script"]);
+  const few = rule(z.array(whole), "At most 50", (list) => list.length <= 50);
+  return ruleAt(few, "each name once", (list) =>
+    repeated(list.map(({ name }) => ({ name: name || "default" }))),
+  );
+};
+
+function isVaultName(name: string): boolean {
+  return hasAtMost(100, name) && !/[@\s\0]/.test(name);
+}
+
+export const ansibleSettings = z.object({
+  limit: args(),
+  tags: args(),
+  skip_tags: args(),
+  verbosity: int("0 to 6", 0, 6),
+  allow_override_limit: free(),
+  allow_override_tags: free(),
+  allow_override_skip_tags: free(),
+  allow_override_verbosity: free(),
+});
+
+const STAGES = ["init", "plan", "apply"];
+type Stages = Record<string, { arguments: string[] }>;
+
+const backend = z.object({
+  type: rule(
+    z.string(),
+    "Required. Its type, such as `http`, `s3`, `local`; matches `[a-z][a-z0-9_]*`",
+    (type) => /^[a-z][a-z0-9_]*$/.test(type),
+  ),
+  config: ruleAt(
+    rule(z.custom<Record<string, string>>(), "At most 100", (map) => Object.keys(map).length <= 100),
+    "Its settings",
+    (map): Breach[] =>
+      Object.entries(map)
+        .filter(([name, value]) => !/^[A-Za-z_][A-Za-z0-9_-]*$/.test(name) || value.includes("\0"))
+        .map(([name]) => ({ path: [name], got: received(name) })),
+  ),
+});
+
+export const terraformSettings = z.object({
+  auto_approve: free(),
+  allow_auto_approve: free(),
+  allow_destroy: free(),
+  stage_arguments: ruleAt(z.custom<Stages>(), "by `init`, `plan` or `apply`", badStages),
+  backend: backend.optional(),
+});
+
+function badStages(stages: Stages): Breach[] {
+  return Object.entries(stages).flatMap(([stage, { arguments: list }]): Breach[] => {
+    if (!STAGES.includes(stage)) return [{ path: [stage], got: received(stage) }];
+    const isFit = list.length <= 1000 && !list.some((text) => text.includes("\0"));
+    return isFit ? [] : [{ path: [stage, "arguments"], got: received(list) }];
+  });
+}

@@ -1,0 +1,108 @@
+import type { JsonObject } from "@bufbuild/protobuf";
+import { type SQL, sql } from "drizzle-orm";
+import {
+  type AnyPgColumn,
+  boolean,
+  foreignKey,
+  integer,
+  jsonb,
+  pgTable,
+  primaryKey,
+  text,
+} from "drizzle-orm/pg-core";
+import { bytea, count, time } from "./columns.ts";
+
+/**
+ * A catalog resource is stored as the proto3 JSON of its message (without name, etag and times), so that the
+ * contract is the one definition of its fields. What SQL itself needs is generated out of it.
+ */
+const resource = () => ({
+  spec: jsonb("spec").$type<JsonObject>().notNull(),
+  revision: count("revision").notNull().default(1),
+  createTime: time("create_time").notNull().defaultNow(),
+  updateTime: time("update_time").notNull().defaultNow(),
+});
+
+/** The last part of a resource name kept in a spec: `projects/p/repositories/r` → `r`; absent → null. */
+const reference = (column: string, place = `spec->>'${column}'`) =>
+  text(column).generatedAlwaysAs((): SQL => sql.raw(`split_part(${place}, '/', 4)`));
+
+/** Foreign keys to what a reference names, so that nothing in use is deleted. */
+const refersTo = (
+  name: string,
+  from: { project: AnyPgColumn; column: AnyPgColumn },
+  to: { project: AnyPgColumn; name: AnyPgColumn },
+) => foreignKey({ name, columns: [from.project, from.column], foreignColumns: [to.project, to.name] });
+
+/** What nobody may see of a resource: an encrypted JSON object, and a keyed hash of it, to tell whether it changed. */
+const secret = () => ({ secrets: bytea("secrets"), secretsHash: bytea("secrets_hash") });
+
+const inProject = () => ({
+  project: text("project")
+    .notNull()
+    .references(() => projects.name),
+  name: text("name").notNull(),
+  ...resource(),
+});
+
+export const projects = pgTable("projects", {
+  name: text("name").primaryKey(),
+  maxParallelTasks: integer("max_parallel_tasks")
+    .notNull()
+    .generatedAlwaysAs((): SQL => sql.raw(`coalesce((spec->>'maxParallelTasks')::integer, 0)`)),
+  ...resource(),
+});
+
+export const accessKeys = pgTable("access_keys", { ...inProject(), ...secret() }, (t) => [
+  primaryKey({ columns: [t.project, t.name] }),
+]);
+
+export const repositories = pgTable(
+  "repositories",
+  { ...inProject(), accessKey: reference("access_key", "spec->>'accessKey'") },
+  (t) => [
+    primaryKey({ columns: [t.project, t.name] }),
+    refersTo("repositories_access_key", { project: t.project, column: t.accessKey }, accessKeys),
+  ],
+);
+
+export const inventories = pgTable(
+  "inventories",
+  {
+    ...inProject(),
+    repository: reference("repository", "spec->'file'->>'repository'"),
+    sshKey: reference("ssh_key", "spec->>'sshKey'"),
+    becomeKey: reference("become_key", "spec->>'becomeKey'"),
+  },
+  (t) => [
+    primaryKey({ columns: [t.project, t.name] }),
+    refersTo("inventories_repository", { project: t.project, column: t.repository }, repositories),
+    refersTo("inventories_ssh_key", { project: t.project, column: t.sshKey }, accessKeys),
+    refersTo("inventories_become_key", { project: t.project, column: t.becomeKey }, accessKeys),
+  ],
+);
+
+export const environments = pgTable("environments", { ...inProject(), ...secret() }, (t) => [
+  primaryKey({ columns: [t.project, t.name] }),
+]);
+
+export const templates = pgTable(
+  "templates",
+  {
+    ...inProject(),
+    repository: reference("repository"),
+    environment: reference("environment"),
+    inventory: reference("inventory"),
+    buildTemplate: reference("build_template", "spec->>'buildTemplate'"),
+    allowParallelTasks: boolean("allow_parallel_tasks")
+      .notNull()
+      .generatedAlwaysAs((): SQL => sql.raw(`coalesce((spec->>'allowParallelTasks')::boolean, false)`)),
+  },
+  (t) => [
+    primaryKey({ columns: [t.project, t.name] }),
+    refersTo("templates_repository", { project: t.project, column: t.repository }, repositories),
+    refersTo("templates_environment", { project: t.project, column: t.environment }, environments),
+    refersTo("templates_inventory", { project: t.project, column: t.inventory }, inventories),
+    refersTo("templates_build_template", { project: t.project, column: t.buildTemplate }, t),
+  ],
+);
