@@ -1,20 +1,17 @@
-import { access, constants, realpath, stat } from "node:fs/promises";
-import { delimiter, isAbsolute, join, sep } from "node:path";
 import { createGit } from "../git/client.ts";
 import { sweepMarked } from "../process/marked.ts";
 import { adoptProcess, type RunningProcess, startProcess } from "../process/process.ts";
 import type { Program } from "../process/wrapper.ts";
 import { PrepareError } from "../task/errors.ts";
-import type { App, Apps } from "./apps/app.ts";
-import { type ShellInput, shellArguments, shellEnvironment } from "./apps/shell.ts";
-import type { Commit, Job } from "./job.ts";
+import type { Apps, BaseEnvironment } from "./apps/app.ts";
+import { FAMILIES, type FamilyInput } from "./families/all.ts";
+import type { Job } from "./job.ts";
 import { markerOf } from "./marker.ts";
 import { makeTaskFolder, removeTaskFolder, removeWorkspace, taskFolder } from "./task-folder.ts";
 import { fillWorkspace, reasonOf } from "./workspace.ts";
 
 /** What a job is made of; a part of the task's details. */
-export interface JobInput extends ShellInput {
-  template: ShellInput["template"] & { app: string };
+export interface JobInput extends FamilyInput {
   repository: { name: string; url: string };
   gitBranch: string;
   commit: string;
@@ -61,7 +58,8 @@ export function createLocalJob(
       const workspace = { ...input, url: input.repository.url, target: folder.work };
       using _strays = endStrays(signal);
       const commit = await fillWorkspace({ ...workspace, git: createGit(marker), say }, signal);
-      program = await programOf(app, input, commit);
+      const site = { input, app, folder, base: baseEnvironment(), commit, marker, say };
+      program = await FAMILIES[app.family ?? "shell"].prepare(site, signal);
       return commit;
     },
     async start() {
@@ -89,8 +87,8 @@ export function createLocalJob(
     return { [Symbol.dispose]: () => signal.removeEventListener("abort", sweep) };
   }
 
-  async function programOf(app: App, input: JobInput, commit: Commit): Promise<Program> {
-    const base = {
+  function baseEnvironment(): BaseEnvironment {
+    return {
       ...options.forwarded,
       PATH: process.env.PATH ?? "/usr/local/bin:/usr/bin:/bin",
       LANG: process.env.LANG ?? "C.UTF-8",
@@ -98,47 +96,9 @@ export function createLocalJob(
       TMPDIR: folder.tmp,
       PWD: folder.work,
     };
-    const env = shellEnvironment(app, input, base, commit);
-    await assertScript(folder.work, input);
-    const command = await findCommand(app.command, env.PATH ?? "", input.template.app);
-    return { command, args: shellArguments(app, input), cwd: folder.work, env };
   }
 }
 
 function unknownApp(name: string, apps: Apps): string {
   return `Cannot run app ${name}: this server knows ${Object.keys(apps).sort().join(", ")}. Declare it in SIGNALMAN_APPS`;
-}
-
-async function assertScript(work: string, { template, repository }: JobInput): Promise<void> {
-  const path = await realpath(join(work, template.path)).catch((cause: unknown) => {
-    throw new PrepareError(
-      `Cannot run ${template.path}: there is no such file in ${repository.name} (${repository.url})`,
-      { cause },
-    );
-  });
-  if (!`${path}${sep}`.startsWith(`${await realpath(work)}${sep}`)) {
-    throw new PrepareError(`Cannot run ${template.path}: it leads out of ${repository.name}`);
-  }
-  if ((await stat(path)).isDirectory())
-    throw new PrepareError(`Cannot run ${template.path}: it is a folder, not a file`);
-}
-
-/** Absolute path of a command, as the program's own PATH finds it. */
-async function findCommand(command: string, path: string, app: string): Promise<string> {
-  const places = command.includes(sep)
-    ? [command]
-    : path.split(delimiter).map((folder) => join(folder, command));
-  for (const place of places) {
-    if (isAbsolute(place) && (await isExecutable(place))) return place;
-  }
-  throw new PrepareError(
-    `Cannot run app ${app}: there is no program ${command} on this server (PATH ${path}); install it`,
-  );
-}
-
-async function isExecutable(path: string): Promise<boolean> {
-  return Promise.all([access(path, constants.X_OK), stat(path)]).then(
-    ([, found]) => found.isFile(),
-    () => false,
-  );
 }

@@ -1,5 +1,10 @@
+/** Apps of one family are called alike. */
+export type FamilyName = "shell";
+
 /** A program that runs a template's path: what to start, and what comes before the path. */
 export interface App {
+  /** How it is called (jobs/families/); default: as a shell is. */
+  family?: FamilyName;
   command: string;
   args: readonly string[];
   /** Its own settings, under everything that users set. */
@@ -16,3 +21,11 @@ export const BUILT_IN: Apps = {
   // Unbuffered, or a pipe would show its output only at the end.
   python: { command: "python3", args: [], env: { PYTHONUNBUFFERED: "1" } },
 };
+
+/** What every task gets, whatever users set; they may set PATH, HOME and the like anew. */
+export interface BaseEnvironment extends Readonly<Record<string, string>> {
+  PATH: string;
+  HOME: string;
+  TMPDIR: string;
+  LANG: string;
+}

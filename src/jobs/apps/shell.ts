@@ -1,6 +1,6 @@
 import type { JsonObject, JsonValue } from "@bufbuild/protobuf";
 import { TemplateType } from "../../../gen/signalman/v1/template_pb.ts";
-import type { App } from "./app.ts";
+import type { App, BaseEnvironment } from "./app.ts";
 
 /** What an app's arguments and environment are made of; a part of the task's details. */
 export interface ShellInput {
@@ -35,14 +35,6 @@ function render(value: JsonValue): string {
   return typeof value === "string" ? value : JSON.stringify(value);
 }
 
-/** What every task gets, whatever users set; they may set PATH, HOME and the like anew. */
-export interface BaseEnvironment {
-  PATH: string;
-  HOME: string;
-  TMPDIR: string;
-  LANG: string;
-}
-
 const TYPES: Partial<Record<TemplateType, string>> = {
   [TemplateType.BUILD]: "build",
   [TemplateType.DEPLOY]: "deploy",
@@ -52,7 +44,7 @@ const TYPES: Partial<Record<TemplateType, string>> = {
 export function shellEnvironment(
   app: App,
   input: ShellInput,
-  base: BaseEnvironment & Readonly<Record<string, string>>,
+  base: BaseEnvironment,
   commit: { hash: string; message: string },
 ): Record<string, string> {
   const details = {

@@ -1,0 +1,38 @@
+import type { Program } from "../process/wrapper.ts";
+import { PrepareError } from "../task/errors.ts";
+import type { App, BaseEnvironment } from "./apps/app.ts";
+import { findCommand } from "./find-command.ts";
+import type { Commit } from "./job.ts";
+import type { TaskFolder } from "./task-folder.ts";
+
+/** A task's filled workspace, and what else there is to make a program of. */
+export interface Site<Input> {
+  input: Input;
+  app: App;
+  folder: TaskFolder;
+  /** What the program inherits, under everything that users set. */
+  base: BaseEnvironment;
+  commit: Commit;
+  /** What every process of the task carries as SIGNALMAN_TASK. */
+  marker: string;
+  /** Adds a line of ours to the task's log. */
+  say(text: string): void;
+}
+
+/** Apps that are called alike. */
+export interface Family<Input> {
+  /**
+   * Writes what the program needs beside the workspace, and says what to start.
+   * @throws PrepareError; the signal's reason.
+   */
+  prepare(site: Site<Input>, signal: AbortSignal): Promise<Program>;
+}
+
+/** Absolute path of an app's command, as the program's own PATH finds it. @throws PrepareError */
+export async function commandOf(app: App, name: string, path = ""): Promise<string> {
+  const found = await findCommand(app.command, path);
+  if (found) return found;
+  throw new PrepareError(
+    `Cannot run app ${name}: there is no program ${app.command} on this server (PATH ${path}); install it`,
+  );
+}

@@ -1,0 +1,20 @@
+import { access, constants, stat } from "node:fs/promises";
+import { delimiter, isAbsolute, join, sep } from "node:path";
+
+/** Absolute path of a command as a PATH finds it; undefined: there is none that can be executed. */
+export async function findCommand(command: string, path: string): Promise<string | undefined> {
+  const places = command.includes(sep)
+    ? [command]
+    : path.split(delimiter).map((folder) => join(folder, command));
+  for (const place of places) {
+    if (isAbsolute(place) && (await isExecutable(place))) return place;
+  }
+  return undefined;
+}
+
+async function isExecutable(path: string): Promise<boolean> {
+  return Promise.all([access(path, constants.X_OK), stat(path)]).then(
+    ([, found]) => found.isFile(),
+    () => false,
+  );
+}

@@ -1,0 +1,31 @@
+import { realpath, stat } from "node:fs/promises";
+import { join, sep } from "node:path";
+import { PrepareError } from "../task/errors.ts";
+
+/** What to run, and where from. */
+export interface ScriptInput {
+  template: { path: string };
+  repository: { name: string; url: string };
+}
+
+/** A template's path leads to something of this kind in the workspace. @throws PrepareError */
+export async function assertPath(
+  work: string,
+  { template, repository }: ScriptInput,
+  kind: "file" | "folder",
+): Promise<void> {
+  const path = await realpath(join(work, template.path)).catch((cause: unknown) => {
+    throw new PrepareError(
+      `Cannot run ${template.path}: there is no such ${kind} in ${repository.name} (${repository.url})`,
+      { cause },
+    );
+  });
+  if (!`${path}${sep}`.startsWith(`${await realpath(work)}${sep}`)) {
+    throw new PrepareError(`Cannot run ${template.path}: it leads out of ${repository.name}`);
+  }
+  const isFolder = (await stat(path)).isDirectory();
+  if (isFolder && kind === "file")
+    throw new PrepareError(`Cannot run ${template.path}: it is a folder, not a file`);
+  if (!isFolder && kind === "folder")
+    throw new PrepareError(`Cannot run ${template.path}: it is a file, not a folder`);
+}
