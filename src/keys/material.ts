@@ -1,0 +1,22 @@
+/** What an access key holds, opened: what its spec tells, and its secrets. */
+export type KeyMaterial =
+  | { kind: "none" }
+  | { kind: "ssh"; login: string; privateKey: string; passphrase: string }
+  | { kind: "login_password"; login: string; password: string }
+  | { kind: "text"; value: string };
+
+/** The JSON object that is encrypted as an access key's secrets; logins are in its spec. An empty passphrase: none. */
+export type KeySecrets =
+  | { privateKey: string; passphrase: string }
+  | { password: string }
+  | { value: string };
+
+/** The JSON object that is encrypted as an environment's secrets. */
+export interface EnvironmentSecrets {
+  variables: Record<string, string>;
+  env: Record<string, string>;
+}
+
+/** What a resource's secrets are bound to (`context` of the cipher), so that they open for no other. Last parts of names. */
+export const accessKeyContext = (project: string, name: string) => `accessKeys/${project}/${name}`;
+export const environmentContext = (project: string, name: string) => `environments/${project}/${name}`;
