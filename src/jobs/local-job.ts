@@ -2,6 +2,7 @@ import { createGit } from "../git/client.ts";
 import { sweepMarked } from "../process/marked.ts";
 import { adoptProcess, type RunningProcess, startProcess } from "../process/process.ts";
 import type { Program } from "../process/wrapper.ts";
+import { familyOf } from "../task/apps.ts";
 import { PrepareError } from "../task/errors.ts";
 import type { Apps, BaseEnvironment } from "./apps/app.ts";
 import { FAMILIES, type FamilyInput } from "./families/all.ts";
@@ -51,7 +52,8 @@ export function createLocalJob(
       const { apps } = options;
       const name = input.template.app;
       const app = Object.hasOwn(apps, name) ? apps[name] : undefined;
-      if (!app) throw new PrepareError(unknownApp(name, apps));
+      const family = FAMILIES[familyOf(name)];
+      if (!app || !family) throw new PrepareError(unknownApp(name, apps));
       await makeTaskFolder(folder).catch((cause: unknown) => {
         throw new PrepareError(`Cannot make the task's folder ${folder.root}: ${reasonOf(cause)}`, { cause });
       });
@@ -59,7 +61,7 @@ export function createLocalJob(
       using _strays = endStrays(signal);
       const commit = await fillWorkspace({ ...workspace, git: createGit(marker), say }, signal);
       const site = { input, app, folder, base: baseEnvironment(), commit, marker, say };
-      program = await FAMILIES[app.family ?? "shell"].prepare(site, signal);
+      program = await family.prepare(site, signal);
       return commit;
     },
     async start() {

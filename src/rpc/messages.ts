@@ -9,10 +9,12 @@ import {
   type Task,
   type TaskEnd,
   TaskEndSchema,
+  TaskPlanSchema,
   TaskSchema,
   TaskStatus,
 } from "../../gen/signalman/v1/task_pb.ts";
 import type { LogStreamName } from "../logs/types.ts";
+import { paramsOf } from "../runner/params.ts";
 import type { TaskView } from "../store/tasks.ts";
 import { isFinal, type Status } from "../task/status.ts";
 import type { StatusEvent } from "../task/types.ts";
@@ -44,6 +46,13 @@ export function taskMessage(task: TaskView): Task {
     queueTimeout: durationFromMs(spec.queueTimeoutMs),
     runTimeout: durationFromMs(spec.runTimeoutMs),
     idleTimeout: durationFromMs(spec.idleTimeoutMs),
+    confirmTimeout: durationFromMs(spec.confirmTimeoutMs),
+    inventory: spec.inventory ? resourceName("inventories", task.project, spec.inventory) : "",
+    params: paramsOf(spec),
+    version: task.version,
+    buildTask: task.buildTask ? taskName({ project: task.project, id: task.buildTask }) : "",
+    incomingVersion: task.incomingVersion,
+    plan: planMessage(task),
     kill: killMessage(task),
     node: task.node ?? "",
   });
@@ -57,6 +66,14 @@ function endMessage(task: TaskView): TaskEnd | undefined {
     signal: task.signal ?? "",
     reason: task.endReason ? EndReason[task.endReason] : EndReason.UNSPECIFIED,
     message: task.endMessage,
+  });
+}
+
+function planMessage({ plan, confirmDeadline }: TaskView) {
+  if (!plan) return undefined;
+  return create(TaskPlanSchema, {
+    ...plan,
+    confirmDeadline: confirmDeadline ? timestampFromDate(confirmDeadline) : undefined,
   });
 }
 

@@ -25,7 +25,7 @@ export function parseResourceName(name: string): { project: string; name: string
 }
 
 export const projectName = (project: string) => `projects/${project}`;
-export const resourceName = (kind: Kind, project: string, name: string) =>
+export const resourceName = (kind: Kind | "inventories", project: string, name: string) =>
   `projects/${project}/${kind}/${name}`;
 
 /** Last part of a name, which in a catalog may stand alone. */

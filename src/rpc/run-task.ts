@@ -10,6 +10,7 @@ import {
 import type { Cipher } from "../keys/cipher.ts";
 import { templateParts } from "../runner/details.ts";
 import { checkAsked } from "../runner/overrides.ts";
+import { storedParams } from "../runner/params.ts";
 import { sealSecrets } from "../runner/secrets.ts";
 import type { TemplateRows } from "../store/details.ts";
 import { blankTask, type NewTask, type RequestKey, type TaskView } from "../store/tasks.ts";
@@ -53,7 +54,7 @@ function newTask(
   template: Awaited<ReturnType<typeof loadChecked>>,
 ): NewTask {
   const { project, name } = parseResourceName(request.template);
-  const timeout = (field: "queueTimeout" | "runTimeout" | "idleTimeout") =>
+  const timeout = (field: "queueTimeout" | "runTimeout" | "idleTimeout" | "confirmTimeout") =>
     msFromDuration(request[field] ?? template[field]);
   return {
     project,
@@ -73,6 +74,9 @@ function newTask(
       queueTimeoutMs: timeout("queueTimeout"),
       runTimeoutMs: timeout("runTimeout"),
       idleTimeoutMs: timeout("idleTimeout"),
+      confirmTimeoutMs: timeout("confirmTimeout"),
+      inventory: parseResourceName(request.inventory).name || undefined,
+      ...storedParams(request.params),
     },
   };
 }

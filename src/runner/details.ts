@@ -6,6 +6,7 @@ import type { TemplateRows } from "../store/details.ts";
 import { PrepareError } from "../task/errors.ts";
 import type { TaskRecord } from "../task/types.ts";
 import { checkAsked, surveyDefaults } from "./overrides.ts";
+import { paramsOf } from "./params.ts";
 
 /** A template with what it names. */
 export interface TemplateParts {
@@ -61,7 +62,8 @@ export function populateDetails(
   if (!rows) throw new PrepareError(`Cannot run ${name}: it has been deleted since the task was created`);
   const { template, repository, environment } = templateParts(name, rows);
   if (!repository) throw new PrepareError(`Cannot run ${name}: it names no repository`);
-  const asked = { ...task.spec, secretVariables };
+  const inventory = task.spec.inventory ? `projects/${task.project}/inventories/${task.spec.inventory}` : "";
+  const asked = { ...task.spec, secretVariables, inventory, params: paramsOf(task.spec) };
   const [violation] = checkAsked(template, asked);
   if (violation) {
     throw new PrepareError(

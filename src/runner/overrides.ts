@@ -1,33 +1,94 @@
 import type { JsonObject, JsonValue } from "@bufbuild/protobuf";
+import type { AnsibleParams, TerraformParams } from "../../gen/signalman/v1/task_pb.ts";
+import type { RunTaskRequest } from "../../gen/signalman/v1/task_service_pb.ts";
 import { SurveyType, type SurveyVariable, type Template } from "../../gen/signalman/v1/template_pb.ts";
+import { familyOf } from "../task/apps.ts";
 import type { FieldViolation } from "../task/errors.ts";
 import type { TaskSpec } from "../task/types.ts";
 
 /** What a caller asks for, secret values included. */
 export type Asked = Pick<TaskSpec, "variables" | "arguments" | "gitBranch" | "commit"> & {
   secretVariables: Record<string, string>;
+  /** Full name; empty: the template's. */
+  inventory: string;
+  params: Params;
 };
 
+/** What is set for the app, as RunTaskRequest and Task have it. */
+export type Params = RunTaskRequest["params"];
+
 /** Which overrides need the template's leave. */
-const OVERRIDES = [
-  { field: "arguments", flag: "allowOverrideArguments", given: (asked: Asked) => asked.arguments.length > 0 },
-  { field: "git_branch", flag: "allowOverrideGitBranch", given: (asked: Asked) => asked.gitBranch !== "" },
-  { field: "commit", flag: "allowOverrideGitBranch", given: (asked: Asked) => asked.commit !== "" },
-] as const;
+const OVERRIDES: readonly Override[] = [
+  { field: "arguments", allowed: (t) => t.allowOverrideArguments, given: (a) => a.arguments.length > 0 },
+  { field: "git_branch", allowed: (t) => t.allowOverrideGitBranch, given: (a) => a.gitBranch !== "" },
+  { field: "commit", allowed: (t) => t.allowOverrideGitBranch, given: (a) => a.commit !== "" },
+  { field: "inventory", allowed: (t) => t.allowOverrideInventory, given: (a) => a.inventory !== "" },
+  ansible("limit", "allowOverrideLimit", ({ limit }) => limit.length > 0),
+  ansible("tags", "allowOverrideTags", ({ tags }) => tags.length > 0),
+  ansible("skip_tags", "allowOverrideSkipTags", ({ skipTags }) => skipTags.length > 0),
+  ansible("verbosity", "allowOverrideVerbosity", ({ verbosity }) => verbosity !== undefined),
+  terraform("destroy", "allowDestroy", ({ destroy }) => destroy),
+  terraform("auto_approve", "allowAutoApprove", ({ autoApprove }) => autoApprove),
+];
+
+interface Override {
+  field: string;
+  allowed(template: Template): boolean;
+  given(asked: Asked): boolean;
+}
+
+function ansible(
+  field: string,
+  flag: "allowOverrideLimit" | "allowOverrideTags" | "allowOverrideSkipTags" | "allowOverrideVerbosity",
+  given: (params: AnsibleParams) => boolean,
+): Override {
+  return {
+    field: `ansible.${field}`,
+    allowed: ({ settings }) => settings.case === "ansible" && settings.value[flag],
+    given: ({ params }) => params.case === "ansible" && given(params.value),
+  };
+}
+
+function terraform(
+  field: string,
+  flag: "allowDestroy" | "allowAutoApprove",
+  given: (params: TerraformParams) => boolean,
+): Override {
+  return {
+    field: `terraform.${field}`,
+    allowed: ({ settings }) => settings.case === "terraform" && settings.value[flag],
+    given: ({ params }) => params.case === "terraform" && given(params.value),
+  };
+}
 
 /** Everything that the template does not allow or its survey does not accept, by field of RunTaskRequest. */
 export function checkAsked(template: Template, asked: Asked): FieldViolation[] {
-  const refused = OVERRIDES.filter(({ flag, given }) => given(asked) && !template[flag]).map(({ field }) => ({
-    field,
-    description: `${template.name} does not allow its tasks to set this`,
-  }));
+  const refused = OVERRIDES.filter(({ allowed, given }) => given(asked) && !allowed(template)).map(
+    ({ field }) => ({ field, description: `${template.name} does not allow its tasks to set this` }),
+  );
   const twice = Object.keys(asked.secretVariables)
     .filter((name) => Object.hasOwn(asked.variables, name))
     .map((name) => ({
       field: `secret_variables[${JSON.stringify(name)}]`,
       description: "also stands in variables",
     }));
-  return [...refused, ...twice, ...template.survey.flatMap((question) => checkAnswer(question, asked))];
+  return [
+    ...refused,
+    ...misfits(template, asked),
+    ...twice,
+    ...template.survey.flatMap((question) => checkAnswer(question, asked)),
+  ];
+}
+
+/** What another app would understand, or another project has. */
+function misfits({ name, app }: Template, { inventory, params }: Asked): FieldViolation[] {
+  const found: FieldViolation[] = [];
+  if (params.case !== undefined && params.case !== familyOf(app))
+    found.push({ field: params.case, description: `${name} runs ${app}, which has no such settings` });
+  const [, project = ""] = name.split("/");
+  if (inventory !== "" && !inventory.startsWith(`projects/${project}/`))
+    found.push({ field: "inventory", description: `must be one of projects/${project}, not ${inventory}` });
+  return found;
 }
 
 function checkAnswer(question: SurveyVariable, asked: Asked): FieldViolation[] {

@@ -1,10 +1,25 @@
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import { describe, expect, test } from "vitest";
+import { AnsibleParamsSchema, TerraformParamsSchema } from "../../gen/signalman/v1/task_pb.ts";
 import { SurveyType, type SurveyVariableSchema, TemplateSchema } from "../../gen/signalman/v1/template_pb.ts";
 import { type Asked, checkAsked, surveyDefaults } from "../../src/runner/overrides.ts";
 
 type Init = MessageInitShape<typeof TemplateSchema>;
-const ASKED: Asked = { variables: {}, secretVariables: {}, arguments: [], gitBranch: "", commit: "" };
+const ASKED: Asked = {
+  variables: {},
+  secretVariables: {},
+  arguments: [],
+  gitBranch: "",
+  commit: "",
+  inventory: "",
+  params: { case: undefined },
+};
+const ansible = (params: MessageInitShape<typeof AnsibleParamsSchema>) => ({
+  params: { case: "ansible" as const, value: create(AnsibleParamsSchema, params) },
+});
+const terraform = (params: MessageInitShape<typeof TerraformParamsSchema>) => ({
+  params: { case: "terraform" as const, value: create(TerraformParamsSchema, params) },
+});
 
 function check(template: Init, asked: Partial<Asked>) {
   const message = create(TemplateSchema, { name: "projects/p/templates/t", ...template });
@@ -29,6 +44,47 @@ describe("overrides", () => {
     const refused = { field, description: "projects/p/templates/t does not allow its tasks to set this" };
     expect(check({}, asked as Partial<Asked>)).toEqual([refused]);
     expect(check({ [flag]: true }, asked as Partial<Asked>)).toEqual([]);
+  });
+
+  test("another inventory is taken only if the template says so, and only of its project", () => {
+    const asked = { inventory: "projects/p/inventories/i" };
+    expect(check({}, asked).map(({ field }) => field)).toEqual(["inventory"]);
+    expect(check({ allowOverrideInventory: true }, asked)).toEqual([]);
+    expect(check({ allowOverrideInventory: true }, { inventory: "projects/q/inventories/i" })).toEqual([
+      { field: "inventory", description: "must be one of projects/p, not projects/q/inventories/i" },
+    ]);
+  });
+
+  test.each([
+    ["ansible.limit", ansible({ limit: ["web"] }), { allowOverrideLimit: true }],
+    ["ansible.tags", ansible({ tags: ["a"] }), { allowOverrideTags: true }],
+    ["ansible.skip_tags", ansible({ skipTags: ["a"] }), { allowOverrideSkipTags: true }],
+    ["ansible.verbosity", ansible({ verbosity: 0 }), { allowOverrideVerbosity: true }],
+  ])("%s needs its own flag", (field, asked, flags) => {
+    const app = "ansible";
+    expect(check({ app }, asked).map((violation) => violation.field)).toEqual([field]);
+    expect(check({ app, settings: { case: "ansible", value: flags } }, asked)).toEqual([]);
+  });
+
+  test.each([
+    ["terraform.destroy", terraform({ destroy: true }), { allowDestroy: true }],
+    ["terraform.auto_approve", terraform({ autoApprove: true }), { allowAutoApprove: true }],
+  ])("%s needs its own flag", (field, asked, flags) => {
+    const app = "tofu";
+    expect(check({ app }, asked).map((violation) => violation.field)).toEqual([field]);
+    expect(check({ app, settings: { case: "terraform", value: flags } }, asked)).toEqual([]);
+  });
+
+  test("check, diff, plan_only, upgrade and reconfigure need nobody's leave", () => {
+    expect(check({ app: "ansible" }, ansible({ check: true, diff: true }))).toEqual([]);
+    const params = { planOnly: true, upgrade: true, reconfigure: true };
+    expect(check({ app: "terraform" }, terraform(params))).toEqual([]);
+  });
+
+  test("settings of another app are refused", () => {
+    expect(check({ app: "bash" }, ansible({}))).toEqual([
+      { field: "ansible", description: "projects/p/templates/t runs bash, which has no such settings" },
+    ]);
   });
 
   test("all that is wrong is reported at once", () => {

@@ -1,10 +1,5 @@
-/** Apps of one family are called alike. */
-export type FamilyName = "shell";
-
 /** A program that runs a template's path: what to start, and what comes before the path. */
 export interface App {
-  /** How it is called (jobs/families/); default: as a shell is. */
-  family?: FamilyName;
   command: string;
   args: readonly string[];
   /** Its own settings, under everything that users set. */

@@ -1,7 +1,5 @@
+import { familyOf } from "../../task/apps.ts";
 import type { Hook } from "../hooks.ts";
-
-/** Apps whose hooks are their own. Everything else is like a shell: a program with arguments and an environment. */
-const OTHERS: ReadonlySet<string> = new Set(["ansible", "terraform", "tofu", "terragrunt"]);
 
 /** What shells mean by these exit codes (POSIX, Shell Command Language 2.8.2). */
 const MEANINGS: Record<number, string> = {
@@ -16,7 +14,7 @@ const MEANINGS: Record<number, string> = {
  */
 export const shellHook: Hook = {
   name: "shell",
-  appliesTo: (app) => !OTHERS.has(app),
+  appliesTo: (app) => familyOf(app) === "shell",
   async before({ say }, { template, repository }) {
     say(`Running ${template.name}: ${template.app} ${template.path} from ${repository.name}`);
   },
