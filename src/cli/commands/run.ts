@@ -5,8 +5,9 @@ import type { Command } from "commander";
 import { type RunTaskResponse, RunTaskResponseSchema } from "../../../gen/signalman/v1/task_service_pb.ts";
 import { follow } from "../follow.ts";
 import { jsonLine } from "../json.ts";
-import { parseTemplate } from "../names.ts";
+import { parseTask, parseTemplate } from "../names.ts";
 import { print } from "../output.ts";
+import { addParams, type ParamOptions, paramsOf } from "../params.ts";
 import { findSecrets } from "../secrets.ts";
 import { type Session, withSession } from "../session.ts";
 import {
@@ -18,7 +19,7 @@ import {
   parseWhole,
 } from "../values.ts";
 
-interface RunOptions {
+interface RunOptions extends ParamOptions {
   var?: JsonObject;
   secret?: Record<string, string | undefined>;
   env?: Record<string, string>;
@@ -31,14 +32,17 @@ interface RunOptions {
   queueTimeout?: Duration;
   runTimeout?: Duration;
   idleTimeout?: Duration;
+  confirmTimeout?: Duration;
+  inventory?: string;
+  buildTask?: string;
   requestId?: string;
   dryRun?: true;
   watch: boolean;
 }
 
 export function addRun(program: Command): void {
-  program
-    .command("run")
+  const command = program.command("run");
+  addParams(command)
     .description("run a template and show the task live")
     .argument("<template>", "the template, PROJECT/TEMPLATE", parseTemplate)
     .option("-e, --var <name=value>", "variable; JSON if it is (2, true, [1]), else text", collectVariables)
@@ -57,6 +61,9 @@ export function addRun(program: Command): void {
     .option("--queue-timeout <duration>", "how long it may wait: 90s, 5m, 1h30m", parseDuration)
     .option("--run-timeout <duration>", "how long it may run", parseDuration)
     .option("--idle-timeout <duration>", "how long it may be silent", parseDuration)
+    .option("--confirm-timeout <duration>", "how long a plan may wait for confirmation", parseDuration)
+    .option("--inventory <name>", "inventory to work on")
+    .option("--build-task <task>", "deploy: the build task to deploy", parseTask)
     .option("--request-id <uuid>", "the same id twice is the same task; made anew unless given")
     .option("--dry-run", "check everything and run nothing")
     .option("--no-watch", "print the task's name and leave it")
@@ -89,7 +96,17 @@ async function runTask(session: Session, template: string, options: RunOptions):
     queueTimeout: options.queueTimeout,
     runTimeout: options.runTimeout,
     idleTimeout: options.idleTimeout,
+    confirmTimeout: options.confirmTimeout,
+    inventory: options.inventory && inventoryName(template, options.inventory),
+    buildTask: options.buildTask,
+    params: paramsOf(options),
     validateOnly: options.dryRun,
   };
   return session.call(({ tasks }, call) => tasks.runTask(request, call));
+}
+
+/** One of the template's project, unless it is named in full. */
+function inventoryName(template: string, name: string): string {
+  const [, project] = template.split("/");
+  return name.includes("/") ? name : `projects/${project}/inventories/${name}`;
 }
