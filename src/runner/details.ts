@@ -31,6 +31,9 @@ export interface TaskDetails {
   gitBranch: string;
   /** Empty: the tip of the branch. */
   commit: string;
+  /** What it builds, and what it brings somewhere; empty: nothing that has a version. */
+  version: string;
+  incomingVersion: string;
 }
 
 /** Stored resources as messages. `name` gets the template's full name, the others theirs from its references. */
@@ -54,7 +57,7 @@ export function templateParts(name: string, rows: TemplateRows): TemplateParts {
  * @throws PrepareError if the template is gone or no longer allows what the task asks for.
  */
 export function populateDetails(
-  task: Pick<TaskRecord, "id" | "project" | "template" | "spec">,
+  task: Pick<TaskRecord, "id" | "project" | "template" | "spec" | "version" | "incomingVersion">,
   rows: TemplateRows | null,
   secretVariables: Record<string, string>,
 ): TaskDetails {
@@ -86,6 +89,8 @@ export function populateDetails(
     env: { ...environment?.env, ...template.env, ...task.spec.env },
     gitBranch: task.spec.gitBranch || template.gitBranch || repository.gitBranch,
     commit: task.spec.commit,
+    version: task.version,
+    incomingVersion: task.incomingVersion,
   };
 }
 

@@ -53,6 +53,8 @@ function makeJob({ path = "run", app = "sh", apps = BUILT_IN, forwarded = {}, in
     variables: {},
     secretVariables: {},
     env: {},
+    version: "",
+    incomingVersion: "",
     ...input,
   };
   return { id, job, said, folder: join(tasksRoot, id), prepare: () => job.prepare(whole, never) };

@@ -17,6 +17,8 @@ function input(more: Partial<ShellInput> = {}): ShellInput {
     variables: {},
     secretVariables: {},
     env: {},
+    version: "",
+    incomingVersion: "",
     ...more,
   };
 }
@@ -100,15 +102,6 @@ describe("the environment", () => {
   test("leaves out the details that are empty", () => {
     const names = Object.keys(environment()).filter((name) => name.startsWith("SEMAPHORE_TASK_DETAILS_"));
     expect(names.map((name) => name.slice(23)).sort()).toEqual(["ID", "REPOSITORY_ID", "REPOSITORY_NAME"]);
-  });
-
-  test.each([
-    [TemplateType.UNSPECIFIED, undefined],
-    [TemplateType.TASK, undefined],
-    [TemplateType.BUILD, "build"],
-    [TemplateType.DEPLOY, "deploy"],
-  ])("of a template of type %s has SEMAPHORE_TASK_TYPE %s", (type, word) => {
-    expect(environment({ template: { path: "x", type } }).SEMAPHORE_TASK_TYPE).toBe(word);
   });
 
   test("lets nobody set the service's own names", () => {

@@ -16,6 +16,14 @@ const NOTHING: TaskSpec = {
   gitBranch: "",
   commit: "",
 };
+const TASK = {
+  id: "id",
+  project: "p",
+  template: "t",
+  spec: NOTHING,
+  version: "1.0.1",
+  incomingVersion: "2.0",
+};
 
 function detailsOf(
   template: MessageInitShape<typeof TemplateSchema>,
@@ -25,7 +33,7 @@ function detailsOf(
 ) {
   const stored = specOf("templates", create(TemplateSchema, { app: "bash", ...template }));
   const rows = { template: stored, repository: { url: "/srv" }, environment: null, ...others };
-  const task = { id: "id", project: "p", template: "t", spec: { ...NOTHING, ...spec } };
+  const task = { ...TASK, spec: { ...NOTHING, ...spec } };
   return populateDetails(task, rows, secrets);
 }
 
@@ -101,10 +109,13 @@ test("arguments of the template and of the task stay apart", () => {
   expect(details.arguments).toEqual({ template: ["-a"], task: ["-b"] });
 });
 
+test("versions are those that the task was given when it was made", () => {
+  expect(detailsOf({ startVersion: "9.0" })).toMatchObject({ version: "1.0.1", incomingVersion: "2.0" });
+});
+
 describe("a task that can no longer be run says why", () => {
   test("its template was deleted", () => {
-    const task = { id: "id", project: "p", template: "t", spec: NOTHING };
-    expect(() => populateDetails(task, null, {})).toThrow(
+    expect(() => populateDetails(TASK, null, {})).toThrow(
       new PrepareError("Cannot run projects/p/templates/t: it has been deleted since the task was created"),
     );
   });

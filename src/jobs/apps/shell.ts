@@ -1,13 +1,11 @@
 import type { JsonObject, JsonValue } from "@bufbuild/protobuf";
-import { TemplateType } from "../../../gen/signalman/v1/template_pb.ts";
+import type { Commit } from "../job.ts";
+import { detailsEnvironment, type ToldTask, typeEnvironment } from "../task-details.ts";
 import type { App, BaseEnvironment } from "./app.ts";
 
 /** What an app's arguments and environment are made of; a part of the task's details. */
-export interface ShellInput {
-  id: string;
-  template: { path: string; type: TemplateType };
-  repository: { name: string };
-  message: string;
+export interface ShellInput extends ToldTask {
+  template: ToldTask["template"] & { path: string };
   arguments: { template: readonly string[]; task: readonly string[] };
   variables: JsonObject;
   secretVariables: Readonly<Record<string, string>>;
@@ -35,34 +33,19 @@ function render(value: JsonValue): string {
   return typeof value === "string" ? value : JSON.stringify(value);
 }
 
-const TYPES: Partial<Record<TemplateType, string>> = {
-  [TemplateType.BUILD]: "build",
-  [TemplateType.DEPLOY]: "deploy",
-};
-
 /** The whole environment of a shell-like app. Later ones win; the service's own names cannot be set by users. */
 export function shellEnvironment(
   app: App,
   input: ShellInput,
   base: BaseEnvironment,
-  commit: { hash: string; message: string },
+  commit: Commit,
 ): Record<string, string> {
-  const details = {
-    ID: input.id,
-    MESSAGE: input.message,
-    COMMIT_HASH: commit.hash,
-    COMMIT_MESSAGE: commit.message,
-    REPOSITORY_ID: input.repository.name,
-    REPOSITORY_NAME: input.repository.name.split("/").at(-1) ?? "",
-  };
-  const known = Object.entries(details).filter(([, value]) => value !== "");
-  const type = TYPES[input.template.type];
   return {
     ...base,
     ...app.env,
     ...input.env,
     ...input.secretVariables,
-    ...Object.fromEntries(known.map(([name, value]) => [`SEMAPHORE_TASK_DETAILS_${name}`, value])),
-    ...(type && { SEMAPHORE_TASK_TYPE: type }),
+    ...detailsEnvironment(input, commit),
+    ...typeEnvironment(input),
   };
 }

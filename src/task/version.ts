@@ -1,0 +1,20 @@
+/**
+ * The version after `previous`, by the reference's rule: the last number of `start` counts up, and what stands around it
+ * stays. Unlike there, leading zeros stay too, so that versions of one width still sort (`1.0.009`, `1.0.010`). A start
+ * that is ahead of the previous version is taken up, one without a number never changes, and a previous version of
+ * another form (or none, ``) begins anew at the start.
+ */
+export function nextVersion(start: string, previous: string): string {
+  const parts = /^(?<before>.*?)(?<digits>\d+)(?<behind>\D*)$/s.exec(start)?.groups;
+  if (!parts) return start;
+  const { before = "", digits = "", behind = "" } = parts;
+  const last = numberBetween(previous, before, behind);
+  if (last === undefined || BigInt(digits) > last) return start;
+  return `${before}${String(last + 1n).padStart(digits.length, "0")}${behind}`;
+}
+
+function numberBetween(version: string, before: string, behind: string): bigint | undefined {
+  if (!version.startsWith(before) || !version.endsWith(behind)) return undefined;
+  const digits = version.slice(before.length, version.length - behind.length);
+  return /^\d+$/.test(digits) ? BigInt(digits) : undefined;
+}
