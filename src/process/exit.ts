@@ -30,3 +30,8 @@ export function exitFromStatus(status: number): Exit {
   const signal = status > 128 ? deadly.get(status - 128) : undefined;
   return signal ? { kind: "signal", signal, code: status } : { kind: "code", code: status };
 }
+
+/** How a child of ours ended that was ended by a signal. */
+export function exitFromSignal(signal: NodeJS.Signals): Exit {
+  return { kind: "signal", signal, code: 128 + constants.signals[signal] };
+}

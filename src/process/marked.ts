@@ -27,12 +27,17 @@ function hasUnrecognized(snapshot: Snapshot): boolean {
   );
 }
 
+/** Commands of a task carry its marker with one of their own behind it: `task/command`. */
+function isWithin(carried: string | undefined, marker: string): boolean {
+  return carried === marker || carried?.startsWith(`${marker}/`) === true;
+}
+
 function markedOf(snapshot: Snapshot, marker: string, noted: Map<number, number>): Identity[] {
   const procs = [...snapshot.procs.values()].filter((proc) => !proc.dead && proc.pid !== process.pid);
   const found = new Set<number>();
   for (const proc of procs) {
-    const carries = snapshot.taskMarker(proc) === marker || snapshot.pumpMarker(proc) === marker;
-    if (carries || noted.get(proc.pid) === proc.start) found.add(proc.pid);
+    const carried = snapshot.taskMarker(proc) ?? snapshot.pumpMarker(proc);
+    if (isWithin(carried, marker) || noted.get(proc.pid) === proc.start) found.add(proc.pid);
   }
   for (let before = -1; before !== found.size; ) {
     before = found.size;

@@ -63,7 +63,8 @@ export class Task {
     return [...snapshot.procs.values()]
       .filter((proc) => !proc.dead)
       .filter(
-        (proc) => snapshot.taskMarker(proc) === this.marker || snapshot.pumpMarker(proc) === this.marker,
+        (proc) =>
+          snapshot.taskMarker(proc)?.startsWith(this.marker) || snapshot.pumpMarker(proc) === this.marker,
       )
       .map((proc) => proc.pid);
   }
