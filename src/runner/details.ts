@@ -1,12 +1,23 @@
 import { fromJson, type JsonObject } from "@bufbuild/protobuf";
 import { type Environment, EnvironmentSchema } from "../../gen/signalman/v1/environment_pb.ts";
+import { type Inventory, InventorySchema } from "../../gen/signalman/v1/inventory_pb.ts";
+import { type Project, ProjectSchema } from "../../gen/signalman/v1/project_pb.ts";
 import { type Repository, RepositorySchema } from "../../gen/signalman/v1/repository_pb.ts";
-import { type Template, TemplateSchema } from "../../gen/signalman/v1/template_pb.ts";
-import type { TemplateRows } from "../store/details.ts";
+import { type Template, TemplateSchema, type Vault } from "../../gen/signalman/v1/template_pb.ts";
+import type { KeyMaterial } from "../keys/material.ts";
+import type { DetailRows, TemplateRows } from "../store/details.ts";
 import { PrepareError } from "../task/errors.ts";
-import type { TaskRecord } from "../task/types.ts";
+import type { TaskRecord, TaskSpec } from "../task/types.ts";
+import {
+  type AnsibleDetails,
+  ansibleDetails,
+  type TerraformDetails,
+  terraformDetails,
+} from "./app-settings.ts";
 import { checkAsked, surveyDefaults } from "./overrides.ts";
 import { paramsOf } from "./params.ts";
+import type { Secrets } from "./secrets.ts";
+import { mergeVariables, type VariableLayer } from "./variables.ts";
 
 /** A template with what it names. */
 export interface TemplateParts {
@@ -15,17 +26,40 @@ export interface TemplateParts {
   environment: Environment | undefined;
 }
 
+/** A repository and what it is fetched with. */
+export interface RepositoryAccess {
+  repository: Repository;
+  repositoryKey: KeyMaterial;
+}
+
+/** Where a task works. */
+export interface InventoryDetails {
+  /** Its full name. */
+  name: string;
+  source: Inventory["source"];
+  sshKey: KeyMaterial;
+  becomeKey: KeyMaterial;
+  /** Of a file in another repository than the template's. */
+  other: RepositoryAccess | undefined;
+}
+
+/** A vault and what opens it: an access key, or a script in the repository. */
+export type VaultDetails = { name: string } & ({ key: KeyMaterial } | { script: string });
+
 /** All that a job needs to know of a task: the template's settings with the task's laid over them. */
-export interface TaskDetails {
+export interface TaskDetails extends RepositoryAccess {
   /** UUID. */
   id: string;
+  project: Project;
   template: Template;
-  repository: Repository;
   message: string;
   /** Before the variables, and behind them. */
   arguments: { template: string[]; task: string[] };
   variables: JsonObject;
   secretVariables: Record<string, string>;
+  /** Names of those of both kinds whose values are the caller's. */
+  callerVariables: ReadonlySet<string>;
+  /** Secret ones too. */
   env: Record<string, string>;
   /** Empty: the one that the repository has checked out. */
   gitBranch: string;
@@ -34,6 +68,14 @@ export interface TaskDetails {
   /** What it builds, and what it brings somewhere; empty: nothing that has a version. */
   version: string;
   incomingVersion: string;
+  inventory: InventoryDetails | undefined;
+  vaults: readonly VaultDetails[];
+  ansible: AnsibleDetails;
+  terraform: TerraformDetails;
+  /** Milliseconds that a plan may wait; undefined: for ever. */
+  confirmTimeoutMs: number | undefined;
+  /** Every access key that is named here, by its full name. */
+  keys: ReadonlyMap<string, KeyMaterial>;
 }
 
 /** Stored resources as messages. `name` gets the template's full name, the others theirs from its references. */
@@ -52,49 +94,107 @@ export function templateParts(name: string, rows: TemplateRows): TemplateParts {
 }
 
 /**
- * populateDetails: template, repository and environment, and the task's own settings over them. Of variables and
- * process environment the later wins: environment, template, defaults of the survey, task.
+ * populateDetails: the template with all that it names, and the task's own settings over them. Of variables and process
+ * environment the later wins: environment, template, defaults of the survey, task.
  * @throws PrepareError if the template is gone or no longer allows what the task asks for.
  */
 export function populateDetails(
   task: Pick<TaskRecord, "id" | "project" | "template" | "spec" | "version" | "incomingVersion">,
-  rows: TemplateRows | null,
-  secretVariables: Record<string, string>,
+  rows: DetailRows | null,
+  secrets: Secrets,
 ): TaskDetails {
   const name = `projects/${task.project}/templates/${task.template}`;
   if (!rows) throw new PrepareError(`Cannot run ${name}: it has been deleted since the task was created`);
-  const { template, repository, environment } = templateParts(name, rows);
+  const { spec } = task;
+  const parts = templateParts(name, rows);
+  const { template, repository, environment } = parts;
   if (!repository) throw new PrepareError(`Cannot run ${name}: it names no repository`);
-  const inventory = task.spec.inventory ? `projects/${task.project}/inventories/${task.spec.inventory}` : "";
-  const asked = { ...task.spec, secretVariables, inventory, params: paramsOf(task.spec) };
-  const [violation] = checkAsked(template, asked);
-  if (violation) {
-    throw new PrepareError(
-      `Cannot run ${name}: it was changed since the task was created, and now ${violation.field} ${violation.description}`,
-    );
-  }
+  assertAllowed(task, template, secrets.variables);
+  const keyOf = (key: string): KeyMaterial => secrets.keys.get(key) ?? { kind: "none" };
   return {
     id: task.id,
+    project: fromJson(ProjectSchema, { ...rows.project, name: `projects/${task.project}` }),
     template,
     repository,
-    message: task.spec.message,
-    arguments: { template: template.arguments, task: task.spec.arguments },
-    variables: without(secretVariables, {
-      ...environment?.variables,
-      ...template.variables,
-      ...surveyDefaults(template, asked),
-      ...task.spec.variables,
-    }),
-    secretVariables,
-    env: { ...environment?.env, ...template.env, ...task.spec.env },
-    gitBranch: task.spec.gitBranch || template.gitBranch || repository.gitBranch,
-    commit: task.spec.commit,
+    repositoryKey: keyOf(repository.accessKey),
+    message: spec.message,
+    arguments: { template: template.arguments, task: spec.arguments },
+    ...mergeVariables(variableLayers(parts, spec, secrets)),
+    callerVariables: new Set([...Object.keys(spec.variables), ...Object.keys(secrets.variables)]),
+    env: { ...environment?.env, ...secrets.environment.env, ...template.env, ...spec.env },
+    gitBranch: spec.gitBranch || template.gitBranch || repository.gitBranch,
+    commit: spec.commit,
     version: task.version,
     incomingVersion: task.incomingVersion,
+    inventory: inventoryDetails(task, template, rows, keyOf),
+    vaults: template.vaults.map((vault) => vaultDetails(vault, keyOf)),
+    ansible: ansibleDetails(template, spec),
+    terraform: terraformDetails(template, spec),
+    confirmTimeoutMs: spec.confirmTimeoutMs,
+    keys: secrets.keys,
   };
 }
 
-/** A secret takes the place of an open variable of the same name. */
-function without(secrets: Record<string, string>, variables: JsonObject): JsonObject {
-  return Object.fromEntries(Object.entries(variables).filter(([name]) => !Object.hasOwn(secrets, name)));
+/** The template may have changed since the task was created. */
+function assertAllowed(
+  { project, spec }: Pick<TaskRecord, "project" | "spec">,
+  template: Template,
+  secretVariables: Record<string, string>,
+): void {
+  const inventory = spec.inventory ? `projects/${project}/inventories/${spec.inventory}` : "";
+  const [violation] = checkAsked(template, {
+    ...spec,
+    secretVariables,
+    inventory,
+    params: paramsOf(spec),
+  });
+  if (!violation) return;
+  throw new PrepareError(
+    `Cannot run ${template.name}: it was changed since the task was created, and now ${violation.field} ${violation.description}`,
+  );
+}
+
+function variableLayers(
+  { template, environment }: TemplateParts,
+  { variables }: TaskSpec,
+  secrets: Secrets,
+): VariableLayer[] {
+  const asked = { variables, secretVariables: secrets.variables };
+  return [
+    { open: environment?.variables ?? {}, secret: secrets.environment.variables },
+    { open: template.variables ?? {} },
+    { open: surveyDefaults(template, asked) },
+    { open: variables, secret: secrets.variables },
+  ];
+}
+
+function inventoryDetails(
+  { project, spec }: Pick<TaskRecord, "project" | "spec">,
+  template: Template,
+  rows: DetailRows,
+  keyOf: (name: string) => KeyMaterial,
+): InventoryDetails | undefined {
+  const name = spec.inventory ? `projects/${project}/inventories/${spec.inventory}` : template.inventory;
+  if (name === "") return undefined;
+  if (!rows.inventory) throw new PrepareError(`Cannot run ${template.name}: there is no ${name}`);
+  const { source, sshKey, becomeKey } = fromJson(InventorySchema, { ...rows.inventory, name });
+  const place = source.case === "file" ? source.value.repository : "";
+  const repository =
+    rows.inventoryRepository && place !== template.repository
+      ? fromJson(RepositorySchema, { ...rows.inventoryRepository, name: place })
+      : undefined;
+  return {
+    name,
+    source,
+    sshKey: keyOf(sshKey),
+    becomeKey: keyOf(becomeKey),
+    other: repository && { repository, repositoryKey: keyOf(repository.accessKey) },
+  };
+}
+
+function vaultDetails({ name, source }: Vault, keyOf: (name: string) => KeyMaterial): VaultDetails {
+  const id = { name: name || "default" };
+  return source.case === "script"
+    ? { ...id, script: source.value }
+    : { ...id, key: keyOf(source.value ?? "") };
 }

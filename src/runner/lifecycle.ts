@@ -16,7 +16,7 @@ import { populateDetails, type TaskDetails } from "./details.ts";
 import { type Hook, runAfter, runBefore } from "./hooks.ts";
 import { compressed, type Listeners, openRunLog, type RunLogOptions } from "./logging.ts";
 import { outcomeOfExit, outcomeOfFailure, stoppedInstead, withoutLog, withoutOutput } from "./outcome.ts";
-import { openSecrets } from "./secrets.ts";
+import { openSecrets, type Secrets, secretValues } from "./secrets.ts";
 import { supervise } from "./supervise.ts";
 
 /** What a run needs of the store. Every call tries until it is done, or throws LeaseLost or the shutdown's reason. */
@@ -119,8 +119,8 @@ async function load(
 async function outcomeOf(deps: RunnerDeps, run: Run): Promise<TaskOutcome> {
   const { task, control, shutdown } = run;
   try {
-    const secrets = openSecrets(deps.cipher, task);
-    run.secrets = Object.values(secrets);
+    const secrets = openSecrets(deps.cipher, task, run.rows);
+    run.secrets = secretValues(secrets);
     run.log.addSecrets(run.secrets);
     const found = await takeOver(run);
     if (found === "lost") return outcomeOfExit({ kind: "lost" }, control.reason, task.spec);
@@ -158,7 +158,7 @@ async function takeOver({ task, job, control }: Run): Promise<RunningProcess | "
 }
 
 /** Details, hooks, workspace; then RUNNING, committed; then the program. */
-async function begin(deps: RunnerDeps, run: Run, secrets: Record<string, string>): Promise<RunningProcess> {
+async function begin(deps: RunnerDeps, run: Run, secrets: Secrets): Promise<RunningProcess> {
   const { task, job, log, control, shutdown } = run;
   const signal = AbortSignal.any([control.signal, shutdown]);
   const details = populateDetails(task, run.rows, secrets);

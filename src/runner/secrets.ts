@@ -1,4 +1,12 @@
+import type { JsonObject } from "@bufbuild/protobuf";
 import type { Cipher } from "../keys/cipher.ts";
+import {
+  accessKeyContext,
+  type EnvironmentSecrets,
+  environmentContext,
+  type KeyMaterial,
+} from "../keys/material.ts";
+import type { DetailRows, KeyRow } from "../store/details.ts";
 import { messageOf, PrepareError } from "../task/errors.ts";
 import type { TaskRecord } from "../task/types.ts";
 
@@ -14,15 +22,68 @@ export function sealSecrets(
   return Object.keys(values).length === 0 ? null : cipher.seal(JSON.stringify(values), contextOf(task));
 }
 
-/** @throws PrepareError that says what to do if this server has another key. */
+/** Everything secret that a task is given. */
+export interface Secrets {
+  /** The secret variables of the task itself. */
+  variables: Record<string, string>;
+  environment: EnvironmentSecrets;
+  /** By the full names of the access keys. */
+  keys: ReadonlyMap<string, KeyMaterial>;
+}
+
+/** @throws PrepareError that says what to do if this server has another key, and names what it could not open. */
 export function openSecrets(
   cipher: Pick<Cipher, "open">,
   task: Pick<TaskRecord, "project" | "template" | "secrets">,
-): Record<string, string> {
-  if (!task.secrets) return {};
-  try {
-    return JSON.parse(cipher.open(task.secrets, contextOf(task))) as Record<string, string>;
-  } catch (cause) {
-    throw new PrepareError(messageOf(cause), { cause });
+  rows: Pick<DetailRows, "template" | "environmentSecrets" | "keys"> | null,
+): Secrets {
+  const { project } = task;
+  const open = <T>(sealed: Buffer | null, context: string, whose: string, none: T): T => {
+    if (!sealed) return none;
+    try {
+      return JSON.parse(cipher.open(sealed, context)) as T;
+    } catch (cause) {
+      throw new PrepareError(`Cannot open the secrets of ${whose}: ${messageOf(cause)}`, { cause });
+    }
+  };
+  const environment = String(rows?.template.environment ?? "");
+  const name = environment.split("/").at(-1) ?? "";
+  const keys = Object.entries(rows?.keys ?? {}).map(([key, row]): [string, KeyMaterial] => {
+    const whose = `projects/${project}/accessKeys/${key}`;
+    const sealed = row.secrets === null ? null : Buffer.from(row.secrets, "base64");
+    return [whose, materialOf(row, open<JsonObject>(sealed, accessKeyContext(project, key), whose, {}))];
+  });
+  return {
+    variables: open(task.secrets, contextOf(task), "the task", {}),
+    environment: open(rows?.environmentSecrets ?? null, environmentContext(project, name), environment, {
+      variables: {},
+      env: {},
+    }),
+    keys: new Map(keys),
+  };
+}
+
+/** What a key's spec tells, and its opened secrets. */
+function materialOf({ spec }: KeyRow, secrets: JsonObject): KeyMaterial {
+  const text = (from: unknown, field: string) => String((from as JsonObject)[field] ?? "");
+  if (spec.ssh) {
+    const [privateKey, passphrase] = [text(secrets, "privateKey"), text(secrets, "passphrase")];
+    return { kind: "ssh", login: text(spec.ssh, "login"), privateKey, passphrase };
   }
+  if (spec.loginPassword) {
+    const login = text(spec.loginPassword, "login");
+    return { kind: "login_password", login, password: text(secrets, "password") };
+  }
+  return spec.text ? { kind: "text", value: text(secrets, "value") } : { kind: "none" };
+}
+
+/** All values that nobody may see. */
+export function secretValues({ variables, environment, keys }: Secrets): string[] {
+  const ofKeys = [...keys.values()].flatMap((key) => {
+    if (key.kind === "ssh") return [key.privateKey, key.passphrase];
+    if (key.kind === "login_password") return [key.password];
+    return key.kind === "text" ? [key.value] : [];
+  });
+  const open = [variables, environment.variables, environment.env].flatMap((values) => Object.values(values));
+  return [...open, ...ofKeys].filter((value) => value !== "");
 }

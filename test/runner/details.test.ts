@@ -1,9 +1,11 @@
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import { describe, expect, test } from "vitest";
 import { SurveyType, TemplateSchema } from "../../gen/signalman/v1/template_pb.ts";
+import type { KeyMaterial } from "../../src/keys/material.ts";
 import { specOf } from "../../src/rpc/resources.ts";
 import { populateDetails } from "../../src/runner/details.ts";
-import type { TemplateRows } from "../../src/store/details.ts";
+import type { Secrets } from "../../src/runner/secrets.ts";
+import type { DetailRows } from "../../src/store/details.ts";
 import { PrepareError } from "../../src/task/errors.ts";
 import type { TaskSpec } from "../../src/task/types.ts";
 
@@ -25,16 +27,27 @@ const TASK = {
   incomingVersion: "2.0",
 };
 
+const ROWS: Omit<DetailRows, "template"> = {
+  project: {},
+  repository: { url: "/srv" },
+  environment: null,
+  environmentSecrets: null,
+  inventory: null,
+  inventoryRepository: null,
+  keys: {},
+};
+const NO_SECRETS: Secrets = { variables: {}, environment: { variables: {}, env: {} }, keys: new Map() };
+
 function detailsOf(
   template: MessageInitShape<typeof TemplateSchema>,
   spec: Partial<TaskSpec> = {},
-  others: Partial<TemplateRows> = {},
-  secrets: Record<string, string> = {},
+  others: Partial<DetailRows> = {},
+  secrets: Partial<Secrets> = {},
 ) {
   const stored = specOf("templates", create(TemplateSchema, { app: "bash", ...template }));
-  const rows = { template: stored, repository: { url: "/srv" }, environment: null, ...others };
+  const rows = { ...ROWS, template: stored, ...others };
   const task = { ...TASK, spec: { ...NOTHING, ...spec } };
-  return populateDetails(task, rows, secrets);
+  return populateDetails(task, rows, { ...NO_SECRETS, ...secrets });
 }
 
 describe("of a variable that several set", () => {
@@ -84,7 +97,12 @@ test("the default of a whole number keeps all its digits", () => {
 });
 
 test("a question answered by a secret keeps its default out of the variables", () => {
-  const details = detailsOf({ survey: [{ name: "x", default: "open" }] }, {}, {}, { x: "hidden" });
+  const details = detailsOf(
+    { survey: [{ name: "x", default: "open" }] },
+    {},
+    {},
+    { variables: { x: "hidden" } },
+  );
   expect(details.variables).toEqual({});
   expect(details.secretVariables).toEqual({ x: "hidden" });
 });
@@ -92,8 +110,122 @@ test("a question answered by a secret keeps its default out of the variables", (
 test("a secret takes the place of an open variable of the same name", () => {
   const environment = { variables: { password: "from the environment", other: "stays" } };
   const template = { variables: { password: "from the template" } };
-  const details = detailsOf(template, {}, { environment }, { password: "hidden" });
+  const details = detailsOf(template, {}, { environment }, { variables: { password: "hidden" } });
   expect(details.variables).toEqual({ other: "stays" });
+});
+
+test("of a name that is secret in the environment, whoever comes later sets it anew, open or secret", () => {
+  const environment = { variables: { a: "open" } };
+  const secret = { a: "s", b: "s", c: "s", d: "s" };
+  const details = detailsOf(
+    { variables: { b: "template" } },
+    { variables: { c: "task" } },
+    { environment },
+    { environment: { variables: secret, env: {} }, variables: { d: "task's" } },
+  );
+  expect(details.variables).toEqual({ b: "template", c: "task" });
+  expect(details.secretVariables).toEqual({ a: "s", d: "task's" });
+  expect([...details.callerVariables].sort()).toEqual(["c", "d"]);
+});
+
+test("the secret process environment is laid over the open one, and under the template's and the task's", () => {
+  const environment = { env: { A: "open", B: "open", C: "open" } };
+  const secrets = { variables: {}, env: { A: "secret", B: "secret" } };
+  const details = detailsOf({ env: { B: "template" } }, {}, { environment }, { environment: secrets });
+  expect(details.env).toEqual({ A: "secret", B: "template", C: "open" });
+});
+
+describe("an inventory", () => {
+  const inventory = "projects/p/inventories/hosts";
+  const ssh = { kind: "ssh", login: "root", privateKey: "k", passphrase: "" } as const;
+  const become = { kind: "login_password", login: "admin", password: "p" } as const;
+  const keys = new Map<string, KeyMaterial>([
+    ["projects/p/accessKeys/ssh", ssh],
+    ["projects/p/accessKeys/become", become],
+  ]);
+
+  test("comes with its keys", () => {
+    const stored = { ini: "localhost", sshKey: "projects/p/accessKeys/ssh" };
+    const rows = { inventory: { ...stored, becomeKey: "projects/p/accessKeys/become" } };
+    const details = detailsOf({ inventory }, {}, rows, { keys });
+    expect(details.inventory).toMatchObject({ name: inventory, sshKey: ssh, becomeKey: become });
+    expect(details.inventory?.source).toEqual({ case: "ini", value: "localhost" });
+  });
+
+  test("in a file of another repository comes with that one and its key, in one of the template's without", () => {
+    const file = { path: "hosts", repository: "projects/p/repositories/other" };
+    const rows = {
+      inventory: { file },
+      inventoryRepository: { url: "/other", accessKey: "projects/p/accessKeys/ssh" },
+    };
+    const { other } = detailsOf({ inventory }, {}, rows, { keys }).inventory ?? {};
+    expect(other).toMatchObject({ repository: { url: "/other" }, repositoryKey: ssh });
+    const repository = "projects/p/repositories/other";
+    expect(detailsOf({ inventory, repository }, {}, rows, { keys }).inventory?.other).toBeUndefined();
+  });
+
+  test("is the task's where it names one", () => {
+    const details = detailsOf(
+      { inventory, allowOverrideInventory: true },
+      { inventory: "mine" },
+      { inventory: { ini: "" } },
+    );
+    expect(details.inventory?.name).toBe("projects/p/inventories/mine");
+  });
+
+  test("that is gone is named", () => {
+    expect(() => detailsOf({ inventory }, {}, { inventory: null })).toThrow(
+      /Cannot run projects\/p\/templates\/t: there is no projects\/p\/inventories\/hosts/,
+    );
+  });
+});
+
+test("a vault is opened by its key or its script; without a name it is the default one", () => {
+  const key = { kind: "text", value: "v" } as const;
+  const vaults = [
+    { source: { case: "key", value: "projects/p/accessKeys/v" } },
+    { name: "prod", source: { case: "script", value: "vault.sh" } },
+  ] as const;
+  const details = detailsOf(
+    { vaults: [...vaults] },
+    {},
+    {},
+    { keys: new Map([[vaults[0].source.value, key]]) },
+  );
+  expect(details.vaults).toEqual([
+    { name: "default", key },
+    { name: "prod", script: "vault.sh" },
+  ]);
+});
+
+describe("settings of the app", () => {
+  test("are the template's where the task sets none", () => {
+    const value = { limit: ["web"], tags: ["a"], skipTags: ["b"], verbosity: 2 };
+    const { ansible } = detailsOf({ app: "ansible", settings: { case: "ansible", value } });
+    expect(ansible).toEqual({ ...value, check: false, diff: false });
+  });
+
+  test("are the task's where it may set them, verbosity zero too", () => {
+    const value = { limit: ["web"], verbosity: 2, allowOverrideLimit: true, allowOverrideVerbosity: true };
+    const { ansible } = detailsOf(
+      { app: "ansible", settings: { case: "ansible", value } },
+      { ansible: { limit: ["db"], verbosity: 0, check: true } },
+    );
+    expect(ansible).toMatchObject({ limit: ["db"], verbosity: 0, check: true, diff: false });
+  });
+
+  test("of the Terraform family keep the template's arguments of each stage", () => {
+    const value = { stageArguments: { plan: { arguments: ["-refresh=false"] } }, autoApprove: true };
+    const details = detailsOf(
+      { app: "terraform", settings: { case: "terraform", value } },
+      { terraform: { planOnly: true } },
+    );
+    expect(details.terraform).toMatchObject({
+      planOnly: true,
+      autoApprove: true,
+      stageArguments: { plan: ["-refresh=false"] },
+    });
+  });
 });
 
 test("the branch is the task's, else the template's, else the repository's", () => {
@@ -115,7 +247,7 @@ test("versions are those that the task was given when it was made", () => {
 
 describe("a task that can no longer be run says why", () => {
   test("its template was deleted", () => {
-    expect(() => populateDetails(TASK, null, {})).toThrow(
+    expect(() => populateDetails(TASK, null, NO_SECRETS)).toThrow(
       new PrepareError("Cannot run projects/p/templates/t: it has been deleted since the task was created"),
     );
   });

@@ -1,27 +1,84 @@
 import { randomBytes } from "node:crypto";
-import { expect, test } from "vitest";
+import type { JsonObject } from "@bufbuild/protobuf";
+import { describe, expect, test } from "vitest";
 import { createCipher } from "../../src/keys/cipher.ts";
-import { openSecrets, sealSecrets } from "../../src/runner/secrets.ts";
+import { accessKeyContext, environmentContext } from "../../src/keys/material.ts";
+import { openSecrets, sealSecrets, secretValues } from "../../src/runner/secrets.ts";
 import { PrepareError } from "../../src/task/errors.ts";
 
 const cipher = createCipher(randomBytes(32));
 const task = { project: "p", template: "t" };
 const values = { PIN: "1234", KEY: "line 1\nline 2 ✓" };
+const seal = (value: unknown, context: string) => cipher.seal(JSON.stringify(value), context);
 
 test("secrets come back as they were given, and are not to be read in between", () => {
   const secrets = sealSecrets(cipher, task, values);
   expect(secrets?.includes("1234")).toBe(false);
-  expect(openSecrets(cipher, { ...task, secrets })).toEqual(values);
+  expect(openSecrets(cipher, { ...task, secrets }, null).variables).toEqual(values);
 });
 
 test("no secrets are nothing", () => {
   expect(sealSecrets(cipher, task, {})).toBeNull();
-  expect(openSecrets(cipher, { ...task, secrets: null })).toEqual({});
+  expect(openSecrets(cipher, { ...task, secrets: null }, null)).toEqual({
+    variables: {},
+    environment: { variables: {}, env: {} },
+    keys: new Map(),
+  });
 });
 
 test("another template's task cannot open them, nor can a server with another key, who is told what to do", () => {
   const secrets = sealSecrets(cipher, task, values);
-  expect(() => openSecrets(cipher, { ...task, template: "u", secrets })).toThrow(PrepareError);
+  expect(() => openSecrets(cipher, { ...task, template: "u", secrets }, null)).toThrow(PrepareError);
   const other = createCipher(randomBytes(32));
-  expect(() => openSecrets(other, { ...task, secrets })).toThrow(/need the same SIGNALMAN_SECRET_KEY/);
+  expect(() => openSecrets(other, { ...task, secrets }, null)).toThrow(/need the same SIGNALMAN_SECRET_KEY/);
+});
+
+describe("secrets of resources", () => {
+  const environment = { variables: { db: "sesame" }, env: { TOKEN: "tok" } };
+  const keyRow = (name: string, spec: JsonObject, secrets: object) => ({
+    spec,
+    secrets: seal(secrets, accessKeyContext("p", name)).toString("base64"),
+  });
+  const rows = {
+    template: { environment: "projects/p/environments/e" },
+    environmentSecrets: seal(environment, environmentContext("p", "e")),
+    keys: {
+      s: keyRow("s", { ssh: { login: "root" } }, { privateKey: "PRIVATE", passphrase: "phrase" }),
+      l: keyRow("l", { loginPassword: {} }, { password: "pass" }),
+      t: keyRow("t", { text: {} }, { value: "text" }),
+      n: { spec: {}, secrets: null },
+    },
+  };
+  const opened = () => openSecrets(cipher, { ...task, secrets: sealSecrets(cipher, task, values) }, rows);
+
+  test("open for what they are bound to", () => {
+    expect(opened().environment).toEqual(environment);
+    expect(Object.fromEntries(opened().keys)).toEqual({
+      "projects/p/accessKeys/s": {
+        kind: "ssh",
+        login: "root",
+        privateKey: "PRIVATE",
+        passphrase: "phrase",
+      },
+      "projects/p/accessKeys/l": { kind: "login_password", login: "", password: "pass" },
+      "projects/p/accessKeys/t": { kind: "text", value: "text" },
+      "projects/p/accessKeys/n": { kind: "none" },
+    });
+  });
+
+  test("are all among the values that nobody may see", () => {
+    const all = [...Object.values(values), "sesame", "tok", "PRIVATE", "phrase", "pass", "text"];
+    expect(secretValues(opened()).sort()).toEqual(all.sort());
+  });
+
+  test("that cannot be opened are named by their resource", () => {
+    const moved = { ...rows, keys: { other: rows.keys.s } };
+    expect(() => openSecrets(cipher, { ...task, secrets: null }, moved)).toThrow(
+      /^Cannot open the secrets of projects\/p\/accessKeys\/other: /,
+    );
+    const elsewhere = { ...rows, template: { environment: "projects/p/environments/other" } };
+    expect(() => openSecrets(cipher, { ...task, secrets: null }, elsewhere)).toThrow(
+      /^Cannot open the secrets of projects\/p\/environments\/other: /,
+    );
+  });
 });
