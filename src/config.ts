@@ -3,6 +3,8 @@ import { join } from "node:path";
 import { z } from "zod";
 import { type Apps, BUILT_IN } from "./jobs/apps/app.ts";
 import { decodeSecretKey } from "./keys/secret-key.ts";
+import { env } from "./rpc/rules/maps.ts";
+import { args } from "./rpc/rules/values.ts";
 import { durationMs } from "./task/duration.ts";
 
 /** A setting of the server: where it comes from, what it means, and what it is without being set. */
@@ -22,7 +24,11 @@ const setting = <T>(definition: Setting<T>) => definition;
 
 const appsSchema = z.record(
   z.string().regex(/^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/),
-  z.strictObject({ command: z.string().min(1), args: z.array(z.string()).default([]) }),
+  z.strictObject({
+    command: z.string().min(1),
+    args: z.array(z.string()).pipe(args()).default([]),
+    env: z.record(z.string(), z.string()).pipe(env()).optional(),
+  }),
 );
 
 /** Every setting of `signalman serve`. The flag wins over the environment. */
@@ -77,7 +83,8 @@ export const SETTINGS = {
     env: "SIGNALMAN_APPS",
     flag: "apps",
     placeholder: "JSON",
-    description: 'more apps by name, such as {"perl": {"command": "perl", "args": ["-w"]}}',
+    description:
+      'more apps by name, such as {"perl": {"command": "perl", "args": ["-w"], "env": {"A": "b"}}}',
     default: `only ${Object.keys(BUILT_IN).join(", ")}`,
     parse: (text): Apps => ({ ...BUILT_IN, ...(text ? parseApps(text) : {}) }),
   }),

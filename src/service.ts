@@ -6,6 +6,8 @@ import { createHandler } from "./http/handler.ts";
 import { createHealthState, type HealthState } from "./http/health-state.ts";
 import { listen } from "./http/port.ts";
 import { assertSafeListen } from "./http/safe-listen.ts";
+import { forwardedVariables } from "./jobs/environment.ts";
+import { createAppInspector } from "./jobs/inspect-apps.ts";
 import { clearLeftovers } from "./jobs/leftovers.ts";
 import { createLocalJob } from "./jobs/local-job.ts";
 import { type Cipher, createCipher } from "./keys/cipher.ts";
@@ -135,11 +137,7 @@ interface PoolParts {
 function startPool({ config, logger, databases, node, dataDir, cipher, feed }: PoolParts) {
   const shutdown = new AbortController();
   const tasksRoot = `${dataDir}/tasks`;
-  const forwarded = Object.fromEntries(
-    config.forwardedEnv.flatMap((name) =>
-      process.env[name] === undefined ? [] : [[name, process.env[name]]],
-    ),
-  );
+  const forwarded = forwardedVariables(config.forwardedEnv);
   const runner: RunnerDeps = {
     store: runStore(databases, shutdown.signal),
     cipher,
@@ -182,6 +180,10 @@ async function startServer({ config, logger, databases, cipher, hub, bus, feed, 
   const deps = rpcDeps(databases, {
     cipher,
     hub,
+    inspectApps: createAppInspector({
+      apps: config.apps,
+      forwarded: forwardedVariables(config.forwardedEnv),
+    }),
     onCreated(id) {
       for (const listener of feed.status) listener(id, "WAITING");
       pool.wake();

@@ -1,6 +1,7 @@
 import { homedir } from "node:os";
 import { describe, expect, test } from "vitest";
 import { ConfigError, type Flags, readConfig, SETTINGS } from "../src/config.ts";
+import { BUILT_IN } from "../src/jobs/apps/app.ts";
 
 /** What is said about a setting that comes from the environment or, if it has one, from its flag. */
 function complaint(flags: Flags, env: NodeJS.ProcessEnv): string {
@@ -27,7 +28,7 @@ test("without settings there is a config that works on this machine", () => {
     compression: "none",
   });
   expect(config.dataDir.startsWith(homedir()) || config.dataDir.startsWith("/")).toBe(true);
-  expect(Object.keys(config.apps)).toEqual(["bash", "sh", "python"]);
+  expect(Object.keys(config.apps)).toEqual(Object.keys(BUILT_IN));
   expect(Object.isFrozen(config)).toBe(true);
 });
 
@@ -56,10 +57,13 @@ describe("what is understood", () => {
   });
 
   test("apps come beside the built-in ones, and may take their place", () => {
-    const apps = JSON.stringify({ perl: { command: "perl", args: ["-w"] }, bash: { command: "/opt/bash" } });
+    const apps = JSON.stringify({
+      perl: { command: "perl", args: ["-w"], env: { A: "b" } },
+      bash: { command: "/opt/bash" },
+    });
     expect(readConfig({ apps }, {}).apps).toMatchObject({
       sh: { command: "sh", args: [] },
-      perl: { command: "perl", args: ["-w"] },
+      perl: { command: "perl", args: ["-w"], env: { A: "b" } },
       bash: { command: "/opt/bash", args: [] },
     });
   });
@@ -91,6 +95,14 @@ describe("a bad value is an error that names its variable, or its flag, and says
     ["apps", '{"Perl": {"command": "perl"}}', /is wrong at Perl/],
     ["apps", '{"perl": {"cmd": "perl"}}', /is wrong at perl/],
     ["apps", '{"perl": {"command": ""}}', /is wrong at perl.command/],
+    ["apps", '{"perl": {"command": "perl", "args": ["a\\u0000"]}}', /is wrong at perl.args.0: no NUL/],
+    ["apps", '{"perl": {"command": "perl", "env": {"A": 1}}}', /is wrong at perl.env.A/],
+    ["apps", '{"perl": {"command": "perl", "env": {"A-B": ""}}}', /is wrong at perl.env.A-B: Names match/],
+    [
+      "apps",
+      '{"perl": {"command": "perl", "env": {"SIGNALMAN_TASK": ""}}}',
+      /is wrong at perl.env.SIGNALMAN_TASK/,
+    ],
     ["apps", "[]", /is wrong at its top/],
     ["forwardedEnv", "A,B-C", /must be names of variables, joined by commas, not B-C/],
     ["lostTimeout", "soon", /must be a duration such as 90s, 5m or 1h30m, not soon/],

@@ -4,6 +4,7 @@ import { Command, InvalidArgumentError, Option } from "commander";
 import { DEFAULT_SERVER } from "../client/connect.ts";
 import { serverUrl } from "../client/server-url.ts";
 import { addApply } from "./commands/apply.ts";
+import { addApps } from "./commands/apps.ts";
 import { addGet } from "./commands/get.ts";
 import { addKill } from "./commands/kill.ts";
 import { addList } from "./commands/list.ts";
@@ -36,7 +37,8 @@ export function createProgram(): Command {
     )
     .option("--json", "print JSON, one object a line")
     .addHelpText("after", EXIT_CODES);
-  for (const add of [addServe, addApply, addRun, addWatch, addKill, addGet, addList, addLogs]) add(program);
+  for (const add of [addServe, addApply, addRun, addWatch, addKill, addGet, addList, addLogs, addApps])
+    add(program);
   return program;
 }
 

@@ -1,8 +1,11 @@
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import { type Client, Code, ConnectError, createClient, type Interceptor } from "@connectrpc/connect";
 import { createGrpcTransport, Http2SessionManager } from "@connectrpc/connect-node";
+import { AccessKeyService } from "../../gen/signalman/v1/access_key_pb.ts";
+import { AppService } from "../../gen/signalman/v1/app_service_pb.ts";
 import { CatalogService } from "../../gen/signalman/v1/catalog_service_pb.ts";
 import { EnvironmentService } from "../../gen/signalman/v1/environment_pb.ts";
+import { InventoryService } from "../../gen/signalman/v1/inventory_pb.ts";
 import { ProjectService } from "../../gen/signalman/v1/project_pb.ts";
 import { RepositoryService } from "../../gen/signalman/v1/repository_pb.ts";
 import {
@@ -31,6 +34,9 @@ export interface Signalman extends Disposable {
   readonly repositories: Client<typeof RepositoryService>;
   readonly environments: Client<typeof EnvironmentService>;
   readonly templates: Client<typeof TemplateService>;
+  readonly inventories: Client<typeof InventoryService>;
+  readonly accessKeys: Client<typeof AccessKeyService>;
+  readonly apps: Client<typeof AppService>;
   /** All events of a task, each once, whatever happens to the connection: see `watchTask`. */
   watch(
     request: MessageInitShape<typeof WatchTaskRequestSchema>,
@@ -68,6 +74,9 @@ export function connectSignalman({ server = DEFAULT_SERVER, token }: ConnectOpti
     repositories: createClient(RepositoryService, transport),
     environments: createClient(EnvironmentService, transport),
     templates: createClient(TemplateService, transport),
+    inventories: createClient(InventoryService, transport),
+    accessKeys: createClient(AccessKeyService, transport),
+    apps: createClient(AppService, transport),
     watch: (request, options) => watchTask(tasks, request, options),
     async connect() {
       if ((await sessionManager.connect()) !== "error") return;

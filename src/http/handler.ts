@@ -3,6 +3,7 @@ import { compressionGzip } from "@connectrpc/connect-node";
 import type { Logger } from "pino";
 import { file_google_rpc_error_details } from "../../gen/google/rpc/error_details_pb.ts";
 import { Health } from "../../gen/health/v1/health_pb.ts";
+import { AppService } from "../../gen/signalman/v1/app_service_pb.ts";
 import { CatalogService } from "../../gen/signalman/v1/catalog_service_pb.ts";
 import { EnvironmentService } from "../../gen/signalman/v1/environment_pb.ts";
 import { ProjectService } from "../../gen/signalman/v1/project_pb.ts";
@@ -22,6 +23,7 @@ const SERVICES = [
   RepositoryService,
   EnvironmentService,
   TemplateService,
+  AppService,
 ];
 
 export interface HandlerOptions {

@@ -1,7 +1,7 @@
 import type { Program } from "../process/wrapper.ts";
 import { PrepareError } from "../task/errors.ts";
 import type { App, BaseEnvironment } from "./apps/app.ts";
-import { findCommand } from "./find-command.ts";
+import { findProgram, programNames } from "./find-program.ts";
 import type { Commit } from "./job.ts";
 import type { TaskFolder } from "./task-folder.ts";
 
@@ -30,9 +30,9 @@ export interface Family<Input> {
 
 /** Absolute path of an app's command, as the program's own PATH finds it. @throws PrepareError */
 export async function commandOf(app: App, name: string, path = ""): Promise<string> {
-  const found = await findCommand(app.command, path);
+  const found = await findProgram(app, path);
   if (found) return found;
   throw new PrepareError(
-    `Cannot run app ${name}: there is no program ${app.command} on this server (PATH ${path}); install it`,
+    `Cannot run app ${name}: there is no program ${programNames(app)} on this server (PATH ${path}); install it`,
   );
 }

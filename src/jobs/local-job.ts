@@ -4,7 +4,8 @@ import { adoptProcess, type RunningProcess, startProcess } from "../process/proc
 import type { Program } from "../process/wrapper.ts";
 import { familyOf } from "../task/apps.ts";
 import { PrepareError } from "../task/errors.ts";
-import type { Apps, BaseEnvironment } from "./apps/app.ts";
+import type { Apps } from "./apps/app.ts";
+import { type Forwarded, inheritedEnvironment } from "./environment.ts";
 import { FAMILIES, type FamilyInput } from "./families/all.ts";
 import type { Job } from "./job.ts";
 import { markerOf } from "./marker.ts";
@@ -24,8 +25,7 @@ export interface LocalJobOptions {
   /** This server's id. */
   node: string;
   apps: Apps;
-  /** Variables of the server that every program inherits, beside PATH and LANG. */
-  forwarded: Readonly<Record<string, string>>;
+  forwarded: Forwarded;
 }
 
 /** A task on this machine: workspace, app, process. */
@@ -60,7 +60,15 @@ export function createLocalJob(
       const workspace = { ...input, url: input.repository.url, target: folder.work };
       using _strays = endStrays(signal);
       const commit = await fillWorkspace({ ...workspace, git: createGit(marker), say }, signal);
-      const site = { input, app, folder, base: baseEnvironment(), commit, marker, say };
+      const site = {
+        input,
+        app,
+        folder,
+        base: inheritedEnvironment(options.forwarded, folder),
+        commit,
+        marker,
+        say,
+      };
       program = await family.prepare(site, signal);
       return commit;
     },
@@ -87,17 +95,6 @@ export function createLocalJob(
     const sweep = () => void sweepMarked(marker).catch(() => {});
     signal.addEventListener("abort", sweep, { once: true });
     return { [Symbol.dispose]: () => signal.removeEventListener("abort", sweep) };
-  }
-
-  function baseEnvironment(): BaseEnvironment {
-    return {
-      ...options.forwarded,
-      PATH: process.env.PATH ?? "/usr/local/bin:/usr/bin:/bin",
-      LANG: process.env.LANG ?? "C.UTF-8",
-      HOME: folder.home,
-      TMPDIR: folder.tmp,
-      PWD: folder.work,
-    };
   }
 }
 

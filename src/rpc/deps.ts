@@ -12,6 +12,7 @@ import type { RpcDeps } from "./routes.ts";
 export interface RpcParts {
   cipher: Cipher;
   hub: Hub;
+  inspectApps: RpcDeps["inspectApps"];
   onCreated(taskId: string): void;
   onKilled(task: TaskView): void;
 }

@@ -10,6 +10,7 @@ import { TaskService } from "../../gen/signalman/v1/task_service_pb.ts";
 import { TemplateService } from "../../gen/signalman/v1/template_pb.ts";
 import { type ApplyCatalogDeps, applyCatalog } from "./apply-catalog.ts";
 import { type KillTaskDeps, killTask } from "./kill-task.ts";
+import { type ListAppsDeps, listApps } from "./list-apps.ts";
 import { type ListTasksDeps, listTasks } from "./list-tasks.ts";
 import { taskMessage } from "./messages.ts";
 import { parseTaskName } from "./names.ts";
@@ -20,6 +21,7 @@ import { type WatchTaskDeps, watchTask } from "./watch-task.ts";
 
 export type RpcDeps = RunTaskDeps &
   KillTaskDeps &
+  ListAppsDeps &
   WatchTaskDeps &
   ListTasksDeps &
   ReadTaskLogDeps &
@@ -42,7 +44,7 @@ export function routes(deps: RpcDeps): (router: ConnectRouter) => void {
     readers(router, deps);
     router.service(InventoryService, {});
     router.service(AccessKeyService, {});
-    router.service(AppService, {});
+    router.service(AppService, { listApps: () => listApps(deps) });
   };
 }
 

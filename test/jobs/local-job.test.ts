@@ -170,7 +170,7 @@ test("leftovers go, with whatever of them is alive; what was adopted stays", asy
 describe("what cannot run is said in a sentence", () => {
   test("an app that nobody declared", async () => {
     expect(await refusal({ app: "cobol" })).toBe(
-      "Cannot run app cobol: this server knows bash, python, sh. Declare it in SIGNALMAN_APPS",
+      `Cannot run app cobol: this server knows ${Object.keys(BUILT_IN).sort().join(", ")}. Declare it in SIGNALMAN_APPS`,
     );
   });
 

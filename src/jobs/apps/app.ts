@@ -1,6 +1,8 @@
 /** A program that runs a template's path: what to start, and what comes before the path. */
 export interface App {
   command: string;
+  /** The program where `command` is not to be found. */
+  otherwise?: string;
   args: readonly string[];
   /** Its own settings, under everything that users set. */
   env?: Readonly<Record<string, string>>;
@@ -15,6 +17,14 @@ export const BUILT_IN: Apps = {
   sh: { command: "sh", args: [] },
   // Unbuffered, or a pipe would show its output only at the end.
   python: { command: "python3", args: [], env: { PYTHONUNBUFFERED: "1" } },
+  node: { command: "node", args: [] },
+  // PowerShell 7 and newer; Windows' own has the other name. -File takes the rest of the line as the script's.
+  powershell: {
+    command: "pwsh",
+    otherwise: "powershell",
+    args: ["-NoProfile", "-NonInteractive", "-File"],
+    env: { POWERSHELL_TELEMETRY_OPTOUT: "1" },
+  },
 };
 
 /** What every task gets, whatever users set; they may set PATH, HOME and the like anew. */

@@ -1,0 +1,40 @@
+import { styleText } from "node:util";
+import type { Command } from "commander";
+import { type App, AppSchema } from "../../../gen/signalman/v1/app_service_pb.ts";
+import { jsonLine } from "../json.ts";
+import { print } from "../output.ts";
+import { printable } from "../printable.ts";
+import { withSession } from "../session.ts";
+import { table } from "../table.ts";
+
+export function addApps(program: Command): void {
+  program
+    .command("apps")
+    .description("say which apps the server can run, and why not the others")
+    .action(
+      withSession(async (session) => {
+        const { apps } = await session.call((client, options) => client.apps.listApps({}, options));
+        if (session.json) for (const app of apps) await print(jsonLine(AppSchema, app));
+        else for (const line of appTable(apps)) await print(line);
+        return 0;
+      }),
+    );
+}
+
+/** What does not work says why in a line of its own below, where nothing is cut. */
+function appTable(apps: readonly App[]): string[] {
+  const rows = apps.map(({ name, available, path, version }) => [
+    name,
+    available ? "yes" : "no",
+    printable(version),
+    path,
+  ]);
+  const style = (cell: string, row: number) =>
+    styleText(apps[row]?.available ? "green" : "red", cell, { stream: process.stdout });
+  const width = process.stdout.isTTY ? process.stdout.columns : undefined;
+  const problems = apps.filter(({ available }) => !available);
+  return [
+    ...table(["APP", "WORKS", "VERSION", "PATH"], rows, { width, styles: { 1: style } }),
+    ...problems.map(({ name, problem }) => `${name}: ${printable(problem)}`),
+  ];
+}

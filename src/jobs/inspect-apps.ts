@@ -1,0 +1,70 @@
+import { randomUUID } from "node:crypto";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { App, Apps, BaseEnvironment } from "./apps/app.ts";
+import { type Forwarded, inheritedEnvironment } from "./environment.ts";
+import { findProgram, programNames } from "./find-program.ts";
+import { probeVersion } from "./probe-version.ts";
+
+/** What is known of an app on this machine. */
+export interface AppReport {
+  name: string;
+  app: App;
+  /** Absolute path of its program; undefined: it was not found. */
+  path?: string;
+  /** First line of what it says of its version; undefined: it says nothing. */
+  version?: string;
+  /** Why it cannot be run, and what to do; undefined: it can. */
+  problem?: string;
+}
+
+/** An answer is good for this long: whoever asks again and again starts no programs by that. */
+const KEPT_MS = 10_000;
+
+/**
+ * Tells which apps can be run here, by name: each program is looked for as a task would, and asked for its version, all
+ * at once. Asking is cut off after 2 s, and the answer is kept for 10 s.
+ */
+export function createAppInspector(options: {
+  apps: Apps;
+  forwarded: Forwarded;
+}): () => Promise<readonly AppReport[]> {
+  let latest: { until: number; reports: Promise<readonly AppReport[]> } | undefined;
+  return () => {
+    if (latest === undefined || performance.now() > latest.until) {
+      const reports = inspect();
+      const kept = { until: performance.now() + KEPT_MS, reports };
+      latest = kept;
+      reports.catch(() => {
+        if (latest === kept) latest = undefined;
+      });
+    }
+    return latest.reports;
+  };
+
+  async function inspect(): Promise<readonly AppReport[]> {
+    const home = await mkdtemp(join(tmpdir(), "signalman-apps-"));
+    const marker = randomUUID();
+    const base = inheritedEnvironment(options.forwarded, { home, tmp: home, work: home });
+    const names = Object.keys(options.apps).sort();
+    try {
+      return await Promise.all(names.map((name) => look(name, options.apps[name] as App, base, marker)));
+    } finally {
+      // A program that was cut off may still be writing there.
+      await rm(home, { recursive: true, force: true, maxRetries: 3 }).catch(() => {});
+    }
+  }
+}
+
+async function look(name: string, app: App, base: BaseEnvironment, marker: string): Promise<AppReport> {
+  const env = { ...base, ...app.env };
+  const path = await findProgram(app, env.PATH);
+  if (path === undefined) {
+    const problem = `There is no program ${programNames(app)} in the server's PATH (${env.PATH}); install it`;
+    return { name, app, problem };
+  }
+  const { version, trouble } = await probeVersion(path, env, marker);
+  const problem = trouble && `${path} cannot be started: ${trouble}; repair or reinstall it`;
+  return { name, app, path, version, problem };
+}

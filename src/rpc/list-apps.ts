@@ -1,0 +1,28 @@
+import { create } from "@bufbuild/protobuf";
+import {
+  AppSchema,
+  type ListAppsResponse,
+  ListAppsResponseSchema,
+} from "../../gen/signalman/v1/app_service_pb.ts";
+import type { AppReport } from "../jobs/inspect-apps.ts";
+
+export interface ListAppsDeps {
+  /** The apps of this server, by name. */
+  inspectApps(): Promise<readonly AppReport[]>;
+}
+
+export async function listApps(deps: ListAppsDeps): Promise<ListAppsResponse> {
+  const reports = await deps.inspectApps();
+  const apps = reports.map(({ name, app, path, version, problem }) =>
+    create(AppSchema, {
+      name,
+      command: app.command,
+      arguments: [...app.args],
+      available: problem === undefined,
+      path,
+      version,
+      problem,
+    }),
+  );
+  return create(ListAppsResponseSchema, { apps });
+}
