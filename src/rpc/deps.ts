@@ -6,6 +6,7 @@ import { loadTemplate } from "../store/details.ts";
 import { requestKill } from "../store/kills.ts";
 import { findTail, readChunks } from "../store/logs.ts";
 import { readProgress } from "../store/progress.ts";
+import { readResult } from "../store/results.ts";
 import { createTask, getTask, listTasks, type TaskView } from "../store/tasks.ts";
 import type { RpcDeps } from "./routes.ts";
 
@@ -33,6 +34,7 @@ export function rpcDeps({ control, reads }: Databases, parts: RpcParts): RpcDeps
     },
     readProgress: (id, afterOrdinal) => readProgress(reads, id, afterOrdinal),
     readChunks: (...args) => readChunks(reads, ...args),
+    readResult: (...args) => readResult(reads, ...args),
     findTail: (...args) => findTail(reads, ...args),
     getResource: (...args) => getResource(reads, ...args),
     listResources: (...args) => listResources(reads, ...args),

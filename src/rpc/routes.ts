@@ -9,6 +9,7 @@ import { RepositoryService } from "../../gen/signalman/v1/repository_pb.ts";
 import { TaskService } from "../../gen/signalman/v1/task_service_pb.ts";
 import { TemplateService } from "../../gen/signalman/v1/template_pb.ts";
 import { type ApplyCatalogDeps, applyCatalog } from "./apply-catalog.ts";
+import { type GetTaskResultDeps, getTaskResult } from "./get-task-result.ts";
 import { type KillTaskDeps, killTask } from "./kill-task.ts";
 import { type ListAppsDeps, listApps } from "./list-apps.ts";
 import { type ListTasksDeps, listTasks } from "./list-tasks.ts";
@@ -25,6 +26,7 @@ export type RpcDeps = RunTaskDeps &
   WatchTaskDeps &
   ListTasksDeps &
   ReadTaskLogDeps &
+  GetTaskResultDeps &
   ApplyCatalogDeps &
   ReadResourcesDeps;
 
@@ -39,6 +41,7 @@ export function routes(deps: RpcDeps): (router: ConnectRouter) => void {
       getTask: async (request) => ({ task: taskMessage(await deps.getTask(parseTaskName(request.name))) }),
       listTasks: (request) => listTasks(deps, request),
       readTaskLog: (request) => readTaskLog(deps, request),
+      getTaskResult: (request) => getTaskResult(deps, request),
     });
     router.service(CatalogService, { applyCatalog: (request) => applyCatalog(deps, request) });
     readers(router, deps);

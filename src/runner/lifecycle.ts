@@ -1,3 +1,4 @@
+import type { JsonObject } from "@bufbuild/protobuf";
 import type { Job } from "../jobs/job.ts";
 import type { Cipher } from "../keys/cipher.ts";
 import { redactText } from "../logs/redact-text.ts";
@@ -24,6 +25,8 @@ export interface RunStore {
   load(lease: Lease): Promise<RunRows>;
   storeChunks: RunLogOptions["storeChunks"];
   recordCommit(taskId: string, hash: string, message: string): Promise<void>;
+  /** The proto3 JSON of a TaskResult, in place of an earlier one. */
+  storeResult(lease: Lease, result: JsonObject): Promise<void>;
   markRunning(task: TaskRecord): Promise<boolean>;
   finish(lease: Lease, outcome: TaskOutcome, last: StoredChunk | undefined): Promise<boolean>;
   release(lease: Lease): Promise<void>;

@@ -4,6 +4,7 @@ import { loadRun } from "../store/details.ts";
 import { release } from "../store/leases.ts";
 import { storeChunks } from "../store/logs.ts";
 import { finish, markRunning } from "../store/moves.ts";
+import { storeResult } from "../store/results.ts";
 import { recordCommit } from "../store/tasks.ts";
 import { persist } from "../store/trouble.ts";
 import type { RunStore } from "./lifecycle.ts";
@@ -14,6 +15,7 @@ export function runStore({ control, logs }: Databases, shutdown: AbortSignal): R
     load: (lease) => persist(() => loadRun(control, lease), shutdown),
     storeChunks: (lease, chunks) => persist(() => logs.run((db) => storeChunks(db, lease, chunks)), shutdown),
     recordCommit: (id, hash, message) => persist(() => recordCommit(control, id, hash, message), shutdown),
+    storeResult: (lease, result) => persist(() => storeResult(control, lease, result), shutdown),
     markRunning: (task) => persist(() => markRunning(control, task, bootId()), shutdown),
     finish: (lease, outcome, last) => persist(() => finish(control, lease, outcome, last), shutdown),
     // Called during the shutdown: one try. Without it the lease expires, or the next start finds the task.
