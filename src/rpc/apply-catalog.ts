@@ -45,6 +45,7 @@ function wantedOf({ catalog }: ApplyCatalogRequest): WantedCatalog {
     ...template,
     repository: full("repositories", template.repository),
     environment: full("environments", template.environment),
+    buildTemplate: full("templates", template.buildTemplate),
   }));
   return {
     project: { name: project, spec: specOf("projects", message) },

@@ -8,6 +8,7 @@ import { findTail, readChunks } from "../store/logs.ts";
 import { readProgress } from "../store/progress.ts";
 import { readResult } from "../store/results.ts";
 import { createTask, getTask, listTasks, type TaskView } from "../store/tasks.ts";
+import { findBuild } from "../store/versions.ts";
 import type { RpcDeps } from "./routes.ts";
 
 export interface RpcParts {
@@ -23,6 +24,7 @@ export function rpcDeps({ control, reads }: Databases, parts: RpcParts): RpcDeps
   return {
     ...parts,
     loadTemplate: (project, name) => loadTemplate(control, project, name),
+    findBuild: (of, id) => findBuild(control, of, id),
     createTask: (task, request) => createTask(control, task, request),
     requestKill: (task, wish) => requestKill(control, task, wish),
     applyCatalog: (wanted, options) => applyCatalog(control, wanted, options),

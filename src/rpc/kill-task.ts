@@ -8,7 +8,8 @@ import {
 import { DEFAULT_GRACE_MS } from "../runner/control.ts";
 import type { KillWish, KillOutcome as Outcome } from "../store/kills.ts";
 import type { TaskView } from "../store/tasks.ts";
-import { msFromDuration, taskMessage } from "./messages.ts";
+import { msFromDuration } from "../task/duration.ts";
+import { taskMessage } from "./messages.ts";
 import { parseTaskName, type TaskName } from "./names.ts";
 
 export interface KillTaskDeps {

@@ -103,11 +103,6 @@ export function durationFromMs(ms: number | undefined): Duration | undefined {
   return create(DurationSchema, { seconds: BigInt(Math.floor(ms / 1000)), nanos: (ms % 1000) * 1e6 });
 }
 
-/** Milliseconds, rounded up: a time-out is never shorter than asked for. */
-export function msFromDuration(duration: Duration | undefined): number | undefined {
-  return duration && Number(duration.seconds) * 1000 + Math.ceil(duration.nanos / 1e6);
-}
-
 const STREAMS: Record<LogStream, LogStreamName | undefined> = {
   [LogStream.UNSPECIFIED]: undefined,
   [LogStream.STDOUT]: "stdout",

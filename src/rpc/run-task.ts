@@ -7,19 +7,22 @@ import {
   type RunTaskResponse,
   RunTaskResponseSchema,
 } from "../../gen/signalman/v1/task_service_pb.ts";
+import { type Template, TemplateType } from "../../gen/signalman/v1/template_pb.ts";
 import type { Cipher } from "../keys/cipher.ts";
 import { templateParts } from "../runner/details.ts";
-import { checkAsked } from "../runner/overrides.ts";
-import { storedParams } from "../runner/params.ts";
+import { bringing, newTask } from "../runner/new-task.ts";
 import { sealSecrets } from "../runner/secrets.ts";
 import type { TemplateRows } from "../store/details.ts";
 import { blankTask, type NewTask, type RequestKey, type TaskView } from "../store/tasks.ts";
-import { invalid } from "../task/errors.ts";
-import { msFromDuration, taskMessage } from "./messages.ts";
-import { parseResourceName } from "./names.ts";
+import type { Build } from "../store/versions.ts";
+import { Failure, invalid } from "../task/errors.ts";
+import { taskMessage } from "./messages.ts";
+import { parseResourceName, parseTaskName, resourceName } from "./names.ts";
 
 export interface RunTaskDeps {
   loadTemplate(project: string, name: string): Promise<TemplateRows>;
+  /** Without an id: the newest. */
+  findBuild(of: { project: string; template: string }, id: string | undefined): Promise<Build | undefined>;
   createTask(
     task: NewTask,
     request: RequestKey | undefined,
@@ -29,56 +32,48 @@ export interface RunTaskDeps {
   onCreated(taskId: string): void;
 }
 
-const DEFAULT_PRIORITY = 50;
-
 export async function runTask(deps: RunTaskDeps, request: RunTaskRequest): Promise<RunTaskResponse> {
-  const task = newTask(deps, request, await loadChecked(deps, request));
+  const task = await taskOf(deps, request);
   if (request.validateOnly) return create(RunTaskResponseSchema, { task: taskPreview(task) });
   const made = await deps.createTask(task, requestKey(deps.cipher, request));
   if (!made.deduplicated) deps.onCreated(made.task.id);
   return create(RunTaskResponseSchema, { task: taskMessage(made.task), deduplicated: made.deduplicated });
 }
 
-/** The template, if it allows what is asked for. */
-async function loadChecked(deps: RunTaskDeps, request: RunTaskRequest) {
+async function taskOf(deps: RunTaskDeps, request: RunTaskRequest): Promise<NewTask> {
   const { project, name } = parseResourceName(request.template);
   const { template } = templateParts(request.template, await deps.loadTemplate(project, name));
-  const violations = checkAsked(template, { ...request, variables: request.variables ?? {} });
-  if (violations.length > 0) throw invalid(violations);
-  return template;
+  const task = newTask(template, request);
+  return {
+    ...task,
+    ...(await incomingOf(deps, template, request.buildTask)),
+    secrets: sealSecrets(deps.cipher, task, request.secretVariables),
+  };
 }
 
-function newTask(
+/** What a deploy brings somewhere. */
+async function incomingOf(
   deps: RunTaskDeps,
-  request: RunTaskRequest,
-  template: Awaited<ReturnType<typeof loadChecked>>,
-): NewTask {
-  const { project, name } = parseResourceName(request.template);
-  const timeout = (field: "queueTimeout" | "runTimeout" | "idleTimeout" | "confirmTimeout") =>
-    msFromDuration(request[field] ?? template[field]);
-  return {
-    project,
-    template: name,
-    app: template.app,
-    priority: request.priority ?? DEFAULT_PRIORITY,
-    labels: request.labels,
-    secrets: sealSecrets(deps.cipher, { project, template: name }, request.secretVariables),
-    spec: {
-      message: request.message,
-      variables: request.variables ?? {},
-      secretNames: Object.keys(request.secretVariables).sort(),
-      env: request.env,
-      arguments: request.arguments,
-      gitBranch: request.gitBranch,
-      commit: request.commit,
-      queueTimeoutMs: timeout("queueTimeout"),
-      runTimeoutMs: timeout("runTimeout"),
-      idleTimeoutMs: timeout("idleTimeout"),
-      confirmTimeoutMs: timeout("confirmTimeout"),
-      inventory: parseResourceName(request.inventory).name || undefined,
-      ...storedParams(request.params),
-    },
-  };
+  { name, type, buildTemplate }: Template,
+  buildTask: string,
+): Promise<ReturnType<typeof bringing> | undefined> {
+  const refusal = (description: string) => invalid([{ field: "build_task", description }]);
+  if (type !== TemplateType.DEPLOY || buildTemplate === "") {
+    if (buildTask === "") return undefined;
+    throw refusal(`${name} does not deploy what another template builds`);
+  }
+  const { project } = parseResourceName(name);
+  const template = parseResourceName(buildTemplate).name;
+  const asked = parseTaskName(buildTask);
+  const isElsewhere = buildTask !== "" && asked.project !== project;
+  const build = isElsewhere ? undefined : await deps.findBuild({ project, template }, asked.id || undefined);
+  if (build) return bringing(build);
+  if (buildTask !== "")
+    throw refusal(`must be a task of ${buildTemplate} that succeeded; ${buildTask} is none`);
+  throw new Failure("precondition", `Cannot run ${name}: no task of ${buildTemplate} has succeeded`, {
+    reason: "NO_BUILD",
+    resource: resourceName("templates", project, template),
+  });
 }
 
 /**

@@ -1,62 +1,19 @@
-import type { JsonObject } from "@bufbuild/protobuf";
-import type { Job } from "../jobs/job.ts";
-import type { Cipher } from "../keys/cipher.ts";
-import { redactText } from "../logs/redact-text.ts";
-import type { TaskLog } from "../logs/types.ts";
 import { isOutputMissing } from "../process/journal.ts";
 import { bootId } from "../process/proc.ts";
 import type { RunningProcess } from "../process/process.ts";
 import type { RunRows } from "../store/details.ts";
-import type { StoredChunk } from "../store/logs.ts";
 import type { Lease } from "../store/moves.ts";
 import { LeaseLost, PrepareError } from "../task/errors.ts";
-import type { Status } from "../task/status.ts";
-import type { TaskOutcome, TaskRecord } from "../task/types.ts";
+import type { TaskOutcome } from "../task/types.ts";
 import { type RunControl, StopRequested } from "./control.ts";
-import { populateDetails, type TaskDetails } from "./details.ts";
-import { type Hook, runAfter, runBefore } from "./hooks.ts";
-import { compressed, type Listeners, openRunLog, type RunLogOptions } from "./logging.ts";
-import { outcomeOfExit, outcomeOfFailure, stoppedInstead, withoutLog, withoutOutput } from "./outcome.ts";
+import { populateDetails } from "./details.ts";
+import { end } from "./end.ts";
+import { runBefore } from "./hooks.ts";
+import { openRunLog } from "./logging.ts";
+import { outcomeOfExit, outcomeOfFailure, withoutOutput } from "./outcome.ts";
+import { announce, contextOf, type Run, type RunnerDeps } from "./run.ts";
 import { openSecrets, type Secrets, secretValues } from "./secrets.ts";
 import { supervise } from "./supervise.ts";
-
-/** What a run needs of the store. Every call tries until it is done, or throws LeaseLost or the shutdown's reason. */
-export interface RunStore {
-  load(lease: Lease): Promise<RunRows>;
-  storeChunks: RunLogOptions["storeChunks"];
-  recordCommit(taskId: string, hash: string, message: string): Promise<void>;
-  /** The proto3 JSON of a TaskResult, in place of an earlier one. */
-  storeResult(lease: Lease, result: JsonObject): Promise<void>;
-  markRunning(task: TaskRecord): Promise<boolean>;
-  finish(lease: Lease, outcome: TaskOutcome, last: StoredChunk | undefined): Promise<boolean>;
-  release(lease: Lease): Promise<void>;
-}
-
-export interface RunnerDeps {
-  store: RunStore;
-  cipher: Pick<Cipher, "open">;
-  hooks: readonly Hook[];
-  listeners: Listeners;
-  createJob(taskId: string, say: (text: string) => void): Job<TaskDetails>;
-  /** Hears of failures that are ours, not the task's. */
-  onDefect(taskId: string, error: unknown): void;
-}
-
-/** One run of one task, on this server. */
-interface Run {
-  task: TaskRecord;
-  rows: RunRows["rows"];
-  from: { stdout: number; stderr: number };
-  runRemainingMs: number | null;
-  job: Job<TaskDetails>;
-  log: TaskLog;
-  /** Values that nobody may see. */
-  secrets: string[];
-  control: RunControl;
-  shutdown: AbortSignal;
-  /** RUNNING is committed, or may be: from now on the program may exist. */
-  mayRun: boolean;
-}
 
 /**
  * A task's life on this server, from the claim (or the takeover from a dead server) to its recorded end:
@@ -183,35 +140,6 @@ async function enterRunning(deps: RunnerDeps, run: Run): Promise<void> {
   throw new StopRequested("user");
 }
 
-/** Hooks, then cleanup, then the end is recorded: whoever reads it finds nothing left. */
-async function end(deps: RunnerDeps, run: Run, outcome: TaskOutcome): Promise<void> {
-  const { task, log } = run;
-  const explained = await runAfter(deps.hooks, contextOf(run), outcome);
-  let final = { ...explained, message: redactText(explained.message, run.secrets) };
-  if (final.message) log.say(final.message);
-  await run.job.cleanup();
-  const last = await lastChunk(deps, run);
-  if (log.failed.aborted) final = withoutLog(final);
-  if (!(await deps.store.finish(task, final, last))) {
-    final = stoppedInstead(final);
-    await deps.store.finish(task, final, last);
-  }
-  announce(deps, task.id, final.status);
-  await run.job.forget();
-}
-
-/** The last lines, to be stored with the end; none if the log cannot be stored. */
-async function lastChunk(deps: RunnerDeps, { task, log, shutdown }: Run): Promise<StoredChunk | undefined> {
-  try {
-    const rest = await log.end();
-    return rest && compressed(rest);
-  } catch (error) {
-    if (error instanceof LeaseLost || shutdown.aborted) throw error;
-    deps.onDefect(task.id, error);
-    return undefined;
-  }
-}
-
 /** The task is another server's now: nothing of it may go on here. */
 async function abandon({ job }: Run): Promise<void> {
   await job.cleanup();
@@ -223,12 +151,4 @@ async function leave(deps: RunnerDeps, { task, job, mayRun }: Run): Promise<void
   if (mayRun) return;
   await job.cleanup();
   await deps.store.release(task);
-}
-
-function contextOf({ task, log }: Run) {
-  return { taskId: task.id, app: task.app, say: (text: string) => log.say(text) };
-}
-
-function announce(deps: RunnerDeps, taskId: string, status: Status): void {
-  for (const listener of deps.listeners.status) listener(taskId, status);
 }

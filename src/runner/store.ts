@@ -7,7 +7,8 @@ import { finish, markRunning } from "../store/moves.ts";
 import { storeResult } from "../store/results.ts";
 import { recordCommit } from "../store/tasks.ts";
 import { persist } from "../store/trouble.ts";
-import type { RunStore } from "./lifecycle.ts";
+import { loadAutoruns } from "../store/versions.ts";
+import type { RunStore } from "./run.ts";
 
 /** A run writes until it is done: while the database is away it waits, up to the shutdown. */
 export function runStore({ control, logs }: Databases, shutdown: AbortSignal): RunStore {
@@ -17,7 +18,8 @@ export function runStore({ control, logs }: Databases, shutdown: AbortSignal): R
     recordCommit: (id, hash, message) => persist(() => recordCommit(control, id, hash, message), shutdown),
     storeResult: (lease, result) => persist(() => storeResult(control, lease, result), shutdown),
     markRunning: (task) => persist(() => markRunning(control, task, bootId()), shutdown),
-    finish: (lease, outcome, last) => persist(() => finish(control, lease, outcome, last), shutdown),
+    loadAutoruns: (task) => persist(() => loadAutoruns(control, task), shutdown),
+    finish: (lease, outcome, ending) => persist(() => finish(control, lease, outcome, ending), shutdown),
     // Called during the shutdown: one try. Without it the lease expires, or the next start finds the task.
     release: (lease) => release(control, lease).catch(() => {}),
   };

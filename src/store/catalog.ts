@@ -154,11 +154,18 @@ function canonical(value: unknown): string {
   );
 }
 
+/** Fields of a template that name others, in JSON and in the contract. */
+const REFERENCES = [
+  ["repository", "repository"],
+  ["environment", "environment"],
+  ["buildTemplate", "build_template"],
+] as const;
+
 function assertReferences(wanted: WantedCatalog, plan: Change[]): void {
   const there = new Set(plan.filter((c) => c.action !== "DELETE").map((c) => `${c.kind}/${c.name}`));
   const violations = wanted.resources.templates.flatMap(({ spec }, index) =>
-    (["repository", "environment"] as const).flatMap((field): FieldViolation[] => {
-      const name = spec[field];
+    REFERENCES.flatMap(([json, field]): FieldViolation[] => {
+      const name = spec[json];
       if (typeof name !== "string" || there.has(name.split("/").slice(2).join("/"))) return [];
       return [{ field: `catalog.templates[${index}].${field}`, description: `there is no ${name}` }];
     }),

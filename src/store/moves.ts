@@ -5,6 +5,7 @@ import type { TaskOutcome, TaskRecord } from "../task/types.ts";
 import type { Database, Queryable } from "./database.ts";
 import { type StoredChunk, storeChunks } from "./logs.ts";
 import { tasks } from "./schema/tasks.ts";
+import { insertTask, type NewTask } from "./tasks.ts";
 
 type Columns = Parameters<ReturnType<Queryable["update"]>["set"]>[0];
 
@@ -62,33 +63,38 @@ export async function markRunning(
   bootId: string | null,
 ): Promise<boolean> {
   const limit = task.spec.runTimeoutMs;
-  return owned(
-    database,
-    task,
-    {
-      to: "RUNNING",
-      where: underLease(task),
-      set: {
-        startTime: sql`clock_timestamp()`,
-        bootId,
-        runDeadline: limit === undefined ? null : sql`clock_timestamp() + ${`${limit} ms`}::interval`,
-      },
+  const { moved } = await owned(database, task, {
+    to: "RUNNING",
+    where: underLease(task),
+    set: {
+      startTime: sql`clock_timestamp()`,
+      bootId,
+      runDeadline: limit === undefined ? null : sql`clock_timestamp() + ${`${limit} ms`}::interval`,
     },
-    undefined,
-  );
+  });
+  return moved;
+}
+
+/** What is committed with a task's end. */
+export interface Ending {
+  /** The last lines of its log. */
+  last?: StoredChunk;
+  /** Tasks to make because of it. */
+  followers?: readonly NewTask[];
 }
 
 /**
- * The last chunk and the final status, committed together. Resolves to false if the task's status does not
- * allow this outcome (a kill came first); the chunk is stored all the same.
+ * The last chunk, the final status and the tasks that follow, committed together. `moved` is false if the task's
+ * status does not allow this outcome (a kill came first): the chunk is stored all the same, and nothing follows.
+ * `followers` are the ids of those that this call made; after a doubtful commit they are not known.
  * @throws LeaseLost if the epoch moved on.
  */
 export async function finish(
   database: Database,
   task: Lease,
   outcome: TaskOutcome,
-  last?: StoredChunk,
-): Promise<boolean> {
+  ending: Ending = {},
+): Promise<{ moved: boolean; followers: string[] }> {
   return owned(
     database,
     task,
@@ -104,7 +110,7 @@ export async function finish(
         leaseExpires: null,
       },
     },
-    last,
+    ending,
   );
 }
 
@@ -113,20 +119,26 @@ async function owned(
   database: Database,
   lease: Lease,
   step: Move,
-  last: StoredChunk | undefined,
-): Promise<boolean> {
+  ending: Ending = {},
+): Promise<{ moved: boolean; followers: string[] }> {
   return database.run(async (db) => {
-    const moved = await (last ? db.transaction((tx) => storeAndMove(tx, lease, step, last)) : move(db, step));
-    if (moved.length === 1) return true;
+    const isAlone = !ending.last && !ending.followers?.length;
+    const { moved, followers } = await (isAlone
+      ? { moved: await move(db, step), followers: [] }
+      : db.transaction((tx) => moveWith(tx, lease, step, ending)));
+    if (moved.length === 1) return { moved: true, followers };
     const [now] = await db.select({ status: tasks.status }).from(tasks).where(underLease(lease));
     if (!now) throw new LeaseLost(lease.id);
-    return now.status === step.to;
+    return { moved: now.status === step.to, followers };
   });
 }
 
 /** Locks the task before its head, as every move does: a kill at the same moment waits, and none of them dies of it. */
-async function storeAndMove(tx: Queryable, lease: Lease, step: Move, last: StoredChunk): Promise<Lease[]> {
+async function moveWith(tx: Queryable, lease: Lease, step: Move, { last, followers = [] }: Ending) {
   const locked = tx.select({ id: tasks.id }).from(tasks).where(underLease(lease)).for("update").execute();
-  await Promise.all([locked, storeChunks(tx, lease, [last])]);
-  return move(tx, step);
+  await Promise.all([locked, last && storeChunks(tx, lease, [last])]);
+  const moved = await move(tx, step);
+  const made: string[] = [];
+  if (moved.length === 1) for (const task of followers) made.push((await insertTask(tx, task)).id);
+  return { moved, followers: made };
 }

@@ -4,6 +4,7 @@ import type { Status } from "../task/status.ts";
 import type { TaskRecord } from "../task/types.ts";
 import type { Database, Queryable } from "./database.ts";
 import { taskHeads, taskRequests, tasks } from "./schema/tasks.ts";
+import { takeVersion } from "./versions.ts";
 
 /** A task with the number of its last stored line. */
 export type TaskView = TaskRecord & { lastSeq: number };
@@ -12,7 +13,11 @@ export type TaskView = TaskRecord & { lastSeq: number };
 export type NewTask = Pick<
   TaskRecord,
   "project" | "template" | "app" | "priority" | "labels" | "spec" | "secrets"
->;
+> &
+  Partial<Pick<TaskRecord, "buildTask" | "incomingVersion">> & {
+    /** The first version of the template's tasks. Empty or absent: they have none. */
+    startVersion?: string;
+  };
 
 /** A caller's request id, and a hash of what it asked for. */
 export interface RequestKey {
@@ -30,9 +35,12 @@ export async function createTask(
   request?: RequestKey,
 ): Promise<{ task: TaskView; deduplicated: boolean }> {
   return database.run(async (db) => {
-    if (!request)
-      return { task: await insertTask(db, task, sql`uuid_v7(clock_timestamp())`), deduplicated: false };
+    if (!request && task.startVersion === "")
+      return { task: await insertTask(db, task), deduplicated: false };
     return db.transaction(async (tx) => {
+      // Before an id is made: the order of ids is that of versions.
+      const version = await takeVersion(tx, task);
+      if (!request) return { task: await insertTask(tx, task, { version }), deduplicated: false };
       const [made] = await tx
         .insert(taskRequests)
         .values({
@@ -42,7 +50,10 @@ export async function createTask(
         })
         .onConflictDoNothing()
         .returning();
-      if (made) return { task: await insertTask(tx, task, sql`${made.taskId}::uuid`), deduplicated: false };
+      if (made) {
+        const id = sql`${made.taskId}::uuid`;
+        return { task: await insertTask(tx, task, { version, id }), deduplicated: false };
+      }
       return { task: await earlierTask(tx, request), deduplicated: true };
     });
   });
@@ -59,13 +70,19 @@ async function earlierTask(db: Queryable, request: RequestKey): Promise<TaskView
   return oneTask(db, eq(tasks.id, known.taskId), `the task that request_id ${request.id} made`);
 }
 
-async function insertTask(db: Queryable, task: NewTask, id: SQL): Promise<TaskView> {
+/** Stores a waiting task with its head and its first event, in one statement. */
+export async function insertTask(
+  db: Queryable,
+  task: NewTask,
+  { id = sql`uuid_v7(clock_timestamp())`, version = "" }: { id?: SQL; version?: string } = {},
+): Promise<TaskView> {
   const wait = task.spec.queueTimeoutMs;
   const insert = db
     .insert(tasks)
     .values({
       ...task,
       id,
+      version,
       status: "WAITING",
       // As precise as it is shown, so that a filter by the shown time finds it.
       createTime: sql`date_trunc('milliseconds', clock_timestamp())`,
@@ -82,12 +99,14 @@ async function insertTask(db: Queryable, task: NewTask, id: SQL): Promise<TaskVi
     FROM made`);
   const { id: made = "", made: at = "0", due = null } = rows[0] ?? {};
   const queueDeadline = due === null ? null : new Date(Number(due));
-  return { ...blankTask(task), id: made, createTime: new Date(Number(at)), queueDeadline };
+  return { ...blankTask(task), id: made, version, createTime: new Date(Number(at)), queueDeadline };
 }
 
 /** A waiting task as it would be stored, without what the database gives it. */
-export function blankTask(task: NewTask): TaskView {
+export function blankTask({ startVersion: _, ...task }: NewTask): TaskView {
   return {
+    buildTask: null,
+    incomingVersion: "",
     ...task,
     id: "",
     status: "WAITING",
@@ -98,8 +117,6 @@ export function blankTask(task: NewTask): TaskView {
     confirmDeadline: null,
     plan: null,
     version: "",
-    buildTask: null,
-    incomingVersion: "",
     commitHash: "",
     commitMessage: "",
     node: null,

@@ -1,3 +1,8 @@
+/** Milliseconds of a protobuf Duration, rounded up: a time-out is never shorter than asked for. */
+export function msFromDuration(duration: { seconds: bigint; nanos: number } | undefined): number | undefined {
+  return duration && Number(duration.seconds) * 1000 + Math.ceil(duration.nanos / 1e6);
+}
+
 const UNITS: Record<string, number> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
 
 /**

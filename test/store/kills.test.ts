@@ -92,7 +92,7 @@ test("a kill and an end at the same moment do not wait for each other", async ()
   // A chunk of the log is being stored, and both come while it is.
   const both = await sql.begin(async (tx) => {
     await tx`SELECT 1 FROM task_heads WHERE task_id = ${id} FOR UPDATE`;
-    const ending = finish(database, { id, leaseEpoch }, outcome, chunk(1, 3));
+    const ending = finish(database, { id, leaseEpoch }, outcome, { last: chunk(1, 3) });
     await expect.poll(blocked).toBe(1);
     const killing = requestKill(database, { project: "p", id }, { force: false, graceMs: 0, reason: "" });
     await expect.poll(blocked).toBe(2);

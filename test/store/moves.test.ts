@@ -80,7 +80,7 @@ test("of twenty moves of one task at once one takes place, with one event", asyn
 test("events are numbered from 1 without a gap, and each has its place among the lines", async () => {
   const lease = await store.makeTaskIn("STARTING");
   await markRunning(store.database, { ...lease, spec: await specOf(lease.id) }, "a boot");
-  await finish(store.database, lease, OUTCOME, chunk(1, 7));
+  await finish(store.database, lease, OUTCOME, { last: chunk(1, 7) });
   const progress = await readProgress(store.database, lease.id, 0);
   expect(progress?.events.map(({ ordinal, status, afterSeq }) => [ordinal, status, afterSeq])).toEqual([
     [1, "WAITING", 0],
@@ -123,7 +123,10 @@ describe("markRunning", () => {
 describe("finish", () => {
   test("commits outcome, last lines and the end of lease and secrets together", async () => {
     const lease = await store.makeTaskIn("RUNNING", { secrets: Buffer.from("sealed") });
-    expect(await finish(store.database, lease, FAILED, chunk(1, 3))).toBe(true);
+    expect(await finish(store.database, lease, FAILED, { last: chunk(1, 3) })).toEqual({
+      moved: true,
+      followers: [],
+    });
     const row = await store.row(lease.id);
     expect(row).toMatchObject({
       status: "ERROR",
@@ -139,26 +142,35 @@ describe("finish", () => {
 
   test("may be repeated after a doubtful commit", async () => {
     const lease = await store.makeTaskIn("RUNNING");
-    await finish(store.database, lease, FAILED, chunk(1, 3));
+    await finish(store.database, lease, FAILED, { last: chunk(1, 3) });
     const { endTime } = await store.row(lease.id);
-    expect(await finish(store.database, lease, FAILED, chunk(1, 3))).toBe(true);
+    expect(await finish(store.database, lease, FAILED, { last: chunk(1, 3) })).toEqual({
+      moved: true,
+      followers: [],
+    });
     expect((await store.row(lease.id)).endTime).toEqual(endTime);
     expect(await store.events(lease.id)).toEqual(["WAITING", "ERROR"]);
   });
 
   test("says no to a success that a kill came before, and stores the lines all the same", async () => {
     const lease = await store.makeTaskIn("STOPPING");
-    expect(await finish(store.database, lease, OUTCOME, chunk(1, 3))).toBe(false);
+    expect(await finish(store.database, lease, OUTCOME, { last: chunk(1, 3) })).toEqual({
+      moved: false,
+      followers: [],
+    });
     expect(await readProgress(store.database, lease.id, 0)).toMatchObject({ status: "STOPPING", lastSeq: 3 });
     const stopped: TaskOutcome = { ...OUTCOME, status: "STOPPED", reason: "STOPPED_BY_USER" };
-    expect(await finish(store.database, lease, stopped, chunk(1, 3))).toBe(true);
+    expect(await finish(store.database, lease, stopped, { last: chunk(1, 3) })).toEqual({
+      moved: true,
+      followers: [],
+    });
     expect(await readProgress(store.database, lease.id, 0)).toMatchObject({ status: "STOPPED", lastSeq: 3 });
   });
 
   test("throws under an old epoch, and neither line nor status is stored", async () => {
     const { id } = await store.makeTaskIn("RUNNING", { lease_epoch: 2 });
     const old = { id, leaseEpoch: 1 };
-    await expect(finish(store.database, old, OUTCOME, chunk(1, 3))).rejects.toThrow(LeaseLost);
+    await expect(finish(store.database, old, OUTCOME, { last: chunk(1, 3) })).rejects.toThrow(LeaseLost);
     await expect(finish(store.database, old, OUTCOME)).rejects.toThrow(LeaseLost);
     expect(await readProgress(store.database, id, 0)).toMatchObject({ status: "RUNNING", lastSeq: 0 });
     expect(await readChunks(store.database, id, 1, 9, 9)).toEqual([]);
@@ -167,7 +179,7 @@ describe("finish", () => {
   test.each(FINAL)("never moves a task that is %s to another end", async (status) => {
     const lease = await store.makeTaskIn(status);
     const other: TaskOutcome = status === "ERROR" ? OUTCOME : FAILED;
-    expect(await finish(store.database, lease, other)).toBe(false);
+    expect(await finish(store.database, lease, other)).toEqual({ moved: false, followers: [] });
     expect((await store.row(lease.id)).status).toBe(status);
   });
 });

@@ -226,7 +226,7 @@ export type Task = Message<"signalman.v1.Task"> & {
   confirmTimeout?: Duration | undefined;
 
   /**
-   * Version that it builds. Empty: none.
+   * Version that it builds: its own among the tasks of its template, however they end. Empty: none.
    *
    * @generated from field: string version = 29;
    */
@@ -240,7 +240,7 @@ export type Task = Message<"signalman.v1.Task"> & {
   buildTask: string;
 
   /**
-   * For a deploy: that version.
+   * For a deploy: that version; of a build task that is a deploy itself, the one that it brought. Empty: it had none.
    *
    * @generated from field: string incoming_version = 31;
    */

@@ -174,7 +174,7 @@ export type RunTaskRequest = Message<"signalman.v1.RunTaskRequest"> & {
 
   /**
    * For a deploy: the task of its build template whose version to bring somewhere, `projects/{project}/tasks/{uuid}`.
-   * Empty: the newest one that succeeded.
+   * It must have succeeded. Empty: the newest one that did.
    *
    * @generated from field: string build_task = 20;
    */
@@ -195,7 +195,7 @@ export const RunTaskRequestSchema: GenMessage<RunTaskRequest> = /*@__PURE__*/
  */
 export type RunTaskResponse = Message<"signalman.v1.RunTaskResponse"> & {
   /**
-   * The task; with `validate_only`, what it would be, without a name.
+   * The task; with `validate_only`, what it would be, without a name and a version.
    *
    * @generated from field: signalman.v1.Task task = 1;
    */
@@ -1355,7 +1355,7 @@ export const TaskService: GenService<{
   /**
    * Creates a task of a template and puts it in the queue. Returns once it is stored.
    * Errors: NOT_FOUND (no such template), INVALID_ARGUMENT (BadRequest names each field),
-   * ALREADY_EXISTS with reason REQUEST_ID_REUSED.
+   * ALREADY_EXISTS with reason REQUEST_ID_REUSED, FAILED_PRECONDITION with reason NO_BUILD (a deploy, and nothing was built).
    *
    * @generated from rpc signalman.v1.TaskService.RunTask
    */

@@ -195,7 +195,8 @@ export type Template = Message<"signalman.v1.Template"> & {
   vaults: Vault[];
 
   /**
-   * For a build: the first version, such as `1.0.0`; later ones count its last number up. At most 100 characters.
+   * For a build: the first version, such as `1.0.0` or `1.0.000`; later ones count its last number up, in as many digits at
+   * least. Raise it, or write it in another form, and the next version is the new one. At most 100 characters.
    * Empty: its tasks have none.
    *
    * @generated from field: string start_version = 25;
@@ -203,7 +204,7 @@ export type Template = Message<"signalman.v1.Template"> & {
   startVersion: string;
 
   /**
-   * For a deploy: the build template whose versions it brings somewhere.
+   * For a deploy: the build template whose versions it brings somewhere; or a deploy template, whose versions it brings on.
    * `projects/{project}/templates/{template}`; in a catalog the last part alone. Empty: none.
    *
    * @generated from field: string build_template = 26;
@@ -211,7 +212,8 @@ export type Template = Message<"signalman.v1.Template"> & {
   buildTemplate: string;
 
   /**
-   * For a deploy: run it after each task of `build_template` that succeeds.
+   * For a deploy: run it once after each task of `build_template` that succeeds, as RunTask would with nothing but
+   * `build_task`. If the template does not allow that (a required answer), the build's log says so.
    *
    * @generated from field: bool autorun = 27;
    */

@@ -1,0 +1,51 @@
+import { redactText } from "../logs/redact-text.ts";
+import type { StoredChunk } from "../store/logs.ts";
+import type { NewTask } from "../store/tasks.ts";
+import { LeaseLost } from "../task/errors.ts";
+import type { TaskOutcome } from "../task/types.ts";
+import { deploysAfter } from "./autorun.ts";
+import { runAfter } from "./hooks.ts";
+import { compressed } from "./logging.ts";
+import { stoppedInstead, withoutLog } from "./outcome.ts";
+import { announce, contextOf, type Run, type RunnerDeps } from "./run.ts";
+
+/** Hooks, then cleanup, then the end is recorded: whoever reads it finds nothing left. */
+export async function end(deps: RunnerDeps, run: Run, outcome: TaskOutcome): Promise<void> {
+  const { task, log } = run;
+  const explained = await runAfter(deps.hooks, contextOf(run), outcome);
+  let final = { ...explained, message: redactText(explained.message, run.secrets) };
+  if (final.message) log.say(final.message);
+  const [deploys] = await Promise.all([deploysOf(deps, run, final), run.job.cleanup()]);
+  const last = await lastChunk(deps, run);
+  if (log.failed.aborted) final = withoutLog(final);
+  // Committed with the success, so that they are made with it and only with it, whoever dies when.
+  const followers = final.status === "SUCCESS" ? deploys : [];
+  const finished = await deps.store.finish(task, final, { last, followers });
+  if (!finished.moved) {
+    final = stoppedInstead(final);
+    await deps.store.finish(task, final, { last });
+  }
+  announce(deps, task.id, final.status);
+  for (const id of finished.followers) announce(deps, id, "WAITING");
+  await run.job.forget();
+}
+
+/** What a success starts; of what it cannot start, the log says why. */
+async function deploysOf(deps: RunnerDeps, { task, log }: Run, outcome: TaskOutcome): Promise<NewTask[]> {
+  if (outcome.status !== "SUCCESS") return [];
+  const { deploys, refusals } = deploysAfter(task, await deps.store.loadAutoruns(task));
+  for (const refusal of refusals) log.say(refusal);
+  return deploys;
+}
+
+/** The last lines, to be stored with the end; none if the log cannot be stored. */
+async function lastChunk(deps: RunnerDeps, { task, log, shutdown }: Run): Promise<StoredChunk | undefined> {
+  try {
+    const rest = await log.end();
+    return rest && compressed(rest);
+  } catch (error) {
+    if (error instanceof LeaseLost || shutdown.aborted) throw error;
+    deps.onDefect(task.id, error);
+    return undefined;
+  }
+}

@@ -1,0 +1,64 @@
+import type { JsonObject } from "@bufbuild/protobuf";
+import type { Job } from "../jobs/job.ts";
+import type { Cipher } from "../keys/cipher.ts";
+import type { TaskLog } from "../logs/types.ts";
+import type { RunRows } from "../store/details.ts";
+import type { Ending, Lease } from "../store/moves.ts";
+import type { Autorun } from "../store/versions.ts";
+import type { Status } from "../task/status.ts";
+import type { TaskOutcome, TaskRecord } from "../task/types.ts";
+import type { RunControl } from "./control.ts";
+import type { TaskDetails } from "./details.ts";
+import type { Hook } from "./hooks.ts";
+import type { Listeners, RunLogOptions } from "./logging.ts";
+
+/** What a run needs of the store. Every call tries until it is done, or throws LeaseLost or the shutdown's reason. */
+export interface RunStore {
+  load(lease: Lease): Promise<RunRows>;
+  storeChunks: RunLogOptions["storeChunks"];
+  recordCommit(taskId: string, hash: string, message: string): Promise<void>;
+  markRunning(task: TaskRecord): Promise<boolean>;
+  /** The proto3 JSON of a TaskResult, in place of an earlier one. */
+  storeResult(lease: Lease, result: JsonObject): Promise<void>;
+  loadAutoruns(task: TaskRecord): Promise<Autorun[]>;
+  finish(
+    lease: Lease,
+    outcome: TaskOutcome,
+    ending: Ending,
+  ): Promise<{ moved: boolean; followers: string[] }>;
+  release(lease: Lease): Promise<void>;
+}
+
+export interface RunnerDeps {
+  store: RunStore;
+  cipher: Pick<Cipher, "open">;
+  hooks: readonly Hook[];
+  listeners: Listeners;
+  createJob(taskId: string, say: (text: string) => void): Job<TaskDetails>;
+  /** Hears of failures that are ours, not the task's. */
+  onDefect(taskId: string, error: unknown): void;
+}
+
+/** One run of one task, on this server. */
+export interface Run {
+  task: TaskRecord;
+  rows: RunRows["rows"];
+  from: { stdout: number; stderr: number };
+  runRemainingMs: number | null;
+  job: Job<TaskDetails>;
+  log: TaskLog;
+  /** Values that nobody may see. */
+  secrets: string[];
+  control: RunControl;
+  shutdown: AbortSignal;
+  /** RUNNING is committed, or may be: from now on the program may exist. */
+  mayRun: boolean;
+}
+
+export function contextOf({ task, log }: Run) {
+  return { taskId: task.id, app: task.app, say: (text: string) => log.say(text) };
+}
+
+export function announce(deps: RunnerDeps, taskId: string, status: Status): void {
+  for (const listener of deps.listeners.status) listener(taskId, status);
+}
