@@ -1,3 +1,4 @@
+import type { AccessKeyInstaller } from "../keys/installer.ts";
 import type { Program } from "../process/wrapper.ts";
 import { PrepareError } from "../task/errors.ts";
 import type { App, BaseEnvironment } from "./apps/app.ts";
@@ -12,6 +13,7 @@ export interface Site<Input> {
   folder: TaskFolder;
   /** What the program inherits, under everything that users set. */
   base: BaseEnvironment;
+  keys: AccessKeyInstaller;
   commit: Commit;
   /** What every process of the task carries as SIGNALMAN_TASK. */
   marker: string;

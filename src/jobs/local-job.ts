@@ -1,4 +1,6 @@
 import { createGit } from "../git/client.ts";
+import { createInstaller } from "../keys/installer.ts";
+import { hasSockets } from "../keys/socket-folder.ts";
 import { sweepMarked } from "../process/marked.ts";
 import { adoptProcess, type RunningProcess, startProcess } from "../process/process.ts";
 import type { Program } from "../process/wrapper.ts";
@@ -59,12 +61,14 @@ export function createLocalJob(
       });
       const workspace = { ...input, url: input.repository.url, target: folder.work };
       using _strays = endStrays(signal);
+      const base = inheritedEnvironment(options.forwarded, folder);
       const commit = await fillWorkspace({ ...workspace, git: createGit(marker), say }, signal);
       const site = {
         input,
         app,
         folder,
-        base: inheritedEnvironment(options.forwarded, folder),
+        base,
+        keys: createInstaller({ folder: folder.private, marker, path: base.PATH }),
         commit,
         marker,
         say,
@@ -81,7 +85,7 @@ export function createLocalJob(
     },
     attach: async () => followed(await adoptProcess(folder.spool, marker)),
     async cleanup() {
-      if (maybeAlive) await sweepMarked(marker);
+      if (maybeAlive || hasSockets(folder.private)) await sweepMarked(marker);
       await removeWorkspace(folder).catch((error: unknown) =>
         say(`Cannot remove the workspace: ${reasonOf(error)}`),
       );

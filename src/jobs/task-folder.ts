@@ -1,6 +1,7 @@
 import { existsSync, mkdirSync } from "node:fs";
 import { readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
+import { removeInstalls } from "../keys/installer.ts";
 
 /** A task's own folder: nothing in it is shared with another task. */
 export interface TaskFolder {
@@ -9,6 +10,8 @@ export interface TaskFolder {
   work: string;
   home: string;
   tmp: string;
+  /** Keys, passwords, files with secrets; the first to go. */
+  private: string;
   /** Output and exit code; the last thing to go. */
   spool: string;
 }
@@ -16,22 +19,31 @@ export interface TaskFolder {
 export function taskFolder(tasksRoot: string, id: string): TaskFolder {
   const root = join(tasksRoot, id);
   const at = (name: string) => join(root, name);
-  return { root, work: at("work"), home: at("home"), tmp: at("tmp"), spool: at("spool") };
+  return {
+    root,
+    work: at("work"),
+    home: at("home"),
+    tmp: at("tmp"),
+    private: at("private"),
+    spool: at("spool"),
+  };
 }
 
 /** Makes it anew. Synchronous, since that takes a tenth of a millisecond, and each way to the thread pool more. */
 export async function makeTaskFolder(folder: TaskFolder): Promise<void> {
   if (existsSync(folder.root)) await removeWorkspace(folder);
-  for (const path of [folder.work, folder.home, folder.tmp])
+  for (const path of [folder.work, folder.home, folder.tmp, folder.private])
     mkdirSync(path, { recursive: true, mode: 0o700 });
 }
 
 /** All but the spool. */
 export async function removeWorkspace(folder: TaskFolder): Promise<void> {
+  await removeInstalls(folder.private);
   await Promise.all([folder.work, folder.home, folder.tmp].map(removeTree));
 }
 
 export async function removeTaskFolder(folder: TaskFolder): Promise<void> {
+  await removeInstalls(folder.private);
   await removeTree(folder.root);
 }
 

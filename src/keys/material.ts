@@ -5,6 +5,9 @@ export type KeyMaterial =
   | { kind: "login_password"; login: string; password: string }
   | { kind: "text"; value: string };
 
+/** With the full name of its resource; empty where none is named, which holds nothing. */
+export type AccessKey = KeyMaterial & { name: string };
+
 /** The JSON object that is encrypted as an access key's secrets; logins are in its spec. An empty passphrase: none. */
 export type KeySecrets =
   | { privateKey: string; passphrase: string }

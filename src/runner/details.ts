@@ -4,7 +4,7 @@ import { type Inventory, InventorySchema } from "../../gen/signalman/v1/inventor
 import { type Project, ProjectSchema } from "../../gen/signalman/v1/project_pb.ts";
 import { type Repository, RepositorySchema } from "../../gen/signalman/v1/repository_pb.ts";
 import { type Template, TemplateSchema, type Vault } from "../../gen/signalman/v1/template_pb.ts";
-import type { KeyMaterial } from "../keys/material.ts";
+import type { AccessKey } from "../keys/material.ts";
 import type { DetailRows, TemplateRows } from "../store/details.ts";
 import { PrepareError } from "../task/errors.ts";
 import type { TaskRecord, TaskSpec } from "../task/types.ts";
@@ -29,7 +29,7 @@ export interface TemplateParts {
 /** A repository and what it is fetched with. */
 export interface RepositoryAccess {
   repository: Repository;
-  repositoryKey: KeyMaterial;
+  repositoryKey: AccessKey;
 }
 
 /** Where a task works. */
@@ -37,14 +37,14 @@ export interface InventoryDetails {
   /** Its full name. */
   name: string;
   source: Inventory["source"];
-  sshKey: KeyMaterial;
-  becomeKey: KeyMaterial;
+  sshKey: AccessKey;
+  becomeKey: AccessKey;
   /** Of a file in another repository than the template's. */
   other: RepositoryAccess | undefined;
 }
 
 /** A vault and what opens it: an access key, or a script in the repository. */
-export type VaultDetails = { name: string } & ({ key: KeyMaterial } | { script: string });
+export type VaultDetails = { name: string } & ({ key: AccessKey } | { script: string });
 
 /** All that a job needs to know of a task: the template's settings with the task's laid over them. */
 export interface TaskDetails extends RepositoryAccess {
@@ -75,7 +75,7 @@ export interface TaskDetails extends RepositoryAccess {
   /** Milliseconds that a plan may wait; undefined: for ever. */
   confirmTimeoutMs: number | undefined;
   /** Every access key that is named here, by its full name. */
-  keys: ReadonlyMap<string, KeyMaterial>;
+  keys: ReadonlyMap<string, AccessKey>;
 }
 
 /** Stored resources as messages. `name` gets the template's full name, the others theirs from its references. */
@@ -110,7 +110,7 @@ export function populateDetails(
   const { template, repository, environment } = parts;
   if (!repository) throw new PrepareError(`Cannot run ${name}: it names no repository`);
   assertAllowed(task, template, secrets.variables);
-  const keyOf = (key: string): KeyMaterial => secrets.keys.get(key) ?? { kind: "none" };
+  const keyOf = (key: string): AccessKey => secrets.keys.get(key) ?? { name: key, kind: "none" };
   return {
     id: task.id,
     project: fromJson(ProjectSchema, { ...rows.project, name: `projects/${task.project}` }),
@@ -172,7 +172,7 @@ function inventoryDetails(
   { project, spec }: Pick<TaskRecord, "project" | "spec">,
   template: Template,
   rows: DetailRows,
-  keyOf: (name: string) => KeyMaterial,
+  keyOf: (name: string) => AccessKey,
 ): InventoryDetails | undefined {
   const name = spec.inventory ? `projects/${project}/inventories/${spec.inventory}` : template.inventory;
   if (name === "") return undefined;
@@ -192,7 +192,7 @@ function inventoryDetails(
   };
 }
 
-function vaultDetails({ name, source }: Vault, keyOf: (name: string) => KeyMaterial): VaultDetails {
+function vaultDetails({ name, source }: Vault, keyOf: (name: string) => AccessKey): VaultDetails {
   const id = { name: name || "default" };
   return source.case === "script"
     ? { ...id, script: source.value }

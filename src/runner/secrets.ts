@@ -1,6 +1,7 @@
 import type { JsonObject } from "@bufbuild/protobuf";
 import type { Cipher } from "../keys/cipher.ts";
 import {
+  type AccessKey,
   accessKeyContext,
   type EnvironmentSecrets,
   environmentContext,
@@ -28,7 +29,7 @@ export interface Secrets {
   variables: Record<string, string>;
   environment: EnvironmentSecrets;
   /** By the full names of the access keys. */
-  keys: ReadonlyMap<string, KeyMaterial>;
+  keys: ReadonlyMap<string, AccessKey>;
 }
 
 /** @throws PrepareError that says what to do if this server has another key, and names what it could not open. */
@@ -48,10 +49,10 @@ export function openSecrets(
   };
   const environment = String(rows?.template.environment ?? "");
   const name = environment.split("/").at(-1) ?? "";
-  const keys = Object.entries(rows?.keys ?? {}).map(([key, row]): [string, KeyMaterial] => {
-    const whose = `projects/${project}/accessKeys/${key}`;
+  const keys = Object.entries(rows?.keys ?? {}).map(([key, row]): AccessKey => {
+    const name = `projects/${project}/accessKeys/${key}`;
     const sealed = row.secrets === null ? null : Buffer.from(row.secrets, "base64");
-    return [whose, materialOf(row, open<JsonObject>(sealed, accessKeyContext(project, key), whose, {}))];
+    return { name, ...materialOf(row, open<JsonObject>(sealed, accessKeyContext(project, key), name, {})) };
   });
   return {
     variables: open(task.secrets, contextOf(task), "the task", {}),
@@ -59,7 +60,7 @@ export function openSecrets(
       variables: {},
       env: {},
     }),
-    keys: new Map(keys),
+    keys: new Map(keys.map((key) => [key.name, key])),
   };
 }
 

@@ -1,7 +1,7 @@
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import { describe, expect, test } from "vitest";
 import { SurveyType, TemplateSchema } from "../../gen/signalman/v1/template_pb.ts";
-import type { KeyMaterial } from "../../src/keys/material.ts";
+import type { AccessKey } from "../../src/keys/material.ts";
 import { specOf } from "../../src/rpc/resources.ts";
 import { populateDetails } from "../../src/runner/details.ts";
 import type { Secrets } from "../../src/runner/secrets.ts";
@@ -137,12 +137,20 @@ test("the secret process environment is laid over the open one, and under the te
 
 describe("an inventory", () => {
   const inventory = "projects/p/inventories/hosts";
-  const ssh = { kind: "ssh", login: "root", privateKey: "k", passphrase: "" } as const;
-  const become = { kind: "login_password", login: "admin", password: "p" } as const;
-  const keys = new Map<string, KeyMaterial>([
-    ["projects/p/accessKeys/ssh", ssh],
-    ["projects/p/accessKeys/become", become],
-  ]);
+  const ssh = {
+    name: "projects/p/accessKeys/ssh",
+    kind: "ssh",
+    login: "root",
+    privateKey: "k",
+    passphrase: "",
+  } as const;
+  const become = {
+    name: "projects/p/accessKeys/become",
+    kind: "login_password",
+    login: "admin",
+    password: "p",
+  } as const;
+  const keys = new Map<string, AccessKey>([ssh, become].map((key) => [key.name, key]));
 
   test("comes with its keys", () => {
     const stored = { ini: "localhost", sshKey: "projects/p/accessKeys/ssh" };
@@ -181,7 +189,7 @@ describe("an inventory", () => {
 });
 
 test("a vault is opened by its key or its script; without a name it is the default one", () => {
-  const key = { kind: "text", value: "v" } as const;
+  const key = { name: "v", kind: "text", value: "v" } as const;
   const vaults = [
     { source: { case: "key", value: "projects/p/accessKeys/v" } },
     { name: "prod", source: { case: "script", value: "vault.sh" } },

@@ -55,14 +55,20 @@ describe("secrets of resources", () => {
     expect(opened().environment).toEqual(environment);
     expect(Object.fromEntries(opened().keys)).toEqual({
       "projects/p/accessKeys/s": {
+        name: "projects/p/accessKeys/s",
         kind: "ssh",
         login: "root",
         privateKey: "PRIVATE",
         passphrase: "phrase",
       },
-      "projects/p/accessKeys/l": { kind: "login_password", login: "", password: "pass" },
-      "projects/p/accessKeys/t": { kind: "text", value: "text" },
-      "projects/p/accessKeys/n": { kind: "none" },
+      "projects/p/accessKeys/l": {
+        name: "projects/p/accessKeys/l",
+        kind: "login_password",
+        login: "",
+        password: "pass",
+      },
+      "projects/p/accessKeys/t": { name: "projects/p/accessKeys/t", kind: "text", value: "text" },
+      "projects/p/accessKeys/n": { name: "projects/p/accessKeys/n", kind: "none" },
     });
   });
 

@@ -1,0 +1,113 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { existsSync } from "node:fs";
+import { rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { type Command, runCommand } from "../process/command.ts";
+import { sweepMarked } from "../process/marked.ts";
+import { taskVariable } from "../process/scan.ts";
+import { PrepareError } from "../task/errors.ts";
+import type { AccessKey } from "./material.ts";
+import type { Place } from "./place.ts";
+import { makeSocketFolder } from "./socket-folder.ts";
+
+export type SshAccessKey = Extract<AccessKey, { kind: "ssh" }>;
+
+/** A running ssh-agent that holds one key. Disposing it ends it. */
+export interface Agent extends AsyncDisposable {
+  /** For SSH_AUTH_SOCK. */
+  readonly socket: string;
+}
+
+/** ssh-add takes milliseconds; a key with many rounds (`ssh-keygen -a`) some seconds. */
+const ADD_MS = 30_000;
+
+/**
+ * Starts an agent that outlives this server, and gives it a key. Neither key nor passphrase is in a command line or an
+ * environment; the key is never in a file, the passphrase until it has been read.
+ * @throws PrepareError that says what is wrong with the key; the signal's reason.
+ */
+export async function startAgent(
+  place: Place,
+  purpose: string,
+  key: SshAccessKey,
+  signal: AbortSignal,
+): Promise<Agent> {
+  const socket = join(await makeSocketFolder(place.folder), purpose);
+  const marker = `${place.marker}/agent-${purpose}`;
+  const agent: Agent = {
+    socket,
+    async [Symbol.asyncDispose]() {
+      await sweepMarked(marker);
+      await rm(socket, { force: true });
+    },
+  };
+  await using stack = new AsyncDisposableStack();
+  stack.use(agent);
+  await listening(place, socket, marker, signal);
+  await addKey(place, socket, key, signal);
+  stack.move();
+  return agent;
+}
+
+/**
+ * A shell stays above the agent: the agent hides its environment, with the marker, from everyone but root, but its parent
+ * is seen. Resolves when it listens, which it tells by its first words.
+ */
+async function listening(place: Place, socket: string, marker: string, signal: AbortSignal): Promise<void> {
+  await rm(socket, { force: true });
+  const child = spawn("/bin/sh", ["-c", 'ssh-agent -D -a "$0"; exit $?', socket], {
+    cwd: "/",
+    env: { PATH: place.path, [taskVariable]: marker },
+    detached: true,
+    stdio: ["ignore", "pipe", "ignore"],
+  });
+  const ended = once(child, "exit");
+  const told = await Promise.race([once(child.stdout, "data").then(() => true), ended.then(() => false)]);
+  child.stdout.destroy();
+  child.unref();
+  signal.throwIfAborted();
+  if (told) return;
+  const reason = child.exitCode === 127 ? "it is not installed on this server" : `exit ${child.exitCode}`;
+  throw new PrepareError(`Cannot start ssh-agent for the task's keys: ${reason}`);
+}
+
+/** Gives the passphrase once: ssh-add would ask for ever. */
+const ASKPASS = `#!/bin/sh\ncat "$0.text" && exec rm "$0.text"\n`;
+
+async function addKey(place: Place, socket: string, key: SshAccessKey, signal: AbortSignal): Promise<void> {
+  const askpass = `${join(place.folder, "passphrase")}-${process.hrtime.bigint()}`;
+  const passphrase = `${askpass}.text`;
+  await using cleanup = new AsyncDisposableStack();
+  for (const path of [askpass, passphrase]) cleanup.defer(() => rm(path, { force: true }));
+  await writeFile(passphrase, `${key.passphrase}\n`, { mode: 0o600, flag: "wx" });
+  await writeFile(askpass, ASKPASS, { mode: 0o700, flag: "wx" });
+  const command: Command = {
+    command: "ssh-add",
+    args: ["-q", "-"],
+    cwd: place.folder,
+    env: {
+      PATH: place.path,
+      LC_ALL: "C",
+      SSH_AUTH_SOCK: socket,
+      SSH_ASKPASS: askpass,
+      SSH_ASKPASS_REQUIRE: "force",
+    },
+    marker: place.marker,
+    stdin: `${key.privateKey.replaceAll("\r\n", "\n").trim()}\n`,
+    timeoutMs: ADD_MS,
+    signal,
+    leftovers: "spared",
+  };
+  const { exit, stderr } = await runCommand(command);
+  if (exit.kind === "code" && exit.code === 0) return;
+  const wasAsked = !existsSync(passphrase);
+  throw new PrepareError(`Cannot use ${key.name}: ${whyNot(key, wasAsked, stderr)}`);
+}
+
+function whyNot(key: SshAccessKey, wasAsked: boolean, stderr: string): string {
+  if (key.privateKey.trim() === "") return "it has no private key";
+  if (wasAsked && key.passphrase === "") return "its private key needs a passphrase, and it has none";
+  if (wasAsked) return "its passphrase does not open its private key";
+  return `its private key is none that OpenSSH can read (${stderr.trim().split("\n").at(-1)})`;
+}

@@ -1,0 +1,65 @@
+import { rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { PrepareError } from "../task/errors.ts";
+import { type Agent, startAgent } from "./agent.ts";
+import type { AccessKey } from "./material.ts";
+import type { Place } from "./place.ts";
+import { dropSocketFolder } from "./socket-folder.ts";
+
+/** A file that is gone when this is disposed. */
+export interface Installed extends AsyncDisposable {
+  readonly path: string;
+}
+
+/**
+ * AccessKeyInstaller: makes a task's keys usable for its programs, never by a command line or an environment. Each
+ * install is gone when it is disposed; what nobody disposes of, because a program that outlives this server uses it, goes
+ * with the task's folder (`removeInstalls`). `purpose` and `name` are file names, each used by one install at a time.
+ */
+export interface AccessKeyInstaller {
+  /** @throws PrepareError if the key is of another type, or cannot be used; the signal's reason. */
+  agent(purpose: string, key: AccessKey, signal: AbortSignal): Promise<Agent>;
+  /** A file that only this user can read. */
+  file(name: string, content: string): Promise<Installed>;
+  /** A program for GIT_ASKPASS or SSH_ASKPASS: it answers the question for a user name, and every other one. */
+  askpass(purpose: string, answers: { login: string; password: string }): Promise<Installed>;
+}
+
+const ASKPASS = `#!/bin/sh
+case $1 in
+  [Uu]sername*) exec cat "$0.login" ;;
+  *) exec cat "$0.password" ;;
+esac
+`;
+
+export function createInstaller(place: Place): AccessKeyInstaller {
+  const write = async (name: string, content: string, mode = 0o600): Promise<Installed> => {
+    const path = join(place.folder, name);
+    // Whatever an earlier server left there goes; nobody gets to read a file that was open to others.
+    await rm(path, { force: true });
+    await writeFile(path, content, { mode, flag: "wx" });
+    return { path, [Symbol.asyncDispose]: () => rm(path, { force: true }) };
+  };
+  return {
+    async agent(purpose, key, signal) {
+      if (key.kind === "ssh") return startAgent(place, purpose, key, signal);
+      throw new PrepareError(`Cannot log in by SSH with ${key.name}: it is of type ${key.kind}, not ssh`);
+    },
+    file: (name, content) => write(name, content),
+    async askpass(purpose, { login, password }) {
+      await using stack = new AsyncDisposableStack();
+      const name = `askpass-${purpose}`;
+      stack.use(await write(`${name}.login`, `${login}\n`));
+      stack.use(await write(`${name}.password`, `${password}\n`));
+      const { path } = stack.use(await write(name, ASKPASS, 0o700));
+      const owned = stack.move();
+      return { path, [Symbol.asyncDispose]: () => owned.disposeAsync() };
+    },
+  };
+}
+
+/** All that was installed there, by whatever server. The processes of the task must be gone. */
+export async function removeInstalls(folder: string): Promise<void> {
+  await dropSocketFolder(folder);
+  await rm(folder, { recursive: true, force: true });
+}
