@@ -41,6 +41,14 @@ export const SETTINGS = {
     default: "127.0.0.1:8480",
     parse: (text = "127.0.0.1:8480") => parseListen(text),
   }),
+  allowedOrigins: setting({
+    env: "SIGNALMAN_ALLOWED_ORIGINS",
+    flag: "allowed-origins",
+    placeholder: "ORIGIN,…",
+    description: "web pages that may call from a browser, such as https://app.example.com, or * for all",
+    default: "none but those of the server itself",
+    parse: (text = "") => parseOrigins(text),
+  }),
   dataDir: setting({
     env: "SIGNALMAN_DATA_DIR",
     flag: "data-dir",
@@ -176,6 +184,14 @@ function parseListen(text: string): { host: string; port: number } {
   const port = Number(match?.[2]);
   if (!match || port > 65_535) throw new Error(`must be HOST:PORT, such as 127.0.0.1:8480, not ${text}`);
   return { host: (match[1] ?? "").replace(/^\[|\]$/g, ""), port };
+}
+
+function parseOrigins(text: string): "*" | string[] {
+  if (text === "*") return "*";
+  const origins = text.split(",").filter((origin) => origin !== "");
+  const wrong = origins.find((origin) => !URL.canParse(origin) || new URL(origin).origin !== origin);
+  if (wrong === undefined) return origins;
+  throw new Error(`must be * or origins such as https://app.example.com, joined by commas, not ${wrong}`);
 }
 
 function parseDatabaseUrl(text: string): string {

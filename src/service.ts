@@ -207,6 +207,7 @@ async function startServer({ config, logger, databases, cipher, hub, bus, feed, 
     health,
     shutdown: shutdown.signal,
     gzip: config.compression === "gzip",
+    allowedOrigins: config.allowedOrigins,
     logger,
   });
   const port = await listen({ ...config.listen, handler });

@@ -36,6 +36,8 @@ describe("what is understood", () => {
   const GOOD: [keyof Flags, string, unknown][] = [
     ["listen", "[::1]:0", { host: "::1", port: 0 }],
     ["listen", ":65535", { host: "", port: 65_535 }],
+    ["allowedOrigins", "https://a.example,http://[::1]:81", ["https://a.example", "http://[::1]:81"]],
+    ["allowedOrigins", "*", "*"],
     ["dataDir", "/srv/signalman", "/srv/signalman"],
     ["databaseUrl", "postgresql://u:p@host/db", "postgresql://u:p@host/db"],
     ["maxParallelTasks", "1000", 1000],
@@ -85,6 +87,12 @@ describe("a bad value is an error that names its variable, or its flag, and says
     ["listen", "8480", /must be HOST:PORT, such as 127.0.0.1:8480, not 8480/],
     ["listen", "localhost:65536", /must be HOST:PORT/],
     ["listen", "::1:80", /must be HOST:PORT/],
+    [
+      "allowedOrigins",
+      "https://a.example/",
+      /must be \* or origins such as https:.*, not https:..a.example.$/,
+    ],
+    ["allowedOrigins", "https://a.example,b.example", /must be \* or origins.*, not b.example/],
     ["databaseUrl", "mysql://host/db", /must be a URL such as postgres:/],
     ["databaseUrl", "host=x", /must be a URL such as postgres:/],
     ["maxParallelTasks", "0", /must be a whole number from 1 to 1000, not 0/],

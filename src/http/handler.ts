@@ -10,6 +10,7 @@ import { ProjectService } from "../../gen/signalman/v1/project_pb.ts";
 import { RepositoryService } from "../../gen/signalman/v1/repository_pb.ts";
 import { TaskService } from "../../gen/signalman/v1/task_service_pb.ts";
 import { TemplateService } from "../../gen/signalman/v1/template_pb.ts";
+import { type AllowedOrigins, withCors } from "./cors.ts";
 import { healthPage, healthService } from "./health.ts";
 import type { HealthState } from "./health-state.ts";
 import type { Handler } from "./port.ts";
@@ -34,13 +35,15 @@ export interface HandlerOptions {
   shutdown: AbortSignal;
   /** Compress answers for clients that offer it. */
   gzip: boolean;
+  /** Besides pages of this server itself. */
+  allowedOrigins: AllowedOrigins;
   logger: Logger;
 }
 
 /** Everything on the port: the contract, health, reflection. */
 export function createHandler(options: HandlerOptions): Handler {
   const { health, interceptors, shutdown, logger } = options;
-  return rpcHandler({
+  const handler = rpcHandler({
     routes(router) {
       options.routes(router);
       router.service(
@@ -58,4 +61,5 @@ export function createHandler(options: HandlerOptions): Handler {
     pages: new Map([["/healthz", healthPage(health)]]),
     compression: options.gzip ? [compressionGzip] : [],
   });
+  return withCors(handler, options.allowedOrigins);
 }

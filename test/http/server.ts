@@ -3,6 +3,7 @@ import { type Logger, pino } from "pino";
 import { file_google_rpc_error_details } from "../../gen/google/rpc/error_details_pb.ts";
 import { Health } from "../../gen/health/v1/health_pb.ts";
 import { TaskService } from "../../gen/signalman/v1/task_service_pb.ts";
+import { type AllowedOrigins, withCors } from "../../src/http/cors.ts";
 import { healthPage, healthService } from "../../src/http/health.ts";
 import { createHealthState } from "../../src/http/health-state.ts";
 import { listen } from "../../src/http/port.ts";
@@ -16,6 +17,7 @@ export interface TestServerOptions {
   token?: string;
   rules?: Validator;
   patienceMs?: number;
+  allowedOrigins?: AllowedOrigins;
   isPassing?: (error: unknown) => boolean;
 }
 
@@ -37,7 +39,12 @@ export async function startServer(options: TestServerOptions = {}) {
     logger,
     pages: new Map([["/healthz", healthPage(health)]]),
   });
-  const port = await listen({ host: "127.0.0.1", port: 0, handler, patienceMs: options.patienceMs });
+  const port = await listen({
+    host: "127.0.0.1",
+    port: 0,
+    handler: withCors(handler, options.allowedOrigins ?? []),
+    patienceMs: options.patienceMs,
+  });
   const stop = async (graceMs = 0): Promise<void> => {
     shutdown.abort(new Error("test is over"));
     await port.close(graceMs);
