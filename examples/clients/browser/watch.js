@@ -1,0 +1,17 @@
+// Runs a template and prints its lines on the page: index.html?template=PROJECT/TEMPLATE&server=http://HOST:PORT
+import { createClient } from "@connectrpc/connect";
+import { createGrpcWebTransport } from "@connectrpc/connect-web";
+import { TaskService } from "/gen/signalman/v1/task_service_pb.ts";
+
+const query = new URLSearchParams(location.search);
+const [project, template] = (query.get("template") ?? "demo/hello").split("/");
+const baseUrl = query.get("server") ?? "http://127.0.0.1:8480";
+const tasks = createClient(TaskService, createGrpcWebTransport({ baseUrl }));
+const print = (text) => document.querySelector("#log").append(`${text}\n`);
+
+const { task } = await tasks.runTask({ template: `projects/${project}/templates/${template}` });
+for await (const { event } of tasks.watchTask({ name: task.name })) {
+  if (event.case === "log")
+    for (const line of event.value.lines) print(new TextDecoder().decode(line.content));
+  if (event.case === "end") print(`exit code ${event.value.task.end.exitCode}`);
+}

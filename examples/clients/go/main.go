@@ -1,0 +1,43 @@
+// Runs a template and prints its lines: go run . PROJECT/TEMPLATE
+package main
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"os"
+	"strings"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials/insecure"
+
+	pb "example.com/watch/gen/signalman/v1"
+)
+
+func main() {
+	project, template, _ := strings.Cut(os.Args[1], "/")
+	server := cmp.Or(os.Getenv("SIGNALMAN_SERVER"), "127.0.0.1:8480")
+	connection := must(grpc.NewClient(server, grpc.WithTransportCredentials(insecure.NewCredentials())))
+	tasks, ctx := pb.NewTaskServiceClient(connection), context.Background()
+
+	request := &pb.RunTaskRequest{Template: "projects/" + project + "/templates/" + template}
+	task := must(tasks.RunTask(ctx, request)).Task
+	events := must(tasks.WatchTask(ctx, &pb.WatchTaskRequest{Name: task.Name}))
+	for event := must(events.Recv()); ; event = must(events.Recv()) {
+		for _, line := range event.GetLog().GetLines() {
+			fmt.Println(string(line.Content))
+		}
+		if end := event.GetEnd(); end != nil {
+			fmt.Println("exit code", end.Task.End.GetExitCode())
+			return
+		}
+	}
+}
+
+func must[T any](value T, err error) T {
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	return value
+}

@@ -1,0 +1,122 @@
+import { createHash } from "node:crypto";
+import { cp, mkdir, mkdtemp, readFile, rename, rm, stat } from "node:fs/promises";
+import { homedir, tmpdir } from "node:os";
+import { delimiter, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { afterAll, beforeAll, describe, expect, it, type TestContext } from "vitest";
+import { findProgram } from "../../src/jobs/find-program.ts";
+import { startProgram } from "../cli/cli.ts";
+import { applyDemo } from "../helpers/demo.ts";
+import { startService, type TestService } from "../helpers/service.ts";
+import { startBrowser } from "./browser.ts";
+
+const ROOT = fileURLToPath(new URL("../..", import.meta.url));
+const EXAMPLES = join(ROOT, "examples/clients");
+const CACHE = join(process.env.XDG_CACHE_HOME ?? join(homedir(), ".cache"), "signalman-tests");
+const BIN = join(ROOT, "node_modules/.bin");
+/** Packages are fetched and compiled at the first time. */
+const FIRST_TIME = 600_000;
+
+let service: TestService;
+let server: string;
+let expected: string;
+
+beforeAll(async () => {
+  service = await startService({ env: { SIGNALMAN_ALLOWED_ORIGINS: "*" } });
+  server = new URL(service.url).host;
+  await applyDemo(service, { hello: "echo 'Hello, Größe 🚀'; seq 1 2000; exit 3" });
+  expected = await linesOf([process.execPath, join(ROOT, "examples/watch.ts"), "demo/hello"]);
+});
+afterAll(() => service[Symbol.asyncDispose]());
+
+async function linesOf(command: string[], env: Record<string, string> = {}): Promise<string> {
+  const run = startProgram(command, { server, env });
+  expect(await run.ended, run.stderr).toBe(0);
+  return run.stdout.toString();
+}
+
+/** Runs a step that needs others' packages; skips the test, saying why, if they cannot be had. */
+async function fetched(context: TestContext, command: string[], env: Record<string, string> = {}) {
+  const run = startProgram(command, { env });
+  if ((await run.ended) === 0) return;
+  context.skip(`${command.slice(0, 4).join(" ")} failed: ${run.stderr.trim().split("\n").at(-1)}`);
+}
+
+async function programOr(context: TestContext, ...names: [string, string?]): Promise<string> {
+  const path = await findProgram({ command: names[0], otherwise: names[1] }, process.env.PATH ?? "");
+  return path ?? context.skip(`there is no ${names[0]} on this machine`);
+}
+
+it("the watcher to compare with prints the task's lines and its exit code", () => {
+  expect(expected).toContain("Hello, Größe 🚀\n1\n2\n");
+  expect(expected).toMatch(/\n2000\n(.*\n)*exit code 3\n$/);
+});
+
+describe("examples/clients/python", () => {
+  it("prints the same lines", { timeout: FIRST_TIME }, async (context) => {
+    const python = await programOr(context, "python3");
+    const environment = await pythonEnvironment(context, python);
+    const watch = join(EXAMPLES, "python/watch.py");
+    expect(await linesOf([join(environment, "bin/python"), watch, "demo/hello"])).toBe(expected);
+  });
+});
+
+/** The example's virtual environment, made once for each state of its requirements. */
+async function pythonEnvironment(context: TestContext, python: string): Promise<string> {
+  const requirements = join(EXAMPLES, "python/requirements.txt");
+  const key = createHash("sha256")
+    .update(`${python}\n${await readFile(requirements, "utf8")}`)
+    .digest("hex");
+  const folder = join(CACHE, `python-${key.slice(0, 16)}`);
+  if (await stat(folder).catch(() => undefined)) return folder;
+  await mkdir(CACHE, { recursive: true });
+  const fresh = await mkdtemp(join(CACHE, "new-"));
+  await fetched(context, [python, "-m", "venv", fresh]);
+  await fetched(context, [join(fresh, "bin/python"), "-m", "pip", "install", "--quiet", "-r", requirements]);
+  // Somebody else may have been faster.
+  await rename(fresh, folder).catch(() => rm(fresh, { recursive: true, force: true }));
+  return folder;
+}
+
+describe("examples/clients/go", () => {
+  it("prints the same lines", { timeout: FIRST_TIME }, async (context) => {
+    const go = await programOr(context, "go");
+    const folder = await mkdtemp(join(tmpdir(), "signalman-go-"));
+    context.onTestFinished(() => rm(folder, { recursive: true, force: true }));
+    await cp(join(EXAMPLES, "go"), folder, { recursive: true });
+    const env = {
+      PATH: `${BIN}${delimiter}${process.env.PATH}`,
+      GOTOOLCHAIN: "local",
+      GOFLAGS: "-mod=readonly",
+    };
+    await fetched(context, [go, "-C", folder, "mod", "download"], env);
+    const inFolder = ["sh", "-c", 'cd "$0" && exec "$@"', folder];
+    await linesOf([...inFolder, "buf", "generate", join(ROOT, "proto")], env);
+    await linesOf([go, "-C", folder, "build", "-o", "watch", "."], env);
+    expect(await linesOf([join(folder, "watch"), "demo/hello"])).toBe(expected);
+  });
+});
+
+describe("examples/clients/browser", () => {
+  it("prints the same lines on a page from another origin", async (context) => {
+    const chromium = await programOr(context, "chromium", "google-chrome");
+    const files = startProgram([process.execPath, join(EXAMPLES, "browser/serve.js"), "0"]);
+    context.onTestFinished(() => void files.child.kill());
+    await files.shows("stdout", "index.html");
+    await using browser = await startBrowser(chromium);
+    await browser.open(`${files.stdout.toString().trim()}?template=demo/hello&server=${service.url}`);
+    // The page's own script once more is the same module: it resolves when that has ended.
+    const text = 'import("/examples/clients/browser/watch.js").then(() => document.body.innerText)';
+    expect(await browser.evaluate(text)).toBe(expected);
+  });
+});
+
+describe.each(["python/watch.py", "go/main.go", "browser/watch.js"])("examples/clients/%s", (name) => {
+  it("has about 15 lines of code beside its imports", async () => {
+    const text = (await readFile(join(EXAMPLES, name), "utf8")).replace(/^import \([^)]*\)/m, "");
+    const lines = text
+      .split("\n")
+      .filter((line) => !/^(\s*[})\]]*\s*|\/\/.*|#.*|import .*|package .*)$/.test(line));
+    expect(lines.length).toBeLessThanOrEqual(22);
+  });
+});
