@@ -12,12 +12,10 @@ const PER_CONNECTION = 25;
 
 /** (c) Many watchers of one task, all reading, then one of them stalled. */
 export async function benchFanout(server: BenchServer): Promise<Row[]> {
-  const file = join(server.dataDir, "fanout.txt");
-  await writeFile(file, floodText(LINES));
-  // It prints once all watchers are there.
-  await applyScripts(server, { fanout: `until [ -e "$GO" ]; do sleep 0.05; done; cat ${file}\n` });
-  const all = await fanOut(server, 0);
-  const stalled = await fanOut(server, 1);
+  const crowd = { lines: LINES, watchers: WATCHERS, perConnection: PER_CONNECTION };
+  await writeFanoutScript(server, LINES);
+  const all = await fanOut(server, { ...crowd, stalled: 0 });
+  const stalled = await fanOut(server, { ...crowd, stalled: 1 });
   return [
     { part: "c", what: `${WATCHERS} watchers`, value: all.rate, unit: "deliveries/s" },
     { part: "c", what: "server CPU for each delivery", value: all.cpuMicros, unit: "µs" },
@@ -28,9 +26,27 @@ export async function benchFanout(server: BenchServer): Promise<Row[]> {
   ];
 }
 
-async function fanOut(server: BenchServer, stalled: number): Promise<{ rate: number; cpuMicros: number }> {
-  const go = join(server.dataDir, `go-${stalled}`);
-  const clients = Array.from({ length: Math.ceil(WATCHERS / PER_CONNECTION) + stalled }, () =>
+/** Template `fanout`: prints so many lines once the file `$GO` is there. */
+export async function writeFanoutScript(server: BenchServer, lines: number): Promise<void> {
+  const file = join(server.dataDir, "fanout.txt");
+  await writeFile(file, floodText(lines));
+  await applyScripts(server, { fanout: `until [ -e "$GO" ]; do sleep 0.05; done; cat ${file}\n` });
+}
+
+interface Crowd {
+  lines: number;
+  watchers: number;
+  /** How many more take the stream and never read. */
+  stalled: number;
+  perConnection: number;
+}
+
+export async function fanOut(
+  server: BenchServer,
+  { lines, watchers, stalled, perConnection }: Crowd,
+): Promise<{ rate: number; cpuMicros: number }> {
+  const go = join(server.dataDir, `go-${watchers}-${stalled}`);
+  const clients = Array.from({ length: Math.ceil(watchers / perConnection) + stalled }, () =>
     benchClient(server.url),
   );
   const [first] = clients;
@@ -38,8 +54,8 @@ async function fanOut(server: BenchServer, stalled: number): Promise<{ rate: num
   const { task } = await first.runTask({ template: "projects/bench/templates/fanout", env: { GO: go } });
   for (const client of clients.slice(clients.length - stalled)) stall(client, task.name);
   const ready: Promise<void>[] = [];
-  const watches = Array.from({ length: WATCHERS }, (_, i) => {
-    const client = clients[Math.floor(i / PER_CONNECTION)] ?? first;
+  const watches = Array.from({ length: watchers }, (_, i) => {
+    const client = clients[Math.floor(i / perConnection)] ?? first;
     const { promise, resolve } = Promise.withResolvers<void>();
     ready.push(promise);
     return countLines(client.countTask(task.name) as AsyncIterable<Seen>, resolve);
@@ -51,7 +67,7 @@ async function fanOut(server: BenchServer, stalled: number): Promise<{ rate: num
   const counts = await Promise.all(watches);
   const seconds = (performance.now() - start) / 1000;
   const total = counts.reduce((sum, n) => sum + n, 0);
-  if (total < LINES * WATCHERS) throw new Error(`Only ${total} of ${LINES * WATCHERS} lines were delivered`);
+  if (total < lines * watchers) throw new Error(`Only ${total} of ${lines * watchers} lines were delivered`);
   const cpuMicros = ((server.usage().cpu - before.cpu) / total) * 1e6;
   for (const client of clients) client.close();
   return { rate: total / seconds, cpuMicros };

@@ -18,7 +18,7 @@ const LINE_BYTES = 90;
 const MB = 1e6;
 
 /** (b) One task that floods, stored and watched by one client, beside storing ready-made chunks and reading the pipe. */
-export async function benchFlood(server: BenchServer, floorUrl: string): Promise<Row[]> {
+export async function benchFlood(server: BenchServer, { floorUrl }: { floorUrl: string }): Promise<Row[]> {
   const file = join(server.dataDir, "flood.txt");
   await writeFile(file, floodText(LINES));
   const pipe = await pipeRate(file);

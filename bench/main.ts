@@ -5,11 +5,15 @@ import { fileURLToPath } from "node:url";
 import postgres from "postgres";
 import { startEmbeddedPostgres } from "../src/embedded/postgres.ts";
 import { socketOptions } from "../src/embedded/socket-url.ts";
+import { benchClaims } from "./claims.ts";
+import { benchCrowd } from "./crowd.ts";
 import { benchDispatch } from "./dispatch.ts";
 import { benchFanout } from "./fanout.ts";
 import { benchFlood } from "./flood.ts";
 import { type Row, table } from "./measure.ts";
+import { benchReadBack } from "./read-back.ts";
 import { startServer } from "./server.ts";
+import { AT_ONCE, benchShortTasks } from "./short-tasks.ts";
 
 /*
  * `npm run bench [a|b|c …]`: floors and figures of the same run in one table, ratios last, JSON beside it in
@@ -22,14 +26,24 @@ const wanted = (part: string) => parts.length === 0 || parts.includes(part);
 
 const folder = await mkdtemp(join(tmpdir(), "signalman-bench-pg-"));
 await using database = await startEmbeddedPostgres(folder);
-const floorUrl = await createDatabase(database.url, "floor");
 const rows: Row[] = [];
-for (const [part, bench] of Object.entries({ a: benchDispatch, b: benchFlood, c: benchFanout })) {
+const places = { databaseUrl: database.url, floorUrl: await createDatabase(database.url, "floor") };
+const BENCHES = {
+  a: benchDispatch,
+  b: benchFlood,
+  c: benchFanout,
+  d: benchShortTasks,
+  e: benchReadBack,
+  f: benchClaims,
+  g: benchCrowd,
+};
+for (const [part, bench] of Object.entries(BENCHES)) {
   if (!wanted(part)) continue;
   process.stderr.write(`(${part}) …\n`);
   // A server of its own for each part: memory and CPU are its alone.
-  await using server = await startServer({ DATABASE_URL: database.url });
-  rows.push(...(await bench(server, floorUrl)));
+  const parallel = { SIGNALMAN_MAX_PARALLEL_TASKS: String(AT_ONCE) };
+  await using server = await startServer({ DATABASE_URL: database.url, ...parallel });
+  rows.push(...(await bench(server, places)));
 }
 const machine = {
   cpus: cpus().length,

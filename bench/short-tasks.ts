@@ -1,0 +1,68 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { createClient } from "@connectrpc/connect";
+import { createGrpcTransport } from "@connectrpc/connect-node";
+import { TaskService } from "../gen/signalman/v1/task_service_pb.ts";
+import { type Row, ratio } from "./measure.ts";
+import { applyScripts, type BenchServer } from "./server.ts";
+
+const SCRIPT = "echo hello\n";
+const TASKS = 1000;
+export const AT_ONCE = 16;
+
+/** (d) Many short tasks, so many at once, from the first RunTask to the last end; beside starting the script as often. */
+export async function benchShortTasks(server: BenchServer): Promise<Row[]> {
+  await applyScripts(server, { hello: SCRIPT });
+  const script = join(server.dataDir, "hello.sh");
+  await writeFile(script, SCRIPT);
+  const before = await spawnRate(script);
+  const ours = await taskRate(server.url);
+  const floor = (before + (await spawnRate(script))) / 2;
+  return [
+    { part: "d", what: `spawn loop, ${AT_ONCE} at once`, value: floor, unit: "programs/s" },
+    { part: "d", what: `tasks, ${AT_ONCE} at once`, value: ours, unit: "tasks/s" },
+    ratio("d", "tasks / spawn loop", ours / floor, "≥", 0.25),
+  ];
+}
+
+async function spawnRate(script: string): Promise<number> {
+  const start = performance.now();
+  await inParallel(TASKS, async () => {
+    const child = spawn("bash", [script], { stdio: ["ignore", "pipe", "pipe"] });
+    child.stdout.resume();
+    child.stderr.resume();
+    await once(child, "close");
+  });
+  return (TASKS * 1000) / (performance.now() - start);
+}
+
+async function taskRate(url: string): Promise<number> {
+  const client = createClient(TaskService, createGrpcTransport({ baseUrl: url }));
+  const stop = new AbortController();
+  const synced = Promise.withResolvers<void>();
+  const ended = (async () => {
+    let left = TASKS;
+    for await (const { event } of client.watchTasks({ parent: "projects/bench" }, { signal: stop.signal })) {
+      if (event.case === "synced") synced.resolve();
+      if (event.case === "change" && event.value.change?.end && --left === 0) return;
+    }
+    throw new Error(`${left} tasks did not end`);
+  })();
+  await synced.promise;
+  const start = performance.now();
+  await inParallel(TASKS, () => client.runTask({ template: "projects/bench/templates/hello" }));
+  await ended;
+  const seconds = (performance.now() - start) / 1000;
+  stop.abort();
+  return TASKS / seconds;
+}
+
+async function inParallel(count: number, work: () => Promise<unknown>): Promise<void> {
+  let left = count;
+  const worker = async () => {
+    while (left-- > 0) await work();
+  };
+  await Promise.all(Array.from({ length: AT_ONCE }, worker));
+}
