@@ -1,4 +1,6 @@
 import { InvalidArgumentError } from "commander";
+import type { Task } from "../../gen/signalman/v1/task_pb.ts";
+import { printable } from "./printable.ts";
 
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 
@@ -26,6 +28,11 @@ export function parseProject(text: string): string {
 /** A resource name as people write it: `demo/hello`. */
 export function shortName(name: string): string {
   return name.replace(/^projects\/([^/]+)\/[^/]+\//, "$1/");
+}
+
+/** What a task builds, or brings somewhere; empty: nothing that has a version. */
+export function versionOf({ version, incomingVersion }: Pick<Task, "version" | "incomingVersion">): string {
+  return printable(version || incomingVersion);
 }
 
 function shortForm(text: string, collection: string): string[] {

@@ -1,7 +1,7 @@
 import type { Command } from "commander";
 import { type Task, TaskSchema } from "../../../gen/signalman/v1/task_pb.ts";
 import { jsonLine } from "../json.ts";
-import { parseProject, shortName } from "../names.ts";
+import { parseProject, shortName, versionOf } from "../names.ts";
 import { print } from "../output.ts";
 import { printable } from "../printable.ts";
 import { type Session, withSession } from "../session.ts";
@@ -54,7 +54,9 @@ async function* newest(
   } while (pageToken && left > 0);
 }
 
+/** Versions have a column where there are any. */
 function taskTable(tasks: readonly Task[]): string[] {
+  const hasVersions = tasks.some((task) => versionOf(task) !== "");
   const rows = tasks.map((task) => {
     const ran = runningMs(task);
     return [
@@ -63,13 +65,13 @@ function taskTable(tasks: readonly Task[]): string[] {
       statusWord(task.status),
       task.createTime ? rough(since(task.createTime)) : "",
       ran === undefined ? "" : duration(ran),
+      ...(hasVersions ? [versionOf(task)] : []),
       printable(task.message),
     ];
   });
   const width = process.stdout.isTTY ? process.stdout.columns : undefined;
   const style = (cell: string, row: number) => statusStyle(tasks[row]?.status, cell, process.stdout);
-  return table(["TASK", "TEMPLATE", "STATUS", "AGE", "DURATION", "MESSAGE"], rows, {
-    width,
-    styles: { 2: style },
-  });
+  const versions = hasVersions ? ["VERSION"] : [];
+  const header = ["TASK", "TEMPLATE", "STATUS", "AGE", "DURATION", ...versions, "MESSAGE"];
+  return table(header, rows, { width, styles: { 2: style } });
 }

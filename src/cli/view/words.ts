@@ -1,6 +1,6 @@
 import { styleText } from "node:util";
 import { EndReason, type Task } from "../../../gen/signalman/v1/task_pb.ts";
-import { shortName } from "../names.ts";
+import { shortName, versionOf } from "../names.ts";
 import { printable } from "../printable.ts";
 import { reasonWord, statusStyle, statusWord } from "../status.ts";
 import { clock, duration, runningMs, since } from "../time.ts";
@@ -13,16 +13,27 @@ export function statusText(task: Task | undefined, columns: number): string {
   if (!task) return "";
   const word = statusWord(task.status);
   const elapsed = runningMs(task) ?? (task.createTime ? since(task.createTime) : 0);
-  const rest = cut(` ${clock(elapsed)} ${shortName(task.template)}  ${HINT}`, columns - word.length);
+  const rest = cut(
+    ` ${clock(elapsed)} ${shortName(task.template)}${version(task, " ")}  ${HINT}`,
+    columns - word.length,
+  );
   return statusStyle(task.status, word, process.stderr) + styleText("dim", rest, { stream: process.stderr });
 }
 
-/** `demo/0192… ERROR after 3.2 s: The program ended with exit code 3`; the reason is left out if it was said last. */
+/**
+ * `demo/0192… ERROR after 3.2 s (version 1.0.3): The program ended with exit code 3`; the reason is left out if it was
+ * said last.
+ */
 export function summary(task: Task, lastSaid: string): string {
   const ran = runningMs(task);
   const after = ran === undefined ? "" : ` after ${duration(ran)}`;
   const status = statusStyle(task.status, statusWord(task.status), process.stderr);
-  return `${shortName(task.name)} ${status}${after}${why(task, lastSaid)}`;
+  return `${shortName(task.name)} ${status}${after}${version(task, " (version ", ")")}${why(task, lastSaid)}`;
+}
+
+function version(task: Task, before: string, behind = ""): string {
+  const text = versionOf(task);
+  return text && `${before}${text}${behind}`;
 }
 
 function why({ end }: Task, lastSaid: string): string {
