@@ -3,60 +3,87 @@ import {
   type ApplyCatalogRequest,
   type ApplyCatalogResponse,
   ApplyCatalogResponseSchema,
+  type Catalog,
   CatalogAction,
 } from "../../gen/signalman/v1/catalog_service_pb.ts";
 import { ProjectSchema } from "../../gen/signalman/v1/project_pb.ts";
-import type { Change, Kind, WantedCatalog } from "../store/catalog.ts";
-import { lastPart, projectName, resourceName } from "./names.ts";
-import { SCHEMAS, type Schemas, specOf } from "./resources.ts";
+import type { Cipher } from "../keys/cipher.ts";
+import type { ProjectState, Writes } from "../store/catalog.ts";
+import { type AnyKind, KINDS, type Place, type Resource } from "../store/kinds.ts";
+import { fullName, lastPart } from "./names.ts";
+import { type Outcome, planWishes, type Wish } from "./resources/plan.ts";
+import { CATALOG_FIELDS } from "./resources/references.ts";
+import { jsonOf, type Schemas } from "./resources/schemas.ts";
 
 export interface ApplyCatalogDeps {
-  applyCatalog(wanted: WantedCatalog, options: { prune: boolean; validateOnly: boolean }): Promise<Change[]>;
+  changeProject<W extends Writes>(
+    project: string,
+    asked: readonly Place[],
+    decide: (state: ProjectState) => W,
+  ): Promise<{ decision: W; written: Resource[] }>;
+  cipher: Pick<Cipher, "seal" | "open">;
+}
+
+interface Change extends Place {
+  action: Outcome["action"] | "DELETE" | "KEEP";
+  fields: string[];
 }
 
 export async function applyCatalog(
   deps: ApplyCatalogDeps,
-  request: ApplyCatalogRequest,
+  { catalog, prune, validateOnly }: ApplyCatalogRequest,
 ): Promise<ApplyCatalogResponse> {
-  const { prune, validateOnly } = request;
-  const wanted = wantedOf(request);
-  const changes = await deps.applyCatalog(wanted, { prune, validateOnly });
-  const project = wanted.project.name;
+  // The rules have seen to it that there is one, with a project.
+  const message = catalog?.project ?? create(ProjectSchema);
+  const project = lastPart(message.name);
+  const wishes = [
+    wish("projects", message, "catalog.project"),
+    ...KINDS.flatMap((kind) => wishesOf(kind, catalog)),
+  ];
+  const { decision } = await deps.changeProject(project, wishes, (state) => {
+    const left = notNamed(state, wishes);
+    const outcomes = planWishes(deps.cipher, project, state, wishes, prune ? left : []);
+    return {
+      outcomes,
+      left,
+      put: outcomes.filter(({ action }) => action !== "UNCHANGED"),
+      remove: prune ? left : [],
+      isRehearsal: validateOnly,
+    };
+  });
+  const left = decision.left.map(
+    (place): Change => ({ ...place, action: prune ? "DELETE" : "KEEP", fields: [] }),
+  );
   return create(ApplyCatalogResponseSchema, {
-    changes: changes.map(({ kind, name, action, fields }) => ({
-      name: kind === "projects" ? projectName(name) : resourceName(kind, project, name),
+    changes: inOrder([...decision.outcomes, ...left]).map(({ kind, name, action, fields }) => ({
+      name: fullName(kind, project, name),
       action: CatalogAction[action],
-      fields: fields.map((field) => contractName(kind, field)),
+      fields,
     })),
   });
 }
 
-/** The store knows fields by their JSON names; in the contract they go by those of the .proto file. */
-function contractName(kind: keyof Schemas, jsonName: string): string {
-  return SCHEMAS[kind].fields.find((field) => field.jsonName === jsonName)?.name ?? jsonName;
+function wishesOf(kind: Exclude<AnyKind, "projects">, catalog: Catalog | undefined): Wish[] {
+  const messages: MessageShape<Schemas[typeof kind]>[] = catalog?.[kind] ?? [];
+  return messages.map((message, index) => wish(kind, message, `catalog.${CATALOG_FIELDS[kind]}[${index}]`));
 }
 
-/** The rules have seen to it that a catalog has a project and that references stay inside it. */
-function wantedOf({ catalog }: ApplyCatalogRequest): WantedCatalog {
-  const message = catalog?.project ?? create(ProjectSchema);
-  const project = lastPart(message.name);
-  const full = (kind: Kind, name: string) => (name === "" ? "" : resourceName(kind, project, lastPart(name)));
-  const templates = (catalog?.templates ?? []).map((template) => ({
-    ...template,
-    repository: full("repositories", template.repository),
-    environment: full("environments", template.environment),
-    buildTemplate: full("templates", template.buildTemplate),
-  }));
-  return {
-    project: { name: project, spec: specOf("projects", message) },
-    resources: {
-      repositories: specsOf("repositories", catalog?.repositories ?? []),
-      environments: specsOf("environments", catalog?.environments ?? []),
-      templates: specsOf("templates", templates),
-    },
-  };
+function wish<K extends AnyKind>(kind: K, message: MessageShape<Schemas[K]>, path: string): Wish {
+  return { kind, name: lastPart(message.name), path, json: jsonOf(kind, message) };
 }
 
-function specsOf<K extends Kind>(kind: K, messages: readonly MessageShape<Schemas[K]>[]) {
-  return messages.map((message) => ({ name: lastPart(message.name), spec: specOf(kind, message) }));
+/** What the project has and the catalog does not name. */
+function notNamed({ outlines }: ProjectState, wishes: readonly Wish[]): Place[] {
+  const named = new Set(wishes.map(({ kind, name }) => `${kind}/${name}`));
+  return KINDS.flatMap((kind) =>
+    [...outlines[kind].keys()]
+      .filter((name) => !named.has(`${kind}/${name}`))
+      .map((name) => ({ kind, name })),
+  );
+}
+
+/** The project first, then by kind and name. */
+function inOrder(changes: readonly Change[]): Change[] {
+  const rank = ({ kind }: Place) => (kind === "projects" ? -1 : KINDS.indexOf(kind));
+  return changes.toSorted((a, b) => rank(a) - rank(b) || (a.name < b.name ? -1 : 1));
 }

@@ -1,11 +1,12 @@
 import type { Cipher } from "../keys/cipher.ts";
 import type { Hub } from "../live/hub.ts";
-import { applyCatalog, assertProject, getResource, listResources } from "../store/catalog.ts";
+import { changeProject } from "../store/catalog.ts";
 import type { Databases } from "../store/databases.ts";
 import { loadTemplate } from "../store/details.ts";
 import { requestKill } from "../store/kills.ts";
 import { findTail, readChunks } from "../store/logs.ts";
 import { readProgress } from "../store/progress.ts";
+import { assertProject, getResource, listResources } from "../store/resources.ts";
 import { readResult } from "../store/results.ts";
 import { createTask, getTask, listTasks, type TaskView } from "../store/tasks.ts";
 import { findBuild } from "../store/versions.ts";
@@ -27,7 +28,7 @@ export function rpcDeps({ control, reads }: Databases, parts: RpcParts): RpcDeps
     findBuild: (of, id) => findBuild(control, of, id),
     createTask: (task, request) => createTask(control, task, request),
     requestKill: (task, wish) => requestKill(control, task, wish),
-    applyCatalog: (wanted, options) => applyCatalog(control, wanted, options),
+    changeProject: (...args) => changeProject(control, ...args),
     getTask: ({ project, id }) => getTask(reads, project, id),
     async listTasks(query) {
       const { project } = query;

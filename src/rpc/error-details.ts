@@ -62,6 +62,8 @@ const TYPES: Record<string, string> = {
   templates: "Template",
   repositories: "Repository",
   environments: "Environment",
+  inventories: "Inventory",
+  accessKeys: "AccessKey",
   tasks: "Task",
 };
 

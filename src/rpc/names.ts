@@ -1,4 +1,4 @@
-import type { Kind } from "../store/catalog.ts";
+import type { AnyKind, Kind } from "../store/kinds.ts";
 
 /*
  * Resource names (AIP-122). The rules have checked their form before any of these is called; a name of another
@@ -27,6 +27,9 @@ export function parseResourceName(name: string): { project: string; name: string
 export const projectName = (project: string) => `projects/${project}`;
 export const resourceName = (kind: Kind | "inventories", project: string, name: string) =>
   `projects/${project}/${kind}/${name}`;
+/** Of a resource in a project, or of the project itself. */
+export const fullName = (kind: AnyKind, project: string, name: string) =>
+  kind === "projects" ? projectName(name) : resourceName(kind, project, name);
 
 /** Last part of a name, which in a catalog may stand alone. */
 export const lastPart = (name: string) => name.split("/").at(-1) ?? name;

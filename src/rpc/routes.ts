@@ -15,8 +15,8 @@ import { type ListAppsDeps, listApps } from "./list-apps.ts";
 import { type ListTasksDeps, listTasks } from "./list-tasks.ts";
 import { taskMessage } from "./messages.ts";
 import { parseTaskName } from "./names.ts";
-import { type ReadResourcesDeps, resourceReader } from "./read-resources.ts";
 import { type ReadTaskLogDeps, readTaskLog } from "./read-task-log.ts";
+import { type ReadResourcesDeps, resourceReader } from "./resources/read.ts";
 import { type RunTaskDeps, runTask } from "./run-task.ts";
 import { type WatchTaskDeps, watchTask } from "./watch-task.ts";
 
@@ -45,8 +45,6 @@ export function routes(deps: RpcDeps): (router: ConnectRouter) => void {
     });
     router.service(CatalogService, { applyCatalog: (request) => applyCatalog(deps, request) });
     readers(router, deps);
-    router.service(InventoryService, {});
-    router.service(AccessKeyService, {});
     router.service(AppService, { listApps: () => listApps(deps) });
   };
 }
@@ -56,6 +54,8 @@ function readers(router: ConnectRouter, deps: ReadResourcesDeps): void {
   const repositories = resourceReader(deps, "repositories");
   const environments = resourceReader(deps, "environments");
   const templates = resourceReader(deps, "templates");
+  const inventories = resourceReader(deps, "inventories");
+  const accessKeys = resourceReader(deps, "accessKeys");
   router.service(ProjectService, {
     getProject: async (request) => ({ project: await projects.get(request) }),
     listProjects: async (request) => renamed("projects", await projects.list(request)),
@@ -71,6 +71,14 @@ function readers(router: ConnectRouter, deps: ReadResourcesDeps): void {
   router.service(TemplateService, {
     getTemplate: async (request) => ({ template: await templates.get(request) }),
     listTemplates: async (request) => renamed("templates", await templates.list(request)),
+  });
+  router.service(InventoryService, {
+    getInventory: async (request) => ({ inventory: await inventories.get(request) }),
+    listInventories: async (request) => renamed("inventories", await inventories.list(request)),
+  });
+  router.service(AccessKeyService, {
+    getAccessKey: async (request) => ({ accessKey: await accessKeys.get(request) }),
+    listAccessKeys: async (request) => renamed("accessKeys", await accessKeys.list(request)),
   });
 }
 

@@ -1,188 +1,118 @@
 import type { JsonObject } from "@bufbuild/protobuf";
-import { and, asc, eq, gt, inArray, sql } from "drizzle-orm";
-import { Failure, type FieldViolation, invalid, notFound } from "../task/errors.ts";
+import { and, eq, inArray, sql } from "drizzle-orm";
+import { Failure } from "../task/errors.ts";
 import { FINAL } from "../task/status.ts";
 import type { Database, Queryable } from "./database.ts";
-import { environments, projects, repositories, templates } from "./schema/resources.ts";
+import {
+  type AnyKind,
+  KINDS,
+  type Kind,
+  type Place,
+  type Resource,
+  SECRET_TABLES,
+  TABLES,
+  type WholeResource,
+} from "./kinds.ts";
+import { projects } from "./schema/resources.ts";
 import { tasks } from "./schema/tasks.ts";
 
-/** The kinds of resources inside a project, in the order in which they refer to each other. */
-export const KINDS = ["repositories", "environments", "templates"] as const;
-export type Kind = (typeof KINDS)[number];
-const TABLES = { repositories, environments, templates } as const satisfies Record<Kind, unknown>;
+/** A project while nobody else changes it, by kind and name. */
+export interface ProjectState {
+  /** Of all that is there: its spec without what is big and refers to nothing. */
+  outlines: Record<AnyKind, Map<string, JsonObject>>;
+  /** Those that were asked for, as far as they are there. */
+  wholes: Record<AnyKind, Map<string, WholeResource>>;
+}
 
-/** A stored resource: `spec` is the proto3 JSON of its message without name, etag and times. */
-export interface Resource {
-  /** Last part of its name. */
-  name: string;
+/** What a resource is to be. */
+export interface Put extends Place {
   spec: JsonObject;
-  revision: number;
-  createTime: Date;
-  updateTime: Date;
+  secrets: Buffer | null;
 }
 
-/** Resources of one kind by name; `after` is the last name of the page before. */
-export async function listResources(
-  database: Database,
-  kind: Kind | "projects",
-  query: { project: string; after: string; limit: number },
-): Promise<Resource[]> {
-  return database.run(async (db) => {
-    if (kind === "projects") {
-      return db
-        .select()
-        .from(projects)
-        .where(gt(projects.name, query.after))
-        .orderBy(asc(projects.name))
-        .limit(query.limit);
-    }
-    if (query.after === "") await assertProject(db, query.project);
-    const table = TABLES[kind];
-    const where = and(eq(table.project, query.project), gt(table.name, query.after));
-    return db.select().from(table).where(where).orderBy(asc(table.name)).limit(query.limit);
-  });
+export interface Writes {
+  put: readonly Put[];
+  remove: readonly Place[];
+  /** Nothing is written; what stands in the way of it is told all the same. */
+  isRehearsal: boolean;
 }
 
-/** @throws Failure not_found. */
-export async function getResource(
-  database: Database,
-  kind: Kind | "projects",
-  project: string,
-  name: string,
-): Promise<Resource> {
-  const [row] = await database.run(async (db): Promise<Resource[]> => {
-    if (kind === "projects") return db.select().from(projects).where(eq(projects.name, project));
-    const table = TABLES[kind];
-    return db
-      .select()
-      .from(table)
-      .where(and(eq(table.project, project), eq(table.name, name)));
-  });
-  if (!row)
-    throw notFound(kind === "projects" ? `projects/${project}` : `projects/${project}/${kind}/${name}`);
-  return row;
-}
-
-/** @throws Failure not_found. */
-export async function assertProject(db: Queryable, name: string): Promise<void> {
-  const [row] = await db.select({ name: projects.name }).from(projects).where(eq(projects.name, name));
-  if (!row) throw notFound(`projects/${name}`);
-}
-
-export type Action = "CREATE" | "UPDATE" | "UNCHANGED" | "DELETE" | "KEEP";
-
-export interface Change {
-  kind: Kind | "projects";
-  name: string;
-  action: Action;
-  /** With UPDATE: the fields of the spec that differ. */
-  fields: string[];
-}
-
-export interface WantedCatalog {
-  project: { name: string; spec: JsonObject };
-  resources: Record<Kind, { name: string; spec: JsonObject }[]>;
-}
+/** Fields of a spec that may be big. Nothing in them refers to another resource. */
+const BULKY = ["description", "ini", "yaml", "variables", "env", "arguments", "survey"];
 
 /**
- * Makes a project be what the catalog says, in one transaction; of two at once one comes after the other, whole.
- * @throws Failure invalid if a template names what will not be there; precondition if something to delete is in use.
+ * The one way to write resources: shows a project to `decide`, which is pure, and writes what it says, all in one
+ * transaction; of two at once one comes after the other, whole. Returns the decision and what was put, as it is now.
+ * @throws Failure precondition if a template is to go whose tasks have not ended; whatever `decide` throws.
  */
-export async function applyCatalog(
+export async function changeProject<W extends Writes>(
   database: Database,
-  wanted: WantedCatalog,
-  options: { prune: boolean; validateOnly: boolean },
-): Promise<Change[]> {
-  const project = wanted.project.name;
+  project: string,
+  asked: readonly Place[],
+  decide: (state: ProjectState) => W,
+): Promise<{ decision: W; written: Resource[] }> {
   return database.run((db) =>
     db.transaction(async (tx) => {
       await tx.execute(sql`SELECT pg_advisory_xact_lock(hashtextextended(${`catalog ${project}`}, 0))`);
-      const plan = await compare(tx, wanted, options.prune);
-      assertReferences(wanted, plan);
-      if (options.prune) await assertUnused(tx, project, plan);
-      if (!options.validateOnly) await write(tx, wanted, plan);
-      return plan;
+      const decision = decide(await readState(tx, project, asked));
+      await assertUnused(tx, project, decision.remove);
+      const written = decision.isRehearsal ? [] : await write(tx, project, decision);
+      return { decision, written };
     }),
   );
 }
 
-async function compare(db: Queryable, wanted: WantedCatalog, prune: boolean): Promise<Change[]> {
-  const project = wanted.project.name;
-  const before = await db.select().from(projects).where(eq(projects.name, project));
-  const changes = differences("projects", before, [wanted.project], prune);
+async function readState(db: Queryable, project: string, asked: readonly Place[]): Promise<ProjectState> {
+  const [row] = await db.select().from(projects).where(eq(projects.name, project));
+  const own = new Map(row ? [[project, { ...row, secrets: null }]] : []);
+  const outline = new Map(row ? [[project, row.spec]] : []);
+  const outlines: Partial<ProjectState["outlines"]> = { projects: outline };
+  const wholes: Partial<ProjectState["wholes"]> = { projects: own };
   for (const kind of KINDS) {
-    const table = TABLES[kind];
-    const rows = await db.select().from(table).where(eq(table.project, project));
-    changes.push(...differences(kind, rows, wanted.resources[kind], prune));
+    const names = asked.filter((place) => place.kind === kind).map(({ name }) => name);
+    outlines[kind] = await readOutlines(db, kind, project);
+    wholes[kind] = await readWholes(db, kind, project, names);
   }
-  return changes;
+  return { outlines, wholes } as ProjectState;
 }
 
-function differences(
-  kind: Change["kind"],
-  before: Pick<Resource, "name" | "spec">[],
-  wanted: { name: string; spec: JsonObject }[],
-  prune: boolean,
-): Change[] {
-  const old = new Map(before.map((row) => [row.name, row.spec]));
-  const named = new Set(wanted.map(({ name }) => name));
-  const left = before.filter(({ name }) => !named.has(name));
-  return [
-    ...wanted.map(({ name, spec }) => difference(kind, name, old.get(name), spec)),
-    ...left.map(({ name }): Change => ({ kind, name, action: prune ? "DELETE" : "KEEP", fields: [] })),
-  ].sort((a, b) => (a.name < b.name ? -1 : 1));
+async function readOutlines(db: Queryable, kind: Kind, project: string): Promise<Map<string, JsonObject>> {
+  const table = TABLES[kind];
+  const spec = sql<JsonObject>`${table.spec} - ${`{${BULKY.join(",")}}`}::text[]`;
+  const rows = await db.select({ name: table.name, spec }).from(table).where(eq(table.project, project));
+  return new Map(rows.map((row) => [row.name, row.spec]));
 }
 
-function difference(
-  kind: Change["kind"],
-  name: string,
-  before: JsonObject | undefined,
-  spec: JsonObject,
-): Change {
-  if (!before) return { kind, name, action: "CREATE", fields: [] };
-  const keys = [...new Set([...Object.keys(before), ...Object.keys(spec)])].sort();
-  const fields = keys.filter((key) => canonical(before[key]) !== canonical(spec[key]));
-  return { kind, name, action: fields.length > 0 ? "UPDATE" : "UNCHANGED", fields };
+async function readWholes(
+  db: Queryable,
+  kind: Kind,
+  project: string,
+  names: readonly string[],
+): Promise<Map<string, WholeResource>> {
+  if (names.length === 0) return new Map();
+  const table = TABLES[kind];
+  const rows: (Resource & { secrets?: Buffer | null })[] = await db
+    .select()
+    .from(table)
+    .where(and(eq(table.project, project), isOneOfNames(table, names)));
+  return new Map(rows.map((row) => [row.name, { ...row, secrets: row.secrets ?? null }]));
 }
 
-/** JSON with sorted keys: jsonb does not keep their order. */
-function canonical(value: unknown): string {
-  return JSON.stringify(value, (_, v) =>
-    v !== null && typeof v === "object" && !Array.isArray(v)
-      ? Object.fromEntries(Object.entries(v).sort(([a], [b]) => (a < b ? -1 : 1)))
-      : v,
-  );
+/** As one parameter, so that there is one statement. */
+function isOneOfNames(table: (typeof TABLES)[Kind], names: readonly string[]) {
+  return sql`${table.name} IN (SELECT jsonb_array_elements_text(${JSON.stringify(names)}::jsonb))`;
 }
 
-/** Fields of a template that name others, in JSON and in the contract. */
-const REFERENCES = [
-  ["repository", "repository"],
-  ["environment", "environment"],
-  ["buildTemplate", "build_template"],
-] as const;
-
-function assertReferences(wanted: WantedCatalog, plan: Change[]): void {
-  const there = new Set(plan.filter((c) => c.action !== "DELETE").map((c) => `${c.kind}/${c.name}`));
-  const violations = wanted.resources.templates.flatMap(({ spec }, index) =>
-    REFERENCES.flatMap(([json, field]): FieldViolation[] => {
-      const name = spec[json];
-      if (typeof name !== "string" || there.has(name.split("/").slice(2).join("/"))) return [];
-      return [{ field: `catalog.templates[${index}].${field}`, description: `there is no ${name}` }];
-    }),
-  );
-  if (violations.length > 0) throw invalid(violations);
-}
-
-async function assertUnused(db: Queryable, project: string, plan: Change[]): Promise<void> {
-  const doomed = plan.filter((c) => c.kind === "templates" && c.action === "DELETE").map((c) => c.name);
-  if (doomed.length === 0) return;
+async function assertUnused(db: Queryable, project: string, doomed: readonly Place[]): Promise<void> {
+  const names = doomed.filter(({ kind }) => kind === "templates").map(({ name }) => name);
+  if (names.length === 0) return;
   const [user] = await db
     .select({ id: tasks.id, template: tasks.template })
     .from(tasks)
     .where(
       and(
         eq(tasks.project, project),
-        inArray(tasks.template, doomed),
+        inArray(tasks.template, names),
         sql`${tasks.status} NOT IN ${[...FINAL]}`,
       ),
     )
@@ -192,44 +122,50 @@ async function assertUnused(db: Queryable, project: string, plan: Change[]): Pro
   throw new Failure(
     "precondition",
     `Cannot delete ${resource}: projects/${project}/tasks/${user.id} has not ended`,
-    {
-      reason: "RESOURCE_IN_USE",
-      resource,
-    },
+    { reason: "RESOURCE_IN_USE", resource },
   );
 }
 
-async function write(db: Queryable, wanted: WantedCatalog, plan: Change[]): Promise<void> {
-  const project = wanted.project.name;
-  const writes = new Set(
-    plan.filter((c) => c.action === "CREATE" || c.action === "UPDATE").map((c) => `${c.kind}/${c.name}`),
-  );
-  const set = { spec: sql`excluded.spec`, updateTime: sql`now()` };
-  if (writes.has(`projects/${project}`)) {
-    await db
-      .insert(projects)
-      .values(wanted.project)
-      .onConflictDoUpdate({
-        target: projects.name,
-        set: { ...set, revision: sql`${projects.revision} + 1` },
-      });
-  }
+const SET = { spec: sql`excluded.spec`, updateTime: sql`now()` };
+
+/** In the order in which the kinds refer to each other, and backwards where something goes. */
+async function write(db: Queryable, project: string, { put, remove }: Writes): Promise<Resource[]> {
+  const written: Resource[] = [];
+  for (const { spec } of put.filter(({ kind }) => kind === "projects"))
+    written.push(...(await putProject(db, project, spec)));
   for (const kind of KINDS) {
-    const table = TABLES[kind];
-    const rows = wanted.resources[kind].filter(({ name }) => writes.has(`${kind}/${name}`));
-    if (rows.length === 0) continue;
-    await db
-      .insert(table)
-      .values(rows.map((row) => ({ ...row, project })))
-      .onConflictDoUpdate({
-        target: [table.project, table.name],
-        set: { ...set, revision: sql`${table.revision} + 1` },
-      });
+    const rows = put.filter((one) => one.kind === kind);
+    if (rows.length > 0) written.push(...(await putAll(db, kind, project, rows)));
   }
   for (const kind of KINDS.toReversed()) {
     const table = TABLES[kind];
-    const names = plan.filter((c) => c.kind === kind && c.action === "DELETE").map((c) => c.name);
+    const names = remove.filter((place) => place.kind === kind).map(({ name }) => name);
     if (names.length > 0)
-      await db.delete(table).where(and(eq(table.project, project), inArray(table.name, names)));
+      await db.delete(table).where(and(eq(table.project, project), isOneOfNames(table, names)));
   }
+  return written;
+}
+
+function putProject(db: Queryable, name: string, spec: JsonObject): Promise<Resource[]> {
+  return db
+    .insert(projects)
+    .values({ name, spec })
+    .onConflictDoUpdate({
+      target: projects.name,
+      set: { ...SET, revision: sql`${projects.revision} + 1` },
+    })
+    .returning();
+}
+
+function putAll(db: Queryable, kind: Kind, project: string, rows: readonly Put[]): Promise<Resource[]> {
+  const table = TABLES[kind];
+  const secrets = kind in SECRET_TABLES ? { secrets: sql`excluded.secrets` } : {};
+  return db
+    .insert(table)
+    .values(rows.map(({ name, spec, secrets }) => ({ project, name, spec, secrets })))
+    .onConflictDoUpdate({
+      target: [table.project, table.name],
+      set: { ...SET, ...secrets, revision: sql`${table.revision} + 1` },
+    })
+    .returning();
 }

@@ -28,7 +28,9 @@ test("validate_only says what would change and changes nothing", async () => {
   const catalog: Catalog = { ...full("dry"), environments: [{ name: "prod" }], templates: [] };
   expect(await apply(catalog, { validateOnly: true, prune: true })).toEqual([
     "UNCHANGED project",
+    "UNCHANGED accessKeys/token",
     "UNCHANGED repositories/scripts",
+    "UNCHANGED inventories/hosts",
     "DELETE environments/dev",
     "CREATE environments/prod",
     "DELETE templates/hello",

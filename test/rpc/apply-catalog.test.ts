@@ -59,10 +59,19 @@ describe("a catalog", () => {
 
   test("may name things in full, and keys in any order: it is the same", async () => {
     await apply(full("names"));
-    const { project, repositories = [], environments = [], templates = [] } = full("names");
+    const {
+      project,
+      accessKeys,
+      inventories,
+      repositories = [],
+      environments = [],
+      templates = [],
+    } = full("names");
     const [template] = templates;
     const spelled: Catalog = {
       project: { ...project, name: "projects/names", etag: "ignored" },
+      accessKeys,
+      inventories,
       repositories: repositories.map((r) => ({ ...r, name: "projects/names/repositories/scripts" })),
       environments: environments.map((e) => ({
         ...e,
@@ -95,7 +104,9 @@ describe("a catalog", () => {
     catalog.templates = [{ ...catalog.templates?.[0], path: "other.sh", allowParallelTasks: false }];
     expect(await apply(catalog)).toEqual([
       "UNCHANGED project",
+      "UNCHANGED accessKeys/token",
       "UNCHANGED repositories/scripts",
+      "UNCHANGED inventories/hosts",
       "UNCHANGED environments/dev",
       "UPDATE templates/hello allow_parallel_tasks path",
     ]);
@@ -121,15 +132,19 @@ describe("what a catalog does not name", () => {
     const less: Catalog = { project: full("prune").project, repositories: [{ name: "new", url: "/new" }] };
     expect(await apply(less)).toEqual([
       "UNCHANGED project",
+      "KEEP accessKeys/token",
       "CREATE repositories/new",
       "KEEP repositories/scripts",
+      "KEEP inventories/hosts",
       "KEEP environments/dev",
       "KEEP templates/hello",
     ]);
     expect(await apply(less, { prune: true })).toEqual([
       "UNCHANGED project",
+      "DELETE accessKeys/token",
       "UNCHANGED repositories/new",
       "DELETE repositories/scripts",
+      "DELETE inventories/hosts",
       "DELETE environments/dev",
       "DELETE templates/hello",
     ]);
@@ -149,8 +164,10 @@ describe("what a catalog does not name", () => {
     catalog.templates = [{ ...catalog.templates?.[0], repository: "elsewhere", environment: "" }];
     expect(await apply(catalog, { prune: true })).toEqual([
       "UNCHANGED project",
+      "UNCHANGED accessKeys/token",
       "CREATE repositories/elsewhere",
       "DELETE repositories/scripts",
+      "UNCHANGED inventories/hosts",
       "DELETE environments/dev",
       "UPDATE templates/hello environment repository",
     ]);

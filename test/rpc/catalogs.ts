@@ -29,7 +29,9 @@ function words({ name, action, fields }: ApplyCatalogResponse["changes"][number]
 /** A catalog with one of each kind. */
 export const full = (name: string): Catalog => ({
   project: { name, description: "Everything", maxParallelTasks: 4 },
+  accessKeys: [{ name: "token", kind: { case: "text", value: { value: "open sesame" } } }],
   repositories: [{ name: "scripts", url: "/srv/scripts", gitBranch: "main" }],
+  inventories: [{ name: "hosts", source: { case: "ini", value: "localhost\n" } }],
   environments: [
     { name: "dev", variables: { z: 1, a: { y: [true, null], x: "x" } }, env: { B: "2", A: "1" } },
   ],
@@ -49,4 +51,11 @@ export const full = (name: string): Catalog => ({
   ],
 });
 /** What is in it, as changes name it. */
-export const NAMES = ["project", "repositories/scripts", "environments/dev", "templates/hello"];
+export const NAMES = [
+  "project",
+  "accessKeys/token",
+  "repositories/scripts",
+  "inventories/hosts",
+  "environments/dev",
+  "templates/hello",
+];

@@ -2,7 +2,7 @@ import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import { describe, expect, test } from "vitest";
 import { SurveyType, TemplateSchema } from "../../gen/signalman/v1/template_pb.ts";
 import type { AccessKey } from "../../src/keys/material.ts";
-import { specOf } from "../../src/rpc/resources.ts";
+import { jsonOf } from "../../src/rpc/resources/schemas.ts";
 import { populateDetails } from "../../src/runner/details.ts";
 import type { Secrets } from "../../src/runner/secrets.ts";
 import type { DetailRows } from "../../src/store/details.ts";
@@ -44,7 +44,7 @@ function detailsOf(
   others: Partial<DetailRows> = {},
   secrets: Partial<Secrets> = {},
 ) {
-  const stored = specOf("templates", create(TemplateSchema, { app: "bash", ...template }));
+  const stored = jsonOf("templates", create(TemplateSchema, { app: "bash", ...template }));
   const rows = { ...ROWS, template: stored, ...others };
   const task = { ...TASK, spec: { ...NOTHING, ...spec } };
   return populateDetails(task, rows, { ...NO_SECRETS, ...secrets });

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { admit } from "../../src/pool/admission.ts";
-import { applyCatalog } from "../../src/store/catalog.ts";
+import { changeProject } from "../../src/store/catalog.ts";
 import { requestKill } from "../../src/store/kills.ts";
 import { claim } from "../../src/store/leases.ts";
 import { NODE, OTHER_NODE, openStore, type TestStore } from "./fixture.ts";
@@ -134,9 +134,8 @@ describe("a template that was deleted while its tasks wait", () => {
   test("has them claimed all the same: their run says what is wrong", async () => {
     await store.makeProject(["t"]);
     await make("a", "t");
-    const resources = { repositories: [], environments: [], templates: [] };
-    const empty = { project: { name: "p", spec: {} }, resources };
-    const pruning = applyCatalog(store.database, empty, { prune: true, validateOnly: false });
+    const remove = [{ kind: "templates", name: "t" }] as const;
+    const pruning = changeProject(store.database, "p", [], () => ({ put: [], remove, isRehearsal: false }));
     await expect(pruning).rejects.toThrow(/has not ended/);
     await store.sql`DELETE FROM templates`;
     expect(await claimed(1)).toBe("a");

@@ -4,8 +4,9 @@ import { eq } from "drizzle-orm";
 import postgres from "postgres";
 import { socketOptions } from "../../src/embedded/socket-url.ts";
 import { compress } from "../../src/logs/compress.ts";
-import { applyCatalog } from "../../src/store/catalog.ts";
+import { changeProject } from "../../src/store/catalog.ts";
 import { type Database, openDatabase } from "../../src/store/database.ts";
+import type { AnyKind } from "../../src/store/kinds.ts";
 import type { StoredChunk } from "../../src/store/logs.ts";
 import type { Lease } from "../../src/store/moves.ts";
 import { tasks } from "../../src/store/schema/tasks.ts";
@@ -48,13 +49,18 @@ export async function openStore(): Promise<TestStore> {
     sql,
     makeTask,
     async makeProject(templates, { name = "p", limit = 0 } = {}) {
-      const named = (one: string, spec: JsonObject) => ({ name: one, spec });
-      const project = named(name, { maxParallelTasks: limit });
+      const put = (kind: AnyKind, one: string, spec: JsonObject) => ({
+        kind,
+        name: one,
+        spec,
+        secrets: null,
+      });
       const specs = templates.map((template) =>
-        named(template.replace("*", ""), { allowParallelTasks: template.endsWith("*") }),
+        put("templates", template.replace("*", ""), { allowParallelTasks: template.endsWith("*") }),
       );
-      const resources = { repositories: [], environments: [], templates: specs };
-      await applyCatalog(database, { project, resources }, { prune: false, validateOnly: false });
+      const project = put("projects", name, { maxParallelTasks: limit });
+      const writes = { put: [project, ...specs], remove: [], isRehearsal: false };
+      await changeProject(database, name, [], () => writes);
     },
     async makeTaskIn(status, columns = {}) {
       const id = await makeTask("t");

@@ -1,5 +1,7 @@
 import { z } from "zod";
+import { type AnyKind, KINDS } from "../../store/kinds.ts";
 import { lastPart } from "../names.ts";
+import { CATALOG_FIELDS, referencesOf } from "../resources/references.ts";
 import { catalogName, fullName } from "./names.ts";
 import { PATTERNS, RESOURCES } from "./resources.ts";
 import { type Breach, free, received, rule, ruleAt } from "./rule.ts";
@@ -37,36 +39,21 @@ export const CATALOG_RULES = {
 function foreignNames(catalog: z.output<typeof parts>): Breach[] {
   if (catalog.project === undefined) return [];
   const own = `projects/${lastPart(catalog.project.name)}/`;
-  const foreign = (path: Breach["path"], name = ""): Breach[] =>
+  const foreign = (path: Breach["path"], name: string): Breach[] =>
     name.includes("/") && !name.startsWith(own)
       ? [{ path, got: `${received(name)}, of another project` }]
       : [];
-  const hooks = (path: Breach["path"], list: typeof catalog.project.hooks) =>
-    list.flatMap(({ http }, i) =>
-      foreign([...path, "hooks", i, "http", "secret_header_key"], http?.secret_header_key),
+  const named = (kind: AnyKind, resource: object, at: Breach["path"]) =>
+    referencesOf(kind, resource, (field) => field).flatMap(({ path, name }) =>
+      foreign([...at, ...path], name),
     );
   return [
-    ...hooks(["project"], catalog.project.hooks),
-    ...catalog.access_keys.flatMap((k, i) => foreign(["access_keys", i, "name"], k.name)),
-    ...catalog.repositories.flatMap((r, i) => [
-      ...foreign(["repositories", i, "name"], r.name),
-      ...foreign(["repositories", i, "access_key"], r.access_key),
-    ]),
-    ...catalog.inventories.flatMap((v, i) => [
-      ...foreign(["inventories", i, "name"], v.name),
-      ...foreign(["inventories", i, "file", "repository"], v.file?.repository),
-      ...foreign(["inventories", i, "ssh_key"], v.ssh_key),
-      ...foreign(["inventories", i, "become_key"], v.become_key),
-    ]),
-    ...catalog.environments.flatMap((e, i) => foreign(["environments", i, "name"], e.name)),
-    ...catalog.templates.flatMap((t, i) => [
-      ...foreign(["templates", i, "name"], t.name),
-      ...foreign(["templates", i, "repository"], t.repository),
-      ...foreign(["templates", i, "environment"], t.environment),
-      ...foreign(["templates", i, "inventory"], t.inventory),
-      ...foreign(["templates", i, "build_template"], t.build_template),
-      ...t.vaults.flatMap(({ key }, v) => foreign(["templates", i, "vaults", v, "key"], key)),
-      ...hooks(["templates", i], t.hooks),
-    ]),
+    ...named("projects", catalog.project, ["project"]),
+    ...KINDS.flatMap((kind) =>
+      catalog[CATALOG_FIELDS[kind]].flatMap((resource, index) => {
+        const at = [CATALOG_FIELDS[kind], index];
+        return [...foreign([...at, "name"], resource.name), ...named(kind, resource, at)];
+      }),
+    ),
   ];
 }

@@ -1,21 +1,16 @@
 import type { MessageShape } from "@bufbuild/protobuf";
-import type { Kind, Resource } from "../store/catalog.ts";
-import { parseResourceName, projectName, resourceName } from "./names.ts";
-import { pageSize, pageToken, readPageToken } from "./page-token.ts";
-import { messageOf, type Schemas } from "./resources.ts";
-import { patternOf } from "./rules/names.ts";
+import type { AnyKind, Resource } from "../../store/kinds.ts";
+import { fullName, parseResourceName } from "../names.ts";
+import { pageSize, pageToken, readPageToken } from "../page-token.ts";
+import { patternOf } from "../rules/names.ts";
+import { messageOf, type Schemas } from "./schemas.ts";
 
 export interface ReadResourcesDeps {
-  getResource(kind: Kind | "projects", project: string, name: string): Promise<Resource>;
-  listResources(
-    kind: Kind | "projects",
-    query: { project: string; after: string; limit: number },
-  ): Promise<Resource[]>;
+  getResource(kind: AnyKind, project: string, name: string): Promise<Resource>;
+  listResources(kind: AnyKind, query: { project: string; after: string; limit: number }): Promise<Resource[]>;
 }
 
 const NAME = patternOf("{name}");
-const fullName = (kind: Kind | "projects", project: string, name: string) =>
-  kind === "projects" ? projectName(name) : resourceName(kind, project, name);
 
 /** Get and List of one kind, the same for all. */
 export function resourceReader<K extends keyof Schemas>(deps: ReadResourcesDeps, kind: K) {

@@ -8,30 +8,34 @@ import {
   toJson,
 } from "@bufbuild/protobuf";
 import { timestampFromDate } from "@bufbuild/protobuf/wkt";
-import { EnvironmentSchema } from "../../gen/signalman/v1/environment_pb.ts";
-import { ProjectSchema } from "../../gen/signalman/v1/project_pb.ts";
-import { RepositorySchema } from "../../gen/signalman/v1/repository_pb.ts";
-import { TemplateSchema } from "../../gen/signalman/v1/template_pb.ts";
-import type { Kind, Resource } from "../store/catalog.ts";
+import { AccessKeySchema } from "../../../gen/signalman/v1/access_key_pb.ts";
+import { EnvironmentSchema } from "../../../gen/signalman/v1/environment_pb.ts";
+import { InventorySchema } from "../../../gen/signalman/v1/inventory_pb.ts";
+import { ProjectSchema } from "../../../gen/signalman/v1/project_pb.ts";
+import { RepositorySchema } from "../../../gen/signalman/v1/repository_pb.ts";
+import { TemplateSchema } from "../../../gen/signalman/v1/template_pb.ts";
+import type { AnyKind, Resource } from "../../store/kinds.ts";
 
 /** The message of each kind. All have name, etag, create_time and update_time. */
 export const SCHEMAS = {
   projects: ProjectSchema,
+  accessKeys: AccessKeySchema,
   repositories: RepositorySchema,
+  inventories: InventorySchema,
   environments: EnvironmentSchema,
   templates: TemplateSchema,
-} as const satisfies Record<Kind | "projects", DescMessage>;
+} as const satisfies Record<AnyKind, DescMessage>;
 export type Schemas = typeof SCHEMAS;
 
 const OUTSIDE_SPEC = ["name", "etag", "createTime", "updateTime"];
 
-/** What is stored of a message: its proto3 JSON without name, etag and times. */
-export function specOf<K extends keyof Schemas>(kind: K, message: MessageShape<Schemas[K]>): JsonObject {
+/** What a caller says of a resource: its proto3 JSON without name, etag and times, and with its secrets. */
+export function jsonOf<K extends AnyKind>(kind: K, message: MessageShape<Schemas[K]>): JsonObject {
   const json = toJson(SCHEMAS[kind] as DescMessage, message) as JsonObject;
   return Object.fromEntries(Object.entries(json).filter(([field]) => !OUTSIDE_SPEC.includes(field)));
 }
 
-export function messageOf<K extends keyof Schemas>(
+export function messageOf<K extends AnyKind>(
   kind: K,
   name: string,
   resource: Resource,
@@ -46,7 +50,12 @@ export function messageOf<K extends keyof Schemas>(
   return fromJson(schema, json) as MessageShape<Schemas[K]>;
 }
 
+/** A field of a kind by its name in JSON → by that of the contract. */
+export function contractName(kind: AnyKind, jsonName: string): string {
+  return SCHEMAS[kind].fields.find((field) => field.jsonName === jsonName)?.name ?? jsonName;
+}
+
 /** Changes with every write, also when a resource is deleted and made again (AIP-154). */
-function etagOf({ revision, createTime }: Resource): string {
+export function etagOf({ revision, createTime }: Resource): string {
   return `"${revision}-${createTime.getTime().toString(36)}"`;
 }

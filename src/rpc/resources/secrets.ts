@@ -1,0 +1,180 @@
+import { isDeepStrictEqual } from "node:util";
+import type { JsonObject } from "@bufbuild/protobuf";
+import type { Cipher } from "../../keys/cipher.ts";
+import { accessKeyContext, environmentContext } from "../../keys/material.ts";
+import type { AnyKind, WholeResource } from "../../store/kinds.ts";
+import { Failure, type FieldViolation } from "../../task/errors.ts";
+import { contractName, SCHEMAS } from "./schemas.ts";
+
+/** A secret text of a kind: field `field` of its message `of`, stored as `field`. */
+interface SecretText {
+  of: string;
+  field: string;
+  /** May be empty, and goes when this one is given anew. */
+  with?: string;
+}
+
+/** A map of secret texts, stored as `as`; the names in it are shown in the field `names`. */
+interface SecretMap {
+  field: string;
+  as: string;
+  names: string;
+}
+
+interface SecretFields {
+  texts: readonly SecretText[];
+  maps: readonly SecretMap[];
+  context(project: string, name: string): string;
+}
+
+/** What nobody may see of each kind, by names in JSON. keys/material.ts has the shapes that are encrypted. */
+const SECRET_FIELDS: Partial<Record<AnyKind, SecretFields>> = {
+  accessKeys: {
+    texts: [
+      { of: "ssh", field: "privateKey" },
+      { of: "ssh", field: "passphrase", with: "privateKey" },
+      { of: "loginPassword", field: "password" },
+      { of: "text", field: "value" },
+    ],
+    maps: [],
+    context: accessKeyContext,
+  },
+  environments: {
+    texts: [],
+    maps: [
+      { field: "secretVariables", as: "variables", names: "secretVariableNames" },
+      { field: "secretEnv", as: "env", names: "secretEnvNames" },
+    ],
+    context: environmentContext,
+  },
+};
+
+/** A resource as it is to be stored. */
+export interface Settled {
+  spec: JsonObject;
+  secrets: Buffer | null;
+  /** Fields of the contract whose secrets are others now. */
+  changed: string[];
+  /** Secrets that are empty while nothing is stored, by their paths from the resource. */
+  missing: FieldViolation[];
+}
+
+/**
+ * Takes the secrets out of what a caller says of a resource, keeps what is stored where one is empty, and encrypts them.
+ * @throws Failure precondition if something is to be kept that this server cannot decrypt.
+ */
+export function settle(
+  cipher: Pick<Cipher, "seal" | "open">,
+  place: { kind: AnyKind; project: string; name: string },
+  given: JsonObject,
+  stored: Pick<WholeResource, "secrets"> | undefined,
+): Settled {
+  const fields = SECRET_FIELDS[place.kind];
+  if (!fields) return { spec: given, secrets: null, changed: [], missing: [] };
+  const context = fields.context(place.project, place.name);
+  const before = open(cipher, stored?.secrets, context);
+  const { spec, secrets } = takeOut(fields, given);
+  const known = before instanceof Error ? {} : before;
+  fill(fields, secrets, known);
+  const missing = missingIn(place.kind, fields, secrets);
+  if (missing.length > 0 && before instanceof Error) {
+    throw new Failure("precondition", before.message, { reason: "SECRETS_UNREADABLE", cause: before });
+  }
+  const changed = changedIn(fields, secrets, known);
+  const isSame = stored?.secrets && changed.length === 0 && !(before instanceof Error);
+  return {
+    spec,
+    secrets: isSame
+      ? stored.secrets
+      : isEmpty(secrets)
+        ? null
+        : cipher.seal(JSON.stringify(secrets), context),
+    changed: changed.map((field) => contractName(place.kind, field)),
+    missing,
+  };
+}
+
+/** Whether a field only shows the names of secrets: it goes with them. */
+export function showsNames(kind: AnyKind, field: string): boolean {
+  return SECRET_FIELDS[kind]?.maps.some(({ names }) => names === field) ?? false;
+}
+
+type Secrets = Record<string, string | Record<string, string>>;
+
+function open(
+  cipher: Pick<Cipher, "open">,
+  sealed: Buffer | null | undefined,
+  context: string,
+): Secrets | Error {
+  if (!sealed) return {};
+  try {
+    return JSON.parse(cipher.open(sealed, context)) as Secrets;
+  } catch (error) {
+    return error instanceof Error ? error : new Error(String(error));
+  }
+}
+
+function takeOut({ texts, maps }: SecretFields, given: JsonObject): { spec: JsonObject; secrets: Secrets } {
+  const spec = structuredClone(given);
+  const secrets: Secrets = {};
+  for (const { of, field } of texts) {
+    const holder = spec[of] as Record<string, string> | undefined;
+    if (!holder) continue;
+    secrets[field] = holder[field] ?? "";
+    delete holder[field];
+  }
+  for (const { field, as, names } of maps) {
+    const values = (spec[field] ?? {}) as Record<string, string>;
+    secrets[as] = { ...values };
+    delete spec[field];
+    delete spec[names];
+    if (Object.keys(values).length > 0) spec[names] = Object.keys(values).sort();
+  }
+  return { spec, secrets };
+}
+
+/** Empty secrets become the stored ones. */
+function fill({ texts, maps }: SecretFields, secrets: Secrets, known: Secrets): void {
+  const fresh = new Set(Object.keys(secrets).filter((key) => secrets[key] !== ""));
+  for (const { field, with: main = "" } of texts) {
+    if (secrets[field] === "" && !fresh.has(main)) secrets[field] = known[field] ?? "";
+  }
+  for (const { as } of maps) {
+    const [values, old] = [secrets[as], known[as] ?? {}] as Record<string, string>[];
+    for (const name of Object.keys(values ?? {})) {
+      if (values?.[name] === "" && old && Object.hasOwn(old, name)) values[name] = old[name] ?? "";
+    }
+  }
+}
+
+function missingIn(kind: AnyKind, { texts, maps }: SecretFields, secrets: Secrets): FieldViolation[] {
+  const inner = (of: string, field: string) =>
+    SCHEMAS[kind].fields
+      .find(({ jsonName }) => jsonName === of)
+      ?.message?.fields.find(({ jsonName }) => jsonName === field)?.name;
+  const paths = [
+    ...texts
+      .filter(({ field, with: main }) => secrets[field] === "" && main === undefined)
+      .map(({ of, field }) => `${contractName(kind, of)}.${inner(of, field)}`),
+    ...maps.flatMap(({ field, as }) =>
+      Object.entries(secrets[as] ?? {})
+        .filter(([, value]) => value === "")
+        .map(([name]) => `${contractName(kind, field)}[${JSON.stringify(name)}]`),
+    ),
+  ];
+  return paths.map((field) => ({ field, description: "Needed: nothing is stored under this name" }));
+}
+
+function changedIn({ texts, maps }: SecretFields, secrets: Secrets, known: Secrets): string[] {
+  const isOther = (key: string, none: unknown) =>
+    !isDeepStrictEqual(secrets[key] ?? none, known[key] ?? none);
+  const fields = [
+    ...texts.filter(({ field }) => isOther(field, "")).map(({ of }) => of),
+    ...maps.filter(({ as }) => isOther(as, {})).map(({ field }) => field),
+  ];
+  return [...new Set(fields)];
+}
+
+function isEmpty(secrets: Secrets): boolean {
+  return Object.values(secrets).every((value) => Object.keys(value).length === 0);
+}
