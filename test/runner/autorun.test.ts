@@ -1,14 +1,14 @@
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import { expect, test } from "vitest";
 import { TemplateSchema, TemplateType } from "../../gen/signalman/v1/template_pb.ts";
-import { specOf } from "../../src/rpc/resources.ts";
+import { jsonOf } from "../../src/rpc/resources/schemas.ts";
 import { deploysAfter } from "../../src/runner/autorun.ts";
 
 const BUILD = { id: "a-uuid", project: "p", template: "build", version: "1.0.3", incomingVersion: "" };
 
 function stored(name: string, template: MessageInitShape<typeof TemplateSchema> = {}) {
   const deploy = { app: "bash", type: TemplateType.DEPLOY, autorun: true, ...template };
-  return { name, spec: specOf("templates", create(TemplateSchema, deploy)) };
+  return { name, spec: jsonOf("templates", create(TemplateSchema, deploy)) };
 }
 
 test("a success starts what RunTask would, told where it comes from", () => {

@@ -1,4 +1,4 @@
-import type { JsonObject } from "@bufbuild/protobuf";
+import type { JsonObject, JsonValue } from "@bufbuild/protobuf";
 import type { ProjectState } from "../../store/catalog.ts";
 import { type AnyKind, KINDS } from "../../store/kinds.ts";
 import { familyOf } from "../../task/apps.ts";
@@ -28,6 +28,9 @@ const keyOf =
       ? undefined
       : `must be of type ${types.map((type) => KEY_TYPES[type]).join(" or ")}`;
 
+/** A deploy can bring on what another deploy brought. */
+const BRINGS_VERSIONS: JsonValue[] = ["TEMPLATE_TYPE_BUILD", "TEMPLATE_TYPE_DEPLOY"];
+
 const DEMANDS: { [K in AnyKind]?: Partial<Record<keyof (typeof REFERENCES)[K], Demand>> } = {
   projects: { "hooks[].http.secret_header_key": keyOf("text") },
   repositories: { access_key: (key, { url }) => keyToFetch(String(url))(key, {}) },
@@ -35,7 +38,7 @@ const DEMANDS: { [K in AnyKind]?: Partial<Record<keyof (typeof REFERENCES)[K], D
   templates: {
     inventory: inventoryFor,
     build_template: ({ type }) =>
-      type === "TEMPLATE_TYPE_BUILD" ? undefined : "must be of type TEMPLATE_TYPE_BUILD",
+      BRINGS_VERSIONS.includes(type ?? null) ? undefined : `must be of type ${BRINGS_VERSIONS.join(" or ")}`,
     "vaults[].key": keyOf("loginPassword", "text"),
     "hooks[].http.secret_header_key": keyOf("text"),
   },
