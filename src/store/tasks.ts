@@ -35,8 +35,7 @@ export async function createTask(
   request?: RequestKey,
 ): Promise<{ task: TaskView; deduplicated: boolean }> {
   return database.run(async (db) => {
-    if (!request && task.startVersion === "")
-      return { task: await insertTask(db, task), deduplicated: false };
+    if (!request && !task.startVersion) return { task: await insertTask(db, task), deduplicated: false };
     return db.transaction(async (tx) => {
       // Before an id is made: the order of ids is that of versions.
       const version = await takeVersion(tx, task);
