@@ -43,7 +43,7 @@ export interface Hub {
 }
 
 /** Bytes of batches kept for all watched tasks together: how far watchers may lag without reading the store. */
-const KEPT_BYTES = 24 * 1024 * 1024;
+const KEPT_BYTES = 8 * 1024 * 1024;
 
 interface Ear {
   /** Something was committed that is not in the batches. */

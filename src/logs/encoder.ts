@@ -2,8 +2,11 @@ import { STREAM_NUMBERS } from "./stamp.ts";
 import type { Chunk, StreamOffsets } from "./types.ts";
 import { TAG, varintLength, writeVarint } from "./wire.ts";
 
-/** Size limit of a chunk's data. */
-export const CHUNK_BYTES = 64 * 1024;
+/**
+ * Size limit of a chunk's data: with what a watcher's message adds (resume token, tags) it fits 64 KiB. The buffer
+ * that protobuf-es encodes a message into doubles until the message fits: a little more would take twice as much.
+ */
+export const CHUNK_BYTES = 64 * 1024 - 256;
 
 /** Numbers lines and encodes them, each once, into the chunk that is being filled. */
 export class ChunkEncoder {

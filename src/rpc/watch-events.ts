@@ -1,5 +1,5 @@
 import { create, fromBinary, type MessageInitShape } from "@bufbuild/protobuf";
-import { BinaryWriter, WireType } from "@bufbuild/protobuf/wire";
+import { WireType } from "@bufbuild/protobuf/wire";
 import { LogBatchSchema } from "../../gen/signalman/v1/task_pb.ts";
 import { type WatchTaskResponse, WatchTaskResponseSchema } from "../../gen/signalman/v1/task_service_pb.ts";
 import type { Batch } from "../live/hub.ts";
@@ -18,6 +18,7 @@ export interface EventMaker {
   readonly made: number;
 }
 
+const NOTHING = new Uint8Array();
 const LOG_FIELD = WatchTaskResponseSchema.field.log.number;
 
 /** One message for all watchers of a batch: they are at the same cursor, so even the token is the same. */
@@ -54,8 +55,10 @@ export function createEventMaker(taskId: string, isJson: boolean): EventMaker {
 /** protobuf-es writes unknown fields through as they are: a batch is copied, never encoded again. */
 function encodedLog(resumeToken: string, data: Buffer): WatchTaskResponse {
   const message = create(WatchTaskResponseSchema, { resumeToken });
-  const prefix = new BinaryWriter().uint32(data.length).finish();
-  const lengthPrefixed = Buffer.concat([prefix, data]);
-  message.$unknown = [{ no: LOG_FIELD, wireType: WireType.LengthDelimited, data: lengthPrefixed }];
+  // Before each unknown field goes its tag, which is a varint like any other: the second one is the length.
+  message.$unknown = [
+    { no: LOG_FIELD, wireType: WireType.LengthDelimited, data: NOTHING },
+    { no: data.length >>> 3, wireType: data.length & 7, data },
+  ];
   return message;
 }

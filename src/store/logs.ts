@@ -1,4 +1,4 @@
-import { and, asc, eq, gte, lte, sql } from "drizzle-orm";
+import { and, asc, eq, gte, lte, type SQL, sql } from "drizzle-orm";
 import { LeaseLost } from "../task/errors.ts";
 import type { TaskRecord } from "../task/types.ts";
 import type { Database, Queryable } from "./database.ts";
@@ -36,7 +36,9 @@ export async function storeChunks(
       RETURNING events),
     chunk AS (
       INSERT INTO log_chunks (task_id, first_seq, last_seq, stdout_lines, stderr_lines, system_lines, data)
-      SELECT ${id}::uuid, v.* FROM head, (VALUES ${sql.join(chunks.map(valuesOf), sql`, `)}) AS v)
+      SELECT ${id}::uuid, c.first_seq, c.last_seq, c.stdout, c.stderr, c.system,
+             substring(joined.data FROM c.start FOR c.size)
+      FROM head, ${joined(chunks)})
     SELECT events FROM head`);
   if (stored) return stored.events;
   const [head] = await db.execute<{ events: number; last_seq: string }>(sql`
@@ -45,9 +47,24 @@ export async function storeChunks(
   throw new LeaseLost(id);
 }
 
-function valuesOf({ firstSeq, lastSeq, counts, data }: StoredChunk) {
-  return sql`(${firstSeq}::bigint, ${lastSeq}::bigint, ${counts.stdout}::integer, ${counts.stderr}::integer,
-    ${counts.system}::integer, ${data}::bytea)`;
+/**
+ * The chunks as rows `c`, and all their data as one value. However many they are, the statement is the same, so that
+ * it is prepared once; and the driver, whose buffer grows with each parameter, copies the data once.
+ */
+function joined(chunks: readonly StoredChunk[]): SQL {
+  const column = (of: (chunk: StoredChunk) => number) => `{${chunks.map(of).join(",")}}`;
+  const data = Buffer.concat(chunks.map((chunk) => chunk.data)).toString("base64");
+  let next = 1;
+  const starts = chunks.map((chunk) => {
+    const start = next;
+    next += chunk.data.length;
+    return start;
+  });
+  return sql`decode(${data}, 'base64') AS joined (data), unnest(
+    ${column((c) => c.firstSeq)}::bigint[], ${column((c) => c.lastSeq)}::bigint[],
+    ${column((c) => c.counts.stdout)}::integer[], ${column((c) => c.counts.stderr)}::integer[],
+    ${column((c) => c.counts.system)}::integer[], ${`{${starts.join(",")}}`}::integer[],
+    ${column((c) => c.data.length)}::integer[]) AS c (first_seq, last_seq, stdout, stderr, system, start, size)`;
 }
 
 /** Chunks that hold lines from `fromSeq` to `toSeq`, the first ones: at most `limit`. */

@@ -66,7 +66,7 @@ test("the batches of all tasks share the room: the oldest make way, whosever the
   const hub = createHub();
   using first = rested(hub.subscribe("a"));
   using second = rested(hub.subscribe("b"));
-  const data = Buffer.alloc(10 * 1024 * 1024);
+  const data = Buffer.alloc(3 * 1024 * 1024);
   hub.publish("a", { ...batch(1, 1), data });
   hub.publish("b", { ...batch(1, 1), data });
   expect(first.batchAfter(0)).toBeDefined();
