@@ -74,7 +74,12 @@ function fromAbort(reason: unknown): ConnectError {
       new ConnectError(reason.rawMessage, reason.code, undefined, outgoing(reason), reason),
     );
   }
-  return withDetails("The client ended the call", Code.Canceled, [errorInfo("CANCELED")], reason);
+  return clientLeft(reason);
+}
+
+/** Nobody is there who would get the answer. */
+export function clientLeft(cause: unknown): ConnectError {
+  return withDetails("The client ended the call", Code.Canceled, [errorInfo("CANCELED")], cause);
 }
 
 function outgoing(error: ConnectError): Detail[] {

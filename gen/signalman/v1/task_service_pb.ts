@@ -1346,7 +1346,10 @@ export const LogFormatSchema: GenEnum<LogFormat> = /*@__PURE__*/
 /**
  * Runs tasks and tells everyone who watches.
  *
- * Every error carries a `google.rpc.ErrorInfo` with a stable reason and the domain `signalman`.
+ * Every error carries a `google.rpc.ErrorInfo` with a stable reason and the domain `signalman`. Beside those that an RPC
+ * names, of this service or another: INVALID_ARGUMENT where a field breaks a rule of its comment (BadRequest names each
+ * one), UNAUTHENTICATED without the token, RESOURCE_EXHAUSTED for more than 4 MiB, UNAVAILABLE with RetryInfo while the
+ * server shuts down or cannot reach its database, UNIMPLEMENTED from a server that is older than the RPC.
  * A task that fails is data (`Task.end`), never an RPC error.
  *
  * @generated from service signalman.v1.TaskService

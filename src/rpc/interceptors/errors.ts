@@ -1,5 +1,5 @@
 import type { ConnectError, Interceptor } from "@connectrpc/connect";
-import { toConnectError } from "../errors.ts";
+import { clientLeft, toConnectError } from "../errors.ts";
 import { requestIdKey } from "./context.ts";
 import { guardStream } from "./stream.ts";
 
@@ -15,7 +15,7 @@ export function errors(isPassing?: (error: unknown) => boolean): Interceptor {
     try {
       const response = await next(request);
       return response.stream
-        ? { ...response, message: guardStream(response.message, { failed: map }) }
+        ? { ...response, message: guardStream(response.message, { failed: map, unsent: clientLeft }) }
         : response;
     } catch (thrown) {
       throw map(thrown);

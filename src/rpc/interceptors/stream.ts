@@ -1,6 +1,8 @@
 export interface StreamGuard {
   /** Something was thrown inside the stream. What this returns is thrown instead. */
   failed?: (error: unknown) => unknown;
+  /** A message could not be sent, and why. What this returns is thrown into the stream, where it waits to go on. */
+  unsent?: (error: unknown) => unknown;
   /** The stream is over: by itself, by an error (already mapped by `failed`), or because nobody reads on. Called once. */
   ended?: (error: unknown) => void;
 }
@@ -32,7 +34,10 @@ function guardIterator<T>(inner: AsyncIterator<T>, guard: StreamGuard): AsyncIte
   return {
     next: () => inner.next().then(pass, fail),
     return: (value) => (inner.return?.(value) ?? done(value)).then(pass, fail),
-    throw: (error) => (inner.throw?.(error) ?? Promise.reject(error)).then(pass, fail),
+    throw(error) {
+      const why = guard.unsent ? guard.unsent(error) : error;
+      return (inner.throw?.(why) ?? Promise.reject(why)).then(pass, fail);
+    },
   };
 }
 

@@ -1,5 +1,11 @@
 import { execFileSync } from "node:child_process";
-import { createFileRegistry, type DescField, type DescMessage, fromBinary } from "@bufbuild/protobuf";
+import {
+  createFileRegistry,
+  type DescField,
+  type DescMessage,
+  type DescMethod,
+  fromBinary,
+} from "@bufbuild/protobuf";
 import { FileDescriptorSetSchema } from "@bufbuild/protobuf/wkt";
 
 /** The contract with its comments, which the generated code does not have: read from proto/ by buf. */
@@ -14,7 +20,7 @@ export function readContract() {
       ),
     ),
   );
-  const places = new Map<DescMessage | DescField, string>();
+  const places = new Map<DescMessage | DescField | DescMethod, string>();
   for (const file of registry.files) {
     file.messages.forEach((message, m) => {
       places.set(message, keyOf(file.proto.name, [4, m]));
@@ -23,15 +29,20 @@ export function readContract() {
         places.set(field, keyOf(file.proto.name, [4, m, 2, f]));
       });
     });
+    file.services.forEach((service, s) => {
+      service.methods.forEach((method, m) => {
+        places.set(method, keyOf(file.proto.name, [6, s, 2, m]));
+      });
+    });
   }
-  const requests = [...registry].flatMap((type) =>
-    type.kind === "service" && type.typeName.startsWith("signalman.v1.")
-      ? type.methods.map((method) => method.input)
-      : [],
+  const methods = [...registry].flatMap((type) =>
+    type.kind === "service" && type.typeName.startsWith("signalman.v1.") ? type.methods : [],
   );
   return {
-    requests,
-    commentOf: (desc: DescMessage | DescField): string => comments.get(places.get(desc) ?? "") ?? "",
+    methods,
+    requests: methods.map((method) => method.input),
+    commentOf: (desc: DescMessage | DescField | DescMethod): string =>
+      comments.get(places.get(desc) ?? "") ?? "",
   };
 }
 
