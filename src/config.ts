@@ -1,10 +1,19 @@
 import { homedir } from "node:os";
 import { join } from "node:path";
-import { z } from "zod";
+import type { HostKeys } from "./git/ssh-options.ts";
 import { type Apps, BUILT_IN } from "./jobs/apps/app.ts";
 import { decodeSecretKey } from "./keys/secret-key.ts";
-import { env } from "./rpc/rules/maps.ts";
-import { args } from "./rpc/rules/values.ts";
+import { parseApps } from "./settings/apps.ts";
+import {
+  oneOf,
+  parseDatabaseUrl,
+  parseFile,
+  parseListen,
+  parseNames,
+  parseOrigins,
+  parseToken,
+  parseWhole,
+} from "./settings/values.ts";
 import { durationMs } from "./task/duration.ts";
 
 /** A setting of the server: where it comes from, what it means, and what it is without being set. */
@@ -21,15 +30,6 @@ export interface Setting<T> {
 }
 
 const setting = <T>(definition: Setting<T>) => definition;
-
-const appsSchema = z.record(
-  z.string().regex(/^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/),
-  z.strictObject({
-    command: z.string().min(1),
-    args: z.array(z.string()).pipe(args()).default([]),
-    env: z.record(z.string(), z.string()).pipe(env()).optional(),
-  }),
-);
 
 /** Every setting of `signalman serve`. The flag wins over the environment. */
 export const SETTINGS = {
@@ -104,6 +104,23 @@ export const SETTINGS = {
     default: "none",
     parse: (text = "") => parseNames(text),
   }),
+  sshHostKeys: setting({
+    env: "SIGNALMAN_SSH_HOST_KEYS",
+    flag: "ssh-host-keys",
+    placeholder: "HOW",
+    description:
+      "accept-new (learn the key of a new host, insist on it later), strict (known hosts alone) or off",
+    default: "accept-new",
+    parse: (text = "accept-new"): HostKeys => oneOf(text, ["accept-new", "strict", "off"]),
+  }),
+  sshKnownHosts: setting({
+    env: "SIGNALMAN_SSH_KNOWN_HOSTS",
+    flag: "ssh-known-hosts",
+    placeholder: "FILE",
+    description: "file of known hosts, beside the machine's own; new ones are added to it",
+    default: "known_hosts in the data folder",
+    parse: (text) => (text ? parseFile(text) : undefined),
+  }),
   lostTimeout: setting({
     env: "SIGNALMAN_LOST_TIMEOUT",
     flag: "lost-timeout",
@@ -177,62 +194,4 @@ function read(definition: Setting<unknown>, flag: string | undefined, env: NodeJ
     const name = flag === undefined ? definition.env : `--${definition.flag}`;
     throw new ConfigError(`${name} ${cause instanceof Error ? cause.message : cause}`, { cause });
   }
-}
-
-function parseListen(text: string): { host: string; port: number } {
-  const match = /^(\[[^\]]+\]|[^:[\]]*):(\d{1,5})$/.exec(text);
-  const port = Number(match?.[2]);
-  if (!match || port > 65_535) throw new Error(`must be HOST:PORT, such as 127.0.0.1:8480, not ${text}`);
-  return { host: (match[1] ?? "").replace(/^\[|\]$/g, ""), port };
-}
-
-function parseOrigins(text: string): "*" | string[] {
-  if (text === "*") return "*";
-  const origins = text.split(",").filter((origin) => origin !== "");
-  const wrong = origins.find((origin) => !URL.canParse(origin) || new URL(origin).origin !== origin);
-  if (wrong === undefined) return origins;
-  throw new Error(`must be * or origins such as https://app.example.com, joined by commas, not ${wrong}`);
-}
-
-function parseDatabaseUrl(text: string): string {
-  const url = URL.canParse(text) ? new URL(text) : undefined;
-  if (url && /^postgres(ql)?:$/.test(url.protocol)) return text;
-  throw new Error("must be a URL such as postgres://user:password@host:5432/database");
-}
-
-function parseToken(text: string): string {
-  if (/^[\x21-\x7e]{16,}$/.test(text)) return text;
-  throw new Error("must have at least 16 characters, all of them visible ASCII");
-}
-
-function parseWhole(text: string, from: number, to: number): number {
-  const value = Number(text);
-  if (/^\d+$/.test(text) && value >= from && value <= to) return value;
-  throw new Error(`must be a whole number from ${from} to ${to}, not ${text}`);
-}
-
-function parseApps(text: string): Apps {
-  let json: unknown;
-  try {
-    json = JSON.parse(text);
-  } catch (cause) {
-    throw new Error(`must be JSON: ${cause instanceof Error ? cause.message : cause}`, { cause });
-  }
-  const parsed = appsSchema.safeParse(json);
-  if (parsed.success) return parsed.data;
-  const [issue] = parsed.error.issues;
-  throw new Error(`is wrong at ${issue?.path.join(".") || "its top"}: ${issue?.message}`);
-}
-
-function parseNames(text: string): string[] {
-  const names = text.split(",").filter((name) => name !== "");
-  const wrong = names.find((name) => !/^[A-Za-z_][A-Za-z0-9_]*$/.test(name));
-  if (wrong !== undefined) throw new Error(`must be names of variables, joined by commas, not ${wrong}`);
-  return names;
-}
-
-function oneOf<T extends string>(text: string, values: readonly T[]): T {
-  const value = values.find((v) => v === text);
-  if (value !== undefined) return value;
-  throw new Error(`must be one of ${values.join(", ")}, not ${text}`);
 }

@@ -2,6 +2,7 @@ import type { Logger } from "pino";
 import type { Config } from "./config.ts";
 import { openDataFolder } from "./embedded/data-folder.ts";
 import { startEmbeddedPostgres } from "./embedded/postgres.ts";
+import { createMirrors } from "./git/mirrors.ts";
 import { createHandler } from "./http/handler.ts";
 import { createHealthState, type HealthState } from "./http/health-state.ts";
 import { listen } from "./http/port.ts";
@@ -9,7 +10,7 @@ import { assertSafeListen } from "./http/safe-listen.ts";
 import { forwardedVariables } from "./jobs/environment.ts";
 import { createAppInspector } from "./jobs/inspect-apps.ts";
 import { clearLeftovers } from "./jobs/leftovers.ts";
-import { createLocalJob } from "./jobs/local-job.ts";
+import { createLocalJob, type LocalJobOptions } from "./jobs/local-job.ts";
 import { type Cipher, createCipher } from "./keys/cipher.ts";
 import { readSecretKey } from "./keys/secret-key.ts";
 import { createHub, type Hub } from "./live/hub.ts";
@@ -47,6 +48,9 @@ export interface Service extends AsyncDisposable {
 const DATABASE_PATIENCE_MS = 20_000;
 /** Calls that are under way may take this long to end at shutdown. */
 const CLOSE_GRACE_MS = 2000;
+
+/** A repository's host may be silent for so long; before each further try the next pause. */
+const GIT_PATIENCE = { idleMs: 60_000, retryMs: [1000, 4000] };
 
 /** Builds every part once. Disposing it takes them down in reverse: no new work, streams end, what runs is left alone. */
 export async function startService(config: Config, logger: Logger): Promise<Service> {
@@ -138,13 +142,20 @@ interface PoolParts {
 function startPool({ config, logger, databases, node, dataDir, cipher, feed }: PoolParts) {
   const shutdown = new AbortController();
   const tasksRoot = `${dataDir}/tasks`;
-  const forwarded = forwardedVariables(config.forwardedEnv);
+  const job: LocalJobOptions = {
+    tasksRoot,
+    node,
+    apps: config.apps,
+    forwarded: forwardedVariables(config.forwardedEnv),
+    mirrors: createMirrors({ root: `${dataDir}/mirrors`, ...GIT_PATIENCE }),
+    ssh: { hostKeys: config.sshHostKeys, knownHosts: config.sshKnownHosts ?? `${dataDir}/known_hosts` },
+  };
   const runner: RunnerDeps = {
     store: runStore(databases, shutdown.signal),
     cipher,
     hooks: HOOKS,
     listeners: feed,
-    createJob: (id, say) => createLocalJob({ tasksRoot, node, apps: config.apps, forwarded }, id, say),
+    createJob: (id, say) => createLocalJob(job, id, say),
     onDefect: (task, err) => logger.error({ err, task }, "a task failed for a reason of ours"),
   };
   const pool = createTaskPool({

@@ -14,6 +14,7 @@ const ROOMS = [
   ["main.ts"],
   ["service.ts"],
   ["config.ts"],
+  ["settings"],
   ["http"],
   ["rpc"],
   ["pool"],

@@ -1,126 +1,173 @@
 import { stat } from "node:fs/promises";
 import { join } from "node:path";
-import { execa, type Result } from "execa";
+import { fileURLToPath } from "node:url";
 import { PrepareError } from "../task/errors.ts";
+import { type GitAccess, reach } from "./access.ts";
+import { type Clone, clone, subjectOf } from "./clone.ts";
+import { lfsConfig } from "./lfs.ts";
+import type { Mirrors } from "./mirrors.ts";
+import { isSamePlace, parseRemote, type RemoteUrl, resolveSubmodule } from "./remote-url.ts";
+import { findCommit, refuse, type Wanted } from "./revision.ts";
+import { createRunGit, GitFailed } from "./run.ts";
+import type { SshSettings } from "./ssh-options.ts";
+import { listSubmodules, makeFolder, type Submodule } from "./submodules.ts";
 
-export interface CheckOut {
-  /** The repository's folder. */
-  source: string;
+export interface CheckOut extends Wanted {
+  /** The repository: a folder of this server, or a remote. */
+  source: string | RemoteUrl;
+  /** What opens a remote, and the name of the access key that says so. */
+  access: GitAccess;
+  key: string;
   /** Exists and is empty. */
   target: string;
-  /** Empty: the one that the repository has checked out. */
-  gitBranch: string;
-  /** Empty: the tip of the branch. */
-  commit: string;
+  /** Commits of history; 0: all. */
+  depth: number;
+  lfs: boolean;
+  skipSubmodules: boolean;
   say(text: string): void;
 }
 
 export interface Git {
   isRepository(path: string): Promise<boolean>;
   /**
-   * Clones at a resolved commit, detached, sharing the source's objects.
-   * @throws PrepareError with git's own words; the signal's reason.
+   * Clones at a resolved commit, detached; a remote by way of its mirror. With its submodules, theirs too.
+   * @throws PrepareError that says what went wrong; the signal's reason.
    */
   checkOut(options: CheckOut, signal: AbortSignal): Promise<{ hash: string; message: string }>;
 }
 
-/** Git hands no setting on to the process that reads the source: it gets its own, through a shell. */
-const READER = "git -c 'safe.directory=*' upload-pack";
-const CLONE = ["clone", "--quiet", "--shared", "--no-checkout", `--upload-pack=${READER}`];
+export interface GitOptions {
+  mirrors: Mirrors;
+  ssh: SshSettings;
+  /** What git inherits, PATH among it. */
+  env: Readonly<Record<string, string>>;
+  /** Of the task: put into every git process's environment as `SIGNALMAN_TASK`, to find strays by. */
+  marker: string;
+}
 
 /** A commit's message on record is cut at this many characters. */
 const MESSAGE_LENGTH = 100;
+/** Submodules in submodules; deeper ones go round in a circle. */
+const MAX_NESTING = 10;
 
-/** @param marker is put into the environment of every git process, as `SIGNALMAN_TASK`, to find strays by. */
-export function createGit(marker: string): Git {
-  const env = {
-    PATH: process.env.PATH ?? "",
-    SIGNALMAN_TASK: marker,
-    GIT_TERMINAL_PROMPT: "0",
-    // Looking at a repository must not write to it.
-    GIT_OPTIONAL_LOCKS: "0",
-    GIT_CONFIG_NOSYSTEM: "1",
-    GIT_CONFIG_GLOBAL: "/dev/null",
-    LC_ALL: "C",
-  };
-
-  async function git(cwd: string, args: readonly string[], signal: AbortSignal): Promise<string> {
-    // The operator named this folder: that it belongs to another user is no reason to refuse it.
-    const result: Result = await execa(
-      "git",
-      ["-c", "safe.directory=*", "-c", "advice.detachedHead=false", ...args],
-      {
-        cwd,
-        env,
-        extendEnv: false,
-        stdin: "ignore",
-        reject: false,
-        cancelSignal: signal,
-        forceKillAfterDelay: 2000,
-      },
-    );
-    signal.throwIfAborted();
-    if (result.code === "ENOENT")
-      throw new PrepareError("Cannot check out the repository: there is no `git` on this server; install it");
-    if (result.failed) throw new GitError(args, String(result.stderr || result.message));
-    return String(result.stdout).trimEnd();
-  }
+export function createGit({ mirrors, ssh, env, marker }: GitOptions): Git {
+  const run = createRunGit(env, marker);
 
   return {
     isRepository: async (path) =>
       (await exists(join(path, ".git"))) ||
       ((await exists(join(path, "HEAD"))) && (await exists(join(path, "objects")))),
 
-    async checkOut({ source, target, gitBranch, commit, say }, signal) {
-      const hash = await resolve(source, gitBranch, commit, signal);
-      const dirty = await git(source, ["status", "--porcelain", "--untracked-files=normal"], signal).catch(
-        () => "",
-      );
-      if (dirty)
-        say(
-          `${source} has uncommitted changes, which are left out:\n${dirty.split("\n").slice(0, 10).join("\n")}`,
-        );
-      await git(target, [...CLONE, "--", source, "."], signal).catch(explain(source));
-      await git(target, ["checkout", "--quiet", "--detach", hash], signal).catch(explain(source));
-      const message = await git(target, ["log", "-1", "--format=%s", hash], signal).catch(explain(source));
+    async checkOut(options, signal) {
+      if (typeof options.source === "string") await tellChanges(options.source, options.say, signal);
+      const hash = await place(options, signal);
+      const message = await subjectOf(run, options.target, hash, signal);
+      if (!options.skipSubmodules) await placeSubmodules(options, hash, 1, signal);
       return { hash, message: [...message].slice(0, MESSAGE_LENGTH).join("") };
     },
   };
 
-  async function resolve(
+  async function tellChanges(
     source: string,
-    branch: string,
-    commit: string,
+    say: (text: string) => void,
     signal: AbortSignal,
-  ): Promise<string> {
-    const wanted = commit || (branch ? `refs/heads/${branch}` : "HEAD");
-    return git(
-      source,
-      ["rev-parse", "--verify", "--quiet", "--end-of-options", `${wanted}^{commit}`],
-      signal,
-    ).catch((cause) => {
-      signal.throwIfAborted();
-      if (!(cause instanceof GitError)) throw cause;
-      const what = commit ? `commit ${commit}` : branch ? `branch ${branch}` : "commit";
-      throw new PrepareError(`Cannot check out ${source}: it has no ${what}`, { cause });
+  ): Promise<void> {
+    const status = ["status", "--porcelain", "--untracked-files=normal"];
+    const dirty = await run(status, { cwd: source, signal }).catch((error: unknown) => {
+      if (error instanceof GitFailed) return ""; // a bare one has none
+      throw error;
     });
+    if (dirty === "") return;
+    const some = dirty.split("\n").slice(0, 10).join("\n");
+    say(`${source} has uncommitted changes, which are left out:\n${some}`);
   }
 
-  function explain(source: string) {
-    return (cause: unknown): never => {
-      if (!(cause instanceof GitError)) throw cause;
-      throw new PrepareError(`Cannot check out ${source}: ${cause.message}`, { cause });
-    };
+  /** The repository itself, without its submodules; returns the commit. */
+  async function place(options: CheckOut, signal: AbortSignal): Promise<string> {
+    const { source, target, depth, say } = options;
+    if (typeof source === "string") {
+      const hash = (await findCommit(run, source, options, "HEAD", signal)) ?? refuse(source, options);
+      const config = options.lfs ? await lfsConfig(run, { cwd: target, storage: undefined, signal }) : [];
+      await clone({ source, target, hash, depth, origin: source, config, run, say }, signal);
+      return hash;
+    }
+    const way = reach(source, options.access, ssh);
+    const { mirror, hash } = await mirrors.fetch(
+      { remote: source, key: options.key, reach: way, wanted: options, run, say },
+      signal,
+    );
+    const base: Clone = { source: mirror, target, hash, depth, origin: source.text, run, say };
+    if (!options.lfs) await clone(base, signal);
+    else {
+      const config = await lfsConfig(run, { cwd: target, storage: join(mirror, "lfs"), signal });
+      await clone(
+        { ...base, config: [...way.config, ...config], env: way.env, idleMs: mirrors.idleMs },
+        signal,
+      );
+    }
+    return hash;
+  }
+
+  async function placeSubmodules(
+    parent: CheckOut,
+    hash: string,
+    depth: number,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { target } = parent;
+    for (const submodule of await listSubmodules(run, target, hash, signal)) {
+      if (depth > MAX_NESTING)
+        throw new PrepareError(
+          `Cannot check out the submodule ${submodule.path}: there are too many in each other`,
+        );
+      const source = await sourceOf(parent, submodule, signal);
+      const isTrusted =
+        typeof source !== "string" && typeof parent.source !== "string" && isSamePlace(source, parent.source);
+      const options: CheckOut = {
+        ...parent,
+        ...(isTrusted ? {} : { access: { kind: "none" }, key: "" }),
+        source,
+        gitBranch: "",
+        commit: submodule.hash,
+        target: await makeFolder(target, submodule.path),
+      };
+      await place(options, signal);
+      await run(["config", `submodule.${submodule.name}.url`, nameOf(source)], { cwd: target, signal });
+      await placeSubmodules(options, submodule.hash, depth + 1, signal);
+    }
+  }
+
+  /** Of a folder of this server, the submodule's own folder if it has the commit, which may never have been pushed. */
+  async function sourceOf(parent: CheckOut, submodule: Submodule, signal: AbortSignal) {
+    const { source } = parent;
+    const { name, url, hash } = submodule;
+    if (typeof source !== "string") return remoteOf(resolveSubmodule(url, source.text), url);
+    for (const kept of [join(source, ".git/modules", name), join(source, "modules", name)]) {
+      const wanted = { gitBranch: "", commit: hash };
+      if ((await exists(kept)) && (await findCommit(run, kept, wanted, "HEAD", signal))) return kept;
+    }
+    const options = { cwd: source, signal };
+    const origin = await run(["config", "--get", "remote.origin.url"], options).catch((error: unknown) => {
+      if (error instanceof GitFailed) return source;
+      throw error;
+    });
+    const resolved = resolveSubmodule(url, origin);
+    if (resolved.startsWith("file:///") && URL.canParse(resolved)) return fileURLToPath(resolved);
+    return resolved.startsWith("/") ? resolved : remoteOf(resolved, url);
   }
 }
 
-class GitError extends Error {
-  constructor(args: readonly string[], stderr: string) {
-    super(
-      `git ${args.find((arg) => !arg.startsWith("-"))} said: ${stderr.trim().split("\n").slice(-5).join("; ")}`,
-    );
-    this.name = "GitError";
-  }
+function nameOf(source: string | RemoteUrl): string {
+  return typeof source === "string" ? source : source.text;
+}
+
+/** A remote's submodules are remote ones: it may not reach into this server's disk. */
+function remoteOf(resolved: string, url: string): RemoteUrl {
+  const remote = parseRemote(resolved);
+  if (remote) return remote;
+  throw new PrepareError(
+    `Cannot check out a submodule: ${JSON.stringify(url)} is no https://, http:// or ssh:// URL without a password, nor user@host:path`,
+  );
 }
 
 async function exists(path: string): Promise<boolean> {

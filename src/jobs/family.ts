@@ -1,3 +1,5 @@
+import type { Git } from "../git/client.ts";
+import type { SshSettings } from "../git/ssh-options.ts";
 import type { AccessKeyInstaller } from "../keys/installer.ts";
 import type { Program } from "../process/wrapper.ts";
 import { PrepareError } from "../task/errors.ts";
@@ -14,6 +16,10 @@ export interface Site<Input> {
   /** What the program inherits, under everything that users set. */
   base: BaseEnvironment;
   keys: AccessKeyInstaller;
+  /** For repositories beside the template's own. */
+  git: Git;
+  /** `sshOptions` makes arguments for ssh of it. */
+  ssh: SshSettings;
   commit: Commit;
   /** What every process of the task carries as SIGNALMAN_TASK. */
   marker: string;

@@ -1,5 +1,8 @@
 import { createGit } from "../git/client.ts";
+import type { Mirrors } from "../git/mirrors.ts";
+import type { SshSettings } from "../git/ssh-options.ts";
 import { createInstaller } from "../keys/installer.ts";
+import type { AccessKey } from "../keys/material.ts";
 import { hasSockets } from "../keys/socket-folder.ts";
 import { sweepMarked } from "../process/marked.ts";
 import { adoptProcess, type RunningProcess, startProcess } from "../process/process.ts";
@@ -12,11 +15,12 @@ import { FAMILIES, type FamilyInput } from "./families/all.ts";
 import type { Job } from "./job.ts";
 import { markerOf } from "./marker.ts";
 import { makeTaskFolder, removeTaskFolder, removeWorkspace, taskFolder } from "./task-folder.ts";
-import { fillWorkspace, reasonOf } from "./workspace.ts";
+import { fillWorkspace, reasonOf, type WorkspaceOptions } from "./workspace.ts";
 
 /** What a job is made of; a part of the task's details. */
 export interface JobInput extends FamilyInput {
-  repository: { name: string; url: string };
+  repository: { name: string } & WorkspaceOptions["repository"];
+  repositoryKey: AccessKey;
   gitBranch: string;
   commit: string;
 }
@@ -28,6 +32,9 @@ export interface LocalJobOptions {
   node: string;
   apps: Apps;
   forwarded: Forwarded;
+  mirrors: Mirrors;
+  /** How hosts are reached by SSH, whoever does it. */
+  ssh: SshSettings;
 }
 
 /** A task on this machine: workspace, app, process. */
@@ -59,20 +66,13 @@ export function createLocalJob(
       await makeTaskFolder(folder).catch((cause: unknown) => {
         throw new PrepareError(`Cannot make the task's folder ${folder.root}: ${reasonOf(cause)}`, { cause });
       });
-      const workspace = { ...input, url: input.repository.url, target: folder.work };
-      using _strays = endStrays(signal);
       const base = inheritedEnvironment(options.forwarded, folder);
-      const commit = await fillWorkspace({ ...workspace, git: createGit(marker), say }, signal);
-      const site = {
-        input,
-        app,
-        folder,
-        base,
-        keys: createInstaller({ folder: folder.private, marker, path: base.PATH }),
-        commit,
-        marker,
-        say,
-      };
+      const { mirrors, ssh, forwarded } = options;
+      const env = { ...forwarded, PATH: base.PATH, TMPDIR: folder.tmp };
+      const git = createGit({ mirrors, ssh, env, marker });
+      const keys = createInstaller({ folder: folder.private, marker, path: base.PATH });
+      const commit = await fillWorkspace({ ...input, target: folder.work, git, keys, say }, signal);
+      const site = { input, app, folder, base, keys, git, ssh, commit, marker, say };
       program = await family.prepare(site, signal);
       return commit;
     },
@@ -93,13 +93,6 @@ export function createLocalJob(
     // What cannot be removed now is removed at the next start of the server.
     forget: () => removeTaskFolder(folder).catch(() => {}),
   };
-
-  /** What git starts may hold git's output open: without its end, preparation would wait for it after a stop. */
-  function endStrays(signal: AbortSignal): Disposable {
-    const sweep = () => void sweepMarked(marker).catch(() => {});
-    signal.addEventListener("abort", sweep, { once: true });
-    return { [Symbol.dispose]: () => signal.removeEventListener("abort", sweep) };
-  }
 }
 
 function unknownApp(name: string, apps: Apps): string {

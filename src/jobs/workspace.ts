@@ -1,29 +1,44 @@
 import { realpath, stat } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
+import type { GitAccess } from "../git/access.ts";
 import type { Git } from "../git/client.ts";
+import { parseRemote, type RemoteUrl } from "../git/remote-url.ts";
+import type { AccessKeyInstaller } from "../keys/installer.ts";
+import type { AccessKey } from "../keys/material.ts";
 import { PrepareError } from "../task/errors.ts";
 import { copyFolder } from "./copy-folder.ts";
+import { openAccess } from "./git-access.ts";
 import type { Commit } from "./job.ts";
 
 export interface WorkspaceOptions {
-  /** Absolute path, or a `file://` URL. */
-  url: string;
+  /** `url`: an absolute path, a `file://` URL, or a remote. */
+  repository: { url: string; depth: number; lfs: boolean; skipSubmodules: boolean };
+  repositoryKey: AccessKey;
   gitBranch: string;
   commit: string;
   /** Exists and is empty. */
   target: string;
   git: Git;
+  keys: AccessKeyInstaller;
   say(text: string): void;
 }
 
 /**
- * Fills a task's workspace: a git repository is cloned at its commit, any other folder is copied.
+ * Fills a workspace: a git repository is cloned at its commit, any other folder is copied.
  * @throws PrepareError; the signal's reason.
  */
 export async function fillWorkspace(options: WorkspaceOptions, signal: AbortSignal): Promise<Commit> {
-  const named = options.url.startsWith("file://") ? fileURLToPath(options.url) : options.url;
-  const source = await findFolder(named);
-  if (await options.git.isRepository(source)) return options.git.checkOut({ ...options, source }, signal);
+  const { repository, repositoryKey, git, keys } = options;
+  const { url, depth, lfs, skipSubmodules } = repository;
+  const checkOut = (source: string | RemoteUrl, access: GitAccess) =>
+    git.checkOut({ ...options, source, access, key: repositoryKey.name, depth, lfs, skipSubmodules }, signal);
+  const remote = parseRemote(url);
+  if (remote) {
+    await using open = await openAccess(keys, repositoryKey, remote, signal);
+    return await checkOut(remote, open.access);
+  }
+  const source = await findFolder(url.startsWith("file://") ? fileURLToPath(url) : url);
+  if (await git.isRepository(source)) return checkOut(source, { kind: "none" });
   if (options.gitBranch !== "" || options.commit !== "") {
     throw new PrepareError(
       `Cannot check out ${options.commit || options.gitBranch}: ${source} is not a git repository`,

@@ -11,11 +11,13 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, describe, expect, test } from "vitest";
-import { createGit } from "../../src/git/client.ts";
 import { PrepareError } from "../../src/task/errors.ts";
+import { makeGit, PLAIN } from "./make-git.ts";
 import { makeRepository, type Repository } from "./repository.ts";
 
 const never = new AbortController().signal;
+// Folders need no mirrors.
+const git = makeGit("/nowhere");
 const targets: string[] = [];
 afterEach(() => targets.splice(0).forEach((path) => void rmSync(path, { recursive: true })));
 
@@ -25,8 +27,7 @@ async function checkOut(source: string, at: { gitBranch?: string; commit?: strin
   targets.push(target);
   const said: string[] = [];
   const say = (text: string) => void said.push(text);
-  const options = { source, target, gitBranch: "", commit: "", say, ...at };
-  const commit = await createGit("marker").checkOut(options, signal);
+  const commit = await git.checkOut({ ...PLAIN, source, target, say, ...at }, signal);
   return { ...commit, target, said, read: (file: string) => readFileSync(join(target, file), "utf8") };
 }
 
@@ -65,6 +66,28 @@ describe("a repository is cloned", () => {
     expect((await checkOut(repo.path, { gitBranch: "--upload-pack=x" })).hash).toBe(first);
   });
 
+  test("at a tag, unless a branch has the same name; also at an annotated one", async () => {
+    using repo = makeRepository();
+    const first = repo.commit("a", "1");
+    repo.git("tag", "v1");
+    repo.git("tag", "--annotate", "--message", "Release", "v1.1");
+    repo.git("tag", "both");
+    const second = repo.commit("a", "2");
+    repo.git("branch", "both");
+    expect((await checkOut(repo.path, { gitBranch: "v1" })).hash).toBe(first);
+    expect((await checkOut(repo.path, { gitBranch: "v1.1" })).hash).toBe(first);
+    expect((await checkOut(repo.path, { gitBranch: "both" })).hash).toBe(second);
+  });
+
+  test("at a commit even if a branch is called like it", async () => {
+    using repo = makeRepository();
+    const hash = repo.commit("a", "1");
+    repo.commit("a", "2");
+    repo.git("branch", hash.slice(0, 8));
+    const made = await checkOut(repo.path, { commit: hash }).catch((error: Error) => error.message);
+    expect(made).toMatchObject({ hash });
+  });
+
   test("at a commit, whole or shortened, on whatever branch it is", async () => {
     using repo = makeRepository();
     const hash = repo.commit("a", "1");
@@ -89,7 +112,7 @@ describe("a repository is cloned", () => {
     using bare = makeRepository();
     rmSync(join(bare.path, ".git"), { recursive: true });
     bare.git("clone", "--quiet", "--bare", repo.path, ".");
-    expect(await createGit("m").isRepository(bare.path)).toBe(true);
+    expect(await git.isRepository(bare.path)).toBe(true);
     expect((await checkOut(bare.path)).hash).toBe(hash);
     if (process.getuid?.() !== 0) return;
     giveAway(repo.path);
@@ -145,16 +168,21 @@ describe("what cannot be checked out is said in a sentence", () => {
     return (await refusal(repo.path, make(repo))).replace(repo.path, "REPO");
   };
 
-  test("a branch that is not there, also if a tag or a commit has its name", async () => {
-    expect(await at(() => ({ gitBranch: "nope" }))).toBe("Cannot check out REPO: it has no branch nope");
-    const asTag = await at((repo) => {
-      repo.git("tag", "v1");
-      return { gitBranch: "v1" };
-    });
-    expect(asTag).toBe("Cannot check out REPO: it has no branch v1");
-    expect(await at((repo) => ({ gitBranch: repo.git("rev-parse", "HEAD") }))).toMatch(
-      /it has no branch [0-9a-f]+$/,
+  test("a branch or tag that is not there, also if a commit has its name", async () => {
+    expect(await at(() => ({ gitBranch: "nope" }))).toBe(
+      "Cannot check out REPO: it has no branch or tag nope",
     );
+    expect(await at((repo) => ({ gitBranch: repo.git("rev-parse", "HEAD") }))).toMatch(
+      /it has no branch or tag [0-9a-f]+$/,
+    );
+  });
+
+  test("a name that says how to find something is no name", async () => {
+    for (const gitBranch of ["main~0", "main@{0}", "main:a", "main^{/Write}", "../heads/main", ":/Write"]) {
+      expect(await at(() => ({ gitBranch }))).toBe(
+        `Cannot check out REPO: it has no branch or tag ${gitBranch}`,
+      );
+    }
   });
 
   test("a commit that is not there, or is no commit", async () => {
@@ -164,7 +192,9 @@ describe("what cannot be checked out is said in a sentence", () => {
   });
 
   test("names that look like options do nothing but fail", async () => {
-    expect(await at(() => ({ gitBranch: "--help" }))).toBe("Cannot check out REPO: it has no branch --help");
+    expect(await at(() => ({ gitBranch: "--help" }))).toBe(
+      "Cannot check out REPO: it has no branch or tag --help",
+    );
     expect(await at(() => ({ commit: "--all" }))).toBe("Cannot check out REPO: it has no commit --all");
   });
 
@@ -193,7 +223,7 @@ test("a stop ends it with the stop's reason", async () => {
 
 test("a folder is a repository if git keeps its things there", async () => {
   using repo = makeRepository();
-  const { isRepository } = createGit("m");
+  const { isRepository } = git;
   expect(await isRepository(repo.path)).toBe(true);
   expect(await isRepository(join(repo.path, ".git"))).toBe(true);
   expect(await isRepository(tmpdir())).toBe(false);

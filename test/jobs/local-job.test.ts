@@ -12,6 +12,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { TemplateType } from "../../gen/signalman/v1/template_pb.ts";
+import { createMirrors } from "../../src/git/mirrors.ts";
 import { type Apps, BUILT_IN } from "../../src/jobs/apps/app.ts";
 import { clearLeftovers } from "../../src/jobs/leftovers.ts";
 import { createLocalJob, type JobInput } from "../../src/jobs/local-job.ts";
@@ -41,11 +42,21 @@ function makeJob({ path = "run", app = "sh", apps = BUILT_IN, forwarded = {}, in
   const id = randomUUID();
   const said: string[] = [];
   const tasksRoot = join(root, "tasks");
-  const job = createLocalJob({ tasksRoot, node: "n", apps, forwarded }, id, (text) => void said.push(text));
+  const mirrors = createMirrors({ root: join(root, "mirrors"), idleMs: 60_000, retryMs: [] });
+  const ssh = { hostKeys: "strict", knownHosts: join(root, "known_hosts") } as const;
+  const options = { tasksRoot, node: "n", apps, forwarded, mirrors, ssh };
+  const job = createLocalJob(options, id, (text) => void said.push(text));
   const whole: JobInput = {
     id,
     template: { app, path, type: TemplateType.TASK },
-    repository: { name: "projects/p/repositories/r", url: source },
+    repository: {
+      name: "projects/p/repositories/r",
+      url: source,
+      depth: 0,
+      lfs: false,
+      skipSubmodules: false,
+    },
+    repositoryKey: { name: "", kind: "none" },
     gitBranch: "",
     commit: "",
     message: "",

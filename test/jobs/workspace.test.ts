@@ -16,9 +16,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { createGit } from "../../src/git/client.ts";
 import { fillWorkspace, reasonOf } from "../../src/jobs/workspace.ts";
+import { createInstaller } from "../../src/keys/installer.ts";
 import { PrepareError } from "../../src/task/errors.ts";
+import { makeGit } from "../git/make-git.ts";
 import { makeRepository } from "../git/repository.ts";
 
 let root: string;
@@ -34,7 +35,21 @@ afterEach(() => rmSync(root, { recursive: true, force: true }));
 const never = new AbortController().signal;
 
 function fill(url: string, at: { gitBranch?: string; commit?: string } = {}, signal = never) {
-  const options = { url, target, gitBranch: "", commit: "", git: createGit("marker"), say() {}, ...at };
+  const repository = { url, depth: 0, lfs: false, skipSubmodules: false };
+  const repositoryKey = { kind: "none", name: "" } as const;
+  const keys = createInstaller({ folder: root, marker: "m", path: "" });
+  const git = makeGit(join(root, "data"));
+  const options = {
+    repository,
+    repositoryKey,
+    target,
+    gitBranch: "",
+    commit: "",
+    git,
+    keys,
+    say() {},
+    ...at,
+  };
   return fillWorkspace(options, signal);
 }
 

@@ -44,7 +44,8 @@ export type Repository = Message<"signalman.v1.Repository"> & {
   url: string;
 
   /**
-   * Branch or tag to check out; empty: the one that the repository has checked out. Only for a git repository.
+   * Branch or tag to check out, a branch if both have that name; empty: the default branch, or what a folder has checked out.
+   * Only for a git repository.
    *
    * @generated from field: string git_branch = 4;
    */

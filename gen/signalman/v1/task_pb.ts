@@ -98,7 +98,7 @@ export type Task = Message<"signalman.v1.Task"> & {
   arguments: string[];
 
   /**
-   * Branch that the caller asked for; empty: the template's, else the repository's.
+   * Branch or tag that the caller asked for; empty: the template's, else the repository's.
    *
    * @generated from field: string git_branch = 12;
    */

@@ -71,14 +71,14 @@ export type RunTaskRequest = Message<"signalman.v1.RunTaskRequest"> & {
   arguments: string[];
 
   /**
-   * Branch to check out. Only if the template says `allow_override_git_branch`.
+   * Branch or tag to check out. Only if the template says `allow_override_git_branch`.
    *
    * @generated from field: string git_branch = 7;
    */
   gitBranch: string;
 
   /**
-   * Commit to check out, 7 to 64 hexadecimal digits. Only if the template says `allow_override_git_branch`.
+   * Commit to check out, 7 to 64 hexadecimal digits; it wins over the branch. Only if the template says `allow_override_git_branch`.
    *
    * @generated from field: string commit = 8;
    */

@@ -96,7 +96,7 @@ export type Template = Message<"signalman.v1.Template"> & {
   survey: SurveyVariable[];
 
   /**
-   * Branch to check out; empty: the repository's.
+   * Branch or tag to check out; empty: the repository's.
    *
    * @generated from field: string git_branch = 11;
    */

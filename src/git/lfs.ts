@@ -1,0 +1,27 @@
+import { PrepareError } from "../task/errors.ts";
+import { GitFailed, type RunGit } from "./run.ts";
+
+/**
+ * Settings with which a checkout fills in the files that git LFS keeps.
+ * @param storage where they are kept for later tasks; undefined: in the task's own clone.
+ * @throws PrepareError if git-lfs is not installed.
+ */
+export async function lfsConfig(
+  run: RunGit,
+  { cwd, storage, signal }: { cwd: string; storage: string | undefined; signal: AbortSignal },
+): Promise<string[]> {
+  await run(["lfs", "version"], { cwd, signal }).catch((cause: unknown) => {
+    if (!(cause instanceof GitFailed)) throw cause;
+    throw new PrepareError(
+      "Cannot fetch the files of git LFS: there is no git-lfs on this server; install it, or set lfs to false",
+      { cause },
+    );
+  });
+  return [
+    "filter.lfs.process=git-lfs filter-process",
+    "filter.lfs.smudge=git-lfs smudge -- %f",
+    "filter.lfs.clean=git-lfs clean -- %f",
+    "filter.lfs.required=true",
+    ...(storage === undefined ? [] : [`lfs.storage=${storage}`]),
+  ];
+}

@@ -1,0 +1,21 @@
+import { firstOf } from "../process/wait.ts";
+
+/** Work on a thing, one at a time, in the order of asking. */
+export type Queues = <T>(thing: string, signal: AbortSignal, work: () => Promise<T>) => Promise<T>;
+
+export function createQueues(): Queues {
+  const tails = new Map<string, Promise<void>>();
+  return async (thing, signal, work) => {
+    const before = tails.get(thing) ?? Promise.resolve();
+    const { promise: done, resolve } = Promise.withResolvers<void>();
+    const tail = before.then(() => done);
+    tails.set(thing, tail);
+    try {
+      await firstOf(signal, () => before);
+      return await work();
+    } finally {
+      resolve();
+      if (tails.get(thing) === tail) tails.delete(thing);
+    }
+  };
+}

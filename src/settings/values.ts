@@ -1,0 +1,56 @@
+import { resolve } from "node:path";
+
+/*
+ * What a setting's text means. Each throws an Error whose message completes "SIGNALMAN_X …".
+ */
+
+export function parseListen(text: string): { host: string; port: number } {
+  const match = /^(\[[^\]]+\]|[^:[\]]*):(\d{1,5})$/.exec(text);
+  const port = Number(match?.[2]);
+  if (!match || port > 65_535) throw new Error(`must be HOST:PORT, such as 127.0.0.1:8480, not ${text}`);
+  return { host: (match[1] ?? "").replace(/^\[|\]$/g, ""), port };
+}
+
+export function parseOrigins(text: string): "*" | string[] {
+  if (text === "*") return "*";
+  const origins = text.split(",").filter((origin) => origin !== "");
+  const wrong = origins.find((origin) => !URL.canParse(origin) || new URL(origin).origin !== origin);
+  if (wrong === undefined) return origins;
+  throw new Error(`must be * or origins such as https://app.example.com, joined by commas, not ${wrong}`);
+}
+
+export function parseDatabaseUrl(text: string): string {
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  if (url && /^postgres(ql)?:$/.test(url.protocol)) return text;
+  throw new Error("must be a URL such as postgres://user:password@host:5432/database");
+}
+
+/** Absolute, so that it means the same in every folder. */
+export function parseFile(text: string): string {
+  if (!/["\r\n]/.test(text)) return resolve(text);
+  throw new Error(`must be a path without quotation marks and line breaks, not ${JSON.stringify(text)}`);
+}
+
+export function parseToken(text: string): string {
+  if (/^[\x21-\x7e]{16,}$/.test(text)) return text;
+  throw new Error("must have at least 16 characters, all of them visible ASCII");
+}
+
+export function parseWhole(text: string, from: number, to: number): number {
+  const value = Number(text);
+  if (/^\d+$/.test(text) && value >= from && value <= to) return value;
+  throw new Error(`must be a whole number from ${from} to ${to}, not ${text}`);
+}
+
+export function parseNames(text: string): string[] {
+  const names = text.split(",").filter((name) => name !== "");
+  const wrong = names.find((name) => !/^[A-Za-z_][A-Za-z0-9_]*$/.test(name));
+  if (wrong !== undefined) throw new Error(`must be names of variables, joined by commas, not ${wrong}`);
+  return names;
+}
+
+export function oneOf<T extends string>(text: string, values: readonly T[]): T {
+  const value = values.find((v) => v === text);
+  if (value !== undefined) return value;
+  throw new Error(`must be one of ${values.join(", ")}, not ${text}`);
+}

@@ -1,0 +1,342 @@
+import { execFileSync } from "node:child_process";
+import { existsSync, readdirSync, readFileSync, statSync, utimesSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { type GitHttp, type GitHttpOptions, startGitHttp } from "../helpers/git-http.ts";
+import { makeRepository, type Repository } from "./repository.ts";
+import { makeScene } from "./scene.ts";
+
+let stack: AsyncDisposableStack;
+let repo: Repository;
+let scene: ReturnType<typeof makeScene>;
+beforeEach(() => {
+  stack = new AsyncDisposableStack();
+  repo = stack.use(makeRepository());
+  scene = stack.use(makeScene());
+});
+afterEach(() => stack.disposeAsync());
+
+async function serve(options: Omit<GitHttpOptions, "root"> = {}): Promise<GitHttp> {
+  return stack.use(await startGitHttp({ root: scene.served, ...options }));
+}
+const publish = () => scene.publish(repo, "app.git");
+const mirrorsOf = () => readdirSync(scene.mirrors);
+const fetchesIn = ({ requests }: GitHttp) => requests.filter((path) => path.includes("info/refs")).length;
+
+/** Names of the files under a folder that hold a text. */
+function filesWith(text: string, folder: string): string[] {
+  return readdirSync(folder, { recursive: true, encoding: "utf8" }).filter((name) => {
+    const path = join(folder, name);
+    return statSync(path).isFile() && readFileSync(path, "latin1").includes(text);
+  });
+}
+
+describe("a remote repository is cloned by way of its mirror", () => {
+  test("at its default branch, detached, with its commit told, and its own URL as origin", async () => {
+    repo.commit("a", "1");
+    repo.git("checkout", "--quiet", "-b", "trunk");
+    const hash = repo.commit("a", "2", "Change a");
+    publish();
+    const { url } = await serve();
+    const made = await scene.checkOut(`${url}/app.git`);
+    expect(made).toMatchObject({ hash, message: "Change a", said: [] });
+    expect(made.read("a")).toBe("2");
+    const git = (...args: string[]) =>
+      execFileSync("git", args, { cwd: made.target, encoding: "utf8" }).trim();
+    expect(git("status", "--branch", "--porcelain")).toBe("## HEAD (no branch)");
+    expect(git("remote", "get-url", "origin")).toBe(`${url}/app.git`);
+    expect(git("branch", "--remotes").split(/\s+/)).toContain("origin/main");
+    expect(statSync(scene.mirrors).mode & 0o077).toBe(0);
+  });
+
+  test("again, with what is new alone; the mirror is fetched once for each task", async () => {
+    repo.commit("a", "1");
+    publish();
+    const server = await serve();
+    await scene.checkOut(`${server.url}/app.git`);
+    const hash = repo.commit("a", "2");
+    publish();
+    expect((await scene.checkOut(`${server.url}/app.git`)).hash).toBe(hash);
+    expect(fetchesIn(server)).toBe(2);
+    expect(mirrorsOf()).toHaveLength(1);
+  });
+
+  test("at branches, tags and commits; a branch wins over a tag of its name, a commit over both", async () => {
+    const first = repo.commit("a", "1");
+    repo.git("tag", "v1");
+    repo.git("tag", "--annotate", "--message", "Both", "both");
+    const second = repo.commit("a", "2");
+    repo.git("branch", "both");
+    const third = repo.commit("a", "3");
+    publish();
+    const url = `${(await serve()).url}/app.git`;
+    expect((await scene.checkOut(url, { gitBranch: "v1" })).hash).toBe(first);
+    expect((await scene.checkOut(url, { gitBranch: "both" })).hash).toBe(second);
+    expect((await scene.checkOut(url, { gitBranch: "both", commit: third })).hash).toBe(third);
+    expect((await scene.checkOut(url, { commit: first.slice(0, 10) })).hash).toBe(first);
+  });
+
+  test("two tasks with different branches at once: each sees its own commit and no file of the other", async () => {
+    repo.commit("common", "");
+    repo.git("checkout", "--quiet", "-b", "one");
+    const one = repo.commit("one", "1");
+    repo.git("checkout", "--quiet", "-b", "two", "main");
+    const two = repo.commit("two", "2");
+    publish();
+    const server = await serve();
+    const url = `${server.url}/app.git`;
+    const made = await Promise.all(["one", "two"].map((gitBranch) => scene.checkOut(url, { gitBranch })));
+    expect(made.map(({ hash }) => hash)).toEqual([one, two]);
+    expect(made.map(({ target }) => readdirSync(target).sort())).toEqual([
+      [".git", "common", "one"],
+      [".git", "common", "two"],
+    ]);
+    expect(fetchesIn(server)).toBe(2);
+  });
+
+  test("with as much history as is wanted, also at a commit that is no tip", async () => {
+    for (const text of ["1", "2", "3"]) repo.commit("a", text);
+    const second = repo.git("rev-parse", "HEAD~1");
+    publish();
+    const url = `${(await serve()).url}/app.git`;
+    const countIn = (cwd: string) =>
+      execFileSync("git", ["rev-list", "--count", "HEAD"], { cwd, encoding: "utf8" }).trim();
+    expect(countIn((await scene.checkOut(url)).target)).toBe("3");
+    expect(countIn((await scene.checkOut(url, { depth: 1 })).target)).toBe("1");
+    const pinned = await scene.checkOut(url, { depth: 1, commit: second });
+    expect([pinned.hash, countIn(pinned.target), pinned.read("a")]).toEqual([second, "1", "2"]);
+  });
+});
+
+describe("what changes on the remote", () => {
+  test("a force-pushed branch: later tasks see the new commit, and one that runs keeps the old", async () => {
+    repo.commit("a", "base");
+    const old = repo.commit("a", "old");
+    publish();
+    const url = `${(await serve()).url}/app.git`;
+    const running = await scene.checkOut(url, { gitBranch: "main" });
+    repo.git("reset", "--quiet", "--hard", "HEAD~1");
+    const forced = repo.commit("a", "forced");
+    publish();
+    expect((await scene.checkOut(url, { gitBranch: "main" })).hash).toBe(forced);
+    expect(execFileSync("git", ["show", `${old}:a`], { cwd: running.target, encoding: "utf8" })).toBe("old");
+    expect(execFileSync("git", ["fsck", "--no-dangling"], { cwd: running.target, encoding: "utf8" })).toBe(
+      "",
+    );
+  });
+
+  test("a deleted branch is gone; what was pinned on it is still there; another may take its name's place", async () => {
+    repo.commit("a", "1");
+    repo.git("checkout", "--quiet", "-b", "topic");
+    const hash = repo.commit("a", "2");
+    publish();
+    const url = `${(await serve()).url}/app.git`;
+    await scene.checkOut(url, { gitBranch: "topic" });
+    repo.git("checkout", "--quiet", "main");
+    repo.git("branch", "--delete", "--force", "topic");
+    repo.git("branch", "topic/deeper");
+    publish();
+    expect(await scene.refusal(url, { gitBranch: "topic" })).toBe(
+      `Cannot check out ${url}: it has no branch or tag topic`,
+    );
+    expect((await scene.checkOut(url, { commit: hash })).read("a")).toBe("2");
+    await scene.checkOut(url, { gitBranch: "topic/deeper" });
+  });
+
+  test("a commit that is on no branch is asked for by its hash", async () => {
+    repo.commit("a", "1");
+    const hash = repo.commit("a", "hidden");
+    repo.git("update-ref", "refs/pull/1/head", hash);
+    repo.git("reset", "--quiet", "--hard", "HEAD~1");
+    repo.git("config", "uploadpack.allowAnySHA1InWant", "true");
+    publish();
+    const url = `${(await serve()).url}/app.git`;
+    expect((await scene.checkOut(url, { commit: hash })).read("a")).toBe("hidden");
+    const none = "0123456789abcdef0123456789abcdef01234567";
+    expect(await scene.refusal(url, { commit: none })).toBe(
+      `Cannot check out ${url}: it has no commit ${none}`,
+    );
+    expect(await scene.refusal(url, { commit: "0123456" })).toBe(
+      `Cannot check out ${url}: it has no commit 0123456`,
+    );
+  });
+
+  test("a repository that grows while it is cloned", async () => {
+    repo.commit("a", "1");
+    publish();
+    // Each answer comes after another push.
+    const server = await serve({
+      fate() {
+        repo.commit("a", `${Math.random()}`);
+        execFileSync("git", ["push", "--quiet", join(scene.served, "app.git"), "HEAD:main"], {
+          cwd: repo.path,
+        });
+        return "answer";
+      },
+    });
+    for (let times = 0; times < 5; times++) {
+      const { hash, target, read } = await scene.checkOut(`${server.url}/app.git`);
+      expect(execFileSync("git", ["show", `${hash}:a`], { cwd: target, encoding: "utf8" })).toBe(read("a"));
+    }
+  });
+});
+
+describe("credentials", () => {
+  const login = { login: "ci", password: "s3cret/+ %41\"'$x" };
+
+  test("open it, and are asked from their file alone", async () => {
+    const hash = repo.commit("a", "1");
+    publish();
+    const server = await serve({ login });
+    const access = scene.credentials(login.login, login.password);
+    const made = await scene.checkOut(`${server.url}/app.git`, { access, key: "projects/p/accessKeys/ci" });
+    expect(made.hash).toBe(hash);
+    expect(new Set(server.logins)).toEqual(new Set(["ci"]));
+    for (const folder of [scene.data, made.target]) expect(filesWith("s3cret", folder)).toEqual([]);
+  });
+
+  test("that are wrong, or none: it ends by itself, and says so without them", async () => {
+    repo.commit("a", "1");
+    publish();
+    const server = await serve({ login });
+    const url = `${server.url}/app.git`;
+    const wrong = await scene.refusal(url, { access: scene.credentials("ci", "wrong-password") });
+    expect(wrong).toMatch(
+      /^Cannot fetch http:\S+: 127.0.0.1:\d+ wants a login and password, and refused what the/,
+    );
+    expect(wrong).not.toMatch(/wrong-password/);
+    expect(await scene.refusal(url)).toMatch(/wants a login and password.*terminal prompts disabled/);
+    expect(mirrorsOf()).toEqual([]);
+  });
+
+  test("of one key do not open the mirror of another", async () => {
+    repo.commit("a", "1");
+    publish();
+    const server = await serve({ login });
+    const url = `${server.url}/app.git`;
+    await scene.checkOut(url, { access: scene.credentials(login.login, login.password), key: "one" });
+    await scene.checkOut(url, { access: scene.credentials(login.login, login.password), key: "two" });
+    expect(mirrorsOf()).toHaveLength(2);
+    expect(await scene.refusal(url, { key: "one" })).toMatch(/wants a login/);
+  });
+});
+
+describe("what goes wrong is said in a sentence", () => {
+  test("a repository that is not there", async () => {
+    const { url } = await serve();
+    expect(await scene.refusal(`${url}/none.git`)).toMatch(
+      /^Cannot fetch http:\S+\/none.git: there is no such repository, or the access key may not see it \(fatal: .*not found/,
+    );
+  });
+
+  test("a host that is not there, after some tries that the log tells of", async () => {
+    const said: string[] = [];
+    const url = "http://127.0.0.1:1/app.git";
+    const told = await scene.refusal(url, { say: (text) => void said.push(text) });
+    expect(told).toMatch(/^Cannot fetch http:\S+: fatal: unable to access .*Failed to connect/);
+    expect(said).toHaveLength(2);
+    expect(said[0]).toMatch(/^Cannot fetch .*; try 2 of 3 in 0.01 s$/);
+  });
+
+  test("a server with a bad moment is asked again, one that refuses is not", async () => {
+    repo.commit("a", "1");
+    publish();
+    const bad = await serve({ fate: (_, count) => (count === 1 ? 503 : "answer") });
+    await scene.checkOut(`${bad.url}/app.git`);
+    const refusing = await serve({ fate: () => 403 });
+    expect(await scene.refusal(`${refusing.url}/app.git`)).toMatch(/returned error: 403/);
+    expect(refusing.requests).toHaveLength(1);
+  });
+
+  test("a host that says nothing is given up", async () => {
+    using impatient = makeScene({ idleMs: 300 });
+    const server = await serve({ fate: () => "hold" });
+    expect(await impatient.refusal(`${server.url}/app.git`)).toMatch(
+      /^Cannot fetch http:\S+: 127.0.0.1:\d+ did not answer in time \(git said nothing for 0.3 s\)$/,
+    );
+    expect(server.requests).toHaveLength(1);
+    expect(readdirSync(impatient.mirrors)).toEqual([]);
+  });
+
+  test("git that is not installed", async () => {
+    using bare = makeScene({ env: { PATH: "/nowhere" } });
+    expect(await bare.refusal("http://127.0.0.1:1/x")).toBe(
+      "Cannot check out the repository: Cannot start git: there is no such program on this server; install it",
+    );
+  });
+});
+
+describe("a stop", () => {
+  test.each(["hold", "drip"] as const)(
+    "during a fetch ends it at once, and leaves no half mirror (%s)",
+    async (fate) => {
+      writeFileSync(
+        join(repo.path, "big"),
+        Buffer.from(Array.from({ length: 300_000 }, () => Math.random() * 256)),
+      );
+      repo.commit("a", "1");
+      repo.git("add", "big");
+      repo.git("commit", "--quiet", "--message", "Big");
+      publish();
+      let isSlow = true;
+      const server = await serve({
+        fate: (path) => (isSlow && !path.includes("info/refs") ? fate : "answer"),
+      });
+      const stop = new AbortController();
+      const checking = scene.checkOut(`${server.url}/app.git`, { signal: stop.signal });
+      await server.held;
+      stop.abort(new Error("stopped"));
+      await expect(checking).rejects.toThrow("stopped");
+      expect(mirrorsOf()).toEqual([]);
+      isSlow = false;
+      await scene.checkOut(`${server.url}/app.git`);
+      expect(mirrorsOf()).toHaveLength(1);
+    },
+  );
+
+  test("while another task fetches ends the wait", async () => {
+    repo.commit("a", "1");
+    publish();
+    const server = await serve({ fate: (_, count) => (count === 1 ? "hold" : "answer") });
+    const [first, second] = [new AbortController(), new AbortController()];
+    const fetching = scene.checkOut(`${server.url}/app.git`, { signal: first.signal });
+    await server.held;
+    const waiting = scene.checkOut(`${server.url}/app.git`, { signal: second.signal });
+    second.abort(new Error("stopped in the queue"));
+    await expect(waiting).rejects.toThrow("stopped in the queue");
+    const next = scene.checkOut(`${server.url}/app.git`);
+    first.abort(new Error("stopped"));
+    await expect(fetching).rejects.toThrow("stopped");
+    expect((await next).read("a")).toBe("1");
+  });
+});
+
+test("locks and half packs that a dead server's git left in a mirror are no trouble", async () => {
+  repo.commit("a", "1");
+  publish();
+  const url = `${(await serve()).url}/app.git`;
+  await scene.checkOut(url);
+  const mirror = join(scene.mirrors, mirrorsOf()[0] ?? "");
+  const traces = ["packed-refs.lock", "HEAD.lock", "refs/heads/main.lock", "objects/pack/tmp_pack_x"];
+  for (const trace of traces) writeFileSync(join(mirror, trace), "");
+  repo.commit("a", "2");
+  publish();
+  using later = makeScene({ root: scene.mirrors });
+  expect((await later.checkOut(url)).read("a")).toBe("2");
+  expect(traces.filter((trace) => existsSync(join(mirror, trace)))).toEqual([]);
+});
+
+test("mirrors that nobody has used for long are removed, others stay", async () => {
+  repo.commit("a", "1");
+  publish();
+  scene.publish(repo, "other.git");
+  const { url } = await serve();
+  await scene.checkOut(`${url}/app.git`);
+  const [old = ""] = mirrorsOf();
+  utimesSync(join(scene.mirrors, old), 1000, 1000);
+  await scene.checkOut(`${url}/other.git`);
+  await scene.removeUnused(new Date(Date.now() - 60_000));
+  expect(mirrorsOf()).toHaveLength(1);
+  expect(mirrorsOf()).not.toContain(old);
+  expect((await scene.checkOut(`${url}/app.git`)).read("a")).toBe("1");
+});

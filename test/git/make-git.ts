@@ -1,0 +1,36 @@
+import { join } from "node:path";
+import type { CheckOut, Git, GitOptions } from "../../src/git/client.ts";
+import { createGit } from "../../src/git/client.ts";
+import { createMirrors, type MirrorOptions, type Mirrors } from "../../src/git/mirrors.ts";
+import type { HostKeys } from "../../src/git/ssh-options.ts";
+
+/** Of a check-out, what most tests do not care about. */
+export const PLAIN = {
+  gitBranch: "",
+  commit: "",
+  access: { kind: "none" },
+  key: "",
+  depth: 0,
+  lfs: false,
+  skipSubmodules: false,
+  say() {},
+} satisfies Partial<CheckOut>;
+
+interface Choices extends Partial<MirrorOptions> {
+  marker?: string;
+  hostKeys?: HostKeys;
+  env?: GitOptions["env"];
+}
+
+/** A git of a test's own, with mirrors and known hosts in `data`, which may not exist. */
+export function makeGit(data: string, choices: Choices = {}): Git & Pick<Mirrors, "removeUnused"> {
+  const { marker = "marker", idleMs = 60_000, retryMs = [10, 20], root = join(data, "mirrors") } = choices;
+  const mirrors = createMirrors({ root, idleMs, retryMs });
+  const git = createGit({
+    mirrors,
+    ssh: { hostKeys: choices.hostKeys ?? "accept-new", knownHosts: join(data, "known_hosts") },
+    env: choices.env ?? { PATH: process.env.PATH ?? "" },
+    marker,
+  });
+  return { ...git, removeUnused: mirrors.removeUnused };
+}
