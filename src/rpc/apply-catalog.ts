@@ -7,22 +7,13 @@ import {
   CatalogAction,
 } from "../../gen/signalman/v1/catalog_service_pb.ts";
 import { ProjectSchema } from "../../gen/signalman/v1/project_pb.ts";
-import type { Cipher } from "../keys/cipher.ts";
-import type { ProjectState, Writes } from "../store/catalog.ts";
-import { type AnyKind, KINDS, type Place, type Resource } from "../store/kinds.ts";
+import type { ProjectState } from "../store/catalog.ts";
+import { type AnyKind, KINDS, type Place } from "../store/kinds.ts";
 import { fullName, lastPart } from "./names.ts";
 import { type Outcome, planWishes, type Wish } from "./resources/plan.ts";
 import { CATALOG_FIELDS } from "./resources/references.ts";
 import { jsonOf, type Schemas } from "./resources/schemas.ts";
-
-export interface ApplyCatalogDeps {
-  changeProject<W extends Writes>(
-    project: string,
-    asked: readonly Place[],
-    decide: (state: ProjectState) => W,
-  ): Promise<{ decision: W; written: Resource[] }>;
-  cipher: Pick<Cipher, "seal" | "open">;
-}
+import type { WriteDeps } from "./resources/write.ts";
 
 interface Change extends Place {
   action: Outcome["action"] | "DELETE" | "KEEP";
@@ -30,7 +21,7 @@ interface Change extends Place {
 }
 
 export async function applyCatalog(
-  deps: ApplyCatalogDeps,
+  deps: WriteDeps,
   { catalog, prune, validateOnly }: ApplyCatalogRequest,
 ): Promise<ApplyCatalogResponse> {
   // The rules have seen to it that there is one, with a project.

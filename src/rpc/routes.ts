@@ -8,7 +8,7 @@ import { ProjectService } from "../../gen/signalman/v1/project_pb.ts";
 import { RepositoryService } from "../../gen/signalman/v1/repository_pb.ts";
 import { TaskService } from "../../gen/signalman/v1/task_service_pb.ts";
 import { TemplateService } from "../../gen/signalman/v1/template_pb.ts";
-import { type ApplyCatalogDeps, applyCatalog } from "./apply-catalog.ts";
+import { applyCatalog } from "./apply-catalog.ts";
 import { type GetTaskResultDeps, getTaskResult } from "./get-task-result.ts";
 import { type KillTaskDeps, killTask } from "./kill-task.ts";
 import { type ListAppsDeps, listApps } from "./list-apps.ts";
@@ -16,7 +16,7 @@ import { type ListTasksDeps, listTasks } from "./list-tasks.ts";
 import { taskMessage } from "./messages.ts";
 import { parseTaskName } from "./names.ts";
 import { type ReadTaskLogDeps, readTaskLog } from "./read-task-log.ts";
-import { type ReadResourcesDeps, resourceReader } from "./resources/read.ts";
+import { type StandardDeps, standardMethods } from "./resources/methods.ts";
 import { type RunTaskDeps, runTask } from "./run-task.ts";
 import { type WatchTaskDeps, watchTask } from "./watch-task.ts";
 
@@ -27,8 +27,7 @@ export type RpcDeps = RunTaskDeps &
   ListTasksDeps &
   ReadTaskLogDeps &
   GetTaskResultDeps &
-  ApplyCatalogDeps &
-  ReadResourcesDeps;
+  StandardDeps;
 
 /** Every RPC of the contract, each in a file of its own. */
 export function routes(deps: RpcDeps): (router: ConnectRouter) => void {
@@ -44,50 +43,19 @@ export function routes(deps: RpcDeps): (router: ConnectRouter) => void {
       getTaskResult: (request) => getTaskResult(deps, request),
     });
     router.service(CatalogService, { applyCatalog: (request) => applyCatalog(deps, request) });
-    readers(router, deps);
+    resources(router, deps);
     router.service(AppService, { listApps: () => listApps(deps) });
   };
 }
 
-function readers(router: ConnectRouter, deps: ReadResourcesDeps): void {
-  const projects = resourceReader(deps, "projects");
-  const repositories = resourceReader(deps, "repositories");
-  const environments = resourceReader(deps, "environments");
-  const templates = resourceReader(deps, "templates");
-  const inventories = resourceReader(deps, "inventories");
-  const accessKeys = resourceReader(deps, "accessKeys");
-  router.service(ProjectService, {
-    getProject: async (request) => ({ project: await projects.get(request) }),
-    listProjects: async (request) => renamed("projects", await projects.list(request)),
-  });
-  router.service(RepositoryService, {
-    getRepository: async (request) => ({ repository: await repositories.get(request) }),
-    listRepositories: async (request) => renamed("repositories", await repositories.list(request)),
-  });
-  router.service(EnvironmentService, {
-    getEnvironment: async (request) => ({ environment: await environments.get(request) }),
-    listEnvironments: async (request) => renamed("environments", await environments.list(request)),
-  });
-  router.service(TemplateService, {
-    getTemplate: async (request) => ({ template: await templates.get(request) }),
-    listTemplates: async (request) => renamed("templates", await templates.list(request)),
-  });
-  router.service(InventoryService, {
-    getInventory: async (request) => ({ inventory: await inventories.get(request) }),
-    listInventories: async (request) => renamed("inventories", await inventories.list(request)),
-  });
-  router.service(AccessKeyService, {
-    getAccessKey: async (request) => ({ accessKey: await accessKeys.get(request) }),
-    listAccessKeys: async (request) => renamed("accessKeys", await accessKeys.list(request)),
-  });
-}
-
-/** The contract names a list after its kind. */
-function renamed<K extends string, T>(
-  kind: K,
-  { resources, nextPageToken }: { resources: T[]; nextPageToken: string },
-) {
-  return { [kind]: resources, nextPageToken } as Record<K, T[]> & { nextPageToken: string };
+/** The kinds of a catalog, each with its service: all have the same methods. */
+function resources({ service }: ConnectRouter, deps: StandardDeps): void {
+  service(ProjectService, standardMethods(deps, ProjectService, "projects", "project"));
+  service(AccessKeyService, standardMethods(deps, AccessKeyService, "accessKeys", "accessKey"));
+  service(RepositoryService, standardMethods(deps, RepositoryService, "repositories", "repository"));
+  service(InventoryService, standardMethods(deps, InventoryService, "inventories", "inventory"));
+  service(EnvironmentService, standardMethods(deps, EnvironmentService, "environments", "environment"));
+  service(TemplateService, standardMethods(deps, TemplateService, "templates", "template"));
 }
 
 /** Only the codec's name tells: `application/json`, `application/connect+json`, `application/grpc-web+json`. */

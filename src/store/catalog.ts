@@ -1,7 +1,5 @@
 import type { JsonObject } from "@bufbuild/protobuf";
-import { and, eq, inArray, sql } from "drizzle-orm";
-import { Failure } from "../task/errors.ts";
-import { FINAL } from "../task/status.ts";
+import { and, eq, sql } from "drizzle-orm";
 import type { Database, Queryable } from "./database.ts";
 import {
   type AnyKind,
@@ -14,7 +12,7 @@ import {
   type WholeResource,
 } from "./kinds.ts";
 import { projects } from "./schema/resources.ts";
-import { tasks } from "./schema/tasks.ts";
+import { assertUnused, deleteTasks } from "./task-users.ts";
 
 /** A project while nobody else changes it, by kind and name. */
 export interface ProjectState {
@@ -32,7 +30,9 @@ export interface Put extends Place {
 
 export interface Writes {
   put: readonly Put[];
+  /** A project goes with its ended tasks and their logs if `force`; else it may have no tasks. */
   remove: readonly Place[];
+  force?: boolean;
   /** Nothing is written; what stands in the way of it is told all the same. */
   isRehearsal: boolean;
 }
@@ -43,6 +43,7 @@ const BULKY = ["description", "ini", "yaml", "variables", "env", "arguments", "s
 /**
  * The one way to write resources: shows a project to `decide`, which is pure, and writes what it says, all in one
  * transaction; of two at once one comes after the other, whole. Returns the decision and what was put, as it is now.
+ * `patienceMs`: how long it may take, if not as long as any other work.
  * @throws Failure precondition if a template is to go whose tasks have not ended; whatever `decide` throws.
  */
 export async function changeProject<W extends Writes>(
@@ -50,15 +51,20 @@ export async function changeProject<W extends Writes>(
   project: string,
   asked: readonly Place[],
   decide: (state: ProjectState) => W,
+  patienceMs?: number,
 ): Promise<{ decision: W; written: Resource[] }> {
-  return database.run((db) =>
-    db.transaction(async (tx) => {
-      await tx.execute(sql`SELECT pg_advisory_xact_lock(hashtextextended(${`catalog ${project}`}, 0))`);
-      const decision = decide(await readState(tx, project, asked));
-      await assertUnused(tx, project, decision.remove);
-      const written = decision.isRehearsal ? [] : await write(tx, project, decision);
-      return { decision, written };
-    }),
+  return database.run(
+    (db) =>
+      db.transaction(async (tx) => {
+        if (patienceMs !== undefined)
+          await tx.execute(sql`SELECT set_config('statement_timeout', ${String(patienceMs)}, true)`);
+        await tx.execute(sql`SELECT pg_advisory_xact_lock(hashtextextended(${`catalog ${project}`}, 0))`);
+        const decision = decide(await readState(tx, project, asked));
+        await assertUnused(tx, project, decision);
+        const written = decision.isRehearsal ? [] : await write(tx, project, decision);
+        return { decision, written };
+      }),
+    patienceMs,
   );
 }
 
@@ -103,29 +109,6 @@ function isOneOfNames(table: (typeof TABLES)[Kind], names: readonly string[]) {
   return sql`${table.name} IN (SELECT jsonb_array_elements_text(${JSON.stringify(names)}::jsonb))`;
 }
 
-async function assertUnused(db: Queryable, project: string, doomed: readonly Place[]): Promise<void> {
-  const names = doomed.filter(({ kind }) => kind === "templates").map(({ name }) => name);
-  if (names.length === 0) return;
-  const [user] = await db
-    .select({ id: tasks.id, template: tasks.template })
-    .from(tasks)
-    .where(
-      and(
-        eq(tasks.project, project),
-        inArray(tasks.template, names),
-        sql`${tasks.status} NOT IN ${[...FINAL]}`,
-      ),
-    )
-    .limit(1);
-  if (!user) return;
-  const resource = `projects/${project}/templates/${user.template}`;
-  throw new Failure(
-    "precondition",
-    `Cannot delete ${resource}: projects/${project}/tasks/${user.id} has not ended`,
-    { reason: "RESOURCE_IN_USE", resource },
-  );
-}
-
 const SET = { spec: sql`excluded.spec`, updateTime: sql`now()` };
 
 /** In the order in which the kinds refer to each other, and backwards where something goes. */
@@ -142,6 +125,10 @@ async function write(db: Queryable, project: string, { put, remove }: Writes): P
     const names = remove.filter((place) => place.kind === kind).map(({ name }) => name);
     if (names.length > 0)
       await db.delete(table).where(and(eq(table.project, project), isOneOfNames(table, names)));
+  }
+  if (remove.some(({ kind }) => kind === "projects")) {
+    await deleteTasks(db, project);
+    await db.delete(projects).where(eq(projects.name, project));
   }
   return written;
 }

@@ -1,7 +1,7 @@
 import { and, asc, eq, gt } from "drizzle-orm";
 import { notFound } from "../task/errors.ts";
 import type { Database, Queryable } from "./database.ts";
-import { type AnyKind, type Resource, TABLES } from "./kinds.ts";
+import { type AnyKind, KINDS, type Kind, type Resource, TABLES } from "./kinds.ts";
 import { projects } from "./schema/resources.ts";
 
 /** Resources of one kind by name; `after` is the last name of the page before. */
@@ -50,4 +50,24 @@ export async function getResource(
 export async function assertProject(db: Queryable, name: string): Promise<void> {
   const [row] = await db.select({ name: projects.name }).from(projects).where(eq(projects.name, name));
   if (!row) throw notFound(`projects/${name}`);
+}
+
+/** A project with all that belongs to it by name, as one moment had it. @throws Failure not_found. */
+export async function readProject(
+  database: Database,
+  name: string,
+): Promise<{ project: Resource; resources: Record<Kind, Resource[]> }> {
+  const read = async (db: Queryable) => {
+    const [project] = await db.select().from(projects).where(eq(projects.name, name));
+    if (!project) throw notFound(`projects/${name}`);
+    const resources: Partial<Record<Kind, Resource[]>> = {};
+    for (const kind of KINDS) {
+      const table = TABLES[kind];
+      resources[kind] = await db.select().from(table).where(eq(table.project, name)).orderBy(asc(table.name));
+    }
+    return { project, resources: resources as Record<Kind, Resource[]> };
+  };
+  return database.run((db) =>
+    db.transaction(read, { isolationLevel: "repeatable read", accessMode: "read only" }),
+  );
 }

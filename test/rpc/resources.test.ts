@@ -1,21 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { CatalogService } from "../../gen/signalman/v1/catalog_service_pb.ts";
-import { EnvironmentService } from "../../gen/signalman/v1/environment_pb.ts";
-import { ProjectService } from "../../gen/signalman/v1/project_pb.ts";
-import { RepositoryService } from "../../gen/signalman/v1/repository_pb.ts";
-import { TemplateService } from "../../gen/signalman/v1/template_pb.ts";
 import { startService, type TestService } from "../helpers/service.ts";
+import { KINDS, type KindName, standard } from "./kinds.ts";
 import { invalid, refusal } from "./support.ts";
-
-interface Page {
-  pageSize?: number;
-  pageToken?: string;
-}
-/** One kind of resource, whatever its RPCs are called. */
-interface Reader {
-  get(name: string): Promise<string | undefined>;
-  list(parent: string, page?: Page): Promise<{ names: string[]; next: string }>;
-}
 
 let service: TestService;
 /** By name: letters sort otherwise in some languages. */
@@ -25,6 +12,8 @@ beforeAll(async () => {
   for (const project of NAMES) {
     const catalog = {
       project: { name: project },
+      accessKeys: NAMES.map((name) => ({ name })),
+      inventories: NAMES.map((name) => ({ name, source: { case: "ini", value: "" } as const })),
       repositories: NAMES.map((name) => ({ name, url: "/" })),
       environments: NAMES.map((name) => ({ name })),
       templates: NAMES.map((name) => ({ name, app: "sh", repository: "a", path: "x" })),
@@ -34,45 +23,13 @@ beforeAll(async () => {
 });
 afterAll(() => service[Symbol.asyncDispose]());
 
-const names = (resources: { name: string }[]) => resources.map(({ name }) => name);
-const READERS: Record<string, () => Reader> = {
-  repositories: () => {
-    const client = service.client(RepositoryService);
-    return {
-      get: async (name) => (await client.getRepository({ name })).repository?.name,
-      async list(parent, page) {
-        const { repositories, nextPageToken: next } = await client.listRepositories({ parent, ...page });
-        return { names: names(repositories), next };
-      },
-    };
-  },
-  environments: () => {
-    const client = service.client(EnvironmentService);
-    return {
-      get: async (name) => (await client.getEnvironment({ name })).environment?.name,
-      async list(parent, page) {
-        const { environments, nextPageToken: next } = await client.listEnvironments({ parent, ...page });
-        return { names: names(environments), next };
-      },
-    };
-  },
-  templates: () => {
-    const client = service.client(TemplateService);
-    return {
-      get: async (name) => (await client.getTemplate({ name })).template?.name,
-      async list(parent, page) {
-        const { templates, nextPageToken: next } = await client.listTemplates({ parent, ...page });
-        return { names: names(templates), next };
-      },
-    };
-  },
-};
+const inProject = (Object.keys(KINDS) as KindName[]).filter((kind) => kind !== "projects");
 
-describe.each(Object.keys(READERS))("%s", (kind) => {
-  const reader = () => READERS[kind]?.() as Reader;
+describe.each(inProject)("%s", (kind) => {
+  const reader = () => standard(service, kind);
 
   test("are got by their name; what is not there is not found", async () => {
-    expect(await reader().get(`projects/b/${kind}/a-b`)).toBe(`projects/b/${kind}/a-b`);
+    expect((await reader().get(`projects/b/${kind}/a-b`)).name).toBe(`projects/b/${kind}/a-b`);
     expect(await refusal(reader().get(`projects/b/${kind}/none`))).toMatchObject({
       code: "NotFound",
       reason: "RESOURCE_NOT_FOUND",
@@ -101,23 +58,19 @@ describe.each(Object.keys(READERS))("%s", (kind) => {
     expect(await refusal(reader().list("projects/b", { pageToken: "garbage" }))).toEqual(
       invalid("page_token"),
     );
-    const others = Object.keys(READERS).filter((other) => other !== kind);
-    for (const other of others) {
-      expect(await refusal(READERS[other]?.().list("projects/b", { pageToken }) as Promise<unknown>)).toEqual(
-        invalid("page_token"),
-      );
+    for (const other of inProject.filter((one) => one !== kind)) {
+      const listing = standard(service, other).list("projects/b", { pageToken });
+      expect(await refusal(listing)).toEqual(invalid("page_token"));
     }
   });
 });
 
 test("projects are got by their name and listed by name, in pages", async () => {
-  const client = service.client(ProjectService);
-  expect((await client.getProject({ name: "projects/a-b" })).project?.name).toBe("projects/a-b");
-  expect(await refusal(client.getProject({ name: "projects/none" }))).toMatchObject({ code: "NotFound" });
-  const first = await client.listProjects({ pageSize: 3 });
-  const second = await client.listProjects({ pageSize: 3, pageToken: first.nextPageToken });
-  expect([...names(first.projects), ...names(second.projects)]).toEqual(
-    NAMES.map((name) => `projects/${name}`),
-  );
-  expect(second.nextPageToken).toBe("");
+  const projects = standard(service, "projects");
+  expect((await projects.get("projects/a-b")).name).toBe("projects/a-b");
+  expect(await refusal(projects.get("projects/none"))).toMatchObject({ code: "NotFound" });
+  const first = await projects.list("", { pageSize: 3 });
+  const second = await projects.list("", { pageSize: 3, pageToken: first.next });
+  expect([...first.names, ...second.names]).toEqual(NAMES.map((name) => `projects/${name}`));
+  expect(second.next).toBe("");
 });

@@ -94,6 +94,15 @@ export function settle(
   };
 }
 
+/** A spec as a caller writes it who keeps all secrets: where there are names only, they get empty values. */
+export function withEmptySecrets(kind: AnyKind, spec: JsonObject): JsonObject {
+  const empty = (SECRET_FIELDS[kind]?.maps ?? []).map(({ field, names }) => [
+    field,
+    Object.fromEntries(((spec[names] ?? []) as string[]).map((name) => [name, ""])),
+  ]);
+  return { ...spec, ...Object.fromEntries(empty) };
+}
+
 /** Whether a field only shows the names of secrets: it goes with them. */
 export function showsNames(kind: AnyKind, field: string): boolean {
   return SECRET_FIELDS[kind]?.maps.some(({ names }) => names === field) ?? false;

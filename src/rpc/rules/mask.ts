@@ -17,16 +17,19 @@ export function countsIn(
   if (!field || !resource) return () => true;
   const mask = (message as unknown as { updateMask?: { paths: string[] } }).updateMask?.paths ?? [];
   const given = plain[resource.name];
-  return ([first, second]) =>
+  return ([first, ...inner]) =>
     first !== resource.name ||
     given === undefined ||
-    second === "name" ||
-    (second !== undefined && isMasked(mask, String(second), given as Plain));
+    inner[0] === "name" ||
+    isMasked(mask, inner, given as Plain);
 }
 
-function isMasked(mask: readonly string[], field: string, given: Plain): boolean {
-  if (mask.length === 0) return !isEmpty(given[field]);
-  return mask.some((path) => path === "*" || path === field || path.startsWith(`${field}.`));
+/** `inner` leads to the field that a path names, or into it; not to a message of which it names a part. */
+function isMasked(mask: readonly string[], inner: readonly PropertyKey[], given: Plain): boolean {
+  const [field] = inner;
+  if (field === undefined) return mask.includes("*");
+  if (mask.length === 0) return !isEmpty(given[String(field)]);
+  return mask.some((path) => path === "*" || path.split(".").every((name, at) => name === inner[at]));
 }
 
 function isEmpty(value: unknown): boolean {

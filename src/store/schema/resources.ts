@@ -34,8 +34,8 @@ const refersTo = (
   to: { project: AnyPgColumn; name: AnyPgColumn },
 ) => foreignKey({ name, columns: [from.project, from.column], foreignColumns: [to.project, to.name] });
 
-/** What nobody may see of a resource: an encrypted JSON object, and a keyed hash of it, to tell whether it changed. */
-const secret = () => ({ secrets: bytea("secrets"), secretsHash: bytea("secrets_hash") });
+/** What nobody may see of a resource: an encrypted JSON object. */
+const secret = () => ({ secrets: bytea("secrets") });
 
 const inProject = () => ({
   project: text("project")

@@ -1,0 +1,60 @@
+import { and, eq, inArray, sql } from "drizzle-orm";
+import { Failure } from "../task/errors.ts";
+import { FINAL } from "../task/status.ts";
+import type { Queryable } from "./database.ts";
+import type { Place } from "./kinds.ts";
+import { projects } from "./schema/resources.ts";
+import { logChunks, tasks } from "./schema/tasks.ts";
+
+interface Doomed {
+  remove: readonly Place[];
+  force?: boolean;
+}
+
+/**
+ * @throws Failure precondition, naming one of them, if tasks that have not ended are of a template that is to go; or if a
+ * project is to go that has such tasks, or without `force` any.
+ */
+export async function assertUnused(
+  db: Queryable,
+  project: string,
+  { remove, force = false }: Doomed,
+): Promise<void> {
+  if (remove.some(({ kind }) => kind === "projects")) return assertNoTasks(db, project, force);
+  const templates = remove.filter(({ kind }) => kind === "templates").map(({ name }) => name);
+  if (templates.length === 0) return;
+  const [user] = await db
+    .select({ id: tasks.id, template: tasks.template })
+    .from(tasks)
+    .where(and(eq(tasks.project, project), inArray(tasks.template, templates), hasNotEnded()))
+    .limit(1);
+  if (user)
+    throw inUse(`projects/${project}/templates/${user.template}`, taskOf(project, user), "has not ended");
+}
+
+async function assertNoTasks(db: Queryable, project: string, force: boolean): Promise<void> {
+  // From here on no task can be created in it.
+  await db.select({ name: projects.name }).from(projects).where(eq(projects.name, project)).for("update");
+  const where = force ? and(eq(tasks.project, project), hasNotEnded()) : eq(tasks.project, project);
+  const [user] = await db.select({ id: tasks.id }).from(tasks).where(where).limit(1);
+  if (!user) return;
+  throw inUse(`projects/${project}`, taskOf(project, user), force ? "has not ended" : "belongs to it");
+}
+
+const hasNotEnded = () => sql`${tasks.status} NOT IN ${[...FINAL]}`;
+const taskOf = (project: string, { id }: { id: string }) => `projects/${project}/tasks/${id}`;
+
+/** `user` is in the way. */
+export function inUse(resource: string, user: string, why: string): Failure {
+  return new Failure("precondition", `Cannot delete ${resource}: ${user} ${why}`, {
+    reason: "RESOURCE_IN_USE",
+    resource,
+  });
+}
+
+/** The tasks of a project, all of which have ended, with their logs. */
+export async function deleteTasks(db: Queryable, project: string): Promise<void> {
+  const ids = db.select({ id: tasks.id }).from(tasks).where(eq(tasks.project, project));
+  await db.delete(logChunks).where(inArray(logChunks.taskId, ids));
+  await db.delete(tasks).where(eq(tasks.project, project));
+}
