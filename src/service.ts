@@ -9,7 +9,7 @@ import { listen } from "./http/port.ts";
 import { assertSafeListen } from "./http/safe-listen.ts";
 import { forwardedVariables } from "./jobs/environment.ts";
 import { createAppInspector } from "./jobs/inspect-apps.ts";
-import { clearLeftovers } from "./jobs/leftovers.ts";
+import { createLeftovers } from "./jobs/leftovers.ts";
 import { createLocalJob, type LocalJobOptions } from "./jobs/local-job.ts";
 import { type Cipher, createCipher } from "./keys/cipher.ts";
 import { readSecretKey } from "./keys/secret-key.ts";
@@ -32,10 +32,9 @@ import { runStore } from "./runner/store.ts";
 import { type Bus, openBus } from "./store/bus.ts";
 import { type Databases, openDatabases } from "./store/databases.ts";
 import { keepHouse, ping } from "./store/housekeeping.ts";
-import { migrate } from "./store/migrate.ts";
+import { migratePatiently } from "./store/migrate.ts";
 import { readMarks } from "./store/progress.ts";
-import { isPassingTrouble, persist } from "./store/trouble.ts";
-import { messageOf } from "./task/errors.ts";
+import { isPassingTrouble } from "./store/trouble.ts";
 
 export interface Service extends AsyncDisposable {
   /** `http://host:port` */
@@ -44,8 +43,6 @@ export interface Service extends AsyncDisposable {
   readonly died: Promise<string>;
 }
 
-/** How long PostgreSQL may take to answer at start: it may be starting too. */
-const DATABASE_PATIENCE_MS = 20_000;
 /** Calls that are under way may take this long to end at shutdown. */
 const CLOSE_GRACE_MS = 2000;
 
@@ -109,26 +106,6 @@ export async function startService(config: Config, logger: Logger): Promise<Serv
   };
 }
 
-/** @throws Error that says what the trouble was, if it did not pass. */
-async function migratePatiently(url: string): Promise<void> {
-  const patience = AbortSignal.timeout(DATABASE_PATIENCE_MS);
-  let trouble: unknown = new Error("no answer");
-  const attempt = () =>
-    migrate(url).catch((error: unknown) => {
-      trouble = error;
-      throw error;
-    });
-  await persist(attempt, patience).catch((error: unknown) => {
-    if (!patience.aborted) throw error;
-    const { host, pathname } = new URL(url);
-    const place = `PostgreSQL at ${decodeURIComponent(host)}${pathname}`;
-    throw new Error(
-      `Cannot reach ${place} for ${DATABASE_PATIENCE_MS / 1000} s: ${messageOf(trouble)}. Is DATABASE_URL right, and does it run?`,
-      { cause: trouble },
-    );
-  });
-}
-
 interface PoolParts {
   config: Config;
   logger: Logger;
@@ -155,14 +132,14 @@ function startPool({ config, logger, databases, node, dataDir, cipher, feed }: P
     cipher,
     hooks: HOOKS,
     listeners: feed,
-    createJob: (id, say) => createLocalJob(job, id, say),
+    createJob: (task, say) => createLocalJob(job, task, say),
     onDefect: (task, err) => logger.error({ err, task }, "a task failed for a reason of ours"),
   };
   const pool = createTaskPool({
     store: poolStore(databases, node, config.lostTimeout),
     maxParallelTasks: config.maxParallelTasks,
     run: (lease, control) => runTask(runner, lease, control, shutdown.signal),
-    clearLeftovers: (adopted) => clearLeftovers({ tasksRoot, node }, adopted),
+    leftovers: createLeftovers({ tasksRoot, node }),
     onStatus: (id, status) => feed.status.forEach((listener) => void listener(id, status)),
     logger,
   });
@@ -198,6 +175,11 @@ async function startServer({ config, logger, databases, cipher, hub, bus, feed, 
     }),
     onCreated(id) {
       for (const listener of feed.status) listener(id, "WAITING");
+      pool.wake();
+    },
+    onDecided(task) {
+      for (const listener of feed.status) listener(task.id, task.status);
+      pool.heed([task.id]);
       pool.wake();
     },
     onKilled(task) {

@@ -1,3 +1,4 @@
+import type { JsonObject } from "@bufbuild/protobuf";
 import type { Git } from "../git/client.ts";
 import type { SshSettings } from "../git/ssh-options.ts";
 import type { AccessKeyInstaller } from "../keys/installer.ts";
@@ -5,7 +6,7 @@ import type { Program } from "../process/wrapper.ts";
 import { PrepareError } from "../task/errors.ts";
 import type { App, BaseEnvironment } from "./apps/app.ts";
 import { findProgram, programNames } from "./find-program.ts";
-import type { Commit } from "./job.ts";
+import type { Commit, FoundPlan } from "./job.ts";
 import type { TaskFolder } from "./task-folder.ts";
 
 /** A task's filled workspace, and what else there is to make a program of. */
@@ -34,6 +35,26 @@ export interface Family<Input> {
    * @throws PrepareError; the signal's reason.
    */
   prepare(site: Site<Input>, signal: AbortSignal): Promise<Program>;
+  /** What asks its programs to end. Default: SIGTERM. */
+  readonly politeSignal?: "SIGINT";
+  /** The proto3 JSON of a TaskResult, from what the program left; undefined: it left nothing to tell of. */
+  result?(
+    folder: TaskFolder,
+    end: { hasSucceeded: boolean; confirmed: boolean },
+  ): Promise<JsonObject | undefined>;
+  /** Of those whose program makes a plan that somebody has to confirm. */
+  readonly planning?: Planning<Input>;
+}
+
+/** A family whose tasks have two programs: one makes a plan, the other applies it. */
+export interface Planning<Input> {
+  /** What the first program, which has ended well, leaves to be confirmed; undefined: nothing. */
+  waitingPlan(folder: TaskFolder): Promise<FoundPlan | undefined>;
+  /**
+   * The second program, for the plan of this digest alone.
+   * @throws PrepareError if the plan is gone, or another one
+   */
+  apply(site: Omit<Site<Input>, "commit">, digest: string): Promise<Program>;
 }
 
 /** Absolute path of an app's command, as the program's own PATH finds it. @throws PrepareError */

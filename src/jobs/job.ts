@@ -1,9 +1,17 @@
+import type { JsonObject } from "@bufbuild/protobuf";
 import type { RunningProcess } from "../process/process.ts";
+import type { Plan } from "../task/types.ts";
 
 /** What was checked out; empty strings for a folder that is not a git repository. */
 export interface Commit {
   hash: string;
   message: string;
+}
+
+/** A plan, and what people read of it, secrets included. */
+export interface FoundPlan {
+  plan: Plan;
+  text: string;
 }
 
 /**
@@ -20,6 +28,17 @@ export interface Job<Input> {
   start(): Promise<RunningProcess>;
   /** The program that an earlier server started; undefined: it never did. */
   attach(): Promise<RunningProcess | undefined>;
+  /** What the program, which has ended well, wants to have confirmed; undefined: nothing. */
+  waitingPlan(): Promise<FoundPlan | undefined>;
+  /** Removes keys and files with secrets while a plan waits; it stays itself, and so does the workspace. */
+  park(): Promise<void>;
+  /**
+   * In place of `prepare`, for a plan that was confirmed: the program that applies it, in the workspace that is there.
+   * @throws PrepareError
+   */
+  prepareApply(input: Input, plan: Plan): Promise<void>;
+  /** What the program brought about: the proto3 JSON of a TaskResult; undefined: it tells nothing. Never rejects. */
+  result(hasSucceeded: boolean): Promise<JsonObject | undefined>;
   /** Removes the workspace and everything secret, and kills what preparation left behind. Never rejects. */
   cleanup(): Promise<void>;
   /** Removes all that is left on this machine, the spool too: once the end is recorded. Never rejects. */

@@ -1,7 +1,7 @@
 import { createGit } from "../git/client.ts";
 import type { Mirrors } from "../git/mirrors.ts";
 import type { SshSettings } from "../git/ssh-options.ts";
-import { createInstaller } from "../keys/installer.ts";
+import { createInstaller, removeInstalls } from "../keys/installer.ts";
 import type { AccessKey } from "../keys/material.ts";
 import { hasSockets } from "../keys/socket-folder.ts";
 import { sweepMarked } from "../process/marked.ts";
@@ -9,9 +9,11 @@ import { adoptProcess, type RunningProcess, startProcess } from "../process/proc
 import type { Program } from "../process/wrapper.ts";
 import { familyOf } from "../task/apps.ts";
 import { PrepareError } from "../task/errors.ts";
-import type { Apps } from "./apps/app.ts";
+import type { TaskRecord } from "../task/types.ts";
+import type { App, Apps } from "./apps/app.ts";
 import { type Forwarded, inheritedEnvironment } from "./environment.ts";
 import { FAMILIES, type FamilyInput } from "./families/all.ts";
+import type { Family, Site } from "./family.ts";
 import type { Job } from "./job.ts";
 import { markerOf } from "./marker.ts";
 import { makeTaskFolder, removeTaskFolder, removeWorkspace, taskFolder } from "./task-folder.ts";
@@ -40,50 +42,60 @@ export interface LocalJobOptions {
 /** A task on this machine: workspace, app, process. */
 export function createLocalJob(
   options: LocalJobOptions,
-  id: string,
+  { id, app: appName, plan: confirmed }: Pick<TaskRecord, "id" | "app" | "plan">,
   say: (text: string) => void,
 ): Job<JobInput> {
   const folder = taskFolder(options.tasksRoot, id);
+  const family = FAMILIES[familyOf(appName)];
+  // A task whose plan was confirmed has a second program, which is not to be taken for the first.
+  const spool = confirmed ? folder.applySpool : folder.spool;
   const marker = markerOf(id, options.node);
   let program: Program | undefined;
   // A program that was followed to its end has been swept; a scan of all processes is not cheap.
   let maybeAlive = true;
-  const followed = <P extends RunningProcess | undefined>(running: P): P => {
-    void running?.ended.then(() => {
+  const followed = (running: RunningProcess): RunningProcess => {
+    void running.ended.then(() => {
       maybeAlive = false;
     });
-    return running;
+    const signal = family?.politeSignal;
+    return signal ? { ...running, kill: (how) => running.kill({ signal, ...how }) } : running;
   };
 
   return {
-    spool: folder.spool,
+    spool,
     async prepare(input, signal) {
-      const { apps } = options;
-      const name = input.template.app;
-      const app = Object.hasOwn(apps, name) ? apps[name] : undefined;
-      const family = FAMILIES[familyOf(name)];
-      if (!app || !family) throw new PrepareError(unknownApp(name, apps));
+      const known = knownApp();
       await makeTaskFolder(folder).catch((cause: unknown) => {
         throw new PrepareError(`Cannot make the task's folder ${folder.root}: ${reasonOf(cause)}`, { cause });
       });
-      const base = inheritedEnvironment(options.forwarded, folder);
-      const { mirrors, ssh, forwarded } = options;
-      const env = { ...forwarded, PATH: base.PATH, TMPDIR: folder.tmp };
-      const git = createGit({ mirrors, ssh, env, marker });
-      const keys = createInstaller({ folder: folder.private, marker, path: base.PATH });
+      const site = siteOf(known.app, input);
+      const { git, keys } = site;
       const commit = await fillWorkspace({ ...input, target: folder.work, git, keys, say }, signal);
-      const site = { input, app, folder, base, keys, git, ssh, commit, marker, say };
-      program = await family.prepare(site, signal);
+      program = await known.family.prepare({ ...site, commit }, signal);
       return commit;
     },
+    waitingPlan: async () => (confirmed ? undefined : family?.planning?.waitingPlan(folder)),
+    park: () => removeInstalls(folder.private),
+    async prepareApply(input, { digest }) {
+      const { app, family } = knownApp();
+      program = await family.planning?.apply(siteOf(app, input), digest);
+    },
+    result: async (hasSucceeded) =>
+      family?.result?.(folder, { hasSucceeded, confirmed: confirmed !== null }).catch((error: unknown) => {
+        say(`Cannot read what it brought about: ${reasonOf(error)}`);
+        return undefined;
+      }),
     async start() {
       if (!program) throw new PrepareError("Cannot start a task that was not prepared");
-      const started = startProcess(folder.spool, marker, program).catch((cause: unknown) => {
+      const started = startProcess(spool, marker, program).catch((cause: unknown) => {
         throw new PrepareError(`Cannot start ${program?.command}: ${reasonOf(cause)}`, { cause });
       });
       return followed(await started);
     },
-    attach: async () => followed(await adoptProcess(folder.spool, marker)),
+    async attach() {
+      const running = await adoptProcess(spool, marker);
+      return running && followed(running);
+    },
     async cleanup() {
       if (maybeAlive || hasSockets(folder.private)) await sweepMarked(marker);
       await removeWorkspace(folder).catch((error: unknown) =>
@@ -93,6 +105,22 @@ export function createLocalJob(
     // What cannot be removed now is removed at the next start of the server.
     forget: () => removeTaskFolder(folder).catch(() => {}),
   };
+
+  function knownApp(): { app: App; family: Family<FamilyInput> } {
+    const { apps } = options;
+    const app = Object.hasOwn(apps, appName) ? apps[appName] : undefined;
+    if (!app || !family) throw new PrepareError(unknownApp(appName, apps));
+    return { app, family };
+  }
+
+  function siteOf(app: App, input: JobInput): Omit<Site<JobInput>, "commit"> {
+    const { mirrors, ssh, forwarded } = options;
+    const base = inheritedEnvironment(forwarded, folder);
+    const env = { ...forwarded, PATH: base.PATH, TMPDIR: folder.tmp };
+    const git = createGit({ mirrors, ssh, env, marker });
+    const keys = createInstaller({ folder: folder.private, marker, path: base.PATH });
+    return { input, app, folder, base, keys, git, ssh, marker, say };
+  }
 }
 
 function unknownApp(name: string, apps: Apps): string {

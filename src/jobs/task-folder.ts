@@ -12,8 +12,12 @@ export interface TaskFolder {
   tmp: string;
   /** Keys, passwords, files with secrets; the first to go. */
   private: string;
+  /** Of the Terraform family: the plan, and what makes it. */
+  plan: string;
   /** Output and exit code; the last thing to go. */
   spool: string;
+  /** The same of the program that applies a plan that was confirmed. */
+  applySpool: string;
 }
 
 export function taskFolder(tasksRoot: string, id: string): TaskFolder {
@@ -24,8 +28,10 @@ export function taskFolder(tasksRoot: string, id: string): TaskFolder {
     work: at("work"),
     home: at("home"),
     tmp: at("tmp"),
+    plan: at("plan"),
     private: at("private"),
     spool: at("spool"),
+    applySpool: at("apply"),
   };
 }
 
@@ -36,10 +42,10 @@ export async function makeTaskFolder(folder: TaskFolder): Promise<void> {
     mkdirSync(path, { recursive: true, mode: 0o700 });
 }
 
-/** All but the spool. */
+/** All but the spools. */
 export async function removeWorkspace(folder: TaskFolder): Promise<void> {
   await removeInstalls(folder.private);
-  await Promise.all([folder.work, folder.home, folder.tmp].map(removeTree));
+  await Promise.all([folder.work, folder.home, folder.tmp, folder.plan].map(removeTree));
 }
 
 export async function removeTaskFolder(folder: TaskFolder): Promise<void> {

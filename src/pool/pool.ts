@@ -1,8 +1,10 @@
 import type { Logger } from "pino";
-import { createControl, DEFAULT_GRACE_MS, type RunControl } from "../runner/control.ts";
+import type { Leftovers } from "../jobs/leftovers.ts";
+import { createControl, type RunControl } from "../runner/control.ts";
 import type { StatusListener } from "../runner/logging.ts";
 import { LEASE_SECONDS, type Wishes } from "../store/leases.ts";
 import type { Lease } from "../store/moves.ts";
+import type { TaskRecord } from "../task/types.ts";
 import { admit } from "./admission.ts";
 import { startLoop } from "./loop.ts";
 
@@ -10,6 +12,11 @@ import { startLoop } from "./loop.ts";
 export interface PoolStore {
   claim(slots: number, choose: typeof admit): Promise<Lease[]>;
   adopt(): Promise<{ putBack: Lease[]; adopted: Lease[] }>;
+  /** What waits on this node, for a decision or for a slot. */
+  parked(): Promise<Pick<TaskRecord, "id" | "status">[]>;
+  /** Takes confirmed ones of them up again that are not among `running`. */
+  resume(slots: number, running: string[]): Promise<Lease[]>;
+  endedAmong(ids: string[]): Promise<string[]>;
   renew(ids: string[]): Promise<Wishes[]>;
   readWishes(ids: string[]): Promise<Wishes[]>;
   /**
@@ -26,8 +33,8 @@ export interface PoolOptions {
   /** Tasks that run at once on this server. */
   maxParallelTasks: number;
   run(lease: Lease, control: RunControl): Promise<void>;
-  /** Clears up what dead servers left on this machine; what was adopted is to be left alone. */
-  clearLeftovers(adopted: readonly string[]): Promise<void>;
+  /** What tasks keep on this machine. */
+  leftovers: Leftovers;
   /** Told of STARTING, WAITING and what the queue's clock ended. */
   onStatus: StatusListener;
   logger: Logger;
@@ -52,6 +59,9 @@ const RENEW_MS = (LEASE_SECONDS * 1000) / 3;
 export function createTaskPool(options: PoolOptions): TaskPool {
   const { store, logger, onStatus } = options;
   const runs = new Map<string, { lease: Lease; control: RunControl; done: Promise<void> }>();
+  /** Tasks that may be parked here: nothing of them runs, their folder stays. */
+  let idle = new Set<string>();
+  let mayResume = false;
 
   /** A run of the same task under an earlier epoch is over first: it shares the task's folder. */
   function begin(lease: Lease): void {
@@ -63,15 +73,22 @@ export function createTaskPool(options: PoolOptions): TaskPool {
       .catch((error: unknown) => logger.error({ err: error, task: lease.id }, "a run failed"))
       .finally(() => {
         if (runs.get(lease.id)?.control === control) runs.delete(lease.id);
+        idle.add(lease.id);
         claims.wake();
       });
     runs.set(lease.id, { lease, control, done });
   }
 
+  const freeSlots = () => options.maxParallelTasks - runs.size;
+
+  /** Confirmed plans go first: they hold their template's place already. */
   const claims = startLoop({ everyMs: CLAIM_POLL_MS, logger, name: "claim" }, async () => {
-    const slots = options.maxParallelTasks - runs.size;
-    if (slots <= 0) return;
-    for (const lease of await store.claim(slots, admit)) {
+    if (mayResume && freeSlots() > 0) {
+      mayResume = false;
+      for (const lease of await store.resume(freeSlots(), [...runs.keys()])) begin(lease);
+    }
+    if (freeSlots() <= 0) return;
+    for (const lease of await store.claim(freeSlots(), admit)) {
       onStatus(lease.id, "STARTING");
       begin(lease);
     }
@@ -84,7 +101,23 @@ export function createTaskPool(options: PoolOptions): TaskPool {
     for (const { id } of error) onStatus(id, "ERROR");
     for (const lease of adopted) begin(lease);
     if (waiting.length > 0) claims.wake();
+    await tidyParked();
   });
+
+  /** Finds plans that were confirmed, and clears up after those that ended while they waited. */
+  async function tidyParked(): Promise<void> {
+    const parked = await store.parked();
+    idle = new Set(parked.map(({ id }) => id));
+    if (parked.some(({ id, status }) => status === "CONFIRMED" && !runs.has(id))) resumeSoon();
+    const folders = await options.leftovers.list();
+    const others = folders.filter((id) => !runs.has(id) && !idle.has(id));
+    if (others.length > 0) await options.leftovers.clear(await store.endedAmong(others));
+  }
+
+  function resumeSoon(): void {
+    mayResume = true;
+    claims.wake();
+  }
 
   const renewals = startLoop({ everyMs: RENEW_MS, logger, name: "renew leases" }, async () => {
     const before = [...runs.keys()];
@@ -105,6 +138,7 @@ export function createTaskPool(options: PoolOptions): TaskPool {
   function heed(taskIds: readonly string[]): void {
     for (const id of taskIds) if (runs.has(id)) wished.add(id);
     if (wished.size > 0) wishes.wake();
+    if (taskIds.some((id) => idle.has(id))) resumeSoon();
   }
 
   return {
@@ -112,7 +146,8 @@ export function createTaskPool(options: PoolOptions): TaskPool {
       const { putBack, adopted } = await store.adopt();
       if (adopted.length > 0)
         logger.info({ tasks: adopted.length }, "took over tasks that were running here");
-      await options.clearLeftovers(adopted.map(({ id }) => id));
+      const kept = [...adopted, ...(await store.parked())];
+      await options.leftovers.clearAllBut(kept.map(({ id }) => id));
       for (const { id } of putBack) onStatus(id, "WAITING");
       for (const lease of adopted) begin(lease);
       for (const loop of [claims, tidy, renewals, wishes]) loop.start();
@@ -133,6 +168,5 @@ export function createTaskPool(options: PoolOptions): TaskPool {
 /** Another epoch: the task is somebody else's now. */
 function obey(control: RunControl, lease: Lease, wish: Wishes): void {
   if (wish.leaseEpoch !== lease.leaseEpoch) control.stop("lease_lost", 0);
-  else if (wish.killTime)
-    control.stop("user", wish.killForce ? 0 : Math.max(0, wish.killRemainingMs ?? DEFAULT_GRACE_MS));
+  else if (wish.killTime) control.stop("user", wish.killForce ? 0 : Math.max(0, wish.killRemainingMs ?? 0));
 }

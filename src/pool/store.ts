@@ -1,9 +1,8 @@
 import type { Databases } from "../store/databases.ts";
+import { declareLost, expirePlans, expireQueue } from "../store/expiry.ts";
 import {
   adopt,
   claim,
-  declareLost,
-  expireQueue,
   LEASE_SECONDS,
   readopt,
   readWishes,
@@ -11,6 +10,7 @@ import {
   rescue,
   stopUnstarted,
 } from "../store/leases.ts";
+import { endedAmong, parkedOn, resume } from "../store/parked.ts";
 import type { PoolStore } from "./pool.ts";
 
 /** Milliseconds between two rounds after which this server counts as having been away itself: paused, or suspended. */
@@ -32,14 +32,17 @@ export function poolStore({ control }: Databases, node: string, lostTimeoutMs: n
 
   return {
     claim: (slots, choose) => claim(control, node, slots, choose),
+    resume: (slots, running) => resume(control, node, slots, running),
     adopt: () => adopt(control, node),
     renew: (ids) => renew(control, node, ids),
+    parked: () => parkedOn(control, node),
+    endedAmong: (ids) => endedAmong(control, ids),
     readWishes: (ids) => readWishes(control, ids),
     async tidyUp(running) {
       try {
         const rescued = await rescue(control, node);
         const stopped = await stopUnstarted(control, node);
-        const late = await expireQueue(control);
+        const late = [...(await expireQueue(control)), ...(await expirePlans(control))];
         const { putBack, adopted } = await readopt(control, node, running);
         const lost = mayJudge() ? await declareLost(control, node, lostTimeoutMs) : [];
         return { waiting: [...rescued, ...putBack], stopped, error: [...late, ...lost], adopted };

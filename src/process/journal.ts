@@ -11,6 +11,7 @@ import { journalPath } from "./spool.ts";
  *     abandoned <id>                 a later server, which found no start: from now on there will be none
  *     wrapper <stat line>            the wrapper, from /proc
  *     leader <stat line>             the task's first process, just before its exec
+ *     interrupted                    a server, just before SIGINT: a second one would mean something else
  *     exit <$?>                      0–255
  *     unwritten <out or err>         a pump that could not write on: the disk was full, and output is missing
  *
@@ -80,6 +81,13 @@ export function readStatus(folder: string): number | undefined {
 /** Whether output is missing because it could not be written. To be asked when all has ended. */
 export function isOutputMissing(folder: string): boolean {
   return lineOf(folder, "unwritten") !== undefined;
+}
+
+/** Whether SIGINT may be sent, which is so once in a run. */
+export function noteInterrupt(folder: string): boolean {
+  if (/^interrupted\n/m.test(read(folder) ?? "")) return false;
+  appendFileSync(journalPath(folder), "interrupted\n");
+  return true;
 }
 
 function lineOf(folder: string, kind: "wrapper" | "leader" | "exit" | "unwritten"): string | undefined {

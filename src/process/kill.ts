@@ -1,5 +1,5 @@
 import { huntNewest } from "./hunt.ts";
-import { readStatus } from "./journal.ts";
+import { noteInterrupt, readStatus } from "./journal.ts";
 import { kinOf } from "./kin.ts";
 import { isAlive, send } from "./proc.ts";
 import type { Run } from "./run.ts";
@@ -68,6 +68,8 @@ async function askPolitely(run: Run, signal: NodeJS.Signals, target: "group" | "
     run.released.throwIfAborted();
     const leader = run.leader();
     if (leader && isAlive(leader)) {
+      // Terraform takes a second SIGINT as leave to go without saving its state.
+      if (signal === "SIGINT" && !noteInterrupt(run.folder)) return;
       if (send(target === "group" ? -leader.pid : leader.pid, signal) !== "gone") return;
     } else if (leader || readStatus(run.folder) !== undefined || !isAlive(run.wrapper)) {
       return; // ended by itself: the sweep takes the rest

@@ -5,6 +5,7 @@ import type { Databases } from "../store/databases.ts";
 import { loadTemplate } from "../store/details.ts";
 import { requestKill } from "../store/kills.ts";
 import { findTail, readChunks } from "../store/logs.ts";
+import { confirmPlan, readPlanText, rejectPlan } from "../store/plans.ts";
 import { readProgress } from "../store/progress.ts";
 import { assertProject, getResource, listResources } from "../store/resources.ts";
 import { readResult } from "../store/results.ts";
@@ -18,6 +19,7 @@ export interface RpcParts {
   inspectApps: RpcDeps["inspectApps"];
   onCreated(taskId: string): void;
   onKilled(task: TaskView): void;
+  onDecided(task: TaskView): void;
 }
 
 /** What the RPCs need, bound to this server's databases. */
@@ -27,6 +29,9 @@ export function rpcDeps({ control, reads }: Databases, parts: RpcParts): RpcDeps
     loadTemplate: (project, name) => loadTemplate(control, project, name),
     findBuild: (of, id) => findBuild(control, of, id),
     createTask: (task, request) => createTask(control, task, request),
+    confirmPlan: (task, digest) => confirmPlan(control, task, digest),
+    rejectPlan: (task, reason) => rejectPlan(control, task, reason),
+    readPlanText: (id) => readPlanText(reads, id),
     requestKill: (task, wish) => requestKill(control, task, wish),
     changeProject: (...args) => changeProject(control, ...args),
     getTask: ({ project, id }) => getTask(reads, project, id),

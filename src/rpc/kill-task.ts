@@ -5,7 +5,6 @@ import {
   type KillTaskResponse,
   KillTaskResponseSchema,
 } from "../../gen/signalman/v1/task_service_pb.ts";
-import { DEFAULT_GRACE_MS } from "../runner/control.ts";
 import type { KillWish, KillOutcome as Outcome } from "../store/kills.ts";
 import type { TaskView } from "../store/tasks.ts";
 import { msFromDuration } from "../task/duration.ts";
@@ -19,7 +18,7 @@ export interface KillTaskDeps {
 }
 
 export async function killTask(deps: KillTaskDeps, request: KillTaskRequest): Promise<KillTaskResponse> {
-  const graceMs = msFromDuration(request.gracePeriod) ?? DEFAULT_GRACE_MS;
+  const graceMs = msFromDuration(request.gracePeriod);
   const { force, reason } = request;
   const { task, outcome } = await deps.requestKill(parseTaskName(request.name), { force, graceMs, reason });
   if (outcome !== "ALREADY_FINAL") deps.onKilled(task);

@@ -9,6 +9,8 @@ import { RepositoryService } from "../../gen/signalman/v1/repository_pb.ts";
 import { TaskService } from "../../gen/signalman/v1/task_service_pb.ts";
 import { TemplateService } from "../../gen/signalman/v1/template_pb.ts";
 import { applyCatalog } from "./apply-catalog.ts";
+import { type ConfirmTaskDeps, confirmTask } from "./confirm-task.ts";
+import { type GetTaskPlanDeps, getTaskPlan } from "./get-task-plan.ts";
 import { type GetTaskResultDeps, getTaskResult } from "./get-task-result.ts";
 import { type KillTaskDeps, killTask } from "./kill-task.ts";
 import { type ListAppsDeps, listApps } from "./list-apps.ts";
@@ -16,12 +18,16 @@ import { type ListTasksDeps, listTasks } from "./list-tasks.ts";
 import { taskMessage } from "./messages.ts";
 import { parseTaskName } from "./names.ts";
 import { type ReadTaskLogDeps, readTaskLog } from "./read-task-log.ts";
+import { type RejectTaskDeps, rejectTask } from "./reject-task.ts";
 import { type StandardDeps, standardMethods } from "./resources/methods.ts";
 import { type RunTaskDeps, runTask } from "./run-task.ts";
 import { type WatchTaskDeps, watchTask } from "./watch-task.ts";
 
 export type RpcDeps = RunTaskDeps &
   KillTaskDeps &
+  ConfirmTaskDeps &
+  RejectTaskDeps &
+  GetTaskPlanDeps &
   ListAppsDeps &
   WatchTaskDeps &
   ListTasksDeps &
@@ -35,6 +41,9 @@ export function routes(deps: RpcDeps): (router: ConnectRouter) => void {
     router.service(TaskService, {
       runTask: (request) => runTask(deps, request),
       killTask: (request) => killTask(deps, request),
+      confirmTask: (request) => confirmTask(deps, request),
+      rejectTask: (request) => rejectTask(deps, request),
+      getTaskPlan: (request) => getTaskPlan(deps, request),
       watchTask: (request, context) =>
         watchTask(deps, request, { signal: context.signal, isJson: isJson(context) }),
       getTask: async (request) => ({ task: taskMessage(await deps.getTask(parseTaskName(request.name))) }),

@@ -10,9 +10,6 @@ const WEIGHT: Record<StopReason, number> = {
   lease_lost: 4,
 };
 
-/** Milliseconds from the polite signal to SIGKILL, where nobody says otherwise. */
-export const DEFAULT_GRACE_MS = 10_000;
-
 /** The server goes; the task stays. Reason of the shutdown signal. */
 export class ShutdownRequested extends Error {
   constructor() {

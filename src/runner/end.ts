@@ -1,5 +1,6 @@
 import { redactText } from "../logs/redact-text.ts";
 import type { StoredChunk } from "../store/logs.ts";
+import type { Ending } from "../store/moves.ts";
 import type { NewTask } from "../store/tasks.ts";
 import { LeaseLost } from "../task/errors.ts";
 import type { TaskOutcome } from "../task/types.ts";
@@ -11,23 +12,40 @@ import { announce, contextOf, type Run, type RunnerDeps } from "./run.ts";
 
 /** Hooks, then cleanup, then the end is recorded: whoever reads it finds nothing left. */
 export async function end(deps: RunnerDeps, run: Run, outcome: TaskOutcome): Promise<void> {
-  const { task, log } = run;
+  const { log } = run;
   const explained = await runAfter(deps.hooks, contextOf(run), outcome);
   let final = { ...explained, message: redactText(explained.message, run.secrets) };
   if (final.message) log.say(final.message);
-  const [deploys] = await Promise.all([deploysOf(deps, run, final), run.job.cleanup()]);
+  const [deploys] = await Promise.all([deploysOf(deps, run, final), leaveNothing(deps, run, final)]);
   const last = await lastChunk(deps, run);
   if (log.failed.aborted) final = withoutLog(final);
   // Committed with the success, so that they are made with it and only with it, whoever dies when.
-  const followers = final.status === "SUCCESS" ? deploys : [];
-  const finished = await deps.store.finish(task, final, { last, followers });
+  await record(deps, run, final, { last, followers: final.status === "SUCCESS" ? deploys : [] });
+}
+
+/** What it brought about is read from the workspace before that goes. */
+async function leaveNothing(deps: RunnerDeps, { task, job }: Run, outcome: TaskOutcome): Promise<void> {
+  const result = await job.result(outcome.status === "SUCCESS");
+  if (result) await deps.store.storeResult(task, result);
+  await job.cleanup();
+}
+
+/** Stores the end, tells of it, and forgets the task. */
+export async function record(
+  deps: RunnerDeps,
+  { task, job }: Run,
+  outcome: TaskOutcome,
+  ending: Ending,
+): Promise<void> {
+  let final = outcome;
+  const finished = await deps.store.finish(task, final, ending);
   if (!finished.moved) {
     final = stoppedInstead(final);
-    await deps.store.finish(task, final, { last });
+    await deps.store.finish(task, final, { last: ending.last });
   }
   announce(deps, task.id, final.status);
   for (const id of finished.followers) announce(deps, id, "WAITING");
-  await run.job.forget();
+  await job.forget();
 }
 
 /** What a success starts; of what it cannot start, the log says why. */
@@ -39,7 +57,10 @@ async function deploysOf(deps: RunnerDeps, { task, log }: Run, outcome: TaskOutc
 }
 
 /** The last lines, to be stored with the end; none if the log cannot be stored. */
-async function lastChunk(deps: RunnerDeps, { task, log, shutdown }: Run): Promise<StoredChunk | undefined> {
+export async function lastChunk(
+  deps: RunnerDeps,
+  { task, log, shutdown }: Run,
+): Promise<StoredChunk | undefined> {
   try {
     const rest = await log.end();
     return rest && compressed(rest);

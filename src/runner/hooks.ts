@@ -7,6 +7,8 @@ export interface HookContext {
   taskId: string;
   app: string;
   say(text: string): void;
+  /** The end of what the program wrote to stderr, raw; to be asked by `after`. */
+  lastErrors(): Promise<Buffer>;
 }
 
 /**

@@ -1,16 +1,19 @@
+import type { FoundPlan } from "../jobs/job.ts";
 import { isOutputMissing } from "../process/journal.ts";
 import { bootId } from "../process/proc.ts";
 import type { RunningProcess } from "../process/process.ts";
 import type { RunRows } from "../store/details.ts";
 import type { Lease } from "../store/moves.ts";
+import { defaultGraceMs } from "../task/apps.ts";
 import { LeaseLost, PrepareError } from "../task/errors.ts";
 import type { TaskOutcome } from "../task/types.ts";
 import { type RunControl, StopRequested } from "./control.ts";
-import { populateDetails } from "./details.ts";
+import { populateDetails, type TaskDetails } from "./details.ts";
 import { end } from "./end.ts";
 import { runBefore } from "./hooks.ts";
 import { openRunLog } from "./logging.ts";
 import { outcomeOfExit, outcomeOfFailure, withoutOutput } from "./outcome.ts";
+import { park } from "./park.ts";
 import { announce, contextOf, type Run, type RunnerDeps } from "./run.ts";
 import { openSecrets, type Secrets, secretValues } from "./secrets.ts";
 import { supervise } from "./supervise.ts";
@@ -19,6 +22,10 @@ import { supervise } from "./supervise.ts";
  * A task's life on this server, from the claim (or the takeover from a dead server) to its recorded end:
  *
  *   STARTING: details, hooks, workspace → RUNNING: program, output → cleanup → SUCCESS, ERROR or STOPPED
+ *
+ * A program that made a plan may leave it to be confirmed. Then this run is over too, and the next one goes
+ *
+ *   CONFIRMED: details → RUNNING: program that applies that plan, output → cleanup → SUCCESS, ERROR or STOPPED
  *
  * Returns when the task has ended, or when it is somebody else's: on shutdown a program that runs is left alone and
  * a task that was not started goes back to the queue; if the lease is lost, the program is killed and nothing stored.
@@ -36,7 +43,7 @@ export async function runTask(
   // Before its program is looked at: it may have ended by the kill that an earlier server began.
   if (killRemainingMs !== null) control.stop("user", Math.max(0, killRemainingMs));
   await using log = openRunLog({ lease, head, listeners, storeChunks: store.storeChunks });
-  const job = deps.createJob(task.id, (text) => log.say(text));
+  const job = deps.createJob(task, (text) => log.say(text));
   const from = { stdout: head.stdoutOffset, stderr: head.stderrOffset };
   const run: Run = {
     task,
@@ -51,7 +58,9 @@ export async function runTask(
     mayRun: task.status !== "STARTING",
   };
   try {
-    await end(deps, run, await outcomeOf(deps, run));
+    const { outcome, waiting } = await verdictOn(deps, run);
+    if (waiting) await park(deps, run, waiting, outcome);
+    else await end(deps, run, outcome);
   } catch (error) {
     if (error instanceof LeaseLost || control.reason === "lease_lost") return abandon(run);
     if (!shutdown.aborted) throw error;
@@ -75,15 +84,21 @@ async function load(
   }
 }
 
+/** How a run ends: with an outcome, or with a plan that waits. */
+interface Verdict {
+  outcome: TaskOutcome;
+  waiting?: FoundPlan | undefined;
+}
+
 /** Everything up to the end of the program. */
-async function outcomeOf(deps: RunnerDeps, run: Run): Promise<TaskOutcome> {
+async function verdictOn(deps: RunnerDeps, run: Run): Promise<Verdict> {
   const { task, control, shutdown } = run;
   try {
     const secrets = openSecrets(deps.cipher, task, run.rows);
     run.secrets = secretValues(secrets);
     run.log.addSecrets(run.secrets);
     const found = await takeOver(run);
-    if (found === "lost") return outcomeOfExit({ kind: "lost" }, control.reason, task.spec);
+    if (found === "lost") return { outcome: outcomeOfExit({ kind: "lost" }, control.reason, task.spec) };
     const program = found ?? (await begin(deps, run, secrets));
     const { idleTimeoutMs, runTimeoutMs } = task.spec;
     const exit = await supervise({
@@ -92,14 +107,17 @@ async function outcomeOf(deps: RunnerDeps, run: Run): Promise<TaskOutcome> {
       spool: run.job.spool,
       idleTimeoutMs,
       runTimeoutMs: run.runRemainingMs ?? runTimeoutMs,
+      graceMs: defaultGraceMs(task.app),
     });
     if (control.reason === "lease_lost") throw new LeaseLost(task.id);
     const outcome = outcomeOfExit(exit, control.reason, task.spec);
-    return control.reason === undefined && isOutputMissing(run.job.spool) ? withoutOutput(outcome) : outcome;
+    if (control.reason === undefined && isOutputMissing(run.job.spool))
+      return { outcome: withoutOutput(outcome) };
+    return { outcome, waiting: outcome.status === "SUCCESS" ? await run.job.waitingPlan() : undefined };
   } catch (error) {
     if (error instanceof LeaseLost || control.reason === "lease_lost" || shutdown.aborted) throw error;
     if (!(error instanceof PrepareError || error instanceof StopRequested)) deps.onDefect(task.id, error);
-    return outcomeOfFailure(error, control.reason, task.spec);
+    return { outcome: outcomeOfFailure(error, control.reason, task.spec) };
   }
 }
 
@@ -108,7 +126,7 @@ async function outcomeOf(deps: RunnerDeps, run: Run): Promise<TaskOutcome> {
  * crash of the whole machine the disk may have forgotten a start that the database remembers.
  */
 async function takeOver({ task, job, control }: Run): Promise<RunningProcess | "lost" | undefined> {
-  if (task.status === "STARTING") return undefined;
+  if (task.status === "STARTING" || task.status === "CONFIRMED") return undefined;
   const program = await job.attach();
   if (program) return program;
   if (task.status === "RUNNING" && task.bootId === bootId()) return undefined;
@@ -117,19 +135,27 @@ async function takeOver({ task, job, control }: Run): Promise<RunningProcess | "
   throw new StopRequested("user");
 }
 
-/** Details, hooks, workspace; then RUNNING, committed; then the program. */
+/** All that the program needs; then RUNNING, committed; then the program. */
 async function begin(deps: RunnerDeps, run: Run, secrets: Secrets): Promise<RunningProcess> {
+  const { task, job } = run;
+  const details = populateDetails(task, run.rows, secrets);
+  // Hooks and workspace were there before the plan that was confirmed.
+  if (task.plan) await job.prepareApply(details, task.plan);
+  else await prepare(deps, run, details);
+  if (!run.mayRun || task.status === "CONFIRMED") await enterRunning(deps, run);
+  return job.start();
+}
+
+/** Hooks and workspace. */
+async function prepare(deps: RunnerDeps, run: Run, details: TaskDetails): Promise<void> {
   const { task, job, log, control, shutdown } = run;
   const signal = AbortSignal.any([control.signal, shutdown]);
-  const details = populateDetails(task, run.rows, secrets);
   await runBefore(deps.hooks, contextOf(run), details, signal);
   const commit = await job.prepare(details, signal);
   if (commit.hash) {
     log.say(`At commit ${commit.hash.slice(0, 12)} ${commit.message}`);
     await deps.store.recordCommit(task.id, commit.hash, commit.message);
   }
-  if (!run.mayRun) await enterRunning(deps, run);
-  return job.start();
 }
 
 async function enterRunning(deps: RunnerDeps, run: Run): Promise<void> {
@@ -146,7 +172,7 @@ async function abandon({ job }: Run): Promise<void> {
   await job.forget();
 }
 
-/** The server goes. What runs, or may run, is taken over by the next one on this data folder. */
+/** The server goes. What runs, may run or was confirmed is taken over by the next one on this data folder. */
 async function leave(deps: RunnerDeps, { task, job, mayRun }: Run): Promise<void> {
   if (mayRun) return;
   await job.cleanup();

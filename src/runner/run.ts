@@ -2,14 +2,17 @@ import type { JsonObject } from "@bufbuild/protobuf";
 import type { Job } from "../jobs/job.ts";
 import type { Cipher } from "../keys/cipher.ts";
 import type { TaskLog } from "../logs/types.ts";
+import { readEnd } from "../process/read-end.ts";
 import type { RunRows } from "../store/details.ts";
+import type { StoredChunk } from "../store/logs.ts";
 import type { Ending, Lease } from "../store/moves.ts";
+import type { StoredPlan } from "../store/plans.ts";
 import type { Autorun } from "../store/versions.ts";
 import type { Status } from "../task/status.ts";
 import type { TaskOutcome, TaskRecord } from "../task/types.ts";
 import type { RunControl } from "./control.ts";
 import type { TaskDetails } from "./details.ts";
-import type { Hook } from "./hooks.ts";
+import type { Hook, HookContext } from "./hooks.ts";
 import type { Listeners, RunLogOptions } from "./logging.ts";
 
 /** What a run needs of the store. Every call tries until it is done, or throws LeaseLost or the shutdown's reason. */
@@ -26,6 +29,8 @@ export interface RunStore {
     outcome: TaskOutcome,
     ending: Ending,
   ): Promise<{ moved: boolean; followers: string[] }>;
+  /** False: somebody asked for its end meanwhile. */
+  park(task: TaskRecord, plan: StoredPlan, last: StoredChunk | undefined): Promise<boolean>;
   release(lease: Lease): Promise<void>;
 }
 
@@ -34,7 +39,7 @@ export interface RunnerDeps {
   cipher: Pick<Cipher, "open">;
   hooks: readonly Hook[];
   listeners: Listeners;
-  createJob(taskId: string, say: (text: string) => void): Job<TaskDetails>;
+  createJob(task: Pick<TaskRecord, "id" | "app" | "plan">, say: (text: string) => void): Job<TaskDetails>;
   /** Hears of failures that are ours, not the task's. */
   onDefect(taskId: string, error: unknown): void;
 }
@@ -51,13 +56,21 @@ export interface Run {
   secrets: string[];
   control: RunControl;
   shutdown: AbortSignal;
-  /** RUNNING is committed, or may be: from now on the program may exist. */
+  /** Not STARTING any more: RUNNING is committed, or may be, and a program may exist; or there is a plan to apply. */
   mayRun: boolean;
 }
 
-export function contextOf({ task, log }: Run) {
-  return { taskId: task.id, app: task.app, say: (text: string) => log.say(text) };
+export function contextOf({ task, log, job }: Run): HookContext {
+  return {
+    taskId: task.id,
+    app: task.app,
+    say: (text) => log.say(text),
+    lastErrors: () => readEnd(job.spool, "stderr", ERRORS_BYTES),
+  };
 }
+
+/** Bytes of what a program wrote last that hooks may look into. */
+const ERRORS_BYTES = 16 * 1024;
 
 export function announce(deps: RunnerDeps, taskId: string, status: Status): void {
   for (const listener of deps.listeners.status) listener(taskId, status);

@@ -4,6 +4,7 @@ import { loadRun } from "../store/details.ts";
 import { release } from "../store/leases.ts";
 import { storeChunks } from "../store/logs.ts";
 import { finish, markRunning } from "../store/moves.ts";
+import { park } from "../store/plans.ts";
 import { storeResult } from "../store/results.ts";
 import { recordCommit } from "../store/tasks.ts";
 import { persist } from "../store/trouble.ts";
@@ -20,6 +21,7 @@ export function runStore({ control, logs }: Databases, shutdown: AbortSignal): R
     markRunning: (task) => persist(() => markRunning(control, task, bootId()), shutdown),
     loadAutoruns: (task) => persist(() => loadAutoruns(control, task), shutdown),
     finish: (lease, outcome, ending) => persist(() => finish(control, lease, outcome, ending), shutdown),
+    park: (task, plan, last) => persist(() => park(control, task, plan, last), shutdown),
     // Called during the shutdown: one try. Without it the lease expires, or the next start finds the task.
     release: (lease) => release(control, lease).catch(() => {}),
   };

@@ -6,7 +6,7 @@ import type { RunningProcess } from "../process/process.ts";
 import { punch } from "../process/punch.ts";
 import { tailSpool } from "../process/tail.ts";
 import { LeaseLost, messageOf } from "../task/errors.ts";
-import { DEFAULT_GRACE_MS, type RunControl, type StopReason } from "./control.ts";
+import type { RunControl, StopReason } from "./control.ts";
 
 export interface SuperviseOptions {
   program: RunningProcess;
@@ -19,6 +19,8 @@ export interface SuperviseOptions {
   /** Milliseconds from now; undefined: none. */
   runTimeoutMs: number | undefined;
   idleTimeoutMs: number | undefined;
+  /** Milliseconds from the polite signal to SIGKILL when it is late. */
+  graceMs: number;
   shutdown: AbortSignal;
 }
 
@@ -79,11 +81,11 @@ const PUNCH_EVERY = 32 * 1024 * 1024;
 
 /** Clocks of ours, not the database's: they run on while it is away. */
 function enforceLimits(options: SuperviseOptions, read: { stdout: number; stderr: number }): Disposable {
-  const { control, spool, runTimeoutMs, idleTimeoutMs } = options;
+  const { control, spool, runTimeoutMs, idleTimeoutMs, graceMs } = options;
   const timers: NodeJS.Timeout[] = [];
   // A program that has ended is not late, however long its output takes, or however late we came to see it.
   const stop = (reason: StopReason) => {
-    if (!hasEnded(spool)) control.stop(reason, DEFAULT_GRACE_MS);
+    if (!hasEnded(spool)) control.stop(reason, graceMs);
   };
   if (runTimeoutMs !== undefined) timers.push(longTimeout(() => stop("run_timeout"), runTimeoutMs));
   if (idleTimeoutMs !== undefined)

@@ -1,5 +1,7 @@
 import { eq, sql } from "drizzle-orm";
+import { defaultGraceMs } from "../task/apps.ts";
 import { isFinal, type Status } from "../task/status.ts";
+import type { TaskRecord } from "../task/types.ts";
 import type { Database, Queryable } from "./database.ts";
 import { move } from "./moves.ts";
 import { tasks } from "./schema/tasks.ts";
@@ -9,8 +11,8 @@ export type KillOutcome = "KILLED_BEFORE_START" | "KILL_REQUESTED" | "ALREADY_ST
 
 export interface KillWish {
   force: boolean;
-  /** Milliseconds from the polite signal to SIGKILL. */
-  graceMs: number;
+  /** Milliseconds from the polite signal to SIGKILL; undefined: as many as the task's app needs. */
+  graceMs?: number | undefined;
   /** For people. */
   reason: string;
 }
@@ -28,17 +30,24 @@ export async function requestKill(
   const where = sql`${tasks.id} = ${task.id} AND ${tasks.project} = ${task.project}`;
   return database.run((db) =>
     db.transaction(async (tx) => {
-      const [row] = await tx.select({ status: tasks.status }).from(tasks).where(where).for("update");
-      const outcome = row ? await record(tx, task.id, row.status, wish) : "ALREADY_FINAL";
+      const [row] = await tx
+        .select({ status: tasks.status, app: tasks.app })
+        .from(tasks)
+        .where(where)
+        .for("update");
+      const outcome = row ? await record(tx, task.id, row, wish) : "ALREADY_FINAL";
       return { task: await oneTask(tx, where, name), outcome };
     }),
   );
 }
 
-async function record(db: Queryable, id: string, status: Status, wish: KillWish): Promise<KillOutcome> {
+type Target = Pick<TaskRecord, "status" | "app">;
+
+async function record(db: Queryable, id: string, target: Target, wish: KillWish): Promise<KillOutcome> {
+  const { status, app } = target;
   if (isFinal(status)) return "ALREADY_FINAL";
   const where = eq(tasks.id, id);
-  const set = columnsOf(wish);
+  const set = columnsOf(wish, app);
   if (status === "STOPPING") {
     await db.update(tasks).set({ killForce: set.killForce, killDeadline: set.killDeadline }).where(where);
     return "ALREADY_STOPPING";
@@ -54,8 +63,8 @@ async function record(db: Queryable, id: string, status: Status, wish: KillWish)
 }
 
 /** A repeated wish may shorten the deadline, never lengthen it, and never takes `force` back. */
-function columnsOf(wish: KillWish) {
-  const graceMs = wish.force ? 0 : wish.graceMs;
+function columnsOf(wish: KillWish, app: string) {
+  const graceMs = wish.force ? 0 : (wish.graceMs ?? defaultGraceMs(app));
   return {
     killTime: sql`coalesce(${tasks.killTime}, clock_timestamp())`,
     killForce: sql`${tasks.killForce} OR ${wish.force}`,

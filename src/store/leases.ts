@@ -1,4 +1,4 @@
-import { and, eq, inArray, isNull, ne, notInArray, type SQL, sql } from "drizzle-orm";
+import { and, eq, inArray, isNull, ne, notInArray, or, type SQL, sql } from "drizzle-orm";
 import { ACTIVE, OWNED, type Status } from "../task/status.ts";
 import type { TaskRecord } from "../task/types.ts";
 import type { Database, Queryable } from "./database.ts";
@@ -54,7 +54,12 @@ export async function claim(
   );
 }
 
-const take = (node: string) => ({ node, leaseEpoch: sql`${tasks.leaseEpoch} + 1`, leaseExpires: leaseEnd });
+/** What makes a task a node's, under a new epoch. */
+export const take = (node: string) => ({
+  node,
+  leaseEpoch: sql`${tasks.leaseEpoch} + 1`,
+  leaseExpires: leaseEnd,
+});
 
 /** One index probe for each template that has waiting tasks, however many wait. */
 async function candidates(db: Queryable, slots: number): Promise<Candidate[]> {
@@ -104,14 +109,25 @@ const wishes = {
   >`(extract(epoch FROM ${tasks.killDeadline} - clock_timestamp()) * 1000)::float8`,
 };
 
-/** Renews the leases of a node's tasks. One that is missing, or has another epoch, is lost. */
+/**
+ * Renews the leases of a node's tasks. One that is missing, or has another epoch, is lost. Confirmed ones that wait for a
+ * slot show by a lease that has just ended that their node is alive.
+ */
 export async function renew(database: Database, node: string, ids: readonly string[]): Promise<Wishes[]> {
   if (ids.length === 0) return [];
   return database.run((db) =>
     db
       .update(tasks)
-      .set({ leaseExpires: leaseEnd })
-      .where(and(eq(tasks.node, node), isOneOf(tasks.id, ids), inArray(tasks.status, [...OWNED])))
+      .set({
+        leaseExpires: sql`CASE WHEN ${isOneOf(tasks.id, ids)} THEN ${leaseEnd} ELSE clock_timestamp() END`,
+      })
+      .where(
+        and(
+          eq(tasks.node, node),
+          or(isOneOf(tasks.id, ids), eq(tasks.status, "CONFIRMED")),
+          inArray(tasks.status, [...OWNED]),
+        ),
+      )
       .returning(wishes),
   );
 }
@@ -148,6 +164,9 @@ export async function readopt(
   return takeOver(database, node, and(expired, notInArray(tasks.id, [...running])));
 }
 
+/** A confirmed plan is taken up by `resume`, when there is a slot for it. */
+const TAKEN_OVER = OWNED.filter((status) => status !== "CONFIRMED");
+
 async function takeOver(database: Database, node: string, which: SQL | undefined): Promise<TakeOver> {
   return database.run((db) =>
     db.transaction(async (tx) => {
@@ -156,7 +175,7 @@ async function takeOver(database: Database, node: string, which: SQL | undefined
       const taking = tx
         .update(tasks)
         .set(take(node))
-        .where(and(where, inArray(tasks.status, [...OWNED])))
+        .where(and(where, inArray(tasks.status, TAKEN_OVER)))
         .returning({ id: tasks.id, leaseEpoch: tasks.leaseEpoch });
       const adopted = await tx.execute<Lease & Record<string, unknown>>(sql`
         WITH taken AS ${taking}
@@ -203,42 +222,6 @@ export async function stopUnstarted(database: Database, node: string): Promise<L
         leaseExpires: null,
         leaseEpoch: sql`${tasks.leaseEpoch} + 1`,
       },
-      message,
-    }),
-  );
-}
-
-/** Ends what ran on a server that has been away for too long. */
-export async function declareLost(database: Database, node: string, timeoutMs: number): Promise<Lease[]> {
-  const message = "Its server has been away for too long; whether the program still runs there is not known";
-  return database.run((db) =>
-    move(db, {
-      to: "ERROR",
-      from: OWNED,
-      where: and(
-        ne(tasks.node, node),
-        sql`${tasks.leaseExpires} < clock_timestamp() - ${`${timeoutMs} ms`}::interval`,
-      ),
-      set: {
-        endReason: "LOST",
-        endMessage: message,
-        leaseExpires: null,
-        leaseEpoch: sql`${tasks.leaseEpoch} + 1`,
-      },
-      message,
-    }),
-  );
-}
-
-/** Ends what has waited longer than it may. */
-export async function expireQueue(database: Database): Promise<Lease[]> {
-  const message = "It waited longer than its queue_timeout";
-  return database.run((db) =>
-    move(db, {
-      to: "ERROR",
-      from: ["WAITING"],
-      where: and(isNull(tasks.endTime), sql`${tasks.queueDeadline} < clock_timestamp()`),
-      set: { endReason: "QUEUE_TIMEOUT", endMessage: message },
       message,
     }),
   );

@@ -1,8 +1,10 @@
 import { fileURLToPath } from "node:url";
 import { drizzle } from "drizzle-orm/postgres-js";
 import { migrate as drizzleMigrate } from "drizzle-orm/postgres-js/migrator";
+import { messageOf } from "../task/errors.ts";
 import { connect } from "./database.ts";
 import { ensurePartitions } from "./partitions.ts";
+import { persist } from "./trouble.ts";
 
 const FOLDER = fileURLToPath(new URL("./migrations", import.meta.url));
 /** Any number, the same in every version of Signalman. */
@@ -40,4 +42,27 @@ async function assertUsable(client: ReturnType<typeof connect>): Promise<void> {
   if (row.encoding !== "UTF8") {
     throw new Error(`The database must be in UTF8, it is in ${row.encoding}: create it with ENCODING 'UTF8'`);
   }
+}
+
+/** How long PostgreSQL may take to answer at start: it may be starting too. */
+const DATABASE_PATIENCE_MS = 20_000;
+
+/** As `migrate`, again and again while PostgreSQL does not answer. @throws Error that says what the trouble was, if it did not pass. */
+export async function migratePatiently(url: string): Promise<void> {
+  const patience = AbortSignal.timeout(DATABASE_PATIENCE_MS);
+  let trouble: unknown = new Error("no answer");
+  const attempt = () =>
+    migrate(url).catch((error: unknown) => {
+      trouble = error;
+      throw error;
+    });
+  await persist(attempt, patience).catch((error: unknown) => {
+    if (!patience.aborted) throw error;
+    const { host, pathname } = new URL(url);
+    const place = `PostgreSQL at ${decodeURIComponent(host)}${pathname}`;
+    throw new Error(
+      `Cannot reach ${place} for ${DATABASE_PATIENCE_MS / 1000} s: ${messageOf(trouble)}. Is DATABASE_URL right, and does it run?`,
+      { cause: trouble },
+    );
+  });
 }

@@ -53,8 +53,9 @@ export const underLease = (lease: Lease) =>
   and(eq(tasks.id, lease.id), eq(tasks.leaseEpoch, lease.leaseEpoch));
 
 /**
- * STARTING → RUNNING, committed before the program is started: from here on nobody but this node may take the
- * task up again. Resolves to false if somebody asked for its end meanwhile; the run deadline counts from here.
+ * STARTING or CONFIRMED → RUNNING, committed before the program is started: from here on nobody but this node may take
+ * the task up again. Resolves to false if somebody asked for its end meanwhile; the run deadline counts from here, for
+ * each of the two programs of a plan that was confirmed.
  * @throws LeaseLost if the epoch moved on.
  */
 export async function markRunning(
@@ -67,7 +68,7 @@ export async function markRunning(
     to: "RUNNING",
     where: underLease(task),
     set: {
-      startTime: sql`clock_timestamp()`,
+      startTime: sql`coalesce(${tasks.startTime}, clock_timestamp())`,
       bootId,
       runDeadline: limit === undefined ? null : sql`clock_timestamp() + ${`${limit} ms`}::interval`,
     },

@@ -12,3 +12,8 @@ const FAMILIES: Readonly<Record<string, AppFamily>> = {
 export function familyOf(app: string): AppFamily {
   return Object.hasOwn(FAMILIES, app) ? (FAMILIES[app] ?? "shell") : "shell";
 }
+
+/** Milliseconds from the polite signal to SIGKILL, where nobody says otherwise: Terraform has a state to save. */
+export function defaultGraceMs(app: string): number {
+  return familyOf(app) === "terraform" ? 30_000 : 10_000;
+}

@@ -13,7 +13,7 @@ import { TaskService } from "../../gen/signalman/v1/task_service_pb.ts";
 import { startEmbeddedPostgres } from "../../src/embedded/postgres.ts";
 import { socketOptions } from "../../src/embedded/socket-url.ts";
 import { type Database, openDatabase } from "../../src/store/database.ts";
-import { declareLost } from "../../src/store/leases.ts";
+import { declareLost } from "../../src/store/expiry.ts";
 import { guardedFolder } from "../embedded/guarded-folder.ts";
 import { type TestDatabase, testDatabase } from "../helpers/database.ts";
 import { applyDemo, runDemo } from "../helpers/demo.ts";

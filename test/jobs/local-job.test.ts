@@ -14,7 +14,7 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { TemplateType } from "../../gen/signalman/v1/template_pb.ts";
 import { createMirrors } from "../../src/git/mirrors.ts";
 import { type Apps, BUILT_IN } from "../../src/jobs/apps/app.ts";
-import { clearLeftovers } from "../../src/jobs/leftovers.ts";
+import { createLeftovers } from "../../src/jobs/leftovers.ts";
 import { createLocalJob, type JobInput } from "../../src/jobs/local-job.ts";
 import { streamPath } from "../../src/process/spool.ts";
 import { PrepareError } from "../../src/task/errors.ts";
@@ -45,7 +45,7 @@ function makeJob({ path = "run", app = "sh", apps = BUILT_IN, forwarded = {}, in
   const mirrors = createMirrors({ root: join(root, "mirrors"), idleMs: 60_000, retryMs: [] });
   const ssh = { hostKeys: "strict", knownHosts: join(root, "known_hosts") } as const;
   const options = { tasksRoot, node: "n", apps, forwarded, mirrors, ssh };
-  const job = createLocalJob(options, id, (text) => void said.push(text));
+  const job = createLocalJob(options, { id, app, plan: null }, (text) => void said.push(text));
   const whole: JobInput = {
     id,
     template: { app, path, type: TemplateType.TASK },
@@ -66,6 +66,15 @@ function makeJob({ path = "run", app = "sh", apps = BUILT_IN, forwarded = {}, in
     env: {},
     version: "",
     incomingVersion: "",
+    terraform: {
+      planOnly: false,
+      destroy: false,
+      autoApprove: false,
+      upgrade: false,
+      reconfigure: false,
+      stageArguments: {},
+      backend: undefined,
+    },
     ...input,
   };
   return { id, job, said, folder: join(tasksRoot, id), prepare: () => job.prepare(whole, never) };
@@ -171,7 +180,7 @@ test("leftovers go, with whatever of them is alive; what was adopted stays", asy
     await prepare();
     programs.push(await job.start());
   }
-  await clearLeftovers({ tasksRoot: join(root, "tasks"), node: "n" }, [kept.id]);
+  await createLeftovers({ tasksRoot: join(root, "tasks"), node: "n" }).clearAllBut([kept.id]);
   expect(await programs[0]?.ended).not.toMatchObject({ code: 0 });
   expect([existsSync(lost.folder), existsSync(kept.folder)]).toEqual([false, true]);
   programs[1]?.kill({ graceMs: 0 });

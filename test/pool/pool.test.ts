@@ -25,6 +25,9 @@ function makePool(store: Partial<PoolStore>, options: Partial<PoolOptions> = {})
     store: {
       claim: async () => [],
       adopt: async () => ({ putBack: [], adopted: [] }),
+      parked: async () => [],
+      resume: async () => [],
+      endedAmong: async () => [],
       renew: async (ids) => ids.map((id) => wish(id)),
       readWishes: async () => [],
       tidyUp: async () => ({ waiting: [], stopped: [], error: [], adopted: [] }),
@@ -35,7 +38,11 @@ function makePool(store: Partial<PoolStore>, options: Partial<PoolOptions> = {})
       order.push(`run ${id}`);
       return new Promise((end) => runs.set(id, { control, end }));
     },
-    clearLeftovers: async (adopted) => void order.push(`clear all but ${adopted.join(" ")}`),
+    leftovers: {
+      list: async () => [],
+      clear: async () => {},
+      clearAllBut: async (kept) => void order.push(`clear all but ${kept.join(" ")}`),
+    },
     onStatus: (id, status) => void statuses.push(`${id} ${status}`),
     logger,
     ...options,

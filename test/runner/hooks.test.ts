@@ -21,7 +21,13 @@ const never = new AbortController().signal;
 /** A run's context, and what was said in it. */
 function context(app = "bash"): HookContext & { said: string[] } {
   const said: string[] = [];
-  return { taskId: "id", app, said, say: (text) => void said.push(text) };
+  return {
+    taskId: "id",
+    app,
+    said,
+    say: (text) => void said.push(text),
+    lastErrors: async () => Buffer.alloc(0),
+  };
 }
 
 /** A hook that notes its calls in `calls`. */

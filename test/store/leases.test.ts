@@ -1,13 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import {
-  adopt,
-  declareLost,
-  expireQueue,
-  readWishes,
-  release,
-  renew,
-  rescue,
-} from "../../src/store/leases.ts";
+import { declareLost, expireQueue } from "../../src/store/expiry.ts";
+import { adopt, readWishes, release, renew, rescue } from "../../src/store/leases.ts";
 import { readChunks, storeChunks } from "../../src/store/logs.ts";
 import { LeaseLost } from "../../src/task/errors.ts";
 import { STATUSES } from "../../src/task/status.ts";
@@ -67,12 +60,12 @@ describe("a lease", () => {
   });
 });
 
-test("adopt takes all that the node owned, whatever the lease says, and puts back what was not started", async () => {
+test("adopt takes all that the node ran, whatever the lease says, and puts back what was not started", async () => {
   const statusesOf = await oneOfEach({ lease_expires: new Date(Date.now() + 30_000) });
   const foreign = await store.makeTaskIn("RUNNING", { node: OTHER_NODE });
   const { putBack, adopted } = await adopt(store.database, NODE);
   expect(statusesOf(putBack)).toEqual(["STARTING"]);
-  expect(statusesOf(adopted)).toEqual(["CONFIRMED", "REJECTED", "RUNNING", "STOPPING"]);
+  expect(statusesOf(adopted)).toEqual(["REJECTED", "RUNNING", "STOPPING"]);
   expect(adopted.every(({ leaseEpoch }) => leaseEpoch === 2)).toBe(true);
   expect((await store.row(foreign.id)).leaseEpoch).toBe(1);
 });

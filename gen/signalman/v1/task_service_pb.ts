@@ -237,7 +237,7 @@ export type KillTaskRequest = Message<"signalman.v1.KillTaskRequest"> & {
   force: boolean;
 
   /**
-   * Time between the polite signal and SIGKILL, 0 to 10 minutes. Unset: 10 seconds.
+   * Time between the polite signal and SIGKILL, 0 to 10 minutes. Unset: 10 seconds; 30 for the Terraform family.
    * A repeated call may shorten it, never lengthen it.
    *
    * @generated from field: google.protobuf.Duration grace_period = 3;
@@ -945,7 +945,7 @@ export type KillTasksRequest = Message<"signalman.v1.KillTasksRequest"> & {
   force: boolean;
 
   /**
-   * Time between the polite signal and SIGKILL, 0 to 10 minutes. Unset: 10 seconds.
+   * Time between the polite signal and SIGKILL, 0 to 10 minutes. Unset: 10 seconds; 30 for the Terraform family.
    *
    * @generated from field: google.protobuf.Duration grace_period = 3;
    */

@@ -25,6 +25,14 @@ export const BUILT_IN: Apps = {
     args: ["-NoProfile", "-NonInteractive", "-File"],
     env: { POWERSHELL_TELEMETRY_OPTOUT: "1" },
   },
+  terraform: { command: "terraform", args: [] },
+  tofu: { command: "tofu", args: [] },
+  // Everything behind `--` is Terraform's; its output comes as it is.
+  terragrunt: {
+    command: "terragrunt",
+    args: ["run", "--"],
+    env: { TG_TF_PATH: "terraform", TG_NON_INTERACTIVE: "true", TG_TF_FORWARD_STDOUT: "true" },
+  },
 };
 
 /** What every task gets, whatever users set; they may set PATH, HOME and the like anew. */

@@ -1,5 +1,6 @@
 import type { Hook } from "../hooks.ts";
 import { shellHook } from "./shell.ts";
+import { terraformHook } from "./terraform.ts";
 
 /** In this order before a task; in reverse after it. */
-export const HOOKS: readonly Hook[] = [shellHook];
+export const HOOKS: readonly Hook[] = [shellHook, terraformHook];

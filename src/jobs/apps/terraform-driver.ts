@@ -1,0 +1,68 @@
+import type { TerraformStages } from "./terraform.ts";
+
+/** Files of the driver, by absolute path. */
+export interface DriverFiles {
+  /** A line for each stage that ended, its name and its exit code; `confirm`: the plan waits for that. */
+  stages: string;
+  planJson: string;
+  planText: string;
+}
+
+/**
+ * A shell script that goes from `init` to the plan, and on to `apply` if no one is to be asked. It outlives the server
+ * as any program does; what it has come to stands in `stages`. SIGINT reaches the whole group: Terraform saves its state
+ * and goes, and the script, which must not go first, begins no other stage. (A trap with a command is reset in children.)
+ */
+export function driverScript(
+  command: string,
+  stages: TerraformStages,
+  files: DriverFiles,
+  then: "apply" | "confirm" | "end",
+): string {
+  const line = (name: string, args: readonly string[]) =>
+    `stage ${name} ${[command, ...args].map(quote).join(" ")}`;
+  return `${[
+    "stopped=",
+    "trap 'stopped=yes' INT TERM HUP",
+    "stage() {",
+    "  name=$1; shift",
+    '  "$@"',
+    "  code=$?",
+    `  echo "$name $code" >>${quote(files.stages)}`,
+    '  if [ "$stopped" ]; then exit 130; fi',
+    "  return $code",
+    "}",
+    `${line("init", stages.init)} || exit`,
+    ...(stages.workspace ? [`${line("workspace", stages.workspace)} || exit`] : []),
+    line("plan", stages.plan),
+    'case $code in 0) exit 0 ;; 2) ;; *) exit "$code" ;; esac',
+    `${line("show", stages.show.json)} >${quote(files.planJson)} || exit`,
+    `${line("show", stages.show.text)} >${quote(files.planText)} || exit`,
+    ...(then === "apply" ? [`${line("apply", stages.apply)} || exit`] : []),
+    ...(then === "confirm" ? [`echo confirm >>${quote(files.stages)}`] : []),
+  ].join("\n")}\n`;
+}
+
+/** One word of a POSIX shell. */
+function quote(word: string): string {
+  return `'${word.replaceAll("'", "'\\''")}'`;
+}
+
+/** Where a driver has come to. */
+export interface Progress {
+  hasPlanned: boolean;
+  /** The plan changes something, and has been shown. */
+  hasChanges: boolean;
+  hasApplied: boolean;
+  waits: boolean;
+}
+
+export function readProgress(stages: string): Progress {
+  const lines = stages.split("\n");
+  return {
+    hasPlanned: lines.includes("plan 0") || lines.includes("show 0"),
+    hasChanges: lines.includes("show 0"),
+    hasApplied: lines.includes("apply 0"),
+    waits: lines.includes("confirm"),
+  };
+}

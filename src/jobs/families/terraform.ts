@@ -1,0 +1,160 @@
+import { createHash } from "node:crypto";
+import { createReadStream } from "node:fs";
+import { mkdir, open, readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { pipeline } from "node:stream/promises";
+import type { JsonObject } from "@bufbuild/protobuf";
+import type { Program } from "../../process/wrapper.ts";
+import { PrepareError } from "../../task/errors.ts";
+import type { Plan } from "../../task/types.ts";
+import {
+  backendOverride,
+  countChanges,
+  type TerraformFiles,
+  type TerraformInput,
+  terraformEnvironment,
+  terraformStages,
+} from "../apps/terraform.ts";
+import { type DriverFiles, driverScript, type Progress, readProgress } from "../apps/terraform-driver.ts";
+import { commandOf, type Family, type Site } from "../family.ts";
+import type { FoundPlan } from "../job.ts";
+import { assertPath, type ScriptInput } from "../script.ts";
+import type { TaskFolder } from "../task-folder.ts";
+import { reasonOf } from "../workspace.ts";
+
+export type TerraformFamilyInput = TerraformInput &
+  ScriptInput & {
+    template: { app: string };
+    inventory?: { name: string; source: { case?: string; value?: unknown } };
+  };
+
+/** Terraform, OpenTofu, Terragrunt: a plan, which a person confirms, and then exactly that plan. */
+export const terraformFamily: Family<TerraformFamilyInput> = {
+  // It saves its state and releases its lock.
+  politeSignal: "SIGINT",
+  async prepare(site) {
+    const { input, folder } = site;
+    const { command, cwd, env } = await callOf(site);
+    await mkdir(folder.plan, { recursive: true, mode: 0o700 });
+    const files = await writeFiles(site, cwd);
+    const stages = terraformStages(site.app, input, files, workspaceOf(input));
+    const { planOnly, autoApprove } = input.terraform;
+    const next = planOnly ? "end" : autoApprove ? "apply" : "confirm";
+    await writeFile(
+      inPlan(folder, "driver.sh"),
+      driverScript(command, stages, driverFiles(folder), next),
+      PRIVATE,
+    );
+    return { command: "/bin/sh", args: [inPlan(folder, "driver.sh")], cwd, env };
+  },
+  async result(folder, { hasSucceeded, confirmed }) {
+    const { hasPlanned, hasChanges, hasApplied } = await readStages(folder);
+    if (!hasPlanned) return undefined;
+    const none = { add: 0, change: 0, destroy: 0 };
+    const { add, change, destroy } = hasChanges ? await readCounts(folder) : none;
+    const applied = hasApplied || (confirmed && hasSucceeded);
+    return { terraform: { added: add, changed: change, destroyed: destroy, applied } };
+  },
+  planning: {
+    async waitingPlan(folder) {
+      const { waits } = await readStages(folder);
+      return waits ? readPlan(folder) : undefined;
+    },
+    apply,
+  },
+};
+
+async function apply(site: Omit<Site<TerraformFamilyInput>, "commit">, digest: string): Promise<Program> {
+  const { input, folder } = site;
+  const plan = inPlan(folder, PLAN);
+  const found = await digestOf(plan).catch((cause: unknown) => {
+    throw new PrepareError(
+      `Cannot apply the plan ${digest}: it is no longer on this machine: ${reasonOf(cause)}`,
+      { cause },
+    );
+  });
+  if (found !== digest)
+    throw new PrepareError(`Cannot apply the plan ${digest}: its file was changed, to ${found}`);
+  const { command, cwd, env } = await callOf(site);
+  const files = { plan, variables: [], backend: undefined };
+  const stages = terraformStages(site.app, input, files, undefined);
+  return { command, args: stages.apply, cwd, env };
+}
+
+const PLAN = "plan";
+const PRIVATE = { mode: 0o600 };
+const inPlan = (folder: TaskFolder, name: string) => join(folder.plan, name);
+
+async function callOf({ input, app, folder, base }: Omit<Site<TerraformFamilyInput>, "commit">) {
+  await assertPath(folder.work, input, "folder");
+  const env = terraformEnvironment(app, input, base);
+  const command = await commandOf(app, input.template.app, env.PATH);
+  return { command, env, cwd: join(folder.work, input.template.path) };
+}
+
+function driverFiles(folder: TaskFolder): DriverFiles {
+  const [stages, planJson, planText] = ["stages", "plan.json", "plan.txt"].map((name) =>
+    inPlan(folder, name),
+  );
+  return { stages: stages ?? "", planJson: planJson ?? "", planText: planText ?? "" };
+}
+
+/** Variables and the backend's settings: in files, since arguments can be read by everyone on the machine. */
+async function writeFiles(
+  { input, folder, keys }: Pick<Site<TerraformInput>, "input" | "folder" | "keys">,
+  cwd: string,
+): Promise<TerraformFiles> {
+  const write = async (name: string, values: JsonObject): Promise<string[]> => {
+    if (Object.keys(values).length === 0) return [];
+    return [(await keys.file(name, JSON.stringify(values))).path];
+  };
+  const variables = [
+    ...(await write("variables.tfvars.json", input.variables)),
+    ...(await write("secrets.tfvars.json", input.secretVariables)),
+  ];
+  const { backend } = input.terraform;
+  if (backend) await writeFile(join(cwd, OVERRIDE), JSON.stringify(backendOverride(backend.type)), PRIVATE);
+  const [config] = backend ? await write("backend.json", backend.config) : [];
+  return { plan: inPlan(folder, PLAN), variables, backend: config };
+}
+
+const OVERRIDE = "signalman_backend_override.tf.json";
+
+function workspaceOf({ template, inventory }: TerraformFamilyInput): string | undefined {
+  if (!inventory) return undefined;
+  const { source } = inventory;
+  if (source.case === "workspace") return String(source.value);
+  throw new PrepareError(`Cannot run ${template.path} in ${inventory.name}: it is not a workspace`);
+}
+
+async function readStages(folder: TaskFolder): Promise<Progress> {
+  return readProgress(await readFile(driverFiles(folder).stages, "utf8").catch(() => ""));
+}
+
+async function readPlan(folder: TaskFolder): Promise<FoundPlan> {
+  const [counts, text, digest] = await Promise.all([
+    readCounts(folder),
+    readBeginning(driverFiles(folder).planText),
+    digestOf(inPlan(folder, PLAN)),
+  ]);
+  return { plan: { digest, ...counts }, text };
+}
+
+async function readCounts(folder: TaskFolder): Promise<Omit<Plan, "digest">> {
+  return countChanges(await readFile(driverFiles(folder).planJson, "utf8"));
+}
+
+/** A little more than is kept, so that what is masked in it may become shorter. */
+async function readBeginning(path: string): Promise<string> {
+  await using file = await open(path);
+  const { buffer, bytesRead } = await file.read(Buffer.alloc(MAX_TEXT), 0, MAX_TEXT, 0);
+  return buffer.toString("utf8", 0, bytesRead);
+}
+
+const MAX_TEXT = 1_100_000;
+
+async function digestOf(path: string): Promise<string> {
+  const hash = createHash("sha256");
+  await pipeline(createReadStream(path), hash);
+  return hash.digest("hex");
+}

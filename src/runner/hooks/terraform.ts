@@ -1,0 +1,55 @@
+import { stripEscapes } from "../../logs/escapes.ts";
+import { familyOf } from "../../task/apps.ts";
+import type { Hook } from "../hooks.ts";
+
+/**
+ * The Terraform family. Before: says in the log what will run. After: says what Terraform gave as its reason, and what to
+ * do about a lock that somebody holds, which is never broken, and about a plan that became stale, which is never
+ * replaced. Both may run again.
+ */
+export const terraformHook: Hook = {
+  name: "terraform",
+  appliesTo: (app) => familyOf(app) === "terraform",
+  async before({ say }, { template, repository, terraform, inventory }) {
+    const wish = terraform.destroy ? "a plan to destroy everything" : "a plan";
+    const place = inventory?.source.case === "workspace" ? `, workspace ${inventory.source.value}` : "";
+    say(
+      `Running ${template.name}: ${template.app}, ${wish} of ${template.path} from ${repository.name}${place}`,
+    );
+  },
+  async after({ app, lastErrors }, outcome) {
+    if (outcome.reason !== "EXIT_CODE") return outcome;
+    const errors = plain(await lastErrors());
+    const reason = lockOf(app, errors) ?? staleness(errors) ?? firstError(errors);
+    return reason ? { ...outcome, message: `${outcome.message}: ${reason}` } : outcome;
+  },
+};
+
+/** Without colors and the line that Terraform draws beside an error. */
+function plain(output: Buffer): string {
+  return stripEscapes(output)
+    .toString()
+    .replace(/^[│╷╵|] ?/gm, "");
+}
+
+function lockOf(app: string, errors: string): string | undefined {
+  if (!errors.includes("Error acquiring the state lock")) return undefined;
+  const [id, who, operation, created] = ["ID", "Who", "Operation", "Created"].map(
+    (field) => new RegExp(`^ *${field}: +(\\S.*?) *$`, "m").exec(errors)?.[1],
+  );
+  if (!id) return `the state is locked: ${/^Error message: (.*)$/m.exec(errors)?.[1] ?? "by somebody else"}`;
+  const whose = [who && `by ${who}`, operation && `for ${operation}`, created && `since ${created}`];
+  return (
+    `the state is locked ${whose.filter(Boolean).join(" ")}, lock ${id}. ` +
+    `When nobody works on that state any more, "${app} force-unlock ${id}" breaks the lock`
+  );
+}
+
+function staleness(errors: string): string | undefined {
+  if (!/Saved plan (is stale|does not match the given state)/.test(errors)) return undefined;
+  return "the plan is stale: the state was changed after it was made. Nothing was applied; run the template again for a new plan";
+}
+
+function firstError(errors: string): string | undefined {
+  return /^Error: (\S.*?)\s*$/m.exec(errors)?.[1];
+}

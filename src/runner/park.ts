@@ -1,0 +1,41 @@
+import type { FoundPlan } from "../jobs/job.ts";
+import { compress } from "../logs/compress.ts";
+import { redactText } from "../logs/redact-text.ts";
+import type { TaskOutcome } from "../task/types.ts";
+import { lastChunk, record } from "./end.ts";
+import { stoppedInstead, withoutLog } from "./outcome.ts";
+import { announce, type Run, type RunnerDeps } from "./run.ts";
+
+/** Bytes of a plan's text that are kept. */
+const MAX_TEXT = 1024 * 1024;
+
+/**
+ * RUNNING → WAITING_CONFIRMATION: this run is over, and its slot free, while the workspace stays. ConfirmTask begins
+ * another run, of the second program. If the task cannot wait, because somebody asked for its end or its log is lost, it
+ * ends.
+ */
+export async function park(
+  deps: RunnerDeps,
+  run: Run,
+  { plan, text }: FoundPlan,
+  outcome: TaskOutcome,
+): Promise<void> {
+  const { task, job, log } = run;
+  await job.park();
+  const last = await lastChunk(deps, run);
+  const stored = { plan, text: compress(Buffer.from(shown(text, run.secrets))) };
+  if (!log.failed.aborted && (await deps.store.park(task, stored, last))) {
+    return announce(deps, task.id, "WAITING_CONFIRMATION");
+  }
+  await job.cleanup();
+  await record(deps, run, log.failed.aborted ? withoutLog(outcome) : stoppedInstead(outcome), { last });
+}
+
+function shown(text: string, secrets: readonly string[]): string {
+  const bytes = Buffer.from(redactText(text, secrets));
+  if (bytes.length <= MAX_TEXT) return bytes.toString();
+  const kept = new TextDecoder("utf-8", { fatal: false }).decode(bytes.subarray(0, MAX_TEXT - 100), {
+    stream: true,
+  });
+  return `${kept}\n(The plan goes on; its first 1 MiB is kept.)\n`;
+}

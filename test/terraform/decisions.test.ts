@@ -1,0 +1,158 @@
+import { existsSync } from "node:fs";
+import { readdir, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { ConnectError } from "@connectrpc/connect";
+import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
+import { ErrorInfoSchema } from "../../gen/google/rpc/error_details_pb.ts";
+import type { Task } from "../../gen/signalman/v1/task_pb.ts";
+import { TaskService } from "../../gen/signalman/v1/task_service_pb.ts";
+import { endOf, follow, statusName } from "../faults/follow.ts";
+import { aliveOf, leavesNothing, taskFolder, until } from "../faults/traces.ts";
+import { startService, type TestService } from "../helpers/service.ts";
+import { makeProject, needsTerraform } from "./project.ts";
+
+let service: TestService;
+beforeAll(async () => {
+  service = await startService({ env: { SIGNALMAN_MAX_PARALLEL_TASKS: "1" } });
+});
+afterAll(() => service?.[Symbol.asyncDispose]());
+beforeEach(needsTerraform);
+
+const outcomeOf = async ({ name }: Pick<Task, "name">) => {
+  using watcher = follow(service, name);
+  return endOf(await watcher.ended);
+};
+
+/** Code and reason of a call that is refused. */
+async function refusalOf(call: Promise<unknown>): Promise<string> {
+  const error = ConnectError.from(
+    await call.then(
+      () => new Error("it was not refused"),
+      (e: unknown) => e,
+    ),
+  );
+  return error.findDetails(ErrorInfoSchema)[0]?.reason ?? error.message;
+}
+
+test("what changed behind its back makes the confirmed plan stale: nothing else is ever applied", async () => {
+  await using project = await makeProject(service, { allowAutoApprove: true });
+  const task = await project.planned({ variables: { name: "planned" } });
+  // The inputs change, which the plan does not see; then the state, which it does.
+  const files = join(project.folder, "files", "infra");
+  await writeFile(join(files, "late.tf"), 'resource "terraform_data" "late" { input = "late" }\n');
+  await writeFile(
+    project.state,
+    JSON.stringify({
+      version: 4,
+      terraform_version: "1.11.0",
+      serial: 7,
+      lineage: "other",
+      outputs: {},
+      resources: [],
+    }),
+  );
+  await project.confirm(task);
+  expect(await outcomeOf(task)).toMatchObject({
+    status: "ERROR",
+    reason: "EXIT_CODE",
+    message: expect.stringContaining("the plan is stale"),
+  });
+  expect(await project.applied()).toEqual({});
+  await leavesNothing(service, task);
+});
+
+test("a configuration that changes after the plan changes nothing in what is applied", async () => {
+  await using project = await makeProject(service);
+  const task = await project.planned({ variables: { name: "planned" } });
+  const work = join(taskFolder(service, task), "work", "infra");
+  await writeFile(join(work, "late.tf"), 'resource "terraform_data" "late" { input = "late" }\n');
+  await project.confirm(task);
+  expect(await outcomeOf(task)).toMatchObject({ status: "SUCCESS" });
+  expect(await project.applied()).toEqual({ quick: "planned" });
+});
+
+test("a plan file that was exchanged is not applied", async () => {
+  await using project = await makeProject(service);
+  const task = await project.planned();
+  await writeFile(join(taskFolder(service, task), "plan", "plan"), "another");
+  await project.confirm(task);
+  expect(await outcomeOf(task)).toMatchObject({
+    status: "ERROR",
+    reason: "PREPARE_FAILED",
+    message: expect.stringContaining("its file was changed"),
+  });
+  await leavesNothing(service, task);
+});
+
+test("confirming needs the digest of the plan, and can be done once", async () => {
+  await using project = await makeProject(service);
+  const task = await project.planned();
+  expect(await refusalOf(project.confirm(task, "f".repeat(64)))).toBe("PLAN_CHANGED");
+  await project.confirm(task);
+  expect(await refusalOf(project.confirm(task))).toBe("NOT_WAITING_FOR_CONFIRMATION");
+  expect(await outcomeOf(task)).toMatchObject({ status: "SUCCESS" });
+  expect(await refusalOf(project.confirm(task))).toBe("NOT_WAITING_FOR_CONFIRMATION");
+});
+
+test("of a confirmation and a rejection at the same moment one wins", async () => {
+  await using project = await makeProject(service);
+  const { rejectTask } = service.client(TaskService);
+  const winners = new Set<string>();
+  for (let round = 0; round < 4; round++) {
+    const task = await project.planned({ variables: { name: `round ${round}` } });
+    const both = await Promise.allSettled([project.confirm(task), rejectTask({ name: task.name })]);
+    expect(both.filter(({ status }) => status === "fulfilled")).toHaveLength(1);
+    const { status, reason } = await outcomeOf(task);
+    const isConfirmed = both[0].status === "fulfilled";
+    expect([status, reason]).toEqual(isConfirmed ? ["SUCCESS", "UNSPECIFIED"] : ["ERROR", "REJECTED"]);
+    winners.add(status);
+    await leavesNothing(service, task);
+  }
+});
+
+test("a rejected plan ends the task, with the reason and all its events", async () => {
+  await using project = await makeProject(service);
+  const task = await project.planned();
+  using watcher = follow(service, task.name);
+  await service.client(TaskService).rejectTask({ name: task.name, reason: "not on a Friday" });
+  expect(endOf(await watcher.ended)).toMatchObject({
+    status: "ERROR",
+    reason: "REJECTED",
+    message: "Its plan was rejected: not on a Friday",
+  });
+  expect(watcher.statuses.slice(-3)).toEqual(["WAITING_CONFIRMATION", "REJECTED", "ERROR"]);
+  await leavesNothing(service, task);
+});
+
+test("nobody decides in time: CONFIRM_TIMEOUT", async () => {
+  await using project = await makeProject(service);
+  const task = await project.run({ confirmTimeout: { seconds: 1n } });
+  expect(await outcomeOf(task)).toMatchObject({ status: "ERROR", reason: "CONFIRM_TIMEOUT" });
+  expect((await project.get(task)).plan?.confirmDeadline).toBeDefined();
+  await leavesNothing(service, task);
+});
+
+test("a kill ends a task that waits at once, and its workspace goes", async () => {
+  await using project = await makeProject(service);
+  const task = await project.planned();
+  const killed = await service.client(TaskService).killTask({ name: task.name });
+  expect(statusName(killed.task?.status ?? 0)).toBe("STOPPED");
+  expect(await refusalOf(project.confirm(task))).toBe("NOT_WAITING_FOR_CONFIRMATION");
+  expect(await project.applied()).toEqual({});
+  await leavesNothing(service, task);
+});
+
+test("a task that waits holds its template's place, but no slot, and keeps no key", async () => {
+  await using project = await makeProject(service);
+  const waiting = await project.planned({ secretVariables: { password: "hidden-value" } });
+  expect(aliveOf(waiting)).toEqual([]);
+  expect(existsSync(join(taskFolder(service, waiting), "private"))).toBe(false);
+  const next = await project.run();
+  // The only slot is free.
+  expect(await outcomeOf(await project.run({}, "other"))).toMatchObject({ status: "SUCCESS" });
+  expect(statusName((await project.get(next)).status)).toBe("WAITING");
+  await project.confirm(waiting);
+  expect(await outcomeOf(waiting)).toMatchObject({ status: "SUCCESS" });
+  expect(await outcomeOf(next)).toMatchObject({ status: "SUCCESS" });
+  await until(async () => (await readdir(join(service.dataDir, "tasks"))).length === 0);
+});
