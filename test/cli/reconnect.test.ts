@@ -1,6 +1,6 @@
 import { once } from "node:events";
 import { createServer } from "node:http2";
-import type { AddressInfo } from "node:net";
+import { type AddressInfo, connect, createServer as createTcpServer } from "node:net";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { applyDemo, runDemo } from "../helpers/demo.ts";
 import { startService, type TestService } from "../helpers/service.ts";
@@ -52,13 +52,21 @@ describe("a watch", () => {
 
 describe("the first connection", () => {
   it("is tried for a while: a server that starts later is found", async () => {
-    const { url } = service;
-    await service.kill("SIGTERM");
-    const list = startCli(["list", "demo"], { server: url });
+    // A door that opens at once: a whole server may take longer to start than the command waits.
+    const door = createTcpServer((client) => {
+      const server = connect(Number(new URL(service.url).port), "127.0.0.1");
+      client.pipe(server).pipe(client);
+      for (const socket of [client, server]) socket.on("error", () => {});
+    });
+    await once(door.listen(0, "127.0.0.1"), "listening");
+    const { port } = door.address() as AddressInfo;
+    await once(door.close(), "close");
+    const list = startCli(["list", "demo"], { server: `http://127.0.0.1:${port}` });
     await list.shows("stderr", "signalman: waiting for http://127.0.0.1:");
-    await service.start();
+    door.listen(port, "127.0.0.1");
     expect(await list.ended).toBe(0);
     expect(list.stdout.toString()).toMatch(/^TASK /);
+    door.close();
   });
 
   it("ends with 2 and an advice after 10 s", async () => {
