@@ -1,3 +1,4 @@
+import { Alarm } from "./alarm.ts";
 import { ChunkEncoder } from "./encoder.ts";
 import { Matcher } from "./matcher.ts";
 import { needlesOf } from "./needles.ts";
@@ -23,6 +24,8 @@ class OpenLog implements TaskLog {
   readonly #streams: Record<ProgramStream, InputStream>;
   readonly #system = new InputStream("system", 0, () => {});
   readonly #pace = new Pace(GATHER_MS, AT_ONCE, () => this.#shipSoon());
+  /** What we say of a task that starts soon goes with its first lines: a commit of its own would hold up the start. */
+  readonly #said = new Alarm(GATHER_MS, () => this.#shipSoon());
   #needles: Buffer[] = [];
   #matcher: Matcher | undefined;
   #state: "open" | "ending" | "dropped" = "open";
@@ -75,7 +78,7 @@ class OpenLog implements TaskLog {
     this.#system.window.append(Buffer.from(text.endsWith("\n") ? text : `${text}\n`));
     this.#system.redact(this.#matcher, true);
     takeLines(this.#system.window, this.#putter(this.#system, true));
-    this.#shipSoon();
+    if (!this.#said.isRunning) this.#said.start();
   }
 
   addSecrets(secrets: readonly string[]): void {
@@ -145,6 +148,7 @@ class OpenLog implements TaskLog {
   }
 
   #ship(): void {
+    this.#said.stop();
     this.#outbox.push(this.#encoder.finish(this.#offsets()));
     if (this.#state === "open") this.#pace.spend();
   }
@@ -177,6 +181,7 @@ class OpenLog implements TaskLog {
   #drop(): void {
     this.#state = "dropped";
     this.#pace.stop();
+    this.#said.stop();
     this.#outbox.drop();
     for (const stream of Object.values(this.#streams)) stream.stop();
   }

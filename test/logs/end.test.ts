@@ -28,7 +28,8 @@ test("end() leaves the last chunk to the caller and waits for all others", async
 test("end() leaves what is gathered to the caller, however long it waits for the sink", async () => {
   const sink = heldSink();
   const log = open(sink);
-  for (const text of ["first", "second", "third", "fourth", "fifth"]) log.say(text);
+  for (const [i, text] of ["one\n", "two\n", "six\n", "ten\n", "end\n"].entries())
+    log.write("stdout", Buffer.from(text), 4 * i);
   const sent = sink.calls.length;
   const last = log.end();
   await vi.advanceTimersByTimeAsync(500);
@@ -40,7 +41,7 @@ test("end() leaves what is gathered to the caller, however long it waits for the
 test("end() of a quiet log leaves nothing", async () => {
   const sink = memorySink();
   const log = open(sink);
-  log.say("all");
+  log.write("stdout", Buffer.from("all\n"), 0);
   await settle();
   expect(await log.end()).toBeUndefined();
   expect(vi.getTimerCount()).toBe(0);
@@ -70,7 +71,7 @@ test("a sink that throws fails the log too", async () => {
     throw new Error("no pool");
   };
   const log = open({ store });
-  log.say("x");
+  log.write("stdout", Buffer.from("x\n"), 0);
   await settle();
   expect(log.failed.reason).toMatchObject({ message: "no pool" });
 });

@@ -35,10 +35,23 @@ test("the first lines of a burst go out at once, the rest every 100 ms as one ch
   expect(sink.chunks).toHaveLength(4);
   await vi.advanceTimersByTimeAsync(1);
   expect(texts(sink.chunks.slice(4))).toEqual(["e", "f"]);
-  await vi.advanceTimersByTimeAsync(400);
-  log.say("g");
+});
+
+test("what we say waits for the program's lines, but 100 ms at most", async () => {
+  const sink = memorySink();
+  const log = open(sink);
+  log.say("running");
+  await vi.advanceTimersByTimeAsync(60);
+  log.write("stdout", Buffer.from("a\n"), 0);
   await settle();
-  expect(texts(sink.chunks.slice(5))).toEqual(["g"]);
+  expect(sink.chunks.map((chunk) => texts([chunk]))).toEqual([["running", "a"]]);
+  log.say("one");
+  await vi.advanceTimersByTimeAsync(60);
+  log.say("two");
+  await vi.advanceTimersByTimeAsync(39);
+  expect(sink.chunks).toHaveLength(1);
+  await vi.advanceTimersByTimeAsync(1);
+  expect(texts(sink.chunks.slice(1))).toEqual(["one", "two"]);
 });
 
 test("a prompt is shown after 200 ms, and the line goes on behind it", async () => {
