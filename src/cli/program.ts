@@ -5,6 +5,7 @@ import { DEFAULT_SERVER } from "../client/connect.ts";
 import { serverUrl } from "../client/server-url.ts";
 import { addApply } from "./commands/apply.ts";
 import { addApps } from "./commands/apps.ts";
+import { addExport } from "./commands/export.ts";
 import { addGet } from "./commands/get.ts";
 import { addKill } from "./commands/kill.ts";
 import { addList } from "./commands/list.ts";
@@ -37,7 +38,18 @@ export function createProgram(): Command {
     )
     .option("--json", "print JSON, one object a line")
     .addHelpText("after", EXIT_CODES);
-  for (const add of [addServe, addApply, addRun, addWatch, addKill, addGet, addList, addLogs, addApps])
+  for (const add of [
+    addServe,
+    addApply,
+    addExport,
+    addRun,
+    addWatch,
+    addKill,
+    addGet,
+    addList,
+    addLogs,
+    addApps,
+  ])
     add(program);
   return program;
 }

@@ -1,24 +1,28 @@
-import { create, type MessageShape } from "@bufbuild/protobuf";
+import { create, type JsonValue, type MessageInitShape, type MessageShape } from "@bufbuild/protobuf";
 import {
   type ApplyCatalogRequest,
   type ApplyCatalogResponse,
   ApplyCatalogResponseSchema,
   type Catalog,
   CatalogAction,
+  type FieldChangeSchema,
 } from "../../gen/signalman/v1/catalog_service_pb.ts";
 import { ProjectSchema } from "../../gen/signalman/v1/project_pb.ts";
 import type { ProjectState } from "../store/catalog.ts";
 import { type AnyKind, KINDS, type Place } from "../store/kinds.ts";
 import { fullName, lastPart } from "./names.ts";
-import { type Outcome, planWishes, type Wish } from "./resources/plan.ts";
+import { type Difference, type Outcome, planWishes, type Wish } from "./resources/plan.ts";
 import { CATALOG_FIELDS } from "./resources/references.ts";
 import { jsonOf, type Schemas } from "./resources/schemas.ts";
 import type { WriteDeps } from "./resources/write.ts";
 
 interface Change extends Place {
   action: Outcome["action"] | "DELETE" | "KEEP";
-  fields: string[];
+  differences: Difference[];
 }
+
+/** Of a value in a difference. */
+const SHOWN = 1000;
 
 export async function applyCatalog(
   deps: WriteDeps,
@@ -43,15 +47,31 @@ export async function applyCatalog(
     };
   });
   const left = decision.left.map(
-    (place): Change => ({ ...place, action: prune ? "DELETE" : "KEEP", fields: [] }),
+    (place): Change => ({ ...place, action: prune ? "DELETE" : "KEEP", differences: [] }),
   );
   return create(ApplyCatalogResponseSchema, {
-    changes: inOrder([...decision.outcomes, ...left]).map(({ kind, name, action, fields }) => ({
+    changes: inOrder([...decision.outcomes, ...left]).map(({ kind, name, action, differences }) => ({
       name: fullName(kind, project, name),
       action: CatalogAction[action],
-      fields,
+      fields: [...new Set(differences.map(({ field }) => field))],
+      differences: validateOnly ? differences.map(fieldChange) : [],
     })),
   });
+}
+
+function fieldChange({
+  field,
+  secret,
+  before,
+  after,
+}: Difference): MessageInitShape<typeof FieldChangeSchema> {
+  if (secret !== undefined) return { field: secret, secret: true };
+  return { field, before: shown(before), after: shown(after) };
+}
+
+function shown(value: JsonValue | undefined): string {
+  const text = value === undefined ? "" : JSON.stringify(value);
+  return text.length > SHOWN ? `${text.slice(0, SHOWN).toWellFormed()}…` : text;
 }
 
 function wishesOf(kind: Exclude<AnyKind, "projects">, catalog: Catalog | undefined): Wish[] {

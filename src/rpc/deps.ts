@@ -7,7 +7,7 @@ import { requestKill } from "../store/kills.ts";
 import { findTail, readChunks } from "../store/logs.ts";
 import { confirmPlan, readPlanText, rejectPlan } from "../store/plans.ts";
 import { readProgress } from "../store/progress.ts";
-import { assertProject, getResource, listResources } from "../store/resources.ts";
+import { assertProject, getResource, listResources, readProject } from "../store/resources.ts";
 import { readResult } from "../store/results.ts";
 import { createTask, getTask, listTasks, type TaskView } from "../store/tasks.ts";
 import { findBuild } from "../store/versions.ts";
@@ -44,6 +44,7 @@ export function rpcDeps({ control, reads }: Databases, parts: RpcParts): RpcDeps
     readChunks: (...args) => readChunks(reads, ...args),
     readResult: (...args) => readResult(reads, ...args),
     findTail: (...args) => findTail(reads, ...args),
+    readProject: (name) => readProject(reads, name),
     getResource: (...args) => getResource(reads, ...args),
     listResources: (...args) => listResources(reads, ...args),
   };

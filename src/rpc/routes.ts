@@ -11,6 +11,7 @@ import { TemplateService } from "../../gen/signalman/v1/template_pb.ts";
 import { applyCatalog } from "./apply-catalog.ts";
 import { type ConfirmTaskDeps, confirmTask } from "./confirm-task.ts";
 import { type GetTaskPlanDeps, getTaskPlan } from "./get-task-plan.ts";
+import { type ExportCatalogDeps, exportCatalog } from "./export-catalog.ts";
 import { type GetTaskResultDeps, getTaskResult } from "./get-task-result.ts";
 import { type KillTaskDeps, killTask } from "./kill-task.ts";
 import { type ListAppsDeps, listApps } from "./list-apps.ts";
@@ -33,6 +34,7 @@ export type RpcDeps = RunTaskDeps &
   ListTasksDeps &
   ReadTaskLogDeps &
   GetTaskResultDeps &
+  ExportCatalogDeps &
   StandardDeps;
 
 /** Every RPC of the contract, each in a file of its own. */
@@ -51,7 +53,10 @@ export function routes(deps: RpcDeps): (router: ConnectRouter) => void {
       readTaskLog: (request) => readTaskLog(deps, request),
       getTaskResult: (request) => getTaskResult(deps, request),
     });
-    router.service(CatalogService, { applyCatalog: (request) => applyCatalog(deps, request) });
+    router.service(CatalogService, {
+      applyCatalog: (request) => applyCatalog(deps, request),
+      exportCatalog: (request) => exportCatalog(deps, request),
+    });
     resources(router, deps);
     router.service(AppService, { listApps: () => listApps(deps) });
   };

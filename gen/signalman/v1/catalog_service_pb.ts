@@ -22,7 +22,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file signalman/v1/catalog_service.proto.
  */
 export const file_signalman_v1_catalog_service: GenFile = /*@__PURE__*/
-  fileDesc("CiJzaWduYWxtYW4vdjEvY2F0YWxvZ19zZXJ2aWNlLnByb3RvEgxzaWduYWxtYW4udjEimQIKB0NhdGFsb2cSJgoHcHJvamVjdBgBIAEoCzIVLnNpZ25hbG1hbi52MS5Qcm9qZWN0Ei4KDHJlcG9zaXRvcmllcxgCIAMoCzIYLnNpZ25hbG1hbi52MS5SZXBvc2l0b3J5Ei8KDGVudmlyb25tZW50cxgDIAMoCzIZLnNpZ25hbG1hbi52MS5FbnZpcm9ubWVudBIpCgl0ZW1wbGF0ZXMYBCADKAsyFi5zaWduYWxtYW4udjEuVGVtcGxhdGUSLAoLaW52ZW50b3JpZXMYBSADKAsyFy5zaWduYWxtYW4udjEuSW52ZW50b3J5EiwKC2FjY2Vzc19rZXlzGAYgAygLMhcuc2lnbmFsbWFuLnYxLkFjY2Vzc0tleSJjChNBcHBseUNhdGFsb2dSZXF1ZXN0EiYKB2NhdGFsb2cYASABKAsyFS5zaWduYWxtYW4udjEuQ2F0YWxvZxINCgVwcnVuZRgCIAEoCBIVCg12YWxpZGF0ZV9vbmx5GAMgASgIIkQKFEFwcGx5Q2F0YWxvZ1Jlc3BvbnNlEiwKB2NoYW5nZXMYASADKAsyGy5zaWduYWxtYW4udjEuQ2F0YWxvZ0NoYW5nZSJaCg1DYXRhbG9nQ2hhbmdlEgwKBG5hbWUYASABKAkSKwoGYWN0aW9uGAIgASgOMhsuc2lnbmFsbWFuLnYxLkNhdGFsb2dBY3Rpb24SDgoGZmllbGRzGAMgAygJIiQKFEV4cG9ydENhdGFsb2dSZXF1ZXN0EgwKBG5hbWUYASABKAkiUQoVRXhwb3J0Q2F0YWxvZ1Jlc3BvbnNlEiYKB2NhdGFsb2cYASABKAsyFS5zaWduYWxtYW4udjEuQ2F0YWxvZxIQCghsZWZ0X291dBgCIAMoCSq3AQoNQ2F0YWxvZ0FjdGlvbhIeChpDQVRBTE9HX0FDVElPTl9VTlNQRUNJRklFRBAAEhkKFUNBVEFMT0dfQUNUSU9OX0NSRUFURRABEhkKFUNBVEFMT0dfQUNUSU9OX1VQREFURRACEhwKGENBVEFMT0dfQUNUSU9OX1VOQ0hBTkdFRBADEhkKFUNBVEFMT0dfQUNUSU9OX0RFTEVURRAEEhcKE0NBVEFMT0dfQUNUSU9OX0tFRVAQBTLBAQoOQ2F0YWxvZ1NlcnZpY2USVQoMQXBwbHlDYXRhbG9nEiEuc2lnbmFsbWFuLnYxLkFwcGx5Q2F0YWxvZ1JlcXVlc3QaIi5zaWduYWxtYW4udjEuQXBwbHlDYXRhbG9nUmVzcG9uc2USWAoNRXhwb3J0Q2F0YWxvZxIiLnNpZ25hbG1hbi52MS5FeHBvcnRDYXRhbG9nUmVxdWVzdBojLnNpZ25hbG1hbi52MS5FeHBvcnRDYXRhbG9nUmVzcG9uc2ViBnByb3RvMw", [file_signalman_v1_access_key, file_signalman_v1_environment, file_signalman_v1_inventory, file_signalman_v1_project, file_signalman_v1_repository, file_signalman_v1_template]);
+  fileDesc("CiJzaWduYWxtYW4vdjEvY2F0YWxvZ19zZXJ2aWNlLnByb3RvEgxzaWduYWxtYW4udjEimQIKB0NhdGFsb2cSJgoHcHJvamVjdBgBIAEoCzIVLnNpZ25hbG1hbi52MS5Qcm9qZWN0Ei4KDHJlcG9zaXRvcmllcxgCIAMoCzIYLnNpZ25hbG1hbi52MS5SZXBvc2l0b3J5Ei8KDGVudmlyb25tZW50cxgDIAMoCzIZLnNpZ25hbG1hbi52MS5FbnZpcm9ubWVudBIpCgl0ZW1wbGF0ZXMYBCADKAsyFi5zaWduYWxtYW4udjEuVGVtcGxhdGUSLAoLaW52ZW50b3JpZXMYBSADKAsyFy5zaWduYWxtYW4udjEuSW52ZW50b3J5EiwKC2FjY2Vzc19rZXlzGAYgAygLMhcuc2lnbmFsbWFuLnYxLkFjY2Vzc0tleSJjChNBcHBseUNhdGFsb2dSZXF1ZXN0EiYKB2NhdGFsb2cYASABKAsyFS5zaWduYWxtYW4udjEuQ2F0YWxvZxINCgVwcnVuZRgCIAEoCBIVCg12YWxpZGF0ZV9vbmx5GAMgASgIIkQKFEFwcGx5Q2F0YWxvZ1Jlc3BvbnNlEiwKB2NoYW5nZXMYASADKAsyGy5zaWduYWxtYW4udjEuQ2F0YWxvZ0NoYW5nZSKKAQoNQ2F0YWxvZ0NoYW5nZRIMCgRuYW1lGAEgASgJEisKBmFjdGlvbhgCIAEoDjIbLnNpZ25hbG1hbi52MS5DYXRhbG9nQWN0aW9uEg4KBmZpZWxkcxgDIAMoCRIuCgtkaWZmZXJlbmNlcxgEIAMoCzIZLnNpZ25hbG1hbi52MS5GaWVsZENoYW5nZSJLCgtGaWVsZENoYW5nZRINCgVmaWVsZBgBIAEoCRIOCgZiZWZvcmUYAiABKAkSDQoFYWZ0ZXIYAyABKAkSDgoGc2VjcmV0GAQgASgIIiQKFEV4cG9ydENhdGFsb2dSZXF1ZXN0EgwKBG5hbWUYASABKAkiUQoVRXhwb3J0Q2F0YWxvZ1Jlc3BvbnNlEiYKB2NhdGFsb2cYASABKAsyFS5zaWduYWxtYW4udjEuQ2F0YWxvZxIQCghsZWZ0X291dBgCIAMoCSq3AQoNQ2F0YWxvZ0FjdGlvbhIeChpDQVRBTE9HX0FDVElPTl9VTlNQRUNJRklFRBAAEhkKFUNBVEFMT0dfQUNUSU9OX0NSRUFURRABEhkKFUNBVEFMT0dfQUNUSU9OX1VQREFURRACEhwKGENBVEFMT0dfQUNUSU9OX1VOQ0hBTkdFRBADEhkKFUNBVEFMT0dfQUNUSU9OX0RFTEVURRAEEhcKE0NBVEFMT0dfQUNUSU9OX0tFRVAQBTLBAQoOQ2F0YWxvZ1NlcnZpY2USVQoMQXBwbHlDYXRhbG9nEiEuc2lnbmFsbWFuLnYxLkFwcGx5Q2F0YWxvZ1JlcXVlc3QaIi5zaWduYWxtYW4udjEuQXBwbHlDYXRhbG9nUmVzcG9uc2USWAoNRXhwb3J0Q2F0YWxvZxIiLnNpZ25hbG1hbi52MS5FeHBvcnRDYXRhbG9nUmVxdWVzdBojLnNpZ25hbG1hbi52MS5FeHBvcnRDYXRhbG9nUmVzcG9uc2ViBnByb3RvMw", [file_signalman_v1_access_key, file_signalman_v1_environment, file_signalman_v1_inventory, file_signalman_v1_project, file_signalman_v1_repository, file_signalman_v1_template]);
 
 /**
  * A project and all that belongs to it. Resources may be named by their last part alone.
@@ -162,6 +162,13 @@ export type CatalogChange = Message<"signalman.v1.CatalogChange"> & {
    * @generated from field: repeated string fields = 3;
    */
   fields: string[];
+
+  /**
+   * With CATALOG_ACTION_UPDATE and `validate_only`: how they differ, by field.
+   *
+   * @generated from field: repeated signalman.v1.FieldChange differences = 4;
+   */
+  differences: FieldChange[];
 };
 
 /**
@@ -170,6 +177,48 @@ export type CatalogChange = Message<"signalman.v1.CatalogChange"> & {
  */
 export const CatalogChangeSchema: GenMessage<CatalogChange> = /*@__PURE__*/
   messageDesc(file_signalman_v1_catalog_service, 3);
+
+/**
+ * How a field differs.
+ *
+ * @generated from message signalman.v1.FieldChange
+ */
+export type FieldChange = Message<"signalman.v1.FieldChange"> & {
+  /**
+   * A field of the resource, such as `run_timeout`; of a secret its path, such as `secret_env["TOKEN"]`.
+   *
+   * @generated from field: string field = 1;
+   */
+  field: string;
+
+  /**
+   * What is stored, as JSON, cut after 1000 characters. Empty: nothing.
+   *
+   * @generated from field: string before = 2;
+   */
+  before: string;
+
+  /**
+   * What the catalog says, as JSON, cut after 1000 characters. Empty: nothing.
+   *
+   * @generated from field: string after = 3;
+   */
+  after: string;
+
+  /**
+   * It is a secret: `before` and `after` are empty.
+   *
+   * @generated from field: bool secret = 4;
+   */
+  secret: boolean;
+};
+
+/**
+ * Describes the message signalman.v1.FieldChange.
+ * Use `create(FieldChangeSchema)` to create a new message.
+ */
+export const FieldChangeSchema: GenMessage<FieldChange> = /*@__PURE__*/
+  messageDesc(file_signalman_v1_catalog_service, 4);
 
 /**
  * Asks for a project's catalog.
@@ -190,7 +239,7 @@ export type ExportCatalogRequest = Message<"signalman.v1.ExportCatalogRequest"> 
  * Use `create(ExportCatalogRequestSchema)` to create a new message.
  */
 export const ExportCatalogRequestSchema: GenMessage<ExportCatalogRequest> = /*@__PURE__*/
-  messageDesc(file_signalman_v1_catalog_service, 4);
+  messageDesc(file_signalman_v1_catalog_service, 5);
 
 /**
  * Answer to ExportCatalog.
@@ -219,7 +268,7 @@ export type ExportCatalogResponse = Message<"signalman.v1.ExportCatalogResponse"
  * Use `create(ExportCatalogResponseSchema)` to create a new message.
  */
 export const ExportCatalogResponseSchema: GenMessage<ExportCatalogResponse> = /*@__PURE__*/
-  messageDesc(file_signalman_v1_catalog_service, 5);
+  messageDesc(file_signalman_v1_catalog_service, 6);
 
 /**
  * What happened to a resource.

@@ -17,17 +17,19 @@ export interface CatalogFile {
 }
 
 /**
- * Reads a catalog as people write it: the proto3 JSON mapping, in YAML or JSON. `-` is stdin.
+ * Reads a catalog as people write it: the proto3 JSON mapping, in YAML or JSON, with `!env NAME` and `!file PATH` for
+ * values that stand elsewhere. `-` is stdin.
  * @throws UsageError that names file, line and path of all that is wrong.
  */
 export async function readCatalog(file: string): Promise<CatalogFile> {
   const name = file === "-" ? "stdin" : file;
-  const source = parseText(name, await readText(file));
+  const folder = file === "-" ? process.cwd() : dirname(resolve(file));
+  const source = parseText(name, await readText(file), folder);
   const { message, problems } = decode(CatalogSchema, source.value);
   if (!message) {
     throw new UsageError(problems.map(({ path, description }) => `${source.place(path)}: ${description}`));
   }
-  absoluteUrls(message, file === "-" ? process.cwd() : dirname(resolve(file)));
+  absoluteUrls(message, folder);
   return { catalog: message, locate: (error) => throwLocated(source, error) };
 }
 

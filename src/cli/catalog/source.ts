@@ -2,6 +2,7 @@ import type { JsonValue } from "@bufbuild/protobuf";
 import { isCollection, isNode, LineCounter, parseDocument } from "yaml";
 import { UsageError } from "../errors.ts";
 import { type Path, pathText } from "./path.ts";
+import { fillTags, TAGS } from "./tags.ts";
 
 /** A file's content, and where in it a value stands. */
 export interface Source {
@@ -10,22 +11,28 @@ export interface Source {
   place(path: Path): string;
 }
 
-/** YAML 1.2, of which JSON is a part. @throws UsageError with file and line */
-export function parseText(name: string, text: string): Source {
+/**
+ * YAML 1.2, of which JSON is a part; values that stand elsewhere are seen from `folder`.
+ * @throws UsageError with file and line
+ */
+export function parseText(name: string, text: string, folder: string): Source {
   const lineCounter = new LineCounter();
-  const document = parseDocument(text, { lineCounter, prettyErrors: false });
+  const document = parseDocument(text, { lineCounter, prettyErrors: false, customTags: TAGS });
   if (document.errors.length > 0) {
     throw new UsageError(
       document.errors.map(({ pos, message }) => `${name}:${lineCounter.linePos(pos[0]).line}: ${message}`),
     );
   }
-  return {
-    value: plainValue(name, document),
-    place(path) {
-      const line = lineOf(path);
-      return `${name}${line === undefined ? "" : `:${line}`}${path.length > 0 ? `: ${pathText(path)}` : ""}`;
-    },
-  };
+  const missing = fillTags(document, folder);
+  if (missing.length > 0) {
+    throw new UsageError(missing.map(({ path, description }) => `${place(path)}: ${description}`));
+  }
+  return { value: plainValue(name, document), place };
+
+  function place(path: Path): string {
+    const line = lineOf(path);
+    return `${name}${line === undefined ? "" : `:${line}`}${path.length > 0 ? `: ${pathText(path)}` : ""}`;
+  }
 
   function lineOf(path: Path): number | undefined {
     let node: unknown = document.contents;

@@ -4,9 +4,11 @@ import {
   ApplyCatalogResponseSchema,
   CatalogAction,
   type CatalogChange,
+  type FieldChange,
 } from "../../../gen/signalman/v1/catalog_service_pb.ts";
 import { jsonLine } from "../json.ts";
 import { print } from "../output.ts";
+import { printable } from "../printable.ts";
 import { withSession } from "../session.ts";
 
 interface ApplyOptions {
@@ -50,13 +52,13 @@ export function addApply(program: Command): void {
 }
 
 function told(changes: readonly CatalogChange[], dryRun: boolean): string[] {
-  const lines = changes.map(({ name, action, fields }) => {
+  const lines = changes.flatMap(({ name, action, fields, differences }) => {
     const { mark, color } = MARKS.find((known) => known.action === action) ?? {
       mark: "?",
       color: "dim" as const,
     };
-    const line = `${mark} ${name}${fields.length > 0 ? ` (${fields.join(", ")})` : ""}`;
-    return styleText(color, line, { stream: process.stdout });
+    const which = fields.length > 0 && differences.length === 0 ? ` (${fields.join(", ")})` : "";
+    return [paint(color, `${mark} ${name}${which}`), ...differences.map(difference)];
   });
   const counts = MARKS.flatMap(({ action, word }) => {
     const count = changes.filter((change) => change.action === action).length;
@@ -64,3 +66,12 @@ function told(changes: readonly CatalogChange[], dryRun: boolean): string[] {
   });
   return [...lines, `${dryRun ? "would be: " : ""}${counts.join(", ")}`];
 }
+
+/** `    run_timeout: "90s" → "5s"` */
+function difference({ field, before, after, secret }: FieldChange): string {
+  const value = (text: string) => (secret ? "(secret)" : printable(text) || "(nothing)");
+  return `    ${printable(field)}: ${paint("red", value(before))} → ${paint("green", value(after))}`;
+}
+
+const paint = (color: Parameters<typeof styleText>[0], text: string) =>
+  styleText(color, text, { stream: process.stdout });

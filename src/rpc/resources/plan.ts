@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from "node:util";
-import type { JsonObject } from "@bufbuild/protobuf";
+import type { JsonObject, JsonValue } from "@bufbuild/protobuf";
 import type { Cipher } from "../../keys/cipher.ts";
 import type { ProjectState, Put } from "../../store/catalog.ts";
 import { type AnyKind, KINDS, type Place } from "../../store/kinds.ts";
@@ -18,8 +18,17 @@ export interface Wish extends Touched {
 /** What comes of a wish. */
 export interface Outcome extends Put {
   action: "CREATE" | "UPDATE" | "UNCHANGED";
-  /** With UPDATE: the fields that differ. */
-  fields: string[];
+  /** With UPDATE: what differs, in the order of its fields. */
+  differences: Difference[];
+}
+
+export interface Difference {
+  /** Of the contract. */
+  field: string;
+  /** Path of a secret; undefined: it is none. */
+  secret?: string;
+  before?: JsonValue | undefined;
+  after?: JsonValue | undefined;
 }
 
 /**
@@ -86,14 +95,18 @@ function difference(
   kind: AnyKind,
   before: JsonObject | undefined,
   { spec, changed }: Pick<Settled, "spec" | "changed">,
-): Pick<Outcome, "action" | "fields"> {
-  if (!before) return { action: "CREATE", fields: [] };
+): Pick<Outcome, "action" | "differences"> {
+  if (!before) return { action: "CREATE", differences: [] };
   const after = asStored(spec);
   const keys = Object.keys({ ...before, ...after }).filter(
     (key) => !showsNames(kind, key) && !isDeepStrictEqual(before[key], after[key]),
   );
-  const fields = [...new Set([...keys.map((key) => contractName(kind, key)), ...changed])].sort();
-  return { action: fields.length > 0 ? "UPDATE" : "UNCHANGED", fields };
+  const differences: Difference[] = [
+    ...keys.map((key) => ({ field: contractName(kind, key), before: before[key], after: after[key] })),
+    ...changed.map((secret) => ({ field: secret.split(/[.[]/)[0] ?? secret, secret })),
+  ];
+  differences.sort((a, b) => (a.field < b.field ? -1 : a.field > b.field ? 1 : 0));
+  return { action: differences.length > 0 ? "UPDATE" : "UNCHANGED", differences };
 }
 
 /** JSON knows one zero only. */

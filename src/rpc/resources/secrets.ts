@@ -1,4 +1,3 @@
-import { isDeepStrictEqual } from "node:util";
 import type { JsonObject } from "@bufbuild/protobuf";
 import type { Cipher } from "../../keys/cipher.ts";
 import { accessKeyContext, environmentContext } from "../../keys/material.ts";
@@ -53,7 +52,7 @@ const SECRET_FIELDS: Partial<Record<AnyKind, SecretFields>> = {
 export interface Settled {
   spec: JsonObject;
   secrets: Buffer | null;
-  /** Fields of the contract whose secrets are others now. */
+  /** Secrets that are others now, by their paths from the resource: `ssh.private_key`, `secret_env["TOKEN"]`. */
   changed: string[];
   /** Secrets that are empty while nothing is stored, by their paths from the resource. */
   missing: FieldViolation[];
@@ -80,7 +79,7 @@ export function settle(
   if (missing.length > 0 && before instanceof Error) {
     throw new Failure("precondition", before.message, { reason: "SECRETS_UNREADABLE", cause: before });
   }
-  const changed = changedIn(fields, secrets, known);
+  const changed = changedIn(place.kind, fields, secrets, known);
   const isSame = stored?.secrets && changed.length === 0 && !(before instanceof Error);
   return {
     spec,
@@ -89,7 +88,7 @@ export function settle(
       : isEmpty(secrets)
         ? null
         : cipher.seal(JSON.stringify(secrets), context),
-    changed: changed.map((field) => contractName(place.kind, field)),
+    changed,
     missing,
   };
 }
@@ -100,7 +99,21 @@ export function withEmptySecrets(kind: AnyKind, spec: JsonObject): JsonObject {
     field,
     Object.fromEntries(((spec[names] ?? []) as string[]).map((name) => [name, ""])),
   ]);
-  return { ...spec, ...Object.fromEntries(empty) };
+  const shown = Object.entries(spec).filter(([field]) => !showsNames(kind, field));
+  return Object.fromEntries([...shown, ...empty]);
+}
+
+/** The secrets that a spec stands for, by their paths. (A passphrase goes with its key.) */
+export function secretsOf(kind: AnyKind, spec: JsonObject): string[] {
+  const { texts = [], maps = [] } = SECRET_FIELDS[kind] ?? {};
+  return [
+    ...texts
+      .filter((one) => spec[one.of] !== undefined && one.with === undefined)
+      .map((one) => textPath(kind, one)),
+    ...maps.flatMap(({ field, names }) =>
+      ((spec[names] ?? []) as string[]).map((name) => entryPath(kind, field, name)),
+    ),
+  ];
 }
 
 /** Whether a field only shows the names of secrets: it goes with them. */
@@ -156,33 +169,44 @@ function fill({ texts, maps }: SecretFields, secrets: Secrets, known: Secrets): 
   }
 }
 
-function missingIn(kind: AnyKind, { texts, maps }: SecretFields, secrets: Secrets): FieldViolation[] {
-  const inner = (of: string, field: string) =>
-    SCHEMAS[kind].fields
-      .find(({ jsonName }) => jsonName === of)
-      ?.message?.fields.find(({ jsonName }) => jsonName === field)?.name;
+function missingIn(kind: AnyKind, fields: SecretFields, secrets: Secrets): FieldViolation[] {
+  const { texts, maps } = fields;
   const paths = [
     ...texts
-      .filter(({ field, with: main }) => secrets[field] === "" && main === undefined)
-      .map(({ of, field }) => `${contractName(kind, of)}.${inner(of, field)}`),
+      .filter((one) => secrets[one.field] === "" && one.with === undefined)
+      .map((one) => textPath(kind, one)),
     ...maps.flatMap(({ field, as }) =>
       Object.entries(secrets[as] ?? {})
         .filter(([, value]) => value === "")
-        .map(([name]) => `${contractName(kind, field)}[${JSON.stringify(name)}]`),
+        .map(([name]) => entryPath(kind, field, name)),
     ),
   ];
   return paths.map((field) => ({ field, description: "Needed: nothing is stored under this name" }));
 }
 
-function changedIn({ texts, maps }: SecretFields, secrets: Secrets, known: Secrets): string[] {
-  const isOther = (key: string, none: unknown) =>
-    !isDeepStrictEqual(secrets[key] ?? none, known[key] ?? none);
-  const fields = [
-    ...texts.filter(({ field }) => isOther(field, "")).map(({ of }) => of),
-    ...maps.filter(({ as }) => isOther(as, {})).map(({ field }) => field),
+function changedIn(kind: AnyKind, { texts, maps }: SecretFields, secrets: Secrets, known: Secrets): string[] {
+  const entries = (of: Secrets, as: string) => new Map(Object.entries(of[as] ?? {}));
+  return [
+    ...texts
+      .filter(({ field }) => (secrets[field] ?? "") !== (known[field] ?? ""))
+      .map((one) => textPath(kind, one)),
+    ...maps.flatMap(({ field, as }) => {
+      const [now, then] = [entries(secrets, as), entries(known, as)];
+      const names = [...new Set([...then.keys(), ...now.keys()])].filter(
+        (name) => now.get(name) !== then.get(name),
+      );
+      return names.sort().map((name) => entryPath(kind, field, name));
+    }),
   ];
-  return [...new Set(fields)];
 }
+
+function textPath(kind: AnyKind, { of, field }: SecretText): string {
+  const holder = SCHEMAS[kind].fields.find(({ jsonName }) => jsonName === of);
+  return `${holder?.name}.${holder?.message?.fields.find(({ jsonName }) => jsonName === field)?.name}`;
+}
+
+const entryPath = (kind: AnyKind, field: string, name: string): string =>
+  `${contractName(kind, field)}[${JSON.stringify(name)}]`;
 
 function isEmpty(secrets: Secrets): boolean {
   return Object.values(secrets).every((value) => Object.keys(value).length === 0);

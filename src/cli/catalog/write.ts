@@ -1,0 +1,27 @@
+import { type DescMessage, toJson } from "@bufbuild/protobuf";
+import { Document, Scalar } from "yaml";
+import { CatalogSchema, type ExportCatalogResponse } from "../../../gen/signalman/v1/catalog_service_pb.ts";
+import { type Path, parsePath } from "./path.ts";
+
+const LEFT_OUT = " left out: a secret; empty keeps what is stored";
+
+/** A catalog as a file: `signalman apply` of it changes nothing. Each secret that is left out has its place there. */
+export function catalogText({ catalog, leftOut }: ExportCatalogResponse): string {
+  if (!catalog) return "";
+  const document = new Document(toJson(CatalogSchema, catalog));
+  for (const path of leftOut) {
+    const empty = new Scalar("");
+    empty.type = Scalar.QUOTE_DOUBLE;
+    empty.comment = LEFT_OUT;
+    document.setIn(inJson(CatalogSchema, parsePath(path)), empty);
+  }
+  return document.toString({ lineWidth: 0 });
+}
+
+/** A path by the names of the contract → by those of JSON. Names in a map stay. */
+function inJson(desc: DescMessage | undefined, [step, ...rest]: Path): Path {
+  if (step === undefined) return [];
+  const field = desc?.fields.find(({ name }) => name === step);
+  if (!field) return [step, ...inJson(desc, rest)];
+  return [field.jsonName, ...inJson(field.fieldKind === "map" ? undefined : field.message, rest)];
+}
