@@ -1,4 +1,5 @@
 import type { JsonObject } from "@bufbuild/protobuf";
+import type { CommandResult } from "../process/command.ts";
 import type { RunningProcess } from "../process/process.ts";
 import type { Plan } from "../task/types.ts";
 
@@ -12,6 +13,17 @@ export interface Commit {
 export interface FoundPlan {
   plan: Plan;
   text: string;
+}
+
+/** A short script that does something beside the task, such as a hook. */
+export interface SideScript {
+  /** A shell-like app of the server. */
+  app: string;
+  text: string;
+  /** Over the environment of the task's shell-like apps. */
+  env: Readonly<Record<string, string>>;
+  /** Each line of its output as it comes. */
+  onLine(line: string): void;
 }
 
 /**
@@ -39,6 +51,15 @@ export interface Job<Input> {
   prepareApply(input: Input, plan: Plan): Promise<void>;
   /** What the program brought about: the proto3 JSON of a TaskResult; undefined: it tells nothing. Never rejects. */
   result(hasSucceeded: boolean): Promise<JsonObject | undefined>;
+  /**
+   * Runs a script in the workspace, or in a folder of its own while there is none.
+   * @throws PrepareError if it cannot be started; the signal's reason. Nothing of it is alive any more then.
+   */
+  runScript(
+    script: SideScript,
+    task: { input: Input; commit: Commit },
+    signal: AbortSignal,
+  ): Promise<CommandResult["exit"]>;
   /** Removes the workspace and everything secret, and kills what preparation left behind. Never rejects. */
   cleanup(): Promise<void>;
   /** Removes all that is left on this machine, the spool too: once the end is recorded. Never rejects. */

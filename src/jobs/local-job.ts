@@ -16,6 +16,7 @@ import { FAMILIES, type FamilyInput } from "./families/all.ts";
 import type { Family, Site } from "./family.ts";
 import type { Job } from "./job.ts";
 import { markerOf } from "./marker.ts";
+import { endSideScripts, runSideScript } from "./side-script.ts";
 import { makeTaskFolder, removeTaskFolder, removeWorkspace, taskFolder } from "./task-folder.ts";
 import { fillWorkspace, reasonOf, type WorkspaceOptions } from "./workspace.ts";
 
@@ -53,6 +54,8 @@ export function createLocalJob(
   let program: Program | undefined;
   // A program that was followed to its end has been swept; a scan of all processes is not cheap.
   let maybeAlive = true;
+  // A server that was killed may have left a script that ran beside the program.
+  let isInherited = false;
   const followed = (running: RunningProcess): RunningProcess => {
     void running.ended.then(() => {
       maybeAlive = false;
@@ -93,11 +96,16 @@ export function createLocalJob(
       return followed(await started);
     },
     async attach() {
+      isInherited = true;
       const running = await adoptProcess(spool, marker);
       return running && followed(running);
     },
+    async runScript(script, task, signal) {
+      if (isInherited) await endSideScripts(marker);
+      return runSideScript({ ...options, folder, marker }, script, task, signal);
+    },
     async cleanup() {
-      if (maybeAlive || hasSockets(folder.private)) await sweepMarked(marker);
+      if (maybeAlive || isInherited || hasSockets(folder.private)) await sweepMarked(marker);
       await removeWorkspace(folder).catch((error: unknown) =>
         say(`Cannot remove the workspace: ${reasonOf(error)}`),
       );

@@ -12,8 +12,10 @@ import { announce, contextOf, type Run, type RunnerDeps } from "./run.ts";
 
 /** Hooks, then cleanup, then the end is recorded: whoever reads it finds nothing left. */
 export async function end(deps: RunnerDeps, run: Run, outcome: TaskOutcome): Promise<void> {
-  const { log } = run;
-  const explained = await runAfter(deps.hooks, contextOf(run), outcome);
+  const { task, log } = run;
+  const signals = { stop: run.control.signal, shutdown: run.shutdown };
+  const explained = await runAfter(run.hooks, contextOf(run), outcome, run.details, signals);
+  if (run.control.reason === "lease_lost") throw new LeaseLost(task.id);
   let final = { ...explained, message: redactText(explained.message, run.secrets) };
   if (final.message) log.say(final.message);
   const [deploys] = await Promise.all([deploysOf(deps, run, final), leaveNothing(deps, run, final)]);

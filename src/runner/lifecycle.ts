@@ -10,6 +10,7 @@ import type { TaskOutcome } from "../task/types.ts";
 import { type RunControl, StopRequested } from "./control.ts";
 import { populateDetails, type TaskDetails } from "./details.ts";
 import { end } from "./end.ts";
+import { registeredHooks } from "./hooks/registered.ts";
 import { runBefore } from "./hooks.ts";
 import { openRunLog } from "./logging.ts";
 import { outcomeOfExit, outcomeOfFailure, withoutOutput } from "./outcome.ts";
@@ -53,10 +54,15 @@ export async function runTask(
     job,
     log,
     secrets: [],
+    keys: new Map(),
+    details: undefined,
+    commit: { hash: task.commitHash, message: task.commitMessage },
+    hooks: deps.hooks,
     control,
     shutdown,
     mayRun: task.status !== "STARTING",
   };
+  run.hooks = [...registeredHooks(rows, run), ...deps.hooks];
   try {
     const { outcome, waiting } = await verdictOn(deps, run);
     if (waiting) await park(deps, run, waiting, outcome);
@@ -96,7 +102,9 @@ async function verdictOn(deps: RunnerDeps, run: Run): Promise<Verdict> {
   try {
     const secrets = openSecrets(deps.cipher, task, run.rows);
     run.secrets = secretValues(secrets);
+    run.keys = secrets.keys;
     run.log.addSecrets(run.secrets);
+    if (task.status !== "STARTING") run.details = detailsAgain(run, secrets);
     const found = await takeOver(run);
     if (found === "lost") return { outcome: outcomeOfExit({ kind: "lost" }, control.reason, task.spec) };
     const program = found ?? (await begin(deps, run, secrets));
@@ -121,6 +129,15 @@ async function verdictOn(deps: RunnerDeps, run: Run): Promise<Verdict> {
   }
 }
 
+/** For hooks after a task that an earlier server began; its template may have changed since. */
+function detailsAgain({ task, rows }: Run, secrets: Secrets): TaskDetails | undefined {
+  try {
+    return populateDetails(task, rows, secrets);
+  } catch {
+    return undefined;
+  }
+}
+
 /**
  * The program of a task that an earlier server started; undefined: there is none, and starting it is safe. After a
  * crash of the whole machine the disk may have forgotten a start that the database remembers.
@@ -139,6 +156,7 @@ async function takeOver({ task, job, control }: Run): Promise<RunningProcess | "
 async function begin(deps: RunnerDeps, run: Run, secrets: Secrets): Promise<RunningProcess> {
   const { task, job } = run;
   const details = populateDetails(task, run.rows, secrets);
+  run.details = details;
   // Hooks and workspace were there before the plan that was confirmed.
   if (task.plan) await job.prepareApply(details, task.plan);
   else await prepare(deps, run, details);
@@ -150,11 +168,12 @@ async function begin(deps: RunnerDeps, run: Run, secrets: Secrets): Promise<Runn
 async function prepare(deps: RunnerDeps, run: Run, details: TaskDetails): Promise<void> {
   const { task, job, log, control, shutdown } = run;
   const signal = AbortSignal.any([control.signal, shutdown]);
-  await runBefore(deps.hooks, contextOf(run), details, signal);
+  await runBefore(run.hooks, contextOf(run), details, signal);
   const commit = await job.prepare(details, signal);
   if (commit.hash) {
     log.say(`At commit ${commit.hash.slice(0, 12)} ${commit.message}`);
     await deps.store.recordCommit(task.id, commit.hash, commit.message);
+    run.commit = commit;
   }
 }
 

@@ -1,6 +1,7 @@
 import type { JsonObject } from "@bufbuild/protobuf";
-import type { Job } from "../jobs/job.ts";
+import type { Commit, Job } from "../jobs/job.ts";
 import type { Cipher } from "../keys/cipher.ts";
+import type { AccessKey } from "../keys/material.ts";
 import type { TaskLog } from "../logs/types.ts";
 import { readEnd } from "../process/read-end.ts";
 import type { RunRows } from "../store/details.ts";
@@ -52,20 +53,28 @@ export interface Run {
   runRemainingMs: number | null;
   job: Job<TaskDetails>;
   log: TaskLog;
-  /** Values that nobody may see. */
+  /** Values that nobody may see, and the access keys among them by their full names: once they are opened. */
   secrets: string[];
+  keys: ReadonlyMap<string, AccessKey>;
+  /** Undefined as long as they are not known, or if they cannot be had. */
+  details: TaskDetails | undefined;
+  commit: Commit;
+  /** In their order before the task. */
+  hooks: readonly Hook[];
   control: RunControl;
   shutdown: AbortSignal;
   /** Not STARTING any more: RUNNING is committed, or may be, and a program may exist; or there is a plan to apply. */
   mayRun: boolean;
 }
 
-export function contextOf({ task, log, job }: Run): HookContext {
+export function contextOf({ task, log, job, commit }: Run): HookContext {
   return {
     taskId: task.id,
     app: task.app,
+    commit,
     say: (text) => log.say(text),
     lastErrors: () => readEnd(job.spool, "stderr", ERRORS_BYTES),
+    runScript: (script, details, signal) => job.runScript(script, { input: details, commit }, signal),
   };
 }
 

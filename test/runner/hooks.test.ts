@@ -17,6 +17,7 @@ const details = {
   repository: { name: "projects/p/repositories/r" },
 } as TaskDetails;
 const never = new AbortController().signal;
+const signals = { stop: never, shutdown: never };
 
 /** A run's context, and what was said in it. */
 function context(app = "bash"): HookContext & { said: string[] } {
@@ -25,8 +26,10 @@ function context(app = "bash"): HookContext & { said: string[] } {
     taskId: "id",
     app,
     said,
+    commit: { hash: "", message: "" },
     say: (text) => void said.push(text),
     lastErrors: async () => Buffer.alloc(0),
+    runScript: () => Promise.reject(new Error("not here")),
   };
 }
 
@@ -49,7 +52,7 @@ test("hooks run in order before a task and in reverse after it, each on the outc
   const calls: string[] = [];
   const hooks = [noting(calls, "a"), noting(calls, "b"), noting(calls, "c")];
   await runBefore(hooks, context(), details, never);
-  const { message } = await runAfter(hooks, context(), failed(1));
+  const { message } = await runAfter(hooks, context(), failed(1), details, signals);
   expect(calls).toEqual(["before a", "before b", "before c", "after c", "after b", "after a"]);
   expect(message).toBe("It failed c b a");
 });
@@ -61,7 +64,7 @@ test("a hook runs for its own apps only", async () => {
     noting(calls, "perl", (app) => app === "perl"),
   ];
   await runBefore(hooks, context("perl"), details, never);
-  await runAfter(hooks, context("perl"), failed(1));
+  await runAfter(hooks, context("perl"), failed(1), details, signals);
   expect(calls).toEqual(["before perl", "after perl"]);
 });
 
@@ -98,9 +101,66 @@ test("a hook that fails after the task is reported in the log and changes nothin
     after: () => Promise.reject(new Error("no server")),
   };
   const said = context();
-  const outcome = await runAfter([noting(calls, "a"), broken, noting(calls, "b")], said, failed(1));
+  const outcome = await runAfter(
+    [noting(calls, "a"), broken, noting(calls, "b")],
+    said,
+    failed(1),
+    details,
+    signals,
+  );
   expect(outcome).toEqual({ ...failed(1), message: "It failed b a" });
   expect(said.said).toEqual(["Hook mail failed: no server"]);
+});
+
+test("a stop ends the hook that runs after a success, and those after it run for a stopped task", async () => {
+  const stop = new AbortController();
+  const seen: string[] = [];
+  const hangs: Hook = {
+    name: "hangs",
+    appliesTo: () => true,
+    async after(_, __, ___, signal) {
+      stop.abort(new Error("killed"));
+      signal.throwIfAborted();
+      throw new Error("it was not stopped");
+    },
+  };
+  const sees: Hook = {
+    name: "sees",
+    appliesTo: () => true,
+    async after(_, outcome, __, signal) {
+      seen.push(outcome.status);
+      signal.throwIfAborted();
+      return outcome;
+    },
+  };
+  const said = context();
+  const success: TaskOutcome = { ...failed(0), status: "SUCCESS", reason: null };
+  const outcome = await runAfter([sees, hangs], said, success, details, {
+    stop: stop.signal,
+    shutdown: never,
+  });
+  expect(outcome).toMatchObject({ status: "STOPPED", reason: "STOPPED_BY_USER" });
+  expect(seen).toEqual(["STOPPED"]);
+  expect(said.said).toEqual(["Hook hangs failed: killed"]);
+});
+
+test("a shutdown ends all hooks after a task with its reason", async () => {
+  const shutdown = new AbortController();
+  const calls: string[] = [];
+  const goes: Hook = {
+    name: "goes",
+    appliesTo: () => true,
+    async after() {
+      shutdown.abort(new Error("the server goes"));
+      throw new Error("something else");
+    },
+  };
+  const ending = runAfter([noting(calls, "later"), goes], context(), failed(1), details, {
+    stop: never,
+    shutdown: shutdown.signal,
+  });
+  await expect(ending).rejects.toThrow("the server goes");
+  expect(calls).toEqual([]);
 });
 
 test("the shell hook stands in the list, for every app but those with hooks of their own", () => {
@@ -116,7 +176,8 @@ test("the shell hook says what will run", async () => {
 });
 
 test("the shell hook explains exit codes that shells give a meaning, of failed tasks only", async () => {
-  const after = async (outcome: TaskOutcome) => (await runAfter([shellHook], context(), outcome)).message;
+  const after = async (outcome: TaskOutcome) =>
+    (await runAfter([shellHook], context(), outcome, details, signals)).message;
   expect(await after(failed(127))).toMatch(/^It failed: a command was not found/);
   expect(await after(failed(126))).toMatch(/could not be executed/);
   expect(await after(failed(137))).toMatch(/out of memory/);

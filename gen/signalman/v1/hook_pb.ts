@@ -16,7 +16,9 @@ export const file_signalman_v1_hook: GenFile = /*@__PURE__*/
 
 /**
  * Work that users hang on the life of tasks: a call or a small program. The hooks of the project run around those of the
- * template: before it before a task, after it at its end. What a hook prints is in the task's log.
+ * template: before them before a task, in their order; behind them at its end, in reverse. Each sees the end as the one
+ * before left it. A task that ends while nothing of it runs (in the queue, while its plan waits, or LOST with its server) has
+ * none then. What a hook says is in the task's log.
  * One of `http` and `program` is required.
  *
  * @generated from message signalman.v1.Hook
@@ -67,8 +69,8 @@ export type Hook = Message<"signalman.v1.Hook"> & {
   timeout?: Duration | undefined;
 
   /**
-   * A task whose hook fails ends as ERROR with PREPARE_FAILED (before the task) or HOOK_FAILED (after it).
-   * Otherwise a failure is only reported in the log.
+   * A task whose hook fails ends as ERROR: with PREPARE_FAILED before it, with HOOK_FAILED in place of a success after it.
+   * Otherwise, and at the end of a task that is none, a failure is only reported in the log.
    *
    * @generated from field: bool required = 6;
    */
@@ -83,7 +85,8 @@ export const HookSchema: GenMessage<Hook> = /*@__PURE__*/
   messageDesc(file_signalman_v1_hook, 0);
 
 /**
- * A call over HTTP. An answer of 200 to 299 is success; others, and no answer, are tried again.
+ * A call over HTTP. An answer of 200 to 299 is success; others, and no answer, are tried again, after a pause from 0.2
+ * seconds that doubles up to 10. Redirects are not followed.
  * `secret_header` and `secret_header_key` go together.
  *
  * @generated from message signalman.v1.HttpHook
@@ -126,9 +129,11 @@ export type HttpHook = Message<"signalman.v1.HttpHook"> & {
   secretHeaderKey: string;
 
   /**
-   * What is sent as JSON. In its texts `{{name}}` stands for a value of the task: `task`, `template`, `project`, `app`,
-   * `event`, `status`, `reason`, `message`, `commit_hash`, `version`, or `variables.NAME`. Unset: all of them (not the variables).
-   * Not for GET.
+   * What is sent as JSON. In its texts `{{name}}` stands for a value of the task: `task`, `template`, `project` (full names),
+   * `app`, `event` (such as `before_task`), `status` (such as `SUCCESS`; before it `STARTING`), `reason` (such as `EXIT_CODE`)
+   * and `message` of its end, `commit_hash`, `version` (that it builds or brings somewhere), or `variables.NAME` (not
+   * secret; nothing if there is none, JSON if it is no text). Other braces stay as they are.
+   * Unset: an object of all of them but the variables. Not for GET.
    *
    * @generated from field: google.protobuf.Value body = 6;
    */
@@ -150,8 +155,9 @@ export const HttpHookSchema: GenMessage<HttpHook> = /*@__PURE__*/
   messageDesc(file_signalman_v1_hook, 1);
 
 /**
- * A script that runs in the task's workspace (before a task: in an empty folder), with the environment of the task's
- * shell-like apps and SIGNALMAN_EVENT, SIGNALMAN_STATUS and SIGNALMAN_REASON. Exit code 0 is success.
+ * A script that runs in the task's workspace (before a task: in a folder that only its hooks share), with the environment
+ * of the task's shell-like apps and SIGNALMAN_EVENT, SIGNALMAN_STATUS and SIGNALMAN_REASON, which hold what an HttpHook has in
+ * `event`, `status` and `reason`. Exit code 0 is success. Of what it prints, 1 MiB comes into the log.
  *
  * @generated from message signalman.v1.ProgramHook
  */
@@ -179,7 +185,7 @@ export const ProgramHookSchema: GenMessage<ProgramHook> = /*@__PURE__*/
   messageDesc(file_signalman_v1_hook, 2);
 
 /**
- * When a hook runs. After the death of a server it may run again.
+ * When a hook runs. It may run again if its server ends meanwhile. KillTask ends the one that runs at once.
  *
  * @generated from enum signalman.v1.HookEvent
  */
@@ -206,14 +212,14 @@ export const HookEvent = {
   AFTER_TASK: 2,
 
   /**
-   * At the end of a task that succeeds.
+   * At the end of a task that succeeds. (A kill that comes while it runs still makes the task STOPPED.)
    *
    * @generated from enum value: HOOK_EVENT_ON_SUCCESS = 3;
    */
   ON_SUCCESS: 3,
 
   /**
-   * At the end of a task that ends as ERROR.
+   * At the end of a task that ends as ERROR; not of one that is STOPPED.
    *
    * @generated from enum value: HOOK_EVENT_ON_FAILURE = 4;
    */
@@ -221,7 +227,7 @@ export const HookEvent = {
 } as const;
 
 /**
- * When a hook runs. After the death of a server it may run again.
+ * When a hook runs. It may run again if its server ends meanwhile. KillTask ends the one that runs at once.
  *
  * @generated from enum signalman.v1.HookEvent
  */
