@@ -6,7 +6,7 @@ export type GitAccess =
   | { kind: "none" }
   /** A file with the lines `username=…` and `password=…`, as git's credential helpers print them. */
   | { kind: "credentials"; file: string }
-  /** An ssh-agent's socket; `login` counts where the URL names no user. */
+  /** An ssh-agent's socket; `login`, if not empty, wins over the URL's user. */
   | { kind: "agent"; socket: string; login: string };
 
 /** Additions to a git process that talks to a remote. */
@@ -28,7 +28,7 @@ export function reach(remote: RemoteUrl, access: GitAccess, ssh: SshSettings): R
     return { config: [...config, scoped], env: { [CREDENTIALS]: access.file } };
   }
   if (remote.scheme !== "ssh") return { config, env: {} };
-  const login = access.kind === "agent" && access.login && !remote.user ? ["-o", `User=${access.login}`] : [];
+  const login = access.kind === "agent" && access.login ? ["-o", `User=${access.login}`] : [];
   // No key but the agent's: the server's own user may have some.
   const command = ["ssh", ...sshOptions(ssh), "-o", "IdentityFile=none", ...login];
   return {

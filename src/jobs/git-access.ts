@@ -33,8 +33,9 @@ export async function openAccess(
     throw new PrepareError(
       `Cannot fetch ${remote.text} with ${key.name}: ${remote.scheme} needs a key of type login_password or text`,
     );
-  const [login, password] =
-    key.kind === "text" ? [remote.user || TOKEN_USER, key.value] : [key.login, key.password];
+  const named = key.kind === "login_password" ? key.login : "";
+  const login = named || remote.user || TOKEN_USER;
+  const password = key.kind === "text" ? key.value : key.password;
   if (/[\0\r\n]/.test(`${login}${password}`))
     throw new PrepareError(`Cannot use ${key.name} for ${remote.text}: it has more than one line`);
   const file = await keys.file("git-credentials", `username=${login}\npassword=${password}\n`);

@@ -52,12 +52,10 @@ describe("by SSH", () => {
     expect(readFileSync(join(scene.data, "known_hosts"), "utf8")).toMatch(/^\[127.0.0.1\]:\d+ ssh-ed25519 /);
   });
 
-  test("the login is the URL's, and else the key's", async () => {
-    await scene.checkOut(urlOf(), { access: await agent(key, "nobody-of-that-name") });
-    await scene.checkOut(urlOf(sshd.port, ""), { access: await agent(key, sshd.user) });
-    const told = await scene.refusal(urlOf(sshd.port, ""), {
-      access: await agent(key, "nobody-of-that-name"),
-    });
+  test("the login is the key's, and else the URL's", async () => {
+    await scene.checkOut(urlOf(sshd.port, "nobody@"), { access: await agent(key, sshd.user) });
+    await scene.checkOut(urlOf(), { access: await agent() });
+    const told = await scene.refusal(urlOf(), { access: await agent(key, "nobody-of-that-name") });
     expect(told).toMatch(/refused the access key.*nobody-of-that-name@127.0.0.1: Permission denied/);
   });
 
