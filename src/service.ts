@@ -11,6 +11,7 @@ import { forwardedVariables } from "./jobs/environment.ts";
 import { createAppInspector } from "./jobs/inspect-apps.ts";
 import { createLeftovers } from "./jobs/leftovers.ts";
 import { createLocalJob, type LocalJobOptions } from "./jobs/local-job.ts";
+import { removeOldMirrors } from "./jobs/old-mirrors.ts";
 import { type Cipher, createCipher } from "./keys/cipher.ts";
 import { readSecretKey } from "./keys/secret-key.ts";
 import { createHub, type Hub } from "./live/hub.ts";
@@ -143,11 +144,15 @@ function startPool({ config, logger, databases, node, dataDir, cipher, feed }: P
     onStatus: (id, status) => feed.status.forEach((listener) => void listener(id, status)),
     logger,
   });
+  const chores = startLoop({ everyMs: 3_600_000, name: "remove old mirrors", logger }, () =>
+    removeOldMirrors(job),
+  );
+  chores.start();
   return {
     pool,
     async stop() {
       shutdown.abort(new ShutdownRequested());
-      await pool.stop();
+      await Promise.all([pool.stop(), chores.stop()]);
     },
   };
 }

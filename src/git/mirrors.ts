@@ -76,10 +76,16 @@ export function createMirrors({ root, idleMs, retryMs }: MirrorOptions): Mirrors
     async removeUnused(since) {
       for (const name of await readdir(root).catch(() => [])) {
         const mirror = join(root, name);
-        await inTurn(mirror, new AbortController().signal, async () => {
-          const { mtime } = await stat(mirror);
-          if (mtime < since) await rm(mirror, { recursive: true, force: true });
-        }).catch(() => {}); // gone meanwhile, or tried again next time
+        const isUnused = () =>
+          stat(mirror).then(
+            ({ mtime }) => mtime < since,
+            () => false,
+          );
+        // Asked once more in turn: a task may have come.
+        const remove = async () => {
+          if (await isUnused()) await rm(mirror, { recursive: true, force: true });
+        };
+        if (await isUnused()) await inTurn(mirror, new AbortController().signal, remove);
       }
     },
   };
