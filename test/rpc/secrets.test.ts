@@ -4,12 +4,11 @@ import type postgres from "postgres";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { LogStream, type Task } from "../../gen/signalman/v1/task_pb.ts";
 import { LogFormat, TaskService } from "../../gen/signalman/v1/task_service_pb.ts";
-import { decompress } from "../../src/logs/compress.ts";
 import { applyDemo, bytesOf, endOf } from "../helpers/demo.ts";
 import { startService, type TestService } from "../helpers/service.ts";
 import { type LiveWatch, watch } from "../watch/events.ts";
 import { PUPPET, type Puppet, runPuppet } from "../watch/puppet.ts";
-import { openSql } from "./support.ts";
+import { everyRow, openSql } from "./support.ts";
 
 const SECRETS = {
   PASSWORD: "correct horse/battery+staple?",
@@ -53,25 +52,6 @@ afterAll(async () => {
 /** Which of the forms stand in a text. */
 const foundIn = (text: string): string[] => FORMS.filter((form) => text.includes(form));
 
-/** All that the database holds, as text; binary also decoded, and the log's chunks decompressed. */
-async function dump(): Promise<string> {
-  const tables = await sql<{ name: string }[]>`
-    SELECT quote_ident(table_schema) || '.' || quote_ident(table_name) AS name FROM information_schema.tables
-    WHERE table_schema NOT IN ('pg_catalog', 'information_schema')`;
-  const texts: string[] = [];
-  for (const { name } of tables) {
-    for (const { row } of await sql.unsafe(`SELECT t::text AS row FROM ${name} t`)) {
-      const binary = [...String(row).matchAll(/\\x([0-9a-f]+)/g)].map(([, hex = ""]) =>
-        Buffer.from(hex, "hex").toString("latin1"),
-      );
-      texts.push(String(row), ...binary);
-    }
-  }
-  for (const { data } of await sql`SELECT data FROM log_chunks`)
-    texts.push(decompress(data).toString("latin1"));
-  return texts.join("\n");
-}
-
 function commandLines(): string {
   const pids = readdirSync("/proc").filter((name) => /^\d+$/.test(name));
   return pids.map((pid) => readOrEmpty(`/proc/${pid}/cmdline`).replaceAll("\0", " ")).join("\n");
@@ -100,7 +80,7 @@ describe("while the task runs, a secret is", () => {
   test("nowhere in the database, though it is there encrypted", async () => {
     const [row] = await sql`SELECT length(secrets) AS length FROM tasks`;
     expect(row?.length).toBeGreaterThan(SECRETS.KEY.length);
-    const text = await dump();
+    const text = await everyRow(sql);
     expect(text).toContain("to be seen");
     expect(foundIn(text)).toEqual([]);
   });
@@ -155,7 +135,7 @@ describe("after its end, a secret is", () => {
     expect(service.log()).toContain("RunTask");
     expect(foundIn(service.log())).toEqual([]);
     expect(await sql`SELECT 1 FROM tasks WHERE secrets IS NOT NULL`).toHaveLength(0);
-    expect(foundIn(await dump())).toEqual([]);
+    expect(foundIn(await everyRow(sql))).toEqual([]);
   });
 
   test("in no file of the data folder", () => {

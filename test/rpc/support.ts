@@ -2,6 +2,7 @@ import { Code, ConnectError } from "@connectrpc/connect";
 import postgres from "postgres";
 import { BadRequestSchema, ErrorInfoSchema } from "../../gen/google/rpc/error_details_pb.ts";
 import { socketOptions } from "../../src/embedded/socket-url.ts";
+import { decompress } from "../../src/logs/compress.ts";
 import type { TestService } from "../helpers/service.ts";
 
 /** What a call was refused with: the code's name, the reason, and the fields that are named. */
@@ -47,4 +48,23 @@ export async function everythingIn(sql: postgres.Sql): Promise<string> {
       `SELECT '${table}' AS name, md5(string_agg(${columns}::text, '' ORDER BY ${columns}::text)) FROM ${table} t`,
   );
   return JSON.stringify(await sql.unsafe(digests.join(" UNION ALL ")));
+}
+
+/** All that the database holds, as text; binary also decoded, and the log's chunks decompressed. */
+export async function everyRow(sql: postgres.Sql): Promise<string> {
+  const tables = await sql<{ name: string }[]>`
+    SELECT quote_ident(table_schema) || '.' || quote_ident(table_name) AS name FROM information_schema.tables
+    WHERE table_schema NOT IN ('pg_catalog', 'information_schema')`;
+  const texts: string[] = [];
+  for (const { name } of tables) {
+    for (const { row } of await sql.unsafe(`SELECT t::text AS row FROM ${name} t`)) {
+      const binary = [...String(row).matchAll(/\\x([0-9a-f]+)/g)].map(([, hex = ""]) =>
+        Buffer.from(hex, "hex").toString("latin1"),
+      );
+      texts.push(String(row), ...binary);
+    }
+  }
+  for (const { data } of await sql`SELECT data FROM log_chunks`)
+    texts.push(decompress(data).toString("latin1"));
+  return texts.join("\n");
 }
