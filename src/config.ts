@@ -1,5 +1,5 @@
 import { homedir } from "node:os";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import type { HostKeys } from "./git/ssh-options.ts";
 import { type Apps, BUILT_IN } from "./jobs/apps/app.ts";
 import { decodeSecretKey } from "./keys/secret-key.ts";
@@ -120,6 +120,18 @@ export const SETTINGS = {
     description: "file of known hosts, beside the machine's own; new ones are added to it",
     default: "known_hosts in the data folder",
     parse: (text) => (text ? parseFile(text) : undefined),
+  }),
+  hooks: setting({
+    env: "SIGNALMAN_HOOKS",
+    flag: "hooks",
+    placeholder: "FILE,…",
+    description: "ES modules with hooks of yours, which run around every task",
+    default: "none",
+    parse: (text = "") =>
+      text
+        .split(",")
+        .filter((path) => path !== "")
+        .map((path) => resolve(path)),
   }),
   lostTimeout: setting({
     env: "SIGNALMAN_LOST_TIMEOUT",

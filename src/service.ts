@@ -24,7 +24,9 @@ import { interceptors } from "./rpc/interceptors/all.ts";
 import { routes } from "./rpc/routes.ts";
 import { violationsOf } from "./rpc/rules/check.ts";
 import { ShutdownRequested } from "./runner/control.ts";
+import { loadHookModules } from "./runner/hook-modules.ts";
 import { HOOKS } from "./runner/hooks/all.ts";
+import type { Hook } from "./runner/hooks.ts";
 import { runTask } from "./runner/lifecycle.ts";
 import type { Listeners } from "./runner/logging.ts";
 import { liveFeed } from "./runner/notifications.ts";
@@ -54,6 +56,7 @@ const GIT_PATIENCE = { idleMs: 60_000, retryMs: [1000, 4000] };
 export async function startService(config: Config, logger: Logger): Promise<Service> {
   await using stack = new AsyncDisposableStack();
   await assertSafeListen(config.listen.host, config.token !== undefined);
+  const hooks = [...(await loadHookModules(config.hooks)), ...HOOKS];
   const folder = stack.use(await openDataFolder(config.dataDir));
   const embedded =
     config.databaseUrl === undefined ? stack.use(await startEmbeddedPostgres(folder)) : undefined;
@@ -90,6 +93,7 @@ export async function startService(config: Config, logger: Logger): Promise<Serv
     dataDir: folder.path,
     cipher,
     feed,
+    hooks,
   });
   pool = started.pool;
   stack.defer(started.stop);
@@ -115,9 +119,10 @@ interface PoolParts {
   dataDir: string;
   cipher: Cipher;
   feed: Listeners;
+  hooks: readonly Hook[];
 }
 
-function startPool({ config, logger, databases, node, dataDir, cipher, feed }: PoolParts) {
+function startPool({ config, logger, databases, node, dataDir, cipher, feed, hooks }: PoolParts) {
   const shutdown = new AbortController();
   const tasksRoot = `${dataDir}/tasks`;
   const job: LocalJobOptions = {
@@ -131,7 +136,7 @@ function startPool({ config, logger, databases, node, dataDir, cipher, feed }: P
   const runner: RunnerDeps = {
     store: runStore(databases, shutdown.signal),
     cipher,
-    hooks: HOOKS,
+    hooks,
     listeners: feed,
     createJob: (task, say) => createLocalJob(job, task, say),
     onDefect: (task, err) => logger.error({ err, task }, "a task failed for a reason of ours"),

@@ -23,6 +23,7 @@ test("without settings there is a config that works on this machine", () => {
     secretKey: undefined,
     maxParallelTasks: 10,
     forwardedEnv: [],
+    hooks: [],
     lostTimeout: 600_000,
     logLevel: "info",
     compression: "none",
@@ -41,6 +42,7 @@ describe("what is understood", () => {
     ["dataDir", "/srv/signalman", "/srv/signalman"],
     ["databaseUrl", "postgresql://u:p@host/db", "postgresql://u:p@host/db"],
     ["maxParallelTasks", "1000", 1000],
+    ["hooks", "/a.mjs,/b/../c.mjs", ["/a.mjs", "/c.mjs"]],
     ["forwardedEnv", "HTTP_PROXY,_x", ["HTTP_PROXY", "_x"]],
     ["lostTimeout", "1h30m", 5_400_000],
     ["sshHostKeys", "strict", "strict"],
@@ -147,7 +149,7 @@ describe("a bad value is an error that names its variable, or its flag, and says
   });
 
   test("every setting is among these", () => {
-    const shown = new Set<string>([...BAD.map(([key]) => key), "token", "secretKey", "dataDir"]);
+    const shown = new Set<string>([...BAD.map(([key]) => key), "token", "hooks", "secretKey", "dataDir"]);
     expect([...Object.keys(SETTINGS)].sort()).toEqual([...shown].sort());
   });
 });

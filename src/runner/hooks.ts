@@ -1,5 +1,6 @@
 import type { Commit, SideScript } from "../jobs/job.ts";
 import type { Exit } from "../process/exit.ts";
+import { messageOf, PrepareError } from "../task/errors.ts";
 import type { TaskOutcome } from "../task/types.ts";
 import type { TaskDetails } from "./details.ts";
 import { stoppedInstead } from "./outcome.ts";
@@ -44,6 +45,7 @@ export interface Hook {
   ): Promise<TaskOutcome>;
 }
 
+/** @throws PrepareError if a hook fails; the signal's reason. */
 export async function runBefore(
   hooks: readonly Hook[],
   context: HookContext,
@@ -52,7 +54,14 @@ export async function runBefore(
 ): Promise<void> {
   for (const hook of hooks) {
     signal.throwIfAborted();
-    if (hook.appliesTo(context.app)) await hook.before?.(context, details, signal);
+    if (!hook.appliesTo(context.app)) continue;
+    try {
+      await hook.before?.(context, details, signal);
+    } catch (error) {
+      signal.throwIfAborted();
+      if (error instanceof PrepareError) throw error;
+      throw new PrepareError(`Hook ${hook.name} failed: ${messageOf(error)}`, { cause: error });
+    }
   }
 }
 
@@ -87,7 +96,7 @@ export async function runAfter(
       result = await hook.after(context, result, details, signal);
     } catch (error) {
       shutdown.throwIfAborted();
-      context.say(`Hook ${hook.name} failed: ${error instanceof Error ? error.message : error}`);
+      context.say(`Hook ${hook.name} failed: ${messageOf(error)}`);
     }
     if (canStop && stop.aborted && result.status === "SUCCESS") result = stoppedInstead(result);
   }

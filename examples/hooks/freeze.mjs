@@ -1,0 +1,16 @@
+// Lets nothing be deployed while a file is there: FREEZE_FILE=/run/freeze signalman serve --hooks examples/hooks/freeze.mjs
+import { readFile } from "node:fs/promises";
+
+const DEPLOY = 3; // TemplateType.DEPLOY
+
+/** @type {import("signalman/hooks").Hook} */
+export default {
+  name: "freeze",
+  appliesTo: () => true,
+  async before({ say }, { template }) {
+    if (template.type !== DEPLOY) return;
+    const why = await readFile(process.env.FREEZE_FILE ?? "/run/freeze", "utf8").catch(() => undefined);
+    if (why !== undefined) throw new Error(`nothing is deployed now: ${why.trim()}`);
+    say("Deploys are not frozen");
+  },
+};

@@ -1,0 +1,113 @@
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { TemplateType } from "../../gen/signalman/v1/template_pb.ts";
+import { loadHookModules } from "../../src/runner/hook-modules.ts";
+import { idOf } from "../faults/traces.ts";
+import { startService, type TestService } from "../helpers/service.ts";
+import { AFTER_TASK, applyHooked, BEFORE_TASK, program, runToEnd } from "./hooked.ts";
+
+const example = (name: string) => fileURLToPath(new URL(`../../examples/hooks/${name}`, import.meta.url));
+
+let folder: string;
+let service: TestService;
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), "signalman-modules-"));
+  const noting = await module(
+    "noting.mjs",
+    `export default [1, 2].map((n) => ({
+       name: "noting",
+       appliesTo: (app) => app === "bash",
+       async before({ say }) { say("before " + n); },
+       async after({ say }, outcome) { say("after " + n); return { ...outcome, message: "noted" }; },
+     }));`,
+  );
+  service = await startService({
+    env: {
+      SIGNALMAN_HOOKS: [example("audit.mjs"), example("freeze.mjs"), noting].join(","),
+      AUDIT_FILE: join(folder, "audit.jsonl"),
+      FREEZE_FILE: join(folder, "freeze"),
+    },
+  });
+  await applyHooked(service, {
+    plain: {
+      script: "true",
+      hooks: [
+        { name: "own before", event: BEFORE_TASK, ...program("true") },
+        { name: "own after", event: AFTER_TASK, ...program("true") },
+      ],
+    },
+    fails: "exit 3",
+    deploy: { script: "true", type: TemplateType.DEPLOY },
+  });
+});
+afterAll(async () => {
+  await service[Symbol.asyncDispose]();
+  await rm(folder, { recursive: true, force: true });
+});
+
+async function module(name: string, text: string): Promise<string> {
+  await writeFile(join(folder, name), text);
+  return join(folder, name);
+}
+
+test("hooks of modules run around every task, in their order and back", async () => {
+  const { said, message } = await runToEnd(service, "plain");
+  const noted = said.filter((line) => /^(before|after) \d$/.test(line));
+  expect(noted).toEqual(["before 1", "before 2", "after 2", "after 1"]);
+  expect(message).toBe("noted");
+});
+
+describe("the examples", () => {
+  test("audit writes a line for each task", async () => {
+    const { task } = await runToEnd(service, "fails");
+    const lines = (await readFile(join(folder, "audit.jsonl"), "utf8")).trim().split("\n");
+    expect(lines.map((line) => JSON.parse(line)).find((line) => line.task === idOf(task))).toMatchObject({
+      template: "projects/demo/templates/fails",
+      status: "ERROR",
+      reason: "EXIT_CODE",
+    });
+  });
+
+  test("freeze lets nothing be deployed while its file is there", async () => {
+    await writeFile(join(folder, "freeze"), "until Monday\n");
+    expect(await runToEnd(service, "deploy")).toMatchObject({ status: "ERROR", reason: "PREPARE_FAILED" });
+    expect((await runToEnd(service, "plain")).status).toBe("SUCCESS");
+    await rm(join(folder, "freeze"));
+    expect((await runToEnd(service, "deploy")).status).toBe("SUCCESS");
+  });
+});
+
+describe("a module is refused, by its name, if it", () => {
+  const CASES: [string, string | undefined, RegExp][] = [
+    ["is not there", undefined, /^Cannot load the hooks of .*\/bad-is-not-there\.mjs: Cannot find module/],
+    ["is broken", "export default {", /^Cannot load the hooks of .*\/bad-is-broken\.mjs: /],
+    ["throws", "throw new Error('no licence')", /^Cannot load the hooks of .*\/bad-throws\.mjs: no licence$/],
+    ["exports nothing", "export const hook = {};", /its default export must be a hook or a list of hooks$/],
+    ["exports a hook without a name", "export default [{}];", /a hook has a name$/],
+    [
+      "tells no apps",
+      "export default { name: 'x', before() {} };",
+      /hook x has a function appliesTo\(app\)$/,
+    ],
+    [
+      "does nothing",
+      "export default { name: 'x', appliesTo: () => true };",
+      /hook x has a function before or after, or both$/,
+    ],
+  ];
+  test.each(CASES)("%s", async (what, text, message) => {
+    const name = `bad-${what.replaceAll(" ", "-")}.mjs`;
+    if (text !== undefined) await module(name, text);
+    await expect(loadHookModules([join(folder, name)])).rejects.toThrow(message);
+  });
+
+  test("and the server does not start", async () => {
+    const path = join(folder, "nowhere.mjs");
+    await expect(startService({ env: { SIGNALMAN_HOOKS: path } })).rejects.toThrow(
+      `Cannot load the hooks of ${path}: `,
+    );
+  });
+});
