@@ -2,7 +2,7 @@ import { homedir } from "node:os";
 import { join, resolve } from "node:path";
 import type { HostKeys } from "./git/ssh-options.ts";
 import { type Apps, BUILT_IN } from "./jobs/apps/app.ts";
-import { decodeSecretKey } from "./keys/secret-key.ts";
+import { decodeSecretKeys } from "./keys/secret-key.ts";
 import { parseApps } from "./settings/apps.ts";
 import {
   oneOf,
@@ -72,12 +72,13 @@ export const SETTINGS = {
     default: "none: everyone on this machine may call",
     parse: (text) => (text ? parseToken(text) : undefined),
   }),
-  secretKey: setting({
+  secretKeys: setting({
     env: "SIGNALMAN_SECRET_KEY",
-    placeholder: "BASE64",
-    description: "32 bytes that encrypt secrets at rest; the same on all servers of one database",
+    placeholder: "BASE64,…",
+    description:
+      "32 bytes that encrypt secrets at rest; the same on all servers of one database. Earlier ones may follow behind a comma: they open what the first has not sealed yet (rotate-secrets)",
     default: "secret.key in the data folder, made on first start",
-    parse: (text) => (text ? decodeSecretKey(text) : undefined),
+    parse: (text) => (text ? decodeSecretKeys(text) : undefined),
   }),
   maxParallelTasks: setting({
     env: "SIGNALMAN_MAX_PARALLEL_TASKS",

@@ -13,7 +13,7 @@ import { createLeftovers } from "./jobs/leftovers.ts";
 import { createLocalJob, type LocalJobOptions } from "./jobs/local-job.ts";
 import { removeOldMirrors } from "./jobs/old-mirrors.ts";
 import { type Cipher, createCipher } from "./keys/cipher.ts";
-import { readSecretKey } from "./keys/secret-key.ts";
+import { readSecretKeys } from "./keys/secret-key.ts";
 import { createHub, type Hub } from "./live/hub.ts";
 import { startPoller } from "./live/poller.ts";
 import { startLoop } from "./pool/loop.ts";
@@ -62,7 +62,7 @@ export async function startService(config: Config, logger: Logger): Promise<Serv
     config.databaseUrl === undefined ? stack.use(await startEmbeddedPostgres(folder)) : undefined;
   const url = config.databaseUrl ?? embedded?.url ?? "";
   await migratePatiently(url);
-  const cipher = createCipher(config.secretKey ?? (await readSecretKey(folder.path)));
+  const cipher = createCipher(config.secretKeys ?? (await readSecretKeys(folder.path)));
   const databases = openDatabases(url);
   stack.defer(() => databases.close());
 
@@ -131,6 +131,7 @@ function startPool({ config, logger, databases, node, dataDir, cipher, feed, hoo
     apps: config.apps,
     forwarded: forwardedVariables(config.forwardedEnv),
     mirrors: createMirrors({ root: `${dataDir}/mirrors`, ...GIT_PATIENCE }),
+    galaxyCache: `${dataDir}/galaxy`,
     ssh: { hostKeys: config.sshHostKeys, knownHosts: config.sshKnownHosts ?? `${dataDir}/known_hosts` },
   };
   const runner: RunnerDeps = {

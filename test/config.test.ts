@@ -20,7 +20,7 @@ test("without settings there is a config that works on this machine", () => {
     listen: { host: "127.0.0.1", port: 8480 },
     databaseUrl: undefined,
     token: undefined,
-    secretKey: undefined,
+    secretKeys: undefined,
     maxParallelTasks: 10,
     forwardedEnv: [],
     hooks: [],
@@ -59,7 +59,7 @@ describe("what is understood", () => {
   test("a token and a key, as variables", () => {
     const SIGNALMAN_SECRET_KEY = Buffer.alloc(32, 1).toString("base64");
     const config = readConfig({}, { SIGNALMAN_TOKEN: "0123456789abcdef", SIGNALMAN_SECRET_KEY });
-    expect(config).toMatchObject({ token: "0123456789abcdef", secretKey: Buffer.alloc(32, 1) });
+    expect(config).toMatchObject({ token: "0123456789abcdef", secretKeys: [Buffer.alloc(32, 1)] });
   });
 
   test("apps come beside the built-in ones, and may take their place", () => {
@@ -83,7 +83,7 @@ test("a flag wins over its variable, and an empty variable is none", () => {
 
 test("secrets have no flag: the command line is seen by everyone on the machine", () => {
   expect(SETTINGS.token).not.toHaveProperty("flag");
-  expect(SETTINGS.secretKey).not.toHaveProperty("flag");
+  expect(SETTINGS.secretKeys).not.toHaveProperty("flag");
 });
 
 describe("a bad value is an error that names its variable, or its flag, and says what is wanted", () => {
@@ -149,7 +149,7 @@ describe("a bad value is an error that names its variable, or its flag, and says
   });
 
   test("every setting is among these", () => {
-    const shown = new Set<string>([...BAD.map(([key]) => key), "token", "hooks", "secretKey", "dataDir"]);
+    const shown = new Set<string>([...BAD.map(([key]) => key), "token", "hooks", "secretKeys", "dataDir"]);
     expect([...Object.keys(SETTINGS)].sort()).toEqual([...shown].sort());
   });
 });

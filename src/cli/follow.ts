@@ -1,6 +1,7 @@
 import type { Task } from "../../gen/signalman/v1/task_pb.ts";
 import { onInterrupt } from "./interrupt.ts";
 import { shortName } from "./names.ts";
+import { resultLines, resultOf } from "./result.ts";
 import type { Session } from "./session.ts";
 import { exitCodeOf } from "./status.ts";
 import { createJsonView } from "./view/json-view.ts";
@@ -36,8 +37,12 @@ export async function follow(session: Session, name: string, tail?: number): Pro
     if (isBroken) view.note("connected again");
     const isRepeated = isBroken && event.event.case === "snapshot";
     isBroken = false;
+    if (event.event.case === "end") {
+      end = event.event.value.task;
+      const result = session.json ? undefined : await resultOf(session, name);
+      for (const line of result ? resultLines(result) : []) view.note(line);
+    }
     if (!isRepeated) await view.event(event);
-    if (event.event.case === "end") end = event.event.value.task;
   }
   return exitCodeOf(end?.status ?? 0);
 }

@@ -10,6 +10,7 @@ import { addGet } from "./commands/get.ts";
 import { addKill } from "./commands/kill.ts";
 import { addList } from "./commands/list.ts";
 import { addLogs } from "./commands/logs.ts";
+import { addRotateSecrets } from "./commands/rotate-secrets.ts";
 import { addRun } from "./commands/run.ts";
 import { addServe } from "./commands/serve.ts";
 import { addWatch } from "./commands/watch.ts";
@@ -49,6 +50,7 @@ export function createProgram(): Command {
     addList,
     addLogs,
     addApps,
+    addRotateSecrets,
   ])
     add(program);
   return program;

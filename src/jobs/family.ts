@@ -21,6 +21,8 @@ export interface Site<Input> {
   git: Git;
   /** `sshOptions` makes arguments for ssh of it. */
   ssh: SshSettings;
+  /** Folder of what Ansible Galaxy brought before, for every task. */
+  galaxyCache: string;
   commit: Commit;
   /** What every process of the task carries as SIGNALMAN_TASK. */
   marker: string;
@@ -40,7 +42,7 @@ export interface Family<Input> {
   /** The proto3 JSON of a TaskResult, from what the program left; undefined: it left nothing to tell of. */
   result?(
     folder: TaskFolder,
-    end: { hasSucceeded: boolean; confirmed: boolean },
+    end: { hasSucceeded: boolean; confirmed: boolean; mask: (text: string) => string },
   ): Promise<JsonObject | undefined>;
   /** Of those whose program makes a plan that somebody has to confirm. */
   readonly planning?: Planning<Input>;

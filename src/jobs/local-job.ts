@@ -36,6 +36,8 @@ export interface LocalJobOptions {
   apps: Apps;
   forwarded: Forwarded;
   mirrors: Mirrors;
+  /** Folder of what Ansible Galaxy brought before. */
+  galaxyCache: string;
   /** How hosts are reached by SSH, whoever does it. */
   ssh: SshSettings;
 }
@@ -60,7 +62,7 @@ export function createLocalJob(
     void running.ended.then(() => {
       maybeAlive = false;
     });
-    const signal = family?.politeSignal;
+    const signal = family.politeSignal;
     return signal ? { ...running, kill: (how) => running.kill({ signal, ...how }) } : running;
   };
 
@@ -77,17 +79,19 @@ export function createLocalJob(
       program = await known.family.prepare({ ...site, commit }, signal);
       return commit;
     },
-    waitingPlan: async () => (confirmed ? undefined : family?.planning?.waitingPlan(folder)),
+    waitingPlan: async () => (confirmed ? undefined : family.planning?.waitingPlan(folder)),
     park: () => removeInstalls(folder.private),
     async prepareApply(input, { digest }) {
       const { app, family } = knownApp();
       program = await family.planning?.apply(siteOf(app, input), digest);
     },
-    result: async (hasSucceeded) =>
-      family?.result?.(folder, { hasSucceeded, confirmed: confirmed !== null }).catch((error: unknown) => {
-        say(`Cannot read what it brought about: ${reasonOf(error)}`);
-        return undefined;
-      }),
+    result: async (hasSucceeded, mask) =>
+      family
+        .result?.(folder, { hasSucceeded, confirmed: confirmed !== null, mask })
+        .catch((error: unknown) => {
+          say(`Cannot read what it brought about: ${reasonOf(error)}`);
+          return undefined;
+        }),
     async start() {
       if (!program) throw new PrepareError("Cannot start a task that was not prepared");
       const started = startProcess(spool, marker, program).catch((cause: unknown) => {
@@ -117,17 +121,17 @@ export function createLocalJob(
   function knownApp(): { app: App; family: Family<FamilyInput> } {
     const { apps } = options;
     const app = Object.hasOwn(apps, appName) ? apps[appName] : undefined;
-    if (!app || !family) throw new PrepareError(unknownApp(appName, apps));
+    if (!app) throw new PrepareError(unknownApp(appName, apps));
     return { app, family };
   }
 
   function siteOf(app: App, input: JobInput): Omit<Site<JobInput>, "commit"> {
-    const { mirrors, ssh, forwarded } = options;
+    const { mirrors, galaxyCache, ssh, forwarded } = options;
     const base = inheritedEnvironment(forwarded, folder);
     const env = { ...forwarded, PATH: base.PATH, TMPDIR: folder.tmp };
     const git = createGit({ mirrors, ssh, env, marker });
     const keys = createInstaller({ folder: folder.private, marker, path: base.PATH });
-    return { input, app, folder, base, keys, git, ssh, marker, say };
+    return { input, app, folder, base, keys, git, galaxyCache, ssh, marker, say };
   }
 }
 

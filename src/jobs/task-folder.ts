@@ -12,6 +12,8 @@ export interface TaskFolder {
   tmp: string;
   /** Keys, passwords, files with secrets; the first to go. */
   private: string;
+  /** What the program's own reporter writes. */
+  report: string;
   /** Of the Terraform family: the plan, and what makes it. */
   plan: string;
   /** Output and exit code; the last thing to go. */
@@ -30,6 +32,7 @@ export function taskFolder(tasksRoot: string, id: string): TaskFolder {
     tmp: at("tmp"),
     plan: at("plan"),
     private: at("private"),
+    report: at("private/report/result.json"),
     spool: at("spool"),
     applySpool: at("apply"),
   };

@@ -21,6 +21,8 @@ export interface AccessKeyInstaller {
   agent(purpose: string, key: AccessKey, signal: AbortSignal): Promise<Agent>;
   /** A file that only this user can read. */
   file(name: string, content: string): Promise<Installed>;
+  /** A program that only this user can run. */
+  program(name: string, text: string): Promise<Installed>;
   /** A program for GIT_ASKPASS or SSH_ASKPASS: it answers the question for a user name, and every other one. */
   askpass(purpose: string, answers: { login: string; password: string }): Promise<Installed>;
 }
@@ -46,6 +48,7 @@ export function createInstaller(place: Place): AccessKeyInstaller {
       throw new PrepareError(`Cannot log in by SSH with ${key.name}: it is of type ${key.kind}, not ssh`);
     },
     file: (name, content) => write(name, content),
+    program: (name, text) => write(name, text, 0o700),
     async askpass(purpose, { login, password }) {
       await using stack = new AsyncDisposableStack();
       const name = `askpass-${purpose}`;
@@ -61,5 +64,5 @@ export function createInstaller(place: Place): AccessKeyInstaller {
 /** All that was installed there, by whatever server. The processes of the task must be gone. */
 export async function removeInstalls(folder: string): Promise<void> {
   await dropSocketFolder(folder);
-  await rm(folder, { recursive: true, force: true });
+  await rm(folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 50 });
 }

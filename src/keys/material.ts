@@ -20,6 +20,7 @@ export interface EnvironmentSecrets {
   env: Record<string, string>;
 }
 
-/** What a resource's secrets are bound to (`context` of the cipher), so that they open for no other. Last parts of names. */
+/** What secrets are bound to (`context` of the cipher), so that they open for nothing else. Last parts of names. */
 export const accessKeyContext = (project: string, name: string) => `accessKeys/${project}/${name}`;
 export const environmentContext = (project: string, name: string) => `environments/${project}/${name}`;
+export const taskContext = (project: string, template: string) => `task ${project}/${template}`;

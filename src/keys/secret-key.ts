@@ -3,8 +3,11 @@ import { link, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { messageOf } from "../task/errors.ts";
 
-/** The key of a data folder, made on first use: 32 random bytes as base64, mode 0600. */
-export async function readSecretKey(folder: string): Promise<Buffer> {
+/** One that seals, and earlier ones that open. */
+export type SecretKeys = [Buffer, ...Buffer[]];
+
+/** The keys of a data folder, one a line; the first is made on first use: 32 random bytes as base64, mode 0600. */
+export async function readSecretKeys(folder: string): Promise<SecretKeys> {
   const file = join(folder, "secret.key");
   const made = `${file}.${process.pid}`;
   await writeFile(made, `${randomBytes(32).toString("base64")}\n`, { mode: 0o600 });
@@ -13,15 +16,23 @@ export async function readSecretKey(folder: string): Promise<Buffer> {
   await rm(made);
   const text = await readFile(file, "utf8");
   try {
-    return decodeSecretKey(text);
+    return decodeSecretKeys(text);
   } catch (cause) {
     throw new Error(`${file} ${messageOf(cause)}`, { cause });
   }
 }
 
-/** @throws Error whose message completes the name of where the text came from. */
-export function decodeSecretKey(text: string): Buffer {
-  const key = Buffer.from(text.trim(), "base64");
+/**
+ * Several are joined by commas or line ends.
+ * @throws Error whose message completes the name of where the text came from.
+ */
+export function decodeSecretKeys(text: string): SecretKeys {
+  const [first = "", ...others] = text.trim().split(/[\s,]+/);
+  return [decode(first), ...others.map(decode)];
+}
+
+function decode(text: string): Buffer {
+  const key = Buffer.from(text, "base64");
   if (key.length === 32) return key;
   throw new Error(
     `must hold 32 bytes as base64, such as \`openssl rand -base64 32\` prints; it holds ${key.length}`,

@@ -1,19 +1,9 @@
 import { create } from "@bufbuild/protobuf";
 import { AnsibleParamsSchema, TerraformParamsSchema } from "../../gen/signalman/v1/task_pb.ts";
 import type { BackendOverride, Template } from "../../gen/signalman/v1/template_pb.ts";
+import type { AnsibleSettings } from "../jobs/ansible/input.ts";
 import type { TaskSpec } from "../task/types.ts";
 import { paramsOf } from "./params.ts";
-
-/** How `ansible-playbook` is called. */
-export interface AnsibleDetails {
-  limit: readonly string[];
-  tags: readonly string[];
-  skipTags: readonly string[];
-  /** 0 to 6. */
-  verbosity: number;
-  check: boolean;
-  diff: boolean;
-}
 
 /** How the Terraform family is called. */
 export interface TerraformDetails {
@@ -28,7 +18,7 @@ export interface TerraformDetails {
 }
 
 /** The template's settings with what the task sets in their place; checkAsked has seen that it may. */
-export function ansibleDetails(template: Template, spec: Pick<TaskSpec, "ansible">): AnsibleDetails {
+export function ansibleDetails(template: Template, spec: Pick<TaskSpec, "ansible">): AnsibleSettings {
   const own = template.settings.case === "ansible" ? template.settings.value : undefined;
   const params = paramsOf(spec);
   const asked = params.case === "ansible" ? params.value : create(AnsibleParamsSchema);

@@ -1,19 +1,15 @@
 import { fromJson, type JsonObject } from "@bufbuild/protobuf";
 import { type Environment, EnvironmentSchema } from "../../gen/signalman/v1/environment_pb.ts";
-import { type Inventory, InventorySchema } from "../../gen/signalman/v1/inventory_pb.ts";
+import { InventorySchema } from "../../gen/signalman/v1/inventory_pb.ts";
 import { type Project, ProjectSchema } from "../../gen/signalman/v1/project_pb.ts";
 import { type Repository, RepositorySchema } from "../../gen/signalman/v1/repository_pb.ts";
 import { type Template, TemplateSchema, type Vault } from "../../gen/signalman/v1/template_pb.ts";
+import type { AnsibleInventory, AnsibleSettings, AnsibleVault } from "../jobs/ansible/input.ts";
 import type { AccessKey } from "../keys/material.ts";
 import type { DetailRows, TemplateRows } from "../store/details.ts";
 import { PrepareError } from "../task/errors.ts";
 import type { TaskRecord, TaskSpec } from "../task/types.ts";
-import {
-  type AnsibleDetails,
-  ansibleDetails,
-  type TerraformDetails,
-  terraformDetails,
-} from "./app-settings.ts";
+import { ansibleDetails, type TerraformDetails, terraformDetails } from "./app-settings.ts";
 import { checkAsked, surveyDefaults } from "./overrides.ts";
 import { paramsOf } from "./params.ts";
 import type { Secrets } from "./secrets.ts";
@@ -31,20 +27,6 @@ export interface RepositoryAccess {
   repository: Repository;
   repositoryKey: AccessKey;
 }
-
-/** Where a task works. */
-export interface InventoryDetails {
-  /** Its full name. */
-  name: string;
-  source: Inventory["source"];
-  sshKey: AccessKey;
-  becomeKey: AccessKey;
-  /** Of a file in another repository than the template's. */
-  other: RepositoryAccess | undefined;
-}
-
-/** A vault and what opens it: an access key, or a script in the repository. */
-export type VaultDetails = { name: string } & ({ key: AccessKey } | { script: string });
 
 /** All that a job needs to know of a task: the template's settings with the task's laid over them. */
 export interface TaskDetails extends RepositoryAccess {
@@ -68,9 +50,9 @@ export interface TaskDetails extends RepositoryAccess {
   /** What it builds, and what it brings somewhere; empty: nothing that has a version. */
   version: string;
   incomingVersion: string;
-  inventory: InventoryDetails | undefined;
-  vaults: readonly VaultDetails[];
-  ansible: AnsibleDetails;
+  inventory: AnsibleInventory<RepositoryAccess> | undefined;
+  vaults: readonly AnsibleVault[];
+  ansible: AnsibleSettings;
   terraform: TerraformDetails;
   /** Milliseconds that a plan may wait; undefined: for ever. */
   confirmTimeoutMs: number | undefined;
@@ -173,7 +155,7 @@ function inventoryDetails(
   template: Template,
   rows: DetailRows,
   keyOf: (name: string) => AccessKey,
-): InventoryDetails | undefined {
+): AnsibleInventory<RepositoryAccess> | undefined {
   const name = spec.inventory ? `projects/${project}/inventories/${spec.inventory}` : template.inventory;
   if (name === "") return undefined;
   if (!rows.inventory) throw new PrepareError(`Cannot run ${template.name}: there is no ${name}`);
@@ -192,7 +174,7 @@ function inventoryDetails(
   };
 }
 
-function vaultDetails({ name, source }: Vault, keyOf: (name: string) => AccessKey): VaultDetails {
+function vaultDetails({ name, source }: Vault, keyOf: (name: string) => AccessKey): AnsibleVault {
   const id = { name: name || "default" };
   return source.case === "script"
     ? { ...id, script: source.value }

@@ -26,8 +26,12 @@ export async function end(deps: RunnerDeps, run: Run, outcome: TaskOutcome): Pro
 }
 
 /** What it brought about is read from the workspace before that goes. */
-async function leaveNothing(deps: RunnerDeps, { task, job }: Run, outcome: TaskOutcome): Promise<void> {
-  const result = await job.result(outcome.status === "SUCCESS");
+async function leaveNothing(
+  deps: RunnerDeps,
+  { task, job, secrets }: Run,
+  outcome: TaskOutcome,
+): Promise<void> {
+  const result = await job.result(outcome.status === "SUCCESS", (text) => redactText(text, secrets));
   if (result) await deps.store.storeResult(task, result);
   await job.cleanup();
 }

@@ -6,13 +6,11 @@ import {
   type EnvironmentSecrets,
   environmentContext,
   type KeyMaterial,
+  taskContext,
 } from "../keys/material.ts";
 import type { DetailRows, KeyRow } from "../store/details.ts";
 import { messageOf, PrepareError } from "../task/errors.ts";
 import type { TaskRecord } from "../task/types.ts";
-
-/** Binds a task's secrets to what they were given for, so that they open nowhere else. */
-const contextOf = (task: Pick<TaskRecord, "project" | "template">) => `task ${task.project}/${task.template}`;
 
 /** Null for none. */
 export function sealSecrets(
@@ -20,7 +18,9 @@ export function sealSecrets(
   task: Pick<TaskRecord, "project" | "template">,
   values: Record<string, string>,
 ): Buffer | null {
-  return Object.keys(values).length === 0 ? null : cipher.seal(JSON.stringify(values), contextOf(task));
+  return Object.keys(values).length === 0
+    ? null
+    : cipher.seal(JSON.stringify(values), taskContext(task.project, task.template));
 }
 
 /** Everything secret that a task is given. */
@@ -55,7 +55,7 @@ export function openSecrets(
     return { name, ...materialOf(row, open<JsonObject>(sealed, accessKeyContext(project, key), name, {})) };
   });
   return {
-    variables: open(task.secrets, contextOf(task), "the task", {}),
+    variables: open(task.secrets, taskContext(task.project, task.template), "the task", {}),
     environment: open(rows?.environmentSecrets ?? null, environmentContext(project, name), environment, {
       variables: {},
       env: {},

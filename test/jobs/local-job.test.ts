@@ -44,7 +44,7 @@ function makeJob({ path = "run", app = "sh", apps = BUILT_IN, forwarded = {}, in
   const tasksRoot = join(root, "tasks");
   const mirrors = createMirrors({ root: join(root, "mirrors"), idleMs: 60_000, retryMs: [] });
   const ssh = { hostKeys: "strict", knownHosts: join(root, "known_hosts") } as const;
-  const options = { tasksRoot, node: "n", apps, forwarded, mirrors, ssh };
+  const options = { tasksRoot, node: "n", apps, forwarded, mirrors, galaxyCache: join(root, "galaxy"), ssh };
   const job = createLocalJob(options, { id, app, plan: null }, (text) => void said.push(text));
   const whole: JobInput = {
     id,
@@ -63,6 +63,9 @@ function makeJob({ path = "run", app = "sh", apps = BUILT_IN, forwarded = {}, in
     arguments: { template: [], task: [] },
     variables: {},
     secretVariables: {},
+    callerVariables: new Set(),
+    vaults: [],
+    ansible: { limit: [], tags: [], skipTags: [], verbosity: 0, check: false, diff: false },
     env: {},
     version: "",
     incomingVersion: "",

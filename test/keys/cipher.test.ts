@@ -3,12 +3,12 @@ import { expect, test } from "vitest";
 import { createCipher } from "../../src/keys/cipher.ts";
 
 const key = randomBytes(32);
-const cipher = createCipher(key);
+const cipher = createCipher([key]);
 
 test.each(["", "pass", "line 1\nline 2\0 ✓", "x".repeat(100_000)])(
   "what was sealed opens as it was (%#)",
   (text) => {
-    expect(createCipher(Buffer.from(key)).open(cipher.seal(text, "task"), "task")).toBe(text);
+    expect(createCipher([Buffer.from(key)]).open(cipher.seal(text, "task"), "task")).toBe(text);
   },
 );
 
@@ -34,7 +34,7 @@ test("a single changed bit is noticed, wherever it is", () => {
 });
 
 test("another key is told from damage, with what to do", () => {
-  const other = createCipher(randomBytes(32));
+  const other = createCipher([randomBytes(32)]);
   expect(() => other.open(cipher.seal("x", "c"), "c")).toThrow(
     "Cannot decrypt a secret: it was encrypted under another key. All servers need the same SIGNALMAN_SECRET_KEY",
   );
@@ -48,11 +48,23 @@ test.each([Buffer.alloc(0), Buffer.alloc(32), Buffer.from([9, ...new Array(40).f
 );
 
 test("its hash is the same for the same text under the same key only", () => {
-  expect(cipher.hash("a")).toEqual(createCipher(key).hash("a"));
+  expect(cipher.hash("a")).toEqual(createCipher([key]).hash("a"));
   expect(cipher.hash("a")).not.toEqual(cipher.hash("b"));
-  expect(cipher.hash("a")).not.toEqual(createCipher(randomBytes(32)).hash("a"));
+  expect(cipher.hash("a")).not.toEqual(createCipher([randomBytes(32)]).hash("a"));
 });
 
 test("a key of another length is refused", () => {
-  expect(() => createCipher(randomBytes(16))).toThrow("A secret key has 32 bytes, not 16");
+  expect(() => createCipher([randomBytes(16)])).toThrow("A secret key has 32 bytes, not 16");
+});
+
+test("of several keys the first seals and every one opens; the last one hashes, so that a new first changes no hash", () => {
+  const fresh = randomBytes(32);
+  const both = createCipher([fresh, key]);
+  const old = cipher.seal("secret", "c");
+  expect(both.open(old, "c")).toBe("secret");
+  expect(both.isCurrent(old)).toBe(false);
+  const anew = both.seal("secret", "c");
+  expect(both.isCurrent(anew)).toBe(true);
+  expect(createCipher([fresh]).open(anew, "c")).toBe("secret");
+  expect(both.hash("a")).toEqual(cipher.hash("a"));
 });

@@ -4,7 +4,7 @@ import { AccessKeyService } from "../../gen/signalman/v1/access_key_pb.ts";
 import { EnvironmentService } from "../../gen/signalman/v1/environment_pb.ts";
 import { createCipher } from "../../src/keys/cipher.ts";
 import { accessKeyContext, environmentContext } from "../../src/keys/material.ts";
-import { readSecretKey } from "../../src/keys/secret-key.ts";
+import { readSecretKeys } from "../../src/keys/secret-key.ts";
 import { startService, type TestService } from "../helpers/service.ts";
 import { applier, type Catalog } from "./catalogs.ts";
 import { invalid, openSql, refusal } from "./support.ts";
@@ -38,7 +38,7 @@ const withSecrets = (secretVariables: Record<string, string>, secretEnv = {}): C
 /** What is stored, opened. */
 async function stored(table: "access_keys" | "environments", context: string): Promise<unknown> {
   const [row] = await sql`SELECT secrets FROM ${sql(table)}`;
-  const cipher = createCipher(await readSecretKey(service.dataDir));
+  const cipher = createCipher(await readSecretKeys(service.dataDir));
   return row?.secrets && JSON.parse(cipher.open(row.secrets, context));
 }
 const key = () => stored("access_keys", accessKeyContext("keys", "k"));

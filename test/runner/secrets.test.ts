@@ -6,7 +6,7 @@ import { accessKeyContext, environmentContext } from "../../src/keys/material.ts
 import { openSecrets, sealSecrets, secretValues } from "../../src/runner/secrets.ts";
 import { PrepareError } from "../../src/task/errors.ts";
 
-const cipher = createCipher(randomBytes(32));
+const cipher = createCipher([randomBytes(32)]);
 const task = { project: "p", template: "t" };
 const values = { PIN: "1234", KEY: "line 1\nline 2 ✓" };
 const seal = (value: unknown, context: string) => cipher.seal(JSON.stringify(value), context);
@@ -29,7 +29,7 @@ test("no secrets are nothing", () => {
 test("another template's task cannot open them, nor can a server with another key, who is told what to do", () => {
   const secrets = sealSecrets(cipher, task, values);
   expect(() => openSecrets(cipher, { ...task, template: "u", secrets }, null)).toThrow(PrepareError);
-  const other = createCipher(randomBytes(32));
+  const other = createCipher([randomBytes(32)]);
   expect(() => openSecrets(other, { ...task, secrets }, null)).toThrow(/need the same SIGNALMAN_SECRET_KEY/);
 });
 

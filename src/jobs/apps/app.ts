@@ -18,6 +18,7 @@ export const BUILT_IN: Apps = {
   // Unbuffered, or a pipe would show its output only at the end.
   python: { command: "python3", args: [], env: { PYTHONUNBUFFERED: "1" } },
   node: { command: "node", args: [] },
+  ansible: { command: "ansible-playbook", args: [] },
   // PowerShell 7 and newer; Windows' own has the other name. -File takes the rest of the line as the script's.
   powershell: {
     command: "pwsh",

@@ -1,12 +1,14 @@
 import type { AppFamily } from "../../task/apps.ts";
 import type { Family } from "../family.ts";
+import { type AnsibleFamilyInput, ansibleFamily } from "./ansible.ts";
 import { type ShellFamilyInput, shellFamily } from "./shell.ts";
 import { type TerraformFamilyInput, terraformFamily } from "./terraform.ts";
 
 /** What every family finds in a task's details; each looks at its own part. */
-export type FamilyInput = ShellFamilyInput & TerraformFamilyInput;
+export type FamilyInput = ShellFamilyInput & AnsibleFamilyInput & TerraformFamilyInput;
 
-export const FAMILIES: Readonly<Partial<Record<AppFamily, Family<FamilyInput>>>> = {
+export const FAMILIES: Readonly<Record<AppFamily, Family<FamilyInput>>> = {
   shell: shellFamily,
+  ansible: ansibleFamily,
   terraform: terraformFamily,
 };

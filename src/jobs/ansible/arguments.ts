@@ -1,0 +1,45 @@
+import type { AnsibleInput } from "./input.ts";
+
+/** The files that a command line refers to, by absolute path. */
+export interface AnsibleFiles {
+  inventory: string;
+  variables: string;
+  secretVariables?: string;
+  connectionPassword?: string;
+  becomePassword?: string;
+  /** In the order of the vaults: their password files or scripts. */
+  vaults: readonly string[];
+}
+
+/** The command line of `ansible-playbook`, in the order of the reference. Secrets are in files only. */
+export function ansibleArguments(input: AnsibleInput, files: AnsibleFiles): string[] {
+  const { ansible, inventory, vaults, template } = input;
+  const option = (name: string, value: string | undefined) => (value ? [name, value] : []);
+  const list = (name: string, values: readonly string[]) =>
+    values.length > 0 ? [`${name}=${values.join(",")}`] : [];
+  return [
+    "-i",
+    files.inventory,
+    ...option("--user", loginOf(inventory.sshKey)),
+    ...option("--connection-password-file", files.connectionPassword),
+    ...option("--become-user", loginOf(inventory.becomeKey)),
+    ...option("--become-password-file", files.becomePassword),
+    ...(ansible.verbosity > 0 ? [`-${"v".repeat(ansible.verbosity)}`] : []),
+    ...(ansible.diff ? ["--diff"] : []),
+    ...(ansible.check ? ["--check"] : []),
+    ...vaults.flatMap(({ name }, at) => ["--vault-id", `${name}@${files.vaults[at]}`]),
+    "--extra-vars",
+    `@${files.variables}`,
+    ...(files.secretVariables ? ["--extra-vars", `@${files.secretVariables}`] : []),
+    ...list("--limit", ansible.limit),
+    ...list("--tags", ansible.tags),
+    ...list("--skip-tags", ansible.skipTags),
+    ...input.arguments.template,
+    ...input.arguments.task,
+    template.path,
+  ];
+}
+
+function loginOf(key: AnsibleInput["inventory"]["sshKey"]): string | undefined {
+  return key.kind === "ssh" || key.kind === "login_password" ? key.login : undefined;
+}

@@ -1,0 +1,78 @@
+import { readFile } from "node:fs/promises";
+import { dirname, join, resolve } from "node:path";
+
+/** Search paths of ansible.cfg to which we add places of ours; each with its variable and Ansible's own default. */
+export interface SearchPaths {
+  callbackPlugins: string;
+  roles: string;
+  collections: string;
+}
+
+const SETTINGS = {
+  callbackPlugins: {
+    variables: ["ANSIBLE_CALLBACK_PLUGINS"],
+    keys: ["callback_plugins"],
+    otherwise: "{home}/.ansible/plugins/callback:/usr/share/ansible/plugins/callback",
+  },
+  roles: {
+    variables: ["ANSIBLE_ROLES_PATH"],
+    keys: ["roles_path"],
+    otherwise: "{home}/.ansible/roles:/usr/share/ansible/roles:/etc/ansible/roles",
+  },
+  collections: {
+    variables: ["ANSIBLE_COLLECTIONS_PATH", "ANSIBLE_COLLECTIONS_PATHS"],
+    keys: ["collections_path", "collections_paths"],
+    otherwise: "{home}/.ansible/collections:/usr/share/ansible/collections",
+  },
+} as const satisfies Record<keyof SearchPaths, object>;
+
+/** Where Ansible would look: what the environment says, else the first ansible.cfg that it reads, else its default. */
+export async function searchPaths(work: string, env: Readonly<Record<string, string>>): Promise<SearchPaths> {
+  const { HOME: home = "" } = env;
+  const files = [
+    env.ANSIBLE_CONFIG,
+    join(work, "ansible.cfg"),
+    join(home, ".ansible.cfg"),
+    "/etc/ansible/ansible.cfg",
+  ];
+  const config = await firstOf(files.flatMap((file) => (file ? [resolve(work, file)] : [])));
+  const find = ({ variables, keys, otherwise }: (typeof SETTINGS)[keyof SearchPaths]) => {
+    const set = variables.map((name) => env[name]).find((value) => value);
+    const said = keys.map((key) => config && valueIn(config.text, key)).find((value) => value);
+    // A path in the file starts at the file.
+    const absolute = said
+      ?.split(":")
+      .map((path) => place(path, dirname(config?.file ?? ""), home))
+      .join(":");
+    return set ?? absolute ?? otherwise.replaceAll("{home}", home);
+  };
+  return {
+    callbackPlugins: find(SETTINGS.callbackPlugins),
+    roles: find(SETTINGS.roles),
+    collections: find(SETTINGS.collections),
+  };
+}
+
+function place(path: string, folder: string, home: string): string {
+  return resolve(
+    folder,
+    path
+      .trim()
+      .replace(/^~(?=\/|$)/, home)
+      .replaceAll("{{CWD}}", folder),
+  );
+}
+
+async function firstOf(files: readonly string[]): Promise<{ file: string; text: string } | undefined> {
+  for (const file of files) {
+    const text = await readFile(file, "utf8").catch(() => undefined);
+    if (text !== undefined) return { file, text };
+  }
+  return undefined;
+}
+
+/** A value of the section [defaults]. */
+function valueIn(text: string, key: string): string | undefined {
+  const section = /^\[defaults\][^\n]*\n(?<body>[^]*?)(?=^\[|$(?![^]))/m.exec(text)?.groups?.body ?? "";
+  return new RegExp(`^${key}[ \\t]*[=:][ \\t]*(.*?)[ \\t]*(?:[ \\t]+[;#].*)?$`, "m").exec(section)?.[1];
+}

@@ -1,0 +1,111 @@
+import { createHash, randomUUID } from "node:crypto";
+import { existsSync } from "node:fs";
+import { mkdir, readFile, rename, rm, stat } from "node:fs/promises";
+import { join } from "node:path";
+import { runCommand } from "../../process/command.ts";
+import { PrepareError } from "../../task/errors.ts";
+import { findRequirements, isRemote, type Requirements } from "./requirements.ts";
+
+export interface GalaxyOptions {
+  /** Absolute path of ansible-galaxy. */
+  command: string;
+  /** The repository's root, and the playbook in it. */
+  work: string;
+  playbook: string;
+  /** Folder of all that was brought before, by what it depends on. */
+  cache: string;
+  /** A folder of the task's own, on the same file system. */
+  own: string;
+  /** The whole environment, with what opens private sources. */
+  env: Readonly<Record<string, string>>;
+  /** Name of the access key that is among it; empty: none. */
+  key: string;
+  marker: string;
+  say(text: string): void;
+}
+
+/** Folders of what Galaxy brought. */
+export interface GalaxyFolders {
+  roles: string;
+  collections: string;
+}
+
+/** Galaxy may be silent for so long. */
+const IDLE_MS = 300_000;
+
+/**
+ * Brings the collections and roles that the repository requires, once for all tasks with the same requirements. They are
+ * fetched into the task's own folder and then put into the cache as a whole, so that it never holds half of them.
+ * @throws PrepareError with Galaxy's own words; the signal's reason.
+ */
+export async function bringFromGalaxy(
+  options: GalaxyOptions,
+  signal: AbortSignal,
+): Promise<GalaxyFolders | undefined> {
+  const required = await findRequirements(options.work, options.playbook);
+  if (required.length === 0) return undefined;
+  const isShared = required.every(isRemote);
+  const place = join(
+    isShared ? options.cache : options.own,
+    isShared ? await identityOf(options, required) : "galaxy",
+  );
+  if (isShared && existsSync(place)) return foldersIn(place);
+  const fresh = join(options.own, `galaxy-${randomUUID()}`);
+  const folders = foldersIn(fresh);
+  await mkdir(folders.collections, { recursive: true });
+  await mkdir(folders.roles);
+  for (const one of required) await install(options, one, folders, signal);
+  if (!isShared) return folders;
+  await mkdir(options.cache, { recursive: true, mode: 0o700 });
+  // Another task may have been faster.
+  await rename(fresh, place).catch((cause: NodeJS.ErrnoException) => {
+    if (cause.code !== "ENOTEMPTY" && cause.code !== "EEXIST") throw cause;
+  });
+  await rm(fresh, { recursive: true, force: true });
+  return foldersIn(place);
+}
+
+const foldersIn = (place: string): GalaxyFolders => ({
+  roles: join(place, "roles"),
+  collections: join(place, "collections"),
+});
+
+async function install(
+  options: GalaxyOptions,
+  { kind, file }: Requirements,
+  folders: GalaxyFolders,
+  signal: AbortSignal,
+): Promise<void> {
+  const { command, work, env, marker, say } = options;
+  const name = file.slice(work.length + 1);
+  const target = kind === "role" ? folders.roles : folders.collections;
+  say(`Installing the ${kind}s of ${name}`);
+  const { exit, stdout, stderr } = await runCommand({
+    command,
+    args: [kind, "install", "-r", file, "-p", target, "--force"],
+    cwd: work,
+    env: {
+      ...env,
+      ANSIBLE_FORCE_COLOR: "False",
+      ANSIBLE_ROLES_PATH: folders.roles,
+      ANSIBLE_COLLECTIONS_PATH: folders.collections,
+    },
+    marker,
+    idleMs: IDLE_MS,
+    signal,
+    onLine: (line) => say(line),
+  });
+  if (exit.kind === "code" && exit.code === 0) return;
+  const words = (stderr.trim() || stdout.trim()).split("\n").slice(-3).join("; ");
+  throw new PrepareError(`Cannot install the ${kind}s of ${name}: ansible-galaxy said: ${words}`);
+}
+
+/** What decides on the content: the requirements, where from, with whose key, and by which Galaxy. */
+async function identityOf({ command, work, env, key }: GalaxyOptions, required: readonly Requirements[]) {
+  const { size, mtimeMs } = await stat(command);
+  const config = await readFile(join(work, "ansible.cfg"), "utf8").catch(() => "");
+  const settings = Object.entries(env).filter(([name]) => name.startsWith("ANSIBLE_GALAXY"));
+  const texts = required.map(({ kind, text }) => [kind, text]);
+  const all = [texts, size, mtimeMs, config, settings.sort(), key];
+  return createHash("sha256").update(JSON.stringify(all)).digest("hex");
+}

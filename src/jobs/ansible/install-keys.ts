@@ -1,0 +1,68 @@
+import { access, constants, realpath } from "node:fs/promises";
+import { join, sep } from "node:path";
+import type { AccessKeyInstaller } from "../../keys/installer.ts";
+import type { AccessKey } from "../../keys/material.ts";
+import { PrepareError } from "../../task/errors.ts";
+import type { AnsibleFiles } from "./arguments.ts";
+import type { AnsibleInput, AnsibleVault } from "./input.ts";
+
+export interface InstalledKeys
+  extends Pick<AnsibleFiles, "connectionPassword" | "becomePassword" | "vaults"> {
+  /** Socket of the agent that holds the inventory's SSH key. */
+  agent?: string;
+}
+
+/** Keys of inventory and vaults, for as long as the task runs. @throws PrepareError; the signal's reason. */
+export async function installKeys(
+  keys: AccessKeyInstaller,
+  { inventory, vaults, repository }: AnsibleInput,
+  work: string,
+  signal: AbortSignal,
+): Promise<InstalledKeys> {
+  const { sshKey, becomeKey } = inventory;
+  const password = async (name: string, secret: string) => (await keys.file(name, `${secret}\n`)).path;
+  const installed: InstalledKeys = {
+    vaults: await Promise.all(
+      vaults.map((vault, at) =>
+        "script" in vault
+          ? vaultScript(vault, work, repository.name)
+          : password(`vault-${at}`, vaultPassword(vault)),
+      ),
+    ),
+  };
+  if (sshKey.kind === "login_password")
+    installed.connectionPassword = await password("connection-password", sshKey.password);
+  else if (sshKey.kind !== "none") installed.agent = (await keys.agent("hosts", sshKey, signal)).socket;
+  if (becomeKey.kind === "login_password")
+    installed.becomePassword = await password("become-password", becomeKey.password);
+  else if (becomeKey.kind !== "none") throw wrongKind("become another user", becomeKey, "login_password");
+  return installed;
+}
+
+function vaultPassword(vault: AnsibleVault & { key: AccessKey }): string {
+  const { name, key } = vault;
+  if (key.kind === "login_password") return key.password;
+  if (key.kind === "text") return key.value;
+  throw wrongKind(`open the vault ${name}`, key, "text or login_password");
+}
+
+async function vaultScript(
+  { script }: { script: string },
+  work: string,
+  repository: string,
+): Promise<string> {
+  const failed = (reason: string, cause?: unknown) =>
+    new PrepareError(`Cannot open a vault by ${script}: ${reason}`, { cause });
+  const path = await realpath(join(work, script)).catch((cause: unknown) => {
+    throw failed(`there is no such file in ${repository}`, cause);
+  });
+  if (!path.startsWith(`${await realpath(work)}${sep}`)) throw failed(`it leads out of ${repository}`);
+  await access(path, constants.X_OK).catch((cause: unknown) => {
+    throw failed("it is not executable, so Ansible would take its text for the password", cause);
+  });
+  return path;
+}
+
+function wrongKind(what: string, key: AccessKey, wanted: string): PrepareError {
+  return new PrepareError(`Cannot ${what} with ${key.name}: it is of type ${key.kind}, not ${wanted}`);
+}

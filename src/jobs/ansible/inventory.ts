@@ -1,0 +1,41 @@
+import { mkdir, realpath } from "node:fs/promises";
+import { join, sep } from "node:path";
+import { PrepareError } from "../../task/errors.ts";
+import type { Site } from "../family.ts";
+import { fillWorkspace } from "../workspace.ts";
+import type { AnsibleInput } from "./input.ts";
+
+/**
+ * Path of what `-i` names: a file of the task's own, which nobody else can read, or one of a checkout.
+ * @throws PrepareError; the signal's reason.
+ */
+export async function placeInventory(site: Site<AnsibleInput>, signal: AbortSignal): Promise<string> {
+  const { input, folder, keys } = site;
+  const { name, source, other } = input.inventory;
+  if (source.case === "ini") return (await keys.file("inventory", source.value)).path;
+  if (source.case === "yaml") return (await keys.file("inventory.yml", source.value)).path;
+  if (source.case !== "file")
+    throw new PrepareError(`Cannot run Ansible with ${name}: it is a workspace of the Terraform family`);
+  const { path } = source.value;
+  if (!other) return contained(folder.work, path, name, input.repository);
+  const checkout = join(folder.private, "inventory-repository");
+  await mkdir(checkout, { mode: 0o700 });
+  const { repository } = other;
+  const wanted = { ...other, gitBranch: repository.gitBranch, commit: "", target: checkout };
+  await fillWorkspace({ ...wanted, git: site.git, keys, say: site.say }, signal);
+  return contained(checkout, path, name, repository);
+}
+
+async function contained(
+  root: string,
+  path: string,
+  inventory: string,
+  repository: { name: string; url: string },
+): Promise<string> {
+  const found = await realpath(join(root, path)).catch((cause: unknown) => {
+    const place = `${repository.name} (${repository.url})`;
+    throw new PrepareError(`Cannot use ${inventory}: there is no ${path} in ${place}`, { cause });
+  });
+  if (`${found}${sep}`.startsWith(`${await realpath(root)}${sep}`)) return found;
+  throw new PrepareError(`Cannot use ${inventory}: ${path} leads out of ${repository.name}`);
+}

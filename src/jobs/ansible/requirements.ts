@@ -1,0 +1,63 @@
+import { readFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { parse } from "yaml";
+
+export type GalaxyKind = "collection" | "role";
+
+/** A file of requirements, and which of its two kinds is to be installed. */
+export interface Requirements {
+  kind: GalaxyKind;
+  file: string;
+  text: string;
+}
+
+/**
+ * Requirements where the reference looks for them: collections first, then roles, each below the playbook's folder and
+ * below the repository's root, in a folder of its kind and in the one file that holds both.
+ */
+export async function findRequirements(work: string, playbook: string): Promise<Requirements[]> {
+  const folders = [...new Set([dirname(join(work, playbook)), work])];
+  const found: Requirements[] = [];
+  for (const kind of ["collection", "role"] as const) {
+    for (const folder of folders) {
+      for (const file of [join(folder, `${kind}s`, "requirements.yml"), join(folder, "requirements.yml")]) {
+        const text = await readFile(file, "utf8").catch(() => undefined);
+        if (text !== undefined && holds(text, kind)) found.push({ kind, file, text });
+      }
+    }
+  }
+  return found;
+}
+
+/** Of the old form, a list, all are roles. What cannot be read is for ansible-galaxy to explain. */
+function holds(text: string, kind: GalaxyKind): boolean {
+  const content = contentOf(text);
+  if (content === undefined) return true;
+  if (Array.isArray(content)) return kind === "role" && content.length > 0;
+  return Array.isArray((content as Record<string, unknown> | null)?.[`${kind}s`]);
+}
+
+/** Whether all that they name is fetched from elsewhere, so that the text alone tells what comes. */
+export function isRemote({ text, kind }: Requirements): boolean {
+  const content = contentOf(text);
+  const listed = Array.isArray(content) ? content : (content as Record<string, unknown> | null)?.[`${kind}s`];
+  if (!Array.isArray(listed)) return false;
+  return listed.every((entry: unknown) => {
+    if (typeof entry === "string") return !isPath(entry);
+    const { name, src, source, type, include } = (entry ?? {}) as Record<string, unknown>;
+    const isLocal = ["file", "dir", "subdirs"].includes(String(type)) || include !== undefined;
+    return !isLocal && ![name, src, source].some((place) => typeof place === "string" && isPath(place));
+  });
+}
+
+function isPath(place: string): boolean {
+  return /^([./~]|file:|git\+file:|git\+[./])/.test(place);
+}
+
+function contentOf(text: string): unknown {
+  try {
+    return parse(text);
+  } catch {
+    return undefined;
+  }
+}

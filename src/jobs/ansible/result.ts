@@ -1,0 +1,69 @@
+import { readFile, stat } from "node:fs/promises";
+import { create, type JsonObject, toJson } from "@bufbuild/protobuf";
+import { z } from "zod";
+import { AnsibleResultSchema, TaskResultSchema } from "../../../gen/signalman/v1/task_pb.ts";
+
+const MAX_REPORT_BYTES = 64 * 1024 * 1024;
+const MAX_FAILURES = 1000;
+const MAX_MESSAGE = 4096;
+
+const count = z.number().int().min(0).max(2_147_483_647);
+
+/** What signalman_result.py writes. */
+const reportSchema = z.object({
+  hosts: z.array(
+    z.object({
+      host: z.string(),
+      ok: count,
+      changed: count,
+      unreachable: count,
+      failed: count,
+      skipped: count,
+      rescued: count,
+      ignored: count,
+    }),
+  ),
+  failures: z.array(
+    z.object({
+      host: z.string(),
+      play: z.string(),
+      task: z.string(),
+      action: z.string(),
+      message: z.string(),
+      unreachable: z.boolean(),
+      ignored: z.boolean(),
+    }),
+  ),
+});
+
+/**
+ * What a playbook reported of its hosts and failures, as the proto3 JSON of a TaskResult, its words masked.
+ * @throws Error if the report is none.
+ */
+export async function playbookResult(
+  report: string,
+  mask: (text: string) => string,
+): Promise<JsonObject | undefined> {
+  const text = await readReport(report);
+  if (text === undefined) return undefined;
+  const { hosts, failures } = reportSchema.parse(JSON.parse(text));
+  const masked = failures.slice(0, MAX_FAILURES).map((failure) => ({
+    ...failure,
+    play: mask(failure.play),
+    task: mask(failure.task),
+    message: [...mask(failure.message)].slice(0, MAX_MESSAGE).join(""),
+  }));
+  const value = create(AnsibleResultSchema, { hosts, failures: masked });
+  return toJson(
+    TaskResultSchema,
+    create(TaskResultSchema, { app: { case: "ansible", value } }),
+  ) as JsonObject;
+}
+
+/** Undefined: the playbook was never played to its end. @throws Error if it is larger than any report could be. */
+async function readReport(path: string): Promise<string | undefined> {
+  const found = await stat(path).catch(() => undefined);
+  if (!found) return undefined;
+  if (found.size > MAX_REPORT_BYTES) throw new Error(`Its report of results has ${found.size} bytes`);
+  return readFile(path, "utf8");
+}

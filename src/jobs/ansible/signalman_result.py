@@ -1,0 +1,76 @@
+"""Writes what a playbook brought about, as JSON, into `result.json` beside this file."""
+
+from __future__ import annotations
+
+import json
+import os
+
+from ansible.plugins.callback import CallbackBase
+
+DOCUMENTATION = """
+    name: signalman_result
+    type: aggregate
+    short_description: reports a playbook's results to Signalman
+    description:
+      - Writes the recap of every host and the failing tasks as JSON, once the playbook has ended.
+"""
+
+MAX_FAILURES = 1000
+MAX_MESSAGE = 16384
+
+
+class CallbackModule(CallbackBase):
+    CALLBACK_VERSION = 2.0
+    CALLBACK_TYPE = "aggregate"
+    CALLBACK_NAME = "signalman_result"
+
+    def __init__(self):
+        super().__init__()
+        self._play = ""
+        self._failures = []
+
+    def v2_playbook_on_play_start(self, play):
+        self._play = play.get_name()
+
+    def v2_runner_on_failed(self, result, ignore_errors=False):
+        self._add(result, ignored=ignore_errors)
+
+    def v2_runner_on_unreachable(self, result):
+        self._add(result, unreachable=True)
+
+    def v2_playbook_on_stats(self, stats):
+        hosts = [self._recap(host, stats.summarize(host)) for host in sorted(stats.processed)]
+        path = os.path.join(os.path.dirname(os.path.abspath(__file__)), "result.json")
+        with open(path + ".new", "w", encoding="utf-8") as file:
+            json.dump({"hosts": hosts, "failures": self._failures}, file)
+        os.rename(path + ".new", path)
+
+    @staticmethod
+    def _recap(host, summary):
+        summary = dict(summary)
+        summary["failed"] = summary.pop("failures")
+        return {"host": host, **summary}
+
+    def _add(self, result, unreachable=False, ignored=False):
+        if len(self._failures) >= MAX_FAILURES:
+            return
+        task = getattr(result, "task", None) or result._task
+        host = getattr(result, "host", None) or result._host
+        self._failures.append(
+            {
+                "host": host.get_name(),
+                "play": self._play,
+                "task": task.get_name(),
+                "action": str(task.action),
+                "message": self._message(result._result)[:MAX_MESSAGE],
+                "unreachable": unreachable,
+                "ignored": bool(ignored),
+            }
+        )
+
+    def _message(self, result):
+        """What the module said; of a loop, what its failing items said."""
+        items = [item for item in result.get("results") or [] if isinstance(item, dict) and item.get("failed")]
+        said = [str(result.get("msg") or "")]
+        said += [self._message(item) for item in items] or [str(result.get("stderr") or result.get("module_stderr") or "")]
+        return "\n".join(text.strip() for text in said if text.strip())

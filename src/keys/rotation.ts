@@ -1,0 +1,48 @@
+import type { Database } from "../store/database.ts";
+import { readSealed, replaceSealed, type Sealed, type SealedKind } from "../store/secrets.ts";
+import { messageOf } from "../task/errors.ts";
+import type { Cipher } from "./cipher.ts";
+import { accessKeyContext, environmentContext, taskContext } from "./material.ts";
+
+export interface Rotated {
+  /** How many of each kind were sealed anew. */
+  sealed: Record<SealedKind, number>;
+  /** What could not be opened, and why. */
+  failed: string[];
+}
+
+const CONTEXTS: Record<SealedKind, (of: Sealed) => string> = {
+  accessKeys: ({ project, name }) => accessKeyContext(project, name),
+  environments: ({ project, name }) => environmentContext(project, name),
+  tasks: ({ project, template = "" }) => taskContext(project, template),
+};
+
+/**
+ * Encrypts all that another key has sealed under the first one. Servers may run meanwhile, if they have both keys in
+ * this order: what they change while it is looked at, they seal themselves.
+ */
+export async function rotateSecrets(database: Database, cipher: Cipher): Promise<Rotated> {
+  const rotated: Rotated = { sealed: { accessKeys: 0, environments: 0, tasks: 0 }, failed: [] };
+  for (const kind of ["accessKeys", "environments", "tasks"] as const) {
+    for await (const page of readSealed(database, kind)) {
+      for (const one of page) {
+        if (cipher.isCurrent(one.secrets)) continue;
+        const outcome = await sealAnew(database, cipher, kind, one);
+        if (outcome === "sealed") rotated.sealed[kind]++;
+        else if (outcome !== "changed") rotated.failed.push(outcome);
+      }
+    }
+  }
+  return rotated;
+}
+
+async function sealAnew(database: Database, cipher: Cipher, kind: SealedKind, one: Sealed): Promise<string> {
+  const context = CONTEXTS[kind](one);
+  let text: string;
+  try {
+    text = cipher.open(one.secrets, context);
+  } catch (error) {
+    return `projects/${one.project}/${kind}/${one.name}: ${messageOf(error)}`;
+  }
+  return (await replaceSealed(database, kind, one, cipher.seal(text, context))) ? "sealed" : "changed";
+}

@@ -1,0 +1,26 @@
+import { familyOf } from "../../task/apps.ts";
+import type { Hook } from "../hooks.ts";
+
+/** What Ansible means by these exit codes, where its output does not say it. */
+const MEANINGS: Record<number, string> = {
+  2: "a task failed on some host",
+  4: "some host could not be reached, or the playbook could not be read",
+  250: "an error in Ansible itself",
+};
+
+/**
+ * Playbooks. Before: says in the log what will run. After: explains exit codes. Both may run again.
+ */
+export const ansibleHook: Hook = {
+  name: "ansible",
+  appliesTo: (app) => familyOf(app) === "ansible",
+  async before({ say }, { template, repository, inventory }) {
+    const where = inventory ? ` on ${inventory.name}` : "";
+    say(`Running ${template.name}: playbook ${template.path} from ${repository.name}${where}`);
+  },
+  async after(_, outcome) {
+    const meaning =
+      outcome.status === "ERROR" && outcome.exitCode !== null ? MEANINGS[outcome.exitCode] : undefined;
+    return meaning ? { ...outcome, message: `${outcome.message}: ${meaning}` } : outcome;
+  },
+};

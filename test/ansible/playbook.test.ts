@@ -1,0 +1,143 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { EndReason, TaskStatus } from "../../gen/signalman/v1/task_pb.ts";
+import { cli } from "../cli/cli.ts";
+import { hasAnsible, NO_ANSIBLE } from "../helpers/ansible.ts";
+import { startService, type TestService } from "../helpers/service.ts";
+import { applyPlaybooks, play, resultOf } from "./scene.ts";
+
+const head = "- hosts: all\n  gather_facts: false\n";
+const PLAYBOOKS = {
+  "show.yml": `${head}  tasks:
+    - debug: msg="mine={{ mine | default('-') }} theirs={{ theirs | default('-') }} secret={{ (pin | default('')) | length }}"
+    - debug: msg="deep={{ deep.list[0] | default('-') }}"
+      when: deep is defined
+    - debug: msg="task={{ semaphore_vars.task_details.id }} inventory={{ semaphore_vars.task_details.inventory_name }}"
+`,
+  "count.yml": `${head}  tasks:
+    - command: "true"
+    - debug: msg=hidden
+      when: false
+    - fail: msg="passed over {{ pin | default('') }}"
+      ignore_errors: true
+    - block:
+        - fail: msg=rescued
+      rescue:
+        - debug: msg=saved
+    - name: the last
+      fail: msg="it went wrong {{ pin | default('') }}"
+`,
+  "gone.yml": "- hosts: all\n  tasks: []\n",
+  "prompt.yml":
+    "- hosts: all\n  gather_facts: false\n  vars_prompt:\n    - name: who\n      private: false\n  tasks:\n    - debug: var=who\n    - pause: prompt=wait\n",
+  "config.yml": `${head}  tasks:\n    - debug: msg="{{ lookup('config', 'DEFAULT_FORKS') }} {{ lookup('config', 'DEFAULT_CALLBACK_PLUGIN_PATH') }}"\n`,
+  "ansible.cfg": "[defaults]\nforks = 3\ncallback_plugins = ./mine\n",
+};
+
+let service: TestService;
+beforeAll(async () => {
+  if (!hasAnsible) return;
+  service = await startService();
+  await applyPlaybooks(
+    service,
+    PLAYBOOKS,
+    {
+      show: {
+        path: "show.yml",
+        environment: "e",
+        survey: [{ name: "mine" }],
+        settings: { case: "ansible", value: { verbosity: 1, allowOverrideLimit: true } },
+      },
+      count: { path: "count.yml" },
+      gone: { path: "gone.yml", inventory: "gone" },
+      prompt: { path: "prompt.yml" },
+      config: { path: "config.yml" },
+      nowhere: { path: "nowhere.yml" },
+    },
+    {
+      environments: [{ name: "e", variables: { theirs: "{{ 20 + 3 }}" } }],
+      inventories: [
+        {
+          name: "gone",
+          source: {
+            case: "yaml",
+            value: "all: {hosts: {far: {ansible_host: 127.0.0.1, ansible_port: 1}}}\n",
+          },
+        },
+      ],
+    },
+  );
+});
+afterAll(() => service?.[Symbol.asyncDispose]());
+beforeEach((context) => void (hasAnsible || context.skip(NO_ANSIBLE)));
+
+describe("variables", () => {
+  test("of the caller stay text, however deep, those of the environment are expressions, details are the reference's", async () => {
+    const evil = "{{ lookup('pipe', 'id') }}";
+    const { task, output } = await play(service, "show", {
+      variables: { mine: evil, deep: { list: [evil] } },
+    });
+    expect(task.status).toBe(TaskStatus.SUCCESS);
+    expect(output).toContain(`mine=${evil} theirs=23`);
+    expect(output).toContain(`deep=${evil}`);
+    expect(output).toContain(`task=${task.name.split("/").at(-1)} inventory=here`);
+  });
+
+  test("that are secret are there, and not to be seen", async () => {
+    const { output } = await play(service, "show", { secretVariables: { pin: "{{ 1 }} tell nobody" } });
+    expect(output).toContain("secret=19");
+    expect(output).not.toContain("tell nobody");
+  });
+});
+
+describe("results", () => {
+  test("are each host's counts and what failed, secrets masked; the command line shows them", async () => {
+    const { task } = await play(service, "count", { secretVariables: { pin: "tell nobody" } });
+    expect(task).toMatchObject({
+      status: TaskStatus.ERROR,
+      end: { exitCode: 2, message: expect.stringContaining("a task failed on some host") },
+    });
+    const result = await resultOf(service, task.name);
+    expect(result?.hosts).toMatchObject([
+      { host: "here", ok: 3, changed: 1, failed: 1, skipped: 1, rescued: 1, ignored: 1, unreachable: 0 },
+    ]);
+    expect(result?.failures).toMatchObject([
+      { host: "here", play: "all", action: "fail", message: "passed over ***", ignored: true },
+      { message: "rescued", ignored: false },
+      { task: "the last", message: "it went wrong ***" },
+    ]);
+    const shown = await cli(["get", task.name], { server: service.url });
+    expect(shown.stdout).toMatch(/^result:\n {2}ansible:\n {4}hosts:\n {6}- host: here$/m);
+    const run = await cli(["run", "demo/count"], { server: service.url });
+    expect(run.stderr).toMatch(/^signalman: host {2}ok {2}changed {2}unreachable/m);
+    expect(run.stderr).toMatch(/^signalman: here: the last failed: it went wrong/m);
+  });
+
+  test("tell which host could not be reached", async () => {
+    const { task } = await play(service, "gone");
+    expect(task.end?.exitCode).toBe(4);
+    const result = await resultOf(service, task.name);
+    expect(result?.hosts).toMatchObject([{ host: "far", unreachable: 1 }]);
+    expect(result?.failures).toMatchObject([{ host: "far", unreachable: true }]);
+  });
+});
+
+test("a playbook that asks something ends by itself", async () => {
+  const { task, output } = await play(service, "prompt", { runTimeout: { seconds: 60n } });
+  expect(task.end?.reason).not.toBe(EndReason.RUN_TIMEOUT);
+  expect(output).toContain("who");
+});
+
+test("the repository's ansible.cfg counts, also where we add to it", async () => {
+  const { output } = await play(service, "config");
+  expect(output).toMatch(/"msg": "3 .*report.*\/mine/);
+});
+
+test("what is missing is said", async () => {
+  const { task } = await play(service, "nowhere");
+  expect(task.end).toMatchObject({
+    reason: EndReason.PREPARE_FAILED,
+    message: expect.stringContaining(
+      "Cannot run nowhere.yml: there is no such file in projects/demo/repositories/playbooks",
+    ),
+  });
+});

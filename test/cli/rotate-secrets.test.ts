@@ -1,0 +1,88 @@
+import { randomBytes } from "node:crypto";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { CatalogService } from "../../gen/signalman/v1/catalog_service_pb.ts";
+import { LogStream } from "../../gen/signalman/v1/task_pb.ts";
+import { createCipher } from "../../src/keys/cipher.ts";
+import { applyDemo, bytesOf, runDemo, watchToEnd } from "../helpers/demo.ts";
+import { startService, type TestService } from "../helpers/service.ts";
+import { openSql } from "../rpc/support.ts";
+import { cli } from "./cli.ts";
+
+const [old, fresh] = [randomBytes(32), randomBytes(32)];
+const text = (...keys: Buffer[]) => keys.map((key) => key.toString("base64")).join(",");
+const env: Record<string, string> = { SIGNALMAN_SECRET_KEY: text(old) };
+
+let service: TestService;
+beforeAll(async () => {
+  service = await startService({ env });
+  await applyDemo(service, { use: 'echo "$OF_TASK" "$OF_ENVIRONMENT" | rev', wait: "sleep 1000" });
+});
+afterAll(() => service?.[Symbol.asyncDispose]());
+
+const rotate = (keys: string) =>
+  cli(["rotate-secrets"], {
+    env: {
+      SIGNALMAN_SECRET_KEY: keys,
+      DATABASE_URL: service.databaseUrl,
+      SIGNALMAN_DATA_DIR: service.dataDir,
+    },
+  });
+
+/** Whether everything that is sealed is sealed under this key. */
+async function isAllUnder(key: Buffer): Promise<boolean> {
+  const sql = openSql(service);
+  const rows = await sql<{ secrets: Buffer }[]>`
+    SELECT secrets FROM access_keys WHERE secrets IS NOT NULL
+    UNION ALL SELECT secrets FROM environments WHERE secrets IS NOT NULL
+    UNION ALL SELECT secrets FROM tasks WHERE secrets IS NOT NULL`;
+  await sql.end();
+  expect(rows).toHaveLength(3);
+  return rows.every(({ secrets }) => createCipher([key]).isCurrent(secrets));
+}
+
+test("one command seals keys, environments and waiting tasks anew, while servers run that know both keys", async () => {
+  const catalog = service.client(CatalogService);
+  await catalog.applyCatalog({
+    catalog: {
+      project: { name: "demo", maxParallelTasks: 1 },
+      accessKeys: [{ name: "token", kind: { case: "text", value: { value: "of the key" } } }],
+      environments: [{ name: "e", secretVariables: { OF_ENVIRONMENT: "environment" } }],
+      repositories: [{ name: "scripts", url: `${service.dataDir}/demo-scripts`, accessKey: "token" }],
+      templates: ["use", "wait"].map((name) => ({
+        name,
+        app: "bash",
+        repository: "scripts",
+        environment: "e",
+        path: name,
+      })),
+    },
+  });
+  const blocker = await runDemo(service, "wait");
+  const waiting = await runDemo(service, "use", { secretVariables: { OF_TASK: "task" } });
+
+  await service.kill();
+  env.SIGNALMAN_SECRET_KEY = text(fresh, old);
+  await service.start();
+  expect(await rotate(text(fresh, old))).toMatchObject({
+    code: 0,
+    stdout: "Sealed anew: 1 access keys, 1 environments, 1 tasks\n",
+  });
+  expect(await isAllUnder(fresh)).toBe(true);
+  expect((await rotate(text(fresh, old))).stdout).toBe(
+    "Sealed anew: 0 access keys, 0 environments, 0 tasks\n",
+  );
+
+  await service.kill();
+  env.SIGNALMAN_SECRET_KEY = text(fresh);
+  await service.start();
+  await cli(["kill", blocker.name, "--force"], { server: service.url });
+  const events = await watchToEnd(service, waiting.name);
+  expect(bytesOf(events, LogStream.STDOUT).toString()).toBe("tnemnorivne ksat\n");
+});
+
+test("what no key opens is named and left as it is", async () => {
+  const { code, stderr } = await rotate(text(randomBytes(32)));
+  expect(code).toBe(1);
+  expect(stderr).toMatch(/projects\/demo\/accessKeys\/token: Cannot decrypt a secret/);
+  expect(stderr).toMatch(/projects\/demo\/environments\/e: Cannot decrypt a secret/);
+});

@@ -1,0 +1,33 @@
+import { TemplateType } from "../../../gen/signalman/v1/template_pb.ts";
+import type { AnsibleInput } from "../../../src/jobs/ansible/input.ts";
+import type { AccessKey } from "../../../src/keys/material.ts";
+
+export const NO_KEY: AccessKey = { name: "", kind: "none" };
+
+/** A call of Ansible that sets nothing. */
+export function ansibleInput(more: Partial<AnsibleInput> = {}): AnsibleInput {
+  return {
+    id: "018f",
+    message: "",
+    template: { type: TemplateType.TASK, app: "ansible", path: "site.yml" },
+    repository: { name: "projects/p/repositories/r", url: "/r" },
+    repositoryKey: NO_KEY,
+    version: "",
+    incomingVersion: "",
+    arguments: { template: [], task: [] },
+    variables: {},
+    secretVariables: {},
+    callerVariables: new Set(),
+    env: {},
+    inventory: {
+      name: "projects/p/inventories/hosts",
+      source: { case: "ini", value: "localhost" },
+      sshKey: NO_KEY,
+      becomeKey: NO_KEY,
+      other: undefined,
+    },
+    vaults: [],
+    ansible: { limit: [], tags: [], skipTags: [], verbosity: 0, check: false, diff: false },
+    ...more,
+  };
+}

@@ -1,0 +1,59 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { findRequirements, isRemote } from "../../../src/jobs/ansible/requirements.ts";
+
+let work: string;
+beforeEach(() => {
+  work = mkdtempSync(join(tmpdir(), "signalman-req-"));
+});
+afterEach(() => rmSync(work, { recursive: true }));
+
+function write(path: string, text: string): void {
+  mkdirSync(dirname(join(work, path)), { recursive: true });
+  writeFileSync(join(work, path), text);
+}
+const found = async (playbook: string) =>
+  (await findRequirements(work, playbook)).map(({ kind, file }) => `${kind} ${file.slice(work.length + 1)}`);
+
+test("collections come first, then roles, each from its four places", async () => {
+  const both = "collections: [a.b]\nroles: [c.d]\n";
+  write("play/collections/requirements.yml", "collections: [a.b]\n");
+  write("play/roles/requirements.yml", "- src: c.d\n");
+  write("play/requirements.yml", both);
+  write("collections/requirements.yml", "collections: [a.b]\n");
+  write("roles/requirements.yml", "roles: [c.d]\n");
+  write("requirements.yml", both);
+  expect(await found("play/site.yml")).toEqual([
+    "collection play/collections/requirements.yml",
+    "collection play/requirements.yml",
+    "collection collections/requirements.yml",
+    "collection requirements.yml",
+    "role play/roles/requirements.yml",
+    "role play/requirements.yml",
+    "role roles/requirements.yml",
+    "role requirements.yml",
+  ]);
+});
+
+test("a playbook at the root has each place once, and a file only the kinds that it holds", async () => {
+  write("requirements.yml", "- src: c.d\n");
+  expect(await found("site.yml")).toEqual(["role requirements.yml"]);
+  write("requirements.yml", "collections: [a.b]\n");
+  expect(await found("site.yml")).toEqual(["collection requirements.yml"]);
+  write("requirements.yml", "{ broken");
+  expect(await found("site.yml")).toEqual(["collection requirements.yml", "role requirements.yml"]);
+});
+
+test.each([
+  ["collections: [community.general]", "collection", true],
+  ["collections: [{ name: 'https://x/y.git', type: git }]", "collection", true],
+  ["collections: [{ name: ./mine, type: dir }]", "collection", false],
+  ["collections: [{ name: mine.tar.gz, type: file }]", "collection", false],
+  ["- src: git@host:x.git\n  scm: git", "role", true],
+  ["- src: git+file:///srv/role", "role", false],
+  ["- include: more.yml", "role", false],
+] as const)("of %j it is known whether its text tells all", (text, kind, expected) => {
+  expect(isRemote({ text, kind, file: "" })).toBe(expected);
+});

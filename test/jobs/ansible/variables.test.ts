@@ -1,0 +1,81 @@
+import type { JsonObject } from "@bufbuild/protobuf";
+import { describe, expect, test } from "vitest";
+import { parse } from "yaml";
+import { TemplateType } from "../../../gen/signalman/v1/template_pb.ts";
+import { openVariables, secretVariables } from "../../../src/jobs/ansible/variables.ts";
+import { variablesAsYaml } from "../../../src/jobs/ansible/yaml.ts";
+import { ansibleInput } from "./input.ts";
+
+const commit = { hash: "abc", message: "{{ lookup('pipe', 'id') }}" };
+
+/** What a reader of YAML finds; values that are tagged come as `unsafe …`. */
+const read = (text: string) =>
+  parse(text, {
+    customTags: [{ tag: "!unsafe", resolve: (value: string) => `unsafe ${value}` }],
+    version: "1.1",
+  });
+
+describe("variables as YAML", () => {
+  test("come back as they were", () => {
+    const variables: JsonObject = {
+      text: 'quotes " and \\ and \n lines \t and \u2028 \u0085 \u007f \ufeff ✓ 😀 { } : # !',
+      words: ["no", "2020-01-01", "0x10", "1e3", ""],
+      numbers: [0, -1.5, 1e21, 1e-7, 12345678901],
+      rest: [true, false, null, {}, [], { "a: b": [{ c: "d" }] }],
+      "odd: name": 1,
+    };
+    expect(read(variablesAsYaml(variables, () => false))).toEqual(variables);
+  });
+
+  test("are tagged however deep they lie, names and numbers are not", () => {
+    const text = variablesAsYaml({ a: { "{{ k }}": ["{{ x }}", { y: "z", n: 1 }] } }, () => true);
+    expect(read(text)).toEqual({ a: { "{{ k }}": ["unsafe {{ x }}", { y: "unsafe z", n: 1 }] } });
+  });
+
+  test("that are none are an empty document", () => {
+    expect(read(variablesAsYaml({}, () => true))).toEqual({});
+  });
+});
+
+describe("of a task", () => {
+  test("those that the caller set are text, others may be expressions", () => {
+    const input = ansibleInput({
+      variables: { mine: "{{ 1 }}", theirs: "{{ 2 }}" },
+      callerVariables: new Set(["mine"]),
+    });
+    expect(read(openVariables(input, commit))).toMatchObject({ mine: "unsafe {{ 1 }}", theirs: "{{ 2 }}" });
+  });
+
+  test("details are those of the reference, as text, and nobody sets them otherwise", () => {
+    const input = ansibleInput({
+      message: "{{ x }}",
+      variables: { semaphore_vars: "mine" },
+      secretVariables: { semaphore_vars: "mine too" },
+      template: { type: TemplateType.BUILD, app: "ansible", path: "site.yml" },
+      version: "1.0.1",
+    });
+    const { semaphore_vars } = read(openVariables(input, commit)) as Record<string, unknown>;
+    expect(semaphore_vars).toMatchObject({
+      task_details: {
+        id: "unsafe 018f",
+        message: "unsafe {{ x }}",
+        commit_message: "unsafe {{ lookup('pipe', 'id') }}",
+        inventory_name: "unsafe hosts",
+        target_version: "unsafe 1.0.1",
+      },
+    });
+    expect(secretVariables(input)).toBeUndefined();
+  });
+
+  test("secret ones are apart, the caller's as text", () => {
+    const input = ansibleInput({
+      secretVariables: { pin: "{{ 1 }}", of_environment: "{{ vault }}" },
+      callerVariables: new Set(["pin"]),
+    });
+    expect(read(secretVariables(input) ?? "")).toEqual({
+      pin: "unsafe {{ 1 }}",
+      of_environment: "{{ vault }}",
+    });
+    expect(openVariables(input, commit)).not.toContain("pin");
+  });
+});
