@@ -49,9 +49,11 @@ export interface Job<Input> {
    * @throws PrepareError
    */
   prepareApply(input: Input, plan: Plan): Promise<void>;
-<<<<<<< HEAD
-  /** What the program brought about: the proto3 JSON of a TaskResult; undefined: it tells nothing. Never rejects. */
-  result(hasSucceeded: boolean): Promise<JsonObject | undefined>;
+  /**
+   * What the program brought about: the proto3 JSON of a TaskResult; undefined: it tells nothing. `mask` hides what nobody
+   * may see. Never rejects.
+   */
+  result(hasSucceeded: boolean, mask: (text: string) => string): Promise<JsonObject | undefined>;
   /**
    * Runs a script in the workspace, or in a folder of its own while there is none.
    * @throws PrepareError if it cannot be started; the signal's reason. Nothing of it is alive any more then.
@@ -61,13 +63,6 @@ export interface Job<Input> {
     task: { input: Input; commit: Commit },
     signal: AbortSignal,
   ): Promise<CommandResult["exit"]>;
-=======
-  /**
-   * What the program brought about: the proto3 JSON of a TaskResult; undefined: it tells nothing. `mask` hides what nobody
-   * may see. Never rejects.
-   */
-  result(hasSucceeded: boolean, mask: (text: string) => string): Promise<JsonObject | undefined>;
->>>>>>> 85b202a (Run Ansible: inventories, keys, vaults and variables in files of the task's own, Galaxy once for all, results as data)
   /** Removes the workspace and everything secret, and kills what preparation left behind. Never rejects. */
   cleanup(): Promise<void>;
   /** Removes all that is left on this machine, the spool too: once the end is recorded. Never rejects. */

@@ -1,5 +1,6 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
+import { stripVTControlCharacters } from "node:util";
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import { type CatalogSchema, CatalogService } from "../../gen/signalman/v1/catalog_service_pb.ts";
 import { LogStream, type Task } from "../../gen/signalman/v1/task_pb.ts";
@@ -64,11 +65,7 @@ export async function play(
 ): Promise<Played> {
   const { name } = await runDemo(service, template, request);
   const events = await watchToEnd(service, name);
-  const text = (stream: LogStream) =>
-    // biome-ignore lint/suspicious/noControlCharactersInRegex: colours
-    bytesOf(events, stream)
-      .toString()
-      .replace(/\u001b\[[\d;]*m/g, "");
+  const text = (stream: LogStream) => stripVTControlCharacters(bytesOf(events, stream).toString());
   return { task: endOf(events), events, output: text(LogStream.STDOUT), said: text(LogStream.SYSTEM) };
 }
 

@@ -73,6 +73,6 @@ async function firstOf(files: readonly string[]): Promise<{ file: string; text: 
 
 /** A value of the section [defaults]. */
 function valueIn(text: string, key: string): string | undefined {
-  const section = /^\[defaults\][^\n]*\n(?<body>[^]*?)(?=^\[|$(?![^]))/m.exec(text)?.groups?.body ?? "";
+  const section = text.split(/^(?=\[)/m).find((part) => part.startsWith("[defaults]")) ?? "";
   return new RegExp(`^${key}[ \\t]*[=:][ \\t]*(.*?)[ \\t]*(?:[ \\t]+[;#].*)?$`, "m").exec(section)?.[1];
 }
