@@ -1,3 +1,5 @@
+import { createEar, type Ear } from "./ear.ts";
+
 /**
  * Lines that have just been stored, encoded once. Watchers at the tip share it; those behind read the store.
  */
@@ -38,6 +40,8 @@ export interface Hub {
   /** What the store says; wakes if nobody here has heard of it. */
   observe(taskId: string, mark: Mark): void;
   subscribe(taskId: string): Subscription;
+  /** Calls back when something but lines was committed, of any task. */
+  subscribeToAll(hear: () => void): Disposable;
   /** Tasks that somebody watches here. */
   watched(): string[];
 }
@@ -45,14 +49,13 @@ export interface Hub {
 /** Bytes of batches kept for all watched tasks together: how far watchers may lag without reading the store. */
 const KEPT_BYTES = 8 * 1024 * 1024;
 
-interface Ear {
+interface Listener extends Ear {
   /** Something was committed that is not in the batches. */
   isStale: boolean;
-  hear(): void;
 }
 
 interface Topic {
-  ears: Set<Ear>;
+  ears: Set<Listener>;
   /** By first number; insertion order is age. */
   batches: Map<number, Batch>;
   known: Mark;
@@ -61,8 +64,14 @@ interface Topic {
 export function createHub(): Hub {
   const topics = new Map<string, Topic>();
   const kept = createShelf(KEPT_BYTES);
+  const allEars = new Set<() => void>();
 
   function wake(taskId: string): void {
+    for (const hear of allEars) hear();
+    wakeWatchers(taskId);
+  }
+
+  function wakeWatchers(taskId: string): void {
     for (const ear of topics.get(taskId)?.ears ?? []) {
       ear.isStale = true;
       ear.hear();
@@ -79,13 +88,14 @@ export function createHub(): Hub {
     },
     wake,
     wakeAll() {
-      for (const taskId of topics.keys()) wake(taskId);
+      for (const hear of allEars) hear();
+      for (const taskId of topics.keys()) wakeWatchers(taskId);
     },
     observe(taskId, mark) {
       const topic = topics.get(taskId);
       if (!topic || (topic.known.lastSeq >= mark.lastSeq && topic.known.events >= mark.events)) return;
       topic.known = mark;
-      wake(taskId);
+      wakeWatchers(taskId);
     },
     watched: () => [...topics.keys()],
     subscribe(taskId) {
@@ -96,6 +106,10 @@ export function createHub(): Hub {
       };
       topics.set(taskId, topic);
       return listen(topic, () => topics.get(taskId) === topic && topics.delete(taskId));
+    },
+    subscribeToAll(hear) {
+      allEars.add(hear);
+      return { [Symbol.dispose]: () => void allEars.delete(hear) };
     },
   };
 }
@@ -124,7 +138,7 @@ function createShelf(limit: number) {
 }
 
 function listen(topic: Topic, onLast: () => void): Subscription {
-  const ear: Ear = { isStale: true, hear: () => {} };
+  const ear: Listener = { ...createEar(), isStale: true };
   topic.ears.add(ear);
   return {
     batchAfter: (seq) => topic.batches.get(seq + 1),
@@ -132,20 +146,7 @@ function listen(topic: Topic, onLast: () => void): Subscription {
     rest() {
       ear.isStale = false;
     },
-    changed(ms, signal) {
-      if (ear.isStale || signal.aborted) return Promise.resolve();
-      return new Promise((resolve) => {
-        const done = () => {
-          ear.hear = () => {};
-          clearTimeout(timer);
-          signal.removeEventListener("abort", done);
-          resolve();
-        };
-        const timer = setTimeout(done, ms);
-        signal.addEventListener("abort", done, { once: true });
-        ear.hear = done;
-      });
-    },
+    changed: (ms, signal) => (ear.isStale ? Promise.resolve() : ear.next(ms, signal)),
     [Symbol.dispose]() {
       topic.ears.delete(ear);
       if (topic.ears.size === 0) onLast();

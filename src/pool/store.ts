@@ -11,6 +11,7 @@ import {
   stopUnstarted,
 } from "../store/leases.ts";
 import { endedAmong, parkedOn, resume } from "../store/parked.ts";
+import { placeEvents } from "../store/transitions.ts";
 import type { PoolStore } from "./pool.ts";
 
 /** Milliseconds between two rounds after which this server counts as having been away itself: paused, or suspended. */
@@ -45,6 +46,8 @@ export function poolStore({ control }: Databases, node: string, lostTimeoutMs: n
         const late = [...(await expireQueue(control)), ...(await expirePlans(control))];
         const { putBack, adopted } = await readopt(control, node, running);
         const lost = mayJudge() ? await declareLost(control, node, lostTimeoutMs) : [];
+        // Watchers of many tasks do so too; without any, events must not pile up that the first one then waits for.
+        await placeEvents(control);
         return { waiting: [...rescued, ...putBack], stopped, error: [...late, ...lost], adopted };
       } catch (error) {
         heldSince = Date.now();

@@ -1,4 +1,5 @@
 import type { Cipher } from "../keys/cipher.ts";
+import { createChanges } from "../live/changes.ts";
 import type { Hub } from "../live/hub.ts";
 import { changeProject } from "../store/catalog.ts";
 import type { Databases } from "../store/databases.ts";
@@ -9,9 +10,12 @@ import { confirmPlan, readPlanText, rejectPlan } from "../store/plans.ts";
 import { readProgress } from "../store/progress.ts";
 import { assertProject, getResource, listResources, readProject } from "../store/resources.ts";
 import { readResult } from "../store/results.ts";
-import { createTask, getTask, listTasks, type TaskView } from "../store/tasks.ts";
+import { listTasks } from "../store/task-list.ts";
+import { createTask, getTask, type TaskView } from "../store/tasks.ts";
+import { highestPosition, placeEvents, readOpenTasks, readTransitions } from "../store/transitions.ts";
 import { findBuild } from "../store/versions.ts";
 import type { RpcDeps } from "./routes.ts";
+import { changeOf } from "./tasks-events.ts";
 
 export interface RpcParts {
   cipher: Cipher;
@@ -35,9 +39,18 @@ export function rpcDeps({ control, reads }: Databases, parts: RpcParts): RpcDeps
     requestKill: (task, wish) => requestKill(control, task, wish),
     changeProject: (...args) => changeProject(control, ...args),
     getTask: ({ project, id }) => getTask(reads, project, id),
+    changes: createChanges({
+      hub: parts.hub,
+      place: () => placeEvents(reads),
+      read: async (range, limit) => (await readTransitions(reads, range, limit)).map(changeOf),
+    }),
+    assertProject: (project) => reads.run((db) => assertProject(db, project)),
+    highestPosition: () => highestPosition(reads),
+    readOpenTasks: (...args) => readOpenTasks(reads, ...args),
+    readChanges: async (...args) => (await readTransitions(reads, ...args)).map(changeOf),
     async listTasks(query) {
       const { project } = query;
-      if (project !== null && query.before === null) await reads.run((db) => assertProject(db, project));
+      if (project !== null && query.after === null) await reads.run((db) => assertProject(db, project));
       return listTasks(reads, query);
     },
     readProgress: (id, afterOrdinal) => readProgress(reads, id, afterOrdinal),

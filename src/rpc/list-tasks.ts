@@ -4,35 +4,45 @@ import {
   type ListTasksResponse,
   ListTasksResponseSchema,
 } from "../../gen/signalman/v1/task_service_pb.ts";
-import type { TaskQuery, TaskView } from "../store/tasks.ts";
+import type { TaskOrder, TaskPage, TaskPlace, TaskQuery } from "../store/task-list.ts";
 import { taskMessage } from "./messages.ts";
 import { parseResourceName } from "./names.ts";
-import { pageSize, pageToken, readPageToken } from "./page-token.ts";
-import { patternOf } from "./rules/names.ts";
+import { pageSize, queryToken, readPageToken } from "./query-token.ts";
 import { parseTaskFilter } from "./task-filter.ts";
 
 export interface ListTasksDeps {
   /** @throws Failure not_found if there is no such project. */
-  listTasks(query: TaskQuery): Promise<TaskView[]>;
+  listTasks(query: TaskQuery): Promise<TaskPage>;
 }
 
-const TASK_ID = patternOf("{uuid}");
+const NEWEST_FIRST = "create_time desc";
+/** Microseconds and a UUID. */
+const PLACE = /^\d{1,16} [0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
 export async function listTasks(deps: ListTasksDeps, request: ListTasksRequest): Promise<ListTasksResponse> {
-  const { project } = parseResourceName(request.parent);
-  const query = [request.parent, request.filter];
-  const limit = pageSize(request.pageSize);
-  const before = readPageToken(request.pageToken, query, TASK_ID);
-  const rows = await deps.listTasks({
+  const { parent, filter, orderBy } = request;
+  const { project } = parseResourceName(parent);
+  const query = [parent, filter, orderBy];
+  const { tasks, last } = await deps.listTasks({
     project: project === "-" ? null : project,
-    terms: parseTaskFilter(request.filter),
-    before: before || null,
-    limit: limit + 1,
+    terms: parseTaskFilter(filter),
+    order: parseOrder(orderBy || NEWEST_FIRST),
+    after: parsePlace(readPageToken(request.pageToken, query, PLACE)),
+    limit: pageSize(request.pageSize),
   });
-  const page = rows.slice(0, limit);
-  const last = rows.length > limit ? page.at(-1) : undefined;
   return create(ListTasksResponseSchema, {
-    tasks: page.map(taskMessage),
-    nextPageToken: last ? pageToken(last.id, query) : "",
+    tasks: tasks.map(taskMessage),
+    nextPageToken: last ? queryToken(`${last.micros} ${last.id}`, query) : "",
   });
+}
+
+/** The rules have checked its form. */
+function parseOrder(orderBy: string): TaskOrder {
+  const [by, direction] = orderBy.split(" ");
+  return { by: by as TaskOrder["by"], isDescending: direction === "desc" };
+}
+
+function parsePlace(position: string): TaskPlace | null {
+  const [micros, id] = position.split(" ");
+  return id === undefined ? null : { micros: Number(micros), id };
 }

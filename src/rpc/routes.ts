@@ -23,6 +23,7 @@ import { type RejectTaskDeps, rejectTask } from "./reject-task.ts";
 import { type StandardDeps, standardMethods } from "./resources/methods.ts";
 import { type RunTaskDeps, runTask } from "./run-task.ts";
 import { type WatchTaskDeps, watchTask } from "./watch-task.ts";
+import { type WatchTasksDeps, watchTasks } from "./watch-tasks.ts";
 
 export type RpcDeps = RunTaskDeps &
   KillTaskDeps &
@@ -31,6 +32,7 @@ export type RpcDeps = RunTaskDeps &
   GetTaskPlanDeps &
   ListAppsDeps &
   WatchTaskDeps &
+  WatchTasksDeps &
   ListTasksDeps &
   ReadTaskLogDeps &
   GetTaskResultDeps &
@@ -48,6 +50,8 @@ export function routes(deps: RpcDeps): (router: ConnectRouter) => void {
       getTaskPlan: (request) => getTaskPlan(deps, request),
       watchTask: (request, context) =>
         watchTask(deps, request, { signal: context.signal, isJson: isJson(context) }),
+      watchTasks: (request, context) =>
+        watchTasks(deps, request, { signal: context.signal, isJson: isJson(context) }),
       getTask: async (request) => ({ task: taskMessage(await deps.getTask(parseTaskName(request.name))) }),
       listTasks: (request) => listTasks(deps, request),
       readTaskLog: (request) => readTaskLog(deps, request),

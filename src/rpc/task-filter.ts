@@ -1,4 +1,4 @@
-import type { TaskTerm } from "../store/tasks.ts";
+import type { FixedTerm, TaskTerm } from "../store/task-terms.ts";
 import { invalid } from "../task/errors.ts";
 import { statusFromWord } from "./messages.ts";
 import { parseResourceName } from "./names.ts";
@@ -28,6 +28,17 @@ export function parseTaskFilter(filter: string): TaskTerm[] {
     if (rest === "") throw refuse("ends with AND");
   }
   return terms;
+}
+
+/**
+ * What WatchTasks takes of it: terms on what never changes.
+ * @throws Failure invalid
+ */
+export function parseFixedFilter(filter: string): FixedTerm[] {
+  return parseTaskFilter(filter).map((term) => {
+    if (term.field === "template" || term.field === "label") return term;
+    throw refuse(`${term.field} is not among: template (=, !=), labels.KEY (=)`);
+  });
 }
 
 function termOf(field: string, op: string, value: string): TaskTerm {

@@ -1,8 +1,8 @@
 import { create, fromBinary, type MessageInitShape } from "@bufbuild/protobuf";
-import { WireType } from "@bufbuild/protobuf/wire";
 import { LogBatchSchema } from "../../gen/signalman/v1/task_pb.ts";
 import { type WatchTaskResponse, WatchTaskResponseSchema } from "../../gen/signalman/v1/task_service_pb.ts";
 import type { Batch } from "../live/hub.ts";
+import { encodedField } from "./encoded-field.ts";
 import { type Cursor, encodeToken } from "./resume-token.ts";
 
 type Event = MessageInitShape<typeof WatchTaskResponseSchema>["event"];
@@ -18,7 +18,6 @@ export interface EventMaker {
   readonly made: number;
 }
 
-const NOTHING = new Uint8Array();
 const LOG_FIELD = WatchTaskResponseSchema.field.log.number;
 
 /** One message for all watchers of a batch: they are at the same cursor, so even the token is the same. */
@@ -52,13 +51,8 @@ export function createEventMaker(taskId: string, isJson: boolean): EventMaker {
   };
 }
 
-/** protobuf-es writes unknown fields through as they are: a batch is copied, never encoded again. */
 function encodedLog(resumeToken: string, data: Buffer): WatchTaskResponse {
   const message = create(WatchTaskResponseSchema, { resumeToken });
-  // Before each unknown field goes its tag, which is a varint like any other: the second one is the length.
-  message.$unknown = [
-    { no: LOG_FIELD, wireType: WireType.LengthDelimited, data: NOTHING },
-    { no: data.length >>> 3, wireType: data.length & 7, data },
-  ];
+  message.$unknown = encodedField(LOG_FIELD, data);
   return message;
 }

@@ -4,13 +4,13 @@ import type { LogStreamName } from "../logs/types.ts";
 import type { Progress } from "../store/progress.ts";
 import type { TaskView } from "../store/tasks.ts";
 import { persist } from "../store/trouble.ts";
-import { msFromDuration } from "../task/duration.ts";
 import { notFound } from "../task/errors.ts";
 import { isFinal } from "../task/status.ts";
 import type { StatusEvent } from "../task/types.ts";
 import { ALL, type LogStore, readPieces, tailStart } from "./log-reader.ts";
 import { statusMessage, streamNames, taskMessage } from "./messages.ts";
 import { parseTaskName, type TaskName, taskName } from "./names.ts";
+import { startPulse } from "./pulse.ts";
 import { type Cursor, decodeToken } from "./resume-token.ts";
 import { createEventMaker, type EventMaker } from "./watch-events.ts";
 
@@ -30,8 +30,6 @@ interface Watch {
   logs: boolean;
   cursor: Cursor;
 }
-
-const DEFAULT_HEARTBEAT_MS = 15_000;
 
 /**
  * The events of a task, in the one order that its store fixes. At the tip batches come from the hub, as they were
@@ -61,7 +59,7 @@ export async function* watchTask(
   yield make.event(cursor, { case: "snapshot", value: { task: taskMessage(task) } });
 
   using ear = deps.hub.subscribe(name.id);
-  const pulse = startPulse(make, msFromDuration(request.heartbeatInterval) ?? DEFAULT_HEARTBEAT_MS);
+  const pulse = startPulse(make, request.heartbeatInterval);
   const beat = () => make.event(cursor, { case: "heartbeat", value: {} });
   for (;;) {
     context.signal.throwIfAborted();
@@ -89,20 +87,6 @@ async function startOf(
   if (start.case !== "tailLines") return { seq: 0, ordinal: 0 };
   const seq = start.value === 0 ? task.lastSeq : await tailStart(deps, task.id, start.value, streams);
   return { seq, ordinal: 0 };
-}
-
-/** Measures silence towards the watcher: what happens may be nothing that it wants to hear of. */
-function startPulse(make: Pick<EventMaker, "made">, everyMs: number) {
-  let heard = make.made;
-  let since = performance.now();
-  return {
-    /** Milliseconds until the next heartbeat is due. */
-    leftMs(): number {
-      if (make.made !== heard) since = performance.now();
-      heard = make.made;
-      return Math.max(0, since + everyMs - performance.now());
-    },
-  };
 }
 
 /** What is here already, shared with the other watchers at the tip. */

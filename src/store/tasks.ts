@@ -1,6 +1,5 @@
-import { and, desc, eq, lt, type SQL, sql } from "drizzle-orm";
+import { and, eq, type SQL, sql } from "drizzle-orm";
 import { Failure, notFound } from "../task/errors.ts";
-import type { Status } from "../task/status.ts";
 import type { TaskRecord } from "../task/types.ts";
 import type { Database, Queryable } from "./database.ts";
 import { taskHeads, taskRequests, tasks } from "./schema/tasks.ts";
@@ -44,14 +43,16 @@ export async function createTask(
         .insert(taskRequests)
         .values({
           requestId: request.id,
-          taskId: sql`uuid_v7(clock_timestamp())`,
+          taskId: NOW.id,
+          createTime: NOW.time,
           bodyHash: request.bodyHash,
         })
         .onConflictDoNothing()
         .returning();
       if (made) {
         const id = sql`${made.taskId}::uuid`;
-        return { task: await insertTask(tx, task, { version, id }), deduplicated: false };
+        const time = sql`${made.createTime.toISOString()}::timestamptz`;
+        return { task: await insertTask(tx, task, { version, id, time }), deduplicated: false };
       }
       return { task: await earlierTask(tx, request), deduplicated: true };
     });
@@ -69,11 +70,14 @@ async function earlierTask(db: Queryable, request: RequestKey): Promise<TaskView
   return oneTask(db, eq(tasks.id, known.taskId), `the task that request_id ${request.id} made`);
 }
 
+/** Id and time of creation are of one moment, so that their orders are one. */
+const NOW = { id: sql`uuid_v7(statement_timestamp())`, time: sql`statement_timestamp()` };
+
 /** Stores a waiting task with its head and its first event, in one statement. */
 export async function insertTask(
   db: Queryable,
   task: NewTask,
-  { id = sql`uuid_v7(clock_timestamp())`, version = "" }: { id?: SQL; version?: string } = {},
+  { id = NOW.id, time = NOW.time, version = "" }: { id?: SQL; time?: SQL; version?: string } = {},
 ): Promise<TaskView> {
   const wait = task.spec.queueTimeoutMs;
   const insert = db
@@ -84,7 +88,7 @@ export async function insertTask(
       version,
       status: "WAITING",
       // As precise as it is shown, so that a filter by the shown time finds it.
-      createTime: sql`date_trunc('milliseconds', clock_timestamp())`,
+      createTime: sql`date_trunc('milliseconds', ${time})`,
       queueDeadline: wait === undefined ? null : sql`clock_timestamp() + ${`${wait} ms`}::interval`,
     })
     .returning({ id: tasks.id, createTime: tasks.createTime, queueDeadline: tasks.queueDeadline });
@@ -146,56 +150,14 @@ export async function oneTask(db: Queryable, where: SQL | undefined, name: strin
   return { ...row.tasks, lastSeq: row.lastSeq };
 }
 
-function selectTasks(db: Queryable) {
-  return db
-    .select({ tasks, lastSeq: taskHeads.lastSeq })
-    .from(tasks)
-    .innerJoin(taskHeads, eq(taskHeads.taskId, tasks.id));
-}
+/** The head of each row, not a join: PostgreSQL may take a page out of a merge of all tasks with all heads. */
+const lastSeq = sql<number>`(SELECT h.last_seq FROM ${taskHeads} h WHERE h.task_id = ${tasks.id})`.mapWith(
+  Number,
+);
 
-/** One term of a list filter; `value` has been checked. */
-export type TaskTerm =
-  | { field: "status"; op: "=" | "!="; value: Status }
-  | { field: "template"; op: "=" | "!="; project: string | null; value: string }
-  | { field: "create_time"; op: "=" | "!=" | "<" | "<=" | ">" | ">="; value: Date }
-  | { field: "label"; key: string; value: string };
-
-export interface TaskQuery {
-  /** Null: all projects. */
-  project: string | null;
-  /** All of them hold. */
-  terms: readonly TaskTerm[];
-  /** Only tasks made before this one. */
-  before: string | null;
-  limit: number;
-}
-
-/** The newest first. */
-export async function listTasks(database: Database, query: TaskQuery): Promise<TaskView[]> {
-  const conditions = query.terms.map(condition);
-  if (query.project !== null) conditions.push(eq(tasks.project, query.project));
-  if (query.before !== null) conditions.push(lt(tasks.id, query.before));
-  const rows = await database.run((db) =>
-    selectTasks(db)
-      .where(and(...conditions))
-      .orderBy(desc(tasks.id))
-      .limit(query.limit),
-  );
-  return rows.map((row) => ({ ...row.tasks, lastSeq: row.lastSeq }));
-}
-
-const COLUMNS = { status: tasks.status, template: tasks.template, create_time: tasks.createTime };
-
-function condition(term: TaskTerm): SQL {
-  if (term.field === "template" && term.project !== null) {
-    const isIt = sql`(${tasks.project} = ${term.project} AND ${tasks.template} = ${term.value})`;
-    return term.op === "=" ? isIt : sql`NOT ${isIt}`;
-  }
-  if (term.field === "label")
-    return sql`${tasks.labels} @> ${JSON.stringify({ [term.key]: term.value })}::jsonb`;
-  const value =
-    term.value instanceof Date ? sql`${term.value.toISOString()}::timestamptz` : sql`${term.value}`;
-  return sql`${COLUMNS[term.field]} ${sql.raw(term.op)} ${value}`;
+/** Tasks with the number of their last line, and with what else is asked for. */
+export function selectTasks<M extends Record<string, SQL>>(db: Queryable, more: M = {} as M) {
+  return db.select({ tasks, lastSeq, ...more }).from(tasks);
 }
 
 /** What was checked out, once it is known. */

@@ -193,3 +193,21 @@ describe("what the store says", () => {
     expect(ear.isBehind(5)).toBe(false);
   });
 });
+
+test("whoever listens to all hears of statuses, not of lines, until he leaves", () => {
+  const hub = createHub();
+  using _watcher = hub.subscribe("a");
+  let heard = 0;
+  {
+    using _all = hub.subscribeToAll(() => heard++);
+    hub.wake("a");
+    hub.wake("nobody watches it");
+    hub.wakeAll();
+    expect(heard).toBe(3);
+    hub.publish("a", batch(1, 3));
+    hub.observe("a", { lastSeq: 9, events: 9 });
+    expect(heard).toBe(3);
+  }
+  hub.wake("a");
+  expect(heard).toBe(3);
+});

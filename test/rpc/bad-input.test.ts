@@ -135,6 +135,9 @@ const WRONG: Record<string, Case[]> = {
     [{ parent: "projects/demo", pageToken: "x" }, "page_token"],
     [{ parent: "projects/demo", filter: "x" }, "filter"],
     [{ parent: "projects/demo", filter: 'labels.a = "\0"' }, "filter"],
+    ...["status", "create_time asc", "create_time  desc", "id", "end_time desc, start_time"].map(
+      (orderBy): Case => [{ parent: "projects/demo", orderBy }, "order_by"],
+    ),
   ],
   KillTasks: ["", "demo/puppet", "projects/demo/templates/"].map((template) => [{ template }, "template"]),
   DeleteTask: BAD_NAMES.map((name) => [{ name }, "name"]),
@@ -145,6 +148,10 @@ const WRONG: Record<string, Case[]> = {
   WatchTasks: [
     ...["", "demo", "projects/Demo"].map((parent): Case => [{ parent }, "parent"]),
     [{ parent: "projects/demo", heartbeatInterval: "0.9s" }, "heartbeat_interval"],
+    [{ parent: "projects/demo", filter: "x" }, "filter"],
+    [{ parent: "projects/demo", filter: "status = RUNNING" }, "filter"],
+    [{ parent: "projects/demo", resumeToken: "x" }, "resume_token"],
+    [{ parent: "projects/demo", resumeToken: "\0" }, "resume_token"],
   ],
   ReadTaskLog: [
     ...BAD_NAMES.map((name): Case => [{ name }, "name"]),

@@ -1,5 +1,5 @@
 import type { MessageInitShape } from "@bufbuild/protobuf";
-import { timestampDate } from "@bufbuild/protobuf/wkt";
+import { timestampDate, timestampMs } from "@bufbuild/protobuf/wkt";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { CatalogService } from "../../gen/signalman/v1/catalog_service_pb.ts";
 import type { Task } from "../../gen/signalman/v1/task_pb.ts";
@@ -76,10 +76,34 @@ describe("pages", () => {
     expect((await list({ parent: "projects/-" })).tasks.length).toBeGreaterThan(8);
   });
 
+  test.each(["create_time", "start_time", "end_time", "end_time desc"])(
+    "in the order of %s",
+    async (orderBy) => {
+      const seen: Task[] = [];
+      let pageToken = "";
+      do {
+        const page = await list({ pageSize: 3, pageToken, orderBy, filter: "template != none" });
+        seen.push(...page.tasks.filter(({ labels }) => !labels.late));
+        pageToken = page.nextPageToken;
+      } while (pageToken);
+      const timeOfEach = seen.map(({ createTime, startTime, end }) =>
+        timestampMs(
+          { create_time: createTime, start_time: startTime, end_time: end?.time }[
+            orderBy.split(" ")[0] ?? ""
+          ] as never,
+        ),
+      );
+      expect(timeOfEach).toEqual(timeOfEach.toSorted((a, b) => (orderBy.endsWith("desc") ? b - a : a - b)));
+      // None of them was ever started.
+      expect(seen).toHaveLength(orderBy === "start_time" ? 0 : made.length);
+    },
+  );
+
   test("go with their own query only", async () => {
     const { nextPageToken: pageToken } = await list({ pageSize: 1 });
     expect(await refusal(list({ pageToken, filter: "status = ERROR" }))).toEqual(invalid("page_token"));
     expect(await refusal(list({ pageToken, parent: "projects/q" }))).toEqual(invalid("page_token"));
+    expect(await refusal(list({ pageToken, orderBy: "create_time" }))).toEqual(invalid("page_token"));
     for (const garbage of ["x", "bnVsbA", Buffer.from('["not-a-uuid","x"]').toString("base64url")]) {
       expect(await refusal(list({ pageToken: garbage }))).toEqual(invalid("page_token"));
     }
@@ -89,7 +113,13 @@ describe("pages", () => {
   test("whose token was made up are refused too", async () => {
     const { nextPageToken } = await list({ pageSize: 1 });
     const [, print] = JSON.parse(Buffer.from(nextPageToken, "base64url").toString());
-    for (const position of ["not-a-uuid", "\0"]) {
+    for (const position of [
+      "not-a-uuid",
+      "\0",
+      made[0]?.name.split("/").at(-1),
+      "1e3 x",
+      `${"9".repeat(20)} ${made[0]?.name.split("/").at(-1)}`,
+    ]) {
       const pageToken = Buffer.from(JSON.stringify([position, print])).toString("base64url");
       expect(await refusal(list({ pageToken }))).toEqual(invalid("page_token"));
     }

@@ -1,14 +1,6 @@
 import { createHash, randomUUID } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import {
-  createTask,
-  forgetRequests,
-  getTask,
-  listTasks,
-  recordCommit,
-  type TaskQuery,
-  type TaskTerm,
-} from "../../src/store/tasks.ts";
+import { createTask, forgetRequests, getTask, recordCommit } from "../../src/store/tasks.ts";
 import { Failure } from "../../src/task/errors.ts";
 import { newTask, openStore, type TestStore } from "./fixture.ts";
 
@@ -97,56 +89,6 @@ describe("a request id", () => {
     const left =
       await store.sql`SELECT request_id AS id FROM task_requests WHERE request_id IN ${store.sql([young.id, old.id])}`;
     expect(left.map(({ id }) => id)).toEqual([young.id]);
-  });
-});
-
-describe("a list", () => {
-  const list = (query: Partial<TaskQuery>) =>
-    listTasks(store.database, { project: "q", terms: [], before: null, limit: 100, ...query });
-  const made: { id: string; createTime: Date }[] = [];
-  beforeAll(async () => {
-    const LABELS: Record<string, string>[] = [{ a: "1", b: "x" }, { a: "1" }, {}];
-    for (const labels of LABELS) {
-      const { task } = await createTask(store.database, newTask("t", { project: "q", labels }));
-      made.push(task);
-    }
-    await store.sql`UPDATE tasks SET status = 'SUCCESS', end_time = now() WHERE id = ${made[2]?.id ?? ""}`;
-  });
-  /** Which of the three tasks these terms give, the newest first. */
-  const matching = async (...terms: TaskTerm[]) =>
-    (await list({ terms })).map(({ id }) => made.findIndex((task) => task.id === id));
-
-  test("has the newest first, of one project or of all, in pages", async () => {
-    expect(await matching()).toEqual([2, 1, 0]);
-    expect((await list({ limit: 2, before: made[2]?.id })).map(({ id }) => id)).toEqual([
-      made[1]?.id,
-      made[0]?.id,
-    ]);
-    const everywhere = await list({ project: null });
-    expect(new Set(everywhere.map(({ project }) => project))).toEqual(new Set(["p", "q"]));
-  });
-
-  test("keeps to its terms, all of them", async () => {
-    const status = (op: "=" | "!="): TaskTerm => ({ field: "status", op, value: "SUCCESS" });
-    const label = (name: string, value: string): TaskTerm => ({ field: "label", key: name, value });
-    expect(await matching(status("="))).toEqual([2]);
-    expect(await matching(status("!="))).toEqual([1, 0]);
-    expect(await matching(label("a", "1"))).toEqual([1, 0]);
-    expect(await matching(label("a", "1"), label("b", "x"))).toEqual([0]);
-    expect(await matching(label("b", "y"))).toEqual([]);
-  });
-
-  test("tells what was made before and after a time", async () => {
-    const value = made[1]?.createTime ?? new Date();
-    expect(await matching({ field: "create_time", op: "<", value })).toEqual([0]);
-    expect(await matching({ field: "create_time", op: ">=", value })).toEqual([2, 1]);
-  });
-
-  test("takes a task's own time, as it is shown, for its time", async () => {
-    const value = made[1]?.createTime ?? new Date();
-    expect(await matching({ field: "create_time", op: "=", value })).toEqual([1]);
-    expect(await matching({ field: "create_time", op: "<=", value })).toEqual([1, 0]);
-    expect(await matching({ field: "create_time", op: ">", value })).toEqual([2]);
   });
 });
 

@@ -605,7 +605,7 @@ export type ListTasksRequest = Message<"signalman.v1.ListTasksRequest"> & {
   pageSize: number;
 
   /**
-   * `next_page_token` of the page before, with the same parent and filter.
+   * `next_page_token` of the page before, with the same parent, filter and order.
    *
    * @generated from field: string page_token = 3;
    */
@@ -841,7 +841,8 @@ export type WatchTasksResponse = Message<"signalman.v1.WatchTasksResponse"> & {
    */
   event: {
     /**
-     * A task that had not ended when the watch began.
+     * A task that had not ended when the watch began, with the status that it had then; whatever else it holds may be
+     * newer.
      *
      * @generated from field: signalman.v1.TaskSnapshot snapshot = 2;
      */
@@ -849,7 +850,7 @@ export type WatchTasksResponse = Message<"signalman.v1.WatchTasksResponse"> & {
     case: "snapshot";
   } | {
     /**
-     * The snapshot is complete.
+     * The snapshot is complete; changes after it follow.
      *
      * @generated from field: signalman.v1.Synced synced = 3;
      */
@@ -857,7 +858,7 @@ export type WatchTasksResponse = Message<"signalman.v1.WatchTasksResponse"> & {
     case: "synced";
   } | {
     /**
-     * A change of status. Of each task they come in order, each once.
+     * A change of status, also of tasks that were made after the snapshot. Of each task they come in order, each once.
      *
      * @generated from field: signalman.v1.TaskTransition change = 4;
      */
@@ -865,7 +866,7 @@ export type WatchTasksResponse = Message<"signalman.v1.WatchTasksResponse"> & {
     case: "change";
   } | {
     /**
-     * All up to here has been delivered.
+     * All up to here has been delivered. With a `resume_token` in the request it is the first message.
      *
      * @generated from field: signalman.v1.Heartbeat heartbeat = 5;
      */
@@ -1412,7 +1413,8 @@ export const TaskService: GenService<{
   },
   /**
    * Streams the changes of status of many tasks: first those that have not ended, then a marker, then each change
-   * as it is committed. OK never ends it: go on with the last `resume_token`.
+   * as it is committed. OK never ends it: go on with the last `resume_token`. A task that is deleted is silent from then
+   * on: what was not told of it by then never is, and that may be its end.
    * Errors: NOT_FOUND (no such project), INVALID_ARGUMENT; UNAVAILABLE with RetryInfo when the server shuts down.
    *
    * @generated from rpc signalman.v1.TaskService.WatchTasks

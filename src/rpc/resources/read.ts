@@ -1,7 +1,7 @@
 import type { MessageShape } from "@bufbuild/protobuf";
 import type { AnyKind, Resource } from "../../store/kinds.ts";
 import { fullName, parseResourceName } from "../names.ts";
-import { pageSize, pageToken, readPageToken } from "../page-token.ts";
+import { pageSize, queryToken, readPageToken } from "../query-token.ts";
 import { patternOf } from "../rules/names.ts";
 import { messageOf, type Schemas } from "./schemas.ts";
 
@@ -29,7 +29,7 @@ export function resourceReader<K extends keyof Schemas>(deps: ReadResourcesDeps,
       const last = rows.length > limit ? page.at(-1) : undefined;
       return {
         resources: page.map((row) => messageOf(kind, fullName(kind, project, row.name), row)),
-        nextPageToken: last ? pageToken(last.name, [kind, parent]) : "",
+        nextPageToken: last ? queryToken(last.name, [kind, parent]) : "",
       };
     },
   };

@@ -80,6 +80,10 @@ export const tasks = pgTable(
     ),
     index("tasks_project").on(t.project, t.id),
     index("tasks_template").on(t.project, t.template, t.id),
+    index("tasks_status").on(t.status, t.id),
+    index("tasks_start_time").on(t.startTime, t.id).where(sql`${t.startTime} IS NOT NULL`),
+    index("tasks_end_time").on(t.endTime, t.id).where(sql`${t.endTime} IS NOT NULL`),
+    index("tasks_labels").using("gin", t.labels.op("jsonb_path_ops")).where(sql`${t.labels} <> '{}'`),
     index("tasks_waiting")
       .on(t.project, t.template, t.priority.desc(), t.id)
       .where(sql`${t.status} = 'WAITING'`),
@@ -126,7 +130,7 @@ export const taskEvents = pgTable(
   },
   (t) => [
     primaryKey({ columns: [t.taskId, t.ordinal] }),
-    index("task_events_position").on(t.position),
+    index("task_events_position").on(t.position).where(sql`${t.position} IS NOT NULL`),
     index("task_events_unplaced").on(t.taskId, t.ordinal).where(sql`${t.position} IS NULL`),
   ],
 );

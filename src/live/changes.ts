@@ -1,0 +1,168 @@
+import { createEar, type Ear } from "./ear.ts";
+import type { Hub } from "./hub.ts";
+
+/** A change of a task's status among those of all tasks, encoded once for all watchers. */
+export interface Change {
+  position: number;
+  project: string;
+  template: string;
+  labels: Record<string, string>;
+  /** A `signalman.v1.TaskTransition`. */
+  data: Buffer;
+}
+
+/** One watcher of many tasks. */
+export interface ChangeEar extends Disposable {
+  /** The last position that is known to be there, with all before it; undefined: it is not known yet. */
+  readonly tip: number | undefined;
+  /** The changes behind a position up to the tip, if all of them are here; else the store must be read. */
+  changesAfter(position: number): readonly Change[] | undefined;
+  /** Resolves when the tip has moved, or after `ms`, or when the signal is aborted. Never rejects. */
+  changed(ms: number, signal: AbortSignal): Promise<void>;
+}
+
+export interface ChangesOptions {
+  hub: Pick<Hub, "subscribeToAll">;
+  /** Gives positions to what was committed. */
+  place(): Promise<{ tip: number; isDone: boolean }>;
+  /** The first ones behind a position, up to another. */
+  read(range: { after: number; to: number }, limit: number): Promise<Change[]>;
+  /** Milliseconds between two looks at the store that nothing was heard of. */
+  everyMs?: number;
+}
+
+/** Milliseconds from one look at the store to the next, whatever is heard. */
+const PAUSE_MS = 25;
+const PAGE = 200;
+/** Bytes of changes kept: how far watchers may lag without reading the store. */
+const KEPT_BYTES = 8 * 1024 * 1024;
+
+/**
+ * Changes of all tasks, read once for all watchers of this server while there are any. What is heard only wakes; the
+ * store speaks, once a second in any case. A look that fails is left to the next one.
+ */
+export function createChanges(options: ChangesOptions): { subscribe(): ChangeEar } {
+  const { hub, everyMs = 1000 } = options;
+  const ears = new Set<Ear>();
+  let reader: Reader | undefined;
+
+  return {
+    subscribe() {
+      reader ??= startReader({ ...options, hub, everyMs }, () => ears.forEach((ear) => void ear.hear()));
+      const { tail } = reader;
+      const ear = createEar();
+      ears.add(ear);
+      return {
+        get tip() {
+          return tail.tip;
+        },
+        changesAfter: tail.after,
+        changed: ear.next,
+        [Symbol.dispose]() {
+          ears.delete(ear);
+          if (ears.size > 0) return;
+          reader?.[Symbol.dispose]();
+          reader = undefined;
+        },
+      };
+    },
+  };
+}
+
+interface Reader extends Disposable {
+  readonly tail: Tail;
+}
+
+function startReader({ hub, place, read, everyMs = 1000 }: ChangesOptions, onMoved: () => void): Reader {
+  const tail = createTail();
+  let state: "idle" | "busy" | "busy and woken" | "stopped" = "idle";
+
+  /** Returns whether there is more. */
+  async function look(): Promise<boolean> {
+    const { tip, isDone } = await place();
+    if (tail.tip === undefined) tail.begin(tip);
+    else await advance(tail.tip, tip);
+    onMoved();
+    return !isDone;
+  }
+
+  async function advance(from: number, tip: number): Promise<void> {
+    for (let after = from; after < tip; ) {
+      const page = await read({ after, to: tip }, PAGE);
+      after = page.length < PAGE ? tip : (page.at(-1)?.position ?? tip);
+      tail.add(page, after);
+    }
+  }
+
+  function run(): void {
+    state = "busy";
+    const pause = new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
+    const isMore = look().catch(() => false);
+    void Promise.all([isMore, pause]).then(([again]) => {
+      if (state === "stopped") return;
+      again ||= state === "busy and woken";
+      state = "idle";
+      if (again) run();
+    });
+  }
+
+  function wake(): void {
+    if (state === "idle") run();
+    else if (state === "busy") state = "busy and woken";
+  }
+
+  const subscription = hub.subscribeToAll(wake);
+  const timer = setInterval(wake, everyMs);
+  timer.unref();
+  wake();
+  return {
+    tail,
+    [Symbol.dispose]() {
+      state = "stopped";
+      clearInterval(timer);
+      subscription[Symbol.dispose]();
+    },
+  };
+}
+
+type Tail = ReturnType<typeof createTail>;
+
+/** The newest changes, up to a number of bytes. */
+function createTail() {
+  let held: Change[] = [];
+  let bytes = 0;
+  /** All changes behind `from` up to `tip` are held. */
+  let from = 0;
+  let tip: number | undefined;
+  return {
+    get tip() {
+      return tip;
+    },
+    begin(position: number): void {
+      from = tip = position;
+    },
+    add(changes: readonly Change[], upTo: number): void {
+      held.push(...changes);
+      bytes += changes.reduce((sum, { data }) => sum + data.length, 0);
+      tip = upTo;
+      let out = 0;
+      for (; bytes > KEPT_BYTES; out++) {
+        const oldest = held[out];
+        if (!oldest) break;
+        bytes -= oldest.data.length;
+        from = oldest.position;
+      }
+      if (out > 0) held = held.slice(out);
+    },
+    after(position: number): readonly Change[] | undefined {
+      if (tip === undefined || position < from) return undefined;
+      let low = 0;
+      for (let high = held.length; low < high; ) {
+        const middle = (low + high) >> 1;
+        if ((held[middle]?.position ?? 0) > position) high = middle;
+        else low = middle + 1;
+      }
+      return held.slice(low);
+    },
+  };
+}

@@ -1,0 +1,104 @@
+import { expect, test } from "vitest";
+import { type Change, type ChangeEar, createChanges } from "../../src/live/changes.ts";
+import { createHub } from "../../src/live/hub.ts";
+
+const never = new AbortController().signal;
+const LONG = 60_000;
+
+/** A store of changes, and the feed that reads it. */
+function feed(options: { everyMs?: number; bytes?: number } = {}) {
+  const hub = createHub();
+  const stored: Change[] = [];
+  const reads: { after: number; to: number }[] = [];
+  let trouble: Error | undefined;
+  const changes = createChanges({
+    hub,
+    everyMs: options.everyMs ?? LONG,
+    async place() {
+      if (trouble) throw trouble;
+      return { tip: stored.length, isDone: true };
+    },
+    async read(range, limit) {
+      reads.push(range);
+      return stored.slice(range.after, Math.min(range.to, range.after + limit));
+    },
+  });
+  return {
+    changes,
+    reads,
+    commit(count = 1) {
+      const data = Buffer.alloc(options.bytes ?? 1);
+      for (; count > 0; count--)
+        stored.push({ position: stored.length + 1, project: "p", template: "t", labels: {}, data });
+      hub.wake("any");
+    },
+    fail(error?: Error) {
+      trouble = error;
+    },
+  };
+}
+
+async function reached(ear: ChangeEar, tip: number): Promise<void> {
+  while (ear.tip !== tip) await ear.changed(LONG, never);
+}
+const positions = (found: readonly Change[] | undefined) => found?.map(({ position }) => position);
+
+test("what is committed is read once for all watchers", async () => {
+  const { changes, commit, reads } = feed();
+  commit(3);
+  using one = changes.subscribe();
+  using two = changes.subscribe();
+  await reached(one, 3);
+  expect(reads).toEqual([]);
+  commit(450);
+  await Promise.all([reached(one, 453), reached(two, 453)]);
+  expect(reads.map(({ after }) => after)).toEqual([3, 203, 403]);
+  expect(positions(one.changesAfter(450))).toEqual([451, 452, 453]);
+  expect(one.changesAfter(450)?.[0]).toBe(two.changesAfter(450)?.[0]);
+  expect(one.changesAfter(453)).toEqual([]);
+});
+
+test("whoever lags behind what was read here, or is kept, must read the store", async () => {
+  const { changes, commit } = feed({ bytes: 1024 * 1024 });
+  commit(3);
+  using ear = changes.subscribe();
+  await reached(ear, 3);
+  expect(ear.changesAfter(2)).toBeUndefined();
+  commit(20);
+  await reached(ear, 23);
+  expect(ear.changesAfter(14)).toBeUndefined();
+  expect(positions(ear.changesAfter(15))).toEqual([16, 17, 18, 19, 20, 21, 22, 23]);
+});
+
+test("trouble passes: the next look finds what was missed", async () => {
+  const { changes, commit, fail } = feed({ everyMs: 50 });
+  fail(new Error("away"));
+  using ear = changes.subscribe();
+  commit(2);
+  await ear.changed(100, never);
+  expect(ear.tip).toBeUndefined();
+  fail();
+  await reached(ear, 2);
+});
+
+test("without watchers nothing is read, and the next one begins anew", async () => {
+  const { changes, commit, reads } = feed({ everyMs: 10 });
+  {
+    using ear = changes.subscribe();
+    await reached(ear, 0);
+    ear[Symbol.dispose]();
+  }
+  commit(5);
+  using ear = changes.subscribe();
+  await reached(ear, 5);
+  expect(reads).toEqual([]);
+});
+
+test("a wait ends with its signal", async () => {
+  using ear = feed().changes.subscribe();
+  await reached(ear, 0);
+  const stop = new AbortController();
+  const waiting = ear.changed(LONG, stop.signal);
+  stop.abort();
+  await waiting;
+});
