@@ -193,10 +193,10 @@ async function startServer({ config, logger, databases, cipher, hub, bus, feed, 
       pool.heed([task.id]);
       pool.wake();
     },
-    onKilled(task) {
-      hub.wake(task.id);
-      bus.publish(task.id, { queue: true });
-      pool.heed([task.id]);
+    onChanged(id) {
+      hub.wake(id);
+      bus.publish(id, { queue: true });
+      pool.heed([id]);
       pool.wake();
     },
   });

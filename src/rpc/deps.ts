@@ -3,8 +3,9 @@ import { createChanges } from "../live/changes.ts";
 import type { Hub } from "../live/hub.ts";
 import { changeProject } from "../store/catalog.ts";
 import type { Databases } from "../store/databases.ts";
+import { deleteTask } from "../store/deletions.ts";
 import { loadTemplate } from "../store/details.ts";
-import { requestKill } from "../store/kills.ts";
+import { killTemplate, requestKill } from "../store/kills.ts";
 import { findTail, readChunks } from "../store/logs.ts";
 import { confirmPlan, readPlanText, rejectPlan } from "../store/plans.ts";
 import { readProgress } from "../store/progress.ts";
@@ -22,12 +23,12 @@ export interface RpcParts {
   hub: Hub;
   inspectApps: RpcDeps["inspectApps"];
   onCreated(taskId: string): void;
-  onKilled(task: TaskView): void;
   onDecided(task: TaskView): void;
+  onChanged(taskId: string): void;
 }
 
 /** What the RPCs need, bound to this server's databases. */
-export function rpcDeps({ control, reads }: Databases, parts: RpcParts): RpcDeps {
+export function rpcDeps({ control, logs, reads }: Databases, parts: RpcParts): RpcDeps {
   return {
     ...parts,
     loadTemplate: (project, name) => loadTemplate(control, project, name),
@@ -37,6 +38,8 @@ export function rpcDeps({ control, reads }: Databases, parts: RpcParts): RpcDeps
     rejectPlan: (task, reason) => rejectPlan(control, task, reason),
     readPlanText: (id) => readPlanText(reads, id),
     requestKill: (task, wish) => requestKill(control, task, wish),
+    killTemplate: (template, wish) => killTemplate(control, template, wish),
+    deleteTask: (task) => deleteTask(logs, task),
     changeProject: (...args) => changeProject(control, ...args),
     getTask: ({ project, id }) => getTask(reads, project, id),
     changes: createChanges({

@@ -13,14 +13,21 @@ import { parseTaskName, type TaskName } from "./names.ts";
 
 export interface KillTaskDeps {
   requestKill(task: TaskName, wish: KillWish): Promise<{ task: TaskView; outcome: Outcome }>;
-  /** A wish was recorded, or a waiting task was stopped. */
-  onKilled(task: TaskView): void;
+  /** A wish was recorded, or a task was stopped. */
+  onChanged(taskId: string): void;
 }
 
 export async function killTask(deps: KillTaskDeps, request: KillTaskRequest): Promise<KillTaskResponse> {
-  const graceMs = msFromDuration(request.gracePeriod);
-  const { force, reason } = request;
-  const { task, outcome } = await deps.requestKill(parseTaskName(request.name), { force, graceMs, reason });
-  if (outcome !== "ALREADY_FINAL") deps.onKilled(task);
+  const { task, outcome } = await deps.requestKill(parseTaskName(request.name), killWish(request));
+  if (outcome !== "ALREADY_FINAL") deps.onChanged(task.id);
   return create(KillTaskResponseSchema, { task: taskMessage(task), outcome: KillOutcome[outcome] });
+}
+
+/** How the calls ask for an end. */
+export function killWish({
+  force,
+  reason,
+  gracePeriod,
+}: Pick<KillTaskRequest, "force" | "reason" | "gracePeriod">): KillWish {
+  return { force, reason, graceMs: msFromDuration(gracePeriod) };
 }

@@ -10,10 +10,12 @@ import { TaskService } from "../../gen/signalman/v1/task_service_pb.ts";
 import { TemplateService } from "../../gen/signalman/v1/template_pb.ts";
 import { applyCatalog } from "./apply-catalog.ts";
 import { type ConfirmTaskDeps, confirmTask } from "./confirm-task.ts";
+import { type DeleteTaskDeps, deleteTask } from "./delete-task.ts";
 import { type ExportCatalogDeps, exportCatalog } from "./export-catalog.ts";
 import { type GetTaskPlanDeps, getTaskPlan } from "./get-task-plan.ts";
 import { type GetTaskResultDeps, getTaskResult } from "./get-task-result.ts";
 import { type KillTaskDeps, killTask } from "./kill-task.ts";
+import { type KillTasksDeps, killTasks } from "./kill-tasks.ts";
 import { type ListAppsDeps, listApps } from "./list-apps.ts";
 import { type ListTasksDeps, listTasks } from "./list-tasks.ts";
 import { taskMessage } from "./messages.ts";
@@ -30,6 +32,8 @@ export type RpcDeps = RunTaskDeps &
   ConfirmTaskDeps &
   RejectTaskDeps &
   GetTaskPlanDeps &
+  KillTasksDeps &
+  DeleteTaskDeps &
   ListAppsDeps &
   WatchTaskDeps &
   WatchTasksDeps &
@@ -48,6 +52,8 @@ export function routes(deps: RpcDeps): (router: ConnectRouter) => void {
       confirmTask: (request) => confirmTask(deps, request),
       rejectTask: (request) => rejectTask(deps, request),
       getTaskPlan: (request) => getTaskPlan(deps, request),
+      killTasks: (request) => killTasks(deps, request),
+      deleteTask: (request) => deleteTask(deps, request),
       watchTask: (request, context) =>
         watchTask(deps, request, { signal: context.signal, isJson: isJson(context) }),
       watchTasks: (request, context) =>

@@ -1,9 +1,11 @@
-import { eq, sql } from "drizzle-orm";
+import { eq, type SQL, sql } from "drizzle-orm";
 import { defaultGraceMs } from "../task/apps.ts";
-import { isFinal, type Status } from "../task/status.ts";
+import { ACTIVE, isFinal, type Status } from "../task/status.ts";
 import type { TaskRecord } from "../task/types.ts";
 import type { Database, Queryable } from "./database.ts";
-import { move } from "./moves.ts";
+import { type Lease, move } from "./moves.ts";
+import { assertProject } from "./resources.ts";
+import { words } from "./schema/columns.ts";
 import { tasks } from "./schema/tasks.ts";
 import { oneTask, type TaskView } from "./tasks.ts";
 
@@ -30,21 +32,82 @@ export async function requestKill(
   const where = sql`${tasks.id} = ${task.id} AND ${tasks.project} = ${task.project}`;
   return database.run((db) =>
     db.transaction(async (tx) => {
-      const [row] = await tx
-        .select({ status: tasks.status, app: tasks.app })
-        .from(tasks)
-        .where(where)
-        .for("update");
-      const outcome = row ? await record(tx, task.id, row, wish) : "ALREADY_FINAL";
+      const outcome = await lockAndRecord(tx, where, wish);
       return { task: await oneTask(tx, where, name), outcome };
     }),
   );
 }
 
-type Target = Pick<TaskRecord, "status" | "app">;
+/** What was done to one of many tasks. */
+export interface Killed {
+  id: string;
+  outcome: KillOutcome;
+}
 
-async function record(db: Queryable, id: string, target: Target, wish: KillWish): Promise<KillOutcome> {
-  const { status, app } = target;
+/** Waiting tasks that one statement stops. */
+const BATCH = 1000;
+
+/**
+ * The same for all tasks of a template that have not ended. Those that wait first, so that none of them starts because
+ * another one ends; returns those that ran first. No transaction holds the lock of a task while it waits for another's.
+ * @throws Failure not_found if there is no such project.
+ */
+export async function killTemplate(
+  database: Database,
+  template: { project: string; name: string },
+  wish: KillWish,
+): Promise<Killed[]> {
+  await database.run((db) => assertProject(db, template.project));
+  const stopped: Killed[] = [];
+  for (let batch: Lease[] | undefined; batch === undefined || batch.length === BATCH; ) {
+    batch = await database.run((db) => stopWaiting(db, template, wish));
+    stopped.push(...batch.map(({ id }): Killed => ({ id, outcome: "KILLED_BEFORE_START" })));
+  }
+  const killed: Killed[] = [];
+  for (const id of await database.run((db) => openTasks(db, template))) {
+    const where = eq(tasks.id, id);
+    const outcome = await database.run((db) => db.transaction((tx) => lockAndRecord(tx, where, wish)));
+    killed.push({ id, outcome });
+  }
+  return [...killed, ...stopped];
+}
+
+const ofTemplate = (template: { project: string; name: string }) =>
+  sql`${tasks.project} = ${template.project} AND ${tasks.template} = ${template.name}`;
+
+/** The next ones in the queue; passes over what somebody else is just starting or ending. */
+async function stopWaiting(
+  db: Queryable,
+  template: { project: string; name: string },
+  wish: KillWish,
+): Promise<Lease[]> {
+  const next = sql`
+    SELECT id FROM tasks WHERE ${tasks.status} = 'WAITING' AND ${ofTemplate(template)}
+    ORDER BY priority DESC NULLS LAST, id LIMIT ${BATCH} FOR UPDATE SKIP LOCKED`;
+  return stop(db, sql`${tasks.id} = ANY(ARRAY(${next}))`, columnsOf({ ...wish, graceMs: 0 }, ""), wish);
+}
+
+async function openTasks(db: Queryable, template: { project: string; name: string }): Promise<string[]> {
+  const inStatus = (statuses: SQL) =>
+    sql`SELECT id FROM tasks WHERE ${tasks.status} IN (${statuses}) AND ${ofTemplate(template)}`;
+  const rows = await db.execute<{ id: string }>(
+    sql`${inStatus(words(ACTIVE))} UNION ALL ${inStatus(words(["WAITING"]))} ORDER BY id`,
+  );
+  return rows.map(({ id }) => id);
+}
+
+async function lockAndRecord(tx: Queryable, where: SQL, wish: KillWish): Promise<KillOutcome> {
+  const [row] = await tx
+    .select({ id: tasks.id, status: tasks.status, app: tasks.app })
+    .from(tasks)
+    .where(where)
+    .for("update");
+  return row ? record(tx, row, wish) : "ALREADY_FINAL";
+}
+
+type Target = Pick<TaskRecord, "id" | "status" | "app">;
+
+async function record(db: Queryable, { id, status, app }: Target, wish: KillWish): Promise<KillOutcome> {
   if (isFinal(status)) return "ALREADY_FINAL";
   const where = eq(tasks.id, id);
   const set = columnsOf(wish, app);
@@ -52,14 +115,22 @@ async function record(db: Queryable, id: string, target: Target, wish: KillWish)
     await db.update(tasks).set({ killForce: set.killForce, killDeadline: set.killDeadline }).where(where);
     return "ALREADY_STOPPING";
   }
-  const message = wish.reason || "Stopped by KillTask";
   if (!IDLE.includes(status)) {
-    await move(db, { to: "STOPPING", where, set, message });
+    await move(db, { to: "STOPPING", where, set, message: messageOf(wish) });
     return "KILL_REQUESTED";
   }
-  const end = { endReason: "STOPPED_BY_USER", endMessage: message, leaseExpires: null } as const;
-  await move(db, { to: "STOPPED", where, set: { ...set, ...end }, message });
+  await stop(db, where, set, wish);
   return "KILLED_BEFORE_START";
+}
+
+const messageOf = (wish: KillWish) => wish.reason || "Stopped by KillTask";
+
+type WishColumns = ReturnType<typeof columnsOf>;
+
+async function stop(db: Queryable, where: SQL, set: WishColumns, wish: KillWish): Promise<Lease[]> {
+  const message = messageOf(wish);
+  const end = { endReason: "STOPPED_BY_USER", endMessage: message, leaseExpires: null } as const;
+  return move(db, { to: "STOPPED", from: IDLE, where, set: { ...set, ...end }, message });
 }
 
 /** A repeated wish may shorten the deadline, never lengthen it, and never takes `force` back. */

@@ -36,6 +36,8 @@ const parent = { parent: PROJECT, pageSize: 1 };
 let service: TestService;
 /** A task that has ended: the folder of its repository is not there. */
 let task = "";
+/** More of them, to delete one each time. */
+const doomed: string[] = [];
 
 /** What each RPC is asked, and a part of what it answers. */
 const CALLS: Record<string, () => { request: JsonObject; answer: JsonObject }> = {
@@ -81,8 +83,13 @@ const CALLS: Record<string, () => { request: JsonObject; answer: JsonObject }> =
     request: { name: task, gracePeriod: "1.5s" },
     answer: { outcome: "KILL_OUTCOME_ALREADY_FINAL" },
   }),
+  KillTasks: () => ({
+    request: { template: `${PROJECT}/templates/hello`, force: true },
+    answer: {},
+  }),
+  DeleteTask: () => ({ request: { name: doomed.pop() ?? "" }, answer: {} }),
   ListTasks: () => ({
-    request: { parent: "projects/-", filter: "status = ERROR" },
+    request: { parent: "projects/-", filter: "status = ERROR AND labels.number = 0" },
     answer: { tasks: [{ name: task }] },
   }),
   ReadTaskLog: () => ({
@@ -96,9 +103,15 @@ beforeAll(async () => {
   await service.client(CatalogService).applyCatalog({
     catalog: fromJson(CatalogService.method.applyCatalog.input, { catalog: CATALOG }).catalog,
   });
-  const run = await service.client(TaskService).runTask({ template: `${PROJECT}/templates/hello` });
-  task = run.task?.name ?? "";
-  await collect(service, { name: task });
+  for (let i = 0; i < 3; i++) {
+    const run = await service.client(TaskService).runTask({
+      template: `${PROJECT}/templates/hello`,
+      labels: { number: String(i) },
+    });
+    doomed.push(run.task?.name ?? "");
+    await collect(service, { name: doomed.at(-1) ?? "" });
+  }
+  task = doomed.shift() ?? "";
 });
 afterAll(() => service[Symbol.asyncDispose]());
 
