@@ -8,7 +8,7 @@ import {
 import { type AnyKind, KINDS, type Kind, type Resource } from "../store/kinds.ts";
 import { lastPart } from "./names.ts";
 import { CATALOG_FIELDS, referencesOf } from "./resources/references.ts";
-import { secretsOf, withEmptySecrets } from "./resources/secrets.ts";
+import { secretsOf, withEmptySecrets } from "./resources/secret-fields.ts";
 
 export interface ExportCatalogDeps {
   readProject(name: string): Promise<{ project: Resource; resources: Record<Kind, Resource[]> }>;

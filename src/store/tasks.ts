@@ -3,6 +3,7 @@ import { Failure, notFound } from "../task/errors.ts";
 import type { TaskRecord } from "../task/types.ts";
 import type { Database, Queryable } from "./database.ts";
 import { taskHeads, taskRequests, tasks } from "./schema/tasks.ts";
+import { violatedConstraint } from "./trouble.ts";
 import { takeVersion } from "./versions.ts";
 
 /** A task with the number of its last stored line. */
@@ -27,12 +28,19 @@ export interface RequestKey {
 /** How long a request id is remembered, as a PostgreSQL interval. */
 const REQUEST_MEMORY = "48 hours";
 
-/** Stores a waiting task; with a request id, only once. */
+/** Stores a waiting task; with a request id, only once. @throws Failure not_found if its project is gone. */
 export async function createTask(
   database: Database,
   task: NewTask,
   request?: RequestKey,
 ): Promise<{ task: TaskView; deduplicated: boolean }> {
+  return storeNew(database, task, request).catch((error: unknown) => {
+    if (violatedConstraint(error) !== "tasks_project_projects_name_fk") throw error;
+    throw notFound(`projects/${task.project}`);
+  });
+}
+
+function storeNew(database: Database, task: NewTask, request: RequestKey | undefined) {
   return database.run(async (db) => {
     if (!request && !task.startVersion) return { task: await insertTask(db, task), deduplicated: false };
     return db.transaction(async (tx) => {

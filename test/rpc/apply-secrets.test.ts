@@ -123,3 +123,10 @@ test("without the key that encrypted them, secrets are given anew or the call sa
   expect(await apply(withKey(ssh("first")))).toContain(UPDATED("accessKeys/k", "ssh"));
   expect(await key()).toEqual({ privateKey: "first", passphrase: "" });
 });
+
+test("without that key, secrets that are left out go all the same", async () => {
+  await apply(withSecrets({ A: "one" }));
+  await sql`UPDATE environments SET secrets = set_byte(secrets, 2, get_byte(secrets, 2) # 255)`;
+  expect(await apply(withSecrets({}))).toContain(UPDATED("environments/e", "secret_variables"));
+  expect(await environment()).toBeNull();
+});

@@ -91,6 +91,18 @@ describe.each(kinds)("%s", (kind) => {
     expect((await methods().get(name)).description).toBe("moved on");
   });
 
+  test("are changed by one only of several that have read the same", async () => {
+    const name = nameOf("raced");
+    const etag = (await make("raced")).etag as string;
+    const tries = ["a", "b", "c", "d"].map((description) => methods().update({ name, etag, description }));
+    const results = await Promise.allSettled(tries);
+    const [winner, ...more] = results.filter((result) => result.status === "fulfilled");
+    expect(more).toEqual([]);
+    expect(await methods().get(name)).toEqual(winner?.value);
+    for (const lost of tries.filter((_, at) => results[at] !== winner))
+      expect(await refusal(lost)).toMatchObject({ code: "Aborted", reason: "ETAG_MISMATCH" });
+  });
+
   test("are judged as they would be, by all rules", async () => {
     const name = nameOf("judged");
     await make("judged", { description: "fine" });

@@ -46,6 +46,11 @@ describe("a new task", () => {
   });
 });
 
+test("a task of a project that has just gone is refused as such", async () => {
+  const late = createTask(store.database, newTask("t", { project: "gone" }));
+  await expect(late).rejects.toMatchObject({ kind: "not_found", resource: "projects/gone" });
+});
+
 describe("a request id", () => {
   test("makes one task, however often and however much at once it is sent", async () => {
     const request = key("body");

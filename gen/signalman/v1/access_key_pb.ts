@@ -353,7 +353,8 @@ export type UpdateAccessKeyRequest = Message<"signalman.v1.UpdateAccessKeyReques
   accessKey?: AccessKey | undefined;
 
   /**
-   * The fields to change, each one of AccessKey. Unset: those that are not empty in `access_key`; `*`: all.
+   * The fields to change, each one of AccessKey, or by a path such as `a.b` one of a message in it; lists and maps are replaced
+   * whole. Unset: those that are not empty in `access_key`; `*`: all.
    *
    * @generated from field: google.protobuf.FieldMask update_mask = 2;
    */
@@ -469,7 +470,8 @@ export const AccessKeyService: GenService<{
     output: typeof ListAccessKeysResponseSchema;
   },
   /**
-   * Changes an access key. Errors: NOT_FOUND, INVALID_ARGUMENT, ABORTED (its etag moved on).
+   * Changes an access key. Errors: NOT_FOUND, INVALID_ARGUMENT, ABORTED (its etag moved on), FAILED_PRECONDITION (a secret is to
+   * stay that this server cannot decrypt).
    *
    * @generated from rpc signalman.v1.AccessKeyService.UpdateAccessKey
    */

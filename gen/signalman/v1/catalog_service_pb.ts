@@ -342,7 +342,7 @@ export const CatalogService: GenService<{
    * Makes a project be what the catalog says, in one transaction: creates and updates what it names, and
    * deletes what it does not name only with `prune`.
    * Errors: INVALID_ARGUMENT (BadRequest names each field by its path in the catalog),
-   * FAILED_PRECONDITION (something to delete is in use).
+   * FAILED_PRECONDITION (something to delete is in use, or a secret is to stay that this server cannot decrypt).
    *
    * @generated from rpc signalman.v1.CatalogService.ApplyCatalog
    */

@@ -282,7 +282,8 @@ export type UpdateEnvironmentRequest = Message<"signalman.v1.UpdateEnvironmentRe
   environment?: Environment | undefined;
 
   /**
-   * The fields to change, each one of Environment. Unset: those that are not empty in `environment`; `*`: all.
+   * The fields to change, each one of Environment, or by a path such as `a.b` one of a message in it; lists and maps are replaced
+   * whole. Unset: those that are not empty in `environment`; `*`: all.
    *
    * @generated from field: google.protobuf.FieldMask update_mask = 2;
    */
@@ -397,7 +398,8 @@ export const EnvironmentService: GenService<{
     output: typeof ListEnvironmentsResponseSchema;
   },
   /**
-   * Changes an environment. Errors: NOT_FOUND, INVALID_ARGUMENT, ABORTED (its etag moved on).
+   * Changes an environment. Errors: NOT_FOUND, INVALID_ARGUMENT, ABORTED (its etag moved on), FAILED_PRECONDITION (a secret is to
+   * stay that this server cannot decrypt).
    *
    * @generated from rpc signalman.v1.EnvironmentService.UpdateEnvironment
    */

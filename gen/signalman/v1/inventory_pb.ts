@@ -322,7 +322,8 @@ export type UpdateInventoryRequest = Message<"signalman.v1.UpdateInventoryReques
   inventory?: Inventory | undefined;
 
   /**
-   * The fields to change, each one of Inventory. Unset: those that are not empty in `inventory`; `*`: all.
+   * The fields to change, each one of Inventory, or by a path such as `a.b` one of a message in it; lists and maps are replaced
+   * whole. Unset: those that are not empty in `inventory`; `*`: all.
    *
    * @generated from field: google.protobuf.FieldMask update_mask = 2;
    */

@@ -241,7 +241,8 @@ export type UpdateProjectRequest = Message<"signalman.v1.UpdateProjectRequest"> 
   project?: Project | undefined;
 
   /**
-   * The fields to change, each one of Project. Unset: those that are not empty in `project`; `*`: all.
+   * The fields to change, each one of Project, or by a path such as `a.b` one of a message in it; lists and maps are replaced
+   * whole. Unset: those that are not empty in `project`; `*`: all.
    *
    * @generated from field: google.protobuf.FieldMask update_mask = 2;
    */

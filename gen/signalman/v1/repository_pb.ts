@@ -284,7 +284,8 @@ export type UpdateRepositoryRequest = Message<"signalman.v1.UpdateRepositoryRequ
   repository?: Repository | undefined;
 
   /**
-   * The fields to change, each one of Repository. Unset: those that are not empty in `repository`; `*`: all.
+   * The fields to change, each one of Repository, or by a path such as `a.b` one of a message in it; lists and maps are replaced
+   * whole. Unset: those that are not empty in `repository`; `*`: all.
    *
    * @generated from field: google.protobuf.FieldMask update_mask = 2;
    */

@@ -743,7 +743,8 @@ export type UpdateTemplateRequest = Message<"signalman.v1.UpdateTemplateRequest"
   template?: Template | undefined;
 
   /**
-   * The fields to change, each one of Template. Unset: those that are not empty in `template`; `*`: all.
+   * The fields to change, each one of Template, or by a path such as `a.b` one of a message in it; lists and maps are replaced
+   * whole. Unset: those that are not empty in `template`; `*`: all.
    *
    * @generated from field: google.protobuf.FieldMask update_mask = 2;
    */

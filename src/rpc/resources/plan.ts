@@ -8,7 +8,8 @@ import { resourceName } from "../names.ts";
 import { checkProject, type Touched } from "./checks.ts";
 import { referencesOf } from "./references.ts";
 import { contractName } from "./schemas.ts";
-import { type Settled, settle, showsNames } from "./secrets.ts";
+import { showsNames } from "./secret-fields.ts";
+import { type Settled, settle } from "./secrets.ts";
 
 /** What a caller wants a resource to be, as `jsonOf` has it. */
 export interface Wish extends Touched {

@@ -1,52 +1,8 @@
 import type { JsonObject } from "@bufbuild/protobuf";
 import type { Cipher } from "../../keys/cipher.ts";
-import { accessKeyContext, environmentContext } from "../../keys/material.ts";
 import type { AnyKind, WholeResource } from "../../store/kinds.ts";
 import { Failure, type FieldViolation } from "../../task/errors.ts";
-import { contractName, SCHEMAS } from "./schemas.ts";
-
-/** A secret text of a kind: field `field` of its message `of`, stored as `field`. */
-interface SecretText {
-  of: string;
-  field: string;
-  /** May be empty, and goes when this one is given anew. */
-  with?: string;
-}
-
-/** A map of secret texts, stored as `as`; the names in it are shown in the field `names`. */
-interface SecretMap {
-  field: string;
-  as: string;
-  names: string;
-}
-
-interface SecretFields {
-  texts: readonly SecretText[];
-  maps: readonly SecretMap[];
-  context(project: string, name: string): string;
-}
-
-/** What nobody may see of each kind, by names in JSON. keys/material.ts has the shapes that are encrypted. */
-const SECRET_FIELDS: Partial<Record<AnyKind, SecretFields>> = {
-  accessKeys: {
-    texts: [
-      { of: "ssh", field: "privateKey" },
-      { of: "ssh", field: "passphrase", with: "privateKey" },
-      { of: "loginPassword", field: "password" },
-      { of: "text", field: "value" },
-    ],
-    maps: [],
-    context: accessKeyContext,
-  },
-  environments: {
-    texts: [],
-    maps: [
-      { field: "secretVariables", as: "variables", names: "secretVariableNames" },
-      { field: "secretEnv", as: "env", names: "secretEnvNames" },
-    ],
-    context: environmentContext,
-  },
-};
+import { entryPath, SECRET_FIELDS, type SecretFields, secretsOf, textPath } from "./secret-fields.ts";
 
 /** A resource as it is to be stored. */
 export interface Settled {
@@ -66,59 +22,28 @@ export function settle(
   cipher: Pick<Cipher, "seal" | "open">,
   place: { kind: AnyKind; project: string; name: string },
   given: JsonObject,
-  stored: Pick<WholeResource, "secrets"> | undefined,
+  stored: Pick<WholeResource, "spec" | "secrets"> | undefined,
 ): Settled {
   const fields = SECRET_FIELDS[place.kind];
   if (!fields) return { spec: given, secrets: null, changed: [], missing: [] };
   const context = fields.context(place.project, place.name);
   const before = open(cipher, stored?.secrets, context);
-  const { spec, secrets } = takeOut(fields, given);
   const known = before instanceof Error ? {} : before;
+  const { spec, secrets } = takeOut(fields, given);
   fill(fields, secrets, known);
   const missing = missingIn(place.kind, fields, secrets);
   if (missing.length > 0 && before instanceof Error) {
     throw new Failure("precondition", before.message, { reason: "SECRETS_UNREADABLE", cause: before });
   }
-  const changed = changedIn(place.kind, fields, secrets, known);
-  const isSame = stored?.secrets && changed.length === 0 && !(before instanceof Error);
-  return {
-    spec,
-    secrets: isSame
-      ? stored.secrets
-      : isEmpty(secrets)
-        ? null
-        : cipher.seal(JSON.stringify(secrets), context),
-    changed,
-    missing,
-  };
-}
-
-/** A spec as a caller writes it who keeps all secrets: where there are names only, they get empty values. */
-export function withEmptySecrets(kind: AnyKind, spec: JsonObject): JsonObject {
-  const empty = (SECRET_FIELDS[kind]?.maps ?? []).map(({ field, names }) => [
-    field,
-    Object.fromEntries(((spec[names] ?? []) as string[]).map((name) => [name, ""])),
-  ]);
-  const shown = Object.entries(spec).filter(([field]) => !showsNames(kind, field));
-  return Object.fromEntries([...shown, ...empty]);
-}
-
-/** The secrets that a spec stands for, by their paths. (A passphrase goes with its key.) */
-export function secretsOf(kind: AnyKind, spec: JsonObject): string[] {
-  const { texts = [], maps = [] } = SECRET_FIELDS[kind] ?? {};
-  return [
-    ...texts
-      .filter((one) => spec[one.of] !== undefined && one.with === undefined)
-      .map((one) => textPath(kind, one)),
-    ...maps.flatMap(({ field, names }) =>
-      ((spec[names] ?? []) as string[]).map((name) => entryPath(kind, field, name)),
-    ),
-  ];
-}
-
-/** Whether a field only shows the names of secrets: it goes with them. */
-export function showsNames(kind: AnyKind, field: string): boolean {
-  return SECRET_FIELDS[kind]?.maps.some(({ names }) => names === field) ?? false;
+  const lost = before instanceof Error && stored ? secretsOf(place.kind, stored.spec) : [];
+  const changed = [...new Set([...lost, ...changedIn(place.kind, fields, secrets, known)])];
+  const keepsAll = stored && changed.length === 0;
+  const sealed = keepsAll
+    ? stored.secrets
+    : isEmpty(secrets)
+      ? null
+      : cipher.seal(JSON.stringify(secrets), context);
+  return { spec, secrets: sealed, changed, missing };
 }
 
 type Secrets = Record<string, string | Record<string, string>>;
@@ -199,14 +124,6 @@ function changedIn(kind: AnyKind, { texts, maps }: SecretFields, secrets: Secret
     }),
   ];
 }
-
-function textPath(kind: AnyKind, { of, field }: SecretText): string {
-  const holder = SCHEMAS[kind].fields.find(({ jsonName }) => jsonName === of);
-  return `${holder?.name}.${holder?.message?.fields.find(({ jsonName }) => jsonName === field)?.name}`;
-}
-
-const entryPath = (kind: AnyKind, field: string, name: string): string =>
-  `${contractName(kind, field)}[${JSON.stringify(name)}]`;
 
 function isEmpty(secrets: Secrets): boolean {
   return Object.values(secrets).every((value) => Object.keys(value).length === 0);

@@ -10,7 +10,7 @@ import { mergeMasked } from "./mask.ts";
 import { planWishes } from "./plan.ts";
 import { referencesOf } from "./references.ts";
 import { etagOf, jsonOf, messageOf, SCHEMAS, type Schemas } from "./schemas.ts";
-import { withEmptySecrets } from "./secrets.ts";
+import { withEmptySecrets } from "./secret-fields.ts";
 
 /** How long it may take to delete a project with all its tasks and their logs. */
 const LOGS_GO_MS = 600_000;
