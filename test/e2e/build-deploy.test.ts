@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { HookEvent } from "../../gen/signalman/v1/hook_pb.ts";
 import { type Task, TaskStatus } from "../../gen/signalman/v1/task_pb.ts";
 import { TaskService } from "../../gen/signalman/v1/task_service_pb.ts";
 import { SurveyType, TemplateType } from "../../gen/signalman/v1/template_pb.ts";
@@ -36,6 +37,19 @@ beforeAll(async () => {
     asking: { ...after("build"), survey },
     bad: { ...build, script: "exit 1" },
     "after-bad": after("bad"),
+    gated: {
+      ...build,
+      script: "true",
+      hooks: [
+        {
+          name: "smoke test",
+          event: HookEvent.ON_SUCCESS,
+          kind: { case: "program", value: { app: "bash", script: "exit 1" } },
+          required: true,
+        },
+      ],
+    },
+    "after-gated": after("gated"),
     endless: { ...build, script: "sleep 1000" },
     "after-endless": after("endless"),
   });
@@ -79,9 +93,9 @@ describe("the success of a build", () => {
 });
 
 describe("nothing is started after a build", () => {
-  test("that fails", async () => {
-    expect((await ended((await runDemo(service, "bad")).name)).status).toBe(TaskStatus.ERROR);
-    expect(await tasksOf("after-bad")).toEqual([]);
+  test.each(["bad", "gated"])("that fails, itself or by a hook that it requires: %s", async (template) => {
+    expect((await ended((await runDemo(service, template)).name)).status).toBe(TaskStatus.ERROR);
+    expect(await tasksOf(`after-${template}`)).toEqual([]);
   });
 
   test.each([

@@ -174,6 +174,25 @@ describe("a hook that fails", () => {
   });
 });
 
+test("a call is made also if a task's template no longer fits, which a program would need", async () => {
+  const hooks: HookInit[] = [
+    { name: "call", event: ON_FAILURE, ...http({ url: `${receiver.url}/changed` }) },
+    { name: "prog", event: ON_FAILURE, ...program("true") },
+  ];
+  await using other = await startService({ env: { SIGNALMAN_MAX_PARALLEL_TASKS: "1" } });
+  await applyHooked(other, { busy: "sleep 1000", changed: { script: "true", hooks } });
+  const busy = await runDemo(other, "busy");
+  const { name } = await runDemo(other, "changed");
+  const survey = [{ name: "stage", required: true }];
+  await applyHooked(other, { busy: "sleep 1000", changed: { script: "true", hooks, survey } });
+  await kill(other, busy.name);
+  const { said, ...end } = await ended(other, name);
+  expect(end).toMatchObject({ status: "ERROR", reason: "PREPARE_FAILED" });
+  expect(said).toContain("Hook prog failed: what it needs to know of the task cannot be had");
+  const [call] = await receiver.calls("/changed", 1);
+  expect(JSON.parse(call?.body ?? "")).toMatchObject({ reason: "PREPARE_FAILED", message: end.message });
+});
+
 describe("a hook that hangs", () => {
   test.each([
     ["late-before", { status: "ERROR", reason: "PREPARE_FAILED" }],

@@ -5,6 +5,7 @@ import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { TemplateType } from "../../gen/signalman/v1/template_pb.ts";
 import { loadHookModules } from "../../src/runner/hook-modules.ts";
+import { cli } from "../cli/cli.ts";
 import { idOf } from "../faults/traces.ts";
 import { startService, type TestService } from "../helpers/service.ts";
 import { AFTER_TASK, applyHooked, BEFORE_TASK, program, runToEnd } from "./hooked.ts";
@@ -78,6 +79,15 @@ describe("the examples", () => {
     await rm(join(folder, "freeze"));
     expect((await runToEnd(service, "deploy")).status).toBe("SUCCESS");
   });
+});
+
+test("the catalog of the examples is applied, and its hooks run", async () => {
+  const options = { server: service.url, env: { CHAT_TOKEN: "Bearer of the example" } };
+  expect(await cli(["apply", example("catalog.yaml")], options)).toMatchObject({ code: 0 });
+  const run = await cli(["run", "hooked/hello"], options);
+  expect(run).toMatchObject({ code: 0 });
+  expect(run.stderr).toMatch(/^signalman: disk: Filesystem/m);
+  expect(run.stderr).toMatch(/^signalman: smoke-test: checked after SUCCESS$/m);
 });
 
 describe("a module is refused, by its name, if it", () => {

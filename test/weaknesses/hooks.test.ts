@@ -1,0 +1,24 @@
+import { expect, test } from "vitest";
+import { startService } from "../helpers/service.ts";
+import { AFTER_TASK, applyHooked, http, runToEnd } from "../hooks/hooked.ts";
+import { startReceiver } from "../hooks/receiver.ts";
+
+test("weakness 19: alerts have a time-out, are JSON whatever the task says, and need nobody to be there", async () => {
+  await using receiver = await startReceiver();
+  await using service = await startService();
+  receiver.answer("/never", undefined);
+  const hook = (name: string, path: string) => ({
+    name,
+    event: AFTER_TASK,
+    timeout: { seconds: 1n },
+    ...http({ url: `${receiver.url}${path}` }),
+  });
+  const hooks = [hook("silent", "/never"), hook("alert", "/alert")];
+  const script = 'echo "}\\"" >&2; exit 3';
+  await applyHooked(service, { quoted: { script, hooks } });
+  const { status, reason, said } = await runToEnd(service, "quoted", { message: '"}\n\\' });
+  expect({ status, reason }).toEqual({ status: "ERROR", reason: "EXIT_CODE" });
+  expect(said).toContain("Hook silent failed: it took longer than 1 s");
+  const [alert] = await receiver.calls("/alert", 1);
+  expect(JSON.parse(alert?.body ?? "")).toMatchObject({ status: "ERROR", reason: "EXIT_CODE" });
+});
