@@ -51,7 +51,7 @@ resource "terraform_data" "slow" {
 }
 `;
 
-/** A project `demo` with one Terraform template, whose state is in a folder of the test. */
+/** A project with one Terraform template, whose state is in a folder of the test. */
 export interface TerraformProject extends AsyncDisposable {
   readonly folder: string;
   readonly state: string;
@@ -78,9 +78,11 @@ interface Settings {
 export async function makeProject(
   service: Pick<TestService, "client">,
   settings: Settings = {},
+  place: { project?: string; state?: string } = {},
 ): Promise<TerraformProject> {
   const folder = await mkdtemp(join(tmpdir(), "signalman-terraform-"));
-  const state = join(folder, "state.tfstate");
+  const state = place.state ?? join(folder, "state.tfstate");
+  const name = place.project ?? "demo";
   const files = join(folder, "files");
   await mkdir(join(files, "infra"), { recursive: true });
   await writeFile(join(files, "infra", "main.tf"), CONFIGURATION(folder));
@@ -89,7 +91,7 @@ export async function makeProject(
   const common = { repository: "files" };
   await service.client(CatalogService).applyCatalog({
     catalog: {
-      project: { name: "demo" },
+      project: { name: name },
       repositories: [{ name: "files", url: files }],
       templates: [
         {
@@ -113,7 +115,7 @@ export async function makeProject(
     state,
     async run(request = {}, template = "infra") {
       return taken(
-        (await tasks.runTask({ template: `projects/demo/templates/${template}`, ...request })).task,
+        (await tasks.runTask({ template: `projects/${name}/templates/${template}`, ...request })).task,
       );
     },
     async planned(request) {

@@ -1,0 +1,88 @@
+import { readFileSync } from "node:fs";
+import { readdir } from "node:fs/promises";
+import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
+import type { Task } from "../../gen/signalman/v1/task_pb.ts";
+import { TaskService } from "../../gen/signalman/v1/task_service_pb.ts";
+import { endOf, type Follower, follow } from "../faults/follow.ts";
+import { aliveOf, leavesNothing, until } from "../faults/traces.ts";
+import { startService, type TestService } from "../helpers/service.ts";
+import { makeProject, needsTerraform, type TerraformProject } from "./project.ts";
+
+let service: TestService;
+beforeAll(async () => {
+  service = await startService();
+});
+afterAll(() => service?.[Symbol.asyncDispose]());
+beforeEach(needsTerraform);
+
+/** A task whose apply is under way: one resource is made, the other one waits. */
+async function applying(project: TerraformProject): Promise<{ task: Task; watcher: Follower }> {
+  await project.slowDown();
+  const task = await project.planned();
+  const watcher = follow(service, task.name);
+  await project.confirm(task);
+  await until(() => project.isBusy());
+  return { task, watcher };
+}
+
+/** A lock of the local backend is held by a process on a file; its description lies beside the state. */
+const lockFiles = async (project: TerraformProject) =>
+  (await readdir(project.folder)).filter((name) => name.includes(".lock.info"));
+
+test("a kill while it applies: the state is saved, the lock is gone, and nothing is alive", async () => {
+  await using project = await makeProject(service);
+  const { task, watcher } = await applying(project);
+  expect(await lockFiles(project)).toHaveLength(1);
+  const { task: killed } = await service.client(TaskService).killTask({ name: task.name });
+  const graceMs = Number(killed?.kill?.deadline?.seconds) * 1000 - Number(killed?.kill?.time?.seconds) * 1000;
+  expect(graceMs).toBeGreaterThan(28_000);
+  expect(endOf(await watcher.ended)).toMatchObject({ status: "STOPPED", reason: "STOPPED_BY_USER" });
+  expect(watcher.text()).toContain("Gracefully shutting down");
+  expect(await project.applied()).toMatchObject({ quick: "one" });
+  expect(await lockFiles(project)).toEqual([]);
+  await leavesNothing(service, task);
+  watcher[Symbol.dispose]();
+  // The state can be worked on at once.
+  const next = await project.planned();
+  expect(next.plan).toMatchObject({ add: 1 });
+  await service.client(TaskService).rejectTask({ name: next.name });
+});
+
+test("a forced kill while it applies leaves nothing alive", async () => {
+  await using project = await makeProject(service);
+  const { task, watcher } = await applying(project);
+  await service.client(TaskService).killTask({ name: task.name, force: true });
+  expect(endOf(await watcher.ended)).toMatchObject({ status: "STOPPED", signal: "SIGKILL" });
+  await leavesNothing(service, task);
+  watcher[Symbol.dispose]();
+});
+
+test("a held lock is reported with its id, and never broken", async () => {
+  await using project = await makeProject(service, { allowAutoApprove: true });
+  const { task, watcher } = await applying(project);
+  const [file = ""] = await lockFiles(project);
+  const lock = JSON.parse(readFileSync(`${project.folder}/${file}`, "utf8")) as { ID: string };
+  await using second = await makeProject(service, {}, { project: "two", state: project.state });
+  const late = await second.run();
+  using lateWatcher = follow(service, late.name);
+  const { status, reason, message } = endOf(await lateWatcher.ended);
+  expect({ status, reason }).toEqual({ status: "ERROR", reason: "EXIT_CODE" });
+  expect(message).toMatch(
+    new RegExp(`the state is locked by .* for OperationTypeApply since .*, lock ${lock.ID}\\.`),
+  );
+  expect(aliveOf(task)).not.toEqual([]);
+  await project.speedUp();
+  expect(endOf(await watcher.ended)).toMatchObject({ status: "SUCCESS" });
+  watcher[Symbol.dispose]();
+});
+
+test("a run time-out counts for each program, and ends an apply as a kill does", async () => {
+  await using project = await makeProject(service);
+  await project.slowDown();
+  const task = await project.planned({ runTimeout: { seconds: 3n } });
+  using watcher = follow(service, task.name);
+  await project.confirm(task);
+  expect(endOf(await watcher.ended)).toMatchObject({ status: "ERROR", reason: "RUN_TIMEOUT" });
+  expect(await project.applied()).toMatchObject({ quick: "one" });
+  await leavesNothing(service, task);
+});
