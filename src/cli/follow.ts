@@ -1,4 +1,5 @@
-import type { Task } from "../../gen/signalman/v1/task_pb.ts";
+import { type Task, TaskStatus } from "../../gen/signalman/v1/task_pb.ts";
+import type { WatchTaskResponse } from "../../gen/signalman/v1/task_service_pb.ts";
 import { onInterrupt } from "./interrupt.ts";
 import { shortName } from "./names.ts";
 import { resultLines, resultOf } from "./result.ts";
@@ -43,6 +44,19 @@ export async function follow(session: Session, name: string, tail?: number): Pro
       for (const line of result ? resultLines(result) : []) view.note(line);
     }
     if (!isRepeated) await view.event(event);
+    if (isWaiting(event)) await sayHowToDecide(session, name, view);
   }
   return exitCodeOf(end?.status ?? 0);
+}
+
+function isWaiting({ event }: WatchTaskResponse): boolean {
+  return event.case === "status" && event.value.status === TaskStatus.WAITING_CONFIRMATION;
+}
+
+/** Past statuses are told again to whoever comes later: the plan may have been decided on long ago. */
+async function sayHowToDecide(session: Session, name: string, view: View): Promise<void> {
+  const { task } = await session.call(({ tasks }, options) => tasks.getTask({ name }, options));
+  if (task?.status !== TaskStatus.WAITING_CONFIRMATION) return;
+  const command = (verb: string) => session.command(`${verb} ${shortName(name)}`);
+  view.note(`look at it and decide with: ${command("confirm")}, or end it with: ${command("reject")}`);
 }

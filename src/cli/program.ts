@@ -5,11 +5,14 @@ import { DEFAULT_SERVER } from "../client/connect.ts";
 import { serverUrl } from "../client/server-url.ts";
 import { addApply } from "./commands/apply.ts";
 import { addApps } from "./commands/apps.ts";
+import { addConfirm } from "./commands/confirm.ts";
 import { addExport } from "./commands/export.ts";
 import { addGet } from "./commands/get.ts";
 import { addKill } from "./commands/kill.ts";
 import { addList } from "./commands/list.ts";
 import { addLogs } from "./commands/logs.ts";
+import { addPlan } from "./commands/plan.ts";
+import { addReject } from "./commands/reject.ts";
 import { addRotateSecrets } from "./commands/rotate-secrets.ts";
 import { addRun } from "./commands/run.ts";
 import { addServe } from "./commands/serve.ts";
@@ -49,6 +52,9 @@ export function createProgram(): Command {
     addGet,
     addList,
     addLogs,
+    addPlan,
+    addConfirm,
+    addReject,
     addApps,
     addRotateSecrets,
   ])

@@ -8,6 +8,7 @@ import {
 
 const COLORS: Partial<Record<TaskStatus, "green" | "red" | "yellow" | "cyan">> = {
   [TaskStatus.RUNNING]: "cyan",
+  [TaskStatus.WAITING_CONFIRMATION]: "yellow",
   [TaskStatus.STOPPING]: "yellow",
   [TaskStatus.STOPPED]: "yellow",
   [TaskStatus.SUCCESS]: "green",

@@ -28,7 +28,11 @@ export function addKill(program: Command): void {
     .description("stop a task: SIGTERM first, SIGKILL after a while")
     .argument("<task>", "the task", parseTask)
     .option("--force", "SIGKILL at once")
-    .option("--grace <duration>", "time between SIGTERM and SIGKILL, 10s unless given", parseDuration)
+    .option(
+      "--grace <duration>",
+      "time between SIGTERM and SIGKILL, 10s (Terraform: 30s) unless given",
+      parseDuration,
+    )
     .option("--reason <text>", "why, for people")
     .action(
       withSession(async (session, name: string, { force, grace, reason }: KillOptions) => {

@@ -1,0 +1,49 @@
+import type { Command } from "commander";
+import { ConfirmTaskResponseSchema } from "../../../gen/signalman/v1/task_service_pb.ts";
+import { jsonLine } from "../json.ts";
+import { parseTask, shortName } from "../names.ts";
+import { print, say, write } from "../output.ts";
+import { changesOf, planText } from "../plan.ts";
+import { askYes } from "../question.ts";
+import { type Session, withSession } from "../session.ts";
+
+interface ConfirmOptions {
+  digest?: string;
+  yes?: true;
+}
+
+export function addConfirm(program: Command): void {
+  program
+    .command("confirm")
+    .description("let a task apply its plan: shows it and asks, and confirms what it has shown")
+    .argument("<task>", "the task", parseTask)
+    .option("--digest <digest>", "the plan that was seen elsewhere; nothing is shown or asked")
+    .option("--yes", "do not ask")
+    .action(
+      withSession(async (session, name: string, options: ConfirmOptions) => {
+        const planDigest = options.digest ?? (await agreedDigest(session, name, options.yes ?? false));
+        if (planDigest === undefined) {
+          say(
+            `${shortName(name)} still waits; reject it with: ${session.command(`reject ${shortName(name)}`)}`,
+          );
+          return 1;
+        }
+        const response = await session.call(({ tasks }, call) =>
+          tasks.confirmTask({ name, planDigest }, call),
+        );
+        if (session.json) await print(jsonLine(ConfirmTaskResponseSchema, response));
+        else await print(`${shortName(name)} confirmed`);
+        return 0;
+      }),
+    );
+}
+
+/** Of the plan that is shown; undefined: not that one. */
+async function agreedDigest(session: Session, name: string, isAgreed: boolean): Promise<string | undefined> {
+  const { plan, text } = await session.call(({ tasks }, options) => tasks.getTaskPlan({ name }, options));
+  if (!plan) return "";
+  await write(process.stderr, `${planText(text)}\n`);
+  say(`${shortName(name)}: ${changesOf(plan)}, digest ${plan.digest}`);
+  const agreed = isAgreed || (await askYes("Apply this plan?", "confirm with --yes or --digest"));
+  return agreed ? plan.digest : undefined;
+}

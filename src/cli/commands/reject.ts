@@ -1,0 +1,24 @@
+import type { Command } from "commander";
+import { RejectTaskResponseSchema } from "../../../gen/signalman/v1/task_service_pb.ts";
+import { jsonLine } from "../json.ts";
+import { parseTask, shortName } from "../names.ts";
+import { print } from "../output.ts";
+import { withSession } from "../session.ts";
+
+export function addReject(program: Command): void {
+  program
+    .command("reject")
+    .description("end a task whose plan waits, without applying it")
+    .argument("<task>", "the task", parseTask)
+    .option("--reason <text>", "why, for people")
+    .action(
+      withSession(async (session, name: string, { reason }: { reason?: string }) => {
+        const response = await session.call(({ tasks }, options) =>
+          tasks.rejectTask({ name, reason }, options),
+        );
+        if (session.json) await print(jsonLine(RejectTaskResponseSchema, response));
+        else await print(`${shortName(name)} rejected`);
+        return 0;
+      }),
+    );
+}

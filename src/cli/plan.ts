@@ -1,0 +1,12 @@
+import type { TaskPlan } from "../../gen/signalman/v1/task_pb.ts";
+import { printable } from "./printable.ts";
+
+/** `1 to add, 0 to change, 0 to destroy` */
+export function changesOf({ add, change, destroy }: TaskPlan): string {
+  return `${add} to add, ${change} to change, ${destroy} to destroy`;
+}
+
+/** The text of a plan, which holds what others wrote. */
+export function planText(text: string): string {
+  return text.split("\n").map(printable).join("\n").trim();
+}
