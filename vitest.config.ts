@@ -6,6 +6,8 @@ export default defineConfig({
     globalSetup: ["test/helpers/database.ts"],
     // Without it, each file with tests of the store spends a second on loading drizzle.
     execArgv: ["--import", "./bin/drizzle-imports.js"],
+    // Most tests wait, for processes and for the database.
+    maxWorkers: 4,
     reporters: ["default", "./test/helpers/reporter.ts"],
     // Generous: a timing never fails a test, and a loaded machine is slow.
     testTimeout: 90_000,

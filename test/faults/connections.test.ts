@@ -16,7 +16,7 @@ import { expectWhole, stopWriter, WRITER, WRITTEN } from "./writer.ts";
 const CUTS = 25;
 
 test.concurrent("a server whose connections are cut again and again, at any moment, goes on", {
-  timeout: 90_000,
+  timeout: 600_000,
 }, async () => {
   const database = await testDatabase();
   await using proxy = await openProxy(database.url);
@@ -69,7 +69,7 @@ function listener(url: string) {
 
 test.concurrent.for(["cut", "freeze"] as const)(
   "a bus that a bad network has made deaf (%s) hears again by itself",
-  { timeout: 60_000 },
+  { timeout: 600_000 },
   async (how) => {
     const database = await testDatabase();
     await using proxy = await openProxy(database.url);

@@ -22,7 +22,7 @@ for block in range(4096):
     while data: data = data[os.write(1, data):]`;
 
 test("1 GiB is watched whole while a second watcher never reads, in flat memory", {
-  timeout: 180_000,
+  timeout: 600_000,
 }, async () => {
   await using service = await startService();
   await applyDemo(service, { huge: { script: SCRIPT, app: "python" } });

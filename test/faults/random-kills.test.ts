@@ -25,7 +25,7 @@ const SERVE = fileURLToPath(new URL("../helpers/serve.ts", import.meta.url));
 const CACHE = { NODE_COMPILE_CACHE: join(tmpdir(), "signalman-test-cache") };
 
 test("servers that die at random moments, in their start too: each task runs once and ends once", {
-  timeout: 120_000,
+  timeout: 600_000,
 }, async () => {
   const scratch = mkdtempSync(join(tmpdir(), "signalman-random-"));
   await using service = await startService({ env: CACHE });

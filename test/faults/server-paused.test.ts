@@ -90,7 +90,7 @@ async function run(on: TestService, template: string, args: string[]): Promise<T
 const WAITS = "echo $SEMAPHORE_TASK_DETAILS_ID >>$1/runs; until [ -e $1/go ]; do sleep 0.01; done; echo done";
 
 test.concurrent("a server that was paused for longer than a lease does no harm when it comes back", {
-  timeout: 90_000,
+  timeout: 600_000,
 }, async () => {
   await using stage = await setStage("paused");
   const { folder } = stage;
@@ -125,7 +125,7 @@ test.concurrent("a server that was paused for longer than a lease does no harm w
 });
 
 test.concurrent("a server that comes back to a task that it had not started, and starts it anew, does so once", {
-  timeout: 90_000,
+  timeout: 600_000,
 }, async () => {
   await using stage = await setStage("own");
   const { folder, sql } = stage;
@@ -151,7 +151,7 @@ test.concurrent("a server that comes back to a task that it had not started, and
 });
 
 test.concurrent("a server that falls silent while it claims holds the others up for seconds, not for good", {
-  timeout: 90_000,
+  timeout: 600_000,
 }, async () => {
   await using stage = await setStage("silent");
   await using proxy = await openProxy(stage.url);
@@ -169,7 +169,7 @@ test.concurrent("a server that falls silent while it claims holds the others up 
 });
 
 test.concurrent("a task killed while it was being prepared by a server that is gone is STOPPED by another", {
-  timeout: 90_000,
+  timeout: 600_000,
 }, async () => {
   await using stage = await setStage("gone");
   const a = await startService({ databaseUrl: stage.url });
@@ -191,7 +191,7 @@ test.concurrent("a task killed while it was being prepared by a server that is g
 });
 
 test.concurrent("a claim whose answer was lost is put back, or stopped if somebody asked for that", {
-  timeout: 90_000,
+  timeout: 600_000,
 }, async () => {
   await using stage = await setStage("lost");
   const { folder, sql } = stage;

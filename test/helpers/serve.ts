@@ -1,4 +1,5 @@
-import { serve } from "../../src/main.ts";
+import "../../bin/drizzle-imports.js";
 
-// A server process for tests: settings come from the environment.
+// A server process for tests, as bin/signalman.js runs it: settings come from the environment.
+const { serve } = await import("../../src/main.ts");
 process.exitCode = await serve({});

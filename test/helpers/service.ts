@@ -10,6 +10,8 @@ import { type Client, createClient } from "@connectrpc/connect";
 import { createGrpcTransport } from "@connectrpc/connect-node";
 import { testDatabase } from "./database.ts";
 
+/** Where bin/signalman.js keeps compiled code too. */
+const CACHE = fileURLToPath(new URL("../../node_modules/.cache/signalman", import.meta.url));
 const SERVE = fileURLToPath(new URL("./serve.ts", import.meta.url));
 
 export interface ServiceOptions {
@@ -53,13 +55,14 @@ export async function startService(options: ServiceOptions = {}): Promise<TestSe
     const env = {
       PATH: process.env.PATH,
       HOME: process.env.HOME,
+      NODE_COMPILE_CACHE: CACHE,
       DATABASE_URL: databaseUrl,
       SIGNALMAN_DATA_DIR: dataDir,
       SIGNALMAN_LISTEN: `127.0.0.1:${port}`,
       SIGNALMAN_LOG_FORMAT: "json",
       ...options.env,
     };
-    const child = spawn(process.execPath, ["--max-semi-space-size=8", SERVE], {
+    const child = spawn(process.execPath, ["--max-semi-space-size=2", SERVE], {
       env,
       stdio: ["ignore", "ignore", "pipe"],
     });

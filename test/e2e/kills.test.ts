@@ -13,11 +13,11 @@ import {
   type RunTaskRequestSchema,
   TaskService,
 } from "../../gen/signalman/v1/task_service_pb.ts";
+import { endOf, type Follower, follow } from "../faults/follow.ts";
+import { type SlowRepository, slowRepository } from "../faults/slow-repository.ts";
+import { leavesNothing } from "../faults/traces.ts";
 import { applyDemo, runDemo } from "../helpers/demo.ts";
 import { startService, type TestService } from "../helpers/service.ts";
-import { endOf, type Follower, follow } from "./follow.ts";
-import { type SlowRepository, slowRepository } from "./slow-repository.ts";
-import { leavesNothing } from "./traces.ts";
 
 const STOPPED = { status: "STOPPED", reason: "STOPPED_BY_USER" };
 const { KILLED_BEFORE_START, KILL_REQUESTED, ALREADY_STOPPING, ALREADY_FINAL } = KillOutcome;

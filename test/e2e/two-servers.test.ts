@@ -6,10 +6,10 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { CatalogService } from "../../gen/signalman/v1/catalog_service_pb.ts";
 import type { Task } from "../../gen/signalman/v1/task_pb.ts";
 import { KillOutcome, TaskService, type WatchTaskResponse } from "../../gen/signalman/v1/task_service_pb.ts";
+import { endOf, follow, statusName } from "../faults/follow.ts";
+import { aliveOf, leavesNothing } from "../faults/traces.ts";
 import { type TestDatabase, testDatabase } from "../helpers/database.ts";
 import { startService, type TestService } from "../helpers/service.ts";
-import { endOf, follow, statusName } from "./follow.ts";
-import { aliveOf, leavesNothing } from "./traces.ts";
 
 /** Milliseconds: far below the second after which a poll would find what a hint did not tell. */
 const SOON = 400;
@@ -179,7 +179,7 @@ test("a second server on the same data folder is refused, and told who holds it"
 });
 
 test.concurrent("tasks of a template without parallel runs never overlap, and each runs once", {
-  timeout: 90_000,
+  timeout: 600_000,
 }, async () => {
   const folder = folderOf("alone");
   const tasks = await Promise.all(
@@ -192,7 +192,7 @@ test.concurrent("tasks of a template without parallel runs never overlap, and ea
 });
 
 test.concurrent("a project runs as many tasks as its limit says, over all servers", {
-  timeout: 90_000,
+  timeout: 600_000,
 }, async () => {
   const folder = folderOf("counted");
   const tasks = await Promise.all(

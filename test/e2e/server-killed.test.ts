@@ -7,12 +7,12 @@ import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest
 import { RetryInfoSchema } from "../../gen/google/rpc/error_details_pb.ts";
 import { CatalogService } from "../../gen/signalman/v1/catalog_service_pb.ts";
 import { TaskService } from "../../gen/signalman/v1/task_service_pb.ts";
+import { endOf, follow } from "../faults/follow.ts";
+import { slowRepository } from "../faults/slow-repository.ts";
+import { aliveOf, leavesNothing, until } from "../faults/traces.ts";
+import { expectWhole, stopWriter, WRITER, WRITTEN, writtenSoFar } from "../faults/writer.ts";
 import { applyDemo, runDemo } from "../helpers/demo.ts";
 import { startService, type TestService } from "../helpers/service.ts";
-import { endOf, follow } from "./follow.ts";
-import { slowRepository } from "./slow-repository.ts";
-import { aliveOf, leavesNothing, until } from "./traces.ts";
-import { expectWhole, stopWriter, WRITER, WRITTEN, writtenSoFar } from "./writer.ts";
 
 const KILLS = 20;
 
@@ -26,7 +26,7 @@ const SCRIPTS = {
 
 let service: TestService;
 beforeAll(async () => {
-  service = await startService({ env: { NODE_COMPILE_CACHE: join(tmpdir(), "signalman-test-cache") } });
+  service = await startService();
   const allow = { allowOverrideArguments: true, allowParallelTasks: true };
   await applyDemo(
     service,
@@ -54,7 +54,7 @@ async function restart(): Promise<void> {
 }
 
 test("a server killed 20 times in a task's life loses nothing and tells nothing twice", {
-  timeout: 120_000,
+  timeout: 600_000,
 }, async () => {
   const task = await run("writer");
   using watcher = follow(service, task.name);

@@ -4,11 +4,11 @@ import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { CatalogService } from "../../gen/signalman/v1/catalog_service_pb.ts";
 import { LogStream } from "../../gen/signalman/v1/task_pb.ts";
+import { endOf, type Follower, follow } from "../faults/follow.ts";
+import { smallDisk } from "../faults/small-disk.ts";
+import { leavesNothing } from "../faults/traces.ts";
 import { runDemo } from "../helpers/demo.ts";
 import { startService, type TestService } from "../helpers/service.ts";
-import { endOf, type Follower, follow } from "./follow.ts";
-import { smallDisk } from "./small-disk.ts";
-import { leavesNothing } from "./traces.ts";
 
 const MIB = 1024 * 1024;
 const APPS = {

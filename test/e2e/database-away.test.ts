@@ -15,13 +15,13 @@ import { socketOptions } from "../../src/embedded/socket-url.ts";
 import { type Database, openDatabase } from "../../src/store/database.ts";
 import { declareLost } from "../../src/store/expiry.ts";
 import { guardedFolder } from "../embedded/guarded-folder.ts";
+import { endOf, follow } from "../faults/follow.ts";
+import { type CutProxy, openProxy } from "../faults/proxy.ts";
+import { aliveOf, idOf, leavesNothing, taskFolder, until } from "../faults/traces.ts";
+import { expectWhole, stopWriter, WRITER, WRITTEN, writtenSoFar } from "../faults/writer.ts";
 import { type TestDatabase, testDatabase } from "../helpers/database.ts";
 import { applyDemo, runDemo } from "../helpers/demo.ts";
 import { startService, type TestService } from "../helpers/service.ts";
-import { endOf, follow } from "./follow.ts";
-import { type CutProxy, openProxy } from "./proxy.ts";
-import { aliveOf, idOf, leavesNothing, taskFolder, until } from "./traces.ts";
-import { expectWhole, stopWriter, WRITER, WRITTEN, writtenSoFar } from "./writer.ts";
 
 const AWAY_MS = 20_000;
 /** The longest that a call may take to say that the database is away: the deadline of a query, and some work. */
@@ -101,7 +101,7 @@ async function* health(service: TestService, signal: AbortSignal) {
 }
 
 test.concurrent("the database away for 20 s: tasks and their clocks go on, and nothing is lost", {
-  timeout: 90_000,
+  timeout: 600_000,
 }, async () => {
   await using stage = await setStage();
   const { service, proxy } = stage;
@@ -134,7 +134,7 @@ test.concurrent("the database away for 20 s: tasks and their clocks go on, and n
 });
 
 test.concurrent("connections that died without a word, longer than the lease, with another server there", {
-  timeout: 120_000,
+  timeout: 600_000,
 }, async () => {
   await using stage = await setStage();
   const { service, proxy, sql, database } = stage;
@@ -192,7 +192,7 @@ async function endsInTimeThoughTheDatabaseIsSilent({ service, proxy }: Stage): P
 }
 
 test.concurrent("a database that is shut down at once and started again while a task prints", {
-  timeout: 90_000,
+  timeout: 600_000,
 }, async () => {
   await using folders = await guardedFolder();
   const first = await startEmbeddedPostgres(folders.path, { settings: { fsync: "off" } });
@@ -213,7 +213,7 @@ test.concurrent("a database that is shut down at once and started again while a 
   await service[Symbol.asyncDispose]();
 });
 
-test.concurrent("a log that cannot be stored ends its task with a reason", { timeout: 60_000 }, async () => {
+test.concurrent("a log that cannot be stored ends its task with a reason", { timeout: 600_000 }, async () => {
   await using service = await startService();
   await applyDemo(service, SCRIPTS);
   const { task, watcher } = await startWriter(service, "refused");
@@ -227,7 +227,7 @@ test.concurrent("a log that cannot be stored ends its task with a reason", { tim
 });
 
 test.concurrent("a server that does not reach its database at its start says so and ends", {
-  timeout: 60_000,
+  timeout: 600_000,
 }, async () => {
   const databaseUrl = "postgres://me:secret@127.0.0.1:1/tasks";
   const failure = await startService({ databaseUrl }).then(() => "it started", String);
