@@ -53,6 +53,13 @@ function fill(url: string, at: { gitBranch?: string; commit?: string } = {}, sig
   return fillWorkspace(options, signal);
 }
 
+/** Root may read everything: meanwhile, this process is somebody else. */
+async function asNobody<T>(work: () => Promise<T>): Promise<T> {
+  const isRoot = process.geteuid?.() === 0;
+  if (isRoot) process.seteuid?.(65_534);
+  return work().finally(() => isRoot && process.seteuid?.(0));
+}
+
 async function refusal(url: string, at: { gitBranch?: string; commit?: string } = {}): Promise<string> {
   const error = await fill(url, at).catch((e: unknown) => e);
   expect(error).toBeInstanceOf(PrepareError);
@@ -149,6 +156,24 @@ describe("what cannot be used says so, and what to do", () => {
     writeFileSync(join(root, "file"), "");
     expect(await refusal(join(root, "file"))).toMatch(/^Cannot use .* as a repository: it is not a folder$/);
   });
+
+  test.each(["source", "source/inner"])(
+    "the folder %s that the server's user may not read",
+    async (closed) => {
+      mkdirSync(join(source, "inner"));
+      for (const [path, mode] of [
+        [root, 0o755],
+        [target, 0o777],
+        [join(root, closed), 0o000],
+      ] as const)
+        chmodSync(path, mode);
+      const message = await asNobody(() => refusal(source));
+      chmodSync(join(root, closed), 0o700); // so that it can be removed
+      expect(message).toMatch(
+        /^Cannot (read|copy) .*: the server's user may not read it \(EACCES at \/.*\)$/,
+      );
+    },
+  );
 
   test("a branch or a commit of what is no git repository", async () => {
     expect(await refusal(source, { gitBranch: "main" })).toBe(
