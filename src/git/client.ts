@@ -1,6 +1,7 @@
 import { stat } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { TimedOut } from "../process/command.ts";
 import { PrepareError } from "../task/errors.ts";
 import { type GitAccess, reach } from "./access.ts";
 import { type Clone, clone, subjectOf } from "./clone.ts";
@@ -60,9 +61,8 @@ export function createGit({ mirrors, ssh, env, marker }: GitOptions): Git {
 
     async checkOut(options, signal) {
       if (typeof options.source === "string") await tellChanges(options.source, options.say, signal);
-      const hash = await place(options, signal);
+      const hash = await placeWhole(options, 0, signal);
       const message = await subjectOf(run, options.target, hash, signal);
-      if (!options.skipSubmodules) await placeSubmodules(options, hash, 1, signal);
       return { hash, message: [...message].slice(0, MESSAGE_LENGTH).join("") };
     },
   };
@@ -80,6 +80,18 @@ export function createGit({ mirrors, ssh, env, marker }: GitOptions): Git {
     if (dirty === "") return;
     const some = dirty.split("\n").slice(0, 10).join("\n");
     say(`${source} has uncommitted changes, which are left out:\n${some}`);
+  }
+
+  /** A repository, with its submodules if they are wanted; returns the commit. */
+  async function placeWhole(options: CheckOut, nesting: number, signal: AbortSignal): Promise<string> {
+    try {
+      const hash = await place(options, signal);
+      if (!options.skipSubmodules) await placeSubmodules(options, hash, nesting + 1, signal);
+      return hash;
+    } catch (cause) {
+      if (!(cause instanceof GitFailed || cause instanceof TimedOut)) throw cause;
+      throw new PrepareError(`Cannot check out ${nameOf(options.source)}: ${cause.message}`, { cause });
+    }
   }
 
   /** The repository itself, without its submodules; returns the commit. */
@@ -111,12 +123,12 @@ export function createGit({ mirrors, ssh, env, marker }: GitOptions): Git {
   async function placeSubmodules(
     parent: CheckOut,
     hash: string,
-    depth: number,
+    nesting: number,
     signal: AbortSignal,
   ): Promise<void> {
     const { target } = parent;
     for (const submodule of await listSubmodules(run, target, hash, signal)) {
-      if (depth > MAX_NESTING)
+      if (nesting > MAX_NESTING)
         throw new PrepareError(
           `Cannot check out the submodule ${submodule.path}: there are too many in each other`,
         );
@@ -131,9 +143,8 @@ export function createGit({ mirrors, ssh, env, marker }: GitOptions): Git {
         commit: submodule.hash,
         target: await makeFolder(target, submodule.path),
       };
-      await place(options, signal);
+      await placeWhole(options, nesting, signal);
       await run(["config", `submodule.${submodule.name}.url`, nameOf(source)], { cwd: target, signal });
-      await placeSubmodules(options, submodule.hash, depth + 1, signal);
     }
   }
 

@@ -1,6 +1,5 @@
-import { PrepareError } from "../task/errors.ts";
 import { sayProgress } from "./progress.ts";
-import { GitFailed, type RunGit } from "./run.ts";
+import type { RunGit } from "./run.ts";
 
 export interface Clone {
   /** A repository on this machine. */
@@ -24,11 +23,13 @@ export interface Clone {
 const READER = "git -c 'safe.directory=*' -c uploadpack.allowAnySHA1InWant=true upload-pack";
 const LOCAL = ["protocol.file.allow=always"];
 
-/** Clones at a commit, detached; with all of the history the objects are shared, and else copied. */
+/**
+ * Clones at a commit, detached; with all of the history the objects are shared, and else copied.
+ * @throws GitFailed; TimedOut; the signal's reason.
+ */
 export async function clone(options: Clone, signal: AbortSignal): Promise<void> {
   const { source, target, hash, depth, origin, run, say } = options;
-  const git = (args: readonly string[]) =>
-    run(args, { cwd: target, signal, config: LOCAL }).catch(explain(origin));
+  const git = (args: readonly string[]) => run(args, { cwd: target, signal, config: LOCAL });
   if (depth === 0) {
     const how = ["--quiet", "--shared", "--no-checkout", "--template=", `--upload-pack=${READER}`];
     await git(["clone", ...how, "--", source, "."]);
@@ -46,7 +47,7 @@ export async function clone(options: Clone, signal: AbortSignal): Promise<void> 
     env: options.env,
     idleMs: options.idleMs,
     onProgress: sayProgress(`Checking out ${origin}`, say),
-  }).catch(explain(origin));
+  });
 }
 
 /** First line of a commit's message. */
@@ -56,12 +57,5 @@ export async function subjectOf(
   hash: string,
   signal: AbortSignal,
 ): Promise<string> {
-  return run(["log", "-1", "--format=%s", hash], { cwd: repository, signal }).catch(explain(repository));
-}
-
-function explain(origin: string) {
-  return (cause: unknown): never => {
-    if (!(cause instanceof GitFailed)) throw cause;
-    throw new PrepareError(`Cannot check out ${origin}: ${cause.message}`, { cause });
-  };
+  return run(["log", "-1", "--format=%s", hash], { cwd: repository, signal });
 }

@@ -10,12 +10,14 @@ export function createQueues(): Queues {
     const { promise: done, resolve } = Promise.withResolvers<void>();
     const tail = before.then(() => done);
     tails.set(thing, tail);
+    void tail.then(() => {
+      if (tails.get(thing) === tail) tails.delete(thing);
+    });
     try {
       await firstOf(signal, () => before);
       return await work();
     } finally {
       resolve();
-      if (tails.get(thing) === tail) tails.delete(thing);
     }
   };
 }

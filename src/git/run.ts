@@ -54,10 +54,9 @@ const ENVIRONMENT = {
   GIT_CONFIG_GLOBAL: "/dev/null",
   // Looking at a repository must not write to it.
   GIT_OPTIONAL_LOCKS: "0",
-  // Every question fails at once.
+  // Every question fails at once: empty, this one keeps git, and git-lfs, from looking for another program to ask.
   GIT_TERMINAL_PROMPT: "0",
-  GIT_ASKPASS: "false",
-  SSH_ASKPASS: "false",
+  GIT_ASKPASS: "",
   SSH_ASKPASS_REQUIRE: "never",
 };
 

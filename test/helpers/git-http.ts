@@ -11,6 +11,8 @@ export interface GitHttpOptions {
   root: string;
   /** Who may read; default: everybody. */
   login?: { login: string; password: string };
+  /** What git LFS keeps there, by SHA-256. */
+  files?: ReadonlyMap<string, Buffer>;
   /** Asked for each request that may be answered. Default: always "answer". */
   fate?: (path: string, count: number) => Fate;
 }
@@ -27,7 +29,8 @@ export interface GitHttp extends AsyncDisposable {
   readonly held: Promise<void>;
 }
 
-export async function startGitHttp({ root, login, fate = () => "answer" }: GitHttpOptions): Promise<GitHttp> {
+export async function startGitHttp(options: GitHttpOptions): Promise<GitHttp> {
+  const { root, login, files = new Map(), fate = () => "answer" } = options;
   const requests: string[] = [];
   const logins: string[] = [];
   const { promise: held, resolve: hold } = Promise.withResolvers<void>();
@@ -44,6 +47,8 @@ export async function startGitHttp({ root, login, fate = () => "answer" }: GitHt
     const decided = fate(path, ++count);
     if (typeof decided === "number") response.writeHead(decided).end();
     else if (decided === "hold") hold();
+    else if (path.endsWith("/info/lfs/objects/batch")) answerBatch(request, response);
+    else if (path.startsWith("/lfs/")) response.end(files.get(path.slice("/lfs/".length)));
     else answer(root, request, response, decided === "drip" ? hold : undefined);
   });
   server.listen(0, "127.0.0.1");
@@ -65,6 +70,21 @@ function credentialsOf({ headers }: IncomingMessage): string[] {
   const text = Buffer.from(encoded, "base64").toString();
   const colon = text.indexOf(":");
   return colon < 0 ? [] : [text.slice(0, colon), text.slice(colon + 1)];
+}
+
+/** Says where to get what git LFS asks for: https://github.com/git-lfs/git-lfs/blob/main/docs/api/batch.md */
+function answerBatch(request: IncomingMessage, response: ServerResponse): void {
+  const pieces: Buffer[] = [];
+  request.on("data", (piece: Buffer) => pieces.push(piece));
+  request.on("end", () => {
+    const { objects } = JSON.parse(Buffer.concat(pieces).toString()) as { objects: { oid: string }[] };
+    const found = objects.map((object) => ({
+      ...object,
+      actions: { download: { href: `http://${request.headers.host}/lfs/${object.oid}` } },
+    }));
+    response.setHeader("content-type", "application/vnd.git-lfs+json");
+    response.end(JSON.stringify({ transfer: "basic", objects: found }));
+  });
 }
 
 /** `dripped`: only the first half of what git answers is sent; then it is called, and nothing more comes. */

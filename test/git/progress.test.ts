@@ -1,0 +1,26 @@
+import { expect, test } from "vitest";
+import { sayProgress } from "../../src/git/progress.ts";
+
+const LINES = [
+  "remote: Enumerating objects: 5",
+  "Receiving objects:  42% (3/7), 1.2 MiB ",
+  "Resolving deltas: 100% (1/1)",
+];
+
+function saidOf(everyMs: number): string[] {
+  const said: string[] = [];
+  const progress = sayProgress("Fetching X", (text) => void said.push(text), everyMs);
+  for (const line of LINES) progress(line);
+  return said;
+}
+
+test("progress is said with its percentage", () => {
+  expect(saidOf(0)).toEqual([
+    "Fetching X: Receiving objects:  42% (3/7), 1.2 MiB",
+    "Fetching X: Resolving deltas: 100% (1/1)",
+  ]);
+});
+
+test("not before its time has come", () => {
+  expect(saidOf(3_600_000)).toEqual([]);
+});
