@@ -35,6 +35,11 @@ export function isPassing(error: unknown): boolean {
   return troubleOf(error) === "away";
 }
 
+/** It took its time, and would take it again. */
+export function isSilence(error: unknown): boolean {
+  return troubleOf(error) === "silent";
+}
+
 /** Git's own last words, where they say it best. */
 export function wordsOf(error: unknown): string {
   if (!(error instanceof GitFailed)) return error instanceof Error ? error.message : String(error);

@@ -4,7 +4,7 @@ import { mkdir, readdir, rename, rm, stat, utimes } from "node:fs/promises";
 import { join } from "node:path";
 import { sleep } from "../process/wait.ts";
 import type { Reach } from "./access.ts";
-import { explainFetch, isPassing, wordsOf } from "./failures.ts";
+import { explainFetch, isPassing, isSilence, wordsOf } from "./failures.ts";
 import { removeTraces } from "./mirror-folder.ts";
 import { sayProgress } from "./progress.ts";
 import { createQueues } from "./queues.ts";
@@ -64,12 +64,22 @@ export function createMirrors({ root, idleMs, retryMs }: MirrorOptions): Mirrors
   /** Mirrors whose last fetch, in this process, ended well: no dead process has left a lock there. */
   const orderly = new Set<string>();
 
+  /** When a remote last gave no answer: whoever was waiting for his turn meanwhile need not wait as long again. */
+  const silences = new Map<string, { at: number; error: unknown }>();
+
   return {
     idleMs,
     async fetch(fetch, signal) {
       const mirror = join(root, nameOf(fetch));
+      const asked = performance.now();
       return inTurn(mirror, signal, async () => {
-        await update(mirror, fetch, signal);
+        const silence = silences.get(mirror);
+        if (silence && silence.at > asked) throw silence.error;
+        await update(mirror, fetch, signal).catch((error: unknown) => {
+          if (isSilence((error as Error).cause)) silences.set(mirror, { at: performance.now(), error });
+          throw error;
+        });
+        silences.delete(mirror);
         return { mirror, hash: await findOrFetch(mirror, fetch, signal) };
       });
     },

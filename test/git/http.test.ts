@@ -258,6 +258,17 @@ describe("what goes wrong is said in a sentence", () => {
     expect(readdirSync(impatient.mirrors)).toEqual([]);
   });
 
+  test("a host that says nothing is waited for once by all tasks that wait", async () => {
+    using impatient = makeScene({ idleMs: 500 });
+    const server = await serve({ fate: () => "hold" });
+    const url = `${server.url}/app.git`;
+    const told = await Promise.all([impatient.refusal(url), impatient.refusal(url), impatient.refusal(url)]);
+    expect(new Set(told).size).toBe(1);
+    expect(server.requests).toHaveLength(1);
+    expect(await impatient.refusal(url)).toBe(told[0]);
+    expect(server.requests).toHaveLength(2);
+  });
+
   test("git that is not installed", async () => {
     using bare = makeScene({ env: { PATH: "/nowhere" } });
     expect(await bare.refusal("http://127.0.0.1:1/x")).toBe(
