@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
 import { lstat, mkdir, rm } from "node:fs/promises";
 import { join } from "node:path";
+import { sweepTitled } from "../process/titled.ts";
 import { PrepareError } from "../task/errors.ts";
 
 /** sockaddr_un.sun_path, less the closing NUL. */
@@ -31,10 +32,12 @@ export async function makeSocketFolder(folder: string): Promise<string> {
   return path;
 }
 
-/** Once the processes that listen there are gone. */
+/** Once the processes of the task are gone. The masters of its shared SSH connections, which nobody knows by more than their socket, go with it. */
 export async function dropSocketFolder(folder: string): Promise<void> {
   const path = socketFolder(folder);
-  if (await isOurs(path).catch(() => false)) await rm(path, { recursive: true, force: true });
+  if (!(await isOurs(path).catch(() => false))) return;
+  await sweepTitled(`ssh: ${path}/`);
+  await rm(path, { recursive: true, force: true });
 }
 
 async function isOurs(path: string): Promise<boolean> {

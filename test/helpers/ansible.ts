@@ -3,9 +3,9 @@ import { execFileSync } from "node:child_process";
 /** To be skipped with, where there is no Ansible. */
 export const NO_ANSIBLE = "there is no ansible-playbook on this machine (tools/install-test-tools.sh)";
 
-export const hasAnsible = isThere("ansible-playbook");
+export const hasAnsible = hasProgram("ansible-playbook");
 
-function isThere(command: string): boolean {
+export function hasProgram(command: string): boolean {
   try {
     execFileSync("sh", ["-c", `command -v ${command}`], { stdio: "ignore" });
     return true;

@@ -1,0 +1,292 @@
+import { execFileSync, spawnSync } from "node:child_process";
+import { randomBytes } from "node:crypto";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, watch, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout } from "node:timers/promises";
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { AccessKeyService } from "../../gen/signalman/v1/access_key_pb.ts";
+import { EnvironmentService } from "../../gen/signalman/v1/environment_pb.ts";
+import { InventoryService } from "../../gen/signalman/v1/inventory_pb.ts";
+import { TaskStatus } from "../../gen/signalman/v1/task_pb.ts";
+import { TaskService } from "../../gen/signalman/v1/task_service_pb.ts";
+import { TemplateService } from "../../gen/signalman/v1/template_pb.ts";
+import { hasSockets, socketFolder } from "../../src/keys/socket-folder.ts";
+import { hasAnsible, NO_ANSIBLE } from "../helpers/ansible.ts";
+import { endOf, runDemo, watchToEnd } from "../helpers/demo.ts";
+import { startService, type TestService } from "../helpers/service.ts";
+import { hasSshd, makeSshKey, NO_SSHD, type Sshd, startSshd } from "../helpers/sshd.ts";
+import { openSql } from "../rpc/support.ts";
+import { applyPlaybooks, play, resultOf } from "./scene.ts";
+import { canMakeSudoer, makeSudoer, NO_SUDOER, type Sudoer } from "./sudoer.ts";
+
+/* A key with a passphrase, a become password, two vaults and secret variables; looked for everywhere, all the time. */
+
+const fresh = () => `s-${randomBytes(9).toString("base64url")}`;
+const PASSPHRASE = fresh();
+const VAULTS = { one: fresh(), two: fresh() };
+const VARIABLES = { of_task: fresh(), of_environment: fresh() };
+
+const PLAYBOOK = `- hosts: all
+  gather_facts: false
+  become: true
+  tasks:
+    - command: id -un
+      register: who
+    - debug: msg="I am {{ who.stdout }}, {{ from_one | length }} {{ from_two | length }}, {{ of_task }} {{ of_environment }}"
+    - shell: "touch {{ gate }}/started; until [ -e {{ gate }}/open ]; do sleep 0.05; done"
+      when: gate is defined
+    - fail: msg="with {{ of_task }}"
+      ignore_errors: true
+`;
+
+let service: TestService;
+let sshd: Sshd;
+let user: Sudoer;
+let gates: string;
+const key = makeSshKey(PASSPHRASE);
+const secrets = [PASSPHRASE, ...Object.values(VAULTS), ...Object.values(VARIABLES)];
+
+beforeAll(async () => {
+  if (!hasAnsible || !hasSshd || !canMakeSudoer) return;
+  gates = mkdtempSync(join(tmpdir(), "signalman-gate-"));
+  user = makeSudoer(key.publicKey);
+  secrets.push(user.password, key.privateKey.split("\n")[3] ?? "");
+  sshd = await startSshd({ authorized: [], config: ["AuthorizedKeysFile .ssh/authorized_keys"] });
+  service = await startService();
+  const vaulted = Object.entries(VAULTS).map(([id, password]) => [
+    `group_vars/all/${id}.yml`,
+    encrypted(id, password),
+  ]);
+  const vaults = Object.keys(VAULTS).map((name) => ({
+    name,
+    source: { case: "key", value: `vault-${name}` } as const,
+  }));
+  await applyPlaybooks(
+    service,
+    { "site.yml": PLAYBOOK, ...Object.fromEntries(vaulted) },
+    { site: { path: "site.yml", inventory: "ssh", environment: "e", vaults } },
+    {
+      accessKeys: [
+        {
+          name: "ssh",
+          kind: {
+            case: "ssh",
+            value: { login: user.name, privateKey: key.privateKey, passphrase: PASSPHRASE },
+          },
+        },
+        {
+          name: "become",
+          kind: { case: "loginPassword", value: { login: "root", password: user.password } },
+        },
+        ...Object.entries(VAULTS).map(([name, value]) => ({
+          name: `vault-${name}`,
+          kind: { case: "text", value: { value } } as const,
+        })),
+      ],
+      environments: [{ name: "e", secretVariables: { of_environment: VARIABLES.of_environment } }],
+      inventories: [
+        {
+          name: "ssh",
+          sshKey: "ssh",
+          becomeKey: "become",
+          source: { case: "ini", value: `host ansible_host=127.0.0.1 ansible_port=${sshd.port}\n` },
+        },
+      ],
+    },
+  );
+});
+afterAll(async () => {
+  await service?.[Symbol.asyncDispose]();
+  await sshd?.[Symbol.asyncDispose]();
+  user?.[Symbol.dispose]();
+  if (gates) rmSync(gates, { recursive: true });
+});
+beforeEach((context) => {
+  if (!hasAnsible) context.skip(NO_ANSIBLE);
+  if (!hasSshd) context.skip(NO_SSHD);
+  if (!canMakeSudoer) context.skip(NO_SUDOER);
+});
+
+/** A file with one variable, `from_<id>`, that a vault's password opens. */
+function encrypted(id: string, password: string): string {
+  const folder = mkdtempSync(join(tmpdir(), "signalman-vault-"));
+  try {
+    writeFileSync(join(folder, "password"), password);
+    writeFileSync(join(folder, "vars.yml"), `from_${id}: "0123456789"\n`);
+    const vault = `${id}@${join(folder, "password")}`;
+    execFileSync("ansible-vault", ["encrypt", "--vault-id", vault, join(folder, "vars.yml")]);
+    return readFileSync(join(folder, "vars.yml"), "utf8");
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
+
+/** Those of the secrets that stand in a text. */
+const secretsIn = (text: string) => secrets.filter((secret) => text.includes(secret));
+
+/** Looks at command line and environment of every process of the machine, until it is told to stop. */
+function watchProcesses() {
+  const found = new Set<string>();
+  let looks = 0;
+  let isOver = false;
+  const look = async () => {
+    for (; !isOver; looks++, await setTimeout(5)) {
+      for (const pid of readdirSync("/proc").filter((name) => /^\d+$/.test(name)))
+        for (const file of ["cmdline", "environ"]) {
+          const text = read(`/proc/${pid}/${file}`);
+          for (const secret of secretsIn(text)) found.add(`${file} ${secret}: ${text.slice(0, 100)}`);
+        }
+    }
+  };
+  const ended = look();
+  return async () => {
+    isOver = true;
+    await ended;
+    return { found: [...found], looks };
+  };
+}
+
+function read(path: string): string {
+  try {
+    return readFileSync(path, "utf8");
+  } catch {
+    return ""; // it has ended
+  }
+}
+
+/** Every row of every table, as text. */
+async function dump(): Promise<string> {
+  const sql = openSql(service);
+  const tables = await sql`SELECT tablename FROM pg_tables WHERE schemaname = 'public'`;
+  const rows = await Promise.all(
+    tables.map(({ tablename }) => sql.unsafe(`SELECT t::text FROM "${tablename}" t`)),
+  );
+  await sql.end();
+  return JSON.stringify(rows);
+}
+
+/** What every RPC answers that has to do with the task. */
+async function answers(name: string): Promise<string> {
+  const tasks = service.client(TaskService);
+  const parent = "projects/demo";
+  const all = await Promise.all([
+    tasks.getTask({ name }),
+    tasks.listTasks({ parent }),
+    tasks.getTaskResult({ name }),
+    tasks.readTaskLog({ name }),
+    service.client(AccessKeyService).listAccessKeys({ parent }),
+    service.client(AccessKeyService).getAccessKey({ name: `${parent}/accessKeys/ssh` }),
+    service.client(EnvironmentService).listEnvironments({ parent }),
+    service.client(InventoryService).listInventories({ parent }),
+    service.client(TemplateService).listTemplates({ parent }),
+  ]);
+  const asText = (_: string, value: unknown) =>
+    typeof value === "bigint"
+      ? String(value)
+      : value instanceof Uint8Array
+        ? Buffer.from(value).toString()
+        : value;
+  return JSON.stringify(all, asText);
+}
+
+/** Of the data folder, by their names. */
+function filesWithSecrets(): string {
+  const patterns = secrets.flatMap((secret) => ["-e", secret]);
+  return spawnSync("grep", ["-rlaF", ...patterns, "--", service.dataDir], { encoding: "utf8" }).stdout;
+}
+
+const privateFolder = (name: string) =>
+  join(service.dataDir, "tasks", name.split("/").at(-1) ?? "", "private");
+
+/** Files that were installed for a task, and processes that work for it, by their command lines. */
+function leftOf(name: string): string[] {
+  const folder = privateFolder(name);
+  const id = name.split("/").at(-1) ?? "";
+  const processes = readdirSync("/proc")
+    .filter((pid) => /^\d+$/.test(pid))
+    .filter((pid) => {
+      const line = read(`/proc/${pid}/cmdline`);
+      return [id, folder, socketFolder(folder)].some(
+        (mark) => line.includes(mark) || read(`/proc/${pid}/environ`).includes(mark),
+      );
+    })
+    .map((pid) => read(`/proc/${pid}/cmdline`).replaceAll("\0", " "));
+  return [...processes, ...[folder, socketFolder(folder)].filter((path) => existsSync(path))];
+}
+
+/** A task that stands still in the middle, until it is let go. */
+async function startGated(name: string) {
+  const gate = mkdtempSync(join(gates, `${name}-`));
+  execFileSync("chmod", ["777", gate]);
+  const started = new Promise<void>((resolve) => {
+    const watcher = watch(gate, () => {
+      if (!existsSync(join(gate, "started"))) return;
+      watcher.close();
+      resolve();
+    });
+  });
+  const task = await runDemo(service, "site", {
+    variables: { gate },
+    secretVariables: { of_task: VARIABLES.of_task },
+  });
+  const ended = watchToEnd(service, task.name).catch(() => watchToEnd(service, task.name));
+  await Promise.race([
+    started,
+    ended.then((events) => expect(endOf(events).end?.message).toBe("not yet ended")),
+  ]);
+  return { name: task.name, ended, open: () => writeFileSync(join(gate, "open"), "") };
+}
+
+describe("over SSH, with a passphrase, a become password and two vaults", () => {
+  test("a playbook becomes root, and no secret is in any command line, environment, log, table or answer", async () => {
+    const stop = watchProcesses();
+    const { name, ended, open } = await startGated("seen");
+    const during = await dump();
+    open();
+    const events = await ended;
+    const { found, looks } = await stop();
+    expect(endOf(events)).toMatchObject({ status: TaskStatus.SUCCESS });
+    expect(found).toEqual([]);
+    expect(looks).toBeGreaterThan(20);
+    const told = await answers(name);
+    expect(told).toContain("I am root, 10 10, *** ***");
+    expect(secretsIn(told)).toEqual([]);
+    expect(secretsIn(during)).toEqual([]);
+    expect(secretsIn(await dump())).toEqual([]);
+    expect((await resultOf(service, name))?.failures).toMatchObject([{ message: "with ***" }]);
+    expect(secretsIn(service.log())).toEqual([]);
+    expect(filesWithSecrets()).toBe("");
+  });
+
+  test("what was installed is gone before the end is told, and nobody is left", async () => {
+    const { name, ended, open } = await startGated("left");
+    expect(hasSockets(privateFolder(name))).toBe(true);
+    open();
+    await ended;
+    expect(leftOf(name)).toEqual([]);
+  });
+
+  test("the same after kill -9 of the server and its restart: the task goes on with its keys meanwhile", async () => {
+    const { name, ended, open } = await startGated("killed");
+    await service.kill("SIGKILL");
+    await service.start();
+    open();
+    await ended.catch(() => {});
+    const task = endOf(await watchToEnd(service, name));
+    expect(task.status).toBe(TaskStatus.SUCCESS);
+    expect(leftOf(name)).toEqual([]);
+  });
+
+  test("a host that shows another key than before is not talked to", async () => {
+    const { port } = sshd;
+    await sshd[Symbol.asyncDispose]();
+    sshd = await startSshd({ authorized: [], port, config: ["AuthorizedKeysFile .ssh/authorized_keys"] });
+    const { task } = await play(service, "site", { secretVariables: { of_task: "x" } });
+    expect(task.end?.exitCode).toBe(4);
+    const result = await resultOf(service, task.name);
+    expect(result?.failures[0]?.message).toMatch(
+      /HOST IDENTIFICATION HAS CHANGED|Host key verification failed/,
+    );
+  });
+});
