@@ -30,7 +30,7 @@ function hasTerraform(): boolean {
   return found;
 }
 
-/** Two resources; the second one is slow on request: it says so in `busy`, and waits for `go`. */
+/** One resource; on request another one, which shows the password, and a slow one, which makes `busy` and waits for `go`. */
 const CONFIGURATION = (folder: string) => `
 variable "name" {
   default = "one"
@@ -41,6 +41,10 @@ variable "password" {
 }
 resource "terraform_data" "quick" {
   input = var.name
+}
+resource "terraform_data" "told" {
+  count = fileexists("${folder}/told") ? 1 : 0
+  input = nonsensitive(var.password)
 }
 resource "terraform_data" "slow" {
   depends_on = [terraform_data.quick]

@@ -407,7 +407,8 @@ export type TerraformSettings = Message<"signalman.v1.TerraformSettings"> & {
   allowDestroy: boolean;
 
   /**
-   * Arguments of one stage, in place of the template's `arguments`, by `init`, `plan` or `apply`.
+   * Arguments of one stage, by `init`, `plan` or `apply`; those of `plan` in place of the template's `arguments`, which are
+   * for the plan alone: a saved plan is applied as it is.
    *
    * @generated from field: map<string, signalman.v1.StageArguments> stage_arguments = 4;
    */

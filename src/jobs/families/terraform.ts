@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
-import { mkdir, open, readFile, writeFile } from "node:fs/promises";
+import { mkdir, open, readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { pipeline } from "node:stream/promises";
 import type { JsonObject } from "@bufbuild/protobuf";
@@ -38,6 +38,7 @@ export const terraformFamily: Family<TerraformFamilyInput> = {
     await mkdir(folder.plan, { recursive: true, mode: 0o700 });
     const files = await writeFiles(site, cwd);
     const stages = terraformStages(site.app, input, files, workspaceOf(input));
+    await warnOfLostState(site, cwd);
     const { planOnly, autoApprove } = input.terraform;
     const next = planOnly ? "end" : autoApprove ? "apply" : "confirm";
     await writeFile(
@@ -119,6 +120,17 @@ async function writeFiles(
 }
 
 const OVERRIDE = "signalman_backend_override.tf.json";
+
+/** Without a backend the state is a file in the workspace. (Terragrunt may write a backend later.) */
+async function warnOfLostState({ input, say }: Site<TerraformFamilyInput>, cwd: string): Promise<void> {
+  if (input.terraform.backend || input.template.app === "terragrunt") return;
+  const names = (await readdir(cwd)).filter((name) => /\.(tf|tofu)(\.json)?$/.test(name));
+  const texts = await Promise.all(names.map((name) => readFile(join(cwd, name), "utf8").catch(() => "")));
+  if (texts.some((text) => /\b(backend|cloud)\b/.test(text))) return;
+  say(
+    "The configuration names no backend: its state will be gone with the workspace. Name one there, or the template's",
+  );
+}
 
 function workspaceOf({ template, inventory }: TerraformFamilyInput): string | undefined {
   if (!inventory) return undefined;

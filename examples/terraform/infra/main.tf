@@ -1,0 +1,32 @@
+variable "stage" {
+  type = string
+}
+
+variable "replicas" {
+  type    = number
+  default = 1
+}
+
+variable "password" {
+  type      = string
+  default   = ""
+  sensitive = true
+}
+
+resource "terraform_data" "service" {
+  input = { stage = var.stage, password = var.password }
+}
+
+resource "terraform_data" "replica" {
+  count            = var.replicas
+  input            = "${var.stage}-${count.index + 1}"
+  triggers_replace = terraform_data.service.id
+
+  provisioner "local-exec" {
+    command = "echo starting ${self.input}"
+  }
+}
+
+output "replicas" {
+  value = terraform_data.replica[*].output
+}
