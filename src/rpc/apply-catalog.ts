@@ -21,7 +21,9 @@ interface Change extends Place {
   differences: Difference[];
 }
 
-/** Of a value in a difference. */
+/** How long it may take: a catalog can hold thousands of resources. */
+const PATIENCE_MS = 30_000;
+/** Characters of a value in a difference. */
 const SHOWN = 1000;
 
 export async function applyCatalog(
@@ -35,7 +37,7 @@ export async function applyCatalog(
     wish("projects", message, "catalog.project"),
     ...KINDS.flatMap((kind) => wishesOf(kind, catalog)),
   ];
-  const { decision } = await deps.changeProject(project, wishes, (state) => {
+  const decide = (state: ProjectState) => {
     const left = notNamed(state, wishes);
     const outcomes = planWishes(deps.cipher, project, state, wishes, prune ? left : []);
     return {
@@ -45,7 +47,8 @@ export async function applyCatalog(
       remove: prune ? left : [],
       isRehearsal: validateOnly,
     };
-  });
+  };
+  const { decision } = await deps.changeProject(project, wishes, decide, PATIENCE_MS);
   const left = decision.left.map(
     (place): Change => ({ ...place, action: prune ? "DELETE" : "KEEP", differences: [] }),
   );

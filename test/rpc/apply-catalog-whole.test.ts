@@ -129,3 +129,19 @@ test("of two catalogs applied at the same moment one wins, whole", async () => {
     expect(state).toEqual([kind, `${kind} /x`, `shared /${kind}`, `${kind} ${kind}`, `shared ${kind}`]);
   }
 });
+
+test("a catalog with as many resources as it may hold is applied whole, and changes nothing when applied again", async () => {
+  const thousand = <T>(make: (id: string) => T) => Array.from({ length: 1000 }, (_, at) => make(`n${at}`));
+  const catalog: Catalog = {
+    project: { name: "big" },
+    accessKeys: thousand((name) => ({ name, kind: { case: "text", value: { value: name } } as const })),
+    repositories: thousand((name) => ({ name, url: "https://example.org/x", accessKey: name })),
+    inventories: thousand((name) => ({ name, source: { case: "ini", value: "localhost" } as const })),
+    environments: thousand((name) => ({ name, secretVariables: { SECRET: name } })),
+    templates: thousand((name) => ({ name, app: "sh", repository: name, environment: name, path: "x" })),
+  };
+  const first = await apply(catalog);
+  expect(first.filter((change) => change.startsWith("CREATE"))).toHaveLength(5001);
+  const second = await apply(catalog);
+  expect(second.filter((change) => change.startsWith("UNCHANGED"))).toHaveLength(5001);
+}, 120_000);
