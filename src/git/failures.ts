@@ -4,9 +4,17 @@ import type { RemoteUrl } from "./remote-url.ts";
 import { GitFailed } from "./run.ts";
 
 /** What kept git from fetching, told by its words (LC_ALL=C), the most certain ones first. */
-type Trouble = "host_changed" | "host_unknown" | "refused" | "no_repository" | "silent" | "away";
+type Trouble =
+  | "no_default"
+  | "host_changed"
+  | "host_unknown"
+  | "refused"
+  | "no_repository"
+  | "silent"
+  | "away";
 
 const WORDS: readonly [Trouble, RegExp][] = [
+  ["no_default", /couldn't find remote ref HEAD/],
   ["host_changed", /REMOTE HOST IDENTIFICATION HAS CHANGED/],
   ["host_unknown", /Host key verification failed/],
   [
@@ -59,6 +67,8 @@ export function explainFetch(remote: RemoteUrl, error: unknown): never {
 
 function reasonOf({ scheme, host }: RemoteUrl, error: Error): string {
   switch (troubleOf(error)) {
+    case "no_default":
+      return "it has no commit, or its default branch does not exist; name a branch";
     case "host_changed":
       return `the key of ${host} is not the one that is known. Either somebody is in between, or the host has a new key; then remove the old one from the file of known hosts`;
     case "host_unknown":

@@ -229,6 +229,17 @@ describe("what goes wrong is said in a sentence", () => {
     );
   });
 
+  test("a repository without a commit", async () => {
+    publish();
+    const { url } = await serve();
+    expect(await scene.refusal(`${url}/app.git`)).toBe(
+      `Cannot fetch ${url}/app.git: it has no commit, or its default branch does not exist; name a branch`,
+    );
+    expect(await scene.refusal(`${url}/app.git`, { gitBranch: "main" })).toMatch(
+      /it has no branch or tag main$/,
+    );
+  });
+
   test("a host that is not there, after some tries that the log tells of", async () => {
     const said: string[] = [];
     const url = "http://127.0.0.1:1/app.git";
