@@ -5,6 +5,7 @@ import { DEFAULT_SERVER } from "../client/connect.ts";
 import { serverUrl } from "../client/server-url.ts";
 import { addApply } from "./commands/apply.ts";
 import { addApps } from "./commands/apps.ts";
+import { addCompletion } from "./commands/completion.ts";
 import { addConfirm } from "./commands/confirm.ts";
 import { addExport } from "./commands/export.ts";
 import { addGet } from "./commands/get.ts";
@@ -46,6 +47,7 @@ export function createProgram(): Command {
     addServe,
     addApply,
     addExport,
+
     addRun,
     addWatch,
     addKill,
@@ -57,6 +59,7 @@ export function createProgram(): Command {
     addReject,
     addApps,
     addRotateSecrets,
+    addCompletion,
   ])
     add(program);
   return program;

@@ -10,15 +10,6 @@ export function collectPairs(text: string, before: Record<string, string> = {}):
   return { ...before, [text.slice(0, at)]: text.slice(at + 1) };
 }
 
-/** As `collectPairs`, with the value of a variable. */
-export function collectVariables(
-  text: string,
-  before: Record<string, JsonValue> = {},
-): Record<string, JsonValue> {
-  const [[name, value] = ["", ""]] = Object.entries(collectPairs(text));
-  return { ...before, [name]: parseVariable(value) };
-}
-
 /** As `collectPairs`; a name alone stands for a value that is found elsewhere. */
 export function collectSecrets(text: string, before: Record<string, string | undefined> = {}) {
   return text.includes("=") ? { ...before, ...collectPairs(text) } : { ...before, [text]: undefined };

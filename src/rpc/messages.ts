@@ -98,6 +98,11 @@ export function statusMessage(event: StatusEvent, task: TaskView | undefined): S
   });
 }
 
+/** No log has more lines than numbers count exactly: a larger number means the same as that. */
+export function lineNumber(seq: bigint): number {
+  return Number(seq > Number.MAX_SAFE_INTEGER ? Number.MAX_SAFE_INTEGER : seq);
+}
+
 export function durationFromMs(ms: number | undefined): Duration | undefined {
   if (ms === undefined) return undefined;
   return create(DurationSchema, { seconds: BigInt(Math.floor(ms / 1000)), nanos: (ms % 1000) * 1e6 });

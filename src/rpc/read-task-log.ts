@@ -10,7 +10,7 @@ import { stripEscapes } from "../logs/escapes.ts";
 import type { TaskView } from "../store/tasks.ts";
 import { isFinal } from "../task/status.ts";
 import { type LogStore, readPieces, tailStart } from "./log-reader.ts";
-import { streamNames } from "./messages.ts";
+import { lineNumber, streamNames } from "./messages.ts";
 import { parseTaskName, type TaskName } from "./names.ts";
 
 export interface ReadTaskLogDeps extends LogStore {
@@ -31,7 +31,7 @@ export async function readTaskLog(
   const afterSeq =
     start.case === "tailLines"
       ? await tailStart(deps, task.id, start.value, streams)
-      : Number(start.value ?? 0n);
+      : lineNumber(start.value ?? 0n);
   const limit = request.maxLines || DEFAULT_LINES;
   const { lines, next } = await collect(
     readPieces(deps, task.id, { afterSeq, toSeq: task.lastSeq }, streams),

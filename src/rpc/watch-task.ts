@@ -8,7 +8,7 @@ import { notFound } from "../task/errors.ts";
 import { isFinal } from "../task/status.ts";
 import type { StatusEvent } from "../task/types.ts";
 import { ALL, type LogStore, readPieces, tailStart } from "./log-reader.ts";
-import { statusMessage, streamNames, taskMessage } from "./messages.ts";
+import { lineNumber, statusMessage, streamNames, taskMessage } from "./messages.ts";
 import { parseTaskName, type TaskName, taskName } from "./names.ts";
 import { startPulse } from "./pulse.ts";
 import { type Cursor, decodeToken } from "./resume-token.ts";
@@ -83,7 +83,7 @@ async function startOf(
 ): Promise<Cursor> {
   const { start } = request;
   if (start.case === "resumeToken") return decodeToken(task.id, start.value);
-  if (start.case === "afterSeq") return { seq: Number(start.value), ordinal: 0 };
+  if (start.case === "afterSeq") return { seq: lineNumber(start.value), ordinal: 0 };
   if (start.case !== "tailLines") return { seq: 0, ordinal: 0 };
   const seq = start.value === 0 ? task.lastSeq : await tailStart(deps, task.id, start.value, streams);
   return { seq, ordinal: 0 };

@@ -1,6 +1,6 @@
 /**
  * What a person sees: a small VT100. Knows what programs in these tests write: text, CR, LF, IND, cursor up and down,
- * save and restore, erase in line, colors. Anything else is an error of the test.
+ * save and restore, to a column, erase in line, erase below, colors. Anything else is an error of the test.
  */
 export class Terminal {
   readonly lines: string[][] = [[]];
@@ -42,6 +42,9 @@ export class Terminal {
     else if (token === "\x1b[A") this.#row = Math.max(this.#top, this.#row - 1);
     else if (token === "\x1b[B") this.#row = Math.min(this.#top + this.#rows - 1, this.#row + 1);
     else if (token === "\x1b[2K") this.lines[this.#row] = [];
+    else if (token.startsWith("\x1b[") && token.endsWith("G"))
+      this.#column = Number.parseInt(token.slice(2), 10) - 1;
+    else if (token === "\x1b[0J") this.#eraseBelow();
     else if (token.startsWith("\x1b[") && token.endsWith("m")) return;
     else if (token < " ") throw new Error(`The terminal does not know ${JSON.stringify(token)}`);
     else this.#print(token);
@@ -60,6 +63,11 @@ export class Terminal {
     this.#row += 1;
     this.lines[this.#row] ??= [];
     if (this.#row - this.#top === this.#rows) this.#top += 1;
+  }
+
+  #eraseBelow(): void {
+    this.lines[this.#row]?.splice(this.#column);
+    this.lines.splice(this.#row + 1);
   }
 
   #restore(): void {

@@ -14,7 +14,7 @@ const ACTIVE = ["WAITING", "STARTING", "RUNNING", "STOPPING"];
 
 let service: TestService;
 beforeAll(async () => {
-  service = await startService({ env: { SIGNALMAN_LOG_LEVEL: "warn" } });
+  service = await startService();
 });
 afterAll(() => service[Symbol.asyncDispose]());
 

@@ -82,6 +82,11 @@ describe("a range", () => {
   });
 });
 
+test("after the largest number there is, there is nothing", async () => {
+  const page = await read({ start: { case: "afterSeq", value: 2n ** 63n - 1n } });
+  expect(page).toMatchObject({ lines: [], lastSeq: LAST, complete: true });
+});
+
 test.each<[number, LogStream[]]>([
   [1, []],
   [10, []],

@@ -1,10 +1,9 @@
-import { readFile } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
-import { buffer } from "node:stream/consumers";
 import { ConnectError } from "@connectrpc/connect";
 import { BadRequestSchema } from "../../../gen/google/rpc/error_details_pb.ts";
 import { type Catalog, CatalogSchema } from "../../../gen/signalman/v1/catalog_service_pb.ts";
 import { UsageError } from "../errors.ts";
+import { readText } from "../read-text.ts";
 import { decode } from "./decode.ts";
 import { parsePath } from "./path.ts";
 import { absoluteUrls } from "./relative-urls.ts";
@@ -31,15 +30,6 @@ export async function readCatalog(file: string): Promise<CatalogFile> {
   }
   absoluteUrls(message, folder);
   return { catalog: message, locate: (error) => throwLocated(source, error) };
-}
-
-async function readText(file: string): Promise<string> {
-  try {
-    const bytes = file === "-" ? await buffer(process.stdin) : await readFile(file);
-    return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
-  } catch (cause) {
-    throw new UsageError(`cannot read ${file}: ${cause instanceof Error ? cause.message : cause}`, { cause });
-  }
 }
 
 function throwLocated(source: Source, error: unknown): never {

@@ -1,26 +1,21 @@
 import { randomUUID } from "node:crypto";
-import type { JsonObject } from "@bufbuild/protobuf";
 import type { Duration } from "@bufbuild/protobuf/wkt";
 import type { Command } from "commander";
 import { type RunTaskResponse, RunTaskResponseSchema } from "../../../gen/signalman/v1/task_service_pb.ts";
 import { follow } from "../follow.ts";
 import { jsonLine } from "../json.ts";
 import { parseTask, parseTemplate } from "../names.ts";
-import { print } from "../output.ts";
+import { print, say } from "../output.ts";
 import { addParams, type ParamOptions, paramsOf } from "../params.ts";
+import { hasTerminal, openPrompt } from "../prompt.ts";
 import { findSecrets } from "../secrets.ts";
 import { type Session, withSession } from "../session.ts";
-import {
-  collect,
-  collectPairs,
-  collectSecrets,
-  collectVariables,
-  parseDuration,
-  parseWhole,
-} from "../values.ts";
+import { type Answers, askSurvey } from "../survey.ts";
+import { collect, collectPairs, collectSecrets, parseDuration, parseWhole } from "../values.ts";
+import { collectVariables, readVariables, type VariableInput } from "../variables.ts";
 
 interface RunOptions extends ParamOptions {
-  var?: JsonObject;
+  var?: VariableInput[];
   secret?: Record<string, string | undefined>;
   env?: Record<string, string>;
   arg?: string[];
@@ -37,6 +32,7 @@ interface RunOptions extends ParamOptions {
   buildTask?: string;
   requestId?: string;
   dryRun?: true;
+  input: boolean;
   watch: boolean;
 }
 
@@ -45,7 +41,11 @@ export function addRun(program: Command): void {
   addParams(command)
     .description("run a template and show the task live")
     .argument("<template>", "the template, PROJECT/TEMPLATE", parseTemplate)
-    .option("-e, --var <name=value>", "variable; JSON if it is (2, true, [1]), else text", collectVariables)
+    .option(
+      "-e, --var <name=value|@file>",
+      "variable; JSON if it is (2, true, [1]), else text; @file: a file of them, YAML or JSON",
+      collectVariables,
+    )
     .option(
       "--secret <name[=value]>",
       "secret variable; without a value from the environment, else asked for",
@@ -66,6 +66,7 @@ export function addRun(program: Command): void {
     .option("--build-task <task>", "deploy: the build task to deploy", parseTask)
     .option("--request-id <uuid>", "the same id twice is the same task; made anew unless given")
     .option("--dry-run", "check everything and run nothing")
+    .option("--no-input", "ask nothing: neither questions of the survey nor secrets")
     .option("--no-watch", "print the task's name and leave it")
     .action(
       withSession(async (session, template: string, options: RunOptions) => {
@@ -81,11 +82,12 @@ export function addRun(program: Command): void {
 
 /** The request id makes it safe to call again when the answer got lost. */
 async function runTask(session: Session, template: string, options: RunOptions): Promise<RunTaskResponse> {
+  const { variables, secrets } = await answersOf(session, template, options);
   const request = {
     template,
     requestId: options.requestId ?? randomUUID(),
-    variables: options.var,
-    secretVariables: await findSecrets(options.secret),
+    variables,
+    secretVariables: secrets,
     env: options.env,
     arguments: options.arg,
     gitBranch: options.branch,
@@ -103,6 +105,22 @@ async function runTask(session: Session, template: string, options: RunOptions):
     validateOnly: options.dryRun,
   };
   return session.call(({ tasks }, call) => tasks.runTask(request, call));
+}
+
+/** What was given and, at a terminal, what the template's survey asks beyond it. */
+async function answersOf(session: Session, name: string, options: RunOptions): Promise<Answers> {
+  const given = {
+    variables: await readVariables(options.var),
+    secrets: await findSecrets(options.secret, options.input),
+  };
+  if (!options.input || !hasTerminal() || !process.stdout.isTTY) return given;
+  const { template } = await session.call(({ templates }, call) => templates.getTemplate({ name }, call));
+  const isAnswered = (question: string) =>
+    Object.hasOwn(given.variables, question) || Object.hasOwn(given.secrets, question);
+  const open = template?.survey.filter((question) => !isAnswered(question.name)) ?? [];
+  if (open.length === 0) return given;
+  using prompt = openPrompt();
+  return await askSurvey(open, given, { prompt, say });
 }
 
 /** One of the template's project, unless it is named in full. */

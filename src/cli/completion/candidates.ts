@@ -1,0 +1,67 @@
+import type { Command, Option } from "commander";
+import { printable } from "../printable.ts";
+import { namesFor } from "./names.ts";
+import { type Place, placeOf } from "./place.ts";
+
+/** What may stand where a person is typing. */
+export interface Candidate {
+  text: string;
+  /** For people. */
+  hint?: string;
+}
+
+/** The shell completes names of files itself. */
+const FILES: Candidate = { text: ":files" };
+
+/**
+ * What the last of the words may become: commands, options, the choices of an option or argument, and names that the
+ * server knows, by what the option or argument is called. Never fails, and does not wait for a server that is not there.
+ * @param words those behind the program's name
+ */
+export async function candidates(program: Command, words: readonly string[]): Promise<Candidate[]> {
+  const place = placeOf(program, words);
+  switch (place.kind) {
+    case "nothing":
+      return [];
+    case "command":
+      return matching(commandsOf(place.command), place.prefix);
+    case "option":
+      return matching(await optionsOf(place.command), place.prefix);
+    case "value":
+      if (place.name === "file") return [FILES];
+      return matching(await valuesOf(place), place.prefix);
+  }
+}
+
+async function valuesOf({ name, choices, prefix, server }: Place & { kind: "value" }): Promise<Candidate[]> {
+  if (choices) return choices.map((text) => ({ text }));
+  return namesFor(name, prefix, server).catch(() => []);
+}
+
+function matching(all: readonly Candidate[], prefix: string): Candidate[] {
+  return all
+    .filter(({ text }) => text.startsWith(prefix))
+    .map(({ text, hint }) => ({ text, hint: hint && printable(hint) }));
+}
+
+function commandsOf(command: Command): Candidate[] {
+  const commands = command.createHelp().visibleCommands(command);
+  return commands.map((one) => ({ text: one.name(), hint: one.description() }));
+}
+
+async function optionsOf(command: Command): Promise<Candidate[]> {
+  if (command.name() === "serve") return serveOptions();
+  const help = command.createHelp();
+  help.showGlobalOptions = true;
+  const options: readonly Option[] = [...help.visibleOptions(command), ...help.visibleGlobalOptions(command)];
+  return options.flatMap(({ long, description }) => (long ? [{ text: long, hint: description }] : []));
+}
+
+/** The server's are not known to the command line before they are needed. */
+async function serveOptions(): Promise<Candidate[]> {
+  const { SETTINGS } = await import("../../config.ts");
+  const settings: { flag?: string; description: string }[] = Object.values(SETTINGS);
+  return settings.flatMap(({ flag, description }) =>
+    flag ? [{ text: `--${flag}`, hint: description }] : [],
+  );
+}

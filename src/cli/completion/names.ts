@@ -1,0 +1,65 @@
+import { connectSignalman, type Signalman } from "../../client/connect.ts";
+import { shortName } from "../names.ts";
+import { statusWord } from "../status.ts";
+import type { Candidate } from "./candidates.ts";
+import type { ServerWords } from "./place.ts";
+
+/** Nobody waits longer for a Tab. */
+const PATIENCE_MS = 800;
+const PAGE = { pageSize: 1000 };
+const TASKS = 50;
+
+type Lister = (client: Signalman, prefix: string, timeoutMs: number) => Promise<Candidate[]>;
+
+/** By what an argument, or the value of an option, is called. */
+const LISTERS: Readonly<Record<string, Lister>> = {
+  project: async (client, _, timeoutMs) => {
+    const { projects } = await client.projects.listProjects(PAGE, { timeoutMs });
+    return projects.map(({ name, description }) => ({ text: lastPart(name), hint: description }));
+  },
+  template: (client, prefix, timeoutMs) =>
+    within(client, prefix, timeoutMs, async (parent) => {
+      const { templates } = await client.templates.listTemplates({ parent, ...PAGE }, { timeoutMs });
+      return templates.map(({ name, description }) => ({ text: shortName(name), hint: description }));
+    }),
+  task: async (client, prefix, timeoutMs) => {
+    const parent = projectIn(prefix) ?? "projects/-";
+    const { tasks } = await client.tasks.listTasks({ parent, pageSize: TASKS }, { timeoutMs });
+    return tasks.map(({ name, template, status, message }) => ({
+      text: shortName(name),
+      hint: [shortName(template), statusWord(status), message].filter(Boolean).join(" "),
+    }));
+  },
+};
+
+/** Names of a server that answers at once; none of one that does not. */
+export async function namesFor(kind: string, prefix: string, words: ServerWords): Promise<Candidate[]> {
+  const lister = Object.hasOwn(LISTERS, kind) ? LISTERS[kind] : undefined;
+  if (!lister) return [];
+  const server = words.server || process.env.SIGNALMAN_SERVER || undefined;
+  const token = words.token || process.env.SIGNALMAN_TOKEN || undefined;
+  using client = connectSignalman({ server, token });
+  const late = AbortSignal.timeout(PATIENCE_MS);
+  const gaveUp = new Promise<Candidate[]>((resolve) => late.addEventListener("abort", () => resolve([])));
+  return await Promise.race([lister(client, prefix, PATIENCE_MS), gaveUp]);
+}
+
+/** Names of a project once it is there; before, the projects, to go on from. */
+async function within(
+  client: Signalman,
+  prefix: string,
+  timeoutMs: number,
+  list: (parent: string) => Promise<Candidate[]>,
+): Promise<Candidate[]> {
+  const parent = projectIn(prefix);
+  if (parent) return list(parent);
+  const { projects } = await client.projects.listProjects(PAGE, { timeoutMs });
+  return projects.map(({ name, description }) => ({ text: `${lastPart(name)}/`, hint: description }));
+}
+
+function projectIn(prefix: string): string | undefined {
+  const [project, ...rest] = prefix.split("/");
+  return rest.length > 0 ? `projects/${project}` : undefined;
+}
+
+const lastPart = (name: string): string => name.split("/").at(-1) ?? "";
