@@ -226,7 +226,7 @@ export type Task = Message<"signalman.v1.Task"> & {
   confirmTimeout?: Duration | undefined;
 
   /**
-   * Version that it builds: its own among the tasks of its template, however they end. Empty: none.
+   * Version that it builds: the one after that of its template's newest task, however that ended. Empty: none.
    *
    * @generated from field: string version = 29;
    */
