@@ -87,7 +87,7 @@ async function collect(
     marker,
     say,
   };
-  return bringFromGalaxy(options, signal);
+  return await bringFromGalaxy(options, signal);
 }
 
 async function galaxyBeside(playbook: string, path = ""): Promise<string> {

@@ -1,0 +1,134 @@
+import { execFileSync } from "node:child_process";
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
+import { CatalogService } from "../../gen/signalman/v1/catalog_service_pb.ts";
+import { EndReason, TaskStatus } from "../../gen/signalman/v1/task_pb.ts";
+import { TaskService } from "../../gen/signalman/v1/task_service_pb.ts";
+import { makeRepository } from "../git/repository.ts";
+import { hasAnsible, NO_ANSIBLE } from "../helpers/ansible.ts";
+import { endOf, runDemo, watchToEnd } from "../helpers/demo.ts";
+import { type GitHttp, startGitHttp } from "../helpers/git-http.ts";
+import { startService, type TestService } from "../helpers/service.ts";
+import { LOCAL, play } from "./scene.ts";
+
+const login = { login: "robot", password: "s-galaxy-password" };
+const playbook = "- hosts: all\n  gather_facts: false\n  roles: [greet]\n";
+
+let service: TestService;
+let root: string;
+let git: GitHttp;
+let isSlow = false;
+
+beforeAll(async () => {
+  if (!hasAnsible) return;
+  root = mkdtempSync(join(tmpdir(), "signalman-galaxy-"));
+  git = await startGitHttp({
+    root,
+    login,
+    fate: (path) => (isSlow && path.startsWith("/slow") ? "hold" : "answer"),
+  });
+  serve("role.git", {
+    "tasks/main.yml": '- debug: msg="greetings from the role"\n',
+    "meta/main.yml": "galaxy_info: {}\n",
+  });
+  const requirements = (name: string) =>
+    `roles:\n  - name: greet\n    src: ${git.url}/${name}\n    scm: git\n`;
+  serve("play.git", { "site.yml": playbook, "roles/requirements.yml": requirements("role.git") });
+  serve("slow-play.git", { "site.yml": playbook, "requirements.yml": requirements("slow.git") });
+  serve("wrong-play.git", { "site.yml": playbook, "requirements.yml": requirements("no-such.git") });
+  service = await startService();
+  const repository = (name: string) => ({ name, url: `${git.url}/${name}.git`, accessKey: "robot" });
+  const names = ["play", "slow-play", "wrong-play"];
+  await service.client(CatalogService).applyCatalog({
+    catalog: {
+      project: { name: "demo" },
+      accessKeys: [{ name: "robot", kind: { case: "loginPassword", value: login } }],
+      repositories: names.map(repository),
+      inventories: [{ name: "here", source: { case: "ini", value: LOCAL } }],
+      templates: names.map((name) => ({
+        name,
+        app: "ansible",
+        repository: name,
+        path: "site.yml",
+        inventory: "here",
+        allowParallelTasks: true,
+      })),
+    },
+  });
+});
+afterAll(async () => {
+  await service?.[Symbol.asyncDispose]();
+  await git?.[Symbol.asyncDispose]();
+  if (root) rmSync(root, { recursive: true });
+});
+beforeEach((context) => void (hasAnsible || context.skip(NO_ANSIBLE)));
+
+/** A bare repository with these files, to be fetched by HTTP. */
+function serve(name: string, files: Record<string, string>): void {
+  using made = makeRepository();
+  for (const [path, text] of Object.entries(files)) {
+    mkdirSync(dirname(join(made.path, path)), { recursive: true });
+    made.commit(path, text);
+  }
+  cpSync(join(made.path, ".git"), join(root, name), { recursive: true });
+  execFileSync("git", ["config", "core.bare", "true"], { cwd: join(root, name) });
+}
+
+const cached = () =>
+  existsSync(join(service.dataDir, "galaxy")) ? readdirSync(join(service.dataDir, "galaxy")) : [];
+const fetches = () => git.requests.filter((path) => path.startsWith("/role.git")).length;
+
+test("roles come from a private repository with the task's own key, once for all tasks with the same requirements", async () => {
+  const first = await play(service, "play");
+  expect(first.said).toContain("Installing the roles of roles/requirements.yml");
+  expect(first.output).toContain("greetings from the role");
+  expect(first.task.status).toBe(TaskStatus.SUCCESS);
+  expect(JSON.stringify(first.events, (_, v) => (typeof v === "bigint" ? String(v) : v))).not.toContain(
+    login.password,
+  );
+  const before = fetches();
+  expect(before).toBeGreaterThan(0);
+  expect(cached()).toHaveLength(1);
+  const second = await play(service, "play");
+  expect(second.output).toContain("greetings from the role");
+  expect(fetches()).toBe(before);
+});
+
+test("what cannot be fetched is said in Galaxy's words, and nothing half is kept", async () => {
+  const before = cached();
+  const { task } = await play(service, "wrong-play");
+  expect(task.end).toMatchObject({
+    reason: EndReason.PREPARE_FAILED,
+    message: expect.stringMatching(
+      /^Cannot install the roles of requirements.yml: ansible-galaxy said: .*you can use --ignore-errors/s,
+    ),
+  });
+  expect(cached()).toEqual(before);
+});
+
+test("a kill while Galaxy waits for a slow server ends it within the grace, with nobody and nothing half left", async () => {
+  isSlow = true;
+  const before = cached();
+  const { name } = await runDemo(service, "slow-play");
+  await git.held;
+  const killed = performance.now();
+  await service.client(TaskService).killTask({ name });
+  const task = endOf(await watchToEnd(service, name));
+  expect(performance.now() - killed).toBeLessThan(15_000);
+  expect(task.status).toBe(TaskStatus.STOPPED);
+  const id = name.split("/").at(-1) ?? "";
+  const left = readdirSync("/proc").filter((pid) => /^\d+$/.test(pid) && environ(pid).includes(id));
+  expect(left).toEqual([]);
+  expect(existsSync(join(service.dataDir, "tasks", id))).toBe(false);
+  expect(cached()).toEqual(before);
+});
+
+function environ(pid: string): string {
+  try {
+    return readFileSync(`/proc/${pid}/environ`, "latin1");
+  } catch {
+    return "";
+  }
+}
