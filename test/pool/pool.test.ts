@@ -222,3 +222,49 @@ test("stop takes no more work and waits for the runs to let go", async () => {
   await stopping;
   expect(asked).toHaveLength(before);
 });
+
+test("a confirmed plan is taken up before the queue, within the slots", async () => {
+  const { claim } = queue("a", "b", "c");
+  const waiting = ["plan"];
+  const asked: { slots: number; running: string[] }[] = [];
+  const { pool, runs, order } = makePool({
+    claim,
+    parked: async () => waiting.map((id) => ({ id, status: "CONFIRMED" })),
+    async resume(slots, running) {
+      asked.push({ slots, running });
+      return waiting.splice(0, slots).map((id) => ({ id, leaseEpoch: 2 }));
+    },
+  });
+  await pool.start();
+  await expect.poll(() => runs.size).toBe(2);
+  runs.get("a")?.end();
+  await expect.poll(() => runs.has("plan")).toBe(true);
+  expect(order).not.toContain("run c");
+  expect(asked.at(-1)).toEqual({ slots: 1, running: ["b"] });
+});
+
+test("folders of tasks that ended while they waited are cleared, those of runs and of plans that wait are not", async () => {
+  const { claim } = queue("runs");
+  const cleared: string[] = [];
+  const questions: string[][] = [];
+  const { pool } = makePool(
+    {
+      claim,
+      parked: async () => [{ id: "waits", status: "WAITING_CONFIRMATION" }],
+      async endedAmong(ids) {
+        questions.push(ids);
+        return ids.filter((id) => id === "ended");
+      },
+    },
+    {
+      leftovers: {
+        list: async () => (cleared.length > 0 ? [] : ["runs", "waits", "ended", "elsewhere"]),
+        clear: async (ids) => void cleared.push(...ids),
+        clearAllBut: async () => {},
+      },
+    },
+  );
+  await pool.start();
+  await expect.poll(() => cleared).toEqual(["ended"]);
+  expect(questions.flat()).not.toContain("waits");
+});

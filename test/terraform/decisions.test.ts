@@ -7,7 +7,7 @@ import { ErrorInfoSchema } from "../../gen/google/rpc/error_details_pb.ts";
 import type { Task } from "../../gen/signalman/v1/task_pb.ts";
 import { TaskService } from "../../gen/signalman/v1/task_service_pb.ts";
 import { endOf, follow, statusName } from "../faults/follow.ts";
-import { aliveOf, leavesNothing, taskFolder, until } from "../faults/traces.ts";
+import { aliveOf, appears, leavesNothing, taskFolder, until } from "../faults/traces.ts";
 import { startService, type TestService } from "../helpers/service.ts";
 import { makeProject, needsTerraform } from "./project.ts";
 
@@ -97,7 +97,6 @@ test("confirming needs the digest of the plan, and can be done once", async () =
 test("of a confirmation and a rejection at the same moment one wins", async () => {
   await using project = await makeProject(service);
   const { rejectTask } = service.client(TaskService);
-  const winners = new Set<string>();
   for (let round = 0; round < 4; round++) {
     const task = await project.planned({ variables: { name: `round ${round}` } });
     const both = await Promise.allSettled([project.confirm(task), rejectTask({ name: task.name })]);
@@ -105,7 +104,6 @@ test("of a confirmation and a rejection at the same moment one wins", async () =
     const { status, reason } = await outcomeOf(task);
     const isConfirmed = both[0].status === "fulfilled";
     expect([status, reason]).toEqual(isConfirmed ? ["SUCCESS", "UNSPECIFIED"] : ["ERROR", "REJECTED"]);
-    winners.add(status);
     await leavesNothing(service, task);
   }
 });
@@ -155,4 +153,35 @@ test("a task that waits holds its template's place, but no slot, and keeps no ke
   expect(await outcomeOf(waiting)).toMatchObject({ status: "SUCCESS" });
   expect(await outcomeOf(next)).toMatchObject({ status: "SUCCESS" });
   await until(async () => (await readdir(join(service.dataDir, "tasks"))).length === 0);
+});
+
+test("a confirmed plan waits for a slot, and goes before the queue", async () => {
+  await using project = await makeProject(service);
+  const task = await project.planned();
+  const holding = await project.run({}, "hold");
+  await appears(join(project.folder, "holds"));
+  const queued = await project.run({}, "other");
+  await project.confirm(task);
+  // Until the pool has had its look, and beyond.
+  await until(() => Date.now() > Number(queued.createTime?.seconds) * 1000 + 3000);
+  expect(statusName((await project.get(task)).status)).toBe("CONFIRMED");
+  await writeFile(join(project.folder, "free"), "");
+  const [applied, other] = await Promise.all([outcomeOf(task), outcomeOf(queued), outcomeOf(holding)]);
+  expect([applied.status, other.status]).toEqual(["SUCCESS", "SUCCESS"]);
+  const [one, two] = [await project.get(task), await project.get(queued)];
+  expect(Number(one.end?.time?.seconds)).toBeLessThanOrEqual(Number(two.end?.time?.seconds));
+});
+
+test("a kill of a confirmed task that waits for a slot ends it, and nothing is applied", async () => {
+  await using project = await makeProject(service);
+  const task = await project.planned();
+  const holding = await project.run({}, "hold");
+  await appears(join(project.folder, "holds"));
+  await project.confirm(task);
+  await service.client(TaskService).killTask({ name: task.name });
+  expect(await outcomeOf(task)).toMatchObject({ status: "STOPPED", reason: "STOPPED_BY_USER" });
+  expect(await project.applied()).toEqual({});
+  await leavesNothing(service, task);
+  await writeFile(join(project.folder, "free"), "");
+  await outcomeOf(holding);
 });

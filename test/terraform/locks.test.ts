@@ -86,3 +86,19 @@ test("a run time-out counts for each program, and ends an apply as a kill does",
   expect(await project.applied()).toMatchObject({ quick: "one" });
   await leavesNothing(service, task);
 });
+
+test("a kill while it plans, here while it waits for a lock, ends it at once", async () => {
+  await using project = await makeProject(service);
+  const { task, watcher } = await applying(project);
+  await using second = await makeProject(service, {}, { project: "two", state: project.state });
+  const late = await second.run();
+  using lateWatcher = follow(service, late.name);
+  await lateWatcher.says("successfully initialized");
+  await service.client(TaskService).killTask({ name: late.name });
+  expect(endOf(await lateWatcher.ended)).toMatchObject({ status: "STOPPED", exitCode: 130 });
+  await leavesNothing(service, late);
+  await project.speedUp();
+  expect(endOf(await watcher.ended)).toMatchObject({ status: "SUCCESS" });
+  await leavesNothing(service, task);
+  watcher[Symbol.dispose]();
+});

@@ -91,6 +91,10 @@ export async function makeProject(
   await mkdir(join(files, "infra"), { recursive: true });
   await writeFile(join(files, "infra", "main.tf"), CONFIGURATION(folder));
   await writeFile(join(files, "other.sh"), "echo other\n");
+  await writeFile(
+    join(files, "hold.sh"),
+    `echo >${folder}/holds; until [ -e ${folder}/free ]; do sleep 0.02; done\n`,
+  );
   const backend = { type: "local", config: { path: state } };
   const common = { repository: "files" };
   await service.client(CatalogService).applyCatalog({
@@ -106,6 +110,7 @@ export async function makeProject(
           settings: { case: "terraform", value: { backend, ...settings } },
         },
         { ...common, name: "other", app: "sh", path: "other.sh" },
+        { ...common, name: "hold", app: "sh", path: "hold.sh" },
       ],
     },
   });

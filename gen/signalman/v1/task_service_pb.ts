@@ -114,6 +114,7 @@ export type RunTaskRequest = Message<"signalman.v1.RunTaskRequest"> & {
 
   /**
    * How long it may run, from 1 second; over it: killed, ERROR with RUN_TIMEOUT. Unset: the template's, else for ever.
+   * A plan that is confirmed is applied with as much time again.
    *
    * @generated from field: google.protobuf.Duration run_timeout = 13;
    */
