@@ -31,7 +31,10 @@ const OUTSIDE_SPEC = ["name", "etag", "createTime", "updateTime"];
 
 /** What a caller says of a resource: its proto3 JSON without name, etag and times, and with its secrets. */
 export function jsonOf<K extends AnyKind>(kind: K, message: MessageShape<Schemas[K]>): JsonObject {
-  const json = toJson(SCHEMAS[kind] as DescMessage, message) as JsonObject;
+  const schema: DescMessage = SCHEMAS[kind];
+  // Times of a caller's mean nothing here, and may be none that JSON can say.
+  const said = create(schema, { ...message, createTime: undefined, updateTime: undefined });
+  const json = toJson(schema, said) as JsonObject;
   return Object.fromEntries(Object.entries(json).filter(([field]) => !OUTSIDE_SPEC.includes(field)));
 }
 
