@@ -7,6 +7,7 @@ import { addApply } from "./commands/apply.ts";
 import { addApps } from "./commands/apps.ts";
 import { addCompletion } from "./commands/completion.ts";
 import { addConfirm } from "./commands/confirm.ts";
+import { addDelete } from "./commands/delete.ts";
 import { addExport } from "./commands/export.ts";
 import { addGet } from "./commands/get.ts";
 import { addKill } from "./commands/kill.ts";
@@ -51,6 +52,7 @@ export function createProgram(): Command {
     addRun,
     addWatch,
     addKill,
+    addDelete,
     addGet,
     addList,
     addLogs,

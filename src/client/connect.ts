@@ -12,10 +12,14 @@ import {
   TaskService,
   type WatchTaskRequestSchema,
   type WatchTaskResponse,
+  type WatchTasksRequestSchema,
+  type WatchTasksResponse,
 } from "../../gen/signalman/v1/task_service_pb.ts";
 import { TemplateService } from "../../gen/signalman/v1/template_pb.ts";
+import type { ReconnectOptions } from "./reconnect.ts";
 import { serverUrl } from "./server-url.ts";
 import { type WatchOptions, watchTask } from "./watch.ts";
+import { watchTasks } from "./watch-tasks.ts";
 
 export interface ConnectOptions {
   /** `HOST:PORT` or `http://HOST:PORT`: gRPC over HTTP/2 without TLS; `https://…`: with it. */
@@ -42,6 +46,11 @@ export interface Signalman extends Disposable {
     request: MessageInitShape<typeof WatchTaskRequestSchema>,
     options?: WatchOptions,
   ): AsyncGenerator<WatchTaskResponse>;
+  /** The changes of many tasks, each once, whatever happens to the connection: see `watchTasks`. */
+  watchTasks(
+    request: MessageInitShape<typeof WatchTasksRequestSchema>,
+    options?: ReconnectOptions,
+  ): AsyncGenerator<WatchTasksResponse>;
   /** Opens the connection now. @throws ConnectError Unavailable */
   connect(): Promise<void>;
   /** Ends the connection and the calls on it. Idle, it does not keep a process alive. */
@@ -78,6 +87,7 @@ export function connectSignalman({ server = DEFAULT_SERVER, token }: ConnectOpti
     accessKeys: createClient(AccessKeyService, transport),
     apps: createClient(AppService, transport),
     watch: (request, options) => watchTask(tasks, request, options),
+    watchTasks: (request, options) => watchTasks(tasks, request, options),
     async connect() {
       if ((await sessionManager.connect()) !== "error") return;
       throw ConnectError.from(sessionManager.error(), Code.Unavailable);

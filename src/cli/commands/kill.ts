@@ -1,14 +1,23 @@
+import type { MessageInitShape } from "@bufbuild/protobuf";
 import type { Duration } from "@bufbuild/protobuf/wkt";
 import type { Command } from "commander";
-import { KillOutcome, KillTaskResponseSchema } from "../../../gen/signalman/v1/task_service_pb.ts";
+import {
+  KillOutcome,
+  type KillTaskRequestSchema,
+  KillTaskResponseSchema,
+  type KillTasksRequestSchema,
+  KillTasksResponseSchema,
+} from "../../../gen/signalman/v1/task_service_pb.ts";
+import { UsageError } from "../errors.ts";
 import { jsonLine } from "../json.ts";
-import { parseTask, shortName } from "../names.ts";
+import { parseTask, parseTemplate, shortName } from "../names.ts";
 import { print } from "../output.ts";
-import { withSession } from "../session.ts";
+import { type Session, withSession } from "../session.ts";
 import { statusWord } from "../status.ts";
 import { parseDuration } from "../values.ts";
 
 interface KillOptions {
+  template?: string;
   force?: true;
   grace?: Duration;
   reason?: string;
@@ -25,8 +34,9 @@ const SAID: Record<KillOutcome, string> = {
 export function addKill(program: Command): void {
   program
     .command("kill")
-    .description("stop a task: SIGTERM first, SIGKILL after a while")
-    .argument("<task>", "the task", parseTask)
+    .description("stop a task, or all of a template: SIGTERM first, SIGKILL after a while")
+    .argument("[task]", "the task", parseTask)
+    .option("--template <template>", "all tasks of this template that have not ended", parseTemplate)
     .option("--force", "SIGKILL at once")
     .option(
       "--grace <duration>",
@@ -35,14 +45,34 @@ export function addKill(program: Command): void {
     )
     .option("--reason <text>", "why, for people")
     .action(
-      withSession(async (session, name: string, { force, grace, reason }: KillOptions) => {
-        const response = await session.call(({ tasks }, options) =>
-          tasks.killTask({ name, force, gracePeriod: grace, reason }, options),
-        );
-        const status = statusWord(response.task?.status ?? 0);
-        if (session.json) await print(jsonLine(KillTaskResponseSchema, response));
-        else await print(`${shortName(name)} ${SAID[response.outcome]} (${status})`);
+      withSession(async (session, name: string | undefined, { template, ...wish }: KillOptions) => {
+        if ((name === undefined) === (template === undefined))
+          throw new UsageError("name a task, or --template PROJECT/TEMPLATE");
+        const asked = { force: wish.force, gracePeriod: wish.grace, reason: wish.reason };
+        if (name !== undefined) await killOne(session, { name, ...asked });
+        else if (template !== undefined) await killAll(session, { template, ...asked });
         return 0;
       }),
     );
+}
+
+async function killOne(
+  session: Session,
+  request: MessageInitShape<typeof KillTaskRequestSchema> & { name: string },
+): Promise<void> {
+  const response = await session.call(({ tasks }, options) => tasks.killTask(request, options));
+  const status = statusWord(response.task?.status ?? 0);
+  if (session.json) await print(jsonLine(KillTaskResponseSchema, response));
+  else await print(`${shortName(request.name)} ${SAID[response.outcome]} (${status})`);
+}
+
+async function killAll(
+  session: Session,
+  request: MessageInitShape<typeof KillTasksRequestSchema>,
+): Promise<void> {
+  const response = await session.call(({ tasks }, options) => tasks.killTasks(request, options));
+  if (session.json) return print(jsonLine(KillTasksResponseSchema, response));
+  for (const { name, outcome } of response.tasks) await print(`${shortName(name)} ${SAID[outcome]}`);
+  const more = response.total - response.tasks.length;
+  if (more > 0) await print(`and ${more} more`);
 }

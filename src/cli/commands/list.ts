@@ -1,18 +1,18 @@
 import type { Command } from "commander";
 import { type Task, TaskSchema } from "../../../gen/signalman/v1/task_pb.ts";
+import { followTasks } from "../follow-tasks.ts";
 import { jsonLine } from "../json.ts";
-import { parseProject, shortName, versionOf } from "../names.ts";
+import { parseProject } from "../names.ts";
 import { print } from "../output.ts";
-import { printable } from "../printable.ts";
 import { type Session, withSession } from "../session.ts";
-import { statusStyle, statusWord } from "../status.ts";
-import { table } from "../table.ts";
-import { duration, rough, runningMs, since } from "../time.ts";
+import { taskTable } from "../task-table.ts";
 import { parseWhole } from "../values.ts";
 
 interface ListOptions {
   filter?: string;
+  order: string;
   limit: number;
+  follow?: true;
 }
 
 const PAGE_SIZE = 1000;
@@ -20,58 +20,43 @@ const PAGE_SIZE = 1000;
 export function addList(program: Command): void {
   program
     .command("list")
-    .description("list tasks, the newest first")
+    .description("list tasks, the newest first unless asked otherwise")
     .argument("[project]", "of this project only", parseProject)
     .option("--filter <filter>", 'such as: status = RUNNING AND template != "x" AND labels.team = web')
+    .option("--order <order>", "create_time, start_time or end_time, alone or with desc", "create_time desc")
     .option("--limit <n>", "how many at most", parseWhole(1, 1_000_000), 50)
+    .option(
+      "--follow",
+      "show those that have not ended, and what becomes of them; --filter by template and labels",
+    )
     .action(
-      withSession(async (session, project: string | undefined, { filter, limit }: ListOptions) => {
+      withSession(async (session, project: string | undefined, options: ListOptions) => {
+        const parent = project ?? "projects/-";
+        if (options.follow) return followTasks(session, parent, options.filter);
         const tasks: Task[] = [];
-        for await (const task of newest(session, project ?? "projects/-", filter, limit)) {
+        for await (const task of listed(session, parent, options)) {
           if (session.json) await print(jsonLine(TaskSchema, task));
           else tasks.push(task);
         }
-        if (!session.json) for (const line of taskTable(tasks)) await print(line);
+        const width = process.stdout.isTTY ? process.stdout.columns : undefined;
+        if (!session.json) for (const line of taskTable(tasks, width)) await print(line);
         return 0;
       }),
     );
 }
 
-async function* newest(
+async function* listed(
   session: Session,
   parent: string,
-  filter: string | undefined,
-  limit: number,
+  { filter, order, limit }: ListOptions,
 ): AsyncGenerator<Task> {
   let left = limit;
   let pageToken = "";
   do {
-    const request = { parent, filter, pageToken, pageSize: Math.min(left, PAGE_SIZE) };
+    const request = { parent, filter, orderBy: order, pageToken, pageSize: Math.min(left, PAGE_SIZE) };
     const page = await session.call(({ tasks }, options) => tasks.listTasks(request, options));
     yield* page.tasks;
     left -= page.tasks.length;
     pageToken = page.nextPageToken;
   } while (pageToken && left > 0);
-}
-
-/** Versions have a column where there are any. */
-function taskTable(tasks: readonly Task[]): string[] {
-  const hasVersions = tasks.some((task) => versionOf(task) !== "");
-  const rows = tasks.map((task) => {
-    const ran = runningMs(task);
-    return [
-      shortName(task.name),
-      shortName(task.template),
-      statusWord(task.status),
-      task.createTime ? rough(since(task.createTime)) : "",
-      ran === undefined ? "" : duration(ran),
-      ...(hasVersions ? [versionOf(task)] : []),
-      printable(task.message),
-    ];
-  });
-  const width = process.stdout.isTTY ? process.stdout.columns : undefined;
-  const style = (cell: string, row: number) => statusStyle(tasks[row]?.status, cell, process.stdout);
-  const versions = hasVersions ? ["VERSION"] : [];
-  const header = ["TASK", "TEMPLATE", "STATUS", "AGE", "DURATION", ...versions, "MESSAGE"];
-  return table(header, rows, { width, styles: { 2: style } });
 }

@@ -1,4 +1,4 @@
-import type { WatchTaskResponse } from "../../../gen/signalman/v1/task_service_pb.ts";
+import type { WatchTaskResponse, WatchTasksResponse } from "../../../gen/signalman/v1/task_service_pb.ts";
 
 /** Where a watch is shown. */
 export interface View extends AsyncDisposable {
@@ -6,4 +6,12 @@ export interface View extends AsyncDisposable {
   event(event: WatchTaskResponse): Promise<void>;
   /** A line of our own, on stderr. */
   note(text: string): void;
+}
+
+/** Where a watch of many tasks is shown. */
+export interface TasksView extends AsyncDisposable {
+  /** Resolves when it has been taken, at the pace of whoever reads. @throws the sink's error, such as EPIPE */
+  event(event: WatchTasksResponse): Promise<void>;
+  broken(why: string): void;
+  connected(): void;
 }

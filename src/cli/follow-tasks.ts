@@ -1,0 +1,49 @@
+import { constants } from "node:os";
+import { Left } from "./errors.ts";
+import type { Session } from "./session.ts";
+import { createTasksView } from "./view/tasks-view.ts";
+import type { TasksView } from "./view/view.ts";
+
+/** Shows the tasks that have not ended, and what becomes of them, until a signal ends it: throws Left. */
+export async function followTasks(
+  session: Session,
+  parent: string,
+  filter: string | undefined,
+): Promise<number> {
+  // The watch itself would try for ever; whoever names a wrong server wants to know.
+  await session.call(({ tasks }, options) => tasks.listTasks({ parent, filter, pageSize: 1 }, options));
+  using leaving = onSignal();
+  await using view: TasksView = createTasksView(session.json, process.stdout, process.stderr);
+  let isBroken = false;
+  const events = session.client.watchTasks(
+    { parent, filter },
+    {
+      signal: leaving.signal,
+      onReconnect({ error, attempt }) {
+        isBroken = true;
+        if (attempt === 1) view.broken(error.rawMessage);
+      },
+    },
+  );
+  for await (const event of events) {
+    if (isBroken) view.connected();
+    isBroken = false;
+    await view.event(event);
+  }
+  return 0;
+}
+
+/** While it stands, SIGINT and SIGTERM abort `signal` with `Left`. */
+function onSignal(): Disposable & { signal: AbortSignal } {
+  const leaving = new AbortController();
+  const leave = (name: "SIGINT" | "SIGTERM") => leaving.abort(new Left(128 + constants.signals[name]));
+  process.on("SIGINT", leave);
+  process.on("SIGTERM", leave);
+  return {
+    signal: leaving.signal,
+    [Symbol.dispose]() {
+      process.off("SIGINT", leave);
+      process.off("SIGTERM", leave);
+    },
+  };
+}

@@ -1,0 +1,42 @@
+import { timestampDate } from "@bufbuild/protobuf/wkt";
+import type { Task } from "../../../gen/signalman/v1/task_pb.ts";
+import {
+  type WatchTasksResponse,
+  WatchTasksResponseSchema,
+} from "../../../gen/signalman/v1/task_service_pb.ts";
+import { jsonLine } from "../json.ts";
+import { shortName } from "../names.ts";
+import { print, say } from "../output.ts";
+import { printable } from "../printable.ts";
+import { statusWord } from "../status.ts";
+import { createBoard } from "./board.ts";
+import type { TasksView } from "./view.ts";
+
+/** A live table on a terminal; else a line for each change. */
+export function createTasksView(
+  isJson: boolean,
+  stdout: NodeJS.WriteStream,
+  stderr: NodeJS.WriteStream,
+): TasksView {
+  const isLive = !isJson && stdout.isTTY && stderr.isTTY && process.env.TERM !== "dumb";
+  if (isLive) return createBoard(stdout);
+  return {
+    event: (event) => (isJson ? print(jsonLine(WatchTasksResponseSchema, event)) : printEvent(event)),
+    broken: (why) => say(`the connection broke (${why}); trying again`),
+    connected: () => say("connected again"),
+    async [Symbol.asyncDispose]() {},
+  };
+}
+
+/** What has not ended at the beginning, too: else a reader would not know of it. */
+async function printEvent({ event }: WatchTasksResponse): Promise<void> {
+  if (event.case === "snapshot" && event.value.task) await print(lineOf(event.value.task));
+  if (event.case !== "change" || !event.value.task) return;
+  const { change, task } = event.value;
+  const time = change?.time ? `${timestampDate(change.time).toISOString()} ` : "";
+  const why = change?.end?.message || change?.message;
+  await print(`${time}${lineOf(task)}${why ? `: ${printable(why)}` : ""}`);
+}
+
+const lineOf = (task: Task) =>
+  `${shortName(task.name)} ${shortName(task.template)} ${statusWord(task.status)}`;
