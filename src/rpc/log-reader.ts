@@ -35,8 +35,17 @@ export async function* readPieces(
   streams: ReadonlySet<LogStreamName>,
 ): AsyncGenerator<LogPiece> {
   let at = range.afterSeq;
-  while (at < range.toSeq) {
-    const chunks = await store.readChunks(taskId, at + 1, range.toSeq, CHUNKS_A_READ);
+  const read = (seq: number) => {
+    if (seq >= range.toSeq) return undefined;
+    const reading = store.readChunks(taskId, seq + 1, range.toSeq, CHUNKS_A_READ);
+    // Heard when it is waited for; nobody does if the reader goes away first.
+    reading.catch(() => {});
+    return reading;
+  };
+  for (let reading = read(at); reading; ) {
+    const chunks = await reading;
+    // While these are sent.
+    reading = read(chunks.at(-1)?.lastSeq ?? range.toSeq);
     for (const chunk of chunks) {
       if (chunk.firstSeq > at + 1) yield { kind: "gap", from: at + 1, to: chunk.firstSeq - 1 };
       yield pieceOf(chunk, at, streams);
