@@ -1,9 +1,18 @@
 import { execFile } from "node:child_process";
 import { promisify } from "node:util";
-import { type DescMethod, fromJson, type JsonObject, type JsonValue } from "@bufbuild/protobuf";
+import {
+  type DescMethod,
+  type DescService,
+  fromJson,
+  type JsonObject,
+  type JsonValue,
+} from "@bufbuild/protobuf";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { AccessKeyService } from "../../gen/signalman/v1/access_key_pb.ts";
+import { AppService } from "../../gen/signalman/v1/app_service_pb.ts";
 import { CatalogService } from "../../gen/signalman/v1/catalog_service_pb.ts";
 import { EnvironmentService } from "../../gen/signalman/v1/environment_pb.ts";
+import { InventoryService } from "../../gen/signalman/v1/inventory_pb.ts";
 import { ProjectService } from "../../gen/signalman/v1/project_pb.ts";
 import { RepositoryService } from "../../gen/signalman/v1/repository_pb.ts";
 import { TaskService } from "../../gen/signalman/v1/task_service_pb.ts";
@@ -13,8 +22,11 @@ import { collect } from "../watch/events.ts";
 
 const SERVICES = [
   CatalogService,
+  AppService,
   ProjectService,
+  AccessKeyService,
   RepositoryService,
+  InventoryService,
   EnvironmentService,
   TemplateService,
   TaskService,
@@ -27,6 +39,8 @@ const CATALOG = {
   project: { name: "json", description: "By hand", maxParallelTasks: 3 },
   repositories: [{ name: "scripts", url: "/nowhere" }],
   environments: [{ name: "dev", variables: { a: [1, { b: null }] }, env: { STAGE: "dev" } }],
+  accessKeys: [{ name: "token", text: { value: "hidden" } }],
+  inventories: [{ name: "here", ini: "localhost" }],
   templates: [
     { name: "hello", app: "sh", repository: "scripts", environment: "dev", path: "hello", runTimeout: "90s" },
   ],
@@ -39,12 +53,94 @@ let task = "";
 /** More of them, to delete one each time. */
 const doomed: string[] = [];
 
+/** What is made, changed and deleted: in a project of its own, and for each call another one. */
+const OTHER = "projects/other";
+const SCRATCH: Record<string, { collection: string; field: string; body: JsonObject }> = {
+  AccessKey: { collection: "accessKeys", field: "accessKey", body: { text: { value: "x" } } },
+  Repository: { collection: "repositories", field: "repository", body: { url: "/nowhere" } },
+  Inventory: { collection: "inventories", field: "inventory", body: { ini: "localhost" } },
+  Environment: { collection: "environments", field: "environment", body: { env: { A: "b" } } },
+  Template: {
+    collection: "templates",
+    field: "template",
+    body: { app: "sh", path: "x", repository: `${OTHER}/repositories/kept` },
+  },
+};
+let made = 0;
+
+/** The standard methods that write, of one kind. */
+function writing(kind: string): Record<string, Call> {
+  const { collection, field, body } = SCRATCH[kind] ?? { collection: "", field: "", body: {} };
+  const kept = `${OTHER}/${collection}/kept`;
+  return {
+    [`Create${kind}`]: () => ({
+      request: { parent: OTHER, [`${field}Id`]: `made-${++made}`, [field]: body },
+      answer: { [field]: { name: expect.stringContaining(`${OTHER}/${collection}/made-`) } },
+    }),
+    [`Update${kind}`]: () => ({
+      request: { [field]: { name: kept, description: "Changed" }, updateMask: "description" },
+      answer: { [field]: { name: kept, description: "Changed" } },
+    }),
+    [`Delete${kind}`]: async () => {
+      const id = `made-${++made}`;
+      await makeOne(kind, id);
+      return { request: { name: `${OTHER}/${collection}/${id}` }, answer: {} };
+    },
+  };
+}
+
+/** What a call is asked, and a part of what it answers; `status` if that is an error. */
+type Call = () => Asked | Promise<Asked>;
+interface Asked {
+  request: JsonObject;
+  answer: JsonObject;
+  status?: number;
+}
+
+const notWaiting = { code: "failed_precondition" };
+
 /** What each RPC is asked, and a part of what it answers. */
-const CALLS: Record<string, () => { request: JsonObject; answer: JsonObject }> = {
+const CALLS: Record<string, Call> = {
+  ...Object.assign({}, ...Object.keys(SCRATCH).map(writing)),
+  CreateProject: () => ({
+    request: { projectId: `made-${++made}`, project: { description: "New" } },
+    answer: { project: { description: "New" } },
+  }),
+  UpdateProject: () => ({
+    request: { project: { name: OTHER, maxParallelTasks: 2 } },
+    answer: { project: { name: OTHER, maxParallelTasks: 2 } },
+  }),
+  DeleteProject: async () => {
+    const projectId = `made-${++made}`;
+    await post(ProjectService, "CreateProject", { projectId, project: {} });
+    return { request: { name: `projects/${projectId}` }, answer: {} };
+  },
+  ExportCatalog: () => ({
+    request: { name: PROJECT },
+    answer: { catalog: { project: { name: "json" } }, leftOut: ["access_keys[0].text.value"] },
+  }),
+  ListApps: () => ({
+    request: {},
+    answer: { apps: expect.arrayContaining([expect.objectContaining({ name: "sh", available: true })]) },
+  }),
+  GetAccessKey: () => ({
+    request: { name: `${PROJECT}/accessKeys/token` },
+    answer: { accessKey: { name: `${PROJECT}/accessKeys/token`, text: {} } },
+  }),
+  ListAccessKeys: () => ({ request: parent, answer: { accessKeys: [{ text: {} }] } }),
+  GetInventory: () => ({
+    request: { name: `${PROJECT}/inventories/here` },
+    answer: { inventory: { ini: "localhost" } },
+  }),
+  ListInventories: () => ({ request: parent, answer: { inventories: [{ ini: "localhost" }] } }),
+  ConfirmTask: () => ({ request: { name: task, planDigest: "0" }, answer: notWaiting, status: 400 }),
+  RejectTask: () => ({ request: { name: task }, answer: notWaiting, status: 400 }),
+  GetTaskPlan: () => ({ request: { name: task }, answer: { code: "not_found" }, status: 404 }),
+  GetTaskResult: () => ({ request: { name: task }, answer: {} }),
   ApplyCatalog: () => ({
     request: { catalog: CATALOG, validateOnly: true },
     answer: {
-      changes: Array.from({ length: 4 }, () =>
+      changes: Array.from({ length: 6 }, () =>
         expect.objectContaining({ action: "CATALOG_ACTION_UNCHANGED" }),
       ),
     },
@@ -103,6 +199,7 @@ beforeAll(async () => {
   await service.client(CatalogService).applyCatalog({
     catalog: fromJson(CatalogService.method.applyCatalog.input, { catalog: CATALOG }).catalog,
   });
+  await makeScratch();
   for (let i = 0; i < 3; i++) {
     const run = await service.client(TaskService).runTask({
       template: `${PROJECT}/templates/hello`,
@@ -114,6 +211,22 @@ beforeAll(async () => {
   task = doomed.shift() ?? "";
 });
 afterAll(() => service[Symbol.asyncDispose]());
+
+/** What every other kind refers to, and what is changed. */
+async function makeScratch(): Promise<void> {
+  await post(ProjectService, "CreateProject", { projectId: "other", project: {} });
+  for (const kind of Object.keys(SCRATCH)) await makeOne(kind, "kept");
+}
+
+async function makeOne(kind: string, id: string): Promise<void> {
+  const service = SERVICES.find(({ typeName }) => typeName.endsWith(`.${kind}Service`));
+  const { field = "", body = {} } = SCRATCH[kind] ?? {};
+  if (service) await post(service, `Create${kind}`, { parent: OTHER, [`${field}Id`]: id, [field]: body });
+}
+
+async function post({ typeName }: DescService, rpc: string, request: JsonObject): Promise<void> {
+  expect((await byFetch(`/${typeName}/${rpc}`, request)).status).toBe(200);
+}
 
 async function byFetch(path: string, request: JsonObject): Promise<{ status: number; answer: JsonValue }> {
   const headers = { "content-type": "application/json" };
@@ -149,12 +262,16 @@ describe.each([
   ["curl", byCurl],
 ] as const)("plain JSON by %s", (_, call) => {
   test.each(METHODS.map((method) => [method.name, method] as const))("%s", async (name, method) => {
-    const { request, answer } = CALLS[name]?.() ?? { request: {}, answer: {} };
+    const {
+      request,
+      answer,
+      status: expected = 200,
+    } = await (CALLS[name]?.() ?? { request: {}, answer: {} });
     const { status, answer: got } = await call(pathOf(method), request);
     expect(got).toMatchObject(answer);
-    expect(status).toBe(200);
+    expect(status).toBe(expected);
     // Nothing in it that the contract does not know.
-    fromJson(method.output, got);
+    if (status === 200) fromJson(method.output, got);
   });
 
   test("an error has its code, its sentence and its details", async () => {
