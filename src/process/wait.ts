@@ -25,7 +25,7 @@ function aborted(signal: AbortSignal): Promise<never> {
   );
 }
 
-/** Milliseconds; rejects when `signal` aborts. */
+/** Milliseconds; rejects with the signal's reason when that aborts. */
 export async function sleep(ms: number, signal: AbortSignal): Promise<void> {
-  await setTimeout(ms, undefined, { signal });
+  await setTimeout(ms, undefined, { signal }).catch(() => signal.throwIfAborted());
 }

@@ -239,7 +239,7 @@ async function startGated(name: string) {
 }
 
 describe("over SSH, with a passphrase, a become password and two vaults", () => {
-  test("a playbook becomes root, and no secret is in any command line, environment, log, table or answer", async () => {
+  test("weakness 12: a playbook becomes root, and no secret is in any command line, environment, log, table or answer", async () => {
     const stop = watchProcesses();
     const { name, ended, open } = await startGated("seen");
     const during = await dump();

@@ -184,7 +184,7 @@ describe("a task in the middle of a fetch", () => {
   const isHalf = (path: string) => !path.includes("info/refs");
 
   test.each([{}, { force: true }])(
-    "that is killed %j ends within its grace and leaves nothing",
+    "weakness 2: that is killed %j ends within its grace and leaves nothing",
     async (how) => {
       repo.commit("run.sh", "echo ran");
       let isSlow = true;

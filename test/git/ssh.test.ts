@@ -79,7 +79,7 @@ describe("by SSH", () => {
     );
   });
 
-  test("a host whose key has changed is refused, unless nobody wants to know", async () => {
+  test("weakness 18: a host whose key has changed is refused, unless nobody wants to know", async () => {
     const access = await agent();
     const first = await startSshd({ authorized: [key.publicKey] });
     await scene.checkOut(urlOf(first.port), { access });

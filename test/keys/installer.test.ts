@@ -77,7 +77,7 @@ describe("an agent", () => {
     expect(keysIn(one.socket)).toBe(keysIn(other.socket));
   });
 
-  test("has an address that is short enough, however deep the data folder lies", async () => {
+  test("weakness 24: has an address that is short enough, however deep the data folder lies", async () => {
     const deep = join(root, "a".repeat(100));
     place = { ...place, folder: join(deep, "private") };
     mkdirSync(place.folder, { recursive: true, mode: 0o700 });

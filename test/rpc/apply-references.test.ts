@@ -117,7 +117,7 @@ test.each<[string, string, Catalog]>([
   ["a vault with no key", "templates[0].vaults[0].key", templateWith(0, keyedVault("none"))],
   ["a vault with an SSH key", "templates[0].vaults[0].key", templateWith(0, keyedVault("deploy"))],
   [
-    "a vault with a key that holds nothing",
+    "weakness 23: a vault with a key that holds nothing",
     "templates[0].vaults[0].key",
     templateWith(0, keyedVault("nothing")),
   ],

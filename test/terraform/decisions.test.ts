@@ -34,7 +34,7 @@ async function refusalOf(call: Promise<unknown>): Promise<string> {
   return error.findDetails(ErrorInfoSchema)[0]?.reason ?? error.message;
 }
 
-test("what changed behind its back makes the confirmed plan stale: nothing else is ever applied", async () => {
+test("weakness 11: what changed behind its back makes the confirmed plan stale: nothing else is ever applied", async () => {
   await using project = await makeProject(service, { allowAutoApprove: true });
   const task = await project.planned({ variables: { name: "planned" } });
   // The inputs change, which the plan does not see; then the state, which it does.
@@ -94,7 +94,7 @@ test("confirming needs the digest of the plan, and can be done once", async () =
   expect(await refusalOf(project.confirm(task))).toBe("NOT_WAITING_FOR_CONFIRMATION");
 });
 
-test("of a confirmation and a rejection at the same moment one wins", async () => {
+test("weakness 5: of a confirmation and a rejection at the same moment one wins", async () => {
   await using project = await makeProject(service);
   const { rejectTask } = service.client(TaskService);
   for (let round = 0; round < 4; round++) {
@@ -130,7 +130,7 @@ test("nobody decides in time: CONFIRM_TIMEOUT", async () => {
   await leavesNothing(service, task);
 });
 
-test("a kill ends a task that waits at once, and its workspace goes", async () => {
+test("weakness 4: a kill ends a task that waits at once, and its workspace goes", async () => {
   await using project = await makeProject(service);
   const task = await project.planned();
   const killed = await service.client(TaskService).killTask({ name: task.name });
