@@ -49,7 +49,7 @@ test("a server killed while it plans, while the plan waits, and while it applies
   await leavesNothing(service, task);
 });
 
-test("a plan that is confirmed while no server runs is applied by the next one", async () => {
+test("a plan whose server dies right after the confirmation is applied by the next one", async () => {
   await using project = await makeProject(service);
   const task = await project.planned();
   using watcher = follow(service, task.name);

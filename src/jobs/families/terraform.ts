@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
-import { mkdir, open, readdir, readFile, writeFile } from "node:fs/promises";
+import { mkdir, open, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { pipeline } from "node:stream/promises";
 import type { JsonObject } from "@bufbuild/protobuf";
@@ -94,10 +94,8 @@ async function callOf({ input, app, folder, base }: Omit<Site<TerraformFamilyInp
 }
 
 function driverFiles(folder: TaskFolder): DriverFiles {
-  const [stages, planJson, planText] = ["stages", "plan.json", "plan.txt"].map((name) =>
-    inPlan(folder, name),
-  );
-  return { stages: stages ?? "", planJson: planJson ?? "", planText: planText ?? "" };
+  const at = (name: string) => inPlan(folder, name);
+  return { stages: at("stages"), planJson: at("plan.json"), planText: at("plan.txt") };
 }
 
 /** Variables and the backend's settings: in files, since arguments can be read by everyone on the machine. */
@@ -114,9 +112,15 @@ async function writeFiles(
     ...(await write("secrets.tfvars.json", input.secretVariables)),
   ];
   const { backend } = input.terraform;
-  if (backend) await writeFile(join(cwd, OVERRIDE), JSON.stringify(backendOverride(backend.type)), PRIVATE);
+  if (backend) await writeOverride(join(cwd, OVERRIDE), backend.type);
   const [config] = backend ? await write("backend.json", backend.config) : [];
   return { plan: inPlan(folder, PLAN), variables, backend: config };
+}
+
+/** Anew: a repository could hold a link of that name. */
+async function writeOverride(path: string, type: string): Promise<void> {
+  await rm(path, { force: true });
+  await writeFile(path, JSON.stringify(backendOverride(type)), { ...PRIVATE, flag: "wx" });
 }
 
 const OVERRIDE = "signalman_backend_override.tf.json";
