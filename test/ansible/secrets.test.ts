@@ -12,7 +12,7 @@ import { TaskStatus } from "../../gen/signalman/v1/task_pb.ts";
 import { TaskService } from "../../gen/signalman/v1/task_service_pb.ts";
 import { TemplateService } from "../../gen/signalman/v1/template_pb.ts";
 import { hasSockets, socketFolder } from "../../src/keys/socket-folder.ts";
-import { hasAnsible, NO_ANSIBLE } from "../helpers/ansible.ts";
+import { hasAnsible, hasProgram, NO_ANSIBLE } from "../helpers/ansible.ts";
 import { endOf, runDemo, watchToEnd } from "../helpers/demo.ts";
 import { startService, type TestService } from "../helpers/service.ts";
 import { hasSshd, makeSshKey, NO_SSHD, type Sshd, startSshd } from "../helpers/sshd.ts";
@@ -40,6 +40,8 @@ const PLAYBOOK = `- hosts: all
       ignore_errors: true
 `;
 
+const SSHD_CONFIG = ["AuthorizedKeysFile .ssh/authorized_keys", "PasswordAuthentication yes"];
+
 let service: TestService;
 let sshd: Sshd;
 let user: Sudoer;
@@ -52,7 +54,7 @@ beforeAll(async () => {
   gates = mkdtempSync(join(tmpdir(), "signalman-gate-"));
   user = makeSudoer(key.publicKey);
   secrets.push(user.password, key.privateKey.split("\n")[3] ?? "");
-  sshd = await startSshd({ authorized: [], config: ["AuthorizedKeysFile .ssh/authorized_keys"] });
+  sshd = await startSshd({ authorized: [], config: SSHD_CONFIG });
   service = await startService();
   const vaulted = Object.entries(VAULTS).map(([id, password]) => [
     `group_vars/all/${id}.yml`,
@@ -65,7 +67,15 @@ beforeAll(async () => {
   await applyPlaybooks(
     service,
     { "site.yml": PLAYBOOK, ...Object.fromEntries(vaulted) },
-    { site: { path: "site.yml", inventory: "ssh", environment: "e", vaults } },
+    {
+      site: {
+        path: "site.yml",
+        inventory: "ssh",
+        environment: "e",
+        vaults,
+        allowOverrideInventory: true,
+      },
+    },
     {
       accessKeys: [
         {
@@ -74,6 +84,10 @@ beforeAll(async () => {
             case: "ssh",
             value: { login: user.name, privateKey: key.privateKey, passphrase: PASSPHRASE },
           },
+        },
+        {
+          name: "login",
+          kind: { case: "loginPassword", value: { login: user.name, password: user.password } },
         },
         {
           name: "become",
@@ -85,14 +99,12 @@ beforeAll(async () => {
         })),
       ],
       environments: [{ name: "e", secretVariables: { of_environment: VARIABLES.of_environment } }],
-      inventories: [
-        {
-          name: "ssh",
-          sshKey: "ssh",
-          becomeKey: "become",
-          source: { case: "ini", value: `host ansible_host=127.0.0.1 ansible_port=${sshd.port}\n` },
-        },
-      ],
+      inventories: ["ssh", "login"].map((name) => ({
+        name,
+        sshKey: name,
+        becomeKey: "become",
+        source: { case: "ini", value: `host ansible_host=127.0.0.1 ansible_port=${sshd.port}\n` },
+      })),
     },
   );
 });
@@ -278,10 +290,24 @@ describe("over SSH, with a passphrase, a become password and two vaults", () => 
     expect(leftOf(name)).toEqual([]);
   });
 
+  test("the same with a password in the place of the key", async (context) => {
+    if (!hasProgram("sshpass"))
+      context.skip("there is no sshpass on this machine (tools/install-test-tools.sh)");
+    const stop = watchProcesses();
+    const { task, output } = await play(service, "site", {
+      inventory: "projects/demo/inventories/login",
+      secretVariables: { of_task: VARIABLES.of_task },
+    });
+    expect((await stop()).found).toEqual([]);
+    expect(task.status).toBe(TaskStatus.SUCCESS);
+    expect(output).toContain("I am root");
+    expect(leftOf(task.name)).toEqual([]);
+  });
+
   test("a host that shows another key than before is not talked to", async () => {
     const { port } = sshd;
     await sshd[Symbol.asyncDispose]();
-    sshd = await startSshd({ authorized: [], port, config: ["AuthorizedKeysFile .ssh/authorized_keys"] });
+    sshd = await startSshd({ authorized: [], port, config: SSHD_CONFIG });
     const { task } = await play(service, "site", { secretVariables: { of_task: "x" } });
     expect(task.end?.exitCode).toBe(4);
     const result = await resultOf(service, task.name);
