@@ -1,5 +1,14 @@
 import { execFileSync } from "node:child_process";
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  utimesSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
@@ -36,11 +45,15 @@ beforeAll(async () => {
   const requirements = (name: string) =>
     `roles:\n  - name: greet\n    src: ${git.url}/${name}\n    scm: git\n`;
   serve("play.git", { "site.yml": playbook, "roles/requirements.yml": requirements("role.git") });
+  serve("other-play.git", {
+    "site.yml": playbook,
+    "roles/requirements.yml": `${requirements("role.git")}# other\n`,
+  });
   serve("slow-play.git", { "site.yml": playbook, "requirements.yml": requirements("slow.git") });
   serve("wrong-play.git", { "site.yml": playbook, "requirements.yml": requirements("no-such.git") });
   service = await startService();
   const repository = (name: string) => ({ name, url: `${git.url}/${name}.git`, accessKey: "robot" });
-  const names = ["play", "slow-play", "wrong-play"];
+  const names = ["play", "other-play", "slow-play", "wrong-play"];
   await service.client(CatalogService).applyCatalog({
     catalog: {
       project: { name: "demo" },
@@ -94,6 +107,20 @@ test("roles come from a private repository with the task's own key, once for all
   const second = await play(service, "play");
   expect(second.output).toContain("greetings from the role");
   expect(fetches()).toBe(before);
+});
+
+test("what no task has used for a month goes when something new comes, what is used stays", async () => {
+  const cache = join(service.dataDir, "galaxy");
+  const old = new Date(Date.now() - 31 * 24 * 3_600_000);
+  mkdirSync(join(cache, "unused"));
+  utimesSync(join(cache, "unused"), old, old);
+  const [used = ""] = cached().filter((name) => name !== "unused");
+  utimesSync(join(cache, used), old, old);
+  await play(service, "play");
+  expect(cached().sort()).toEqual([used, "unused"].sort());
+  await play(service, "other-play");
+  expect(cached()).toHaveLength(2);
+  expect(cached()).toContain(used);
 });
 
 test("what cannot be fetched is said in Galaxy's words, and nothing half is kept", async () => {

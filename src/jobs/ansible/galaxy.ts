@@ -1,6 +1,6 @@
 import { createHash, randomUUID } from "node:crypto";
 import { existsSync } from "node:fs";
-import { mkdir, readFile, rename, rm, stat } from "node:fs/promises";
+import { mkdir, readdir, readFile, rename, rm, stat, utimes } from "node:fs/promises";
 import { join } from "node:path";
 import { runCommand } from "../../process/command.ts";
 import { PrepareError } from "../../task/errors.ts";
@@ -30,6 +30,7 @@ export interface GalaxyFolders {
   collections: string;
 }
 
+const UNUSED_MS = 30 * 24 * 3_600_000;
 /** Galaxy may be silent for so long. */
 const IDLE_MS = 300_000;
 
@@ -49,7 +50,11 @@ export async function bringFromGalaxy(
     isShared ? options.cache : options.own,
     isShared ? await identityOf(options, required) : "galaxy",
   );
-  if (isShared && existsSync(place)) return foldersIn(place);
+  if (isShared && existsSync(place)) {
+    // The time of its last use, to which `removeUnused` looks.
+    await utimes(place, new Date(), new Date());
+    return foldersIn(place);
+  }
   const fresh = join(options.own, `galaxy-${randomUUID()}`);
   const folders = foldersIn(fresh);
   await mkdir(folders.collections, { recursive: true });
@@ -57,12 +62,22 @@ export async function bringFromGalaxy(
   for (const one of required) await install(options, one, folders, signal);
   if (!isShared) return folders;
   await mkdir(options.cache, { recursive: true, mode: 0o700 });
+  await removeUnused(options.cache);
   // Another task may have been faster.
   await rename(fresh, place).catch((cause: NodeJS.ErrnoException) => {
     if (cause.code !== "ENOTEMPTY" && cause.code !== "EEXIST") throw cause;
   });
   await rm(fresh, { recursive: true, force: true });
   return foldersIn(place);
+}
+
+/** Of what Galaxy brought, that which no task has begun with for 30 days. */
+async function removeUnused(cache: string): Promise<void> {
+  for (const name of await readdir(cache)) {
+    const place = join(cache, name);
+    const found = await stat(place).catch(() => undefined); // another task removes it
+    if (found && Date.now() - found.mtimeMs > UNUSED_MS) await rm(place, { recursive: true, force: true });
+  }
 }
 
 const foldersIn = (place: string): GalaxyFolders => ({
