@@ -35,6 +35,7 @@ beforeAll(async () => {
           { name: "prints", event: BEFORE_TASK, ...program('echo "pin $pin"') },
           { name: "calls", event: AFTER_TASK, ...http({ url: `${receiver.url}/ok`, ...secret }) },
           { name: "leaks", event: AFTER_TASK, ...http({ url: `${receiver.url}/leaks`, ...secret }) },
+          { name: "cuts", event: AFTER_TASK, ...http({ url: `${receiver.url}/cuts`, ...secret }) },
           { name: "goes", event: AFTER_TASK, ...http({ url: `${receiver.url}/goes`, ...secret }) },
         ],
       },
@@ -45,6 +46,7 @@ beforeAll(async () => {
     },
   );
   receiver.answer("/leaks", { status: 401, body: `you sent ${SECRET}` });
+  receiver.answer("/cuts", { status: 401, body: `${"x".repeat(190)}${SECRET}` });
   receiver.answer("/goes", { status: 307, location: `${elsewhere.url}/goes` });
 });
 afterAll(async () => {
@@ -69,8 +71,10 @@ async function dump(): Promise<string> {
 test("the secret of a header goes to its hook's address and is nowhere else", async () => {
   const { task, said } = await runToEnd(service, "told", { secretVariables: { pin: "1234-of-the-task" } });
   const calls = receiver.received.filter(({ headers }) => headers.authorization === SECRET);
-  expect(calls.map(({ path }) => path)).toEqual(["/goes", "/leaks", "/ok", "/ok"]);
+  expect(calls.map(({ path }) => path)).toEqual(["/goes", "/cuts", "/leaks", "/ok", "/ok"]);
   expect(elsewhere.received).toEqual([]);
+  // An answer is masked before it is cut, or a part of the secret would stay.
+  expect(said.find((line) => line.startsWith("Hook cuts failed"))).toMatch(/x\*\*\*$/);
   expect(said.find((line) => line.startsWith("Hook leaks failed"))).toMatch(/answered 401: you sent \*\*\*$/);
   expect(said).toContain("prints: pin ***");
 

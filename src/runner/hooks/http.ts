@@ -12,6 +12,8 @@ export interface Call {
   body: string | undefined;
   /** Tries after the first. */
   retries: number;
+  /** Hides what nobody may see in words of an answer, before they are cut. */
+  mask(text: string): string;
 }
 
 const FIRST_PAUSE_MS = 200;
@@ -51,7 +53,7 @@ function headersOf({ headers, secret, body }: Call): Headers {
 
 /** The status of a success, or what went wrong. */
 async function attempt(
-  { url, method, headers, body }: Omit<Call, "headers"> & { headers: Headers },
+  { url, method, headers, body, mask }: Omit<Call, "headers"> & { headers: Headers },
   signal: AbortSignal,
 ): Promise<number | string> {
   const { host } = new URL(url);
@@ -60,15 +62,14 @@ async function attempt(
     if (response.ok) await response.body?.cancel();
     return response.ok
       ? response.status
-      : `${host} answered ${response.status}${await excerptOf(response, signal)}`;
+      : `${host} answered ${response.status}${excerptOf(mask(await beginningOf(response, signal)))}`;
   } catch (error) {
     const cause = error instanceof Error && error.cause !== undefined ? error.cause : error;
     return `${host} did not answer: ${messageOf(cause)}`;
   }
 }
 
-/** The beginning of an answer, in one line. */
-async function excerptOf({ body }: Response, signal: AbortSignal): Promise<string> {
+async function beginningOf({ body }: Response, signal: AbortSignal): Promise<string> {
   const parts: Uint8Array[] = [];
   let size = 0;
   for await (const part of body ?? []) {
@@ -77,6 +78,11 @@ async function excerptOf({ body }: Response, signal: AbortSignal): Promise<strin
     size += part.length;
     if (size >= READ) break;
   }
-  const text = Buffer.concat(parts).toString("utf8").replace(/\s+/g, " ").trim();
+  return Buffer.concat(parts).toString("utf8");
+}
+
+/** In one line. */
+function excerptOf(answer: string): string {
+  const text = answer.replace(/\s+/g, " ").trim();
   return text && `: ${text.length > SHOWN ? `${text.slice(0, SHOWN)}…` : text}`;
 }

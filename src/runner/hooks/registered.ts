@@ -101,7 +101,7 @@ async function perform(
     if (kind.case === "program") await runProgram(context, { ...kind.value, name }, facts, details, both);
     if (kind.case === "http") {
       const variables = details?.variables ?? task.spec.variables;
-      const status = await callHttp(callOf(kind.value, facts, variables, subject.keys), both);
+      const status = await callHttp(callOf(kind.value, facts, variables, subject), both);
       context.say(`Hook ${name}: ${new URL(kind.value.url).host} answered ${status}`);
     }
   } catch (error) {
@@ -114,7 +114,7 @@ function callOf(
   { url, method, headers, secretHeader, secretHeaderKey, body, retries }: HttpHook,
   facts: Facts,
   variables: JsonObject,
-  keys: ReadonlyMap<string, AccessKey>,
+  { keys, secrets }: Pick<Subject, "keys" | "secrets">,
 ): Call {
   return {
     url,
@@ -126,6 +126,7 @@ function callOf(
         ? undefined
         : JSON.stringify(body ? fillIn(toJson(ValueSchema, body), facts, variables) : facts),
     retries,
+    mask: (text) => redactText(text, secrets),
   };
 }
 
