@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { TaskStatus } from "../../gen/signalman/v1/task_pb.ts";
 import { TaskService } from "../../gen/signalman/v1/task_service_pb.ts";
-import { TemplateType } from "../../gen/signalman/v1/template_pb.ts";
+import { TemplateService, TemplateType } from "../../gen/signalman/v1/template_pb.ts";
 import { applyDemo, type DemoTemplate, endOf, runDemo, watchToEnd } from "../helpers/demo.ts";
 import { startService, type TestService } from "../helpers/service.ts";
 import { textsOf } from "../watch/events.ts";
@@ -130,6 +130,17 @@ test("a build template that is not there is refused by its field", async () => {
   await using other = await startService();
   const applying = applyDemo(other, { deploy: deployOf("nowhere") });
   expect(await refusal(applying)).toEqual(invalid("catalog.templates[0].build_template"));
+});
+
+test("deploys that bring on each other's versions are refused: by themselves they would run for ever", async () => {
+  await using other = await startService();
+  const alone = applyDemo(other, { deploy: deployOf("deploy", { autorun: true }) });
+  expect(await refusal(alone)).toEqual(invalid("catalog.templates[0].build_template"));
+  await applyDemo(other, { build: buildOnly, first: deployOf("build"), second: deployOf("first") });
+  const templates = other.client(TemplateService);
+  const template = { name: "projects/demo/templates/first", buildTemplate: "projects/demo/templates/second" };
+  const turning = templates.updateTemplate({ template, updateMask: { paths: ["build_template"] } });
+  expect(await refusal(turning)).toEqual(invalid("template.build_template"));
 });
 
 test("tasks tell their versions in lists too", async () => {

@@ -204,7 +204,8 @@ export type Template = Message<"signalman.v1.Template"> & {
   startVersion: string;
 
   /**
-   * For a deploy: the build template whose versions it brings somewhere; or a deploy template, whose versions it brings on.
+   * For a deploy: the build template whose versions it brings somewhere; or a deploy template, whose versions it brings on, but
+   * never in a circle.
    * `projects/{project}/templates/{template}`; in a catalog the last part alone. Empty: none.
    *
    * @generated from field: string build_template = 26;

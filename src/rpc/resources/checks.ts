@@ -79,13 +79,13 @@ export function checkProject(
 function checkOne(
   project: string,
   after: ProjectState["outlines"],
-  { kind, path, spec }: Touched & { spec: JsonObject },
+  { kind, name, path, spec }: Touched & { spec: JsonObject },
 ): FieldViolation[] {
   const references = referencesOf(kind, spec).flatMap((reference) => {
     const description = troubleWith(project, after, reference, kind, spec);
     return description ? [{ field: pathText(SCHEMAS[kind], reference.path), description }] : [];
   });
-  const settings = kind === "templates" ? settingsTrouble(spec) : [];
+  const settings = kind === "templates" ? [...settingsTrouble(spec), ...circleOf(after, name)] : [];
   return [...references, ...settings].map((v) => ({ ...v, field: `${path}.${v.field}` }));
 }
 
@@ -129,4 +129,15 @@ function settingsTrouble({ app, inventory, ...settings }: JsonObject): FieldViol
   const wrong = foreign.map((field) => ({ field, description: `Not for app ${JSON.stringify(app)}` }));
   const isMissing = family === "ansible" && inventory === undefined;
   return isMissing ? [...wrong, { field: "inventory", description: "Required for app ansible" }] : wrong;
+}
+
+/** A deploy that brings on its own versions, by way of others: with `autorun` each would start the next for ever. */
+function circleOf({ templates }: ProjectState["outlines"], name: string): FieldViolation[] {
+  const builder = (of: string) => lastPart(String(templates.get(of)?.buildTemplate ?? ""));
+  const passed = new Set<string>();
+  for (let at = builder(name); at !== "" && !passed.has(at); at = builder(at)) {
+    if (at === name) return [{ field: "build_template", description: "leads back to this template" }];
+    passed.add(at);
+  }
+  return [];
 }
