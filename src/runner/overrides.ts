@@ -81,14 +81,31 @@ export function checkAsked(template: Template, asked: Asked): FieldViolation[] {
 }
 
 /** What another app would understand, or another project has. */
-function misfits({ name, app }: Template, { inventory, params }: Asked): FieldViolation[] {
+function misfits({ name, app }: Template, { inventory, params, variables }: Asked): FieldViolation[] {
   const found: FieldViolation[] = [];
   if (params.case !== undefined && params.case !== familyOf(app))
     found.push({ field: params.case, description: `${name} runs ${app}, which has no such settings` });
   const [, project = ""] = name.split("/");
   if (inventory !== "" && !inventory.startsWith(`projects/${project}/`))
     found.push({ field: "inventory", description: `must be one of projects/${project}, not ${inventory}` });
-  return found;
+  return familyOf(app) === "ansible" ? [...found, ...expressionNames(app, variables)] : found;
+}
+
+/** Texts are tagged so that Ansible does not evaluate them; what it makes of a name, it evaluates all the same. */
+function expressionNames(app: string, variables: JsonObject): FieldViolation[] {
+  return Object.entries(variables)
+    .filter(([name, value]) => namesHold(/\{[{%#]/, { [name]: value }))
+    .map(([name]) => ({
+      field: `variables[${JSON.stringify(name)}]`,
+      description: `no name in it may hold {{, {% or {#, for app ${app}`,
+    }));
+}
+
+/** Names of objects, however deep they lie. */
+function namesHold(pattern: RegExp, value: JsonValue): boolean {
+  if (typeof value !== "object" || value === null) return false;
+  if (Array.isArray(value)) return value.some((item) => namesHold(pattern, item));
+  return Object.entries(value).some(([name, inner]) => pattern.test(name) || namesHold(pattern, inner));
 }
 
 function checkAnswer(question: SurveyVariable, asked: Asked): FieldViolation[] {

@@ -178,3 +178,12 @@ describe("a survey", () => {
     expect(Object.entries(defaults)).toEqual([[name, "d"]]);
   });
 });
+
+test("a name within a variable that Ansible would take for an expression is refused, since names cannot be tagged", () => {
+  const variables = { fine: "{{ 1 }}", list: [{ "{{ lookup('pipe', 'id') }}": 1 }], "{% x %}": { "{": 1 } };
+  expect(check({ app: "ansible" }, { variables })).toEqual([
+    { field: 'variables["list"]', description: "no name in it may hold {{, {% or {#, for app ansible" },
+    { field: 'variables["{% x %}"]', description: "no name in it may hold {{, {% or {#, for app ansible" },
+  ]);
+  expect(check({ app: "bash" }, { variables })).toEqual([]);
+});

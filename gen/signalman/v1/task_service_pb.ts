@@ -39,7 +39,8 @@ export type RunTaskRequest = Message<"signalman.v1.RunTaskRequest"> & {
 
   /**
    * Laid over the variables of the environment and the template, name by name: these win.
-   * Checked against the template's survey. At most 1 MiB, no NUL.
+   * Checked against the template's survey. At most 1 MiB, no NUL. For Ansible their texts stay text, and no name, however
+   * deep, may hold `{{`, `{%` or `{#`.
    *
    * @generated from field: google.protobuf.Struct variables = 3;
    */
