@@ -140,4 +140,17 @@ describe("a value of another type is told by its path in the file", () => {
     const { problems } = decode(CatalogSchema, json);
     expect(problems.map(({ path }) => pathText(path))).toEqual([expect.stringContaining(place)]);
   });
+
+  test.each([
+    [{ templates: [{ runTimeout: "10m" }] }, 'expected seconds, such as "600s", got "10m"'],
+    [
+      { templates: [{ type: "BUILD" }] },
+      'must be one of TEMPLATE_TYPE_TASK, TEMPLATE_TYPE_BUILD, TEMPLATE_TYPE_DEPLOY; got "BUILD"',
+    ],
+    [{ templates: ["hello"] }, 'expected fields with values, got "hello"'],
+    [[], "expected fields with values, got a list"],
+    [null, "expected fields with values, got nothing"],
+  ])("and says what is expected in its place: %j", (json, said) => {
+    expect(decode(CatalogSchema, json).problems.map(({ description }) => description)).toEqual([said]);
+  });
 });

@@ -34,8 +34,8 @@ export function decode<D extends DescMessage>(
 }
 
 function problemsOf(desc: DescMessage, json: JsonValue, path: Path): Problem[] {
-  const isScalarLike = desc.typeName.startsWith("google.protobuf.");
-  if (isScalarLike || !isObject(json)) return problemOf(desc, json, path);
+  if (desc.typeName.startsWith("google.protobuf.")) return problemOf(desc, json, path);
+  if (!isObject(json)) return [{ path, description: `expected fields with values, got ${kindOf(json)}` }];
   return Object.entries(json).flatMap(([key, value]) => {
     const at = [...path, key];
     const field = desc.fields.find(({ jsonName, name }) => key === jsonName || key === name);
@@ -71,6 +71,10 @@ function fieldProblems(
     return Object.entries(value).flatMap(([k, v]) => problemOf(desc, { [key]: { [k]: v } }, [...at, k]));
   }
   if (field.fieldKind === "message") return problemsOf(field.message, value, at);
+  if (field.fieldKind === "enum") {
+    const names = field.enum.values.filter(({ number }) => number !== 0).map(({ name }) => name);
+    return [{ path: at, description: `must be one of ${names.join(", ")}; got ${JSON.stringify(value)}` }];
+  }
   return problemOf(desc, { [key]: value }, at);
 }
 
@@ -79,8 +83,13 @@ function problemOf(desc: DescMessage, json: JsonValue, path: Path): Problem[] {
     fromJson(desc, json);
     return [];
   } catch (error) {
-    return [{ path, description: reason(error) }];
+    return [{ path, description: `${expected(desc)}${reason(error)}` }];
   }
+}
+
+/** The library says no more of a wrong duration than what it was. */
+function expected({ typeName }: DescMessage): string {
+  return typeName === "google.protobuf.Duration" ? 'expected seconds, such as "600s", got ' : "";
 }
 
 function works(desc: DescMessage, json: JsonValue): boolean {
@@ -93,6 +102,11 @@ function reason(error: unknown): string {
   return text
     .replace(/^cannot decode (?:field |message )?\S+ from JSON:? /, "")
     .replace(/^(?:list item #1|map entry "[^"]*"): /, "");
+}
+
+function kindOf(json: JsonValue): string {
+  if (json === null) return "nothing";
+  return Array.isArray(json) ? "a list" : JSON.stringify(json);
 }
 
 function isObject(json: JsonValue): json is JsonObject {
