@@ -1,5 +1,6 @@
 import type { FixedTerm, TaskTerm } from "../store/task-terms.ts";
 import { invalid } from "../task/errors.ts";
+import { STATUSES } from "../task/status.ts";
 import { statusFromWord } from "./messages.ts";
 import { parseResourceName } from "./names.ts";
 
@@ -44,7 +45,7 @@ export function parseFixedFilter(filter: string): FixedTerm[] {
 function termOf(field: string, op: string, value: string): TaskTerm {
   if (field === "status" && isEquality(op)) {
     const status = statusFromWord(value.replace(/^TASK_STATUS_/, ""));
-    if (!status) throw refuse(`${value} is no status`);
+    if (!status) throw refuse(`${value} is no status; there are ${STATUSES.join(", ")}`);
     return { field, op, value: status };
   }
   if (field === "template" && isEquality(op)) {
