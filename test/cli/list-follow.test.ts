@@ -151,6 +151,15 @@ describe("signalman kill --template", () => {
     await watchToEnd(service, name);
   });
 
+  it("says that there was none to stop", async () => {
+    const { code, stdout, stderr } = await cli(["kill", "--template", "demo/quick"], { server: service.url });
+    expect({ code, stdout, stderr }).toEqual({
+      code: 0,
+      stdout: "",
+      stderr: "signalman: no task of projects/demo/templates/quick was waiting or running\n",
+    });
+  });
+
   it("takes a task or a template, not both and not neither", async () => {
     const { name } = await runDemo(service, "quick");
     for (const args of [["kill"], ["kill", name, "--template", "demo/wait"]]) {

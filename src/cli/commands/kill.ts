@@ -11,7 +11,7 @@ import {
 import { UsageError } from "../errors.ts";
 import { jsonLine } from "../json.ts";
 import { parseTask, parseTemplate, shortName } from "../names.ts";
-import { print } from "../output.ts";
+import { print, say } from "../output.ts";
 import { type Session, withSession } from "../session.ts";
 import { statusWord } from "../status.ts";
 import { parseDuration } from "../values.ts";
@@ -72,6 +72,7 @@ async function killAll(
 ): Promise<void> {
   const response = await session.call(({ tasks }, options) => tasks.killTasks(request, options));
   if (session.json) return print(jsonLine(KillTasksResponseSchema, response));
+  if (response.tasks.length === 0) say(`no task of ${request.template} was waiting or running`);
   for (const { name, outcome } of response.tasks) await print(`${shortName(name)} ${SAID[outcome]}`);
   const more = response.total - response.tasks.length;
   if (more > 0) await print(`and ${more} more`);
