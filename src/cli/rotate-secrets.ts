@@ -1,5 +1,6 @@
 import { ConfigError, readConfig } from "../config.ts";
 import { openDataFolder } from "../embedded/data-folder.ts";
+import { DataFolderInUse } from "../embedded/errors.ts";
 import { startEmbeddedPostgres } from "../embedded/postgres.ts";
 import { createCipher } from "../keys/cipher.ts";
 import { rotateSecrets } from "../keys/rotation.ts";
@@ -17,7 +18,7 @@ export async function runRotation(env: NodeJS.ProcessEnv): Promise<number> {
   const config = settings(env);
   await using stack = new AsyncDisposableStack();
   // Only the embedded database needs the folder for itself.
-  const folder = config.databaseUrl ? undefined : stack.use(await openDataFolder(config.dataDir));
+  const folder = config.databaseUrl ? undefined : stack.use(await takeFolder(config.dataDir));
   const embedded = folder && stack.use(await startEmbeddedPostgres(folder));
   const url = config.databaseUrl ?? embedded?.url ?? "";
   const cipher = createCipher(config.secretKeys ?? (await readSecretKeys(folder?.path ?? config.dataDir)));
@@ -29,6 +30,15 @@ export async function runRotation(env: NodeJS.ProcessEnv): Promise<number> {
   const { accessKeys, environments, tasks } = sealed;
   await print(`Sealed anew: ${accessKeys} access keys, ${environments} environments, ${tasks} tasks`);
   return failed.length > 0 ? 1 : 0;
+}
+
+async function takeFolder(dir: string) {
+  try {
+    return await openDataFolder(dir);
+  } catch (error) {
+    if (error instanceof DataFolderInUse) throw new UsageError(error.message, { cause: error });
+    throw error;
+  }
 }
 
 function settings(env: NodeJS.ProcessEnv) {

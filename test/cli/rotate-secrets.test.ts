@@ -80,6 +80,14 @@ test("one command seals keys, environments and waiting tasks anew, while servers
   expect(bytesOf(events, LogStream.STDOUT).toString()).toBe("tnemnorivne ksat\n");
 });
 
+test("without a database of its own it says which server has the data folder", async () => {
+  const { code, stderr } = await cli(["rotate-secrets"], { env: { SIGNALMAN_DATA_DIR: service.dataDir } });
+  expect(code).toBe(2);
+  expect(stderr).toMatch(
+    /^signalman: Cannot use the data folder \S+: process \d+ is using it\. Stop that server.*\n$/,
+  );
+});
+
 test("what no key opens is named and left as it is", async () => {
   const { code, stderr } = await rotate(text(randomBytes(32)));
   expect(code).toBe(1);
