@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { EndReason, TaskStatus } from "../../gen/signalman/v1/task_pb.ts";
+import { TemplateType } from "../../gen/signalman/v1/template_pb.ts";
 import { cli } from "../cli/cli.ts";
 import { hasAnsible, NO_ANSIBLE } from "../helpers/ansible.ts";
 import { startService, type TestService } from "../helpers/service.ts";
@@ -26,6 +27,9 @@ const PLAYBOOKS = {
     - name: the last
       fail: msg="it went wrong {{ pin | default('') }}"
 `,
+  "version.yml": `${head}  tasks:
+    - debug: msg="{{ lookup('env', 'SEMAPHORE_TASK_TYPE') }} {{ lookup('env', 'SEMAPHORE_TASK_TARGET_VERSION') }} {{ semaphore_vars.task_details.target_version }}"
+`,
   "gone.yml": "- hosts: all\n  tasks: []\n",
   "prompt.yml":
     "- hosts: all\n  gather_facts: false\n  vars_prompt:\n    - name: who\n      private: false\n  tasks:\n    - debug: var=who\n    - pause: prompt=wait\n",
@@ -48,6 +52,7 @@ beforeAll(async () => {
         settings: { case: "ansible", value: { verbosity: 1, allowOverrideLimit: true } },
       },
       count: { path: "count.yml" },
+      build: { path: "version.yml", type: TemplateType.BUILD, startVersion: "1.0.0" },
       gone: { path: "gone.yml", inventory: "gone" },
       prompt: { path: "prompt.yml" },
       config: { path: "config.yml" },
@@ -80,6 +85,11 @@ describe("variables", () => {
     expect(output).toContain(`mine=${evil} theirs=23`);
     expect(output).toContain(`deep=${evil}`);
     expect(output).toContain(`task=${task.name.split("/").at(-1)} inventory=here`);
+  });
+
+  test("tell a build's version, in the environment and in the details", async () => {
+    const { output } = await play(service, "build");
+    expect(output).toContain("build 1.0.0 1.0.0");
   });
 
   test("that are secret are there, and not to be seen", async () => {

@@ -109,6 +109,16 @@ test("the environment asks nothing, and holds no variable", () => {
   });
 });
 
+test("the environment tells a build's version, whatever the task sets", () => {
+  const build = { ...input, template: { type: TemplateType.BUILD }, version: "1.0.3" };
+  const env = terraformEnvironment(
+    terraform as never,
+    { ...build, env: { SEMAPHORE_TASK_TYPE: "forged" } },
+    base,
+  );
+  expect(env).toMatchObject({ SEMAPHORE_TASK_TYPE: "build", SEMAPHORE_TASK_TARGET_VERSION: "1.0.3" });
+});
+
 test("a backend is overridden by its type; its settings are in another file", () => {
   expect(backendOverride("http")).toEqual({ terraform: { backend: { http: {} } } });
 });

@@ -1,5 +1,9 @@
+import { once } from "node:events";
 import { readFileSync } from "node:fs";
-import { readdir } from "node:fs/promises";
+import { readdir, writeFile } from "node:fs/promises";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import type { Task } from "../../gen/signalman/v1/task_pb.ts";
 import { TaskService } from "../../gen/signalman/v1/task_service_pb.ts";
@@ -101,4 +105,20 @@ test("a kill while it plans, here while it waits for a lock, ends it at once", a
   expect(endOf(await watcher.ended)).toMatchObject({ status: "SUCCESS" });
   await leavesNothing(service, task);
   watcher[Symbol.dispose]();
+});
+
+test("a kill during init, here while a module's server says nothing, ends it within the grace", async () => {
+  await using project = await makeProject(service);
+  await using silent = createServer().listen(0, "127.0.0.1");
+  await once(silent, "listening");
+  const source = `http://127.0.0.1:${(silent.address() as AddressInfo).port}/module`;
+  await writeFile(join(project.folder, "files/infra/module.tf"), `module "m" {\n  source = "${source}"\n}\n`);
+  const asked = once(silent, "request");
+  const task = await project.run();
+  using watcher = follow(service, task.name);
+  await asked;
+  await service.client(TaskService).killTask({ name: task.name, gracePeriod: { seconds: 2n } });
+  expect(endOf(await watcher.ended)).toMatchObject({ status: "STOPPED" });
+  await leavesNothing(service, task);
+  silent.closeAllConnections();
 });
