@@ -44,7 +44,11 @@ beforeAll(async () => {
   });
   const requirements = (name: string) =>
     `roles:\n  - name: greet\n    src: ${git.url}/${name}\n    scm: git\n`;
-  serve("play.git", { "site.yml": playbook, "roles/requirements.yml": requirements("role.git") });
+  serve("play.git", {
+    "site.yml": playbook,
+    "galaxy.cfg": "[galaxy]\n",
+    "roles/requirements.yml": requirements("role.git"),
+  });
   serve("other-play.git", {
     "site.yml": playbook,
     "roles/requirements.yml": `${requirements("role.git")}# other\n`,
@@ -159,3 +163,12 @@ function environ(pid: string): string {
     return "";
   }
 }
+
+test("another file of settings, which may name other servers, has a place of its own", async () => {
+  await play(service, "play");
+  const before = cached().length;
+  const { task, said } = await play(service, "play", { env: { ANSIBLE_CONFIG: "galaxy.cfg" } });
+  expect(task.status).toBe(TaskStatus.SUCCESS);
+  expect(said).toContain("Installing the roles");
+  expect(cached()).toHaveLength(before + 1);
+});

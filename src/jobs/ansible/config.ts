@@ -26,16 +26,30 @@ const SETTINGS = {
   },
 } as const satisfies Record<keyof SearchPaths, object>;
 
+/** The first ansible.cfg that Ansible's programs read. */
+export async function findConfig(
+  work: string,
+  env: Readonly<Record<string, string>>,
+): Promise<{ file: string; text: string } | undefined> {
+  const places = [
+    env.ANSIBLE_CONFIG,
+    join(work, "ansible.cfg"),
+    join(env.HOME ?? "", ".ansible.cfg"),
+    "/etc/ansible/ansible.cfg",
+  ];
+  for (const place of places) {
+    if (!place) continue;
+    const file = resolve(work, place);
+    const text = await readFile(file, "utf8").catch(() => undefined);
+    if (text !== undefined) return { file, text };
+  }
+  return undefined;
+}
+
 /** Where Ansible would look: what the environment says, else the first ansible.cfg that it reads, else its default. */
 export async function searchPaths(work: string, env: Readonly<Record<string, string>>): Promise<SearchPaths> {
   const { HOME: home = "" } = env;
-  const files = [
-    env.ANSIBLE_CONFIG,
-    join(work, "ansible.cfg"),
-    join(home, ".ansible.cfg"),
-    "/etc/ansible/ansible.cfg",
-  ];
-  const config = await firstOf(files.flatMap((file) => (file ? [resolve(work, file)] : [])));
+  const config = await findConfig(work, env);
   const find = ({ variables, keys, otherwise }: (typeof SETTINGS)[keyof SearchPaths]) => {
     const set = variables.map((name) => env[name]).find((value) => value);
     const said = keys.map((key) => config && valueIn(config.text, key)).find((value) => value);
@@ -61,14 +75,6 @@ function place(path: string, folder: string, home: string): string {
       .replace(/^~(?=\/|$)/, home)
       .replaceAll("{{CWD}}", folder),
   );
-}
-
-async function firstOf(files: readonly string[]): Promise<{ file: string; text: string } | undefined> {
-  for (const file of files) {
-    const text = await readFile(file, "utf8").catch(() => undefined);
-    if (text !== undefined) return { file, text };
-  }
-  return undefined;
 }
 
 /** A value of the section [defaults]. */

@@ -1,9 +1,10 @@
 import { createHash, randomUUID } from "node:crypto";
 import { existsSync } from "node:fs";
-import { mkdir, readdir, readFile, rename, rm, stat, utimes } from "node:fs/promises";
+import { mkdir, readdir, rename, rm, stat, utimes } from "node:fs/promises";
 import { join } from "node:path";
 import { runCommand } from "../../process/command.ts";
 import { PrepareError } from "../../task/errors.ts";
+import { findConfig } from "./config.ts";
 import { findRequirements, isRemote, type Requirements } from "./requirements.ts";
 
 export interface GalaxyOptions {
@@ -46,11 +47,8 @@ export async function bringFromGalaxy(
   const required = await findRequirements(options.work, options.playbook);
   if (required.length === 0) return undefined;
   const isShared = required.every(isRemote);
-  const place = join(
-    isShared ? options.cache : options.own,
-    isShared ? await identityOf(options, required) : "galaxy",
-  );
-  if (isShared && existsSync(place)) {
+  const place = isShared && join(options.cache, await identityOf(options, required));
+  if (place && existsSync(place)) {
     // The time of its last use, to which `removeUnused` looks.
     await utimes(place, new Date(), new Date());
     return foldersIn(place);
@@ -60,7 +58,7 @@ export async function bringFromGalaxy(
   await mkdir(folders.collections, { recursive: true });
   await mkdir(folders.roles);
   for (const one of required) await install(options, one, folders, signal);
-  if (!isShared) return folders;
+  if (!place) return folders;
   await mkdir(options.cache, { recursive: true, mode: 0o700 });
   await removeUnused(options.cache);
   // Another task may have been faster.
@@ -118,7 +116,7 @@ async function install(
 /** What decides on the content: the requirements, where from, with whose key, and by which Galaxy. */
 async function identityOf({ command, work, env, key }: GalaxyOptions, required: readonly Requirements[]) {
   const { size, mtimeMs } = await stat(command);
-  const config = await readFile(join(work, "ansible.cfg"), "utf8").catch(() => "");
+  const config = (await findConfig(work, env))?.text ?? "";
   const settings = Object.entries(env).filter(([name]) => name.startsWith("ANSIBLE_GALAXY"));
   const texts = required.map(({ kind, text }) => [kind, text]);
   const all = [texts, size, mtimeMs, config, settings.sort(), key];
