@@ -27,6 +27,13 @@ const PLAYBOOKS = {
     - name: the last
       fail: msg="it went wrong {{ pin | default('') }}"
 `,
+  "meet.yml": `${head}  tasks:
+    - add_host: name="at-{{ pin }}" ansible_connection=local
+- hosts: "at-*"
+  gather_facts: false
+  tasks:
+    - fail: msg=no
+`,
   "version.yml": `${head}  tasks:
     - debug: msg="{{ lookup('env', 'SEMAPHORE_TASK_TYPE') }} {{ lookup('env', 'SEMAPHORE_TASK_TARGET_VERSION') }} {{ semaphore_vars.task_details.target_version }}"
 `,
@@ -52,6 +59,7 @@ beforeAll(async () => {
         settings: { case: "ansible", value: { verbosity: 1, allowOverrideLimit: true } },
       },
       count: { path: "count.yml" },
+      meet: { path: "meet.yml" },
       build: { path: "version.yml", type: TemplateType.BUILD, startVersion: "1.0.0" },
       gone: { path: "gone.yml", inventory: "gone" },
       prompt: { path: "prompt.yml" },
@@ -120,6 +128,13 @@ describe("results", () => {
     const run = await cli(["run", "demo/count"], { server: service.url });
     expect(run.stderr).toMatch(/^signalman: host {2}ok {2}changed {2}unreachable/m);
     expect(run.stderr).toMatch(/^signalman: here: the last failed: it went wrong/m);
+  });
+
+  test("show no secret, not even in the name of a host", async () => {
+    const { task } = await play(service, "meet", { secretVariables: { pin: "tell-nobody" } });
+    const result = await resultOf(service, task.name);
+    expect(result?.hosts.map(({ host }) => host)).toEqual(["at-***", "here"]);
+    expect(result?.failures).toMatchObject([{ host: "at-***", message: "no" }]);
   });
 
   test("tell which host could not be reached", async () => {

@@ -47,13 +47,16 @@ export async function playbookResult(
   const text = await readReport(report);
   if (text === undefined) return undefined;
   const { hosts, failures } = reportSchema.parse(JSON.parse(text));
+  const named = hosts.map((recap) => ({ ...recap, host: mask(recap.host) }));
   const masked = failures.slice(0, MAX_FAILURES).map((failure) => ({
     ...failure,
+    host: mask(failure.host),
     play: mask(failure.play),
     task: mask(failure.task),
+    action: mask(failure.action),
     message: [...mask(failure.message)].slice(0, MAX_MESSAGE).join(""),
   }));
-  const value = create(AnsibleResultSchema, { hosts, failures: masked });
+  const value = create(AnsibleResultSchema, { hosts: named, failures: masked });
   return toJson(
     TaskResultSchema,
     create(TaskResultSchema, { app: { case: "ansible", value } }),
