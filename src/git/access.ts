@@ -1,3 +1,4 @@
+import { shellWord } from "../process/shell-word.ts";
 import type { RemoteUrl } from "./remote-url.ts";
 import { type SshSettings, sshOptions } from "./ssh-options.ts";
 
@@ -34,13 +35,9 @@ export function reach(remote: RemoteUrl, access: GitAccess, ssh: SshSettings): R
   return {
     config,
     env: {
-      GIT_SSH_COMMAND: command.map(quoted).join(" "),
+      GIT_SSH_COMMAND: command.map(shellWord).join(" "),
       GIT_SSH_VARIANT: "ssh",
       ...(access.kind === "agent" ? { SSH_AUTH_SOCK: access.socket } : {}),
     },
   };
-}
-
-function quoted(argument: string): string {
-  return `'${argument.replaceAll("'", `'\\''`)}'`;
 }

@@ -2,6 +2,7 @@ import { type Reach, reach } from "../git/access.ts";
 import { parseRemote } from "../git/remote-url.ts";
 import { sshOptions } from "../git/ssh-options.ts";
 import type { AccessKey } from "../keys/material.ts";
+import { shellWord } from "../process/shell-word.ts";
 import type { Site } from "./family.ts";
 import { openAccess } from "./git-access.ts";
 
@@ -23,7 +24,7 @@ export async function gitEnvironment(
   const remote = parseRemote(repository.url);
   const plain = {
     GIT_TERMINAL_PROMPT: "0",
-    GIT_SSH_COMMAND: ["ssh", ...sshOptions(ssh)].map(quoted).join(" "),
+    GIT_SSH_COMMAND: ["ssh", ...sshOptions(ssh)].map(shellWord).join(" "),
   };
   if (!remote) return { env: plain, async [Symbol.asyncDispose]() {} };
   const open = await openAccess(keys, repositoryKey, remote, signal);
@@ -43,8 +44,4 @@ function asEnvironment({ config, env }: Reach): Record<string, string> {
     ];
   });
   return { ...env, GIT_CONFIG_COUNT: String(config.length), ...Object.fromEntries(settings) };
-}
-
-function quoted(argument: string): string {
-  return `'${argument.replaceAll("'", `'\\''`)}'`;
 }

@@ -1,5 +1,6 @@
 import { type SshSettings, sshOptions } from "../../git/ssh-options.ts";
 import type { AccessKeyInstaller } from "../../keys/installer.ts";
+import { shellWord } from "../../process/shell-word.ts";
 import type { AnsiblePlaces } from "./environment.ts";
 
 /** A password may be asked for: by sshpass. Anything else that asks finds no terminal. */
@@ -19,11 +20,6 @@ export async function sshPrograms(
   const lines = options.map((option) => `  ${option.replace("=", " ")}\n`);
   const config = await keys.file("ssh_config", `Host *\n${lines.join("")}`);
   const wrap = async (program: string) =>
-    (
-      await keys.program(
-        program,
-        `#!/bin/sh\nexec ${program} -F '${config.path.replaceAll("'", `'\\''`)}' "$@"\n`,
-      )
-    ).path;
+    (await keys.program(program, `#!/bin/sh\nexec ${program} -F ${shellWord(config.path)} "$@"\n`)).path;
   return { ssh: await wrap("ssh"), sftp: await wrap("sftp"), scp: await wrap("scp") };
 }

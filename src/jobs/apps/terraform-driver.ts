@@ -1,3 +1,4 @@
+import { shellWord } from "../../process/shell-word.ts";
 import type { TerraformStages } from "./terraform.ts";
 
 /** Files of the driver, by absolute path. */
@@ -20,7 +21,7 @@ export function driverScript(
   then: "apply" | "confirm" | "end",
 ): string {
   const line = (name: string, args: readonly string[]) =>
-    `stage ${name} ${[command, ...args].map(quote).join(" ")}`;
+    `stage ${name} ${[command, ...args].map(shellWord).join(" ")}`;
   return `${[
     "stopped=",
     "trap 'stopped=yes' INT TERM HUP",
@@ -28,7 +29,7 @@ export function driverScript(
     "  name=$1; shift",
     '  "$@"',
     "  code=$?",
-    `  echo "$name $code" >>${quote(files.stages)}`,
+    `  echo "$name $code" >>${shellWord(files.stages)}`,
     '  if [ "$stopped" ]; then exit 130; fi',
     "  return $code",
     "}",
@@ -36,16 +37,11 @@ export function driverScript(
     ...(stages.workspace ? [`${line("workspace", stages.workspace)} || exit`] : []),
     line("plan", stages.plan),
     'case $code in 0) exit 0 ;; 2) ;; *) exit "$code" ;; esac',
-    `${line("show", stages.show.json)} >${quote(files.planJson)} || exit`,
-    `${line("show", stages.show.text)} >${quote(files.planText)} || exit`,
+    `${line("show", stages.show.json)} >${shellWord(files.planJson)} || exit`,
+    `${line("show", stages.show.text)} >${shellWord(files.planText)} || exit`,
     ...(then === "apply" ? [`${line("apply", stages.apply)} || exit`] : []),
-    ...(then === "confirm" ? [`echo confirm >>${quote(files.stages)}`] : []),
+    ...(then === "confirm" ? [`echo confirm >>${shellWord(files.stages)}`] : []),
   ].join("\n")}\n`;
-}
-
-/** One word of a POSIX shell. */
-function quote(word: string): string {
-  return `'${word.replaceAll("'", "'\\''")}'`;
 }
 
 /** Where a driver has come to. */
