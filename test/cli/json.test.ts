@@ -1,0 +1,104 @@
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { createProgram } from "../../src/cli/program.ts";
+import { applyDemo, runDemo, watchToEnd } from "../helpers/demo.ts";
+import { startService, type TestService } from "../helpers/service.ts";
+import { makeProject, needsTerraform } from "../terraform/project.ts";
+import { cli } from "./cli.ts";
+
+let service: TestService;
+let catalog: string;
+beforeAll(async () => {
+  service = await startService();
+  catalog = join(service.dataDir, "catalog.yaml");
+  await writeFile(catalog, "project:\n  name: other\n");
+});
+beforeEach(async () => {
+  await applyDemo(service, { fine: "echo one; echo two >&2", fail: "exit 3", long: "exec sleep 600" });
+});
+afterAll(() => service?.[Symbol.asyncDispose]());
+
+const ended = async () => {
+  const { name } = await runDemo(service, "fine");
+  await watchToEnd(service, name);
+  return name;
+};
+const running = async () => (await runDemo(service, "long")).name;
+
+type Arguments = () => string[] | Promise<string[]>;
+/** Of each command that speaks to the server: what to call it with. */
+const COMMANDS: Record<string, Arguments[]> = {
+  apply: [() => [catalog], () => [catalog, "--dry-run"]],
+  export: [() => ["demo"]],
+  run: [
+    () => ["demo/fine"],
+    () => ["demo/fail"],
+    () => ["demo/fine", "--no-watch"],
+    () => ["demo/fine", "--dry-run"],
+  ],
+  watch: [async () => [await ended()], async () => [await ended(), "--tail", "1"]],
+  kill: [async () => [await running()], () => ["--template", "demo/long"]],
+  delete: [async () => [await ended()]],
+  get: [async () => [await ended()]],
+  list: [() => [], () => ["demo", "--limit", "2"]],
+  logs: [async () => [await ended()], async () => [await ended(), "--tail", "1", "--stream", "stdout"]],
+  apps: [() => []],
+};
+/** Of those that work on a plan. */
+const DECISIONS: Record<string, string[]> = { plan: [], confirm: ["--yes"], reject: ["--reason", "no"] };
+/** They print no messages: they speak to no server. */
+const LOCAL = ["serve", "rotate-secrets", "completion", "help"];
+/** What they did has no answer to print. */
+const SILENT = ["delete"];
+
+it("each command is tried, or is known to speak to no server", () => {
+  const program = createProgram();
+  const names = program
+    .createHelp()
+    .visibleCommands(program)
+    .map((command) => command.name());
+  expect(names.toSorted()).toEqual(
+    [...Object.keys(COMMANDS), ...Object.keys(DECISIONS), ...LOCAL].toSorted(),
+  );
+});
+
+/** Calls it and has it print JSON objects, each whole on a line of its own, and nothing else. */
+async function expectJson(name: string, args: string[]): Promise<void> {
+  const { code, stdout, stderr } = await cli([name, ...args, "--json"], { server: service.url });
+  expect(code, stderr).toBeLessThan(2);
+  expect(stdout).toMatch(/^$|\n$/);
+  const messages = stdout
+    .split("\n")
+    .slice(0, -1)
+    .map((line) => JSON.parse(line));
+  for (const message of messages) expect(message).toEqual(expect.any(Object));
+  expect(messages.length > 0).toBe(!SILENT.includes(name));
+}
+
+describe("with --json stdout has messages only, one a line", () => {
+  const cases = Object.entries(COMMANDS).flatMap(([name, calls]) =>
+    calls.map((args, i) => ({ name, args, nth: i + 1 })),
+  );
+  it.each(cases)("signalman $name, call $nth", async ({ name, args }) => {
+    await expectJson(name, await args());
+  });
+
+  it.for(Object.entries(DECISIONS))("signalman %s", async ([name, args], context) => {
+    needsTerraform(context);
+    await using project = await makeProject(service);
+    const task = await project.planned();
+    await expectJson(name, [task.name, ...args]);
+    if (name === "plan") await expectJson("kill", [task.name]);
+    await watchToEnd(service, task.name);
+  });
+
+  it("and nothing of an error", async () => {
+    const args = ["get", "demo/0192f0c1-0000-7000-8000-000000000001", "--json"];
+    expect(await cli(args, { server: service.url })).toMatchObject({
+      code: 2,
+      stdout: "",
+      stderr: expect.stringContaining("There is no"),
+    });
+  });
+});
