@@ -25,7 +25,6 @@ export function benchClient(url: string) {
     "grpc.max_receive_message_length": -1,
   });
   const run = methods.RunTask as grpc.MethodDefinition<object, never>;
-  const kill = methods.KillTask as grpc.MethodDefinition<object, never>;
   const watch = methods.WatchTask as grpc.MethodDefinition<object, never>;
   return {
     runTask: (request: object) =>
@@ -44,17 +43,6 @@ export function benchClient(url: string) {
     /** Counted only: what it costs is the server's and the wire's, not the client's objects. */
     countTask: (name: string) =>
       client.makeServerStreamRequest(watch.path, watch.requestSerialize, count, { name }),
-    killTask: (name: string) =>
-      new Promise<void>((resolve, reject) => {
-        const request = { name, force: true };
-        client.makeUnaryRequest(
-          kill.path,
-          kill.requestSerialize,
-          kill.responseDeserialize,
-          request,
-          (error) => (error ? reject(error) : resolve()),
-        );
-      }),
     close: () => client.close(),
   };
 }

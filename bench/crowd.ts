@@ -1,4 +1,5 @@
 import { once } from "node:events";
+import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { benchClient } from "./client.ts";
 import { fanOut, writeFanoutScript } from "./fanout.ts";
@@ -12,7 +13,7 @@ const PER_CONNECTION = 100;
 
 /** (g) A crowd that watches one task, and a larger one that waits. */
 export async function benchCrowd(server: BenchServer): Promise<Row[]> {
-  const lines = 20_000;
+  const lines = 5000;
   await writeFanoutScript(server, lines);
   const crowd = await fanOut(server, {
     lines,
@@ -32,7 +33,7 @@ export async function benchCrowd(server: BenchServer): Promise<Row[]> {
 /** Resident memory that one more watcher of a silent task costs. */
 async function idleBytes(server: BenchServer): Promise<number> {
   const client = benchClient(server.url);
-  const go = join(server.dataDir, "never");
+  const go = join(server.dataDir, "go-idle");
   const { task } = await client.runTask({ template: "projects/bench/templates/fanout", env: { GO: go } });
   const before = server.usage().rss;
   const clients = Array.from({ length: IDLE / PER_CONNECTION }, () => benchClient(server.url));
@@ -44,7 +45,7 @@ async function idleBytes(server: BenchServer): Promise<number> {
   }
   const after = server.usage().rss;
   for (const each of clients) each.close();
-  await client.killTask(task.name);
   client.close();
+  await writeFile(go, "");
   return ((after - before) * 1024) / IDLE;
 }
