@@ -5,6 +5,7 @@ import { cli } from "../cli/cli.ts";
 import { hasAnsible, NO_ANSIBLE } from "../helpers/ansible.ts";
 import { startService, type TestService } from "../helpers/service.ts";
 import { applyPlaybooks, play, resultOf } from "./scene.ts";
+import { type SilentHosts, startSilentHosts } from "./silent-hosts.ts";
 
 const head = "- hosts: all\n  gather_facts: false\n";
 const PLAYBOOKS = {
@@ -38,15 +39,22 @@ const PLAYBOOKS = {
     - debug: msg="{{ lookup('env', 'SEMAPHORE_TASK_TYPE') }} {{ lookup('env', 'SEMAPHORE_TASK_TARGET_VERSION') }} {{ semaphore_vars.task_details.target_version }}"
 `,
   "gone.yml": "- hosts: all\n  tasks: []\n",
-  "prompt.yml":
-    "- hosts: all\n  gather_facts: false\n  vars_prompt:\n    - name: who\n      private: false\n  tasks:\n    - debug: var=who\n    - pause: prompt=wait\n",
+  "ask.yml": `- hosts: all
+  gather_facts: false
+  vars_prompt: [{ name: who, private: false }, { name: where, default: here }]
+  tasks:
+    - pause: prompt=wait
+    - debug: msg="{{ who }} {{ where }}"
+`,
   "config.yml": `${head}  tasks:\n    - debug: msg="{{ lookup('config', 'DEFAULT_FORKS') }} {{ lookup('config', 'DEFAULT_CALLBACK_PLUGIN_PATH') }}"\n`,
   "ansible.cfg": "[defaults]\nforks = 3\ncallback_plugins = ./mine\n",
 };
 
 let service: TestService;
+let hosts: SilentHosts;
 beforeAll(async () => {
   if (!hasAnsible) return;
+  hosts = await startSilentHosts();
   service = await startService();
   await applyPlaybooks(
     service,
@@ -62,7 +70,8 @@ beforeAll(async () => {
       meet: { path: "meet.yml" },
       build: { path: "version.yml", type: TemplateType.BUILD, startVersion: "1.0.0" },
       gone: { path: "gone.yml", inventory: "gone" },
-      prompt: { path: "prompt.yml" },
+      ask: { path: "ask.yml" },
+      mute: { path: "count.yml", inventory: "mute" },
       config: { path: "config.yml" },
       nowhere: { path: "nowhere.yml" },
     },
@@ -76,11 +85,21 @@ beforeAll(async () => {
             value: "all: {hosts: {far: {ansible_host: 127.0.0.1, ansible_port: 1}}}\n",
           },
         },
+        {
+          name: "mute",
+          source: {
+            case: "ini",
+            value: `silent ansible_port=${hosts.silent}\nvoid ansible_port=${hosts.void}\n[all:vars]\nansible_host=127.0.0.1\n`,
+          },
+        },
       ],
     },
   );
 });
-afterAll(() => service?.[Symbol.asyncDispose]());
+afterAll(async () => {
+  await service?.[Symbol.asyncDispose]();
+  await hosts?.[Symbol.asyncDispose]();
+});
 beforeEach((context) => void (hasAnsible || context.skip(NO_ANSIBLE)));
 
 describe("variables", () => {
@@ -146,10 +165,30 @@ describe("results", () => {
   });
 });
 
-test("a playbook that asks something ends by itself", async () => {
-  const { task, output } = await play(service, "prompt", { runTimeout: { seconds: 60n } });
-  expect(task.end?.reason).not.toBe(EndReason.RUN_TIMEOUT);
-  expect(output).toContain("who");
+describe("a playbook that asks for something", () => {
+  test("ends by itself and says so, where nobody gave it", async () => {
+    const { task, said } = await play(service, "ask");
+    expect(task.end).toMatchObject({ reason: EndReason.EXIT_CODE, exitCode: 99 });
+    expect(task.end?.message).toMatch(/: it asked for a variable, and nobody can answer/);
+    expect(said).toContain("playbook ask.yml");
+  });
+
+  test("goes on with what was given, with a default, and without a pause", async () => {
+    const { task, output } = await play(service, "ask", { variables: { who: "me" } });
+    expect(task.status).toBe(TaskStatus.SUCCESS);
+    expect(output).toContain('"msg": "me here"');
+  });
+});
+
+test("hosts that take a connection and stay silent, or whose packets vanish, end the play within Ansible's 10 s", async () => {
+  const { task } = await play(service, "mute", { runTimeout: { seconds: 60n } });
+  expect(task.end).toMatchObject({ reason: EndReason.EXIT_CODE, exitCode: 4 });
+  const result = await resultOf(service, task.name);
+  expect(result?.failures).toMatchObject([
+    { host: "silent", unreachable: true, message: expect.stringMatching(/timed out during banner exchange/) },
+    { host: "void", unreachable: true, message: expect.stringMatching(/Connection timed out/) },
+  ]);
+  expect(result?.failures[0]?.message).not.toContain("\r");
 });
 
 test("the repository's ansible.cfg counts, also where we add to it", async () => {

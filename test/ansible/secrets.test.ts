@@ -8,7 +8,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest"
 import { AccessKeyService } from "../../gen/signalman/v1/access_key_pb.ts";
 import { EnvironmentService } from "../../gen/signalman/v1/environment_pb.ts";
 import { InventoryService } from "../../gen/signalman/v1/inventory_pb.ts";
-import { TaskStatus } from "../../gen/signalman/v1/task_pb.ts";
+import { EndReason, TaskStatus } from "../../gen/signalman/v1/task_pb.ts";
 import { TaskService } from "../../gen/signalman/v1/task_service_pb.ts";
 import { TemplateService } from "../../gen/signalman/v1/template_pb.ts";
 import { hasSockets, socketFolder } from "../../src/keys/socket-folder.ts";
@@ -99,11 +99,17 @@ beforeAll(async () => {
         })),
       ],
       environments: [{ name: "e", secretVariables: { of_environment: VARIABLES.of_environment } }],
-      inventories: ["ssh", "login"].map((name) => ({
-        name,
-        sshKey: name,
-        becomeKey: "become",
-        source: { case: "ini", value: `host ansible_host=127.0.0.1 ansible_port=${sshd.port}\n` },
+      inventories: [
+        { name: "ssh", sshKey: "ssh", becomeKey: "become" },
+        { name: "login", sshKey: "login", becomeKey: "become" },
+        { name: "no-become", sshKey: "ssh" },
+        { name: "no-key", becomeKey: "become" },
+      ].map((inventory) => ({
+        ...inventory,
+        source: {
+          case: "ini",
+          value: `host ansible_host=127.0.0.1 ansible_port=${sshd.port}\n`,
+        },
       })),
     },
   );
@@ -302,6 +308,19 @@ describe("over SSH, with a passphrase, a become password and two vaults", () => 
     expect(task.status).toBe(TaskStatus.SUCCESS);
     expect(output).toContain("I am root");
     expect(leftOf(task.name)).toEqual([]);
+  });
+
+  test.each([
+    ["no password for become", "no-become", /password/i],
+    ["no key", "no-key", /Permission denied/],
+  ])("%s: nobody is asked for it, the host fails and says why", async (_, inventory, reason) => {
+    const { task } = await play(service, "site", {
+      inventory: `projects/demo/inventories/${inventory}`,
+      secretVariables: { of_task: VARIABLES.of_task },
+      runTimeout: { seconds: 60n },
+    });
+    expect(task.end?.reason).toBe(EndReason.EXIT_CODE);
+    expect((await resultOf(service, task.name))?.failures[0]?.message).toMatch(reason);
   });
 
   test("a host that shows another key than before is not talked to", async () => {

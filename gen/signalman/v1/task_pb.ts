@@ -318,7 +318,8 @@ export const TaskEndSchema: GenMessage<TaskEnd> = /*@__PURE__*/
  */
 export type AnsibleParams = Message<"signalman.v1.AnsibleParams"> & {
   /**
-   * In place of the template's `limit`. Only if the template says `allow_override_limit`. At most 1000, no NUL.
+   * In place of the template's `limit`. Only if the template says `allow_override_limit`. At most 1000, no NUL,
+   * no pattern begins with `@`, by which Ansible reads a file.
    *
    * @generated from field: repeated string limit = 1;
    */

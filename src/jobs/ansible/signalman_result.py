@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 
 from ansible.plugins.callback import CallbackBase
 
@@ -13,8 +14,11 @@ DOCUMENTATION = """
     short_description: reports a playbook's results to Signalman
     description:
       - Writes the recap of every host and the failing tasks as JSON, once the playbook has ended.
+      - Ends a playbook that asks for a variable without a default, which Ansible would set to the text C(None).
 """
 
+# Ansible's own for what a person has interrupted; runner/hooks/ansible.ts says what it means here.
+NOBODY_ANSWERS = 99
 MAX_FAILURES = 1000
 MAX_MESSAGE = 16384
 
@@ -37,6 +41,11 @@ class CallbackModule(CallbackBase):
 
     def v2_runner_on_unreachable(self, result):
         self._add(result, unreachable=True)
+
+    def v2_playbook_on_vars_prompt(self, varname, private, prompt, encrypt, confirm, salt_size, salt, default, unsafe):
+        if default is None:
+            self._display.error(f"{varname} is asked for, and nobody can answer; give it to the task")
+            sys.exit(NOBODY_ANSWERS)
 
     def v2_playbook_on_stats(self, stats):
         hosts = [self._recap(host, stats.summarize(host)) for host in sorted(stats.processed)]
@@ -73,4 +82,4 @@ class CallbackModule(CallbackBase):
         items = [item for item in result.get("results") or [] if isinstance(item, dict) and item.get("failed")]
         said = [str(result.get("msg") or "")]
         said += [self._message(item) for item in items] or [str(result.get("stderr") or result.get("module_stderr") or "")]
-        return "\n".join(text.strip() for text in said if text.strip())
+        return "\n".join(line for text in said for line in text.strip().splitlines())

@@ -7,20 +7,27 @@ import { env, labels, secretVariables, variables } from "./maps.ts";
 import { fullName, optionalName, parentOrAll } from "./names.ts";
 import { page } from "./paging.ts";
 import { PATTERNS } from "./resources.ts";
-import { free, rule, ruleAt } from "./rule.ts";
+import { type Breach, free, received, rule, ruleAt } from "./rule.ts";
 import { args, commit, int, required, sequence, textUpTo, uuid } from "./values.ts";
 
 const TASK = "projects/{project}/tasks/{uuid}";
 const LINES = 1_000_000;
 
 const ansibleParams = z.object({
-  limit: args(),
+  limit: ruleAt(args(), "no pattern begins with `@`, by which Ansible reads a file", filesIn),
   tags: args(),
   skip_tags: args(),
   verbosity: int("0 to 6", 0, 6),
   check: free(),
   diff: free(),
 });
+
+/** One limit can hold several patterns. What the service may read is not for everyone who may run a task. */
+function filesIn(limit: readonly string[]): Breach[] {
+  return limit.flatMap((text, index) =>
+    /(^|[\s,:;])@/.test(text) ? [{ path: [index], got: received(text) }] : [],
+  );
+}
 
 const runTask = z.object({
   template: fullName(PATTERNS.templates),

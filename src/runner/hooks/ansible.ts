@@ -5,6 +5,7 @@ import type { Hook } from "../hooks.ts";
 const MEANINGS: Record<number, string> = {
   2: "a task failed on some host",
   4: "some host could not be reached, or the playbook could not be read",
+  99: "it asked for a variable, and nobody can answer; give it to the task",
   250: "an error in Ansible itself",
 };
 

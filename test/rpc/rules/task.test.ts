@@ -66,6 +66,11 @@ test.each<[string, Run, string]>([
   ["NUL in the environment", { env: { X: "a\0b" } }, 'env\\["X"\\]: values hold no NUL; got "a\\\\u0000b"$'],
   ["NUL in an argument", { arguments: ["", "\0"] }, "arguments\\[1\\]: no NUL; got"],
   ["many arguments", { arguments: Array(1001).fill("x") }, "arguments: At most 1000; got 1001 items"],
+  [
+    "a file in the place of hosts",
+    { params: { case: "ansible", value: { limit: ["web", "db,@/etc/passwd", "mail@home"] } } },
+    'ansible.limit\\[1\\]: no pattern begins with `@`, by which Ansible reads a file; got "db,@/etc/passwd"$',
+  ],
   ["many labels", { labels: many(65) }, "labels: At most 64; got 65 entries"],
   ["a label's key", { labels: { "x y": "" } }, 'labels\\["x y"\\]: keys match `.*`; got "x y"'],
   [
