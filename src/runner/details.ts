@@ -43,6 +43,8 @@ export interface TaskDetails extends RepositoryAccess {
   callerVariables: ReadonlySet<string>;
   /** Secret ones too. */
   env: Record<string, string>;
+  /** Names of those in `env` whose values are secret. */
+  secretEnv: ReadonlySet<string>;
   /** Empty: the one that the repository has checked out. */
   gitBranch: string;
   /** Empty: the tip of the branch. */
@@ -104,6 +106,7 @@ export function populateDetails(
     ...mergeVariables(variableLayers(parts, spec, secrets)),
     callerVariables: new Set([...Object.keys(spec.variables), ...Object.keys(secrets.variables)]),
     env: { ...environment?.env, ...secrets.environment.env, ...template.env, ...spec.env },
+    secretEnv: secretNames(secrets.environment.env, { ...template.env, ...spec.env }),
     gitBranch: spec.gitBranch || template.gitBranch || repository.gitBranch,
     commit: spec.commit,
     version: task.version,
@@ -115,6 +118,11 @@ export function populateDetails(
     confirmTimeoutMs: spec.confirmTimeoutMs,
     keys: secrets.keys,
   };
+}
+
+/** Those that nothing open took the place of. */
+function secretNames(secret: Record<string, string>, over: Record<string, string>): ReadonlySet<string> {
+  return new Set(Object.keys(secret).filter((name) => !Object.hasOwn(over, name)));
 }
 
 /** The template may have changed since the task was created. */

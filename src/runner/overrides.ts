@@ -7,7 +7,7 @@ import type { FieldViolation } from "../task/errors.ts";
 import type { TaskSpec } from "../task/types.ts";
 
 /** What a caller asks for, secret values included. */
-export type Asked = Pick<TaskSpec, "variables" | "arguments" | "gitBranch" | "commit"> & {
+export type Asked = Pick<TaskSpec, "variables" | "env" | "arguments" | "gitBranch" | "commit"> & {
   secretVariables: Record<string, string>;
   /** Full name; empty: the template's. */
   inventory: string;
@@ -81,14 +81,35 @@ export function checkAsked(template: Template, asked: Asked): FieldViolation[] {
 }
 
 /** What another app would understand, or another project has. */
-function misfits({ name, app }: Template, { inventory, params, variables }: Asked): FieldViolation[] {
+function misfits(template: Template, asked: Asked): FieldViolation[] {
+  const { name, app } = template;
+  const { inventory, params, variables } = asked;
   const found: FieldViolation[] = [];
   if (params.case !== undefined && params.case !== familyOf(app))
     found.push({ field: params.case, description: `${name} runs ${app}, which has no such settings` });
   const [, project = ""] = name.split("/");
   if (inventory !== "" && !inventory.startsWith(`projects/${project}/`))
     found.push({ field: "inventory", description: `must be one of projects/${project}, not ${inventory}` });
-  return familyOf(app) === "ansible" ? [...found, ...expressionNames(app, variables)] : found;
+  if (familyOf(app) === "ansible") found.push(...expressionNames(app, variables));
+  if (familyOf(app) === "terraform") found.push(...detours(template, asked));
+  return found;
+}
+
+/** Other ways to say what the template's leave and its survey are for. */
+function detours({ name, app, settings }: Template, { env, arguments: args }: Asked): FieldViolation[] {
+  const settingUp = Object.keys(env).filter((variable) => /^(TF|TG|TERRAGRUNT)_/.test(variable));
+  const mayDestroy = settings.case === "terraform" && settings.value.allowDestroy;
+  const destroying = [...args.entries()].filter(([, arg]) => !mayDestroy && /^--?destroy(=|$)/.test(arg));
+  return [
+    ...settingUp.map((variable) => ({
+      field: `env[${JSON.stringify(variable)}]`,
+      description: `sets up ${app}, which only environment and template may; variables belong into variables`,
+    })),
+    ...destroying.map(([index]) => ({
+      field: `arguments[${index}]`,
+      description: `${name} does not allow its tasks to destroy`,
+    })),
+  ];
 }
 
 /** Texts are tagged so that Ansible does not evaluate them; what it makes of a name, it evaluates all the same. */

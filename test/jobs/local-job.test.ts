@@ -48,7 +48,7 @@ function makeJob({ path = "run", app = "sh", apps = BUILT_IN, forwarded = {}, in
   const job = createLocalJob(options, { id, app, plan: null }, (text) => void said.push(text));
   const whole: JobInput = {
     id,
-    template: { app, path, type: TemplateType.TASK },
+    template: { app, path, type: TemplateType.TASK, environment: "" },
     repository: {
       name: "projects/p/repositories/r",
       url: source,
@@ -64,6 +64,7 @@ function makeJob({ path = "run", app = "sh", apps = BUILT_IN, forwarded = {}, in
     variables: {},
     secretVariables: {},
     callerVariables: new Set(),
+    secretEnv: new Set(),
     vaults: [],
     ansible: { limit: [], tags: [], skipTags: [], verbosity: 0, check: false, diff: false },
     env: {},

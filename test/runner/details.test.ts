@@ -133,6 +133,7 @@ test("the secret process environment is laid over the open one, and under the te
   const secrets = { variables: {}, env: { A: "secret", B: "secret" } };
   const details = detailsOf({ env: { B: "template" } }, {}, { environment }, { environment: secrets });
   expect(details.env).toEqual({ A: "secret", B: "template", C: "open" });
+  expect([...details.secretEnv]).toEqual(["A"]);
 });
 
 describe("an inventory", () => {

@@ -8,6 +8,7 @@ type Init = MessageInitShape<typeof TemplateSchema>;
 const ASKED: Asked = {
   variables: {},
   secretVariables: {},
+  env: {},
   arguments: [],
   gitBranch: "",
   commit: "",
@@ -80,6 +81,31 @@ describe("overrides", () => {
     const params = { planOnly: true, upgrade: true, reconfigure: true };
     expect(check({ app: "terraform" }, terraform(params))).toEqual([]);
   });
+
+  test.each(["terraform", "tofu", "terragrunt"])("%s cannot be set up by a task's own environment", (app) => {
+    const env = { TF_CLI_ARGS_plan: "-destroy", TG_TF_PATH: "/x", TERRAGRUNT_CONFIG: "x", HTTPS_PROXY: "p" };
+    const found = check({ app }, { env });
+    expect(found.map(({ field }) => field)).toEqual([
+      'env["TF_CLI_ARGS_plan"]',
+      'env["TG_TF_PATH"]',
+      'env["TERRAGRUNT_CONFIG"]',
+    ]);
+    expect(found[0]?.description).toContain(`sets up ${app}, which only environment and template may`);
+    expect(check({ app: "bash" }, { env })).toEqual([]);
+  });
+
+  test.each(["-destroy", "--destroy", "-destroy=true"])(
+    "%s is an argument that needs allow_destroy",
+    (arg) => {
+      const template = { app: "terraform", allowOverrideArguments: true };
+      const asked = { arguments: ["-refresh=false", arg] };
+      expect(check(template, asked)).toEqual([
+        { field: "arguments[1]", description: "projects/p/templates/t does not allow its tasks to destroy" },
+      ]);
+      const settings = { case: "terraform", value: { allowDestroy: true } } as const;
+      expect(check({ ...template, settings }, asked)).toEqual([]);
+    },
+  );
 
   test("settings of another app are refused", () => {
     expect(check({ app: "bash" }, ansible({}))).toEqual([

@@ -84,6 +84,28 @@ test("destroy needs the template's leave, and removes everything once it is conf
   expect(await allowed.applied()).toEqual({});
 });
 
+test("neither arguments nor environment of a task are another way to destroy, or to what nobody confirmed", async () => {
+  await using project = await makeProject(service, { autoApprove: true }, { allowOverrideArguments: true });
+  expect(await outcomeOf(await project.run())).toMatchObject({ status: "SUCCESS" });
+  await expect(project.run({ arguments: ["-destroy"] })).rejects.toThrow(/arguments\[0\]: .* to destroy/);
+  for (const name of [
+    "TF_CLI_ARGS",
+    "TF_CLI_ARGS_plan",
+    "TF_CLI_ARGS_apply",
+    "TF_DATA_DIR",
+    "TF_WORKSPACE",
+    "TF_VAR_name",
+  ])
+    await expect(project.run({ env: { [name]: "-destroy" } })).rejects.toThrow(`env["${name}"]`);
+  // What ends the options, or asks for another file: Terraform gets the plan where we look for it, or nothing.
+  for (const args of [["--"], ["-out=elsewhere"], ["-detailed-exitcode=false"]]) {
+    const task = await project.run({ arguments: args, variables: { name: args[0] ?? "" } });
+    const { status, reason } = await outcomeOf(task);
+    expect([status, reason]).toEqual(args[0] === "--" ? ["ERROR", "EXIT_CODE"] : ["SUCCESS", "UNSPECIFIED"]);
+  }
+  expect(await project.applied()).toEqual({ quick: "-detailed-exitcode=false" });
+});
+
 test("auto_approve needs the template's leave, and applies without asking", async () => {
   await using project = await makeProject(service);
   const approved = { params: { case: "terraform", value: { autoApprove: true } } } as const;

@@ -82,7 +82,7 @@ interface Settings {
 export async function makeProject(
   service: Pick<TestService, "client">,
   settings: Settings = {},
-  place: { project?: string; state?: string } = {},
+  place: { project?: string; state?: string; allowOverrideArguments?: boolean } = {},
 ): Promise<TerraformProject> {
   const folder = await mkdtemp(join(tmpdir(), "signalman-terraform-"));
   const state = place.state ?? join(folder, "state.tfstate");
@@ -107,6 +107,7 @@ export async function makeProject(
           name: "infra",
           app: "terraform",
           path: "infra",
+          allowOverrideArguments: place.allowOverrideArguments ?? false,
           settings: { case: "terraform", value: { backend, ...settings } },
         },
         { ...common, name: "other", app: "sh", path: "other.sh" },

@@ -58,6 +58,8 @@ export type RunTaskRequest = Message<"signalman.v1.RunTaskRequest"> & {
   /**
    * Process environment, laid over that of the environment and the template: these win.
    * Names match `[A-Za-z_][A-Za-z0-9_]*` and do not begin with SIGNALMAN_ or SEMAPHORE_TASK_; values hold no NUL.
+   * For the Terraform family they do not begin with TF_, TG_ or TERRAGRUNT_ either, which would set up the program: that is
+   * for environment and template, and variables belong into `variables`.
    *
    * @generated from field: map<string, string> env = 5;
    */
@@ -65,7 +67,7 @@ export type RunTaskRequest = Message<"signalman.v1.RunTaskRequest"> & {
 
   /**
    * Added behind the template's arguments. Only if the template says `allow_override_arguments`.
-   * At most 1000, no NUL.
+   * At most 1000, no NUL. For the Terraform family `-destroy` only if it says `allow_destroy`.
    *
    * @generated from field: repeated string arguments = 6;
    */
@@ -1456,7 +1458,9 @@ export const TaskService: GenService<{
     output: typeof DeleteTaskResponseSchema;
   },
   /**
-   * Lets a task apply the plan that its caller has seen. Errors: NOT_FOUND, FAILED_PRECONDITION with reason
+   * Lets a task apply the plan that its caller has seen, with the folder, the arguments and the environment that made it,
+   * whatever its template and environment have become; values of secret environment variables are those of now. A plan that
+   * cannot be applied any more ends its task. Errors: NOT_FOUND, FAILED_PRECONDITION with reason
    * NOT_WAITING_FOR_CONFIRMATION or PLAN_CHANGED (the digest is another one).
    *
    * @generated from rpc signalman.v1.TaskService.ConfirmTask

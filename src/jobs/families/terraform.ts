@@ -15,6 +15,7 @@ import {
   terraformEnvironment,
   terraformStages,
 } from "../apps/terraform.ts";
+import { type BasisInput, basisOf, onBasis } from "../apps/terraform-basis.ts";
 import { type DriverFiles, driverScript, type Progress, readProgress } from "../apps/terraform-driver.ts";
 import { commandOf, type Family, type Site } from "../family.ts";
 import type { FoundPlan } from "../job.ts";
@@ -23,7 +24,8 @@ import type { TaskFolder } from "../task-folder.ts";
 import { reasonOf } from "../workspace.ts";
 
 export type TerraformFamilyInput = TerraformInput &
-  ScriptInput & {
+  ScriptInput &
+  BasisInput & {
     template: { app: string };
     inventory?: { name: string; source: { case?: string; value?: unknown } };
   };
@@ -41,6 +43,7 @@ export const terraformFamily: Family<TerraformFamilyInput> = {
     await warnOfLostState(site, cwd);
     const { planOnly, autoApprove } = input.terraform;
     const next = planOnly ? "end" : autoApprove ? "apply" : "confirm";
+    await writeFile(inPlan(folder, BASIS), basisOf(input), PRIVATE);
     await writeFile(
       inPlan(folder, "driver.sh"),
       driverScript(command, stages, driverFiles(folder), next),
@@ -66,23 +69,23 @@ export const terraformFamily: Family<TerraformFamilyInput> = {
 };
 
 async function apply(site: Omit<Site<TerraformFamilyInput>, "commit">, digest: string): Promise<Program> {
-  const { input, folder } = site;
+  const { app, folder } = site;
   const plan = inPlan(folder, PLAN);
-  const found = await digestOf(plan).catch((cause: unknown) => {
-    throw new PrepareError(
-      `Cannot apply the plan ${digest}: it is no longer on this machine: ${reasonOf(cause)}`,
-      { cause },
-    );
-  });
+  const gone = (cause: unknown) => {
+    const why = `it is no longer on this machine: ${reasonOf(cause)}`;
+    throw new PrepareError(`Cannot apply the plan ${digest}: ${why}`, { cause });
+  };
+  const found = await digestOf(plan).catch(gone);
   if (found !== digest)
     throw new PrepareError(`Cannot apply the plan ${digest}: its file was changed, to ${found}`);
-  const { command, cwd, env } = await callOf(site);
-  const files = { plan, variables: [], backend: undefined };
-  const stages = terraformStages(site.app, input, files, undefined);
+  const input = onBasis(site.input, await readFile(inPlan(folder, BASIS), "utf8").catch(gone));
+  const { command, cwd, env } = await callOf({ ...site, input });
+  const stages = terraformStages(app, input, { plan, variables: [], backend: undefined }, undefined);
   return { command, args: stages.apply, cwd, env };
 }
 
 const PLAN = "plan";
+const BASIS = "basis.json";
 const PRIVATE = { mode: 0o600 };
 const inPlan = (folder: TaskFolder, name: string) => join(folder.plan, name);
 
