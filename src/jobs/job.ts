@@ -63,6 +63,10 @@ export interface Job<Input> {
     task: { input: Input; commit: Commit },
     signal: AbortSignal,
   ): Promise<CommandResult["exit"]>;
+  /** Keeps bytes on this machine, in place of earlier ones, until the task is forgotten; once it was prepared. */
+  keep(bytes: Buffer): Promise<void>;
+  /** What was kept, also by an earlier server; undefined: nothing. */
+  kept(): Promise<Buffer | undefined>;
   /** Removes the workspace and everything secret, and kills what preparation left behind. Never rejects. */
   cleanup(): Promise<void>;
   /** Removes all that is left on this machine, the spool too: once the end is recorded. Never rejects. */

@@ -1,3 +1,4 @@
+import { readFile, rename, writeFile } from "node:fs/promises";
 import { createGit } from "../git/client.ts";
 import type { Mirrors } from "../git/mirrors.ts";
 import type { SshSettings } from "../git/ssh-options.ts";
@@ -108,6 +109,11 @@ export function createLocalJob(
       if (isInherited) await endSideScripts(marker);
       return runSideScript({ ...options, folder, marker }, script, task, signal);
     },
+    async keep(bytes) {
+      await writeFile(`${folder.kept}.new`, bytes, { mode: 0o600 });
+      await rename(`${folder.kept}.new`, folder.kept);
+    },
+    kept: () => readFile(folder.kept).catch(() => undefined),
     async cleanup() {
       if (maybeAlive || isInherited || hasSockets(folder.private)) await sweepMarked(marker);
       await removeWorkspace(folder).catch((error: unknown) =>

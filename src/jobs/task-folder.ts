@@ -16,6 +16,8 @@ export interface TaskFolder {
   report: string;
   /** Of the Terraform family: the plan, and what makes it. */
   plan: string;
+  /** What the runner keeps of its own. */
+  kept: string;
   /** Output and exit code; the last thing to go. */
   spool: string;
   /** The same of the program that applies a plan that was confirmed. */
@@ -33,6 +35,7 @@ export function taskFolder(tasksRoot: string, id: string): TaskFolder {
     plan: at("plan"),
     private: at("private"),
     report: at("private/report/result.json"),
+    kept: at("kept"),
     spool: at("spool"),
     applySpool: at("apply"),
   };

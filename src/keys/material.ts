@@ -23,4 +23,5 @@ export interface EnvironmentSecrets {
 /** What secrets are bound to (`context` of the cipher), so that they open for nothing else. Last parts of names. */
 export const accessKeyContext = (project: string, name: string) => `accessKeys/${project}/${name}`;
 export const environmentContext = (project: string, name: string) => `environments/${project}/${name}`;
+export const runContext = (taskId: string) => `run ${taskId}`;
 export const taskContext = (project: string, template: string) => `task ${project}/${template}`;

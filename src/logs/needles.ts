@@ -1,5 +1,8 @@
-/** A line of a secret, or a form of it, shorter than this would mask ordinary words: it is left alone. */
-const SHORTEST_LINE = 4;
+/**
+ * A secret, or a line of it, shorter than this is left alone: it stands in ordinary words and numbers, so that masking it
+ * would spoil the log, and tell it to whoever fills in the words.
+ */
+export const SHORTEST_SECRET = 4;
 /** Base64 that is only a part of a longer text must be at least this long to be told from chance. */
 const SHORTEST_CORE = 8;
 /** Longer ones are looked for in pieces: how much text must be held back, and the worst case, depend on it. */
@@ -7,18 +10,21 @@ const LONGEST_NEEDLE = 256;
 /** Where `openssl base64` and `base64` break their lines. */
 const WRAPS = [64, 76];
 
+/** White space around a secret does not count. */
+export const isTooShort = (secret: string): boolean => secret.trim().length < SHORTEST_SECRET;
+
 /**
  * Everything to look for to hide `secret`: the secret without white space around it; each of its lines of 4 or
  * more characters; how JSON, URLs and shells write these; and its base64, also as part of something longer.
- * Empty for a secret of white space only. A secret whose lines all hide by themselves is not looked for as a
+ * Empty for a secret that is too short. A secret whose lines all hide by themselves is not looked for as a
  * whole, or every output that ends like its first line (`{`, say) would be held back until more comes.
  * No needle is longer than 256 bytes: parts of a secret that are as long hide too.
  */
 export function needlesOf(secret: string): Buffer[] {
   const text = secret.trim();
-  if (text === "") return [];
+  if (isTooShort(text)) return [];
   const lines = text.split("\n").map((line) => line.trim());
-  const spelled = [text, ...lines.filter((line) => line.length >= SHORTEST_LINE)].flatMap(spellings);
+  const spelled = [text, ...lines.filter((line) => line.length >= SHORTEST_SECRET)].flatMap(spellings);
   const found = new Set([...spelled, ...base64Forms(text)]);
   const hidesByLines = lines.length > 1 && !lines.some(isShortWord);
   const needles = [...found].filter((needle) => !hidesByLines || !needle.includes("\n"));
@@ -35,7 +41,7 @@ function pieces(needle: Buffer): Buffer[] {
 }
 
 function isShortWord(line: string): boolean {
-  return line.length < SHORTEST_LINE && /[\p{L}\p{N}]/u.test(line);
+  return line.length < SHORTEST_SECRET && /[\p{L}\p{N}]/u.test(line);
 }
 
 function spellings(text: string): string[] {
@@ -61,7 +67,6 @@ function urlForms(text: string): string[] {
 /** Also with the newline that `echo` adds. */
 function base64Forms(text: string): string[] {
   const bytes = Buffer.from(text);
-  if (bytes.length < SHORTEST_LINE) return [];
   const whole = [text, `${text}\n`].map((value) => Buffer.from(value).toString("base64"));
   const cores = [0, 1, 2].map((before) => base64Core(bytes, before));
   const lines = WRAPS.flatMap((width) => wrap(cores[0] as string, width));

@@ -12,11 +12,12 @@ import { populateDetails, type TaskDetails } from "./details.ts";
 import { end } from "./end.ts";
 import { registeredHooks } from "./hooks/registered.ts";
 import { runBefore } from "./hooks.ts";
+import { earlierSecrets, keepSecrets } from "./kept-secrets.ts";
 import { openRunLog } from "./logging.ts";
 import { outcomeOfExit, outcomeOfFailure, withoutOutput } from "./outcome.ts";
 import { park } from "./park.ts";
 import { announce, contextOf, type Run, type RunnerDeps } from "./run.ts";
-import { openSecrets, type Secrets, secretValues } from "./secrets.ts";
+import { openSecrets, type Secrets, secretValues, shortSecrets } from "./secrets.ts";
 import { supervise } from "./supervise.ts";
 
 /**
@@ -101,7 +102,7 @@ async function verdictOn(deps: RunnerDeps, run: Run): Promise<Verdict> {
   const { task, control, shutdown } = run;
   try {
     const secrets = openSecrets(deps.cipher, task, run.rows);
-    run.secrets = secretValues(secrets);
+    run.secrets = [...new Set([...secretValues(secrets), ...(await earlierSecrets(deps.cipher, run))])];
     run.keys = secrets.keys;
     run.log.addSecrets(run.secrets);
     if (task.status !== "STARTING") run.details = detailsAgain(run, secrets);
@@ -159,14 +160,21 @@ async function begin(deps: RunnerDeps, run: Run, secrets: Secrets): Promise<Runn
   run.details = details;
   // Hooks and workspace were there before the plan that was confirmed.
   if (task.plan) await job.prepareApply(details, task.plan);
-  else await prepare(deps, run, details);
+  else await prepare(deps, run, details, shortSecrets(secrets));
+  await keepSecrets(deps.cipher, run);
   if (!run.mayRun || task.status === "CONFIRMED") await enterRunning(deps, run);
   return job.start();
 }
 
-/** Hooks and workspace. */
-async function prepare(deps: RunnerDeps, run: Run, details: TaskDetails): Promise<void> {
+/** Hooks and workspace. `short`: names of secrets that cannot be masked. */
+async function prepare(
+  deps: RunnerDeps,
+  run: Run,
+  details: TaskDetails,
+  short: readonly string[],
+): Promise<void> {
   const { task, job, log, control, shutdown } = run;
+  if (short.length > 0) log.say(`Too short to be masked in this log: ${short.join(", ")}`);
   const signal = AbortSignal.any([control.signal, shutdown]);
   await runBefore(run.hooks, contextOf(run), details, signal);
   const commit = await job.prepare(details, signal);

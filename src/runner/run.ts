@@ -37,7 +37,7 @@ export interface RunStore {
 
 export interface RunnerDeps {
   store: RunStore;
-  cipher: Pick<Cipher, "open">;
+  cipher: Pick<Cipher, "seal" | "open">;
   hooks: readonly Hook[];
   listeners: Listeners;
   createJob(task: Pick<TaskRecord, "id" | "app" | "plan">, say: (text: string) => void): Job<TaskDetails>;

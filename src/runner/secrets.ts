@@ -8,6 +8,7 @@ import {
   type KeyMaterial,
   taskContext,
 } from "../keys/material.ts";
+import { isTooShort } from "../logs/needles.ts";
 import type { DetailRows, KeyRow } from "../store/details.ts";
 import { messageOf, PrepareError } from "../task/errors.ts";
 import type { TaskRecord } from "../task/types.ts";
@@ -79,12 +80,27 @@ function materialOf({ spec }: KeyRow, secrets: JsonObject): KeyMaterial {
 }
 
 /** All values that nobody may see. */
-export function secretValues({ variables, environment, keys }: Secrets): string[] {
-  const ofKeys = [...keys.values()].flatMap((key) => {
-    if (key.kind === "ssh") return [key.privateKey, key.passphrase];
-    if (key.kind === "login_password") return [key.password];
-    return key.kind === "text" ? [key.value] : [];
-  });
-  const open = [variables, environment.variables, environment.env].flatMap((values) => Object.values(values));
-  return [...open, ...ofKeys].filter((value) => value !== "");
+export function secretValues(secrets: Secrets): string[] {
+  return named(secrets).map(({ value }) => value);
+}
+
+/** What is too short to be masked, by its name. */
+export function shortSecrets(secrets: Secrets): string[] {
+  return [...new Set(named(secrets).flatMap(({ name, value }) => (isTooShort(value) ? [name] : [])))];
+}
+
+function named({ variables, environment, keys }: Secrets): { name: string; value: string }[] {
+  const ofKeys = [...keys.values()].flatMap((key) =>
+    valuesOf(key).map((value) => ({ name: key.name, value })),
+  );
+  const open = [variables, environment.variables, environment.env].flatMap((values) =>
+    Object.entries(values).map(([name, value]) => ({ name, value })),
+  );
+  return [...open, ...ofKeys].filter(({ value }) => value !== "");
+}
+
+function valuesOf(key: AccessKey): string[] {
+  if (key.kind === "ssh") return [key.privateKey, key.passphrase];
+  if (key.kind === "login_password") return [key.password];
+  return key.kind === "text" ? [key.value] : [];
 }

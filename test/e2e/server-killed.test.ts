@@ -6,6 +6,8 @@ import { Code, ConnectError } from "@connectrpc/connect";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
 import { RetryInfoSchema } from "../../gen/google/rpc/error_details_pb.ts";
 import { CatalogService } from "../../gen/signalman/v1/catalog_service_pb.ts";
+import { EnvironmentService } from "../../gen/signalman/v1/environment_pb.ts";
+import { LogStream } from "../../gen/signalman/v1/task_pb.ts";
 import { TaskService } from "../../gen/signalman/v1/task_service_pb.ts";
 import { endOf, follow } from "../faults/follow.ts";
 import { slowRepository } from "../faults/slow-repository.ts";
@@ -13,6 +15,7 @@ import { aliveOf, leavesNothing, until } from "../faults/traces.ts";
 import { expectWhole, stopWriter, WRITER, WRITTEN, writtenSoFar } from "../faults/writer.ts";
 import { applyDemo, runDemo } from "../helpers/demo.ts";
 import { startService, type TestService } from "../helpers/service.ts";
+import { PUPPET, runPuppet } from "../watch/puppet.ts";
 
 const KILLS = 20;
 
@@ -188,3 +191,27 @@ async function errorOf(stream: AsyncIterator<unknown>): Promise<ConnectError> {
   }
   throw new Error("The stream ended without an error");
 }
+
+test("a secret that is changed while the task runs stays masked on the server that takes it over, as the new one does", async () => {
+  const environments = service.client(EnvironmentService);
+  await environments.createEnvironment({
+    parent: "projects/demo",
+    environmentId: "e",
+    environment: { secretEnv: { TOKEN: "the-first-token" } },
+  });
+  await applyDemo(service, { puppet: { script: PUPPET, environment: "e" } });
+  const task = await runPuppet(service, "puppet", { secretVariables: { PIN: "12" } });
+  using watcher = follow(service, task.name);
+  await watcher.reaches("RUNNING");
+  await watcher.says("Too short to be masked in this log: PIN", LogStream.SYSTEM);
+  await environments.updateEnvironment({
+    environment: { name: "projects/demo/environments/e", secretEnv: { TOKEN: "the-second-token" } },
+  });
+  await restart();
+  await task.do("echo $TOKEN the-second-token; exit");
+  await watcher.ended;
+  const { lines } = await service.client(TaskService).readTaskLog({ name: task.name });
+  const texts = lines.map(({ content }) => Buffer.from(content).toString());
+  expect(texts).toContain("*** ***");
+  expect(texts.filter((text) => text === "Too short to be masked in this log: PIN")).toHaveLength(1);
+});

@@ -100,7 +100,7 @@ test("a flush never shows what may be the beginning of a secret", async () => {
 });
 
 test("random pauses, with flushes at any point, change neither bytes nor secrets nor offsets", async () => {
-  const secrets = ["hunter2", "aba", "long\nsecret"];
+  const secrets = ["hunter2", "abab", "long\nsecret"];
   for (let seed = 1; seed <= 40; seed++) {
     const random = randomSource(seed);
     const words = ["hunter2", "hunt", "er2", "abab", "a", "\n", "long\nse", "cret", " x ", "long\nsecret"];

@@ -6,8 +6,8 @@ type Random = (below: number) => number;
 const SECRETS = [
   "hunter2",
   "abab",
-  "aba",
-  "é日本",
+  "babab",
+  "é日本語",
   "line one\nab\nline three",
   "p@ss word&",
   "0123456789abcdef0123",

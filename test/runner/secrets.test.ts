@@ -3,7 +3,7 @@ import type { JsonObject } from "@bufbuild/protobuf";
 import { describe, expect, test } from "vitest";
 import { createCipher } from "../../src/keys/cipher.ts";
 import { accessKeyContext, environmentContext } from "../../src/keys/material.ts";
-import { openSecrets, sealSecrets, secretValues } from "../../src/runner/secrets.ts";
+import { openSecrets, sealSecrets, secretValues, shortSecrets } from "../../src/runner/secrets.ts";
 import { PrepareError } from "../../src/task/errors.ts";
 
 const cipher = createCipher([randomBytes(32)]);
@@ -75,6 +75,10 @@ describe("secrets of resources", () => {
   test("are all among the values that nobody may see", () => {
     const all = [...Object.values(values), "sesame", "tok", "PRIVATE", "phrase", "pass", "text"];
     expect(secretValues(opened()).sort()).toEqual(all.sort());
+  });
+
+  test("are named if they are too short to be masked, each once", () => {
+    expect(shortSecrets(opened())).toEqual(["TOKEN"]);
   });
 
   test("that cannot be opened are named by their resource", () => {

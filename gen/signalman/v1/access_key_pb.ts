@@ -433,8 +433,8 @@ export const DeleteAccessKeyResponseSchema: GenMessage<DeleteAccessKeyResponse> 
   messageDesc(file_signalman_v1_access_key, 13);
 
 /**
- * Manages access keys: what repositories, inventories, vaults and hooks log in with. Their secrets are encrypted at rest
- * and never returned.
+ * Manages access keys: what repositories, inventories, vaults and hooks log in with. Their secrets are encrypted at rest,
+ * never returned, and masked in logs if they have 4 characters or more.
  *
  * @generated from service signalman.v1.AccessKeyService
  */

@@ -70,8 +70,9 @@ export type Environment = Message<"signalman.v1.Environment"> & {
   updateTime?: Timestamp | undefined;
 
   /**
-   * Input only, secret: as `variables`, encrypted at rest, never returned, masked in logs. An empty value keeps the one that is
-   * stored; a name that is left out is removed. Names match `[A-Za-z_][A-Za-z0-9_]*` and do not begin with SIGNALMAN_ or SEMAPHORE_TASK_; values hold no NUL.
+   * Input only, secret: as `variables`, encrypted at rest, never returned, masked in logs if it has 4 characters
+   * or more. An empty value keeps the one that is stored; a name that is left out is removed. Names match `[A-Za-z_][A-Za-z0-9_]*`
+   * and do not begin with SIGNALMAN_ or SEMAPHORE_TASK_; values hold no NUL.
    *
    * @generated from field: map<string, string> secret_variables = 8;
    */

@@ -47,7 +47,8 @@ export type RunTaskRequest = Message<"signalman.v1.RunTaskRequest"> & {
   variables?: JsonObject | undefined;
 
   /**
-   * As `variables`, for values that nobody may see: encrypted at rest, never returned, masked in the log.
+   * As `variables`, for values that nobody may see: encrypted at rest, never returned, masked in the log
+   * if they have 4 characters or more (the log names those that do not).
    * A name stands in one of the two only. Shell-like apps find them in their environment, under these names,
    * which follow the rule of `env`; values hold no NUL.
    *

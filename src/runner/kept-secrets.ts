@@ -1,0 +1,29 @@
+import type { Cipher } from "../keys/cipher.ts";
+import { runContext } from "../keys/material.ts";
+import { messageOf } from "../task/errors.ts";
+import type { Run } from "./run.ts";
+
+/*
+ * What a program was given as a secret is masked as long as its task lives: also on the server that takes it over, when
+ * the catalog holds another value already, or none. So it is kept with the task, encrypted.
+ */
+
+/** Before the program is started. */
+export async function keepSecrets(cipher: Pick<Cipher, "seal">, { task, job, secrets }: Run): Promise<void> {
+  if (secrets.length > 0) await job.keep(cipher.seal(JSON.stringify(secrets), runContext(task.id)));
+}
+
+/** All that was kept, by this server or an earlier one. */
+export async function earlierSecrets(
+  cipher: Pick<Cipher, "open">,
+  { task, job, log, mayRun }: Run,
+): Promise<string[]> {
+  const kept = mayRun ? await job.kept() : undefined;
+  if (!kept) return [];
+  try {
+    return JSON.parse(cipher.open(kept, runContext(task.id))) as string[];
+  } catch (error) {
+    log.say(`Cannot mask secrets that were changed since the task began: ${messageOf(error)}`);
+    return [];
+  }
+}
