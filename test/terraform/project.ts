@@ -1,4 +1,4 @@
-import { execFileSync } from "node:child_process";
+import { spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -13,21 +13,17 @@ import type { TestService } from "../helpers/service.ts";
 
 /** Skips a test where there is no Terraform. */
 export function needsTerraform({ skip }: Pick<TestContext, "skip">): void {
-  if (!hasTerraform())
+  if (!runs("terraform"))
     skip("there is no terraform in PATH; https://developer.hashicorp.com/terraform/install");
 }
 
-let found: boolean | undefined;
-function hasTerraform(): boolean {
-  if (found === undefined) {
-    try {
-      execFileSync("terraform", ["version"], { stdio: "ignore" });
-      found = true;
-    } catch {
-      found = false;
-    }
-  }
-  return found;
+/** Skips a test where there is no OpenTofu. */
+export function needsTofu({ skip }: Pick<TestContext, "skip">): void {
+  if (!runs("tofu")) skip("there is no tofu in PATH; https://opentofu.org/docs/intro/install");
+}
+
+function runs(program: string): boolean {
+  return spawnSync(program, ["version"], { stdio: "ignore" }).status === 0;
 }
 
 /** One resource; on request another one, which shows the password, and a slow one, which makes `busy` and waits for `go`. */
@@ -82,7 +78,7 @@ interface Settings {
 export async function makeProject(
   service: Pick<TestService, "client">,
   settings: Settings = {},
-  place: { project?: string; state?: string; allowOverrideArguments?: boolean } = {},
+  place: { project?: string; state?: string; app?: string; allowOverrideArguments?: boolean } = {},
 ): Promise<TerraformProject> {
   const folder = await mkdtemp(join(tmpdir(), "signalman-terraform-"));
   const state = place.state ?? join(folder, "state.tfstate");
@@ -105,7 +101,7 @@ export async function makeProject(
         {
           ...common,
           name: "infra",
-          app: "terraform",
+          app: place.app ?? "terraform",
           path: "infra",
           allowOverrideArguments: place.allowOverrideArguments ?? false,
           settings: { case: "terraform", value: { backend, ...settings } },
