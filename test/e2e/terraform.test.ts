@@ -44,5 +44,8 @@ test("examples/terraform plans, is confirmed, applies, and destroys", async () =
   expect(await readFile(join(folder, "state", "staging", "terraform.tfstate"), "utf8")).toContain(
     "staging-3",
   );
-  expect(await decide("--destroy")).toContain("4 destroyed");
+  // This task is not given the password, so that nothing masks it.
+  const destroyed = await decide("--destroy");
+  expect(destroyed).toContain("4 destroyed");
+  expect(destroyed).not.toContain("hidden-one");
 });
