@@ -27,7 +27,8 @@ export async function serve(flags: Flags): Promise<number> {
   const logger = createLogger(config);
   outliveSlips(logger);
   try {
-    await using service = await startService(config, logger);
+    await using service = await startService(config, logger).catch((cause) => refuse(logger, cause));
+    if (!service) return EXIT.failed;
     logger.info({ url: service.url, pid: process.pid }, `ready: ${service.url}`);
     const end = await Promise.race([told, service.died.then((reason) => ({ reason, code: EXIT.failed }))]);
     logger.info(end.reason);
@@ -39,6 +40,12 @@ export async function serve(flags: Flags): Promise<number> {
   } finally {
     logger.flush();
   }
+}
+
+/** To whoever starts it a sentence says more than a stack, which is for those who look for a defect. */
+function refuse(logger: Logger, cause: unknown): undefined {
+  logger.debug({ err: cause }, "the server could not be started");
+  process.stderr.write(`signalman: ${cause instanceof Error ? cause.message : cause}\n`);
 }
 
 /** An error that nobody caught ends the process, but for those of the database driver that harm nobody. */

@@ -1,6 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { buffer } from "node:stream/consumers";
 import { UsageError } from "./errors.ts";
+import { fileTrouble } from "./file-trouble.ts";
 
 /** A file of UTF-8; `-` is stdin. @throws UsageError */
 export async function readText(file: string): Promise<string> {
@@ -8,6 +9,6 @@ export async function readText(file: string): Promise<string> {
     const bytes = file === "-" ? await buffer(process.stdin) : await readFile(file);
     return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
   } catch (cause) {
-    throw new UsageError(`cannot read ${file}: ${cause instanceof Error ? cause.message : cause}`, { cause });
+    throw new UsageError(`cannot read ${file}: ${fileTrouble(cause)}`, { cause });
   }
 }

@@ -16,11 +16,13 @@ export interface DataFolder extends AsyncDisposable {
  * A folder that exists keeps its mode, since it may be a mount point or somebody's home; whatever is secret in it
  * has a 0700 folder or a 0600 file of its own.
  *
- * @throws DataFolderInUse if another process holds it (or this process already does)
+ * @throws DataFolderInUse if another process holds it (or this process already does); Error whose message says why there
+ * can be no such folder
  */
 export async function openDataFolder(path: string): Promise<DataFolder> {
-  await mkdir(path, { recursive: true, mode: 0o700 });
-  const folder = await realpath(path);
+  const folder = await make(path).catch((cause: Error) => {
+    throw new Error(`Cannot make the data folder ${path}: ${cause.message}`, { cause });
+  });
   await using onFailure = new AsyncDisposableStack();
   const unlock = await lockFolder(folder);
   onFailure.defer(unlock);
@@ -36,4 +38,9 @@ export async function openDataFolder(path: string): Promise<DataFolder> {
       held = false;
     },
   };
+}
+
+async function make(path: string): Promise<string> {
+  await mkdir(path, { recursive: true, mode: 0o700 });
+  return realpath(path);
 }

@@ -61,7 +61,8 @@ async function look(name: string, app: App, base: BaseEnvironment, marker: strin
   const env = { ...base, ...app.env };
   const path = await findProgram(app, env.PATH);
   if (path === undefined) {
-    const problem = `There is no program ${programNames(app)} in the server's PATH (${env.PATH}); install it`;
+    const where = app.env?.PATH === undefined ? "the server's PATH" : `its PATH ${app.env.PATH}`;
+    const problem = `There is no program ${programNames(app)} in ${where}; install it`;
     return { name, app, problem };
   }
   const { version, trouble } = await probeVersion(path, env, marker);

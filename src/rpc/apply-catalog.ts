@@ -48,13 +48,14 @@ export async function applyCatalog(
       isRehearsal: validateOnly,
     };
   };
-  const { decision } = await deps.changeProject(project, wishes, decide, PATIENCE_MS);
+  const { decision, obstacles } = await deps.changeProject(project, wishes, decide, PATIENCE_MS);
   const left = decision.left.map(
     (place): Change => ({ ...place, action: prune ? "DELETE" : "KEEP", differences: [] }),
   );
   return create(ApplyCatalogResponseSchema, {
     changes: inOrder([...decision.outcomes, ...left]).map(({ kind, name, action, differences }) => ({
       name: fullName(kind, project, name),
+      obstacle: obstacles.find(({ resource }) => resource === fullName(kind, project, name))?.message ?? "",
       action: CatalogAction[action],
       fields: [...new Set(differences.map(({ field }) => field))],
       differences: validateOnly ? differences.map(fieldChange) : [],

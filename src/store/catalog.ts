@@ -1,5 +1,6 @@
 import type { JsonObject } from "@bufbuild/protobuf";
 import { and, eq, sql } from "drizzle-orm";
+import type { Failure } from "../task/errors.ts";
 import type { Database, Queryable } from "./database.ts";
 import {
   type AnyKind,
@@ -12,7 +13,7 @@ import {
   type WholeResource,
 } from "./kinds.ts";
 import { projects } from "./schema/resources.ts";
-import { assertUnused, deleteTasks } from "./task-users.ts";
+import { deleteTasks, obstaclesTo } from "./task-users.ts";
 
 /** A project while nobody else changes it, by kind and name. */
 export interface ProjectState {
@@ -33,7 +34,7 @@ export interface Writes {
   /** A project goes with its ended tasks and their logs if `force`; else it may have no tasks. */
   remove: readonly Place[];
   force?: boolean;
-  /** Nothing is written; what stands in the way of it is told all the same. */
+  /** Nothing is written. */
   isRehearsal: boolean;
 }
 
@@ -42,7 +43,8 @@ const BULKY = ["description", "ini", "yaml", "variables", "env", "arguments", "s
 
 /**
  * The one way to write resources: shows a project to `decide`, which is pure, and writes what it says, all in one
- * transaction; of two at once one comes after the other, whole. Returns the decision and what was put, as it is now.
+ * transaction; of two at once one comes after the other, whole. Returns the decision, what was put, as it is now, and
+ * for a rehearsal what it would fail with.
  * `patienceMs`: how long it may take, if not as long as any other work.
  * @throws Failure precondition if a template is to go whose tasks have not ended; whatever `decide` throws.
  */
@@ -52,7 +54,7 @@ export async function changeProject<W extends Writes>(
   asked: readonly Place[],
   decide: (state: ProjectState) => W,
   patienceMs?: number,
-): Promise<{ decision: W; written: Resource[] }> {
+): Promise<{ decision: W; written: Resource[]; obstacles: Failure[] }> {
   return database.run(
     (db) =>
       db.transaction(async (tx) => {
@@ -60,9 +62,10 @@ export async function changeProject<W extends Writes>(
           await tx.execute(sql`SELECT set_config('statement_timeout', ${String(patienceMs)}, true)`);
         await tx.execute(sql`SELECT pg_advisory_xact_lock(hashtextextended(${`catalog ${project}`}, 0))`);
         const decision = decide(await readState(tx, project, asked));
-        await assertUnused(tx, project, decision);
-        const written = decision.isRehearsal ? [] : await write(tx, project, decision);
-        return { decision, written };
+        const obstacles = await obstaclesTo(tx, project, decision);
+        if (decision.isRehearsal) return { decision, written: [], obstacles };
+        if (obstacles[0]) throw obstacles[0];
+        return { decision, written: await write(tx, project, decision), obstacles };
       }),
     patienceMs,
   );

@@ -12,33 +12,34 @@ interface Doomed {
 }
 
 /**
- * @throws Failure precondition, naming one of them, if tasks that have not ended are of a template that is to go; or if a
- * project is to go that has such tasks, or without `force` any.
+ * A failure for each template that is to go and has tasks that have not ended, naming one of them; or for a project that
+ * is to go and has such tasks, or without `force` any.
  */
-export async function assertUnused(
+export async function obstaclesTo(
   db: Queryable,
   project: string,
   { remove, force = false }: Doomed,
-): Promise<void> {
-  if (remove.some(({ kind }) => kind === "projects")) return assertNoTasks(db, project, force);
+): Promise<Failure[]> {
+  if (remove.some(({ kind }) => kind === "projects")) return tasksOf(db, project, force);
   const templates = remove.filter(({ kind }) => kind === "templates").map(({ name }) => name);
-  if (templates.length === 0) return;
-  const [user] = await db
-    .select({ id: tasks.id, template: tasks.template })
+  if (templates.length === 0) return [];
+  const users = await db
+    .select({ id: sql<string>`min(${tasks.id}::text)`, template: tasks.template })
     .from(tasks)
     .where(and(eq(tasks.project, project), inArray(tasks.template, templates), hasNotEnded()))
-    .limit(1);
-  if (user)
-    throw inUse(`projects/${project}/templates/${user.template}`, taskOf(project, user), "has not ended");
+    .groupBy(tasks.template);
+  return users.map((user) =>
+    inUse(`projects/${project}/templates/${user.template}`, taskOf(project, user), "has not ended"),
+  );
 }
 
-async function assertNoTasks(db: Queryable, project: string, force: boolean): Promise<void> {
+async function tasksOf(db: Queryable, project: string, force: boolean): Promise<Failure[]> {
   // From here on no task can be created in it.
   await db.select({ name: projects.name }).from(projects).where(eq(projects.name, project)).for("update");
   const where = force ? and(eq(tasks.project, project), hasNotEnded()) : eq(tasks.project, project);
   const [user] = await db.select({ id: tasks.id }).from(tasks).where(where).limit(1);
-  if (!user) return;
-  throw inUse(`projects/${project}`, taskOf(project, user), force ? "has not ended" : "belongs to it");
+  if (!user) return [];
+  return [inUse(`projects/${project}`, taskOf(project, user), force ? "has not ended" : "belongs to it")];
 }
 
 const hasNotEnded = () => sql`${tasks.status} NOT IN ${[...FINAL]}`;

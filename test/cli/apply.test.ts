@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { RepositoryService } from "../../gen/signalman/v1/repository_pb.ts";
+import { TaskService } from "../../gen/signalman/v1/task_service_pb.ts";
 import { startService, type TestService } from "../helpers/service.ts";
 import { cli } from "./cli.ts";
 
@@ -71,6 +72,24 @@ describe("signalman apply", () => {
       "--prune",
     );
     expect(pruned.stdout).toContain("- projects/shop/environments/defaults\n");
+  });
+
+  it("--dry-run --prune shows the difference, and what is in the way; it ends as the apply itself would", async () => {
+    await apply(CATALOG.replace("name: shop", "name: busy"));
+    await writeFile(join(folder, "scripts/hello.sh"), "exec sleep 600");
+    const tasks = service.client(TaskService);
+    const { task } = await tasks.runTask({ template: "projects/busy/templates/hello" });
+    const bare = "project: { name: busy }\n";
+    const dry = await apply(bare, "--dry-run", "--prune");
+    expect(dry.stdout).toMatch(/^- projects\/busy\/templates\/hello$/m);
+    expect(dry.stdout).toMatch(/would be: .* deleted\n$/);
+    const why = `Cannot delete projects/busy/templates/hello: ${task?.name} has not ended`;
+    expect(dry).toMatchObject({ code: 2, stderr: `signalman: ${why}\n` });
+    const real = await apply(bare, "--prune");
+    expect(real).toMatchObject({ code: 2, stdout: "" });
+    expect(real.stderr).toContain(why);
+    await tasks.killTask({ name: task?.name ?? "", force: true });
+    await writeFile(join(folder, "scripts/hello.sh"), "echo hello");
   });
 
   it("sends a relative url absolute, seen from the file", async () => {

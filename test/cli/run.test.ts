@@ -42,6 +42,16 @@ describe("signalman run", () => {
     expect(run.stdout).toEqual(Buffer.from("\x00\xff\x1b[31mred\x1b[0m\r\n\n\nlast", "latin1"));
   });
 
+  it("says in a pipe that its task waits in the queue", async () => {
+    const first = startCli(["run", "demo/wait"], { server });
+    await first.shows("stdout", "started");
+    const second = startCli(["run", "demo/wait"], { server });
+    await second.shows("stderr", "signalman: it waits in the queue\n");
+    await cli(["kill", "--template", "demo/wait"], { server });
+    expect(await Promise.all([first.ended, second.ended])).toEqual([3, 3]);
+    expect(first.stderr).not.toContain("queue");
+  });
+
   it("brings every line of a long log, in order", async () => {
     const { stdout } = await cli(["run", "demo/count"], { server });
     expect(stdout).toBe(Array.from({ length: 200_000 }, (_, i) => `${i + 1}\n`).join(""));

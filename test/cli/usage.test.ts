@@ -37,7 +37,12 @@ const WRONG: [string[], RegExp][] = [
     ["list", "--token", "two words"],
     /^signalman: --token or SIGNALMAN_TOKEN: the token must be visible ASCII without blanks$/m,
   ],
-  [["apply", "/nowhere/catalog.yaml"], /cannot read \/nowhere\/catalog.yaml: ENOENT/],
+  [
+    ["apply", "/nowhere/catalog.yaml"],
+    /^signalman: cannot read \/nowhere\/catalog.yaml: there is no such file$/m,
+  ],
+  [["apply", "/"], /^signalman: cannot read \/: it is a folder$/m],
+  [["run", "demo/hello", "-e", "@nowhere.yaml"], /cannot read nowhere.yaml: there is no such file$/m],
 ];
 
 /** These bring the server with them, and its own idea of an exit code. */

@@ -29,6 +29,14 @@ beforeAll(async () => {
 });
 afterAll(() => service[Symbol.asyncDispose]());
 
+/** What every client says of a template that is not there, and nothing else. */
+const UNKNOWN = "There is no projects/demo/templates/none\n";
+async function complaintOf(command: string[]): Promise<string> {
+  const run = startProgram(command, { server });
+  expect(await run.ended).toBe(1);
+  return run.stderr.toString();
+}
+
 async function linesOf(command: string[], env: Record<string, string> = {}): Promise<string> {
   const run = startProgram(command, { server, env });
   expect(await run.ended, run.stderr).toBe(0);
@@ -52,12 +60,20 @@ it("the watcher to compare with prints the task's lines and its exit code", () =
   expect(expected).toMatch(/\n2000\n(.*\n)*exit code 3\n$/);
 });
 
+it.each(["watch.ts", "watch-grpc.mjs"])(
+  "examples/%s says in a sentence that there is no such template",
+  async (name) => {
+    expect(await complaintOf([process.execPath, join(ROOT, "examples", name), "demo/none"])).toBe(UNKNOWN);
+  },
+);
+
 describe("examples/clients/python", () => {
   it("prints the same lines", { timeout: FIRST_TIME }, async (context) => {
     const python = await programOr(context, "python3");
     const environment = await pythonEnvironment(context, python);
     const watch = join(EXAMPLES, "python/watch.py");
     expect(await linesOf([join(environment, "bin/python"), watch, "demo/hello"])).toBe(expected);
+    expect(await complaintOf([join(environment, "bin/python"), watch, "demo/none"])).toBe(UNKNOWN);
   });
 });
 
@@ -94,6 +110,7 @@ describe("examples/clients/go", () => {
     await linesOf([...inFolder, "buf", "generate", join(ROOT, "proto")], env);
     await linesOf([go, "-C", folder, "build", "-o", "watch", "."], env);
     expect(await linesOf([join(folder, "watch"), "demo/hello"])).toBe(expected);
+    expect(await complaintOf([join(folder, "watch"), "demo/none"])).toBe(UNKNOWN);
   });
 });
 
@@ -104,10 +121,13 @@ describe("examples/clients/browser", () => {
     context.onTestFinished(() => void files.child.kill());
     await files.shows("stdout", "index.html");
     await using browser = await startBrowser(chromium);
-    await browser.open(`${files.stdout.toString().trim()}?template=demo/hello&server=${service.url}`);
+    const page = files.stdout.toString().trim();
     // The page's own script once more is the same module: it resolves when that has ended.
     const text = 'import("/examples/clients/browser/watch.js").then(() => document.body.innerText)';
+    await browser.open(`${page}?template=demo/hello&server=${service.url}`);
     expect(await browser.evaluate(text)).toBe(expected);
+    await browser.open(`${page}?template=demo/none&server=${service.url}`);
+    expect(await browser.evaluate(text)).toBe(UNKNOWN);
   });
 });
 

@@ -9,9 +9,13 @@ const baseUrl = query.get("server") ?? "http://127.0.0.1:8480";
 const tasks = createClient(TaskService, createGrpcWebTransport({ baseUrl }));
 const print = (text) => document.querySelector("#log").append(`${text}\n`);
 
-const { task } = await tasks.runTask({ template: `projects/${project}/templates/${template}` });
-for await (const { event } of tasks.watchTask({ name: task.name })) {
-  if (event.case === "log")
-    for (const line of event.value.lines) print(new TextDecoder().decode(line.content));
-  if (event.case === "end") print(`exit code ${event.value.task.end.exitCode}`);
+try {
+  const { task } = await tasks.runTask({ template: `projects/${project}/templates/${template}` });
+  for await (const { event } of tasks.watchTask({ name: task.name })) {
+    if (event.case === "log")
+      for (const line of event.value.lines) print(new TextDecoder().decode(line.content));
+    if (event.case === "end") print(`exit code ${event.value.task.end.exitCode}`);
+  }
+} catch (error) {
+  print(error.rawMessage ?? error.message);
 }

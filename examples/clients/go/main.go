@@ -10,12 +10,14 @@ import (
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/status"
 
 	pb "example.com/watch/gen/signalman/v1"
 )
 
 func main() {
-	project, template, _ := strings.Cut(os.Args[1], "/")
+	name := cmp.Or(strings.Join(os.Args[1:], ""), "demo/hello")
+	project, template, _ := strings.Cut(name, "/")
 	server := cmp.Or(os.Getenv("SIGNALMAN_SERVER"), "127.0.0.1:8480")
 	connection := must(grpc.NewClient(server, grpc.WithTransportCredentials(insecure.NewCredentials())))
 	tasks, ctx := pb.NewTaskServiceClient(connection), context.Background()
@@ -36,7 +38,7 @@ func main() {
 
 func must[T any](value T, err error) T {
 	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
+		fmt.Fprintln(os.Stderr, status.Convert(err).Message())
 		os.Exit(1)
 	}
 	return value

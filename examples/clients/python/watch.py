@@ -4,14 +4,17 @@ import grpc
 
 sys.path.append(str(pathlib.Path(__file__).parents[3] / "proto"))  # where the .proto files are found
 protos, services = grpc.protos_and_services("signalman/v1/task_service.proto")
-project, template = (sys.argv[1] if len(sys.argv) > 1 else "demo/hello").split("/")
+project, _, template = (sys.argv[1] if len(sys.argv) > 1 else "demo/hello").partition("/")
 channel = grpc.insecure_channel(os.environ.get("SIGNALMAN_SERVER", "127.0.0.1:8480"))
 tasks = services.TaskServiceStub(channel)
 
-request = protos.RunTaskRequest(template=f"projects/{project}/templates/{template}")
-task = tasks.RunTask(request).task
-for event in tasks.WatchTask(protos.WatchTaskRequest(name=task.name)):
-    for line in event.log.lines:
-        print(line.content.decode(errors="replace"), flush=True)
-    if event.HasField("end"):
-        print(f"exit code {event.end.task.end.exit_code}")
+try:
+    request = protos.RunTaskRequest(template=f"projects/{project}/templates/{template}")
+    task = tasks.RunTask(request).task
+    for event in tasks.WatchTask(protos.WatchTaskRequest(name=task.name)):
+        for line in event.log.lines:
+            print(line.content.decode(errors="replace"), flush=True)
+        if event.HasField("end"):
+            print(f"exit code {event.end.task.end.exit_code}")
+except grpc.RpcError as error:
+    sys.exit(error.details())

@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { type Document, isMap, isScalar, isSeq, type ScalarTag } from "yaml";
+import { fileTrouble } from "../file-trouble.ts";
 import type { Path } from "./path.ts";
 
 /** Values that stand elsewhere, so that no secret needs to stand in a catalog: `!env NAME` and `!file PATH`. */
@@ -41,6 +42,6 @@ function fromFile(folder: string, path: string): Found {
     const bytes = readFileSync(resolve(folder, path));
     return { text: new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes) };
   } catch (error) {
-    return { problem: `cannot read ${path}: ${error instanceof Error ? error.message : error}` };
+    return { problem: `cannot read ${path}: ${fileTrouble(error)}` };
   }
 }

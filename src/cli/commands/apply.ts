@@ -7,7 +7,7 @@ import {
   type FieldChange,
 } from "../../../gen/signalman/v1/catalog_service_pb.ts";
 import { jsonLine } from "../json.ts";
-import { print } from "../output.ts";
+import { print, say } from "../output.ts";
 import { printable } from "../printable.ts";
 import { withSession } from "../session.ts";
 
@@ -46,7 +46,9 @@ export function addApply(program: Command): void {
           .catch(locate);
         if (session.json) await print(jsonLine(ApplyCatalogResponseSchema, response));
         else for (const line of told(response.changes, dryRun ?? false)) await print(line);
-        return 0;
+        const obstacles = response.changes.filter(({ obstacle }) => obstacle !== "");
+        for (const { obstacle } of obstacles) say(obstacle);
+        return obstacles.length > 0 ? 2 : 0;
       }),
     );
 }

@@ -1,4 +1,7 @@
+import { create } from "@bufbuild/protobuf";
 import type { Command } from "commander";
+import { DeleteTaskRequestSchema } from "../../../gen/signalman/v1/task_service_pb.ts";
+import { jsonLine } from "../json.ts";
 import { parseTask, shortName } from "../names.ts";
 import { print } from "../output.ts";
 import { withSession } from "../session.ts";
@@ -12,7 +15,11 @@ export function addDelete(program: Command): void {
       withSession(async (session, names: string[]) => {
         for (const name of names) {
           await session.call(({ tasks }, options) => tasks.deleteTask({ name }, options));
-          if (!session.json) await print(`${shortName(name)} deleted`);
+          await print(
+            session.json
+              ? jsonLine(DeleteTaskRequestSchema, create(DeleteTaskRequestSchema, { name }))
+              : `${shortName(name)} deleted`,
+          );
         }
         return 0;
       }),

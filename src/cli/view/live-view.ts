@@ -22,6 +22,8 @@ interface Live {
   task: Task | undefined;
   /** The service's last words about the task. */
   lastSaid: string;
+  /** Without a status line: it was said that the task waits. */
+  hasToldOfQueue: boolean;
 }
 
 /**
@@ -30,9 +32,13 @@ interface Live {
  */
 export function createLiveView(stdout: NodeJS.WriteStream, stderr: NodeJS.WriteStream): View {
   const status = (columns: number) => statusText(live.task, columns);
-  const screen = createScreen(stderr, hasStatusLine(stderr) ? status : undefined);
-  const live: Live = { screen, stdout, stderr, task: undefined, lastSaid: "" };
-  const timer = setInterval(screen.refresh, TICK_MS);
+  const hasLine = hasStatusLine(stderr);
+  const screen = createScreen(stderr, hasLine ? status : undefined);
+  const live: Live = { screen, stdout, stderr, task: undefined, lastSaid: "", hasToldOfQueue: hasLine };
+  const timer = setInterval(() => {
+    screen.refresh();
+    tellOfQueue(live);
+  }, TICK_MS);
   stderr.on("resize", screen.refresh);
   return {
     event: (event) => show(live, event),
@@ -43,6 +49,13 @@ export function createLiveView(stdout: NodeJS.WriteStream, stderr: NodeJS.WriteS
       await screen.close().catch(() => {});
     },
   };
+}
+
+/** Most tasks start at once: only of one that still waits at a tick there is something to say. */
+function tellOfQueue(live: Live): void {
+  if (live.hasToldOfQueue || live.task?.status !== TaskStatus.WAITING) return;
+  live.hasToldOfQueue = true;
+  void note(live.screen, "it waits in the queue").catch(() => {});
 }
 
 async function show(live: Live, { event }: WatchTaskResponse): Promise<void> {

@@ -21,7 +21,7 @@ export interface WriteDeps {
     asked: readonly Place[],
     decide: (state: ProjectState) => W,
     patienceMs?: number,
-  ): Promise<{ decision: W; written: Resource[] }>;
+  ): Promise<{ decision: W; written: Resource[]; obstacles: Failure[] }>;
   cipher: Pick<Cipher, "seal" | "open">;
 }
 

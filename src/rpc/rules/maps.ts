@@ -34,7 +34,12 @@ const VARIABLE = /^[A-Za-z_][A-Za-z0-9_]*$/;
 export const isVariableName = (name: string): boolean => VARIABLE.test(name);
 
 export function env() {
-  const named = ruleAt(stringMap(), "Names match `[A-Za-z_][A-Za-z0-9_]*`", badKeys(isVariableName));
+  const named = ruleAt(
+    stringMap(),
+    "Names match `[A-Za-z_][A-Za-z0-9_]*`",
+    badKeys(isVariableName),
+    "letters, digits and _, no digit first",
+  );
   const allowed = ruleAt(
     named,
     "do not begin with SIGNALMAN_ or SEMAPHORE_TASK_",
@@ -74,6 +79,7 @@ export function labels() {
     few,
     "keys match `[a-z0-9]([a-z0-9._/-]{0,61}[a-z0-9])?`",
     badKeys((key) => LABEL.test(key)),
+    "small letters, digits, and . _ / - within; at most 63",
   );
   return ruleAt(
     keyed,

@@ -4,7 +4,8 @@ import { rule } from "./rule.ts";
 /** What users may call a project, a template and so on: a DNS label (RFC 1123), in lower case. */
 export const SEGMENT = "[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?";
 export const UUID = "[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}";
-const HINT = `names match \`${SEGMENT}\``;
+const WORDS = "small letters, digits, and dashes within; at most 63";
+const HINT = `names are of ${WORDS}: they match \`${SEGMENT}\``;
 
 /** Matches what a pattern such as `projects/{project}/tasks/{uuid}` stands for. */
 export function patternOf(pattern: string): RegExp {
@@ -62,7 +63,7 @@ export const passedOver = (): z.ZodString => z.string().meta({ says: [], hints: 
 /** The last part of a name to be. */
 export function segment(): z.ZodString {
   const says = `Required. Last part of its name; matches \`${SEGMENT}\``;
-  return rule(z.string(), says, (name) => patternOf("{name}").test(name));
+  return rule(z.string(), says, (name) => patternOf("{name}").test(name), WORDS);
 }
 
 const inCatalog = (pattern: string): string => `\`${pattern}\`; in a catalog the last part alone`;

@@ -59,7 +59,11 @@ test("catalog and project are required", () => {
 
 test.each<[string, Init<typeof CatalogSchema>, string]>([
   ["no project's name", { project: { name: "" } }, "catalog.project.name: .*got nothing"],
-  ["a project's name", { project: { name: "Demo 1" } }, 'catalog.project.name: .*names match.*got "Demo 1"'],
+  [
+    "a project's name",
+    { project: { name: "Demo 1" } },
+    'catalog.project.name: .*names are of small letters.*got "Demo 1"',
+  ],
   [
     "a limit",
     { project: { name: "demo", maxParallelTasks: -1 } },

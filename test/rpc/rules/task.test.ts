@@ -41,7 +41,7 @@ test("every violation is reported, in the order of the fields", () => {
   expect(
     run({ template: "demo/hello", requestId: "7", commit: "HEAD", priority: 0, message: "x".repeat(251) }),
   ).toEqual([
-    'template: Required. `projects/{project}/templates/{template}` (names match `[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?`); got "demo/hello"',
+    'template: Required. `projects/{project}/templates/{template}` (names are of small letters, digits, and dashes within; at most 63: they match `[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?`); got "demo/hello"',
     'request_id: A UUID; got "7"',
     'commit: 7 to 64 hexadecimal digits; got "HEAD"',
     `message: at most 250 characters; got "${"x".repeat(80)}…"`,
@@ -60,7 +60,11 @@ test.each<[string, Run, string]>([
     'secret_variables\\["x y"\\]: follow the rule of `env` \\(names match .*\\); got "x y"',
   ],
   ["too much", { variables: { a: "x".repeat(1 << 20) } }, "variables: At most 1 MiB; got 1 entries"],
-  ["a variable's name", { env: { "1x": "" } }, 'env\\["1x"\\]: Names match `.*`; got "1x"'],
+  [
+    "a variable's name",
+    { env: { "1x": "" } },
+    'env\\["1x"\\]: Names match `.*` \\(letters, digits and _, no digit first\\); got "1x"',
+  ],
   ["a reserved name", { env: { SIGNALMAN_X: "" } }, 'env\\["SIGNALMAN_X"\\]: do not begin with'],
   ["Semaphore's name", { env: { SEMAPHORE_TASK_X: "" } }, 'env\\["SEMAPHORE_TASK_X"\\]: do not begin with'],
   ["NUL in the environment", { env: { X: "a\0b" } }, 'env\\["X"\\]: values hold no NUL; got "a\\\\u0000b"$'],
@@ -72,7 +76,11 @@ test.each<[string, Run, string]>([
     'ansible.limit\\[1\\]: no pattern begins with `@`, by which Ansible reads a file; got "db,@/etc/passwd"$',
   ],
   ["many labels", { labels: many(65) }, "labels: At most 64; got 65 entries"],
-  ["a label's key", { labels: { "x y": "" } }, 'labels\\["x y"\\]: keys match `.*`; got "x y"'],
+  [
+    "a label's key",
+    { labels: { "x y": "" } },
+    'labels\\["x y"\\]: keys match `.*` \\(small letters, digits, .*\\); got "x y"',
+  ],
   [
     "a label's value",
     { labels: { x: "y".repeat(256) } },

@@ -1,0 +1,46 @@
+import { once } from "node:events";
+import { mkdtemp, rm } from "node:fs/promises";
+import { type AddressInfo, createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import { testDatabase } from "../helpers/database.ts";
+import { cli } from "./cli.ts";
+
+/** A start that is refused: one sentence for whoever started it, no stack. */
+async function refusalOf(args: string[], env: Record<string, string> = {}): Promise<string> {
+  const { code, stdout, stderr } = await cli(["serve", ...args], { env });
+  expect({ code, stdout }).toEqual({ code: 1, stdout: "" });
+  const told = stderr.split("\n").filter((line) => line !== "" && !line.startsWith('{"level":30'));
+  expect(told).toHaveLength(1);
+  return told[0] ?? "";
+}
+
+test("a data folder that cannot be made is said in a sentence", async () => {
+  expect(await refusalOf(["--data-dir", "/dev/null/x"])).toMatch(
+    /^signalman: Cannot make the data folder \/dev\/null\/x: /,
+  );
+});
+
+test("a port that another program has is said in a sentence", async () => {
+  await using stack = new AsyncDisposableStack();
+  const other = stack.use(createServer().listen(0, "127.0.0.1"));
+  await once(other, "listening");
+  const database = await testDatabase();
+  stack.defer(() => database.drop());
+  const folder = await mkdtemp(join(tmpdir(), "signalman-refused-"));
+  stack.defer(() => rm(folder, { recursive: true, force: true }));
+  const { port } = other.address() as AddressInfo;
+  const args = ["--listen", `127.0.0.1:${port}`, "--data-dir", folder];
+  expect(await refusalOf(args, { DATABASE_URL: database.url })).toBe(
+    `signalman: Cannot listen on 127.0.0.1:${port}: another program listens there. Stop it, or choose another port (0 takes any free one)`,
+  );
+});
+
+test("a database that does not answer is said in a sentence, without its password", async () => {
+  const folder = await mkdtemp(join(tmpdir(), "signalman-refused-"));
+  const url = "postgres://somebody:hidden-word@127.0.0.1:1/signalman";
+  const told = await refusalOf(["--listen", "127.0.0.1:0", "--data-dir", folder], { DATABASE_URL: url });
+  await rm(folder, { recursive: true, force: true });
+  expect(told).toMatch(/^signalman: Cannot reach PostgreSQL at 127\.0\.0\.1:1\/signalman for 20 s: .*\?$/);
+});
