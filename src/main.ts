@@ -26,13 +26,18 @@ export async function serve(flags: Flags): Promise<number> {
   }
   const logger = createLogger(config);
   outliveSlips(logger);
+  // Also while it still starts.
+  void told.then(({ code }) => exitInTime(code, logger));
   try {
     await using service = await startService(config, logger).catch((cause) => refuse(logger, cause));
     if (!service) return EXIT.failed;
     logger.info({ url: service.url, pid: process.pid }, `ready: ${service.url}`);
-    const end = await Promise.race([told, service.died.then((reason) => ({ reason, code: EXIT.failed }))]);
+    const died = service.died.then((reason) => {
+      exitInTime(EXIT.failed, logger);
+      return { reason, code: EXIT.failed };
+    });
+    const end = await Promise.race([told, died]);
     logger.info(end.reason);
-    exitInTime(end.code, logger);
     return end.code;
   } catch (error) {
     logger.fatal({ err: error }, error instanceof Error ? error.message : String(error));

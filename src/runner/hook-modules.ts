@@ -1,24 +1,68 @@
 import { pathToFileURL } from "node:url";
 import { messageOf } from "../task/errors.ts";
 import type { Hook } from "./hooks.ts";
+import { isOutcome } from "./outcome.ts";
+
+const LOADED_WITHIN_MS = 10_000;
+/** A hook that is to end has so long to do so, and is left behind then. */
+const GRACE_MS = 2000;
 
 /**
  * The hooks of others: each file is an ES module whose default export is a hook or a list of them.
  * @throws Error that names the file and says what is wrong with it.
  */
-export async function loadHookModules(paths: readonly string[]): Promise<Hook[]> {
-  const lists = await Promise.all(paths.map(loadModule));
-  return lists.flat();
+export async function loadHookModules(
+  paths: readonly string[],
+  withinMs = LOADED_WITHIN_MS,
+): Promise<Hook[]> {
+  const lists = await Promise.all(paths.map((path) => loadModule(path, withinMs)));
+  return lists.flat().map(guarded);
 }
 
-async function loadModule(path: string): Promise<Hook[]> {
-  const module: { default?: unknown } = await import(pathToFileURL(path).href).catch((cause: unknown) => {
-    throw new Error(`Cannot load the hooks of ${path}: ${messageOf(cause)}`, { cause });
-  });
+async function loadModule(path: string, withinMs: number): Promise<Hook[]> {
+  const late = Promise.withResolvers<never>();
+  const timer = setTimeout(
+    () => late.reject(new Error(`it takes longer than ${withinMs / 1000} s`)),
+    withinMs,
+  );
+  const loading: Promise<{ default?: unknown }> = import(pathToFileURL(path).href);
+  const module = await Promise.race([loading, late.promise])
+    .catch((cause: unknown) => {
+      throw new Error(`Cannot load the hooks of ${path}: ${messageOf(cause)}`, { cause });
+    })
+    .finally(() => clearTimeout(timer));
   const found = Array.isArray(module.default) ? module.default : [module.default];
   const wrong = found.map(faultOf).find((fault) => fault !== undefined);
   if (wrong !== undefined) throw new Error(`Cannot use the hooks of ${path}: ${wrong}`);
   return found;
+}
+
+/** What nobody has checked may return anything, and may not heed its signal: neither is to hold a task for ever. */
+function guarded(hook: Hook): Hook {
+  const { name } = hook;
+  return {
+    name,
+    appliesTo: (app) => hook.appliesTo(app),
+    before: (context, details, signal) =>
+      heeding(signal, async () => hook.before?.(context, details, signal)),
+    async after(context, outcome, details, signal) {
+      const other = await heeding(signal, async () => hook.after?.(context, outcome, details, signal));
+      if (other === undefined || isOutcome(other)) return other;
+      throw new Error("it returned something that is no outcome");
+    },
+  };
+}
+
+async function heeding<T>(signal: AbortSignal, work: () => Promise<T>): Promise<T> {
+  const late = Promise.withResolvers<never>();
+  const giveUp = () => void setTimeout(() => late.reject(signal.reason), GRACE_MS).unref();
+  if (signal.aborted) giveUp();
+  else signal.addEventListener("abort", giveUp, { once: true });
+  try {
+    return await Promise.race([work(), late.promise]);
+  } finally {
+    signal.removeEventListener("abort", giveUp);
+  }
 }
 
 function faultOf(hook: unknown): string | undefined {

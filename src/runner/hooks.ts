@@ -29,7 +29,7 @@ export interface HookContext {
 /**
  * Work around a task. `before` runs when its details are known and nothing has been prepared; what it throws ends
  * the task as PREPARE_FAILED. `after` runs when all processes of the task are gone and its workspace still stands;
- * it gets the outcome and may put another one in its place, and the details unless they could not be had. Both end with
+ * it gets the outcome and may put another one in its place (nothing: it stays), and the details unless they could not be had. Both end with
  * the signal's reason when it aborts: the task is to end, or the server goes. After a server's end either may run again.
  */
 export interface Hook {
@@ -42,7 +42,8 @@ export interface Hook {
     outcome: TaskOutcome,
     details: TaskDetails | undefined,
     signal: AbortSignal,
-  ): Promise<TaskOutcome>;
+    // biome-ignore lint/suspicious/noConfusingVoidType: whoever only looks on returns nothing
+  ): Promise<TaskOutcome | void>;
 }
 
 /** @throws PrepareError if a hook fails; the signal's reason. */
@@ -54,9 +55,8 @@ export async function runBefore(
 ): Promise<void> {
   for (const hook of hooks) {
     signal.throwIfAborted();
-    if (!hook.appliesTo(context.app)) continue;
     try {
-      await hook.before?.(context, details, signal);
+      if (hook.appliesTo(context.app)) await hook.before?.(context, details, signal);
     } catch (error) {
       signal.throwIfAborted();
       if (error instanceof PrepareError) throw error;
@@ -87,13 +87,13 @@ export async function runAfter(
 ): Promise<TaskOutcome> {
   let result = outcome;
   for (const hook of hooks.toReversed()) {
-    if (!hook.appliesTo(context.app) || !hook.after) continue;
     shutdown.throwIfAborted();
     // A task that was stopped before has its hooks all the same.
     const canStop = !stop.aborted;
     const signal = canStop ? AbortSignal.any([stop, shutdown]) : shutdown;
     try {
-      result = await hook.after(context, result, details, signal);
+      if (hook.appliesTo(context.app))
+        result = (await hook.after?.(context, result, details, signal)) ?? result;
     } catch (error) {
       shutdown.throwIfAborted();
       context.say(`Hook ${hook.name} failed: ${messageOf(error)}`);

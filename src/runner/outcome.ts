@@ -1,6 +1,7 @@
+import { z } from "zod";
 import type { Exit } from "../process/exit.ts";
 import { messageOf } from "../task/errors.ts";
-import type { EndReason } from "../task/status.ts";
+import { END_REASONS, type EndReason } from "../task/status.ts";
 import type { TaskOutcome, TaskRecord } from "../task/types.ts";
 import type { StopReason } from "./control.ts";
 import { OutputLost } from "./supervise.ts";
@@ -77,3 +78,16 @@ export function withoutOutput(outcome: TaskOutcome): TaskOutcome {
 function failed(reason: EndReason, message: string): TaskOutcome {
   return { status: "ERROR", reason, exitCode: null, signal: null, message };
 }
+
+const outcomeSchema = z
+  .object({
+    status: z.enum(["SUCCESS", "ERROR", "STOPPED"]),
+    reason: z.enum(END_REASONS).nullable(),
+    exitCode: z.number().int().nullable(),
+    signal: z.string().nullable(),
+    message: z.string(),
+  })
+  .refine(({ status, reason }) => (status === "SUCCESS") === (reason === null));
+
+/** Of what comes from hooks that nobody has checked: whether it can be recorded. */
+export const isOutcome = (value: unknown): value is TaskOutcome => outcomeSchema.safeParse(value).success;

@@ -1,14 +1,20 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { LogStream } from "../../gen/signalman/v1/task_pb.ts";
 import { TemplateType } from "../../gen/signalman/v1/template_pb.ts";
 import { loadHookModules } from "../../src/runner/hook-modules.ts";
 import { cli } from "../cli/cli.ts";
+import { endOf, follow } from "../faults/follow.ts";
 import { idOf } from "../faults/traces.ts";
+import { runDemo } from "../helpers/demo.ts";
 import { startService, type TestService } from "../helpers/service.ts";
-import { AFTER_TASK, applyHooked, BEFORE_TASK, program, runToEnd } from "./hooked.ts";
+import { AFTER_TASK, applyHooked, BEFORE_TASK, kill, program, runToEnd } from "./hooked.ts";
 
 const example = (name: string) => fileURLToPath(new URL(`../../examples/hooks/${name}`, import.meta.url));
 
@@ -90,6 +96,53 @@ test("the catalog of the examples is applied, and its hooks run", async () => {
   expect(run.stderr).toMatch(/^signalman: smoke-test: checked after SUCCESS$/m);
 });
 
+describe("a hook of a module that does not keep to the rules holds no task for ever:", () => {
+  const CASES: [string, string, string, RegExp][] = [
+    ["one that returns nothing only looks on", "after() {}", "SUCCESS", /^looked on$/],
+    ["what is no outcome changes nothing", "after: () => ({ status: 'FINE' })", "SUCCESS", /no outcome$/],
+    [
+      "one that cannot tell its apps ends the task",
+      "appliesTo() { throw Error('which?') }",
+      "ERROR",
+      /which\?$/,
+    ],
+    [
+      "one that throws afterwards is reported",
+      "after() { throw Error('oh') }",
+      "SUCCESS",
+      /^Hook bad failed: oh$/,
+    ],
+  ];
+  test.each(CASES)("%s", async (_, text, status, line) => {
+    const path = await module(
+      "bad.mjs",
+      `export default [
+         { name: "bad", appliesTo: () => true, before() {}, ${text} },
+         { name: "last", appliesTo: () => true, after(c, outcome) { c.say("looked on"); } },
+       ];`,
+    );
+    await using other = await startService({ env: { SIGNALMAN_HOOKS: path } });
+    await applyHooked(other, { plain: "true" });
+    const ended = await runToEnd(other, "plain");
+    expect(ended.status).toBe(status);
+    expect(ended.said.some((said) => line.test(said))).toBe(true);
+  });
+
+  test.each(["before", "after"])("one that hangs %s the task, and is deaf, ends by a kill", async (when) => {
+    const path = await module(
+      "deaf.mjs",
+      `export default { name: "deaf", appliesTo: () => true, ${when}(c) { c.say("waiting"); return new Promise(() => {}); } };`,
+    );
+    await using other = await startService({ env: { SIGNALMAN_HOOKS: path } });
+    await applyHooked(other, { plain: "true" });
+    const { name } = await runDemo(other, "plain");
+    using follower = follow(other, name);
+    await follower.says("waiting", LogStream.SYSTEM);
+    await kill(other, name);
+    expect(endOf(await follower.ended).status).toBe("STOPPED");
+  });
+});
+
 describe("a module is refused, by its name, if it", () => {
   const CASES: [string, string | undefined, RegExp][] = [
     ["is not there", undefined, /^Cannot load the hooks of .*\/bad-is-not-there\.mjs: Cannot find module/],
@@ -114,10 +167,30 @@ describe("a module is refused, by its name, if it", () => {
     await expect(loadHookModules([join(folder, name)])).rejects.toThrow(message);
   });
 
+  test("takes too long to load", async () => {
+    const path = await module(
+      "bad-slow.mjs",
+      "await new Promise((loaded) => setTimeout(loaded, 60_000).unref());",
+    );
+    await expect(loadHookModules([path], 50)).rejects.toThrow(
+      `Cannot load the hooks of ${path}: it takes longer than 0.05 s`,
+    );
+  });
+
   test("and the server does not start", async () => {
     const path = join(folder, "nowhere.mjs");
     await expect(startService({ env: { SIGNALMAN_HOOKS: path } })).rejects.toThrow(
       `Cannot load the hooks of ${path}: `,
     );
   });
+});
+
+test("a server that is still loading a module ends by SIGTERM", async () => {
+  const text = 'console.error("loading"); await new Promise((loaded) => setTimeout(loaded, 600_000));';
+  const env = { PATH: process.env.PATH, SIGNALMAN_HOOKS: await module("slow.mjs", text) };
+  const serve = fileURLToPath(new URL("../helpers/serve.ts", import.meta.url));
+  const child = spawn(process.execPath, [serve], { env, stdio: ["ignore", "ignore", "pipe"] });
+  await once(createInterface({ input: child.stderr }), "line");
+  child.kill("SIGTERM");
+  expect(await once(child, "exit")).toEqual([0, null]);
 });
