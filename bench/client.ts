@@ -19,10 +19,14 @@ export interface Seen {
   isEnd: boolean;
 }
 
-/** A grpc-js client made from the proto files, as another program would have it. */
-export function benchClient(url: string) {
+/**
+ * A grpc-js client made from the proto files, as another program would have it. `window`: bytes that the server may send
+ * before it hears from the client again; grpc-js's own 64 KiB let each message wait for the one before.
+ */
+export function benchClient(url: string, { window }: { window?: number } = {}) {
   const client = new grpc.Client(url.replace("http://", ""), grpc.credentials.createInsecure(), {
     "grpc.max_receive_message_length": -1,
+    ...(window && { "grpc-node.flow_control_window": window }),
   });
   const run = methods.RunTask as grpc.MethodDefinition<object, never>;
   const watch = methods.WatchTask as grpc.MethodDefinition<object, never>;

@@ -6,7 +6,7 @@ import {
 } from "@connectrpc/connect";
 import type { Compression, UniversalHandler, UniversalServerRequest } from "@connectrpc/connect/protocol";
 import { codeToString } from "@connectrpc/connect/protocol-connect";
-import { universalRequestFromNodeRequest, universalResponseToNodeResponse } from "@connectrpc/connect-node";
+import { universalRequestFromNodeRequest } from "@connectrpc/connect-node";
 import type { Logger } from "pino";
 import { shuttingDown } from "../rpc/errors.ts";
 import { peerKey } from "../rpc/interceptors/context.ts";
@@ -15,6 +15,8 @@ import { withPlainMessage } from "./grpc-message.ts";
 import { authority } from "./listen-error.ts";
 import type { Handler, HttpRequest, HttpResponse } from "./port.ts";
 import { refuseForm, refuseHost, refuseUnknown } from "./refusals.ts";
+import { sendAnswer } from "./send.ts";
+import { type Splice, spliceKey, takeEncodedFields } from "./splice.ts";
 
 const MAX_REQUEST_BYTES = 4 * 1024 * 1024;
 
@@ -54,11 +56,14 @@ export function rpcHandler(options: RpcHandlerOptions): Handler {
 }
 
 function rpcsByPath(options: RpcHandlerOptions): Map<string, UniversalHandler> {
+  const { compression = [] } = options;
+  // Of a compressed message nothing can be sent apart.
+  const splicing = compression.length === 0 ? [takeEncodedFields()] : [];
   const router = createConnectRouter({
-    interceptors: [markReached(), ...options.interceptors],
+    interceptors: [markReached(), ...splicing, ...options.interceptors],
     shutdownSignal: shutdownOf(options.shutdownSignal),
     readMaxBytes: MAX_REQUEST_BYTES,
-    acceptCompression: options.compression ?? [],
+    acceptCompression: compression,
     // JSON comes from people: a misspelt field is an error, not something to pass over.
     jsonOptions: { ignoreUnknownFields: false },
   });
@@ -77,13 +82,13 @@ function shutdownOf(signal: AbortSignal): AbortSignal {
 
 async function serve(rpc: UniversalHandler, request: HttpRequest, response: HttpResponse, logger: Logger) {
   const peer = authority(request.socket.remoteAddress ?? "", request.socket.remotePort ?? 0);
-  const contextValues = createContextValues().set(peerKey, peer);
+  const splice: Splice = { bytes: undefined };
+  const contextValues = createContextValues().set(peerKey, peer).set(spliceKey, splice);
   const method = `${rpc.service.typeName}/${rpc.method.name}`;
   const call = callOf(request, response, contextValues);
   if (call === undefined) return void refuseHost(request, response);
   const answer = await rpc(call);
-  if (contextValues.get(reachedKey))
-    return universalResponseToNodeResponse(withPlainMessage(answer), response);
+  if (contextValues.get(reachedKey)) return sendAnswer(withPlainMessage(answer), response, splice);
   // The message may quote the request: it goes to the caller, not to the log.
   const note = (code: number): void =>
     logger.info({ method, code: codeToString(code), peer }, "rpc refused unread");
@@ -92,7 +97,7 @@ async function serve(rpc: UniversalHandler, request: HttpRequest, response: Http
   }
   const early = await completeEarlyError(answer);
   note(early.error.code);
-  return universalResponseToNodeResponse(withPlainMessage(early.answer), response);
+  return sendAnswer(withPlainMessage(early.answer), response);
 }
 
 /** Undefined if the request has no URL, for want of a proper Host or :authority. */

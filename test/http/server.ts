@@ -1,4 +1,5 @@
 import type { ConnectRouter, ServiceImpl } from "@connectrpc/connect";
+import type { Compression } from "@connectrpc/connect/protocol";
 import { type Logger, pino } from "pino";
 import { file_google_rpc_error_details } from "../../gen/google/rpc/error_details_pb.ts";
 import { Health } from "../../gen/health/v1/health_pb.ts";
@@ -19,6 +20,7 @@ export interface TestServerOptions {
   patienceMs?: number;
   allowedOrigins?: AllowedOrigins;
   isPassing?: (error: unknown) => boolean;
+  compression?: Compression[];
 }
 
 /** All of http/ and the interceptors, as service.ts puts them together, around a TaskService of the test's own. */
@@ -38,6 +40,7 @@ export async function startServer(options: TestServerOptions = {}) {
     shutdownSignal: shutdown.signal,
     logger,
     pages: new Map([["/healthz", healthPage(health)]]),
+    compression: options.compression,
   });
   const port = await listen({
     host: "127.0.0.1",

@@ -103,13 +103,14 @@ test("a watcher that never reads costs the server no memory, however much the ta
   await task.do(`${print("64M")}; echo warm >&2`);
   await warm.line("warm");
   const before = memoryOf();
-  await task.do(`${print("64M")}; exit`);
+  await task.do(`${print("256M")}; exit`);
   await live.done;
-  expect(memoryOf() - before).toBeLessThan(32);
+  // Less than half of what it was not sent: how much garbage a flood leaves depends on the machine.
+  expect(memoryOf() - before).toBeLessThan(128);
   const events = await stalled.rest();
   expectOrder(events);
   expect(lastCase(events)).toBe("end");
   expect(linesOf(events).reduce((sum, { content }) => sum + content.length + 1, 0)).toBeGreaterThan(
-    128 * MIB,
+    320 * MIB,
   );
 });

@@ -1,4 +1,6 @@
-export interface StreamGuard {
+export interface StreamGuard<T> {
+  /** A message is on its way. What this returns is sent instead. */
+  each?: (message: T) => T;
   /** Something was thrown inside the stream. What this returns is thrown instead. */
   failed?: (error: unknown) => unknown;
   /** A message could not be sent, and why. What this returns is thrown into the stream, where it waits to go on. */
@@ -12,11 +14,11 @@ export interface StreamGuard {
  * interceptor that looks at `await next(request)` alone sees none of its errors and not its end.
  * Written as a plain iterator: an async generator costs two more promises a message.
  */
-export function guardStream<T>(messages: AsyncIterable<T>, guard: StreamGuard): AsyncIterable<T> {
+export function guardStream<T>(messages: AsyncIterable<T>, guard: StreamGuard<T>): AsyncIterable<T> {
   return { [Symbol.asyncIterator]: () => guardIterator(messages[Symbol.asyncIterator](), guard) };
 }
 
-function guardIterator<T>(inner: AsyncIterator<T>, guard: StreamGuard): AsyncIterator<T> {
+function guardIterator<T>(inner: AsyncIterator<T>, guard: StreamGuard<T>): AsyncIterator<T> {
   let over = false;
   const end = (error?: unknown): void => {
     if (!over) guard.ended?.(error);
@@ -29,6 +31,7 @@ function guardIterator<T>(inner: AsyncIterator<T>, guard: StreamGuard): AsyncIte
   };
   const pass = (result: IteratorResult<T>): IteratorResult<T> => {
     if (result.done) end();
+    else if (guard.each) return { done: false, value: guard.each(result.value) };
     return result;
   };
   return {
