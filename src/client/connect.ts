@@ -1,6 +1,6 @@
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import { type Client, Code, ConnectError, createClient, type Interceptor } from "@connectrpc/connect";
-import { createGrpcTransport, Http2SessionManager } from "@connectrpc/connect-node";
+import { createGrpcTransport } from "@connectrpc/connect-node";
 import { AccessKeyService } from "../../gen/signalman/v1/access_key_pb.ts";
 import { AppService } from "../../gen/signalman/v1/app_service_pb.ts";
 import { CatalogService } from "../../gen/signalman/v1/catalog_service_pb.ts";
@@ -18,6 +18,7 @@ import {
 import { TemplateService } from "../../gen/signalman/v1/template_pb.ts";
 import type { ReconnectOptions } from "./reconnect.ts";
 import { serverUrl } from "./server-url.ts";
+import { Sessions } from "./sessions.ts";
 import { type WatchOptions, watchTask } from "./watch.ts";
 import { watchTasks } from "./watch-tasks.ts";
 
@@ -58,20 +59,10 @@ export interface Signalman extends Disposable {
 }
 
 export const DEFAULT_SERVER = "127.0.0.1:8480";
-/**
- * A connection that was silent for this long is tried by a PING before it is used again or waited for any longer, so that
- * a half-open one is given up. Longer than the usual heartbeat of a watch: then there are no PINGs beside them.
- */
-const PING_INTERVAL_MS = 20_000;
-const PING_TIMEOUT_MS = 5000;
-
 /** @throws TypeError if `server` or `token` cannot be one. */
 export function connectSignalman({ server = DEFAULT_SERVER, token }: ConnectOptions = {}): Signalman {
   const url = serverUrl(server);
-  const sessionManager = new Http2SessionManager(url, {
-    pingIntervalMs: PING_INTERVAL_MS,
-    pingTimeoutMs: PING_TIMEOUT_MS,
-  });
+  const sessionManager = new Sessions(url);
   const interceptors = token === undefined ? [] : [bearer(token)];
   const transport = createGrpcTransport({ baseUrl: url, sessionManager, interceptors });
   const tasks = createClient(TaskService, transport);
