@@ -1,4 +1,4 @@
-import { ConnectError } from "@connectrpc/connect";
+import { Code, ConnectError } from "@connectrpc/connect";
 import { codeToString } from "@connectrpc/connect/protocol-connect";
 import { CommanderError } from "commander";
 import { BadRequestSchema } from "../../gen/google/rpc/error_details_pb.ts";
@@ -24,6 +24,7 @@ function reportRpc(error: ConnectError): void {
   const violations = error.findDetails(BadRequestSchema).flatMap((detail) => detail.fieldViolations);
   for (const { field, description } of violations) say(`${field}: ${description}`);
   if (violations.length === 0) say(`${error.rawMessage} (${codeToString(error.code)})`);
+  if (error.code === Code.Unauthenticated) say("give its token by SIGNALMAN_TOKEN or --token");
 }
 
 /** Whoever read our output does not want more, such as `head`. */

@@ -3,6 +3,7 @@ import { startService, type TestService } from "../helpers/service.ts";
 import { cli } from "./cli.ts";
 
 const TOKEN = "0123456789abcdef0123";
+const TASK = "demo/0192f0c1-0000-7000-8000-000000000001";
 let service: TestService;
 
 beforeAll(async () => {
@@ -17,9 +18,32 @@ describe("a server with a token", () => {
     expect((await cli(["list", "--token", TOKEN], { server: service.url })).code).toBe(0);
   });
 
-  it("refuses others, which ends with 2 at once", async () => {
-    const without = await cli(["list"], { server: service.url });
-    expect(without).toMatchObject({ code: 2, stderr: expect.stringContaining("(unauthenticated)") });
-    expect((await cli(["list", "--token", "wrong"], { server: service.url })).code).toBe(2);
+  it.each([
+    ["apply", "-"],
+    ["export", "demo"],
+    ["run", "demo/hello"],
+    ["watch", TASK],
+    ["kill", TASK],
+    ["kill", "--template", "demo/hello"],
+    ["delete", TASK],
+    ["get", TASK],
+    ["list"],
+    ["list", "--follow"],
+    ["logs", TASK],
+    ["plan", TASK],
+    ["confirm", TASK, "--yes"],
+    ["reject", TASK],
+    ["apps"],
+  ])("refuses others, which ends with 2 at once: %s %s", async (...args) => {
+    const call = args.filter(Boolean);
+    const input = "project: { name: demo }\n";
+    const without = await cli(call, { server: service.url, input });
+    expect(without).toMatchObject({ code: 2, stdout: "" });
+    expect(without.stderr).toMatch(/there was none \(unauthenticated\)\n.*give its token by SIGNALMAN_TOKEN/);
+    const wrong = await cli([...call, "--token", "wrong"], { server: service.url, input });
+    expect(wrong).toMatchObject({ code: 2, stdout: "" });
+    expect(wrong.stderr).toContain(
+      "The bearer token is not the one that this service was given (unauthenticated)",
+    );
   });
 });

@@ -2,6 +2,7 @@ import { writeFile } from "node:fs/promises";
 import type { Command } from "commander";
 import { ExportCatalogResponseSchema } from "../../../gen/signalman/v1/catalog_service_pb.ts";
 import { UsageError } from "../errors.ts";
+import { fileTrouble } from "../file-trouble.ts";
 import { jsonLine } from "../json.ts";
 import { parseProject } from "../names.ts";
 import { write } from "../output.ts";
@@ -33,8 +34,6 @@ async function writeTo(file: string, text: string): Promise<void> {
   try {
     await writeFile(file, text);
   } catch (cause) {
-    throw new UsageError(`cannot write ${file}: ${cause instanceof Error ? cause.message : cause}`, {
-      cause,
-    });
+    throw new UsageError(`cannot write ${file}: ${fileTrouble(cause, "folder")}`, { cause });
   }
 }
