@@ -10,6 +10,7 @@ import { benchCrowd } from "./crowd.ts";
 import { benchDispatch } from "./dispatch.ts";
 import { benchFanout } from "./fanout.ts";
 import { benchFlood } from "./flood.ts";
+import { benchLists } from "./lists.ts";
 import { type Row, table } from "./measure.ts";
 import { benchReadBack } from "./read-back.ts";
 import { startServer } from "./server.ts";
@@ -36,6 +37,7 @@ const BENCHES = {
   e: benchReadBack,
   f: benchClaims,
   g: benchCrowd,
+  h: benchLists,
 };
 for (const [part, bench] of Object.entries(BENCHES)) {
   if (!wanted(part)) continue;

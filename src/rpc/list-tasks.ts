@@ -4,7 +4,8 @@ import {
   type ListTasksResponse,
   ListTasksResponseSchema,
 } from "../../gen/signalman/v1/task_service_pb.ts";
-import type { TaskOrder, TaskPage, TaskPlace, TaskQuery } from "../store/task-list.ts";
+import type { TaskPage, TaskQuery } from "../store/task-list.ts";
+import type { TaskOrder, TaskPlace } from "../store/task-order.ts";
 import { taskMessage } from "./messages.ts";
 import { parseResourceName } from "./names.ts";
 import { pageSize, queryToken, readPageToken } from "./query-token.ts";

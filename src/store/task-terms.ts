@@ -1,4 +1,4 @@
-import { and, eq, type SQL, sql } from "drizzle-orm";
+import { and, eq, gte, lt, type SQL, sql } from "drizzle-orm";
 import type { Status } from "../task/status.ts";
 import type { TaskRecord } from "../task/types.ts";
 import { tasks } from "./schema/tasks.ts";
@@ -9,10 +9,13 @@ export type FixedTerm =
   | { field: "label"; key: string; value: string };
 
 /** One term of a filter; `value` has been checked. */
-export type TaskTerm =
-  | FixedTerm
-  | { field: "status"; op: "=" | "!="; value: Status }
-  | { field: "create_time"; op: "=" | "!=" | "<" | "<=" | ">" | ">="; value: Date };
+export type TaskTerm = FixedTerm | { field: "status"; op: "=" | "!="; value: Status } | TimeTerm;
+
+export interface TimeTerm {
+  field: "create_time";
+  op: "=" | "!=" | "<" | "<=" | ">" | ">=";
+  value: Date;
+}
 
 /** Which tasks: all terms hold. */
 export interface TaskSelection<T extends TaskTerm = TaskTerm> {
@@ -64,13 +67,20 @@ function templateCondition({ op, project, value }: TaskTerm & { field: "template
 const ID_SLACK_MS = 60_000;
 
 /** Ids begin with the time of creation: bounds on them let an index find what the exact condition means. */
-function timeCondition({ op, value }: TaskTerm & { field: "create_time" }): SQL {
-  const exact = sql`${tasks.createTime} ${sql.raw(op)} ${value.toISOString()}::timestamptz`;
-  const from = sql`${tasks.id} >= ${firstId(value.getTime() - ID_SLACK_MS)}`;
-  const to = sql`${tasks.id} < ${firstId(value.getTime() + ID_SLACK_MS)}`;
-  if (op === "!=") return exact;
-  if (op === "=") return sql`(${exact} AND ${from} AND ${to})`;
-  return sql`(${exact} AND ${op.startsWith(">") ? from : to})`;
+function timeCondition(term: TimeTerm): SQL {
+  const exact = sql`${tasks.createTime} ${sql.raw(term.op)} ${term.value.toISOString()}::timestamptz`;
+  const { from, to } = idsOf(term);
+  const isThere = and(from ? gte(tasks.id, from) : undefined, to ? lt(tasks.id, to) : undefined);
+  return isThere ? sql`(${exact} AND ${isThere})` : exact;
+}
+
+/** The ids of tasks of which the term may hold are not before `from`, and before `to`. */
+export function idsOf({ op, value }: TimeTerm): { from?: string; to?: string } {
+  const from = firstId(value.getTime() - ID_SLACK_MS);
+  const to = firstId(value.getTime() + ID_SLACK_MS);
+  if (op === "!=") return {};
+  if (op === "=") return { from, to };
+  return op.startsWith(">") ? { from } : { to };
 }
 
 /** The smallest UUIDv7 (RFC 9562) of a moment. */

@@ -5,6 +5,7 @@ import { nextVersion } from "../task/version.ts";
 import type { Database, Queryable } from "./database.ts";
 import { templates } from "./schema/resources.ts";
 import { tasks } from "./schema/tasks.ts";
+import { firstIds, type TaskSequence } from "./task-ranges.ts";
 
 type OfTemplate = Pick<TaskRecord, "project" | "template">;
 const ofTemplate = ({ project, template }: OfTemplate) =>
@@ -22,12 +23,17 @@ export async function takeVersion(
   const key = `versions ${task.project}/${task.template}`;
   // Sent together, as claims are: what is read was committed when the lock was there.
   const locked = tx.execute(sql`SELECT pg_advisory_xact_lock(hashtextextended(${key}, 0))`).execute();
+  const { project, template } = task;
+  const byAge: TaskSequence = {
+    project,
+    terms: [{ field: "template", op: "=", project, value: template }],
+    order: { by: "create_time", isDescending: true },
+    after: null,
+  };
   const newest = tx
     .select({ version: tasks.version })
     .from(tasks)
-    .where(ofTemplate(task))
-    .orderBy(desc(tasks.id))
-    .limit(1);
+    .where(sql`${tasks.id} = (${firstIds(byAge, 1)})`);
   const [, [previous]] = await Promise.all([locked, newest]);
   return nextVersion(task.startVersion, previous?.version ?? "");
 }

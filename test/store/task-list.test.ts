@@ -1,5 +1,6 @@
+import { sql } from "drizzle-orm";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { listTasks, selectPage, type TaskPlace, type TaskQuery } from "../../src/store/task-list.ts";
+import { listTasks, selectPage, type TaskQuery } from "../../src/store/task-list.ts";
 import type { TaskTerm } from "../../src/store/task-terms.ts";
 import { createTask } from "../../src/store/tasks.ts";
 import { newTask, openStore, type TestStore } from "./fixture.ts";
@@ -98,87 +99,67 @@ describe("of twenty thousand tasks", () => {
     await store.sql`ANALYZE`;
   });
 
-  test.each([
-    ["create_time", "id"],
-    ["start_time", "start_time"],
-    ["end_time", "end_time"],
-  ] as const)(
-    "all pages by %s, in both directions, have each task that has the time once and in order",
-    async (by, column) => {
-      for (const isDescending of [false, true]) {
-        const seen: string[] = [];
-        let after: TaskPlace | null = null;
-        do {
-          const page = await listTasks(store.database, {
-            ...NEWEST,
-            project: "many",
-            order: { by, isDescending },
-            after,
-            limit: 997,
-          });
-          seen.push(...page.tasks.map(({ id }) => id));
-          after = page.last;
-        } while (after);
-        const direction = isDescending ? "DESC" : "ASC";
-        const rows = await store.sql.unsafe(
-          `SELECT id FROM tasks WHERE project = 'many' AND ${column} IS NOT NULL ORDER BY ${column} ${direction}, id ${direction}`,
-        );
-        expect(seen).toEqual(rows.map(({ id }) => String(id)));
-      }
-    },
-  );
-
   const by = (field: TaskQuery["order"]["by"], isDescending = true) => ({ by: field, isDescending });
   const middle = { micros: Date.now() * 1000 - 3e10, id: "00000000-0000-7000-8000-000000000000" };
   const label = (key: string, value: string): TaskTerm => ({ field: "label", key, value });
   /** What it is, the query, and the index that must do the work. */
   const QUERIES: [string, Partial<TaskQuery>, RegExp][] = [
-    ["the newest of all", { project: null }, /Index Scan Backward using tasks_pkey/],
-    ["the newest of a project", { project: "many" }, /using tasks_(pkey|project)/],
-    ["those of a small project", { project: "q", order: by("create_time", false) }, /using tasks_project/],
+    ["the newest of all", { project: null }, /Scan Backward using tasks_status /],
+    ["the newest of a project", { project: "many" }, /Scan Backward using tasks_project /],
+    [
+      "those of a small project",
+      { project: "q", order: by("create_time", false) },
+      /Scan using tasks_project /,
+    ],
     [
       "a template's",
       { project: "many", terms: [{ field: "template", op: "=", project: "many", value: "t3" }] },
-      /using tasks_/,
+      /using tasks_template /,
+    ],
+    [
+      "a template's of all projects",
+      { project: null, terms: [{ field: "template", op: "=", project: null, value: "t3" }] },
+      /using tasks_template /,
     ],
     [
       "those that failed",
       { project: null, terms: [{ field: "status", op: "=", value: "ERROR" }] },
-      /using tasks_status/,
+      /using tasks_status /,
     ],
     [
       "those that run",
       { project: "many", terms: [{ field: "status", op: "=", value: "RUNNING" }] },
-      /using tasks_(status|active|owned_by)/,
+      /using tasks_project /,
     ],
     ["a rare label's", { project: "many", terms: [label("build", "77")] }, /on tasks_labels/],
-    ["a common label's", { project: "many", terms: [label("team", "x0")] }, /using tasks_|on tasks_labels/],
+    ["a common label's", { project: "many", terms: [label("team", "x0")] }, /using tasks_project /],
     [
       "those made before a time",
       { project: null, terms: [{ field: "create_time", op: "<", value: new Date(Date.now() - 3e7) }] },
-      /using tasks_pkey[\s\S]*Index Cond: [^\n]*id </,
+      /using tasks_status [\s\S]*Index Cond: [^\n]*ROW\(status, id\) <[^=]/,
     ],
     [
       "the last that ended",
       { project: null, order: by("end_time") },
-      /Index Scan Backward using tasks_end_time/,
+      /Backward using tasks_status_end_time /,
     ],
     [
       "the last that ended, later on",
       { project: "many", order: by("end_time"), after: middle },
-      /using tasks_end_time[\s\S]*Index Cond: \(ROW\(/,
+      /using tasks_project_end_time [\s\S]*Index Cond: [^\n]*ROW\(project, status, end_time, id\) </,
     ],
     [
       "the first that started, later on",
       { project: null, order: by("start_time", false), after: middle },
-      /Index Scan using tasks_start_time[\s\S]*Index Cond: \(ROW\(/,
+      /using tasks_status_start_time [\s\S]*Index Cond: [^\n]*ROW\(status, start_time, id\) >/,
     ],
   ];
 
   /** How PostgreSQL does it, and how many rows it meets. */
   async function explain(query: TaskQuery): Promise<string> {
-    const { sql, params } = await store.database.run(async (db) => selectPage(db, query).toSQL());
-    const rows = await store.sql.unsafe(`EXPLAIN (ANALYZE, TIMING OFF) ${sql}`, params as string[]);
+    const rows = await store.database.run((db) =>
+      db.execute(sql`EXPLAIN (ANALYZE, TIMING OFF) ${selectPage(db, query).getSQL()}`),
+    );
     return rows.map((row) => row["QUERY PLAN"]).join("\n");
   }
 

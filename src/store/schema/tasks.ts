@@ -78,11 +78,24 @@ export const tasks = pgTable(
       "tasks_owned",
       sql`${t.status} NOT IN (${words(OWNED)}) OR (${t.node} IS NOT NULL AND ${t.leaseExpires} IS NOT NULL)`,
     ),
-    index("tasks_project").on(t.project, t.id),
-    index("tasks_template").on(t.project, t.template, t.id),
+    // For each order of a list, the ranges of a status: of all tasks, of a project, of a template (store/task-ranges.ts).
     index("tasks_status").on(t.status, t.id),
-    index("tasks_start_time").on(t.startTime, t.id).where(sql`${t.startTime} IS NOT NULL`),
-    index("tasks_end_time").on(t.endTime, t.id).where(sql`${t.endTime} IS NOT NULL`),
+    index("tasks_project").on(t.project, t.status, t.id),
+    index("tasks_template").on(t.project, t.template, t.status, t.id),
+    index("tasks_status_start_time").on(t.status, t.startTime, t.id).where(sql`${t.startTime} IS NOT NULL`),
+    index("tasks_project_start_time")
+      .on(t.project, t.status, t.startTime, t.id)
+      .where(sql`${t.startTime} IS NOT NULL`),
+    index("tasks_template_start_time")
+      .on(t.project, t.template, t.status, t.startTime, t.id)
+      .where(sql`${t.startTime} IS NOT NULL`),
+    index("tasks_status_end_time").on(t.status, t.endTime, t.id).where(sql`${t.endTime} IS NOT NULL`),
+    index("tasks_project_end_time")
+      .on(t.project, t.status, t.endTime, t.id)
+      .where(sql`${t.endTime} IS NOT NULL`),
+    index("tasks_template_end_time")
+      .on(t.project, t.template, t.status, t.endTime, t.id)
+      .where(sql`${t.endTime} IS NOT NULL`),
     index("tasks_labels").using("gin", t.labels.op("jsonb_path_ops")).where(sql`${t.labels} <> '{}'`),
     index("tasks_waiting")
       .on(t.project, t.template, t.priority.desc(), t.id)

@@ -1,0 +1,105 @@
+import postgres from "postgres";
+import { socketOptions } from "../src/embedded/socket-url.ts";
+import { type Database, openDatabase } from "../src/store/database.ts";
+import { isOneOf } from "../src/store/is-one-of.ts";
+import { migrate } from "../src/store/migrate.ts";
+import { tasks } from "../src/store/schema/tasks.ts";
+import { listTasks, type TaskQuery } from "../src/store/task-list.ts";
+import type { TaskPlace } from "../src/store/task-order.ts";
+import type { TaskSelection } from "../src/store/task-terms.ts";
+import { selectTasks } from "../src/store/tasks.ts";
+import { fillTasks, filters, OLD_LABEL, ORDERS } from "./many-tasks.ts";
+import { percentile, type Row, ratio } from "./measure.ts";
+import type { BenchServer } from "./server.ts";
+
+const FEW = 1000;
+const MANY = 1_000_000;
+const ROUNDS = 7;
+const PAGE = 50;
+
+/** (h) How long a page takes of few and of many tasks: each kind of filter, in each order, at its start and half way. */
+export async function benchLists(_: BenchServer, { floorUrl }: { floorUrl: string }): Promise<Row[]> {
+  await migrate(floorUrl);
+  const few = await measure(floorUrl, FEW);
+  const many = await measure(floorUrl, MANY);
+  const kinds = [...many.kinds].sort(([, a], [, b]) => b - a);
+  const [slowest, ms] = kinds[0] ?? ["", Number.NaN];
+  const count = `${kinds.length} kinds of list`;
+  const of = (number: number) => `of ${number.toLocaleString("en")} tasks`;
+  const row = (what: string, value: number, unit = "ms"): Row => ({ part: "h", what, value, unit });
+  const within = kinds.filter(([, time]) => time <= 20).length;
+  return [
+    row(`${PAGE} tasks by their ids ${of(MANY)}, p50`, many.byIds),
+    row(`${count} ${of(FEW)}, the median of their p50`, percentile([...few.kinds.values()], 50)),
+    row(`${count} ${of(MANY)}, the median of their p50`, percentile([...many.kinds.values()], 50)),
+    row(`${count} ${of(FEW)}, the slowest p50`, Math.max(...few.kinds.values())),
+    row(`${count} ${of(MANY)}, the slowest p50 (${slowest})`, ms),
+    row(`a label of 100,000 old tasks ${of(MANY)}, the slowest p50`, many.oldLabel),
+    ratio("h", `${count} ${of(MANY)}: p50 of at most 20 ms`, within / kinds.length, "≥", 1, "of all"),
+    ratio("h", `${count}, the slowest p50`, ms, "≤", 100, "ms"),
+    ratio(
+      "h",
+      `the same kind ${of(MANY)} / ${of(FEW)}`,
+      ms / (few.kinds.get(slowest) ?? 0),
+      "≤",
+      20,
+      "times",
+    ),
+  ];
+}
+
+interface Times {
+  byIds: number;
+  /** The p50 of each. */
+  kinds: Map<string, number>;
+  oldLabel: number;
+}
+
+async function measure(url: string, count: number): Promise<Times> {
+  const sql = postgres(url, { ...socketOptions(url), max: 1, onnotice() {} });
+  const database = openDatabase({ url, max: 2, name: "lists", deadlineMs: 60_000 });
+  await filled(sql, count);
+  const [half] =
+    await sql`SELECT id, extract(epoch FROM create_time) * 1000000 AS micros FROM tasks ORDER BY id OFFSET ${count / 2} LIMIT 1`;
+  const middle = { micros: Number(half?.micros), id: String(half?.id) };
+  const ids = (await sql`SELECT id FROM tasks ORDER BY id DESC LIMIT ${PAGE}`).map(({ id }) => String(id));
+  const byIds = await p50(() => database.run((db) => selectTasks(db).where(isOneOf(tasks.id, ids))));
+  const kinds = new Map<string, number>();
+  for (const [name, filter] of Object.entries(filters(new Date(middle.micros / 1000)))) {
+    for (const query of queriesOf(filter, middle)) {
+      const { by, isDescending } = query.order;
+      const kind = `${name}, by ${by}${isDescending ? " desc" : ""}${query.after ? ", half way" : ""}`;
+      kinds.set(kind, await listMs(database, query));
+    }
+  }
+  const old = [];
+  for (const query of queriesOf(OLD_LABEL, middle)) old.push(await listMs(database, query));
+  await database.close();
+  await sql.end();
+  return { byIds, kinds, oldLabel: Math.max(...old) };
+}
+
+const queriesOf = (filter: TaskSelection, middle: TaskPlace): TaskQuery[] =>
+  ORDERS.flatMap((order) => [null, middle].map((after) => ({ ...filter, order, after, limit: PAGE })));
+
+const listMs = (database: Database, query: TaskQuery) => p50(() => listTasks(database, query));
+
+async function p50(work: () => Promise<unknown>): Promise<number> {
+  const times: number[] = [];
+  for (let round = 0; round < ROUNDS; round++) {
+    const start = performance.now();
+    await work();
+    times.push(performance.now() - start);
+  }
+  return percentile(times, 50);
+}
+
+/** Indexes are made at the end: that takes a third of the time. */
+async function filled(sql: postgres.Sql, count: number): Promise<void> {
+  const indexes = await sql`
+    SELECT indexname AS name, indexdef AS definition FROM pg_indexes
+    WHERE tablename = 'tasks' AND indexname <> 'tasks_pkey'`;
+  for (const { name } of indexes) await sql`DROP INDEX ${sql(name)}`;
+  await fillTasks(sql, count);
+  for (const { definition } of indexes) await sql.unsafe(definition);
+}
