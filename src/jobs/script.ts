@@ -1,6 +1,6 @@
-import { realpath, stat } from "node:fs/promises";
-import { join, sep } from "node:path";
+import { stat } from "node:fs/promises";
 import { PrepareError } from "../task/errors.ts";
+import { realpathInside } from "./realpath-inside.ts";
 
 /** What to run, and where from. */
 export interface ScriptInput {
@@ -14,15 +14,14 @@ export async function assertPath(
   { template, repository }: ScriptInput,
   kind: "file" | "folder",
 ): Promise<void> {
-  const path = await realpath(join(work, template.path)).catch((cause: unknown) => {
+  const path = await realpathInside(work, template.path).catch((cause: unknown) => {
     throw new PrepareError(
       `Cannot run ${template.path}: there is no such ${kind} in ${repository.name} (${repository.url})`,
       { cause },
     );
   });
-  if (!`${path}${sep}`.startsWith(`${await realpath(work)}${sep}`)) {
+  if (path === undefined)
     throw new PrepareError(`Cannot run ${template.path}: it leads out of ${repository.name}`);
-  }
   const isFolder = (await stat(path)).isDirectory();
   if (isFolder && kind === "file")
     throw new PrepareError(`Cannot run ${template.path}: it is a folder, not a file`);

@@ -37,6 +37,7 @@ beforeAll(async () => {
       repositories: [{ name: "other", url: other.path }],
       inventories: [
         { name: "text", source: { case: "yaml", value: yaml("a-text") } },
+        { name: "broken", source: { case: "yaml", value: "all: [hosts: {" } },
         { name: "mine", ...file("mine") },
         { name: "other", ...file("hosts", "other") },
         { name: "linked", ...file("out/hosts", "other") },
@@ -77,6 +78,11 @@ test.each([
   const { task } = await play(service, "text", { inventory: `projects/demo/inventories/${name}` });
   expect(task.end?.reason).toBe(EndReason.PREPARE_FAILED);
   expect(task.end?.message).toContain(reason);
+});
+
+test("an inventory that Ansible cannot read is an error, not a play without hosts", async () => {
+  const { task } = await play(service, "text", { inventory: "projects/demo/inventories/broken" });
+  expect(task.end).toMatchObject({ reason: EndReason.EXIT_CODE, exitCode: expect.any(Number) });
 });
 
 test("a vault's script that cannot be executed is refused, since its text would be the password", async () => {

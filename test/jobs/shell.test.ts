@@ -42,6 +42,11 @@ describe("the command line", () => {
     ]);
   });
 
+  test("has no path that a program would take for an option", () => {
+    const template = { path: "--version", type: TemplateType.UNSPECIFIED };
+    expect(shellArguments(bash, input({ template }))).toEqual(["./--version"]);
+  });
+
   test("is the same whatever the order of the variables", () => {
     const one = shellArguments(bash, input({ variables: { b: 1, a: 2, C: 3 } }));
     expect(shellArguments(bash, input({ variables: { C: 3, a: 2, b: 1 } }))).toEqual(one);

@@ -1,3 +1,4 @@
+import { pathArgument } from "../path-argument.ts";
 import type { AnsibleInput } from "./input.ts";
 
 /** The files that a command line refers to, by absolute path. */
@@ -36,7 +37,7 @@ export function ansibleArguments(input: AnsibleInput, files: AnsibleFiles): stri
     ...list("--skip-tags", ansible.skipTags),
     ...input.arguments.template,
     ...input.arguments.task,
-    template.path,
+    pathArgument(template.path),
   ];
 }
 

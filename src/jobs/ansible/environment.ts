@@ -23,6 +23,8 @@ const DEFAULTS = {
   PYTHONUNBUFFERED: "1",
   ANSIBLE_FORCE_COLOR: "True",
   ANSIBLE_HOST_KEY_CHECKING: "True",
+  // Else a play on no host would be a success.
+  ANSIBLE_INVENTORY_UNPARSED_FAILED: "True",
 };
 
 /** The environment of Ansible's programs, without what only a playbook gets. */

@@ -1,8 +1,8 @@
-import { access, constants, realpath } from "node:fs/promises";
-import { join, sep } from "node:path";
+import { access, constants } from "node:fs/promises";
 import type { AccessKeyInstaller } from "../../keys/installer.ts";
 import type { AccessKey } from "../../keys/material.ts";
 import { PrepareError } from "../../task/errors.ts";
+import { realpathInside } from "../realpath-inside.ts";
 import type { AnsibleFiles } from "./arguments.ts";
 import type { AnsibleInput, AnsibleVault } from "./input.ts";
 
@@ -53,10 +53,10 @@ async function vaultScript(
 ): Promise<string> {
   const failed = (reason: string, cause?: unknown) =>
     new PrepareError(`Cannot open a vault by ${script}: ${reason}`, { cause });
-  const path = await realpath(join(work, script)).catch((cause: unknown) => {
+  const path = await realpathInside(work, script).catch((cause: unknown) => {
     throw failed(`there is no such file in ${repository}`, cause);
   });
-  if (!path.startsWith(`${await realpath(work)}${sep}`)) throw failed(`it leads out of ${repository}`);
+  if (path === undefined) throw failed(`it leads out of ${repository}`);
   await access(path, constants.X_OK).catch((cause: unknown) => {
     throw failed("it is not executable, so Ansible would take its text for the password", cause);
   });

@@ -1,7 +1,8 @@
-import { mkdir, realpath } from "node:fs/promises";
-import { join, sep } from "node:path";
+import { mkdir } from "node:fs/promises";
+import { join } from "node:path";
 import { PrepareError } from "../../task/errors.ts";
 import type { Site } from "../family.ts";
+import { realpathInside } from "../realpath-inside.ts";
 import { fillWorkspace } from "../workspace.ts";
 import type { AnsibleInput } from "./input.ts";
 
@@ -32,10 +33,10 @@ async function contained(
   inventory: string,
   repository: { name: string; url: string },
 ): Promise<string> {
-  const found = await realpath(join(root, path)).catch((cause: unknown) => {
+  const found = await realpathInside(root, path).catch((cause: unknown) => {
     const place = `${repository.name} (${repository.url})`;
     throw new PrepareError(`Cannot use ${inventory}: there is no ${path} in ${place}`, { cause });
   });
-  if (`${found}${sep}`.startsWith(`${await realpath(root)}${sep}`)) return found;
+  if (found !== undefined) return found;
   throw new PrepareError(`Cannot use ${inventory}: ${path} leads out of ${repository.name}`);
 }

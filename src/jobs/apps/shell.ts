@@ -1,5 +1,6 @@
 import type { JsonObject, JsonValue } from "@bufbuild/protobuf";
 import type { Commit } from "../job.ts";
+import { pathArgument } from "../path-argument.ts";
 import { detailsEnvironment, type ToldTask, typeEnvironment } from "../task-details.ts";
 import type { App, BaseEnvironment } from "./app.ts";
 
@@ -21,7 +22,7 @@ export function shellArguments(app: App, input: ShellInput): string[] {
   const variables = names.map((name) => `${name}=${render(input.variables[name] ?? null)}`);
   return [
     ...app.args,
-    input.template.path,
+    pathArgument(input.template.path),
     ...input.arguments.template,
     ...variables,
     ...input.arguments.task,

@@ -1,5 +1,6 @@
 import { familyOf } from "../../task/apps.ts";
 import type { Hook } from "../hooks.ts";
+import { explained } from "./explained.ts";
 
 /** What Ansible means by these exit codes, where its output does not say it. */
 const MEANINGS: Record<number, string> = {
@@ -20,8 +21,6 @@ export const ansibleHook: Hook = {
     say(`Running ${template.name}: playbook ${template.path} from ${repository.name}${where}`);
   },
   async after(_, outcome) {
-    const meaning =
-      outcome.status === "ERROR" && outcome.exitCode !== null ? MEANINGS[outcome.exitCode] : undefined;
-    return meaning ? { ...outcome, message: `${outcome.message}: ${meaning}` } : outcome;
+    return explained(outcome, MEANINGS);
   },
 };

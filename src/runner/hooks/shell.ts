@@ -1,5 +1,6 @@
 import { familyOf } from "../../task/apps.ts";
 import type { Hook } from "../hooks.ts";
+import { explained } from "./explained.ts";
 
 /** What shells mean by these exit codes (POSIX, Shell Command Language 2.8.2). */
 const MEANINGS: Record<number, string> = {
@@ -19,8 +20,6 @@ export const shellHook: Hook = {
     say(`Running ${template.name}: ${template.app} ${template.path} from ${repository.name}`);
   },
   async after(_, outcome) {
-    const meaning =
-      outcome.status === "ERROR" && outcome.exitCode !== null ? MEANINGS[outcome.exitCode] : undefined;
-    return meaning ? { ...outcome, message: `${outcome.message}: ${meaning}` } : outcome;
+    return explained(outcome, MEANINGS);
   },
 };

@@ -9,6 +9,12 @@ test("of a call that sets nothing there are inventory, variables and playbook", 
   expect(ansibleArguments(ansibleInput(), files)).toEqual(["-i", "/i", "--extra-vars", "@/v", "site.yml"]);
 });
 
+test("a playbook's path is taken for no option", () => {
+  const { template } = ansibleInput();
+  const args = ansibleArguments(ansibleInput({ template: { ...template, path: "--list-hosts" } }), files);
+  expect(args.at(-1)).toBe("./--list-hosts");
+});
+
 test("all that can be said is said in the reference's order, and nothing secret", () => {
   const login = (name: string): AccessKey => ({
     name,
