@@ -1,9 +1,10 @@
 import { Code, ConnectError, createContextKey, type Interceptor } from "@connectrpc/connect";
 import { encodeEnvelope, readAllBytes, type UniversalServerResponse } from "@connectrpc/connect/protocol";
-import { errorFromJsonBytes, errorToJsonBytes } from "@connectrpc/connect/protocol-connect";
+import { codeToHttpStatus, errorFromJsonBytes, errorToJsonBytes } from "@connectrpc/connect/protocol-connect";
 import { findTrailerError, setTrailerStatus } from "@connectrpc/connect/protocol-grpc";
 import { trailerFlag, trailerParse, trailerSerialize } from "@connectrpc/connect/protocol-grpc-web";
 import { withErrorInfo } from "../rpc/errors.ts";
+import { blameCaller } from "../rpc/unreadable.ts";
 
 /*
  * Connect reads and parses the request of a unary call before it runs the first interceptor. What goes wrong until then
@@ -61,11 +62,13 @@ function connect(
   const error = completed(errorFromJsonBytes(body, undefined, unknown));
   const json = errorToJsonBytes(error, undefined);
   header.set("content-length", String(json.byteLength));
-  return { answer: { ...answer, header, body: once(json) }, error };
+  return { answer: { ...answer, status: codeToHttpStatus(error.code), header, body: once(json) }, error };
 }
 
 function completed(error: ConnectError | undefined): ConnectError {
-  return withErrorInfo(error ?? new ConnectError("The call failed before it began", Code.Unknown));
+  if (error === undefined)
+    return withErrorInfo(new ConnectError("The call failed before it began", Code.Unknown));
+  return withErrorInfo(blameCaller(error));
 }
 
 async function bytesOf(answer: UniversalServerResponse): Promise<Uint8Array<ArrayBuffer>> {

@@ -10,6 +10,7 @@ import { universalRequestFromNodeRequest } from "@connectrpc/connect-node";
 import type { Logger } from "pino";
 import { shuttingDown } from "../rpc/errors.ts";
 import { peerKey } from "../rpc/interceptors/context.ts";
+import { bodyOf } from "./body.ts";
 import { completeEarlyError, markReached, reachedKey } from "./early-error.ts";
 import { withPlainMessage } from "./grpc-message.ts";
 import { authority } from "./listen-error.ts";
@@ -107,7 +108,8 @@ function callOf(
   contextValues: ReturnType<typeof createContextValues>,
 ): UniversalServerRequest | undefined {
   try {
-    return universalRequestFromNodeRequest(request, response, undefined, contextValues);
+    const call = universalRequestFromNodeRequest(request, response, undefined, contextValues);
+    return { ...call, body: bodyOf(request) };
   } catch {
     return undefined;
   }

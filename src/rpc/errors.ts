@@ -4,6 +4,7 @@ import { ErrorInfoSchema } from "../../gen/google/rpc/error_details_pb.ts";
 import { type ErrorKind, Failure } from "../task/errors.ts";
 import { type Detail, errorInfo, failureDetails, retryInfo } from "./error-details.ts";
 import { fitText } from "./error-size.ts";
+import { blameCaller } from "./unreadable.ts";
 
 const CODES: Record<ErrorKind, Code> = {
   invalid: Code.InvalidArgument,
@@ -30,7 +31,7 @@ export interface ErrorContext {
  */
 export function toConnectError(thrown: unknown, context: ErrorContext): ConnectError {
   if (isAbort(thrown, context.signal)) return fromAbort(context.signal.reason);
-  if (thrown instanceof ConnectError) return withErrorInfo(thrown);
+  if (thrown instanceof ConnectError) return withErrorInfo(blameCaller(thrown));
   if (thrown instanceof Failure) return fromFailure(thrown);
   if (context.isPassing?.(thrown)) return unavailable(thrown);
   return internal(thrown, context.requestId);

@@ -1361,8 +1361,9 @@ export const LogFormatSchema: GenEnum<LogFormat> = /*@__PURE__*/
  *
  * Every error carries a `google.rpc.ErrorInfo` with a stable reason and the domain `signalman`. Beside those that an RPC
  * names, of this service or another: INVALID_ARGUMENT where a field breaks a rule of its comment (BadRequest names each
- * one), UNAUTHENTICATED without the token, RESOURCE_EXHAUSTED for more than 4 MiB, UNAVAILABLE with RetryInfo while the
- * server shuts down or cannot reach its database, UNIMPLEMENTED from a server that is older than the RPC.
+ * one) or the request cannot be read, UNAUTHENTICATED without the token, RESOURCE_EXHAUSTED for more than 4 MiB,
+ * UNAVAILABLE with RetryInfo while the server shuts down or cannot reach its database, UNIMPLEMENTED from a server that is
+ * older than the RPC, or does not take the compression of the request.
  * A task that fails is data (`Task.end`), never an RPC error.
  *
  * @generated from service signalman.v1.TaskService
