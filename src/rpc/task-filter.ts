@@ -5,6 +5,8 @@ import { statusFromWord } from "./messages.ts";
 import { parseResourceName } from "./names.ts";
 
 const TERM = /^\s*([a-z_]+(?:\.[a-z0-9._/-]+)?)\s*(<=|>=|!=|=|<|>)\s*("(?:[^"\\]|\\.)*"|[^\s"]+)\s*/;
+/** More would only make PostgreSQL slow; it takes 65,534 parameters. */
+const MOST_TERMS = 50;
 const AND = /^AND(?:\s+|$)/;
 /** RFC 3339, section 5.6. */
 const TIME = /^\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(?:\.\d+)?(?:[Zz]|[+-]\d\d:\d\d)$/;
@@ -20,6 +22,7 @@ export function parseTaskFilter(filter: string): TaskTerm[] {
     const match = TERM.exec(rest);
     if (!match) throw refuse(`expected FIELD OPERATOR VALUE at: ${rest.slice(0, 40)}`);
     const [whole, field = "", op = "", raw = ""] = match;
+    if (terms.length === MOST_TERMS) throw refuse(`has more than ${MOST_TERMS} terms`);
     terms.push(termOf(field, op, unquote(raw)));
     rest = rest.slice(whole.length);
     if (rest === "") break;

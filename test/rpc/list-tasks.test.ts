@@ -195,6 +195,14 @@ describe("a filter", () => {
   ])("%j is refused", async (filter) => {
     expect(await refusal(list({ filter }))).toEqual(invalid("filter"));
   });
+
+  test("has at most 50 terms", async () => {
+    const filter = (terms: number) => Array(terms).fill("labels.late = yes").join(" AND ");
+    await list({ filter: filter(50) });
+    expect(await refusal(list({ filter: filter(51) }))).toEqual(invalid("filter"));
+    // This many were more than PostgreSQL takes, and the answer was INTERNAL.
+    expect(await refusal(list({ filter: filter(70_000) }))).toEqual(invalid("filter"));
+  });
 });
 
 test("the tasks of all projects are listed together, of a project that is not there none", async () => {

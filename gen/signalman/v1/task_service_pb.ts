@@ -617,7 +617,7 @@ export type ListTasksRequest = Message<"signalman.v1.ListTasksRequest"> & {
   pageToken: string;
 
   /**
-   * Terms joined by AND, each `field operator value` (a part of AIP-160). Fields: `status` and `template` (=, !=),
+   * Up to 50 terms joined by AND, each `field operator value` (a part of AIP-160). Fields: `status` and `template` (=, !=),
    * `create_time` (=, !=, <, <=, >, >=, RFC 3339), `labels.KEY` (=). For example
    * `status = RUNNING AND labels.team = "web" AND create_time > "2026-11-01T00:00:00Z"`.
    *
