@@ -1,0 +1,85 @@
+import net from "node:net";
+
+/** HTTP/2 as bytes (RFC 9113), for what no library would send. */
+export const PREFACE = Buffer.from("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
+export const TYPE = {
+  data: 0,
+  headers: 1,
+  reset: 3,
+  settings: 4,
+  ping: 6,
+  goaway: 7,
+  continuation: 9,
+} as const;
+export const END_STREAM = 1;
+export const END_HEADERS = 4;
+const HEAD = 9;
+
+export function frame(
+  type: number,
+  flags: number,
+  stream: number,
+  payload: Buffer = Buffer.alloc(0),
+): Buffer {
+  const head = Buffer.alloc(HEAD);
+  head.writeUIntBE(payload.length, 0, 3);
+  head[3] = type;
+  head[4] = flags;
+  head.writeUInt32BE(stream, 5);
+  return Buffer.concat([head, payload]);
+}
+
+/** The same frame on another stream. */
+export function onStream(piece: Buffer, stream: number): Buffer {
+  const copy = Buffer.from(piece);
+  copy.writeUInt32BE(stream, 5);
+  return copy;
+}
+
+/** A POST to a path, by HPACK's static table and plain literals (RFC 7541). */
+export function postTo(path: string): Buffer {
+  const literal = (index: number, text: string) =>
+    Buffer.concat([Buffer.from([0x40 | index, text.length]), Buffer.from(text)]);
+  return Buffer.concat([
+    Buffer.from([0x83, 0x86]),
+    literal(4, path),
+    literal(1, "localhost"),
+    literal(31, "application/grpc"),
+  ]);
+}
+
+export interface Peer extends Disposable {
+  readonly socket: net.Socket;
+  /** What has come, until then or until the connection ended. */
+  received(): Buffer;
+  /** Resolves at the end of the connection. */
+  readonly closed: Promise<void>;
+  /** Writes, and waits until it has gone out or the connection has ended. */
+  write(bytes: Buffer): Promise<void>;
+}
+
+/** A connection with the preface and empty settings sent. */
+export function openPeer(url: string): Peer {
+  const { hostname, port } = new URL(url);
+  const socket = net.connect(Number(port), hostname);
+  const chunks: Buffer[] = [];
+  socket.on("data", (chunk) => chunks.push(chunk)).on("error", () => {});
+  const closed = new Promise<void>((resolve) => socket.once("close", () => resolve()));
+  socket.write(Buffer.concat([PREFACE, frame(TYPE.settings, 0, 0)]));
+  return {
+    socket,
+    closed,
+    received: () => Buffer.concat(chunks),
+    write: (bytes) => Promise.race([closed, new Promise<void>((sent) => socket.write(bytes, () => sent()))]),
+    [Symbol.dispose]: () => socket.destroy(),
+  };
+}
+
+/** How often frames of a type are in what came. */
+export function countOf(bytes: Buffer, type: number): number {
+  let count = 0;
+  for (let at = 0; at + HEAD <= bytes.length; at += HEAD + bytes.readUIntBE(at, 3)) {
+    if (bytes[at + 3] === type) count++;
+  }
+  return count;
+}
