@@ -10,9 +10,9 @@ export interface Call {
 }
 
 const MOST_EVENTS = 6;
-const LONGEST_WATCH_MS = 300;
+export const LONGEST_WATCH_MS = 300;
 /** No call takes that long, even on a machine with much else to do. */
-const PATIENCE_MS = 60_000;
+export const PATIENCE_MS = 60_000;
 
 /**
  * Makes a call and returns the error that it ends with, if it does. Of a stream some events are read for a while; then the

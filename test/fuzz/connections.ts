@@ -8,19 +8,31 @@ import {
 } from "@connectrpc/connect-node";
 
 export interface Connections extends Disposable {
-  readonly transports: readonly Transport[];
+  /** By the names of their protocols. */
+  readonly transports: Readonly<Record<string, Transport>>;
+  /** Of HTTP/1.1. */
+  readonly agent: Agent;
 }
 
-/** gRPC and Connect over HTTP/2, gRPC-Web over HTTP/1.1; disposed, nothing of them is left. */
+export const isJson = (protocol: string): boolean => protocol.endsWith("JSON");
+
+/** Every protocol, as binary and as JSON, over HTTP/2 and HTTP/1.1; disposed, nothing of them is left. */
 export function connect(baseUrl: string): Connections {
   const sessions = [new Http2SessionManager(baseUrl), new Http2SessionManager(baseUrl)] as const;
   const agent = new Agent({ keepAlive: true });
+  const http2 = (n: 0 | 1) => ({ baseUrl, httpVersion: "2" as const, sessionManager: sessions[n] });
+  const http1 = { baseUrl, httpVersion: "1.1" as const, nodeOptions: { agent } };
+  const json = { useBinaryFormat: false };
   return {
-    transports: [
-      createGrpcTransport({ baseUrl, sessionManager: sessions[0] }),
-      createConnectTransport({ baseUrl, httpVersion: "2", sessionManager: sessions[1] }),
-      createGrpcWebTransport({ baseUrl, httpVersion: "1.1", nodeOptions: { agent } }),
-    ],
+    agent,
+    transports: {
+      gRPC: createGrpcTransport(http2(0)),
+      "gRPC with JSON": createGrpcTransport({ ...http2(0), ...json }),
+      Connect: createConnectTransport(http2(1)),
+      "Connect with JSON": createConnectTransport({ ...http1, ...json }),
+      "gRPC-Web": createGrpcWebTransport(http1),
+      "gRPC-Web with JSON": createGrpcWebTransport({ ...http2(1), ...json }),
+    },
     [Symbol.dispose]() {
       for (const session of sessions) session.abort();
       agent.destroy();

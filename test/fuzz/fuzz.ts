@@ -2,92 +2,133 @@ import {
   type DescMethod,
   type DescMethodServerStreaming,
   type DescMethodUnary,
+  type Message,
   toBinary,
 } from "@bufbuild/protobuf";
-import { Code, type Transport } from "@connectrpc/connect";
-import { applyDemo } from "../helpers/demo.ts";
+import { Code, createClient } from "@connectrpc/connect";
+import { createGrpcTransport } from "@connectrpc/connect-node";
+import type { DemoService } from "../helpers/demo.ts";
 import type { TestService } from "../helpers/service.ts";
 import { readContract } from "../rpc/rules/contract.ts";
-import { answer } from "./call.ts";
-import { ALWAYS, codesIn } from "./codes.ts";
+import { ALWAYS, codesIn, MAX_BYTES, TOO_BIG } from "./codes.ts";
 import { connect } from "./connections.ts";
+import { prepareDemo } from "./demo.ts";
 import { createGenerator } from "./generate.ts";
 import { createHarvest } from "./harvest.ts";
-import { createRandom } from "./random.ts";
+import { createRandom, seedOf } from "./random.ts";
+import { createSender, type Ended } from "./send.ts";
+import { type Counts, count } from "./table.ts";
 
 /** An answer that the contract does not speak of. */
 export interface Finding {
+  /**
+   * With the seed it makes the same request again: `from` this one, a count of 1. Names and tokens that come from the
+   * service are those of the new run then; `request` has the old ones.
+   */
+  number: number;
   method: string;
+  protocol: string;
+  /** Of the answer; none: it broke off. */
   code: string;
   message: string;
-  /** Binary, in base64: `buf convert` reads it. */
+  /** Binary, in base64, before it was broken, if it was: `buf convert` reads it. */
   request: string;
 }
 
 export interface Outcome {
-  findings: Finding[];
-  /** How often which method answered what. */
-  counts: Map<string, number>;
+  readonly findings: Finding[];
+  readonly counts: Counts;
 }
 
 export interface Fuzzer {
-  /** Sends so many requests, to methods by chance, some at a time. */
-  run(count: number): Promise<Outcome>;
+  /** All RPCs, as `counts` calls them. */
+  readonly rpcs: readonly string[];
+  /** Of all requests so far. */
+  readonly outcome: Outcome;
+  /** Sends so many requests more, to methods by chance, some at a time. */
+  run(count: number): Promise<void>;
+}
+
+export interface FuzzerOptions {
+  seed: number;
+  /** The number of the first request. */
+  from?: number;
 }
 
 const AT_ONCE = 16;
 /** After so many, what they deleted is made anew. */
 const BATCH = 500;
 
-export async function createFuzzer(service: TestService, seed: number): Promise<Fuzzer> {
-  const random = createRandom(seed);
-  const harvest = createHarvest(random);
-  const contract = readContract();
-  const methods = contract.methods.filter(isCallable);
-  const generate = createGenerator({
-    random,
-    harvest,
-    commentOf: contract.commentOf,
-    repository: await seedDemo(service),
-    fieldNames: methods.flatMap(({ input }) => input.fields.map(({ name }) => name)),
-  });
+export async function createFuzzer(service: TestService, { seed, from = 0 }: FuzzerOptions): Promise<Fuzzer> {
+  const harvest = createHarvest();
+  const demo = await prepareDemo(overOneConnection(service), harvest);
+  const { methods: all, commentOf } = readContract();
+  const methods = all.filter(isCallable);
+  const generate = createGenerator({ harvest, commentOf, repository: demo.repository });
   const allowed = new Map(
-    methods.map((method) => [method, new Set([...ALWAYS, ...codesIn(contract.commentOf(method))])]),
+    methods.map((method) => [method, new Set([...ALWAYS, ...codesIn(commentOf(method))])]),
   );
+  const outcome: Outcome = { findings: [], counts: new Map() };
+  let next = from;
 
-  async function one(transports: readonly Transport[], outcome: Outcome): Promise<void> {
+  async function one(send: ReturnType<typeof createSender>): Promise<void> {
+    const number = next++;
+    const random = createRandom(seedOf(seed, number));
     const method = random.pick(methods);
-    const request = generate(method);
-    const call = { method, request, transport: random.pick(transports), random };
-    const thrown = await answer(call, (message) => harvest.learn(method.output, message));
-    const code = thrown && Code[thrown.code];
-    const key = `${method.parent.name}/${method.name} ${code ?? "OK"}`;
-    outcome.counts.set(key, (outcome.counts.get(key) ?? 0) + 1);
-    if (!thrown || allowed.get(method)?.has(thrown.code)) return;
-    outcome.findings.push({
-      method: `${method.parent.typeName}/${method.name}`,
-      code: Code[thrown.code] ?? "",
-      message: thrown.rawMessage,
-      request: Buffer.from(toBinary(method.input, request)).toString("base64"),
-    });
+    const request = generate(method, random);
+    const ended = await send({ random, method, request }).catch(
+      (error): Ended => ({ protocol: "unknown", isBroken: false, end: "none", message: String(error) }),
+    );
+    const rpc = rpcOf(method);
+    count(outcome.counts, rpc, nameOf(ended));
+    if (isAllowed(method, request, ended)) return;
+    const bytes = Buffer.from(toBinary(method.input, request));
+    const { protocol, message } = ended;
+    const finding = {
+      number,
+      method: rpc,
+      protocol,
+      code: nameOf(ended),
+      message,
+      request: bytes.toString("base64"),
+    };
+    outcome.findings.push(finding);
+  }
+
+  function isAllowed(method: DescMethod, request: Message, { end, isBroken }: Ended): boolean {
+    if (end === "OK") return true;
+    if (end === "none") return false;
+    // What is broken may say that more comes than it has.
+    if (end === TOO_BIG && (isBroken || toBinary(method.input, request).length > MAX_BYTES)) return true;
+    return allowed.get(method as Method)?.has(end) ?? false;
   }
 
   return {
-    async run(count) {
-      const outcome: Outcome = { findings: [], counts: new Map() };
+    rpcs: methods.map(rpcOf).sort(),
+    outcome,
+    async run(times) {
       using connections = connect(service.url);
-      for (let sent = 0; sent < count; sent += BATCH) {
-        await seedDemo(service);
-        let left = Math.min(BATCH, count - sent);
+      const send = createSender(service.url, connections, harvest);
+      for (let sent = 0; sent < times; sent += BATCH) {
+        await demo.renew();
+        let left = Math.min(BATCH, times - sent);
         const worker = async () => {
-          while (left-- > 0) await one(connections.transports, outcome);
+          while (left-- > 0) await one(send);
         };
         await Promise.all(Array.from({ length: AT_ONCE }, worker));
       }
-      return outcome;
     },
   };
 }
+
+/** A service's own clients have a connection each, which would be counted as left over. */
+function overOneConnection({ url: baseUrl, dataDir }: TestService): DemoService {
+  const transport = createGrpcTransport({ baseUrl });
+  return { dataDir, client: (desc) => createClient(desc, transport) };
+}
+
+const rpcOf = ({ parent, name }: DescMethod): string => `${parent.name}/${name}`;
+const nameOf = ({ end }: Ended): string => (typeof end === "number" ? (Code[end] ?? String(end)) : end);
 
 /** What the server has logged as its own failures. */
 export function errorsOf(service: TestService): string[] {
@@ -95,16 +136,9 @@ export function errorsOf(service: TestService): string[] {
   return lines.filter((line) => /^{"level":[56]0/.test(line));
 }
 
-/** The contract has no streams of requests. */
-function isCallable(method: DescMethod): method is DescMethodUnary | DescMethodServerStreaming {
-  return method.methodKind === "unary" || method.methodKind === "server_streaming";
-}
+type Method = DescMethodUnary | DescMethodServerStreaming;
 
-/** What the real names are of; requests may have deleted it. */
-function seedDemo(service: TestService): Promise<string> {
-  const script = "echo ok";
-  return applyDemo(service, {
-    ok: { script, allowParallelTasks: true, allowOverrideArguments: true },
-    "ok.sh": { script, name: "other", path: "ok.sh", allowParallelTasks: true },
-  });
+/** The contract has no streams of requests. */
+function isCallable(method: DescMethod): method is Method {
+  return method.methodKind === "unary" || method.methodKind === "server_streaming";
 }

@@ -1,105 +1,151 @@
-import type { DescField, DescMessage, DescMethod, MessageShape } from "@bufbuild/protobuf";
-import { fromBinary, ScalarType } from "@bufbuild/protobuf";
+import {
+  type DescField,
+  type DescMessage,
+  type DescMethod,
+  fromBinary,
+  type Message,
+  ScalarType,
+} from "@bufbuild/protobuf";
 import { BinaryWriter, WireType } from "@bufbuild/protobuf/wire";
+import { type Draft, startDraft } from "./draft.ts";
 import { type FittingOptions, fittingTexts } from "./fitting.ts";
-import { mutate, wildText } from "./texts.ts";
+import type { Random } from "./random.ts";
+import { mapKey, mutate, wildText } from "./texts.ts";
 
 const DEPTH = 6;
 const INTS = [0, 1, 2, 50, 1000, 1001, -1, 2 ** 31 - 1, -(2 ** 31)];
 const LONGS = [0n, 1n, 59n, 600n, -1n, 315_576_000_001n, 2n ** 63n - 1n, -(2n ** 63n)];
 const DOUBLES = [0, -0.5, 1e300, Number.NaN, Number.POSITIVE_INFINITY];
 
-/** How often a field is set, and how often to something that hardly fits. */
-const MODES = [
-  { set: 0.02, wild: 0.0 },
-  { set: 0.1, wild: 0.0 },
-  { set: 0.3, wild: 0.02 },
-  { set: 0.3, wild: 0.2 },
-  { set: 0.8, wild: 0.7 },
-] as const;
+export interface GeneratorOptions extends FittingOptions {
+  commentOf(desc: DescField | DescMessage): string;
+}
+
+/** Fields that are right under circumstances that a request meets by luck only. */
+const SELDOM =
+  /^(Output only|For a (deploy|build)|For `|For the Terraform|Only |Not for)|Only (if|for) |must be a valid one|else empty|a deploy:|go together/;
 
 /**
- * Random requests for any method, by its descriptors: right ones, nearly right ones and wild ones. They are written field
- * by field in the wire format, so that nothing on the way corrects them.
+ * Random requests for any method, by its descriptors and the contract's comments: right ones, nearly right ones and wild
+ * ones. They are written field by field in the wire format, so that nothing on the way corrects them.
  */
-export function createGenerator(options: FittingOptions) {
-  const { random, commentOf } = options;
+export function createGenerator(options: GeneratorOptions) {
+  const { commentOf, harvest } = options;
   const fitting = fittingTexts(options);
-  let mode: (typeof MODES)[number] = MODES[0];
 
-  return <M extends DescMethod>(method: M): MessageShape<M["input"]> => {
-    mode = random.pick(MODES);
-    return fromBinary(method.input, message(method.input, 0)) as MessageShape<M["input"]>;
+  return (method: DescMethod, random: Random): Message => {
+    const draft = startDraft(random, method);
+    const next = random.chance(0.3) ? harvest.next(random, method) : undefined;
+    return next ?? fromBinary(method.input, message(draft, method.input, 0));
   };
 
-  function message(desc: DescMessage, depth: number): Uint8Array {
+  function message(draft: Draft, desc: DescMessage, depth: number): Uint8Array {
     const writer = new BinaryWriter();
-    const chosen = new Map(desc.oneofs.map((oneof) => [oneof, random.pick(oneof.fields)]));
+    const chosen = new Map(desc.oneofs.map((oneof) => [oneof, draft.random.pick(oneof.fields)]));
     for (const field of desc.fields) {
       if (field.oneof && chosen.get(field.oneof) !== field) continue;
-      if (isSet(field, depth)) write(writer, field, depth);
+      if (isSet(draft, field, depth)) write(draft, writer, field, depth);
     }
+    if (draft.random.chance(draft.mode.wild / 10)) unknown(writer, draft.random);
     return writer.finish();
   }
 
-  function isSet(field: DescField, depth: number): boolean {
+  function isSet({ random, mode }: Draft, field: DescField, depth: number): boolean {
     if (depth >= DEPTH) return false;
+    const comment = commentOf(field);
     const isNeeded =
-      /^Required/.test(commentOf(field)) ||
-      (depth > 0 && (field.name === "name" || field.oneof !== undefined));
-    return random.chance(isNeeded ? 1 - mode.wild / 4 : mode.set);
+      /^Required/.test(comment) ||
+      field.parent.typeName === "google.protobuf.Duration" ||
+      field.name === "paths" ||
+      (depth > 0 && field.name === "name") ||
+      (field.oneof && (isOpaque(field.parent) || /One of .* is required/.test(commentOf(field.parent))));
+    if (isNeeded) return random.chance(1 - mode.wild / 4);
+    return random.chance(mode.wild === 0 && SELDOM.test(comment) ? mode.set / 10 : mode.set);
   }
 
-  function write(writer: BinaryWriter, field: DescField, depth: number): void {
+  function write(draft: Draft, writer: BinaryWriter, field: DescField, depth: number): void {
+    const { random, mode } = draft;
     if (field.fieldKind === "map") {
       for (let n = random.below(3); n > 0; n--) {
         const entry = new BinaryWriter();
-        entry.tag(1, WireType.LengthDelimited).string(text(field, "key"));
+        entry.tag(1, WireType.LengthDelimited).string(key(draft, field));
         if (field.mapKind === "message")
-          entry.tag(2, WireType.LengthDelimited).bytes(message(field.message, depth + 1));
-        else entry.tag(2, WireType.LengthDelimited).string(text(field));
+          entry.tag(2, WireType.LengthDelimited).bytes(message(draft, field.message, depth + 1));
+        else entry.tag(2, WireType.LengthDelimited).string(text(draft, field));
         writer.tag(field.number, WireType.LengthDelimited).bytes(entry.finish());
       }
     } else if (field.fieldKind === "list") {
       const many = random.chance(mode.wild / 20) && field.listKind !== "message";
-      for (let n = many ? 1100 : random.below(4); n > 0; n--) one(writer, field, depth);
-    } else one(writer, field, depth);
+      for (let n = many ? 1100 : random.below(4); n > 0; n--) one(draft, writer, field, depth);
+    } else one(draft, writer, field, depth);
   }
 
-  function one(writer: BinaryWriter, field: DescField, depth: number): void {
+  function one(draft: Draft, writer: BinaryWriter, field: DescField, depth: number): void {
+    const { random, mode } = draft;
     const inner = field.message;
     if (inner) {
-      writer.tag(field.number, WireType.LengthDelimited).bytes(message(inner, depth + 1));
+      writer.tag(field.number, WireType.LengthDelimited).bytes(message(draft, inner, depth + 1));
     } else if (field.enum) {
-      const known = random.pick(field.enum.values).number;
+      const { values } = field.enum;
+      const isMeant = values.length > 1 && mode.wild === 0 && random.chance(0.9);
+      const known = random.pick(values.slice(isMeant ? 1 : 0)).number;
       writer.tag(field.number, WireType.Varint).int32(random.chance(mode.wild) ? random.pick(INTS) : known);
-    } else scalar(writer, field);
+    } else scalar(draft, writer, field);
   }
 
-  function scalar(writer: BinaryWriter, field: DescField): void {
+  function scalar(draft: Draft, writer: BinaryWriter, field: DescField): void {
+    const { random, mode } = draft;
     switch (field.scalar) {
       case ScalarType.STRING:
-        return void writer.tag(field.number, WireType.LengthDelimited).string(text(field));
+        return void writer.tag(field.number, WireType.LengthDelimited).string(text(draft, field));
       case ScalarType.BOOL:
         return void writer.tag(field.number, WireType.Varint).bool(random.chance(0.5));
       case ScalarType.INT32: {
-        const value = random.chance(mode.wild) ? random.pick(INTS) : random.below(10);
+        const value = random.chance(mode.wild) ? random.pick(INTS) : within(random, commentOf(field));
         return void writer.tag(field.number, WireType.Varint).int32(value);
       }
       case ScalarType.INT64: {
         const value = random.chance(mode.wild) ? random.pick(LONGS) : BigInt(1 + random.below(60));
         return void writer.tag(field.number, WireType.Varint).int64(value);
       }
-      case ScalarType.DOUBLE:
-        return void writer.tag(field.number, WireType.Bit64).double(random.pick(DOUBLES));
+      case ScalarType.DOUBLE: {
+        const value = random.chance(mode.wild) ? random.pick(DOUBLES) : random.below(1000) / 8;
+        return void writer.tag(field.number, WireType.Bit64).double(value);
+      }
       default:
         throw new Error(`The generator does not know the type of ${field}`);
     }
   }
 
-  function text(field: DescField, role?: "key"): string {
-    if (random.chance(mode.wild)) return wildText(random);
-    const right = role === "key" ? random.pick(["A", "STAGE", "team", "default", "plan"]) : fitting(field);
-    return random.chance(mode.wild) ? mutate(random, right) : right;
+  function text(draft: Draft, field: DescField): string {
+    return twist(draft, () => fitting(draft, field));
+  }
+
+  function key(draft: Draft, field: DescField): string {
+    return twist(draft, () => mapKey(draft.random, field.name, commentOf(field)));
   }
 }
+
+/** What fits; or nearly, or something else, as the mode has it. */
+function twist({ random, mode }: Draft, fitting: () => string): string {
+  if (random.chance(mode.wild)) return wildText(random);
+  const right = fitting();
+  return random.chance(mode.wild) ? mutate(random, right) : right;
+}
+
+/** A number that the words `0 to 1000` of a comment allow; one that is small, if there are none. */
+function within(random: Random, comment: string): number {
+  const [, min, max] = /(\d+) to (\d+)/.exec(comment) ?? [];
+  if (min === undefined || max === undefined) return random.below(10);
+  const span = Number(max) - Number(min) + 1;
+  return Number(min) + random.below(random.chance(0.1) ? span : Math.min(span, 10));
+}
+
+/** Fields of a newer client, or of nobody. */
+function unknown(writer: BinaryWriter, random: Random): void {
+  const number = random.pick([999, 20_000, 536_870_911]);
+  if (random.chance(0.5)) writer.tag(number, WireType.LengthDelimited).string(wildText(random));
+  else writer.tag(number, WireType.Varint).int64(random.pick(LONGS));
+}
+
+const isOpaque = (desc: DescMessage): boolean => desc.typeName.startsWith("google.protobuf.");

@@ -1,53 +1,121 @@
-import type { DescMessage, Message } from "@bufbuild/protobuf";
+import { clone, type DescMessage, type DescMethod, type Message } from "@bufbuild/protobuf";
 import { type ReflectMessage, reflect } from "@bufbuild/protobuf/reflect";
 import type { Random } from "./random.ts";
 
-/** What answers have shown, to be used again: names by their collection, tokens by their field. */
+/** What an answer has told of a resource: scalars by their fields, those of messages within it too. */
+export type Known = Readonly<Record<string, unknown>>;
+
+/** What answers have shown, to be used again. */
 export interface Harvest {
-  learn(desc: DescMessage, answer: Message): void;
-  /** A resource's full name; undefined: none was seen yet. */
-  name(collection: string): string | undefined;
-  /** A token of a field such as `page_token` or `etag`; undefined: none was seen yet. */
-  token(field: string): string | undefined;
+  learn(method: DescMethod, request: Message, answer: Message): void;
+  forget(name: string): void;
+  /** The full name of one that is in the project, or is a project; undefined: none was seen that fits. */
+  name(random: Random, place: Place, fits?: (known: Known) => boolean): string | undefined;
+  /** Such as its `etag`; undefined: not seen. */
+  told(name: string, field: string): string | undefined;
+  /** A request that goes on where the answer to another one ended; undefined: there was none. */
+  next(random: Random, method: DescMethod): Message | undefined;
 }
 
-const KEPT = 40;
-const TOKENS = ["page_token", "resume_token", "etag", "digest"];
+export interface Place {
+  project: string;
+  /** `projects`, `templates` … */
+  collection: string;
+}
 
-export function createHarvest(random: Random): Harvest {
-  const pools = new Map<string, string[]>();
+const KEPT = 60;
+const NAME = /^projects\/([^/]+)(?:\/(\w+)\/[^/]+)?$/;
 
-  function keep(key: string, text: string): void {
-    const pool = pools.get(key) ?? [];
-    pools.set(key, pool);
-    if (text === "" || pool.includes(text)) return;
-    if (pool.length < KEPT) pool.push(text);
-    else pool[random.below(KEPT)] = text;
+export function createHarvest(): Harvest {
+  const places = new Map<string, Map<string, Known>>();
+  const continued = new Map<string, Message[]>();
+
+  function note(name: string, told: Known = {}): void {
+    const key = placeOf(name);
+    if (key === undefined) return;
+    const names = places.get(key) ?? new Map<string, Known>();
+    places.set(key, names);
+    const known = { ...names.get(name), ...told };
+    names.delete(name); // it is the newest now
+    names.set(name, known);
+    const [oldest] = names.keys();
+    if (names.size > KEPT && oldest !== undefined) names.delete(oldest);
   }
 
   function look(message: ReflectMessage): void {
-    for (const field of message.fields) {
-      if (field.fieldKind === "message" && message.isSet(field)) look(message.get(field));
-      else if (field.fieldKind === "list" && field.listKind === "message")
-        for (const item of message.get(field)) look(item as ReflectMessage);
-      else if (field.fieldKind === "scalar" && message.isSet(field)) note(field.name, message.get(field));
-    }
+    const texts = message.fields.flatMap((field) =>
+      field.fieldKind === "scalar" && typeof message.get(field) === "string"
+        ? [message.get(field) as string]
+        : [],
+    );
+    for (const text of texts) note(text);
+    const named = message.desc.fields.find(({ name }) => name === "name");
+    if (named) note(String(message.get(named)), scalarsOf(message));
+    for (const inner of within(message)) look(inner);
   }
 
-  function note(field: string, value: unknown): void {
-    if (typeof value !== "string") return;
-    const [, project, collection, id] = value.split("/");
-    if (/^projects\/[^/]+(\/\w+\/[^/]+)?$/.test(value)) {
-      keep("projects", `projects/${project}`);
-      if (id) keep(collection ?? "", value);
-    }
-    const token = TOKENS.find((name) => field === name || field === `next_${name}`);
-    if (token) keep(token, value);
-  }
-
-  const anyOf = (key: string) => {
-    const pool = pools.get(key) ?? [];
-    return pool.length > 0 ? random.pick(pool) : undefined;
+  return {
+    learn(method, request, answer) {
+      const shown = reflect(method.output, answer);
+      look(shown);
+      const goesOn = continuation(method.input, request, shown);
+      if (!goesOn) return;
+      const list = continued.get(method.localName) ?? [];
+      continued.set(method.localName, list);
+      list.push(goesOn);
+      if (list.length > KEPT) list.shift();
+    },
+    forget(name) {
+      places.get(placeOf(name) ?? "")?.delete(name);
+    },
+    name(random, { project, collection }, fits = () => true) {
+      const key = collection === "projects" ? collection : `${project} ${collection}`;
+      const names = [...(places.get(key) ?? [])].filter(([, known]) => fits(known));
+      return names.length > 0 ? random.pick(names)[0] : undefined;
+    },
+    told(name, field) {
+      const value = places.get(placeOf(name) ?? "")?.get(name)?.[field];
+      return typeof value === "string" ? value : undefined;
+    },
+    next(random, method) {
+      const list = continued.get(method.localName) ?? [];
+      return list.length > 0 ? clone(method.input, random.pick(list)) : undefined;
+    },
   };
-  return { learn: (desc, answer) => look(reflect(desc, answer)), name: anyOf, token: anyOf };
+}
+
+function placeOf(name: string): string | undefined {
+  const [, project, collection] = NAME.exec(name) ?? [];
+  if (project === undefined || project === "-") return undefined;
+  return collection === undefined ? "projects" : `${project} ${collection}`;
+}
+
+function scalarsOf(message: ReflectMessage): Known {
+  const own = message.fields
+    .filter((field) => field.fieldKind === "scalar" || field.fieldKind === "enum")
+    .map((field) => [field.name, message.get(field)]);
+  return Object.assign(Object.fromEntries(own), ...within(message, false).map(scalarsOf));
+}
+
+function within(message: ReflectMessage, withLists = true): ReflectMessage[] {
+  return message.fields.flatMap((field) => {
+    if (field.fieldKind === "message" && message.isSet(field)) return [message.get(field)];
+    if (withLists && field.fieldKind === "list" && field.listKind === "message")
+      return [...message.get(field)] as ReflectMessage[];
+    return [];
+  });
+}
+
+/** The same request with the token that its answer gave for what follows. */
+function continuation(input: DescMessage, request: Message, answer: ReflectMessage): Message | undefined {
+  for (const name of ["page_token", "resume_token"]) {
+    const field = input.fields.find((one) => one.name === name);
+    const given = answer.fields.find((one) => one.name === name || one.name === `next_${name}`);
+    const token = given && answer.get(given);
+    if (!field || !token) continue;
+    const following = clone(input, request);
+    reflect(input, following).set(field, token);
+    return following;
+  }
+  return undefined;
 }

@@ -20,3 +20,8 @@ export function createRandom(seed: number): Random {
     pick: (list) => list[Math.floor(next() * list.length)] as (typeof list)[number],
   };
 }
+
+/** The seed of one of many, so that each can be made alone, in whatever order they are. */
+export function seedOf(seed: number, number: number): number {
+  return Math.imul(seed ^ Math.imul(number + 1, 0x9e3779b1), 0x85ebca6b) >>> 0;
+}

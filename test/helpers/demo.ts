@@ -16,9 +16,12 @@ type TemplateInit = MessageInitShape<typeof TemplateSchema>;
 /** A script's text, or a template with one. */
 export type DemoTemplate = string | (TemplateInit & { script: string });
 
+/** What these need of a service. */
+export type DemoService = Pick<TestService, "client" | "dataDir">;
+
 /** Makes project `demo` on a service: a folder with one script for each template, which runs it with bash. */
 export async function applyDemo(
-  service: TestService,
+  service: DemoService,
   templates: Record<string, DemoTemplate>,
   project: MessageInitShape<typeof ProjectSchema> = {},
 ): Promise<string> {
@@ -47,7 +50,7 @@ export async function applyDemo(
 
 /** Starts a task of a demo template. */
 export async function runDemo(
-  service: TestService,
+  service: DemoService,
   template: string,
   request: MessageInitShape<typeof RunTaskRequestSchema> = {},
 ): Promise<Task> {

@@ -21,6 +21,8 @@ export interface ServiceOptions {
   databaseUrl?: string;
   /** Default: a folder of its own, removed with the service. */
   dataDir?: string;
+  /** More options of Node. */
+  execArgv?: string[];
 }
 
 /** A server in a process of its own, on a real database, for one test file. */
@@ -62,7 +64,7 @@ export async function startService(options: ServiceOptions = {}): Promise<TestSe
       SIGNALMAN_LOG_FORMAT: "json",
       ...options.env,
     };
-    const child = spawn(process.execPath, ["--max-semi-space-size=2", SERVE], {
+    const child = spawn(process.execPath, ["--max-semi-space-size=2", ...(options.execArgv ?? []), SERVE], {
       env,
       stdio: ["ignore", "ignore", "pipe"],
     });

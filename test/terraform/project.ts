@@ -17,6 +17,8 @@ export function needsTerraform({ skip }: Pick<TestContext, "skip">): void {
     skip("there is no terraform in PATH; https://developer.hashicorp.com/terraform/install");
 }
 
+export const hasTerraform = (): boolean => runs("terraform");
+
 /** Skips a test where there is no OpenTofu. */
 export function needsTofu({ skip }: Pick<TestContext, "skip">): void {
   if (!runs("tofu")) skip("there is no tofu in PATH; https://opentofu.org/docs/intro/install");
