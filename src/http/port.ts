@@ -63,7 +63,7 @@ export async function listen(options: ListenOptions): Promise<Port> {
     silent.add(socket);
     sniff(socket, patienceMs, (protocol) => {
       silent.delete(socket);
-      if (protocol === "http2") h2.emit("connection", socket);
+      if (protocol === "http2") serveHttp2(h2, socket);
       else if (protocol === "http1") for (const serve of serveHttp1) serve(socket);
     });
   });
@@ -108,6 +108,15 @@ function http2Server(handler: Handler): http2.Http2Server {
     },
     handler,
   );
+}
+
+/**
+ * Sockets of an HTTP/1.1 server stay half open when their peer has said its last word. Node's HTTP/2 does not reckon with
+ * that: a session whose peer is gone would stay, with all its streams, until something is sent to it.
+ */
+function serveHttp2(server: http2.Http2Server, socket: Socket): void {
+  socket.allowHalfOpen = false;
+  server.emit("connection", socket);
 }
 
 async function bind(server: http.Server, host: string, port: number): Promise<void> {
