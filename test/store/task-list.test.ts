@@ -97,6 +97,12 @@ describe("of twenty thousand tasks", () => {
         FROM generate_series(1, ${COUNT}) AS n) AS s`;
     await store.sql`INSERT INTO task_heads (task_id) SELECT id FROM tasks ON CONFLICT DO NOTHING`;
     await store.sql`ANALYZE`;
+    // What the statistics do not know yet.
+    await store.makeProject(["many"], { name: "a" });
+    await store.sql`
+      INSERT INTO tasks (id, project, template, app, status, priority, labels, spec, create_time, start_time, end_time)
+      SELECT uuid_v7(at), 'a', 't' || n % 2, 'bash', 'SUCCESS', 50, '{}', '{}', at, at, at
+      FROM (SELECT n, now() - n * interval '1 hour' AS at FROM generate_series(1, 5000) AS n) AS s`;
   });
 
   const by = (field: TaskQuery["order"]["by"], isDescending = true) => ({ by: field, isDescending });
@@ -120,6 +126,16 @@ describe("of twenty thousand tasks", () => {
       "a template's of all projects",
       { project: null, terms: [{ field: "template", op: "=", project: null, value: "t3" }] },
       /using tasks_template /,
+    ],
+    ["the newest of a project without statistics", { project: "a" }, /using tasks_project /],
+    [
+      "the last that ended of its template",
+      {
+        project: "a",
+        order: by("end_time"),
+        terms: [{ field: "template", op: "=", project: "a", value: "t1" }],
+      },
+      /using tasks_template_end_time /,
     ],
     [
       "those that failed",
