@@ -8,11 +8,11 @@ import { TemplateType } from "../../gen/signalman/v1/template_pb.ts";
 import { BUILT_IN } from "../../src/jobs/apps/app.ts";
 import {
   backendOverride,
-  countChanges,
   type TerraformInput,
   terraformEnvironment,
   terraformStages,
 } from "../../src/jobs/apps/terraform.ts";
+import { countChanges } from "../../src/jobs/apps/terraform-counts.ts";
 import { driverScript, readProgress } from "../../src/jobs/apps/terraform-driver.ts";
 
 const input: TerraformInput = {
@@ -123,7 +123,7 @@ test("a backend is overridden by its type; its settings are in another file", ()
   expect(backendOverride("http")).toEqual({ terraform: { backend: { http: {} } } });
 });
 
-test("a replacement counts as one more and one less", () => {
+test("a replacement counts as one more and one less; what looks like a change elsewhere counts as none", async () => {
   const actions = [
     ["no-op"],
     ["read"],
@@ -133,9 +133,22 @@ test("a replacement counts as one more and one less", () => {
     ["delete", "create"],
     ["create", "delete"],
   ];
-  const plan = { resource_changes: actions.map((of) => ({ change: { actions: of } })) };
-  expect(countChanges(JSON.stringify(plan))).toEqual({ add: 3, change: 1, destroy: 3 });
-  expect(countChanges("{}")).toEqual({ add: 0, change: 0, destroy: 0 });
+  const decoy = { change: { actions: ["create"] } };
+  const plan = {
+    resource_drift: [decoy],
+    resource_changes: actions.map((of) => ({
+      address: 'x["}]"]',
+      change: { before: { resource_changes: [decoy], actions: ["create"] }, actions: of, after: '\\"[{' },
+    })),
+    output_changes: { resource_changes: decoy, ...decoy },
+  };
+  for (const text of [JSON.stringify(plan), JSON.stringify(plan, null, 2)]) {
+    const bytes = Buffer.from(text);
+    expect(await countChanges([bytes])).toEqual({ add: 3, change: 1, destroy: 3 });
+    const single = Array.from(bytes, (byte) => Uint8Array.of(byte));
+    expect(await countChanges(single)).toEqual({ add: 3, change: 1, destroy: 3 });
+  }
+  expect(await countChanges([Buffer.from("{}")])).toEqual({ add: 0, change: 0, destroy: 0 });
 });
 
 describe("the driver", () => {

@@ -89,16 +89,3 @@ export function terraformEnvironment(
 export function backendOverride(type: string): JsonObject {
   return { terraform: { backend: { [type]: {} } } };
 }
-
-/** How many resources `show -json` says the plan adds, changes and destroys. */
-export function countChanges(json: string): { add: number; change: number; destroy: number } {
-  const counts = { add: 0, change: 0, destroy: 0 };
-  const plan = JSON.parse(json) as { resource_changes?: { change?: { actions?: string[] } }[] };
-  for (const { change } of plan.resource_changes ?? []) {
-    const actions = change?.actions ?? [];
-    if (actions.includes("create")) counts.add++;
-    if (actions.includes("update")) counts.change++;
-    if (actions.includes("delete")) counts.destroy++;
-  }
-  return counts;
-}

@@ -9,13 +9,13 @@ import { PrepareError } from "../../task/errors.ts";
 import type { Plan } from "../../task/types.ts";
 import {
   backendOverride,
-  countChanges,
   type TerraformFiles,
   type TerraformInput,
   terraformEnvironment,
   terraformStages,
 } from "../apps/terraform.ts";
 import { type BasisInput, basisOf, onBasis } from "../apps/terraform-basis.ts";
+import { countChanges } from "../apps/terraform-counts.ts";
 import { type DriverFiles, driverScript, type Progress, readProgress } from "../apps/terraform-driver.ts";
 import { commandOf, type Family, type Site } from "../family.ts";
 import type { FoundPlan } from "../job.ts";
@@ -160,7 +160,7 @@ async function readPlan(folder: TaskFolder): Promise<FoundPlan> {
 }
 
 async function readCounts(folder: TaskFolder): Promise<Omit<Plan, "digest">> {
-  return countChanges(await readFile(driverFiles(folder).planJson, "utf8"));
+  return countChanges(createReadStream(driverFiles(folder).planJson));
 }
 
 /** A little more than is kept, so that what is masked in it may become shorter. */
