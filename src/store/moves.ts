@@ -5,6 +5,7 @@ import type { TaskOutcome, TaskRecord } from "../task/types.ts";
 import type { Database, Queryable } from "./database.ts";
 import { type StoredChunk, storeChunks } from "./logs.ts";
 import { tasks } from "./schema/tasks.ts";
+import { storableText } from "./storable.ts";
 import { insertTask, type NewTask } from "./tasks.ts";
 
 type Columns = Parameters<ReturnType<Queryable["update"]>["set"]>[0];
@@ -96,18 +97,19 @@ export async function finish(
   outcome: TaskOutcome,
   ending: Ending = {},
 ): Promise<{ moved: boolean; followers: string[] }> {
+  const message = storableText(outcome.message);
   return owned(
     database,
     task,
     {
       to: outcome.status,
       where: underLease(task),
-      message: outcome.message,
+      message,
       set: {
         exitCode: outcome.exitCode,
         signal: outcome.signal,
         endReason: outcome.reason,
-        endMessage: outcome.message,
+        endMessage: message,
         leaseExpires: null,
       },
     },

@@ -4,13 +4,14 @@ import { notFound } from "../task/errors.ts";
 import type { Database } from "./database.ts";
 import type { Lease } from "./moves.ts";
 import { taskResults, tasks } from "./schema/tasks.ts";
+import { storableJson } from "./storable.ts";
 
 /** Stores the proto3 JSON of a TaskResult, in place of an earlier one; nothing, if the lease has moved on. */
 export async function storeResult(database: Database, lease: Lease, result: JsonObject): Promise<void> {
   await database.run((db) =>
     db.execute(sql`
       INSERT INTO task_results (task_id, result)
-      SELECT id, ${JSON.stringify(result)}::text::jsonb FROM tasks
+      SELECT id, ${storableJson(result)}::text::jsonb FROM tasks
       WHERE id = ${lease.id} AND lease_epoch = ${lease.leaseEpoch}
       ON CONFLICT (task_id) DO UPDATE SET result = excluded.result`),
   );

@@ -39,6 +39,9 @@ const PLAYBOOKS = {
     - debug: msg="{{ lookup('env', 'SEMAPHORE_TASK_TYPE') }} {{ lookup('env', 'SEMAPHORE_TASK_TARGET_VERSION') }} {{ semaphore_vars.task_details.target_version }}"
 `,
   "gone.yml": "- hosts: all\n  tasks: []\n",
+  "odd.yml": `${head}  tasks:
+    - fail: msg="NUL \\x00, half \\ud800"
+`,
   "ask.yml": `- hosts: all
   gather_facts: false
   vars_prompt: [{ name: who, private: false }, { name: where, default: here }]
@@ -70,6 +73,7 @@ beforeAll(async () => {
       meet: { path: "meet.yml" },
       build: { path: "version.yml", type: TemplateType.BUILD, startVersion: "1.0.0" },
       gone: { path: "gone.yml", inventory: "gone" },
+      odd: { path: "odd.yml" },
       ask: { path: "ask.yml" },
       mute: { path: "count.yml", inventory: "mute" },
       config: { path: "config.yml" },
@@ -154,6 +158,12 @@ describe("results", () => {
     const result = await resultOf(service, task.name);
     expect(result?.hosts.map(({ host }) => host)).toEqual(["at-***", "here"]);
     expect(result?.failures).toMatchObject([{ host: "at-***", message: "no" }]);
+  });
+
+  test("are told also of what no table can hold", async () => {
+    const { task } = await play(service, "odd");
+    const result = await resultOf(service, task.name);
+    expect(result?.failures).toMatchObject([{ message: "NUL \ufffd, half \ufffd" }]);
   });
 
   test("tell which host could not be reached", async () => {

@@ -92,6 +92,13 @@ test("events are numbered from 1 without a gap, and each has its place among the
   expect(await readProgress(store.database, lease.id, 3)).toMatchObject({ events: [], lastSeq: 7 });
 });
 
+test("an end is recorded whatever its program's words hold", async () => {
+  const lease = await store.makeTaskIn("RUNNING");
+  const said = { ...FAILED, message: "NUL \0, half of a pair \ud800, \u{1f512}" };
+  expect(await finish(store.database, lease, said)).toMatchObject({ moved: true });
+  expect((await store.row(lease.id)).endMessage).toBe("NUL \ufffd, half of a pair \ufffd, \u{1f512}");
+});
+
 describe("markRunning", () => {
   test("sets the start, and the deadline from there", async () => {
     const lease = await store.makeTaskIn("STARTING");
