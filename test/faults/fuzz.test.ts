@@ -11,14 +11,24 @@ import { tableOf } from "../fuzz/table.ts";
 import { startService, type TestService } from "../helpers/service.ts";
 import { hasTerraform } from "../terraform/project.ts";
 
+/*
+ * FUZZ_SEED makes the same requests again, FUZZ_FROM begins with another number than 0, and FUZZ_COUNT says how many. What
+ * comes of the service, such as the ids of tasks, is new each time; a finding has the request as it was. FUZZ_SNAPSHOT
+ * names a folder for a heap snapshot of the end.
+ */
 const COUNT = Number(process.env.FUZZ_COUNT ?? 100_000);
 /** What fills pools, caches and compiled code, which stay. */
 const WARM_UP = 2000;
 /** How often the server is let come to rest and looked at. */
 const STEPS = 10;
 const MIB = 2 ** 20;
+/**
+ * 98,000 requests made the heap grow by 5 MiB, less and less: compiled code, and statements that connections keep prepared. A
+ * watch that was left behind made it grow by a hundred.
+ */
 const HEAP_MARGIN = 16 * MIB;
-const RSS_MARGIN = 64 * MIB;
+/** It grew by 34 MiB, most of it in the first 20,000: the allocator keeps what many requests at once have needed. */
+const RSS_MARGIN = 96 * MIB;
 const ACTIVE = [
   "WAITING",
   "STARTING",
@@ -28,6 +38,8 @@ const ACTIVE = [
   "REJECTED",
   "STOPPING",
 ];
+/** So many make each RPC succeed, by all that is likely. */
+const ENOUGH = 20_000;
 /** What can only be OK of a plan. */
 const OF_PLANS = ["ConfirmTask", "GetTaskPlan", "RejectTask"].map((rpc) => `TaskService/${rpc}`);
 
@@ -66,7 +78,7 @@ it(`${COUNT} random requests to every RPC: documented codes only, and nothing of
   expect(findings).toEqual([]);
   expect(errorsOf(service)).toEqual([]);
   const never = fuzzer.rpcs.filter((rpc) => !counts.get(rpc)?.has("OK"));
-  expect(never).toEqual(hasTerraform() ? [] : OF_PLANS);
+  if (COUNT >= ENOUGH) expect(never).toEqual(hasTerraform() ? [] : OF_PLANS);
   await expect.poll(descriptors, { timeout: 60_000 }).toEqual(before.descriptors);
   expect(after.heap - before.heap).toBeLessThan(HEAP_MARGIN);
   expect(after.rss - before.rss).toBeLessThan(RSS_MARGIN);

@@ -1,4 +1,5 @@
 import { once } from "node:events";
+import net from "node:net";
 import { expect, test } from "vitest";
 import {
   countOf,
@@ -73,6 +74,19 @@ test.each([
   await once(peer.socket, "data");
   peer.socket.pause();
   expect(await floodUntilCut(peer, repeated(piece, 10_000))).toBeLessThan(MOST_BYTES);
+  await servesOthers(server);
+});
+
+test("headers that come byte by byte over HTTP/1.1 are cut off", async () => {
+  await using server = await startServer({ patienceMs: 100 });
+  const { hostname, port } = new URL(server.url);
+  const socket = net.connect(Number(port), hostname).on("error", () => {});
+  const closed = once(socket, "close");
+  socket.write("POST / HTTP/1.1\r\nx: ");
+  const trickle = setInterval(() => socket.write("y"), 10);
+  socket.resume();
+  await closed;
+  clearInterval(trickle);
   await servesOthers(server);
 });
 

@@ -79,6 +79,19 @@ describe("a request that cannot be read is the caller's error", () => {
     expect(server.lines.filter(({ level }) => Number(level) >= 50)).toEqual([]);
   });
 
+  test.each([
+    "application/grpc+xml",
+    "application/grpc-web-text",
+    "application/connect+xml",
+    "text/plain",
+    "",
+    "a/b; ;=,",
+  ])("whatever it says it is: %j", async (type) => {
+    await using server = await startServer({ tasks });
+    expect(await codeOf(server.url, "GetTask", type, NAME_X)).toBe(Code.InvalidArgument);
+    expect(await codeOf(server.url, "WatchTask", type, frame(NAME_X))).toBe(Code.InvalidArgument);
+  });
+
   test("with a reason, and without a word of what it held in the log", async () => {
     await using server = await startServer({ tasks });
     const response = await fetch(`${server.url}/signalman.v1.TaskService/GetTask`, {
