@@ -48,11 +48,12 @@ function spellings(text: string): string[] {
   return [text, ...jsonForms(text), ...urlForms(text), text.replaceAll("'", `'\\''`)];
 }
 
-/** As JSON libraries write it: plain, in ASCII (Python), and with HTML's characters escaped (Go). */
+/** As JSON libraries write it: plain, in ASCII (Python), and with HTML's characters escaped (Go); and within JSON again. */
 function jsonForms(text: string): string[] {
   const toCode = (char: string) => `\\u${char.charCodeAt(0).toString(16).padStart(4, "0")}`;
   const json = JSON.stringify(text).slice(1, -1);
-  return [json, json.replace(/[\u007f-\uffff]/g, toCode), json.replace(/[<>&]/g, toCode)];
+  const forms = [json, json.replace(/[\u007f-\uffff]/g, toCode), json.replace(/[<>&]/g, toCode)];
+  return [...forms, ...forms.map((form) => JSON.stringify(form).slice(1, -1))];
 }
 
 /** As encodeURIComponent, RFC 3986 and Python's quote (which keeps `/`) write it, and with `+` for a space. */

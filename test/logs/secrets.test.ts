@@ -29,6 +29,11 @@ describe("a secret is hidden", () => {
     ["in JSON", JSON.stringify(secret).slice(1, -1)],
     ["in Python's JSON", JSON.stringify(secret).slice(1, -1).replace("é", "\\u00e9")],
     ["in Go's JSON", JSON.stringify(secret).slice(1, -1).replace("&", "\\u0026")],
+    ["in JSON within JSON", JSON.stringify(JSON.stringify(secret)).slice(3, -3)],
+    [
+      "in Python's JSON within JSON",
+      JSON.stringify(JSON.stringify(secret).replace("é", "\\u00e9")).slice(3, -3),
+    ],
     ["in a shell's trace", secret.replace("'", `'\\''`)],
   ];
   test.each(forms)("%s", async (_, form) => {
