@@ -149,6 +149,10 @@ test("a replacement counts as one more and one less; what looks like a change el
     expect(await countChanges(single)).toEqual({ add: 3, change: 1, destroy: 3 });
   }
   expect(await countChanges([Buffer.from("{}")])).toEqual({ add: 0, change: 0, destroy: 0 });
+  for (const length of [0, 1, 60, JSON.stringify(plan).length - 1])
+    await expect(countChanges([Buffer.from(JSON.stringify(plan).slice(0, length))])).rejects.toThrow(
+      "cut off",
+    );
 });
 
 describe("the driver", () => {

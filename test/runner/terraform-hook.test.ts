@@ -82,6 +82,7 @@ test("a stale plan and any other error are said in a sentence", async () => {
   expect(await messageOf(boxed("Error: Invalid reference", "", "  on main.tf line 3"))).toBe(
     "Failed: Invalid reference",
   );
+  expect(await messageOf("cat: write error: No space left on device")).toMatch(/^Failed: a disk is full/);
   expect(await messageOf("nothing that it knows")).toBe("Failed");
   expect(await messageOf(LOCKED, { ...failed, reason: "STOPPED_BY_USER", status: "STOPPED" })).toBe("Failed");
 });

@@ -1,5 +1,5 @@
 import { existsSync } from "node:fs";
-import { readdir, writeFile } from "node:fs/promises";
+import { readdir, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { ConnectError } from "@connectrpc/connect";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
@@ -83,6 +83,23 @@ test("a plan file that was exchanged is not applied", async () => {
   });
   await leavesNothing(service, task);
 });
+
+test.each(["plan", "plan/basis.json", "work"])(
+  "a plan is not applied once %s of it is gone",
+  async (part) => {
+    await using project = await makeProject(service);
+    const task = await project.planned();
+    await rm(join(taskFolder(service, task), part), { recursive: true });
+    await project.confirm(task);
+    expect(await outcomeOf(task)).toMatchObject({
+      status: "ERROR",
+      reason: "PREPARE_FAILED",
+      message: expect.stringContaining("it is no longer on this machine"),
+    });
+    expect(await project.applied()).toEqual({});
+    await leavesNothing(service, task);
+  },
+);
 
 test("confirming needs the digest of the plan, and can be done once", async () => {
   await using project = await makeProject(service);

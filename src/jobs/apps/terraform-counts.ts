@@ -1,3 +1,5 @@
+import { PrepareError } from "../../task/errors.ts";
+
 /** How many resources a plan adds, changes and destroys. */
 export interface Counts {
   add: number;
@@ -16,6 +18,7 @@ const MAX_NAME = 32;
 /**
  * Counts what `show -json` says of a plan: the actions of its `resource_changes[*].change.actions`. Reads as it comes, since
  * such a text can be too long for the memory: a state of some thousand resources makes tens of megabytes.
+ * @throws PrepareError if it is not whole
  */
 export async function countChanges(json: AsyncIterable<Uint8Array> | Iterable<Uint8Array>): Promise<Counts> {
   const counts: Counts = { add: 0, change: 0, destroy: 0 };
@@ -23,12 +26,13 @@ export async function countChanges(json: AsyncIterable<Uint8Array> | Iterable<Ui
   const names: string[] = [""];
   let text: number[] | undefined;
   let isEscaped = false;
+  let isWhole = false;
 
   function take(byte: number): void {
     if (text) takeOfText(byte, text);
     else if (byte === QUOTE) text = [];
     else if ((byte & ~0x20) === OPENING) names.push("");
-    else if ((byte & ~0x20) === CLOSING) names.pop();
+    else if ((byte & ~0x20) === CLOSING) isWhole = names.pop() !== undefined && names.length === 1;
   }
 
   function takeOfText(byte: number, soFar: number[]): void {
@@ -50,5 +54,6 @@ export async function countChanges(json: AsyncIterable<Uint8Array> | Iterable<Ui
   }
 
   for await (const chunk of json) for (const byte of chunk) take(byte);
+  if (!isWhole) throw new PrepareError("Cannot read what is shown of the plan: it is cut off");
   return counts;
 }

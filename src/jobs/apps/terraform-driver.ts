@@ -37,11 +37,20 @@ export function driverScript(
     ...(stages.workspace ? [`${line("workspace", stages.workspace)} || exit`] : []),
     line("plan", stages.plan),
     'case $code in 0) exit 0 ;; 2) ;; *) exit "$code" ;; esac',
-    `${line("show", stages.show.json)} >${shellWord(files.planJson)} || exit`,
-    `${line("show", stages.show.text)} >${shellWord(files.planText)} || exit`,
+    ...kept(line("show", stages.show.json), files.planJson, files),
+    ...kept(line("show", stages.show.text), files.planText, files),
     ...(then === "apply" ? [`${line("apply", stages.apply)} || exit`] : []),
     ...(then === "confirm" ? [`echo confirm >>${shellWord(files.stages)}`] : []),
   ].join("\n")}\n`;
+}
+
+/** By cat, since Terraform passes over a disk that is full: what it shows would be cut off, and its exit code 0. */
+function kept(show: string, file: string, { stages }: DriverFiles): string[] {
+  return [
+    `${show} | cat >${shellWord(file)} || exit`,
+    'if [ "$stopped" ]; then exit 130; fi',
+    `if [ "$(tail -n 1 ${shellWord(stages)})" != "show 0" ]; then exit 1; fi`,
+  ];
 }
 
 /** Where a driver has come to. */

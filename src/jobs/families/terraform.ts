@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
-import { mkdir, open, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { access, mkdir, open, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { pipeline } from "node:stream/promises";
 import type { JsonObject } from "@bufbuild/protobuf";
@@ -78,6 +78,7 @@ async function apply(site: Omit<Site<TerraformFamilyInput>, "commit">, digest: s
   const found = await digestOf(plan).catch(gone);
   if (found !== digest)
     throw new PrepareError(`Cannot apply the plan ${digest}: its file was changed, to ${found}`);
+  await access(folder.work).catch(gone);
   const input = onBasis(site.input, await readFile(inPlan(folder, BASIS), "utf8").catch(gone));
   const { command, cwd, env } = await callOf({ ...site, input });
   const stages = terraformStages(app, input, { plan, variables: [], backend: undefined }, undefined);

@@ -20,7 +20,7 @@ export const terraformHook: Hook = {
   async after({ app, lastErrors }, outcome) {
     if (outcome.reason !== "EXIT_CODE") return outcome;
     const errors = plain(await lastErrors());
-    const reason = lockOf(app, errors) ?? staleness(errors) ?? firstError(errors);
+    const reason = lockOf(app, errors) ?? staleness(errors) ?? fullDisk(errors) ?? firstError(errors);
     return reason ? { ...outcome, message: `${outcome.message}: ${reason}` } : outcome;
   },
 };
@@ -48,6 +48,11 @@ function lockOf(app: string, errors: string): string | undefined {
 function staleness(errors: string): string | undefined {
   if (!/Saved plan (is stale|does not match the given state)/.test(errors)) return undefined;
   return "the plan is stale: the state was changed after it was made. Nothing was applied; run the template again for a new plan";
+}
+
+function fullDisk(errors: string): string | undefined {
+  if (!errors.toLowerCase().includes("no space left on device")) return undefined;
+  return "a disk is full, most likely that of the data folder; free some space and run the template again";
 }
 
 function firstError(errors: string): string | undefined {
