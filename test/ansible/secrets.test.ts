@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { AccessKeyService } from "../../gen/signalman/v1/access_key_pb.ts";
+import { CatalogService } from "../../gen/signalman/v1/catalog_service_pb.ts";
 import { EnvironmentService } from "../../gen/signalman/v1/environment_pb.ts";
 import { InventoryService } from "../../gen/signalman/v1/inventory_pb.ts";
 import { EndReason, TaskStatus } from "../../gen/signalman/v1/task_pb.ts";
@@ -140,8 +141,9 @@ function encrypted(id: string, password: string): string {
   }
 }
 
-/** Those of the secrets that stand in a text. */
-const secretsIn = (text: string) => secrets.filter((secret) => text.includes(secret));
+/** Those of the secrets that stand in a text, be it as a table shows bytes. */
+const secretsIn = (text: string) =>
+  secrets.filter((secret) => text.includes(secret) || text.includes(Buffer.from(secret).toString("hex")));
 
 /** Looks at command line and environment of every process of the machine, until it is told to stop. */
 function watchProcesses() {
@@ -198,14 +200,19 @@ async function answers(name: string): Promise<string> {
     service.client(EnvironmentService).listEnvironments({ parent }),
     service.client(InventoryService).listInventories({ parent }),
     service.client(TemplateService).listTemplates({ parent }),
+    service.client(CatalogService).exportCatalog({ name: parent }),
   ]);
-  const asText = (_: string, value: unknown) =>
+  return asText(all);
+}
+
+function asText(answers: unknown): string {
+  const plain = (_: string, value: unknown) =>
     typeof value === "bigint"
       ? String(value)
       : value instanceof Uint8Array
         ? Buffer.from(value).toString()
         : value;
-  return JSON.stringify(all, asText);
+  return JSON.stringify(answers, plain);
 }
 
 /** Of the data folder, by their names. */
@@ -260,7 +267,7 @@ describe("over SSH, with a passphrase, a become password and two vaults", () => 
   test("weakness 12: a playbook becomes root, and no secret is in any command line, environment, log, table or answer", async () => {
     const stop = watchProcesses();
     const { name, ended, open } = await startGated("seen");
-    const during = await dump();
+    const during = [await dump(), await answers(name)];
     open();
     const events = await ended;
     const { found, looks } = await stop();
@@ -270,7 +277,8 @@ describe("over SSH, with a passphrase, a become password and two vaults", () => 
     const told = await answers(name);
     expect(told).toContain("I am root, 10 10, *** ***");
     expect(secretsIn(told)).toEqual([]);
-    expect(secretsIn(during)).toEqual([]);
+    expect(secretsIn(during.join("\n"))).toEqual([]);
+    expect(secretsIn(asText(events))).toEqual([]);
     expect(secretsIn(await dump())).toEqual([]);
     expect((await resultOf(service, name))?.failures).toMatchObject([{ message: "with ***" }]);
     expect(secretsIn(service.log())).toEqual([]);
