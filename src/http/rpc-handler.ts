@@ -8,9 +8,9 @@ import type { Compression, UniversalHandler, UniversalServerRequest } from "@con
 import { codeToString } from "@connectrpc/connect/protocol-connect";
 import { universalRequestFromNodeRequest } from "@connectrpc/connect-node";
 import type { Logger } from "pino";
-import { shuttingDown } from "../rpc/errors.ts";
 import { peerKey } from "../rpc/interceptors/context.ts";
 import { bodyOf } from "./body.ts";
+import { type OpenCall, trackCalls } from "./calls.ts";
 import { completeEarlyError, markReached, reachedKey } from "./early-error.ts";
 import { withPlainMessage } from "./grpc-message.ts";
 import { authority } from "./listen-error.ts";
@@ -40,7 +40,7 @@ export interface RpcHandlerOptions {
  */
 export function rpcHandler(options: RpcHandlerOptions): Handler {
   const rpcs = rpcsByPath(options);
-  const { logger } = options;
+  const parts = { openCall: trackCalls(options.shutdownSignal), logger: options.logger };
   return (request, response) => {
     const path = (request.url ?? "").split("?", 1)[0] ?? "";
     const page = options.pages?.get(path);
@@ -48,8 +48,8 @@ export function rpcHandler(options: RpcHandlerOptions): Handler {
     if (page !== undefined) page(request, response);
     else if (rpc === undefined) refuseUnknown(request, response, path);
     else {
-      serve(rpc, request, response, logger).catch((error) => {
-        if (!isGone(response)) logger.error({ err: error, path }, "an answer broke off");
+      serve(rpc, request, response, parts).catch((error) => {
+        if (!isGone(response)) options.logger.error({ err: error, path }, "an answer broke off");
         response.destroy();
       });
     }
@@ -62,7 +62,6 @@ function rpcsByPath(options: RpcHandlerOptions): Map<string, UniversalHandler> {
   const splicing = compression.length === 0 ? [takeEncodedFields()] : [];
   const router = createConnectRouter({
     interceptors: [markReached(), ...splicing, ...options.interceptors],
-    shutdownSignal: shutdownOf(options.shutdownSignal),
     readMaxBytes: MAX_REQUEST_BYTES,
     acceptCompression: compression,
     // JSON comes from people: a misspelt field is an error, not something to pass over.
@@ -72,24 +71,21 @@ function rpcsByPath(options: RpcHandlerOptions): Map<string, UniversalHandler> {
   return new Map(router.handlers.map((handler) => [handler.requestPath, handler]));
 }
 
-/** Follows `signal`, with the reason that callers get. */
-function shutdownOf(signal: AbortSignal): AbortSignal {
-  const shutdown = new AbortController();
-  const abort = (): void => shutdown.abort(shuttingDown());
-  if (signal.aborted) abort();
-  else signal.addEventListener("abort", abort, { once: true });
-  return shutdown.signal;
-}
-
-async function serve(rpc: UniversalHandler, request: HttpRequest, response: HttpResponse, logger: Logger) {
+async function serve(
+  rpc: UniversalHandler,
+  request: HttpRequest,
+  response: HttpResponse,
+  { openCall, logger }: { openCall: OpenCall; logger: Logger },
+): Promise<void> {
   const peer = authority(request.socket.remoteAddress ?? "", request.socket.remotePort ?? 0);
   const splice: Splice = { bytes: undefined };
   const contextValues = createContextValues().set(peerKey, peer).set(spliceKey, splice);
   const method = `${rpc.service.typeName}/${rpc.method.name}`;
-  const call = callOf(request, response, contextValues);
-  if (call === undefined) return void refuseHost(request, response);
-  const answer = await rpc(call);
-  if (contextValues.get(reachedKey)) return sendAnswer(withPlainMessage(answer), response, splice);
+  const asked = callOf(request, response, contextValues);
+  if (asked === undefined) return void refuseHost(request, response);
+  using call = openCall(asked.signal);
+  const answer = await rpc({ ...asked, signal: call.signal });
+  if (contextValues.get(reachedKey)) return await sendAnswer(withPlainMessage(answer), response, splice);
   // The message may quote the request: it goes to the caller, not to the log.
   const note = (code: number): void =>
     logger.info({ method, code: codeToString(code), peer }, "rpc refused unread");
@@ -98,7 +94,7 @@ async function serve(rpc: UniversalHandler, request: HttpRequest, response: Http
   }
   const early = await completeEarlyError(answer);
   note(early.error.code);
-  return sendAnswer(withPlainMessage(early.answer), response);
+  return await sendAnswer(withPlainMessage(early.answer), response);
 }
 
 /** Undefined if the request has no URL, for want of a proper Host or :authority. */

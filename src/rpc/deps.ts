@@ -5,6 +5,7 @@ import { changeProject } from "../store/catalog.ts";
 import type { Databases } from "../store/databases.ts";
 import { deleteTask } from "../store/deletions.ts";
 import { loadTemplate } from "../store/details.ts";
+import { joined } from "../store/joined.ts";
 import { killTemplate, requestKill } from "../store/kills.ts";
 import { findTail, readChunks } from "../store/logs.ts";
 import { confirmPlan, readPlanText, rejectPlan } from "../store/plans.ts";
@@ -29,6 +30,7 @@ export interface RpcParts {
 
 /** What the RPCs need, bound to this server's databases. */
 export function rpcDeps({ control, logs, reads }: Databases, parts: RpcParts): RpcDeps {
+  const readTask = joined((project: string, id: string) => getTask(reads, project, id));
   return {
     ...parts,
     loadTemplate: (project, name) => loadTemplate(control, project, name),
@@ -41,7 +43,7 @@ export function rpcDeps({ control, logs, reads }: Databases, parts: RpcParts): R
     killTemplate: (template, wish) => killTemplate(control, template, wish),
     deleteTask: (task) => deleteTask(logs, task),
     changeProject: (...args) => changeProject(control, ...args),
-    getTask: ({ project, id }) => getTask(reads, project, id),
+    getTask: ({ project, id }) => readTask(project, id),
     changes: createChanges({
       hub: parts.hub,
       place: () => placeEvents(reads),
@@ -56,7 +58,7 @@ export function rpcDeps({ control, logs, reads }: Databases, parts: RpcParts): R
       if (project !== null && query.after === null) await reads.run((db) => assertProject(db, project));
       return listTasks(reads, query);
     },
-    readProgress: (id, afterOrdinal) => readProgress(reads, id, afterOrdinal),
+    readProgress: joined((id: string, afterOrdinal: number) => readProgress(reads, id, afterOrdinal)),
     readChunks: (...args) => readChunks(reads, ...args),
     readResult: (...args) => readResult(reads, ...args),
     findTail: (...args) => findTail(reads, ...args),

@@ -1,4 +1,4 @@
-import { once } from "node:events";
+import { getEventListeners, once } from "node:events";
 import http2 from "node:http2";
 import { Code, createClient } from "@connectrpc/connect";
 import type * as grpc from "@grpc/grpc-js";
@@ -48,6 +48,19 @@ describe("shutdown in the middle of a stream", () => {
     await server.stop(10_000);
     expect(server.lines).toEqual([expect.objectContaining({ level: 30, code: "unavailable" })]);
   });
+});
+
+test("however many streams are open, the signal of the shutdown has as many listeners as before", async () => {
+  await using server = await startServer({ tasks: { watchTask: waitForEver } });
+  const { signal } = server.shutdown;
+  const before = getEventListeners(signal, "abort").length;
+  const client = createClient(TaskService, TRANSPORTS.gRPC(server.url));
+  const streams = Array.from({ length: 20 }, () => client.watchTask({})[Symbol.asyncIterator]());
+  for (const stream of streams) await stream.next();
+  expect(getEventListeners(signal, "abort")).toHaveLength(before);
+  const rest = streams.map((stream) => stream.next().catch(essence));
+  await server.stop(10_000);
+  expect(await Promise.all(rest)).toEqual(streams.map(() => UNAVAILABLE));
 });
 
 describe("close", () => {
