@@ -40,6 +40,8 @@ export class QueryFailed extends Error {
 /** A pool of connections for one kind of work, with a deadline on our side for every piece of it. */
 export interface Database {
   run<T>(work: (db: Db) => Promise<T>, deadlineMs?: number): Promise<T>;
+  /** The same for statements whose form a caller decides: there is no end of them, so connections keep none prepared. */
+  runUnprepared<T>(work: (db: Db) => Promise<T>): Promise<T>;
   close(): Promise<void>;
 }
 
@@ -56,23 +58,26 @@ export function openDatabase(options: DatabaseOptions): Database {
     void used.client.end({ timeout: graceSeconds }).catch(() => {});
   }
 
+  async function within<T>(deadlineMs: number, work: (pool: Pool) => Promise<T>): Promise<T> {
+    const used = pool;
+    const { promise: late, reject } = Promise.withResolvers<never>();
+    const timer = setTimeout(() => {
+      reject(new DatabaseDeadline(options.name, deadlineMs));
+      replace(used, 0);
+    }, deadlineMs);
+    try {
+      return await Promise.race([work(used), late]);
+    } catch (error) {
+      if (isConnectionLost(error)) replace(used, FAREWELL_S);
+      throw error instanceof DrizzleQueryError ? new QueryFailed(error) : error;
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
   return {
-    async run(work, deadlineMs = options.deadlineMs) {
-      const used = pool;
-      const { promise: late, reject } = Promise.withResolvers<never>();
-      const timer = setTimeout(() => {
-        reject(new DatabaseDeadline(options.name, deadlineMs));
-        replace(used, 0);
-      }, deadlineMs);
-      try {
-        return await Promise.race([work(used.db), late]);
-      } catch (error) {
-        if (isConnectionLost(error)) replace(used, FAREWELL_S);
-        throw error instanceof DrizzleQueryError ? new QueryFailed(error) : error;
-      } finally {
-        clearTimeout(timer);
-      }
-    },
+    run: (work, deadlineMs = options.deadlineMs) => within(deadlineMs, ({ db }) => work(db)),
+    runUnprepared: (work) => within(options.deadlineMs, ({ unprepared }) => work(unprepared)),
     close: () => pool.client.end({ timeout: 2 }),
   };
 }
@@ -81,7 +86,7 @@ type Pool = ReturnType<typeof openPool>;
 
 function openPool(options: DatabaseOptions) {
   const client = connect(options.url, options);
-  return { client, db: drizzle(preparing(client)) as Db };
+  return { client, db: drizzle(preparing(client)) as Db, unprepared: drizzle(client) as Db };
 }
 
 /**

@@ -3,6 +3,7 @@ import type { Database, Queryable } from "./database.ts";
 import { tasks } from "./schema/tasks.ts";
 import { keyOf, type TaskPlace } from "./task-order.ts";
 import { firstIds, type TaskSequence } from "./task-ranges.ts";
+import { runnerOf } from "./task-terms.ts";
 import { selectTasks, type TaskView } from "./tasks.ts";
 
 export interface TaskQuery extends TaskSequence {
@@ -17,7 +18,7 @@ export interface TaskPage {
 
 /** A page of tasks in an order. Those without the order's time are left out. */
 export async function listTasks(database: Database, query: TaskQuery): Promise<TaskPage> {
-  const rows = await database.run((db) =>
+  const rows = await database[runnerOf(query)]((db) =>
     db.transaction(async (tx) => {
       // Whether a label is rare, or a time long ago, is not known to a plan that PostgreSQL keeps for all values.
       const custom = tx.execute(sql`SET LOCAL plan_cache_mode = force_custom_plan`).execute();

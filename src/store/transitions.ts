@@ -3,7 +3,7 @@ import { FINAL, STATUSES, type Status } from "../task/status.ts";
 import type { StatusEvent } from "../task/types.ts";
 import type { Database, Queryable } from "./database.ts";
 import { taskEvents, taskHeads, tasks } from "./schema/tasks.ts";
-import { type FixedTerm, selected, type TaskSelection } from "./task-terms.ts";
+import { type FixedTerm, runnerOf, selected, type TaskSelection } from "./task-terms.ts";
 import { selectTasks, type TaskView } from "./tasks.ts";
 
 /*
@@ -95,7 +95,7 @@ export async function readTransitions(
   limit: number,
   selection: TaskSelection<FixedTerm> = { project: null, terms: [] },
 ): Promise<Transition[]> {
-  const rows = await database.run((db) =>
+  const rows = await database[runnerOf(selection)]((db) =>
     db
       .select({ position: taskEvents.position, event: taskEvents, tasks, lastSeq: taskHeads.lastSeq })
       .from(taskEvents)
@@ -134,7 +134,7 @@ export async function readOpenTasks(
   position: number,
   page: { afterId: string | null; limit: number },
 ): Promise<OpenTasks> {
-  const rows = await database.run((db) =>
+  const rows = await database[runnerOf(selection)]((db) =>
     selectTasks(db, { status: statusAt(position) })
       .where(inArray(tasks.id, openIds(selection, position, page)))
       .orderBy(tasks.id),

@@ -1,8 +1,10 @@
 import { sql } from "drizzle-orm";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { openDatabase } from "../../src/store/database.ts";
 import { listTasks, selectPage, type TaskQuery } from "../../src/store/task-list.ts";
-import type { TaskTerm } from "../../src/store/task-terms.ts";
+import type { FixedTerm, TaskTerm } from "../../src/store/task-terms.ts";
 import { createTask } from "../../src/store/tasks.ts";
+import { readOpenTasks, readTransitions } from "../../src/store/transitions.ts";
 import { newTask, openStore, type TestStore } from "./fixture.ts";
 
 let store: TestStore;
@@ -192,4 +194,21 @@ describe("of twenty thousand tasks", () => {
       }
     },
   );
+});
+
+test("filters of ever new forms leave no statements behind on their connection", async () => {
+  const database = openDatabase({ url: store.url, max: 1, name: "test", deadlineMs: 15_000 });
+  const kept = async () => {
+    const count = sql`SELECT count(*)::integer AS count FROM pg_prepared_statements WHERE statement LIKE '%labels%'`;
+    return (await database.run((db) => db.execute<{ count: number }>(count)))[0]?.count;
+  };
+  const label: FixedTerm = { field: "label", key: "a", value: "1" };
+  const selection = (terms: number) => ({ project: "q", terms: Array<FixedTerm>(terms).fill(label) });
+  for (let terms = 2; terms < 12; terms++) {
+    await listTasks(database, { ...NEWEST, ...selection(terms) });
+    await readOpenTasks(database, selection(terms), 0, { afterId: null, limit: 10 });
+    await readTransitions(database, { after: 0, to: 10 }, 10, selection(terms));
+  }
+  expect(await kept()).toBe(0);
+  await database.close();
 });
