@@ -10,15 +10,9 @@ const server = process.env.SIGNALMAN_SERVER ?? "127.0.0.1:8480";
 const tasks = new TaskService(server, grpc.credentials.createInsecure());
 
 tasks.runTask({ template: `projects/${project}/templates/${template}` }, (error, response) => {
-  if (error) return fail(error);
-  const events = tasks.watchTask({ name: response.task.name }).on("error", fail);
-  events.on("data", ({ log, end }) => {
+  if (error) throw error;
+  tasks.watchTask({ name: response.task.name }).on("data", ({ log, end }) => {
     for (const line of log?.lines ?? []) console.log(line.content.toString());
     if (end) console.log(`exit code ${end.task.end.exitCode}`);
   });
 });
-
-function fail(error) {
-  console.error(error.details);
-  process.exitCode = 1;
-}

@@ -1,5 +1,4 @@
 // Runs a template and prints its lines: node examples/watch.ts PROJECT/TEMPLATE
-import { ConnectError } from "@connectrpc/connect";
 import { connectSignalman } from "../src/client/connect.ts"; // installed: "signalman/client"
 
 const [project, template] = (process.argv[2] ?? "demo/hello").split("/");
@@ -8,15 +7,10 @@ using signalman = connectSignalman({
   token: process.env.SIGNALMAN_TOKEN,
 });
 
-try {
-  const { task } = await signalman.tasks.runTask({ template: `projects/${project}/templates/${template}` });
-  for await (const { event } of signalman.watch({ name: task?.name })) {
-    if (event.case === "log") {
-      for (const line of event.value.lines) console.log(Buffer.from(line.content).toString());
-    }
-    if (event.case === "end") console.log(`exit code ${event.value.task?.end?.exitCode}`);
+const { task } = await signalman.tasks.runTask({ template: `projects/${project}/templates/${template}` });
+for await (const { event } of signalman.watch({ name: task?.name })) {
+  if (event.case === "log") {
+    for (const line of event.value.lines) console.log(Buffer.from(line.content).toString());
   }
-} catch (error) {
-  console.error(ConnectError.from(error).rawMessage);
-  process.exitCode = 1;
+  if (event.case === "end") console.log(`exit code ${event.value.task?.end?.exitCode}`);
 }

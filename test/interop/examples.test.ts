@@ -29,7 +29,7 @@ beforeAll(async () => {
 });
 afterAll(() => service[Symbol.asyncDispose]());
 
-/** What every client says of a template that is not there, and nothing else. */
+/** What these clients say of a template that is not there, and nothing else. */
 const UNKNOWN = "There is no projects/demo/templates/none\n";
 async function complaintOf(command: string[]): Promise<string> {
   const run = startProgram(command, { server });
@@ -59,13 +59,6 @@ it("the watcher to compare with prints the task's lines and its exit code", () =
   expect(expected).toContain("Hello, Größe 🚀\n1\n2\n");
   expect(expected).toMatch(/\n2000\n(.*\n)*exit code 3\n$/);
 });
-
-it.each(["watch.ts", "watch-grpc.mjs"])(
-  "examples/%s says in a sentence that there is no such template",
-  async (name) => {
-    expect(await complaintOf([process.execPath, join(ROOT, "examples", name), "demo/none"])).toBe(UNKNOWN);
-  },
-);
 
 describe("examples/clients/python", () => {
   it("prints the same lines", { timeout: FIRST_TIME }, async (context) => {
