@@ -1,5 +1,6 @@
+import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
-import { cli } from "../cli/cli.ts";
+import { cli, SIGNALMAN, startProgram } from "../cli/cli.ts";
 import { endOf, follow } from "../faults/follow.ts";
 import { startService, type TestService } from "../helpers/service.ts";
 import { makeProject, needsTerraform } from "./project.ts";
@@ -44,4 +45,29 @@ test("signalman run says how to decide; a plan that nobody confirmed is a failed
   expect(stderr).toContain("A plan waits for confirmation: 1 to add, 0 to change, 0 to destroy");
   expect(stderr).toMatch(/look at it and decide with: signalman confirm demo\/\S+/);
   expect(await project.applied()).toEqual({});
+});
+
+test("signalman confirm asks at a terminal, and applies for a yes alone", async () => {
+  await using project = await makeProject(service);
+  const task = await project.planned();
+  const short = shortOf(task);
+  const onTerminal = fileURLToPath(new URL("../cli/on-terminal.py", import.meta.url));
+  const answer = async (text: string) => {
+    const command = ["python3", onTerminal, "50", "200", process.execPath, SIGNALMAN, "confirm", short];
+    const run = startProgram(command, { server: service.url, env: { TERM: "dumb" }, keepStdin: true });
+    await run.shows("stdout", "Apply this plan?");
+    run.child.stdin?.write(`${text}\r`);
+    const code = await run.ended;
+    return { code, shown: run.stdout.toString() };
+  };
+  const unsure = await answer("maybe");
+  expect(unsure.shown).toContain("1 to add, 0 to change, 0 to destroy");
+  expect(unsure).toMatchObject({ code: 1, shown: expect.stringContaining("still waits; reject it with") });
+  expect((await project.get(task)).plan?.digest).toBe(task.plan?.digest);
+  using watcher = follow(service, task.name);
+  expect(await answer("yes")).toMatchObject({
+    code: 0,
+    shown: expect.stringContaining(`${short} confirmed`),
+  });
+  expect(endOf(await watcher.ended)).toMatchObject({ status: "SUCCESS" });
 });
