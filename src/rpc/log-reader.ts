@@ -23,8 +23,11 @@ export type LogPiece =
   | { kind: "none"; to: number }
   | { kind: "gap"; from: number; to: number };
 
-/** Chunks for each query: half a MiB at most. */
-const CHUNKS_A_READ = 8;
+/** What a query is to bring, as it is stored: a few large chunks, or many that compressed well. */
+const READ_BYTES = 256 * 1024;
+/** Of chunks that nothing is known of. */
+const FIRST_READ = 4;
+const CHUNKS_A_READ = 32;
 export const ALL: ReadonlySet<LogStreamName> = new Set(["stdout", "stderr", "system"]);
 
 /** Stored lines after `afterSeq` up to `toSeq`, which are committed: what is missing is gone. */
@@ -35,17 +38,17 @@ export async function* readPieces(
   streams: ReadonlySet<LogStreamName>,
 ): AsyncGenerator<LogPiece> {
   let at = range.afterSeq;
-  const read = (seq: number) => {
+  const read = (seq: number, count: number) => {
     if (seq >= range.toSeq) return undefined;
-    const reading = store.readChunks(taskId, seq + 1, range.toSeq, CHUNKS_A_READ);
+    const reading = store.readChunks(taskId, seq + 1, range.toSeq, count);
     // Heard when it is waited for; nobody does if the reader goes away first.
     reading.catch(() => {});
     return reading;
   };
-  for (let reading = read(at); reading; ) {
+  for (let reading = read(at, FIRST_READ); reading; ) {
     const chunks = await reading;
     // While these are sent.
-    reading = read(chunks.at(-1)?.lastSeq ?? range.toSeq);
+    reading = read(chunks.at(-1)?.lastSeq ?? range.toSeq, countAfter(chunks));
     for (const chunk of chunks) {
       if (chunk.firstSeq > at + 1) yield { kind: "gap", from: at + 1, to: chunk.firstSeq - 1 };
       yield pieceOf(chunk, at, streams);
@@ -56,6 +59,13 @@ export async function* readPieces(
       return;
     }
   }
+}
+
+/** How many chunks to ask for after these. */
+function countAfter(chunks: readonly { data: Buffer }[]): number {
+  const bytes = chunks.reduce((sum, { data }) => sum + data.length, 0);
+  const count = Math.round((READ_BYTES * chunks.length) / bytes);
+  return Math.min(Math.max(count, 1), CHUNKS_A_READ) || FIRST_READ;
 }
 
 function pieceOf(
