@@ -19,6 +19,7 @@ import { startPoller } from "./live/poller.ts";
 import { startLoop } from "./pool/loop.ts";
 import { createTaskPool, type TaskPool } from "./pool/pool.ts";
 import { poolStore } from "./pool/store.ts";
+import { createLauncher, type Launcher } from "./process/launcher.ts";
 import { rpcDeps } from "./rpc/deps.ts";
 import { interceptors } from "./rpc/interceptors/all.ts";
 import { routes } from "./rpc/routes.ts";
@@ -85,8 +86,10 @@ export async function startService(config: Config, logger: Logger): Promise<Serv
   stack.use(startPoller({ hub, readMarks: (ids) => readMarks(databases.reads, ids) }));
 
   const feed = liveFeed(hub, bus);
+  const launcher = stack.use(createLauncher());
   const started = startPool({
     config,
+    launcher,
     logger,
     databases,
     node: folder.nodeId,
@@ -113,6 +116,7 @@ export async function startService(config: Config, logger: Logger): Promise<Serv
 
 interface PoolParts {
   config: Config;
+  launcher: Launcher;
   logger: Logger;
   databases: Databases;
   node: string;
@@ -122,13 +126,14 @@ interface PoolParts {
   hooks: readonly Hook[];
 }
 
-function startPool({ config, logger, databases, node, dataDir, cipher, feed, hooks }: PoolParts) {
+function startPool({ config, launcher, logger, databases, node, dataDir, cipher, feed, hooks }: PoolParts) {
   const shutdown = new AbortController();
   const tasksRoot = `${dataDir}/tasks`;
   const job: LocalJobOptions = {
     tasksRoot,
     node,
     apps: config.apps,
+    launcher,
     forwarded: forwardedVariables(config.forwardedEnv),
     mirrors: createMirrors({ root: `${dataDir}/mirrors`, ...GIT_PATIENCE }),
     galaxyCache: `${dataDir}/galaxy`,

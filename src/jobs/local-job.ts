@@ -5,6 +5,7 @@ import type { SshSettings } from "../git/ssh-options.ts";
 import { createInstaller, removeInstalls } from "../keys/installer.ts";
 import type { AccessKey } from "../keys/material.ts";
 import { hasSockets } from "../keys/socket-folder.ts";
+import type { Launcher } from "../process/launcher.ts";
 import { sweepMarked } from "../process/marked.ts";
 import { adoptProcess, type RunningProcess, startProcess } from "../process/process.ts";
 import type { Program } from "../process/wrapper.ts";
@@ -35,6 +36,8 @@ export interface LocalJobOptions {
   /** This server's id. */
   node: string;
   apps: Apps;
+  /** Starts the programs. */
+  launcher: Launcher;
   forwarded: Forwarded;
   mirrors: Mirrors;
   /** Folder of what Ansible Galaxy brought before. */
@@ -95,7 +98,7 @@ export function createLocalJob(
         }),
     async start() {
       if (!program) throw new PrepareError("Cannot start a task that was not prepared");
-      const started = startProcess(spool, marker, program).catch((cause: unknown) => {
+      const started = startProcess(options.launcher, spool, marker, program).catch((cause: unknown) => {
         throw new PrepareError(`Cannot start ${program?.command}: ${reasonOf(cause)}`, { cause });
       });
       return followed(await started);

@@ -2,7 +2,7 @@ import { adoptRun } from "./adopt.ts";
 import type { Exit } from "./exit.ts";
 import { attemptLine, createAttempt } from "./journal.ts";
 import { createKiller, type KillOptions } from "./kill.ts";
-import { readProc } from "./proc.ts";
+import { type Launcher, LauncherLost } from "./launcher.ts";
 import { createPumps } from "./pumps.ts";
 import { describeRun, type Run } from "./run.ts";
 import { forksSoFar } from "./scan.ts";
@@ -32,6 +32,7 @@ export interface RunningProcess {
  * not exist is no rejection but exit 127 (not executable: 126).
  */
 export async function startProcess(
+  launcher: Launcher,
   folder: string,
   marker: string,
   program: Program,
@@ -39,13 +40,17 @@ export async function startProcess(
   const attempt = createAttempt(marker);
   prepareSpool(folder, attemptLine(attempt));
   const forks = forksSoFar();
-  const child = await startWrapper(folder, attempt, program);
-  // Not reaped before the next tick, so it is there, dead or alive; 0: a system without /proc.
-  const wrapper = { pid: child.pid, start: readProc(child.pid)?.start ?? 0 };
+  const child = await startWrapper(launcher, folder, attempt, program).catch(unlessLost);
+  // The journal knows whether it was started; if not, that attempt cannot start it any more.
+  if (!child) return (await adoptProcess(folder, marker)) ?? startProcess(launcher, folder, marker, program);
+  const { pid, start } = child;
   const release = new AbortController();
-  release.signal.addEventListener("abort", () => child.unref());
-  const birth = { pid: child.pid, forks };
-  return follow(describeRun(folder, marker, wrapper, { birth, child, released: release.signal }), release);
+  const rest = { birth: { pid, forks }, child, released: release.signal };
+  return follow(describeRun(folder, marker, { pid, start }, rest), release);
+}
+
+function unlessLost(error: unknown): undefined {
+  if (!(error instanceof LauncherLost)) throw error;
 }
 
 /**

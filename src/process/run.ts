@@ -1,6 +1,6 @@
-import type { ChildProcess } from "node:child_process";
 import { readLeader } from "./journal.ts";
 import type { Family } from "./kin.ts";
+import type { Launched } from "./launcher.ts";
 import type { Identity } from "./proc.ts";
 import type { Birth } from "./scan.ts";
 
@@ -9,8 +9,8 @@ export interface Run extends Family {
   folder: string;
   /** Lower bound for scans; `undefined` after adoption, when forks were not counted. */
   birth: Birth | undefined;
-  /** The wrapper as our child; `undefined` after adoption. */
-  child: ChildProcess | undefined;
+  /** The wrapper as our launcher's child; `undefined` after adoption. */
+  child: Launched | undefined;
   /** Aborts on release: every wait below rejects, nothing is touched any more. */
   released: AbortSignal;
 }

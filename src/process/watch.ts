@@ -1,7 +1,7 @@
-import { once } from "node:events";
 import { type FSWatcher, watch } from "node:fs";
 import { readStatus } from "./journal.ts";
 import { supervisorsOf } from "./kin.ts";
+import type { End, Launched } from "./launcher.ts";
 import { isAlive } from "./proc.ts";
 import type { Run } from "./run.ts";
 import { scan } from "./scan.ts";
@@ -34,17 +34,20 @@ export async function exitRecorded(folder: string, signal: AbortSignal): Promise
 
 /**
  * Resolves when nobody records or drains any more: the wrapper waits for its pumps, so its own end tells; if it was
- * killed, its shells and pumps are waited for. Our child's end is an event; a stranger's is polled.
+ * killed, its shells and pumps are waited for. The end of what our launcher started is an event; a stranger's is polled.
  */
 export async function supervisorsGone(run: Run): Promise<void> {
-  const orderly = run.child ? await childEnded(run.child, run.released) : await strangerEnded(run);
+  const orderly = run.child ? await childEnded(run.child, run) : await strangerEnded(run);
   if (orderly) return;
   while (supervisorsOf(await scan(run.birth), run).length > 0) await sleep(adoptedPollMs, run.released);
 }
 
-async function childEnded(child: NonNullable<Run["child"]>, signal: AbortSignal): Promise<boolean> {
-  if (child.exitCode === null && child.signalCode === null) await once(child, "exit", { signal });
-  return child.signalCode === null;
+async function childEnded(child: Launched, run: Run): Promise<boolean> {
+  let end: End | undefined;
+  await firstOf(run.released, async () => {
+    end = await child.ended;
+  });
+  return end === "unknown" ? strangerEnded(run) : end === "exit";
 }
 
 async function strangerEnded(run: Run): Promise<false> {

@@ -1,8 +1,7 @@
-import { type ChildProcess, spawn } from "node:child_process";
-import { once } from "node:events";
 import { existsSync } from "node:fs";
 import { resolve } from "node:path";
 import type { Attempt } from "./journal.ts";
+import { type Launched, type Launcher, LauncherLost } from "./launcher.ts";
 import { taskVariable } from "./scan.ts";
 
 /**
@@ -74,24 +73,19 @@ trap : TERM INT HUP
 
 /** Starts the wrapper in a session of its own. Rejects if there is no such directory, too large an environment, no process left. */
 export async function startWrapper(
+  launcher: Launcher,
   folder: string,
   attempt: Attempt,
   program: Program,
-): Promise<ChildProcess & { pid: number }> {
+): Promise<Launched> {
   const { command, args, cwd, env } = program;
   const fullEnv = { ...env, PWD: resolve(cwd), [taskVariable]: attempt.marker };
   const ours = [resolve(folder), attempt.id, attempt.marker, namesIn(fullEnv), ...detach()];
-  const child = spawn("/bin/sh", ["-c", WRAPPER, ...ours, command, ...args], {
-    cwd,
-    env: fullEnv,
-    detached: true,
-    stdio: "ignore",
-  });
-  if (child.pid === undefined) {
-    const [cause] = await once(child, "error");
+  const wrapper = { file: "/bin/sh", args: ["-c", WRAPPER, ...ours, command, ...args], cwd, env: fullEnv };
+  return launcher.start(wrapper).catch((cause) => {
+    if (cause instanceof LauncherLost) throw cause;
     throw new Error(`Cannot start ${command} in ${cwd}: ${why(cause, cwd)}`, { cause });
-  }
-  return child as ChildProcess & { pid: number };
+  });
 }
 
 // What a shell knows as variables and lets go; it drops the rest itself, and bash refuses the read-only ones.

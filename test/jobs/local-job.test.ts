@@ -16,6 +16,7 @@ import { createMirrors } from "../../src/git/mirrors.ts";
 import { type Apps, BUILT_IN } from "../../src/jobs/apps/app.ts";
 import { createLeftovers } from "../../src/jobs/leftovers.ts";
 import { createLocalJob, type JobInput } from "../../src/jobs/local-job.ts";
+import { createLauncher } from "../../src/process/launcher.ts";
 import { streamPath } from "../../src/process/spool.ts";
 import { PrepareError } from "../../src/task/errors.ts";
 
@@ -38,13 +39,24 @@ interface Options {
   input?: Partial<JobInput>;
 }
 
+const launcher = createLauncher();
+
 function makeJob({ path = "run", app = "sh", apps = BUILT_IN, forwarded = {}, input = {} }: Options = {}) {
   const id = randomUUID();
   const said: string[] = [];
   const tasksRoot = join(root, "tasks");
   const mirrors = createMirrors({ root: join(root, "mirrors"), idleMs: 60_000, retryMs: [] });
   const ssh = { hostKeys: "strict", knownHosts: join(root, "known_hosts") } as const;
-  const options = { tasksRoot, node: "n", apps, forwarded, mirrors, galaxyCache: join(root, "galaxy"), ssh };
+  const options = {
+    tasksRoot,
+    node: "n",
+    apps,
+    launcher,
+    forwarded,
+    mirrors,
+    galaxyCache: join(root, "galaxy"),
+    ssh,
+  };
   const job = createLocalJob(options, { id, app, plan: null }, (text) => void said.push(text));
   const whole: JobInput = {
     id,

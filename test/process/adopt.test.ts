@@ -5,7 +5,7 @@ import { describe, expect, it } from "vitest";
 import { sweepMarked } from "../../src/process/marked.ts";
 import { adoptProcess, startProcess } from "../../src/process/process.ts";
 import type { Program } from "../../src/process/wrapper.ts";
-import { env, expectNobodyLeft, fixture, newTask, program, type Task, until } from "./harness.ts";
+import { env, expectNobodyLeft, fixture, launcher, newTask, program, type Task, until } from "./harness.ts";
 
 expectNobodyLeft();
 
@@ -144,6 +144,7 @@ describe("An adoption", () => {
 it("A release leaves the process running, and it can be adopted", async () => {
   const task = newTask();
   const started = await startProcess(
+    launcher,
     task.folder,
     task.marker,
     program("on-request.sh", `${task.folder}/go`, 10),

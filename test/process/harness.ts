@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { afterEach, expect } from "vitest";
 import { readLeader, readWrapper } from "../../src/process/journal.ts";
+import { createLauncher } from "../../src/process/launcher.ts";
 import { sweepMarked } from "../../src/process/marked.ts";
 import type { Identity } from "../../src/process/proc.ts";
 import { type RunningProcess, startProcess } from "../../src/process/process.ts";
@@ -19,13 +20,15 @@ export function program(command: string, ...args: (string | number)[]): Program 
   return { command: path, args: args.map(String), cwd: tmpdir(), env };
 }
 
+export const launcher = createLauncher();
+
 /** A task of one test. */
 export class Task {
   readonly folder = mkdtempSync(join(tmpdir(), "signalman-process-"));
   readonly marker = randomUUID();
 
   start(what: Program): Promise<RunningProcess> {
-    return startProcess(this.folder, this.marker, what);
+    return startProcess(launcher, this.folder, this.marker, what);
   }
 
   text(stream: Stream = "stdout"): string {

@@ -1,11 +1,10 @@
-import { once } from "node:events";
 import { existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { expect, it } from "vitest";
 import { abandon, attemptLine, createAttempt } from "../../src/process/journal.ts";
 import { scan } from "../../src/process/scan.ts";
 import { prepareSpool } from "../../src/process/spool.ts";
 import { startWrapper } from "../../src/process/wrapper.ts";
-import { expectNobodyLeft, newTask, program } from "./harness.ts";
+import { expectNobodyLeft, launcher, newTask, program } from "./harness.ts";
 
 expectNobodyLeft();
 
@@ -63,8 +62,8 @@ it("A wrapper that comes after its attempt was abandoned does not start the prog
   const attempt = createAttempt(task.marker);
   prepareSpool(task.folder, attemptLine(attempt));
   expect(abandon(task.folder, attempt)).toBe(true);
-  const wrapper = await startWrapper(task.folder, attempt, program("touch", `${task.folder}/ran`));
-  expect((await once(wrapper, "exit"))[0]).toBe(75);
+  const wrapper = await startWrapper(launcher, task.folder, attempt, program("touch", `${task.folder}/ran`));
+  expect(await wrapper.ended).toBe("exit");
   expect(existsSync(`${task.folder}/ran`)).toBe(false);
 });
 
@@ -72,8 +71,8 @@ it("A wrapper that comes after a newer attempt does not start the program", asyn
   const task = newTask();
   await (await task.start(program("true"))).ended;
   const late = createAttempt(task.marker);
-  const wrapper = await startWrapper(task.folder, late, program("touch", `${task.folder}/ran`));
-  expect((await once(wrapper, "exit"))[0]).toBe(75);
+  const wrapper = await startWrapper(launcher, task.folder, late, program("touch", `${task.folder}/ran`));
+  expect(await wrapper.ended).toBe("exit");
   expect(existsSync(`${task.folder}/ran`)).toBe(false);
 });
 

@@ -1,0 +1,74 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { readFileSync, writeFileSync } from "node:fs";
+import { expect, it } from "vitest";
+import { createLauncher } from "../../src/process/launcher.ts";
+import { sweepMarked } from "../../src/process/marked.ts";
+import { startProcess } from "../../src/process/process.ts";
+import { scan } from "../../src/process/scan.ts";
+import { expectNobodyLeft, fixture, newTask, program, until } from "./harness.ts";
+
+expectNobodyLeft();
+
+/** Pid of what starts the programs of `launcher`: the parent of what it starts. */
+async function launcherPid(launcher: ReturnType<typeof createLauncher>): Promise<number> {
+  const { pid } = await launcher.start({ file: "/bin/sleep", args: ["60"], cwd: "/", env: {} });
+  const parent = Number(/^PPid:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1]);
+  process.kill(pid, "SIGKILL");
+  return parent;
+}
+
+it("A task goes on without its launcher, and its end is seen", async () => {
+  using launcher = createLauncher();
+  const task = newTask();
+  const pid = await launcherPid(launcher);
+  const running = await startProcess(
+    launcher,
+    task.folder,
+    task.marker,
+    program("on-request.sh", `${task.folder}/go`, 10),
+  );
+  await task.says(/half/, "stderr");
+  process.kill(pid, "SIGKILL");
+  await until(async () => (await scan()).procs.get(pid)?.dead !== false);
+  writeFileSync(`${task.folder}/go`, "");
+  expect(await running.ended).toEqual({ kind: "code", code: 7 });
+});
+
+it("A program is started once, whenever its launcher is killed", async () => {
+  using launcher = createLauncher();
+  for (let turn = 0; turn < 5; turn++) {
+    const pid = await launcherPid(launcher);
+    const task = newTask();
+    const starting = startProcess(launcher, task.folder, task.marker, program("sh", "-c", "echo once"));
+    process.kill(pid, "SIGKILL");
+    expect(await (await starting).ended).toEqual({ kind: "code", code: 0 });
+    expect(task.text()).toBe("once\n");
+  }
+});
+
+it("The launcher ends with its server, however that ends", async () => {
+  const task = newTask();
+  const what = { folder: task.folder, marker: task.marker, program: program("sleep", "60") };
+  const server = spawn(process.execPath, [fixture("starting-server.ts"), JSON.stringify(what)], {
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  await once(server.stdout, "data");
+  const { pid } = task.recorded("wrapper");
+  const parent = Number(/^PPid:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1]);
+  expect(parent).not.toBe(server.pid);
+  server.kill("SIGKILL");
+  await until(async () => (await scan()).procs.get(parent)?.dead !== false);
+  expect((await task.alive()).length).toBeGreaterThan(0);
+  await sweepMarked(task.marker);
+});
+
+it("What the system refuses is an error with its reason", async () => {
+  using launcher = createLauncher();
+  const start = (file: string, cwd: string, args: string[] = []) =>
+    launcher.start({ file, args, cwd, env: {} });
+  await expect(start("/no/such/program", "/")).rejects.toMatchObject({ code: "ENOENT" });
+  await expect(start("/bin/true", "/no/such/folder")).rejects.toMatchObject({ code: "ENOENT" });
+  await expect(start("/bin/true", "/", ["x".repeat(1 << 22)])).rejects.toMatchObject({ code: "E2BIG" });
+  await expect(start("/bin/true", "/", ["a\0b"])).rejects.toMatchObject({ code: "ERR_INVALID_ARG_VALUE" });
+});
