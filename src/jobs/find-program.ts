@@ -26,9 +26,13 @@ async function findCommand(command: string, path: string): Promise<string | unde
   return undefined;
 }
 
+// Most places hold nothing of that name: one question each.
 async function isExecutable(path: string): Promise<boolean> {
-  return Promise.all([access(path, constants.X_OK), stat(path)]).then(
-    ([, found]) => found.isFile(),
-    () => false,
-  );
+  try {
+    if (!(await stat(path)).isFile()) return false;
+    await access(path, constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
 }
