@@ -22,10 +22,13 @@ const ansibleParams = z.object({
   diff: free(),
 });
 
-/** One limit can hold several patterns. What the service may read is not for everyone who may run a task. */
+/**
+ * One limit can hold several patterns, and Ansible has many borders between them: commas, colons, stray brackets, and what
+ * Python calls white space. What the service may read is not for everyone who may run a task.
+ */
 function filesIn(limit: readonly string[]): Breach[] {
   return limit.flatMap((text, index) =>
-    /(^|[\s,:;])@/.test(text) ? [{ path: [index], got: received(text) }] : [],
+    /(?<![\p{L}\p{N}._-])@/u.test(text) ? [{ path: [index], got: received(text) }] : [],
   );
 }
 

@@ -111,6 +111,19 @@ test.each<[string, Run, string]>([
   expect(found[0]).toMatch(new RegExp(`^${expected}`));
 });
 
+test.each([" @/f", "a:@/f", "a]@/f", "[@/f", "a\x1c@/f", "a\x85@/f"])(
+  "a file is refused behind whatever Ansible takes for the end of a pattern: %j",
+  (limit) => {
+    expect(run({ params: { case: "ansible", value: { limit: [limit] } } })[0]).toMatch(
+      /^ansible.limit\[0\]: no pattern begins with `@`/,
+    );
+  },
+);
+
+test.each(["mail@home", "bücher@1", "web-1.x@a,db[0:2]", "~^(web|db).*"])("no file: %s", (limit) => {
+  expect(run({ params: { case: "ansible", value: { limit: [limit] } } })).toEqual([]);
+});
+
 describe("secrets", () => {
   test("are never shown", () => {
     const found = run({
