@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import { pathToFileURL } from "node:url";
 import { messageOf } from "../task/errors.ts";
 import type { Hook } from "./hooks.ts";
@@ -20,6 +21,8 @@ export async function loadHookModules(
 }
 
 async function loadModule(path: string, withinMs: number): Promise<Hook[]> {
+  // Node's own words name this module, not what is missing.
+  if (!existsSync(path)) throw new Error(`Cannot load the hooks of ${path}: there is no such file`);
   const late = Promise.withResolvers<never>();
   const timer = setTimeout(
     () => late.reject(new Error(`it takes longer than ${withinMs / 1000} s`)),

@@ -83,8 +83,11 @@ const outcomeSchema = z
   .object({
     status: z.enum(["SUCCESS", "ERROR", "STOPPED"]),
     reason: z.enum(END_REASONS).nullable(),
-    exitCode: z.number().int().nullable(),
-    signal: z.string().nullable(),
+    exitCode: z.int32().nullable(),
+    signal: z
+      .string()
+      .regex(/^\P{Cc}*$/u)
+      .nullable(),
     message: z.string(),
   })
   .refine(({ status, reason }) => (status === "SUCCESS") === (reason === null));

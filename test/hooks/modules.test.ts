@@ -101,6 +101,18 @@ describe("a hook of a module that does not keep to the rules holds no task for e
     ["one that returns nothing only looks on", "after() {}", "SUCCESS", /^looked on$/],
     ["what is no outcome changes nothing", "after: () => ({ status: 'FINE' })", "SUCCESS", /no outcome$/],
     [
+      "nor does an exit code that cannot be stored",
+      "after: (c, outcome) => ({ ...outcome, exitCode: 2 ** 31 })",
+      "SUCCESS",
+      /no outcome$/,
+    ],
+    [
+      "nor a signal that cannot",
+      "after: (c, outcome) => ({ ...outcome, signal: '\\0' })",
+      "SUCCESS",
+      /no outcome$/,
+    ],
+    [
       "one that cannot tell its apps ends the task",
       "appliesTo() { throw Error('which?') }",
       "ERROR",
@@ -145,7 +157,16 @@ describe("a hook of a module that does not keep to the rules holds no task for e
 
 describe("a module is refused, by its name, if it", () => {
   const CASES: [string, string | undefined, RegExp][] = [
-    ["is not there", undefined, /^Cannot load the hooks of .*\/bad-is-not-there\.mjs: Cannot find module/],
+    [
+      "is not there",
+      undefined,
+      /^Cannot load the hooks of .*\/bad-is-not-there\.mjs: there is no such file$/,
+    ],
+    [
+      "needs what is not there",
+      "import './nowhere.mjs'; export default [];",
+      /^Cannot load the hooks of .*: Cannot find module .*nowhere\.mjs' imported from .*\/bad-needs/,
+    ],
     ["is broken", "export default {", /^Cannot load the hooks of .*\/bad-is-broken\.mjs: /],
     ["throws", "throw new Error('no licence')", /^Cannot load the hooks of .*\/bad-throws\.mjs: no licence$/],
     ["exports nothing", "export const hook = {};", /its default export must be a hook or a list of hooks$/],
