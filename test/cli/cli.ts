@@ -10,7 +10,7 @@ export interface Cli {
   readonly stdout: Buffer;
   readonly stderr: string;
   /** Resolves when a stream has shown the text (again) since `from`; rejects if the process ends without it. */
-  shows(stream: "stdout" | "stderr", text: string): Promise<void>;
+  shows(stream: "stdout" | "stderr", text: string | RegExp): Promise<void>;
   /** Resolves with the exit code, or the signal's name, when the process has ended and all has been read. */
   readonly ended: Promise<number | string>;
 }
@@ -50,20 +50,22 @@ export function startProgram([program = "", ...args]: readonly string[], options
       return read("stderr").toString();
     },
     async shows(stream, text) {
-      while (!read(stream).includes(text)) {
+      const isShown = () => isIn(read(stream).toString(), text);
+      while (!isShown()) {
         const isOver = await Promise.race([
           once(child[stream], "data").then(() => false),
           ended.then(() => true),
         ]);
-        if (isOver && !read(stream).includes(text)) {
-          throw new Error(
-            `It ended without ${JSON.stringify(text)} on ${stream}:\n${read(stream)}\n${read("stderr")}`,
-          );
+        if (isOver && !isShown()) {
+          throw new Error(`It ended without ${text} on ${stream}:\n${read(stream)}\n${read("stderr")}`);
         }
       }
     },
   };
 }
+
+const isIn = (output: string, text: string | RegExp): boolean =>
+  typeof text === "string" ? output.includes(text) : text.test(output);
 
 /** Runs it to its end. */
 export async function cli(args: readonly string[], options?: CliOptions) {
