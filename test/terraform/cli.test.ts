@@ -31,6 +31,9 @@ test("signalman plan, confirm and reject", async () => {
   expect(confirmed.stderr).toContain("1 to add, 0 to change, 0 to destroy, digest ");
   using watcher = follow(service, task.name);
   expect(endOf(await watcher.ended)).toMatchObject({ status: "SUCCESS" });
+  const late = await cli(["confirm", short], { server });
+  expect(late).toMatchObject({ code: 2, stdout: "" });
+  expect(late.stderr).toMatch(/^signalman: .*it is SUCCESS, and no plan of it waits.*\n$/);
   const next = await project.planned({ variables: { name: "again" } });
   const rejected = await cli(["reject", shortOf(next), "--reason", "no"], { server });
   expect(rejected).toMatchObject({ code: 0, stdout: `${shortOf(next)} rejected\n` });

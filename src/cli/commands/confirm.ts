@@ -1,4 +1,5 @@
 import type { Command } from "commander";
+import { TaskStatus } from "../../../gen/signalman/v1/task_pb.ts";
 import { ConfirmTaskResponseSchema } from "../../../gen/signalman/v1/task_service_pb.ts";
 import { jsonLine } from "../json.ts";
 import { parseTask, shortName } from "../names.ts";
@@ -38,8 +39,10 @@ export function addConfirm(program: Command): void {
     );
 }
 
-/** Of the plan that is shown; undefined: not that one. */
+/** Of the plan that is shown, or of one that does not wait any more: the service says so; undefined: not that one. */
 async function agreedDigest(session: Session, name: string, isAgreed: boolean): Promise<string | undefined> {
+  const { task } = await session.call(({ tasks }, options) => tasks.getTask({ name }, options));
+  if (task?.plan && task.status !== TaskStatus.WAITING_CONFIRMATION) return task.plan.digest;
   const { plan, text } = await session.call(({ tasks }, options) => tasks.getTaskPlan({ name }, options));
   if (!plan) return "";
   await write(process.stderr, `${planText(text)}\n`);
