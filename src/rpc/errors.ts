@@ -66,9 +66,9 @@ function isAbort(thrown: unknown, signal: AbortSignal): boolean {
 
 /**
  * Deadlines, resets and shutdowns abort with a ConnectError; a connection that ended, with an AbortError.
- * All calls share the reason of a shutdown, and each gets headers of its own: hence a copy.
+ * A client that resets its stream with another code than CANCEL (Connect does at its deadline) has left all the same.
+ * Whatever shares the signal shares its reason, and an answer gets headers of its own: hence a copy.
  */
-/** A client that resets its stream with another code than CANCEL (Connect does at its deadline) has left all the same. */
 function fromAbort(reason: unknown): ConnectError {
   if (reason instanceof ConnectError && reason.code !== Code.Internal) {
     return withErrorInfo(
