@@ -116,7 +116,11 @@ export function createLocalJob(
       await writeFile(`${folder.kept}.new`, bytes, { mode: 0o600 });
       await rename(`${folder.kept}.new`, folder.kept);
     },
-    kept: () => readFile(folder.kept).catch(() => undefined),
+    kept: () =>
+      readFile(folder.kept).catch((error: NodeJS.ErrnoException) => {
+        if (error.code === "ENOENT") return undefined;
+        throw error;
+      }),
     async cleanup() {
       if (maybeAlive || isInherited || hasSockets(folder.private)) await sweepMarked(marker);
       await removeWorkspace(folder).catch((error: unknown) =>

@@ -18,10 +18,10 @@ export async function earlierSecrets(
   cipher: Pick<Cipher, "open">,
   { task, job, log, mayRun }: Run,
 ): Promise<string[]> {
-  const kept = mayRun ? await job.kept() : undefined;
-  if (!kept) return [];
+  if (!mayRun) return [];
   try {
-    return JSON.parse(cipher.open(kept, runContext(task.id))) as string[];
+    const kept = await job.kept();
+    return kept ? (JSON.parse(cipher.open(kept, runContext(task.id))) as string[]) : [];
   } catch (error) {
     log.say(`Cannot mask secrets that were changed since the task began: ${messageOf(error)}`);
     return [];

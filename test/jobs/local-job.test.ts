@@ -188,6 +188,20 @@ test("a program that was never started cannot be attached to", async () => {
   expect(await makeJob().job.attach()).toBeUndefined();
 });
 
+test("what is kept is there until the task is forgotten; what cannot be read is not taken for nothing", async () => {
+  writeFileSync(join(source, "run"), "true");
+  const { prepare, job, folder } = makeJob();
+  await prepare();
+  expect(await job.kept()).toBeUndefined();
+  for (const text of ["first", "second"]) await job.keep(Buffer.from(text));
+  expect(String(await job.kept())).toBe("second");
+  rmSync(join(folder, "kept"));
+  mkdirSync(join(folder, "kept"));
+  await expect(job.kept()).rejects.toThrow("EISDIR");
+  await job.forget();
+  expect(await job.kept()).toBeUndefined();
+});
+
 test("leftovers go, with whatever of them is alive; what was adopted stays", async () => {
   writeFileSync(join(source, "run"), "sleep 600");
   const [lost, kept] = [makeJob(), makeJob()];
