@@ -38,7 +38,8 @@ export async function benchReadBack(
   const id = task.name.split("/").at(-1) ?? "";
   const before = await rawRates(database, id);
   const start = performance.now();
-  const lines = await countLines(client, task.name);
+  // Twice, as the floors are measured.
+  const lines = (await countLines(client, task.name)) + (await countLines(client, task.name));
   const ours = (lines * LINE_BYTES) / MB / ((performance.now() - start) / 1000);
   const after = await rawRates(database, id);
   const stored = (before.stored + after.stored) / 2;
@@ -50,7 +51,7 @@ export async function benchReadBack(
     { part: "e", what: "reading its chunks and decompressing them", value: plain, unit: "MB/s" },
     {
       part: "e",
-      what: `${Math.round((lines * LINE_BYTES) / MB)} MB of stored log read back`,
+      what: `${Math.round(((lines / 2) * LINE_BYTES) / MB)} MB of stored log read back`,
       value: ours,
       unit: "MB/s",
     },

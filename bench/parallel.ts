@@ -1,0 +1,8 @@
+/** Does `work` so many times, so many at once. */
+export async function inParallel(count: number, atOnce: number, work: () => Promise<unknown>): Promise<void> {
+  let left = count;
+  const worker = async () => {
+    while (left-- > 0) await work();
+  };
+  await Promise.all(Array.from({ length: atOnce }, worker));
+}
