@@ -111,6 +111,8 @@ function callOf(
   }
 }
 
+/** A write to a connection of HTTP/1.1 that was reset fails before the response hears of it. */
 function isGone(response: HttpResponse): boolean {
-  return "stream" in response ? response.stream.destroyed : response.destroyed;
+  if ("stream" in response) return response.stream.destroyed;
+  return response.destroyed || response.socket?.destroyed === true;
 }
