@@ -26,6 +26,9 @@ export interface RunningProcess {
   release(): void;
 }
 
+/** Launchers that may be lost to one start. */
+const LAUNCHERS = 3;
+
 /**
  * Starts a program that survives this server. `folder` gets the spool (an older one in it is emptied); `marker` is the
  * task's id, in the program's environment as SIGNALMAN_TASK. Rejects if it could not be started; a command that does
@@ -37,20 +40,33 @@ export async function startProcess(
   marker: string,
   program: Program,
 ): Promise<RunningProcess> {
+  for (let lost = 1; ; lost++) {
+    try {
+      return await startOnce(launcher, folder, marker, program);
+    } catch (error) {
+      if (!(error instanceof LauncherLost)) throw error;
+      // The journal knows whether it was started; if not, that attempt cannot start it any more.
+      const running = await adoptProcess(folder, marker);
+      if (running) return running;
+      if (lost === LAUNCHERS) throw error;
+    }
+  }
+}
+
+async function startOnce(
+  launcher: Launcher,
+  folder: string,
+  marker: string,
+  program: Program,
+): Promise<RunningProcess> {
   const attempt = createAttempt(marker);
   prepareSpool(folder, attemptLine(attempt));
   const forks = forksSoFar();
-  const child = await startWrapper(launcher, folder, attempt, program).catch(unlessLost);
-  // The journal knows whether it was started; if not, that attempt cannot start it any more.
-  if (!child) return (await adoptProcess(folder, marker)) ?? startProcess(launcher, folder, marker, program);
+  const child = await startWrapper(launcher, folder, attempt, program);
   const { pid, start } = child;
   const release = new AbortController();
   const rest = { birth: { pid, forks }, child, released: release.signal };
   return follow(describeRun(folder, marker, { pid, start }, rest), release);
-}
-
-function unlessLost(error: unknown): undefined {
-  if (!(error instanceof LauncherLost)) throw error;
 }
 
 /**

@@ -2,7 +2,7 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { readFileSync, writeFileSync } from "node:fs";
 import { expect, it } from "vitest";
-import { createLauncher } from "../../src/process/launcher.ts";
+import { createLauncher, LauncherLost } from "../../src/process/launcher.ts";
 import { sweepMarked } from "../../src/process/marked.ts";
 import { startProcess } from "../../src/process/process.ts";
 import { scan } from "../../src/process/scan.ts";
@@ -71,4 +71,19 @@ it("What the system refuses is an error with its reason", async () => {
   await expect(start("/bin/true", "/no/such/folder")).rejects.toMatchObject({ code: "ENOENT" });
   await expect(start("/bin/true", "/", ["x".repeat(1 << 22)])).rejects.toMatchObject({ code: "E2BIG" });
   await expect(start("/bin/true", "/", ["a\0b"])).rejects.toMatchObject({ code: "ERR_INVALID_ARG_VALUE" });
+});
+
+it("A launcher that cannot live is an error, after a few tries", async () => {
+  let tries = 0;
+  const dying = {
+    start: () => {
+      tries++;
+      return Promise.reject(new LauncherLost());
+    },
+    [Symbol.dispose]() {},
+  };
+  const task = newTask();
+  const start = startProcess(dying, task.folder, task.marker, program("true"));
+  await expect(start).rejects.toThrow("The process that starts programs has ended");
+  expect(tries).toBe(3);
 });
