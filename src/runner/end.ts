@@ -28,10 +28,11 @@ export async function end(deps: RunnerDeps, run: Run, outcome: TaskOutcome): Pro
 /** What it brought about is read from the workspace before that goes. */
 async function leaveNothing(
   deps: RunnerDeps,
-  { task, job, secrets }: Run,
+  { task, job, secrets, canMask }: Run,
   outcome: TaskOutcome,
 ): Promise<void> {
-  const result = await job.result(outcome.status === "SUCCESS", (text) => redactText(text, secrets));
+  const mask = (text: string) => redactText(text, secrets);
+  const result = canMask && (await job.result(outcome.status === "SUCCESS", mask));
   if (result) await deps.store.storeResult(task, result);
   await job.cleanup();
 }

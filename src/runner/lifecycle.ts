@@ -56,6 +56,7 @@ export async function runTask(
     log,
     secrets: [],
     keys: new Map(),
+    canMask: false,
     details: undefined,
     commit: { hash: task.commitHash, message: task.commitMessage },
     hooks: deps.hooks,
@@ -105,6 +106,7 @@ async function verdictOn(deps: RunnerDeps, run: Run): Promise<Verdict> {
     run.secrets = [...new Set([...secretValues(secrets), ...(await earlierSecrets(deps.cipher, run))])];
     run.keys = secrets.keys;
     run.log.addSecrets(run.secrets);
+    run.canMask = true;
     if (task.status !== "STARTING") run.details = detailsAgain(run, secrets);
     const found = await takeOver(run);
     if (found === "lost") return { outcome: outcomeOfExit({ kind: "lost" }, control.reason, task.spec) };

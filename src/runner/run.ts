@@ -56,6 +56,8 @@ export interface Run {
   /** Values that nobody may see, and the access keys among them by their full names: once they are opened. */
   secrets: string[];
   keys: ReadonlyMap<string, AccessKey>;
+  /** They are opened: before, nothing that the program told may be stored. */
+  canMask: boolean;
   /** Undefined as long as they are not known, or if they cannot be had. */
   details: TaskDetails | undefined;
   commit: Commit;
