@@ -9,6 +9,7 @@ import { createFuzzer, errorsOf } from "../fuzz/fuzz.ts";
 import { type Inspector, inspect } from "../fuzz/inspector.ts";
 import { tableOf } from "../fuzz/table.ts";
 import { startService, type TestService } from "../helpers/service.ts";
+import { openSql } from "../rpc/support.ts";
 import { hasTerraform } from "../terraform/project.ts";
 
 /*
@@ -115,7 +116,7 @@ async function quiet(): Promise<void> {
   await expect.poll(active, { timeout: 300_000 }).toEqual([]);
 }
 
-/** How many descriptors of each kind the server has open. */
+/** How many descriptors of each kind the server has open, without those of its pools, which fill when they have to. */
 async function descriptors(): Promise<Record<string, number>> {
   const folder = `/proc/${service.process.pid}/fd`;
   const kinds: Record<string, number> = {};
@@ -124,7 +125,17 @@ async function descriptors(): Promise<Record<string, number>> {
     const kind = target.replace(/:\[\d+\]$/, "").replace(service.dataDir, "");
     if (kind) kinds[kind] = (kinds[kind] ?? 0) + 1;
   }
-  return kinds;
+  return { ...kinds, socket: (kinds.socket ?? 0) - (await connections()) };
+}
+
+/** To its database. */
+async function connections(): Promise<number> {
+  const sql = openSql(service);
+  const [row] = await sql<{ count: number }[]>`
+    SELECT count(*)::int FROM pg_stat_activity
+    WHERE datname = current_database() AND application_name LIKE 'signalman %'`;
+  await sql.end();
+  return row?.count ?? 0;
 }
 
 async function rss(): Promise<number> {
