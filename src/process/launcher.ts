@@ -73,16 +73,14 @@ function openChannel() {
   const child = forkMain();
   const waiting = new Map<number, Waiting>();
   let lastId = 0;
-  let isLost = false;
   const lose = (): void => {
-    isLost = true;
     for (const { started, ended } of waiting.values()) {
       started.reject(new LauncherLost());
       ended.resolve("unknown");
     }
     waiting.clear();
   };
-  child.once("disconnect", lose).once("error", lose);
+  child.once("disconnect", lose).on("error", lose);
   child.on("message", (report: LaunchReport) => {
     const { started, ended } = waiting.get(report.id) ?? {};
     if (report.kind === "started" && ended)
@@ -94,8 +92,10 @@ function openChannel() {
     if (waiting.size === 0) child.channel?.unref();
   });
   return {
-    isLost: () => isLost,
-    start(command: Command): Promise<Launched> {
+    isLost: () => !child.connected,
+    async start(command: Command): Promise<Launched> {
+      // A child that could not be forked for want of descriptors never was.
+      if (!child.connected) throw new LauncherLost();
       const id = ++lastId;
       const started = Promise.withResolvers<Launched>();
       waiting.set(id, { started, ended: Promise.withResolvers() });

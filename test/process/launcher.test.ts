@@ -1,6 +1,7 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { readFileSync, writeFileSync } from "node:fs";
+import { text } from "node:stream/consumers";
 import { expect, it } from "vitest";
 import { createLauncher, LauncherLost } from "../../src/process/launcher.ts";
 import { sweepMarked } from "../../src/process/marked.ts";
@@ -86,4 +87,12 @@ it("A launcher that cannot live is an error, after a few tries", async () => {
   const start = startProcess(dying, task.folder, task.marker, program("true"));
   await expect(start).rejects.toThrow("The process that starts programs has ended");
   expect(tries).toBe(3);
+});
+
+it("A launcher that the system refuses is a lost one, and the next start has another", async () => {
+  const limited = 'ulimit -n 200; exec "$0" "$1"';
+  const server = spawn("sh", ["-c", limited, process.execPath, fixture("out-of-descriptors.ts")], {
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  expect(await text(server.stdout)).toBe("The process that starts programs has ended\nexit\n");
 });
