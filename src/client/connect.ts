@@ -59,6 +59,7 @@ export interface Signalman extends Disposable {
 }
 
 export const DEFAULT_SERVER = "127.0.0.1:8480";
+
 /** @throws TypeError if `server` or `token` cannot be one. */
 export function connectSignalman({ server = DEFAULT_SERVER, token }: ConnectOptions = {}): Signalman {
   const url = serverUrl(server);
