@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { RepositoryService } from "../../gen/signalman/v1/repository_pb.ts";
 import { TaskService } from "../../gen/signalman/v1/task_service_pb.ts";
+import { TemplateService } from "../../gen/signalman/v1/template_pb.ts";
 import { startService, type TestService } from "../helpers/service.ts";
 import { cli } from "./cli.ts";
 
@@ -108,10 +109,26 @@ describe("signalman apply", () => {
     ]);
   });
 
+  it("reads YAML's merge keys: what stands beside one wins", async () => {
+    const result = await apply(`project: { name: merging }
+repositories: [{ name: scripts, url: ./scripts }]
+templates:
+  - &one { name: one, app: bash, repository: scripts, path: hello.sh, env: &env { STAGE: dev, REGION: eu } }
+  - { <<: *one, name: two, env: { <<: *env, STAGE: prod } }
+`);
+    expect(result).toMatchObject({ code: 0, stderr: "" });
+    const name = "projects/merging/templates/two";
+    const { template } = await service.client(TemplateService).getTemplate({ name });
+    expect(template).toMatchObject({ path: "hello.sh", env: { STAGE: "prod", REGION: "eu" } });
+  });
+
   it("names file and line of broken YAML", async () => {
     const { code, stderr } = await apply("project:\n  name: a\n name: b\n");
     expect(code).toBe(2);
     expect(stderr).toMatch(/^signalman: \/catalog.yaml:3: /);
+    expect((await apply("project: { <<: 1, name: a }\n")).stderr).toMatch(
+      /^signalman: \/catalog.yaml: Merge /,
+    );
   });
 
   it("names the path and line of everything that the contract does not know", async () => {

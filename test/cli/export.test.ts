@@ -22,7 +22,7 @@ inventories:
   - { name: hosts, ini: "[web]\\nlocalhost\\n", sshKey: deploy }
 environments:
   - name: defaults
-    variables: { list: [1, { deep: true }], text: "5" }
+    variables: { list: [1, { deep: true }], text: "5", "<<": no merge }
     secretVariables: { PASSWORD: !env SHOP_TOKEN }
     secretEnv: { MY_TOKEN: !env SHOP_TOKEN }
 templates:

@@ -36,6 +36,10 @@ describe("-e", () => {
       list: [1, { a: null }],
       flag: true,
     });
+    expect(await read(`@${await file("a: &a { b: 1, c: 2 }\nd: { <<: *a, c: 3 }\n")}`)).toEqual({
+      a: { b: 1, c: 2 },
+      d: { b: 1, c: 3 },
+    });
     expect(await read(`@${await file('{"a": 1.5}')}`)).toEqual({ a: 1.5 });
     expect(await read(`@${await file("# nothing\n")}`)).toEqual({});
   });

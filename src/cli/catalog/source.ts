@@ -12,12 +12,12 @@ export interface Source {
 }
 
 /**
- * YAML 1.2, of which JSON is a part; values that stand elsewhere are seen from `folder`.
+ * YAML 1.2, of which JSON is a part, with the merge key `<<` of 1.1; values that stand elsewhere are seen from `folder`.
  * @throws UsageError with file and line
  */
 export function parseText(name: string, text: string, folder: string): Source {
   const lineCounter = new LineCounter();
-  const document = parseDocument(text, { lineCounter, prettyErrors: false, customTags: TAGS });
+  const document = parseDocument(text, { lineCounter, prettyErrors: false, merge: true, customTags: TAGS });
   if (document.errors.length > 0) {
     throw new UsageError(
       document.errors.map(({ pos, message }) => `${name}:${lineCounter.linePos(pos[0]).line}: ${message}`),

@@ -1,5 +1,5 @@
 import { type DescMessage, toJson } from "@bufbuild/protobuf";
-import { Document, Scalar } from "yaml";
+import { Document, isScalar, Scalar, visit } from "yaml";
 import { CatalogSchema, type ExportCatalogResponse } from "../../../gen/signalman/v1/catalog_service_pb.ts";
 import { type Path, parsePath } from "./path.ts";
 
@@ -15,7 +15,13 @@ export function catalogText({ catalog, leftOut }: ExportCatalogResponse): string
     empty.comment = LEFT_OUT;
     document.setIn(inJson(CatalogSchema, parsePath(path)), empty);
   }
+  visit(document, { Pair: (_, { key }) => quoteMergeKey(key) });
   return document.toString({ lineWidth: 0 });
+}
+
+/** Quoted, it is a name like any other. */
+function quoteMergeKey(key: unknown): void {
+  if (isScalar(key) && key.value === "<<") key.type = Scalar.QUOTE_DOUBLE;
 }
 
 /** A path by the names of the contract → by those of JSON. Names in a map stay. */
