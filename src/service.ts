@@ -12,6 +12,7 @@ import { createAppInspector } from "./jobs/inspect-apps.ts";
 import { createLeftovers } from "./jobs/leftovers.ts";
 import { createLocalJob, type LocalJobOptions } from "./jobs/local-job.ts";
 import { removeOldMirrors } from "./jobs/old-mirrors.ts";
+import { makeTasksRoot } from "./jobs/task-folder.ts";
 import { type Cipher, createCipher } from "./keys/cipher.ts";
 import { readSecretKeys } from "./keys/secret-key.ts";
 import { createHub, type Hub } from "./live/hub.ts";
@@ -87,7 +88,7 @@ export async function startService(config: Config, logger: Logger): Promise<Serv
 
   const feed = liveFeed(hub, bus);
   const launcher = stack.use(createLauncher());
-  const started = startPool({
+  const started = await startPool({
     config,
     launcher,
     logger,
@@ -126,9 +127,10 @@ interface PoolParts {
   hooks: readonly Hook[];
 }
 
-function startPool({ config, launcher, logger, databases, node, dataDir, cipher, feed, hooks }: PoolParts) {
+async function startPool(parts: PoolParts) {
+  const { config, launcher, logger, databases, node, dataDir, cipher, feed, hooks } = parts;
   const shutdown = new AbortController();
-  const tasksRoot = `${dataDir}/tasks`;
+  const tasksRoot = await makeTasksRoot(`${dataDir}/tasks`);
   const job: LocalJobOptions = {
     tasksRoot,
     node,

@@ -60,8 +60,8 @@ export interface Planning<Input> {
 }
 
 /** Absolute path of an app's command, as the program's own PATH finds it. @throws PrepareError */
-export async function commandOf(app: App, name: string, path = ""): Promise<string> {
-  const found = await findProgram(app, path);
+export function commandOf(app: App, name: string, path = ""): string {
+  const found = findProgram(app, path);
   if (found) return found;
   throw new PrepareError(
     `Cannot run app ${name}: there is no program ${programNames(app)} on this server (PATH ${path}); install it`,

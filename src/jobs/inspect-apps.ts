@@ -59,7 +59,7 @@ export function createAppInspector(options: {
 
 async function look(name: string, app: App, base: BaseEnvironment, marker: string): Promise<AppReport> {
   const env = { ...base, ...app.env };
-  const path = await findProgram(app, env.PATH);
+  const path = findProgram(app, env.PATH);
   if (path === undefined) {
     const where = app.env?.PATH === undefined ? "the server's PATH" : `its PATH ${app.env.PATH}`;
     const problem = `There is no program ${programNames(app)} in ${where}; install it`;

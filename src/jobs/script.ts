@@ -1,4 +1,4 @@
-import { stat } from "node:fs/promises";
+import { statSync } from "node:fs";
 import { PrepareError } from "../task/errors.ts";
 import { realpathInside } from "./realpath-inside.ts";
 
@@ -9,20 +9,21 @@ export interface ScriptInput {
 }
 
 /** A template's path leads to something of this kind in the workspace. @throws PrepareError */
-export async function assertPath(
+export function assertPath(
   work: string,
   { template, repository }: ScriptInput,
   kind: "file" | "folder",
-): Promise<void> {
-  const path = await realpathInside(work, template.path).catch((cause: unknown) => {
+): void {
+  const found = realpathInside(work, template.path);
+  if (found.kind === "missing") {
     throw new PrepareError(
       `Cannot run ${template.path}: there is no such ${kind} in ${repository.name} (${repository.url})`,
-      { cause },
+      { cause: found.cause },
     );
-  });
-  if (path === undefined)
+  }
+  if (found.kind === "outside")
     throw new PrepareError(`Cannot run ${template.path}: it leads out of ${repository.name}`);
-  const isFolder = (await stat(path)).isDirectory();
+  const isFolder = statSync(found.path).isDirectory();
   if (isFolder && kind === "file")
     throw new PrepareError(`Cannot run ${template.path}: it is a folder, not a file`);
   if (!isFolder && kind === "folder")

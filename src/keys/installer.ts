@@ -1,5 +1,6 @@
 import { rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { removeTree } from "../process/remove-tree.ts";
 import { PrepareError } from "../task/errors.ts";
 import { type Agent, startAgent } from "./agent.ts";
 import type { AccessKey } from "./material.ts";
@@ -64,5 +65,5 @@ export function createInstaller(place: Place): AccessKeyInstaller {
 /** All that was installed there, by whatever server. The processes of the task must be gone. */
 export async function removeInstalls(folder: string): Promise<void> {
   await dropSocketFolder(folder);
-  await rm(folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 50 });
+  await removeTree(folder);
 }

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
-import { existsSync } from "node:fs";
-import { lstat, mkdir, rm } from "node:fs/promises";
+import { existsSync, lstatSync } from "node:fs";
+import { mkdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { sweepTitled } from "../process/titled.ts";
 import { PrepareError } from "../task/errors.ts";
@@ -25,8 +25,8 @@ export const hasSockets = (folder: string) => existsSync(socketFolder(folder));
 /** Makes it, 0700; it may be there already. @throws PrepareError if what is there belongs to somebody else. */
 export async function makeSocketFolder(folder: string): Promise<string> {
   const path = socketFolder(folder);
-  await mkdir(path, { mode: 0o700 }).catch(async (cause: NodeJS.ErrnoException) => {
-    if (cause.code === "EEXIST" && (await isOurs(path))) return;
+  await mkdir(path, { mode: 0o700 }).catch((cause: NodeJS.ErrnoException) => {
+    if (cause.code === "EEXIST" && isOurs(path)) return;
     throw new PrepareError(`Cannot make ${path} for the task's sockets: ${cause.message}`, { cause });
   });
   return path;
@@ -35,12 +35,16 @@ export async function makeSocketFolder(folder: string): Promise<string> {
 /** Once the processes of the task are gone. The masters of its shared SSH connections, which nobody knows by more than their socket, go with it. */
 export async function dropSocketFolder(folder: string): Promise<void> {
   const path = socketFolder(folder);
-  if (!(await isOurs(path).catch(() => false))) return;
+  if (!isOurs(path)) return;
   await sweepTitled(`ssh: ${path}/`);
   await rm(path, { recursive: true, force: true });
 }
 
-async function isOurs(path: string): Promise<boolean> {
-  const found = await lstat(path);
-  return found.isDirectory() && found.uid === process.geteuid?.() && (found.mode & 0o077) === 0;
+function isOurs(path: string): boolean {
+  try {
+    const found = lstatSync(path, { throwIfNoEntry: false });
+    return found?.isDirectory() === true && found.uid === process.geteuid?.() && (found.mode & 0o077) === 0;
+  } catch {
+    return false;
+  }
 }

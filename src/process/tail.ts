@@ -1,5 +1,5 @@
 import { closeSync, openSync, readSync } from "node:fs";
-import { setImmediate, setTimeout } from "node:timers/promises";
+import { setImmediate } from "node:timers/promises";
 import { type Stream, streamPath, streams } from "./spool.ts";
 import { tryWatch } from "./watch.ts";
 
@@ -20,7 +20,8 @@ export interface TailOptions {
   signal: AbortSignal;
 }
 
-const bufferBytes = 256 * 1024;
+// Most programs print little: the larger one is made when the smaller one was full.
+const bufferBytes = { few: 16 * 1024, many: 256 * 1024 };
 // Reads come from the page cache and are synchronous; after so many the event loop gets its turn.
 const readsPerTurn = 8;
 // Behind inotify, whose events may be lost; alone where there are no watches left.
@@ -36,7 +37,7 @@ export async function* tailSpool({
   ended,
   signal,
 }: TailOptions): AsyncGenerator<SpoolRead, void> {
-  const buffer = Buffer.allocUnsafe(bufferBytes);
+  let buffer = Buffer.allocUnsafe(bufferBytes.few);
   using bell = createBell(folder, ended, signal);
   using files = openStreams(folder, from);
   for (let reads = 0; !signal.aborted; ) {
@@ -44,13 +45,15 @@ export async function* tailSpool({
     bell.arm();
     let hadBytes = false;
     for (const file of files.all) {
-      const length = readSync(file.fd, buffer, 0, bufferBytes, file.offset);
+      const length = readSync(file.fd, buffer, 0, buffer.length, file.offset);
       if (length === 0) continue;
       hadBytes = true;
       const offset = file.offset;
       file.offset += length;
       yield { stream: file.stream, bytes: buffer.subarray(0, length), offset };
       if (signal.aborted) return;
+      if (length === buffer.length && length < bufferBytes.many)
+        buffer = Buffer.allocUnsafe(bufferBytes.many);
       if (++reads % readsPerTurn === 0) await setImmediate();
     }
     if (hadBytes) continue;
@@ -97,12 +100,9 @@ function createBell(folder: string, ended: Promise<unknown>, signal: AbortSignal
       if (hasEnded || signal.aborted) ring();
     },
     rung: async () => {
-      const stop = new AbortController();
-      const poll = setTimeout(watcher ? pollMs.watched : pollMs.unwatched, undefined, {
-        signal: stop.signal,
-      });
-      await Promise.race([rung.promise, poll.catch(() => {})]);
-      stop.abort();
+      const poll = setTimeout(ring, watcher ? pollMs.watched : pollMs.unwatched);
+      await rung.promise;
+      clearTimeout(poll);
     },
     [Symbol.dispose]: () => {
       watcher?.close();

@@ -1,5 +1,3 @@
-import { setTimeout } from "node:timers/promises";
-
 /** Resolves with the first of several waits and ends the others; rejects when `signal` aborts. */
 export async function firstOf(
   signal: AbortSignal,
@@ -15,9 +13,12 @@ export async function firstOf(
     await Promise.race([...racing, aborted(decided.signal)]);
   } finally {
     signal.removeEventListener("abort", forward);
-    decided.abort();
+    decided.abort(DECIDED);
   }
 }
+
+/** Heard by nobody; an error of its own for each would cost more than the waits. */
+const DECIDED = new Error("Another wait was the first to end");
 
 function aborted(signal: AbortSignal): Promise<never> {
   return new Promise((_, reject) =>
@@ -26,6 +27,17 @@ function aborted(signal: AbortSignal): Promise<never> {
 }
 
 /** Milliseconds; rejects with the signal's reason when that aborts. */
-export async function sleep(ms: number, signal: AbortSignal): Promise<void> {
-  await setTimeout(ms, undefined, { signal }).catch(() => signal.throwIfAborted());
+export function sleep(ms: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(() => {
+      signal.removeEventListener("abort", stop);
+      resolve();
+    }, ms);
+    const stop = () => {
+      clearTimeout(timer);
+      reject(signal.reason);
+    };
+    if (signal.aborted) stop();
+    else signal.addEventListener("abort", stop, { once: true });
+  });
 }

@@ -87,7 +87,7 @@ describe("a task", () => {
   });
 
   it("of powershell too", async (context) => {
-    const found = await findProgram({ command: "pwsh", otherwise: "powershell" }, process.env.PATH ?? "");
+    const found = findProgram({ command: "pwsh", otherwise: "powershell" }, process.env.PATH ?? "");
     if (!found) context.skip("there is no PowerShell on this machine");
     expect((await run("powershell")).stdout).toBe("x a=1 dev\n");
   });

@@ -109,7 +109,7 @@ const shellEnv = () => ({
 });
 
 async function shellOr(context: TestContext, name: string): Promise<string> {
-  const found = await findProgram({ command: name }, process.env.PATH ?? "");
+  const found = findProgram({ command: name }, process.env.PATH ?? "");
   return found ?? context.skip(`there is no ${name} on this machine`);
 }
 

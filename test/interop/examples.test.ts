@@ -51,7 +51,7 @@ async function fetched(context: TestContext, command: string[], env: Record<stri
 }
 
 async function programOr(context: TestContext, ...names: [string, string?]): Promise<string> {
-  const path = await findProgram({ command: names[0], otherwise: names[1] }, process.env.PATH ?? "");
+  const path = findProgram({ command: names[0], otherwise: names[1] }, process.env.PATH ?? "");
   return path ?? context.skip(`there is no ${names[0]} on this machine`);
 }
 

@@ -53,14 +53,13 @@ async function vaultScript(
 ): Promise<string> {
   const failed = (reason: string, cause?: unknown) =>
     new PrepareError(`Cannot open a vault by ${script}: ${reason}`, { cause });
-  const path = await realpathInside(work, script).catch((cause: unknown) => {
-    throw failed(`there is no such file in ${repository}`, cause);
-  });
-  if (path === undefined) throw failed(`it leads out of ${repository}`);
-  await access(path, constants.X_OK).catch((cause: unknown) => {
+  const found = realpathInside(work, script);
+  if (found.kind === "missing") throw failed(`there is no such file in ${repository}`, found.cause);
+  if (found.kind === "outside") throw failed(`it leads out of ${repository}`);
+  await access(found.path, constants.X_OK).catch((cause: unknown) => {
     throw failed("it is not executable, so Ansible would take its text for the password", cause);
   });
-  return path;
+  return found.path;
 }
 
 function wrongKind(what: string, key: AccessKey, wanted: string): PrepareError {

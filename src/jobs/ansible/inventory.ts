@@ -27,16 +27,19 @@ export async function placeInventory(site: Site<AnsibleInput>, signal: AbortSign
   return contained(checkout, path, name, repository);
 }
 
-async function contained(
+function contained(
   root: string,
   path: string,
   inventory: string,
   repository: { name: string; url: string },
-): Promise<string> {
-  const found = await realpathInside(root, path).catch((cause: unknown) => {
+): string {
+  const found = realpathInside(root, path);
+  if (found.kind === "found") return found.path;
+  if (found.kind === "missing") {
     const place = `${repository.name} (${repository.url})`;
-    throw new PrepareError(`Cannot use ${inventory}: there is no ${path} in ${place}`, { cause });
-  });
-  if (found !== undefined) return found;
+    throw new PrepareError(`Cannot use ${inventory}: there is no ${path} in ${place}`, {
+      cause: found.cause,
+    });
+  }
   throw new PrepareError(`Cannot use ${inventory}: ${path} leads out of ${repository.name}`);
 }

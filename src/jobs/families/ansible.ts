@@ -31,9 +31,9 @@ export const ansibleFamily: Family<AnsibleFamilyInput> = {
   async prepare(given, signal) {
     const site = withInventory(given);
     const { input, app, folder, base, commit, keys } = site;
-    await assertPath(folder.work, input, "file");
+    assertPath(folder.work, input, "file");
     const common = galaxyEnvironment(app, input, base);
-    const command = await commandOf(app, input.template.app, common.PATH);
+    const command = commandOf(app, input.template.app, common.PATH);
     const paths = await searchPaths(folder.work, common);
     const sockets = await makeSocketFolder(folder.private);
     const galaxy = await collect(site, command, common, signal);
@@ -77,7 +77,7 @@ async function collect(
   const { input, folder, marker, say } = site;
   await using git = await gitEnvironment(site, input, signal);
   const options = {
-    command: await galaxyBeside(command, env.PATH),
+    command: galaxyBeside(command, env.PATH),
     work: folder.work,
     playbook: input.template.path,
     cache: site.galaxyCache,
@@ -90,8 +90,8 @@ async function collect(
   return await bringFromGalaxy(options, signal);
 }
 
-async function galaxyBeside(playbook: string, path = ""): Promise<string> {
-  const found = await findProgram({ command: "ansible-galaxy" }, `${dirname(playbook)}:${path}`);
+function galaxyBeside(playbook: string, path = ""): string {
+  const found = findProgram({ command: "ansible-galaxy" }, `${dirname(playbook)}:${path}`);
   if (found) return found;
   throw new PrepareError(
     `Cannot install what the repository requires: there is no ansible-galaxy on this server`,

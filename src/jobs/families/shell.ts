@@ -8,8 +8,8 @@ export type ShellFamilyInput = ShellInput & ScriptInput & { template: { app: str
 export const shellFamily: Family<ShellFamilyInput> = {
   async prepare({ input, app, folder, base, commit }) {
     const env = shellEnvironment(app, input, base, commit);
-    await assertPath(folder.work, input, "file");
-    const command = await commandOf(app, input.template.app, env.PATH);
+    assertPath(folder.work, input, "file");
+    const command = commandOf(app, input.template.app, env.PATH);
     return { command, args: shellArguments(app, input), cwd: folder.work, env };
   },
 };

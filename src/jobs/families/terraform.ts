@@ -91,9 +91,9 @@ const PRIVATE = { mode: 0o600 };
 const inPlan = (folder: TaskFolder, name: string) => join(folder.plan, name);
 
 async function callOf({ input, app, folder, base }: Omit<Site<TerraformFamilyInput>, "commit">) {
-  await assertPath(folder.work, input, "folder");
+  assertPath(folder.work, input, "folder");
   const env = terraformEnvironment(app, input, base);
-  const command = await commandOf(app, input.template.app, env.PATH);
+  const command = commandOf(app, input.template.app, env.PATH);
   return { command, env, cwd: join(folder.work, input.template.path) };
 }
 
