@@ -106,8 +106,20 @@ function http2Server(handler: Handler): http2.Http2Server {
       streamResetBurst: MAX_STREAMS,
       streamResetRate: 1000,
     },
-    handler,
+    (request, response) => {
+      closeBehindAnswer(response.stream);
+      handler(request, response);
+    },
   );
+}
+
+/**
+ * Whoever has the answer and does not end the request is told to stop (RFC 9113, section 8.1): the stream would stay open.
+ * Node asks for trailers also where there are none, and drops them if the stream is closed in the same turn.
+ */
+function closeBehindAnswer(stream: http2.ServerHttp2Stream): void {
+  const close = () => stream.readableEnded || stream.close(http2.constants.NGHTTP2_NO_ERROR);
+  stream.once("wantTrailers", () => setImmediate(close));
 }
 
 /**
