@@ -13,6 +13,7 @@ import { guardStream } from "../rpc/interceptors/stream.ts";
 const WORTH_BYTES = 2048;
 /** Of a frame's head: flags, then the length of its message, big-endian (PROTOCOL-HTTP2.md, "Length-Prefixed-Message"). */
 const LENGTH_AT = 1;
+const HEAD_BYTES = 5;
 
 /** The last bytes of the message that is under way: Connect asks for the next message when this one is written. */
 export interface Splice {
@@ -41,12 +42,19 @@ function detach<M extends Message>(message: M, splice: Splice): M {
   return found?.rest ?? message;
 }
 
-/** What goes to the socket for a message's frame. */
+/**
+ * What goes to the socket for a message's frame.
+ * @throws if it is not the frame of the message that the bytes were taken from: it is compressed, one of several parts, or
+ * the end of the stream, since Connect refused the message (as it would one over `writeMaxBytes`).
+ */
 export function piecesOf(frame: Uint8Array, splice: Splice | undefined): Uint8Array[] {
   const bytes = splice?.bytes;
   if (!splice || !bytes) return [frame];
   splice.bytes = undefined;
-  const head = new DataView(frame.buffer, frame.byteOffset);
-  head.setUint32(LENGTH_AT, head.getUint32(LENGTH_AT) + bytes.length);
+  const head = new DataView(frame.buffer, frame.byteOffset, frame.length);
+  const length = head.getUint32(LENGTH_AT);
+  if (head.getUint8(0) !== 0 || length !== frame.length - HEAD_BYTES)
+    throw new Error(`Cannot send ${bytes.length} bytes behind the frame of another message`);
+  head.setUint32(LENGTH_AT, length + bytes.length);
   return [frame, bytes];
 }

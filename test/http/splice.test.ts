@@ -8,6 +8,7 @@ import {
   type WatchTaskResponse,
   WatchTaskResponseSchema,
 } from "../../gen/signalman/v1/task_service_pb.ts";
+import { piecesOf } from "../../src/http/splice.ts";
 import { encodedField } from "../../src/rpc/encoded-field.ts";
 import { TRANSPORTS } from "./clients.ts";
 import { startServer } from "./server.ts";
@@ -60,4 +61,16 @@ describe.each(BINARY)("%s", (_, transport) => {
       SIZES.flatMap((size) => [`${size} log ${size}`, "50000 log 50000", "between heartbeat"]),
     );
   });
+});
+
+test.each([
+  ["is compressed", [1, 0, 0, 0, 1, 7]],
+  ["is in several parts", [0, 0, 0, 0, 2, 7]],
+  ["ends a stream of Connect", [2, 0, 0, 0, 2, 0x7b, 0x7d]],
+  ["ends a stream of gRPC-Web", [0x80, 0, 0, 0, 1, 7]],
+])("no bytes are sent behind a frame that %s", (_, frame) => {
+  const bytes = Buffer.alloc(3000);
+  expect(() => piecesOf(Buffer.from(frame), { bytes })).toThrow(
+    "Cannot send 3000 bytes behind the frame of another message",
+  );
 });
