@@ -71,15 +71,17 @@ export const terraformFamily: Family<TerraformFamilyInput> = {
 async function apply(site: Omit<Site<TerraformFamilyInput>, "commit">, digest: string): Promise<Program> {
   const { app, folder } = site;
   const plan = inPlan(folder, PLAN);
-  const gone = (cause: unknown) => {
-    const why = `it is no longer on this machine: ${reasonOf(cause)}`;
-    throw new PrepareError(`Cannot apply the plan ${digest}: ${why}`, { cause });
+  const missing = (what: string) => (cause: unknown) => {
+    throw new PrepareError(`Cannot apply the plan ${digest}: ${what}: ${reasonOf(cause)}`, { cause });
   };
+  const gone = missing("it is no longer on this machine");
   const found = await digestOf(plan).catch(gone);
   if (found !== digest)
     throw new PrepareError(`Cannot apply the plan ${digest}: its file was changed, to ${found}`);
   await access(folder.work).catch(gone);
-  const input = onBasis(site.input, await readFile(inPlan(folder, BASIS), "utf8").catch(gone));
+  // Not there either if the plan was made by a server that did not keep it yet.
+  const unknown = missing("it is not known what it was made with, so run the template again for a new one");
+  const input = onBasis(site.input, await readFile(inPlan(folder, BASIS), "utf8").catch(unknown));
   const { command, cwd, env } = await callOf({ ...site, input });
   const stages = terraformStages(app, input, { plan, variables: [], backend: undefined }, undefined);
   return { command, args: stages.apply, cwd, env };
