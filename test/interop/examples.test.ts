@@ -60,8 +60,16 @@ it("the watcher to compare with prints the task's lines and its exit code", () =
   expect(expected).toMatch(/\n2000\n(.*\n)*exit code 3\n$/);
 });
 
+it("a 15-line client in grpc-js prints the same lines", async () => {
+  const watch = join(ROOT, "examples/watch-grpc.mjs");
+  expect(await linesOf([process.execPath, watch, "demo/hello"])).toBe(expected);
+  const unknown = startProgram([process.execPath, watch, "demo/none"], { server });
+  expect(await unknown.ended).toBe(1);
+  expect(unknown.stderr.toString()).toContain(UNKNOWN.trim());
+});
+
 describe("examples/clients/python", () => {
-  it("prints the same lines", { timeout: FIRST_TIME }, async (context) => {
+  it("a 15-line client in Python prints the same lines", { timeout: FIRST_TIME }, async (context) => {
     const python = await programOr(context, "python3");
     const environment = await pythonEnvironment(context, python);
     const watch = join(EXAMPLES, "python/watch.py");
@@ -88,7 +96,7 @@ async function pythonEnvironment(context: TestContext, python: string): Promise<
 }
 
 describe("examples/clients/go", () => {
-  it("prints the same lines", { timeout: FIRST_TIME }, async (context) => {
+  it("a 15-line client in Go prints the same lines", { timeout: FIRST_TIME }, async (context) => {
     const go = await programOr(context, "go");
     const folder = await mkdtemp(join(tmpdir(), "signalman-go-"));
     context.onTestFinished(() => rm(folder, { recursive: true, force: true }));
@@ -108,7 +116,7 @@ describe("examples/clients/go", () => {
 });
 
 describe("examples/clients/browser", () => {
-  it("prints the same lines on a page from another origin", async (context) => {
+  it("a 15-line client in the browser prints the same lines, on a page from another origin", async (context) => {
     const chromium = await programOr(context, "chromium", "google-chrome");
     const files = startProgram([process.execPath, join(EXAMPLES, "browser/serve.js"), "0"]);
     context.onTestFinished(() => void files.child.kill());
@@ -124,9 +132,14 @@ describe("examples/clients/browser", () => {
   });
 });
 
-describe.each(["python/watch.py", "go/main.go", "browser/watch.js"])("examples/clients/%s", (name) => {
+describe.each([
+  "watch-grpc.mjs",
+  "clients/python/watch.py",
+  "clients/go/main.go",
+  "clients/browser/watch.js",
+])("examples/%s", (name) => {
   it("has about 15 lines of code beside its imports", async () => {
-    const text = (await readFile(join(EXAMPLES, name), "utf8")).replace(/^import \([^)]*\)/m, "");
+    const text = (await readFile(join(ROOT, "examples", name), "utf8")).replace(/^import \([^)]*\)/m, "");
     const lines = text
       .split("\n")
       .filter((line) => !/^(\s*[})\]]*\s*|\/\/.*|#.*|import .*|package .*)$/.test(line));
