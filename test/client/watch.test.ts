@@ -6,7 +6,7 @@ import {
   createRouterTransport,
   type HandlerContext,
 } from "@connectrpc/connect";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, onTestFinished, vi } from "vitest";
 import { RetryInfoSchema } from "../../gen/google/rpc/error_details_pb.ts";
 import {
   TaskService,
@@ -127,16 +127,15 @@ describe("watchTask", () => {
   });
 
   it("does not count the time that its reader takes as silence", async () => {
+    vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+    onTestFinished(() => void vi.useRealTimers());
     const service = scripted([event("a", "snapshot"), event("b", "heartbeat"), event("c", "end")]);
     const tokens: string[] = [];
     const onReconnect = () => tokens.push("broken");
-    for await (const { resumeToken } of watchTask(
-      service.client,
-      { name: "x" },
-      { silenceMs: 50, onReconnect },
-    )) {
+    const options = { silenceMs: 50, onReconnect };
+    for await (const { resumeToken } of watchTask(service.client, { name: "x" }, options)) {
       tokens.push(resumeToken);
-      await new Promise((resolve) => setTimeout(resolve, 120));
+      await vi.advanceTimersByTimeAsync(120);
     }
     expect(tokens).toEqual(["a", "b", "c"]);
   });
