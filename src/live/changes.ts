@@ -7,8 +7,8 @@ export interface Change {
   project: string;
   template: string;
   labels: Record<string, string>;
-  /** A `signalman.v1.TaskTransition`. */
-  data: Buffer;
+  /** A `signalman.v1.TaskTransition`, in memory of its own: kept, a piece of Node's pool would hold 64 KiB. */
+  data: Uint8Array;
 }
 
 /** One watcher of many tasks. */

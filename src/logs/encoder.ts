@@ -61,7 +61,8 @@ export class ChunkEncoder {
     const chunk: Chunk = {
       firstSeq: this.#firstSeq,
       lastSeq: this.lastSeq,
-      data: Buffer.from((this.#out as Buffer).subarray(0, this.#used)),
+      // In memory of its own: kept for watchers, a piece of Node's pool would hold 64 KiB.
+      data: Buffer.from(new Uint8Array((this.#out as Buffer).subarray(0, this.#used)).buffer),
       counts: {
         stdout: count(STREAM_NUMBERS.stdout),
         stderr: count(STREAM_NUMBERS.stderr),

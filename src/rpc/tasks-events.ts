@@ -52,7 +52,7 @@ export function changeOf({ position, event, task }: Transition): Change {
     change: statusMessage(event, task),
     task: taskMessage(taskAt(task, event.status)),
   });
-  return { position, project, template, labels, data: Buffer.from(toBinary(TaskTransitionSchema, message)) };
+  return { position, project, template, labels, data: toBinary(TaskTransitionSchema, message) };
 }
 
 /** A task with an earlier status: before the final one it had no end. */

@@ -29,6 +29,14 @@ test("a chunk is a LogBatch of the contract", async () => {
   expect(lines.every((line) => line.time && timestampMs(line.time) === 1_700_000_000_123)).toBe(true);
 });
 
+test("a chunk that is kept holds no memory beside its own", async () => {
+  const sink = memorySink();
+  const log = open(sink);
+  await log.write("stdout", Buffer.from("one\n"), 0);
+  const chunks = await endOf(log, sink);
+  expect(chunks.map(({ data }) => data.buffer.byteLength)).toEqual(chunks.map(({ data }) => data.length));
+});
+
 test.each([
   1,
   127,
