@@ -1,3 +1,6 @@
+import { randomBytes } from "node:crypto";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import { fromBinary } from "@bufbuild/protobuf";
 import { expect, test } from "vitest";
 import { LogBatchSchema } from "../../gen/signalman/v1/task_pb.ts";
@@ -70,6 +73,22 @@ test("compressed data comes back the same, and much smaller", () => {
   expect(small.length * 10).toBeLessThan(data.length);
   expect(decompress(small).equals(data)).toBe(true);
   expect(() => decompress(data)).toThrow();
+});
+
+test.each([0, 1, 4096, 65 * 1024, 65 * 1024 + 1, 300_000])("so do %i bytes of noise", (size) => {
+  const data = randomBytes(size);
+  expect(decompress(compress(data)).equals(data)).toBe(true);
+});
+
+test("what has been decompressed and read is gone with the next young objects", () => {
+  setFlagsFromString("--expose-gc");
+  const collect = runInNewContext("gc") as (options: { type: "minor" }) => void;
+  const small = compress(Buffer.alloc(64_000, "a line "));
+  const before = process.memoryUsage().arrayBuffers;
+  // Less than brings a full collection about, which would find it anyway.
+  for (let i = 0; i < 500; i++) decompress(small);
+  for (let i = 0; i < 3; i++) collect({ type: "minor" });
+  expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(10_000_000);
 });
 
 test.each([
