@@ -32,7 +32,7 @@ export interface ChangesOptions {
 }
 
 /** Milliseconds from one look at the store to the next, whatever is heard. */
-const PAUSE_MS = 25;
+const PAUSE_MS = 50;
 const PAGE = 200;
 /** Bytes of changes kept: how far watchers may lag without reading the store. */
 const KEPT_BYTES = 8 * 1024 * 1024;

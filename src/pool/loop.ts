@@ -6,9 +6,14 @@ export interface Loop {
   start(): void;
   /** Soon; also when the work is being done just now, once more after it. */
   wake(): void;
+  /** The same, but many of these within a moment are one: the first is heard at once, the others together after it. */
+  wakeTogether(): void;
   /** Resolves when the work that is under way is done; none follows. */
   stop(): Promise<void>;
 }
+
+/** Milliseconds of such a moment. */
+const TOGETHER_MS = 20;
 
 /** A failure is logged once until the work succeeds again: a database that is away fails every second. */
 export function startLoop(
@@ -18,6 +23,7 @@ export function startLoop(
   let state: "idle" | "busy" | "busy and woken" | "stopped" = "stopped";
   let current: Promise<void> = Promise.resolve();
   let timer: NodeJS.Timeout | undefined;
+  let moment: { timer: NodeJS.Timeout; isWoken: boolean } | undefined;
   let hasFailed = false;
 
   async function once(): Promise<void> {
@@ -46,6 +52,20 @@ export function startLoop(
     else if (state === "busy") state = "busy and woken";
   }
 
+  function wakeTogether(): void {
+    if (moment) {
+      moment.isWoken = true;
+      return;
+    }
+    const end = () => {
+      const isWoken = moment?.isWoken;
+      moment = undefined;
+      if (isWoken) wakeTogether();
+    };
+    moment = { timer: setTimeout(end, TOGETHER_MS).unref(), isWoken: false };
+    wake();
+  }
+
   return {
     start() {
       if (state !== "stopped") return;
@@ -55,9 +75,11 @@ export function startLoop(
       wake();
     },
     wake,
+    wakeTogether,
     async stop() {
       state = "stopped";
       clearInterval(timer);
+      clearTimeout(moment?.timer);
       await current;
     },
   };

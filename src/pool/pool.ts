@@ -74,7 +74,7 @@ export function createTaskPool(options: PoolOptions): TaskPool {
       .finally(() => {
         if (runs.get(lease.id)?.control === control) runs.delete(lease.id);
         idle.add(lease.id);
-        claims.wake();
+        claims.wakeTogether();
       });
     runs.set(lease.id, { lease, control, done });
   }

@@ -23,7 +23,7 @@ export interface Proc extends Identity {
 export function parseStat(line: string): Proc | undefined {
   const end = line.lastIndexOf(")");
   if (end < 0) return undefined;
-  const [state, ppid, pgid, sid, ...rest] = line.slice(end + 2).split(" ");
+  const [state, ppid, pgid, sid, ...rest] = line.slice(end + 2).split(" ", 20);
   const [flags, threads] = [Number(rest[2]), Number(rest[13])];
   const dead = state === "X" || (state === "Z" && threads <= 1);
   return {

@@ -7,6 +7,7 @@ import type { Database } from "./database.ts";
 import type { Lease } from "./moves.ts";
 import { environments, inventories, projects, repositories, templates } from "./schema/resources.ts";
 import { taskHeads, tasks } from "./schema/tasks.ts";
+import { place, prepared } from "./statement.ts";
 
 /** A template and what it names, as stored; null: there is none. */
 export interface TemplateRows {
@@ -78,49 +79,55 @@ const keys = sql<Record<string, KeyRow>>`(
 const msUntil = (deadline: typeof tasks.runDeadline | typeof tasks.killDeadline) =>
   sql<number | null>`(extract(epoch FROM ${deadline} - clock_timestamp()) * 1000)::float8`;
 
+const runQuery = prepared((db) =>
+  db
+    .select({
+      task: tasks,
+      head: taskHeads,
+      project: projects.spec,
+      template: templates.spec,
+      repository: repositories.spec,
+      environment: environments.spec,
+      environmentSecrets: environments.secrets,
+      inventory: inventories.spec,
+      inventoryRepository: inventoryRepositories.spec,
+      keys,
+      runRemainingMs: msUntil(tasks.runDeadline),
+      killRemainingMs: msUntil(tasks.killDeadline),
+    })
+    .from(tasks)
+    .innerJoin(taskHeads, eq(taskHeads.taskId, tasks.id))
+    .innerJoin(projects, eq(projects.name, tasks.project))
+    .leftJoin(templates, and(eq(templates.project, tasks.project), eq(templates.name, tasks.template)))
+    .leftJoin(repositories, atTemplate[0])
+    .leftJoin(environments, atTemplate[1])
+    .leftJoin(inventories, atInventory[0])
+    .leftJoin(inventoryRepositories, atInventory[1])
+    .where(eq(tasks.id, place("id")))
+    .prepare("run"),
+);
+
 /** @throws LeaseLost if the task is not there under this epoch. */
 export async function loadRun(database: Database, lease: Lease): Promise<RunRows> {
-  const [row] = await database.run((db) =>
-    db
-      .select({
-        task: tasks,
-        head: taskHeads,
-        project: projects.spec,
-        template: templates.spec,
-        repository: repositories.spec,
-        environment: environments.spec,
-        environmentSecrets: environments.secrets,
-        inventory: inventories.spec,
-        inventoryRepository: inventoryRepositories.spec,
-        keys,
-        runRemainingMs: msUntil(tasks.runDeadline),
-        killRemainingMs: msUntil(tasks.killDeadline),
-      })
-      .from(tasks)
-      .innerJoin(taskHeads, eq(taskHeads.taskId, tasks.id))
-      .innerJoin(projects, eq(projects.name, tasks.project))
-      .leftJoin(templates, and(eq(templates.project, tasks.project), eq(templates.name, tasks.template)))
-      .leftJoin(repositories, atTemplate[0])
-      .leftJoin(environments, atTemplate[1])
-      .leftJoin(inventories, atInventory[0])
-      .leftJoin(inventoryRepositories, atInventory[1])
-      .where(eq(tasks.id, lease.id)),
-  );
+  const [row] = await database.run((db) => runQuery(db).execute({ id: lease.id }));
   if (!row || row.task.leaseEpoch !== lease.leaseEpoch) throw new LeaseLost(lease.id);
   const { task, head, runRemainingMs, killRemainingMs, template, ...rest } = row;
   return { task, head, runRemainingMs, killRemainingMs, rows: template && { template, ...rest } };
 }
 
+const templateQuery = prepared((db) =>
+  db
+    .select({ template: templates.spec, repository: repositories.spec, environment: environments.spec })
+    .from(templates)
+    .leftJoin(repositories, atTemplate[0])
+    .leftJoin(environments, atTemplate[1])
+    .where(and(eq(templates.project, place("project")), eq(templates.name, place("name"))))
+    .prepare("template"),
+);
+
 /** @throws Failure not_found if there is no such template. */
 export async function loadTemplate(database: Database, project: string, name: string): Promise<TemplateRows> {
-  const [row] = await database.run((db) =>
-    db
-      .select({ template: templates.spec, repository: repositories.spec, environment: environments.spec })
-      .from(templates)
-      .leftJoin(repositories, atTemplate[0])
-      .leftJoin(environments, atTemplate[1])
-      .where(and(eq(templates.project, project), eq(templates.name, name))),
-  );
+  const [row] = await database.run((db) => templateQuery(db).execute({ project, name }));
   if (!row) throw notFound(`projects/${project}/templates/${name}`);
   return row;
 }

@@ -3,8 +3,9 @@ import { ACTIVE, OWNED, type Status } from "../task/status.ts";
 import type { TaskRecord } from "../task/types.ts";
 import type { Database, Queryable } from "./database.ts";
 import { isOneOf } from "./is-one-of.ts";
-import { type Lease, move } from "./moves.ts";
+import { type Lease, move, moveOf } from "./moves.ts";
 import { tasks } from "./schema/tasks.ts";
+import { statement } from "./statement.ts";
 
 /** Seconds that a lease lasts; its owner renews it three times as often. */
 export const LEASE_SECONDS = 30;
@@ -41,29 +42,32 @@ export async function claim(
       // Sent together: each statement of a transaction sees what was committed when it begins (READ COMMITTED).
       // A query of drizzle is sent by `execute` or the first `then`: without the former, the lock would come second.
       const locked = tx.execute(sql`SELECT pg_advisory_xact_lock(${CLAIM_LOCK})`).execute();
-      const [, found] = await Promise.all([locked, candidates(tx, slots)]);
+      const [, found] = await Promise.all([locked, candidates(tx, { slots })]);
       const chosen = admit(found, slots);
-      if (chosen.length === 0) return [];
-      return move(tx, {
-        to: "STARTING",
-        from: ["WAITING"],
-        where: isOneOf(tasks.id, chosen),
-        set: take(node),
-      });
+      return chosen.length === 0 ? [] : toStarting(tx, { node, ids: `{${chosen.join(",")}}` });
     }),
   );
 }
 
+const toStarting = statement<{ node: string; ids: string }, Lease>((at) =>
+  moveOf({
+    to: "STARTING",
+    from: ["WAITING"],
+    where: sql`${tasks.id} = ANY(${at.ids}::uuid[])`,
+    set: take(at.node),
+  }),
+);
+
 /** What makes a task a node's, under a new epoch. */
-export const take = (node: string) => ({
+export const take = (node: string | SQL) => ({
   node,
   leaseEpoch: sql`${tasks.leaseEpoch} + 1`,
   leaseExpires: leaseEnd,
 });
 
 /** One index probe for each template that has waiting tasks, however many wait. */
-async function candidates(db: Queryable, slots: number): Promise<Candidate[]> {
-  return db.execute<Candidate & Record<string, unknown>>(sql`
+const candidates = statement<{ slots: number }, Candidate>(
+  (at) => sql`
     WITH RECURSIVE queued (project, template) AS (
       (SELECT project, template FROM tasks WHERE status = 'WAITING' ORDER BY project, template LIMIT 1)
       UNION ALL
@@ -86,11 +90,11 @@ async function candidates(db: Queryable, slots: number): Promise<Candidate[]> {
       SELECT id, priority FROM tasks w
       WHERE w.status = 'WAITING' AND w.project = q.project AND w.template = q.template
       ORDER BY w.priority DESC NULLS LAST, w.id
-      LIMIT CASE WHEN t.allow_parallel_tasks THEN ${slots}::integer ELSE 1 END) AS c
+      LIMIT CASE WHEN t.allow_parallel_tasks THEN ${at.slots}::integer ELSE 1 END) AS c
     WHERE (t.allow_parallel_tasks OR a.n IS NULL)
       AND (p.max_parallel_tasks = 0 OR coalesce(pa.n, 0) < p.max_parallel_tasks)
-    ORDER BY c.priority DESC, c.id`);
-}
+    ORDER BY c.priority DESC, c.id`,
+);
 
 /** What the owner of a task must know of others' wishes; sent back by every renewal. */
 export type Wishes = Pick<TaskRecord, "id" | "leaseEpoch" | "status" | "killTime" | "killForce"> & {

@@ -1,8 +1,9 @@
-import { and, asc, eq, gte, lte, type SQL, sql } from "drizzle-orm";
+import { and, asc, eq, gte, lte, sql } from "drizzle-orm";
 import { LeaseLost } from "../task/errors.ts";
 import type { TaskRecord } from "../task/types.ts";
 import type { Database, Queryable } from "./database.ts";
 import { logChunks } from "./schema/tasks.ts";
+import { statement } from "./statement.ts";
 
 /** A chunk as it is stored: consecutive lines, compressed. */
 export interface StoredChunk {
@@ -26,20 +27,14 @@ export async function storeChunks(
 ): Promise<number> {
   const { firstSeq } = chunks[0];
   const { lastSeq, offsets } = chunks.at(-1) ?? chunks[0];
-  const bytes = chunks.reduce((sum, { data }) => sum + data.length, 0);
-  const [stored] = await db.execute<{ events: number }>(sql`
-    WITH head AS (
-      UPDATE task_heads
-      SET last_seq = ${lastSeq}, stdout_offset = ${offsets.stdout}, stderr_offset = ${offsets.stderr},
-          log_bytes = log_bytes + ${bytes}
-      WHERE task_id = ${id} AND lease_epoch = ${leaseEpoch} AND last_seq = ${firstSeq - 1}
-      RETURNING events),
-    chunk AS (
-      INSERT INTO log_chunks (task_id, first_seq, last_seq, stdout_lines, stderr_lines, system_lines, data)
-      SELECT ${id}::uuid, c.first_seq, c.last_seq, c.stdout, c.stderr, c.system,
-             substring(joined.data FROM c.start FOR c.size)
-      FROM head, ${joined(chunks)})
-    SELECT events FROM head`);
+  const [stored] = await append(db, {
+    id,
+    leaseEpoch,
+    before: firstSeq - 1,
+    lastSeq,
+    ...offsets,
+    ...joined(chunks),
+  });
   if (stored) return stored.events;
   const [head] = await db.execute<{ events: number; last_seq: string }>(sql`
     SELECT events, last_seq FROM task_heads WHERE task_id = ${id} AND lease_epoch = ${leaseEpoch}`);
@@ -47,24 +42,59 @@ export async function storeChunks(
   throw new LeaseLost(id);
 }
 
+const append = statement<Appended, { events: number }>(
+  (at) => sql`
+    WITH head AS (
+      UPDATE task_heads
+      SET last_seq = ${at.lastSeq}, stdout_offset = ${at.stdout}, stderr_offset = ${at.stderr},
+          log_bytes = log_bytes + ${at.bytes}
+      WHERE task_id = ${at.id} AND lease_epoch = ${at.leaseEpoch} AND last_seq = ${at.before}
+      RETURNING events),
+    chunk AS (
+      INSERT INTO log_chunks (task_id, first_seq, last_seq, stdout_lines, stderr_lines, system_lines, data)
+      SELECT ${at.id}::uuid, c.first_seq, c.last_seq, c.stdout, c.stderr, c.system,
+             substring(joined.data FROM c.start FOR c.size)
+      FROM head, decode(${at.data}, 'base64') AS joined (data), unnest(
+        ${at.firsts}::bigint[], ${at.lasts}::bigint[], ${at.stdouts}::integer[], ${at.stderrs}::integer[],
+        ${at.systems}::integer[], ${at.starts}::integer[], ${at.sizes}::integer[]
+      ) AS c (first_seq, last_seq, stdout, stderr, system, start, size))
+    SELECT events FROM head`,
+);
+
+interface Appended extends Joined {
+  id: string;
+  leaseEpoch: number;
+  /** The log's last line before, and then; and the offsets then. */
+  before: number;
+  lastSeq: number;
+  stdout: number;
+  stderr: number;
+}
+
+type Joined = ReturnType<typeof joined>;
+
 /**
- * The chunks as rows `c`, and all their data as one value. However many they are, the statement is the same, so that
+ * The chunks as columns, and all their data as one value. However many they are, the statement is the same, so that
  * it is prepared once; and the driver, whose buffer grows with each parameter, copies the data once.
  */
-function joined(chunks: readonly StoredChunk[]): SQL {
+function joined(chunks: readonly StoredChunk[]) {
   const column = (of: (chunk: StoredChunk) => number) => `{${chunks.map(of).join(",")}}`;
-  const data = Buffer.concat(chunks.map((chunk) => chunk.data)).toString("base64");
-  let next = 1;
-  const starts = chunks.map((chunk) => {
-    const start = next;
-    next += chunk.data.length;
-    return start;
+  let bytes = 0;
+  const starts = chunks.map(({ data }) => {
+    bytes += data.length;
+    return 1 + bytes - data.length;
   });
-  return sql`decode(${data}, 'base64') AS joined (data), unnest(
-    ${column((c) => c.firstSeq)}::bigint[], ${column((c) => c.lastSeq)}::bigint[],
-    ${column((c) => c.counts.stdout)}::integer[], ${column((c) => c.counts.stderr)}::integer[],
-    ${column((c) => c.counts.system)}::integer[], ${`{${starts.join(",")}}`}::integer[],
-    ${column((c) => c.data.length)}::integer[]) AS c (first_seq, last_seq, stdout, stderr, system, start, size)`;
+  return {
+    bytes,
+    data: Buffer.concat(chunks.map((chunk) => chunk.data)).toString("base64"),
+    firsts: column((c) => c.firstSeq),
+    lasts: column((c) => c.lastSeq),
+    stdouts: column((c) => c.counts.stdout),
+    stderrs: column((c) => c.counts.stderr),
+    systems: column((c) => c.counts.system),
+    starts: `{${starts.join(",")}}`,
+    sizes: column((c) => c.data.length),
+  };
 }
 
 /** Chunks that hold lines from `fromSeq` to `toSeq`, the first ones: at most `limit`. */

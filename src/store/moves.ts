@@ -1,12 +1,17 @@
 import { and, eq, inArray, type SQL, sql } from "drizzle-orm";
+import { drizzle } from "drizzle-orm/postgres-js";
 import { LeaseLost } from "../task/errors.ts";
 import { FINAL, type Status, sourcesOf } from "../task/status.ts";
 import type { TaskOutcome, TaskRecord } from "../task/types.ts";
 import type { Database, Queryable } from "./database.ts";
 import { type StoredChunk, storeChunks } from "./logs.ts";
 import { tasks } from "./schema/tasks.ts";
+import { type Places, statement } from "./statement.ts";
 import { storableText } from "./storable.ts";
 import { insertTask, type NewTask } from "./tasks.ts";
+
+/** Makes parts of statements; it has no database. */
+const builder = drizzle.mock();
 
 type Columns = Parameters<ReturnType<Queryable["update"]>["set"]>[0];
 
@@ -17,7 +22,7 @@ export interface Move {
   from?: readonly Status[];
   set?: Columns;
   /** Why, for people. */
-  message?: string;
+  message?: string | SQL;
 }
 
 /**
@@ -25,17 +30,19 @@ export interface Move {
  * its place among the log lines. Returns those that moved, under their epoch now: one that is missing was not in a
  * source status (or not under the epoch that `where` names).
  */
-export async function move(
-  db: Queryable,
-  { to, where, from = sourcesOf(to), set, message = "" }: Move,
-): Promise<Lease[]> {
+export async function move(db: Queryable, step: Move): Promise<Lease[]> {
+  return db.execute<Lease & Record<string, unknown>>(moveOf(step));
+}
+
+/** The statement of a move. */
+export function moveOf({ to, where, from = sourcesOf(to), set, message = "" }: Move): SQL {
   const ended = FINAL.includes(to) ? { endTime: sql`clock_timestamp()`, secrets: null } : {};
-  const update = db
+  const update = builder
     .update(tasks)
     .set({ ...ended, ...set, status: to })
     .where(and(inArray(tasks.status, [...from]), where))
     .returning({ id: tasks.id, leaseEpoch: tasks.leaseEpoch });
-  return db.execute<Lease & Record<string, unknown>>(sql`
+  return sql`
     WITH moved AS ${update},
     head AS (
       UPDATE task_heads h SET events = h.events + 1, lease_epoch = moved.lease_epoch
@@ -44,13 +51,13 @@ export async function move(
     event AS (
       INSERT INTO task_events (task_id, ordinal, status, time, after_seq, message)
       SELECT task_id, events, ${to}, clock_timestamp(), last_seq, ${message} FROM head)
-    SELECT task_id AS id, lease_epoch AS "leaseEpoch" FROM head`);
+    SELECT task_id AS id, lease_epoch AS "leaseEpoch" FROM head`;
 }
 
 /** A task under the epoch of its owner. */
 export type Lease = Pick<TaskRecord, "id" | "leaseEpoch">;
 
-export const underLease = (lease: Lease) =>
+export const underLease = (lease: Lease | Places<Lease>) =>
   and(eq(tasks.id, lease.id), eq(tasks.leaseEpoch, lease.leaseEpoch));
 
 /**
@@ -64,18 +71,27 @@ export async function markRunning(
   task: Lease & Pick<TaskRecord, "spec">,
   bootId: string | null,
 ): Promise<boolean> {
-  const limit = task.spec.runTimeoutMs;
+  const { id, leaseEpoch, spec } = task;
+  const limit = spec.runTimeoutMs === undefined ? null : `${spec.runTimeoutMs} ms`;
   const { moved } = await owned(database, task, {
     to: "RUNNING",
-    where: underLease(task),
-    set: {
-      startTime: sql`coalesce(${tasks.startTime}, clock_timestamp())`,
-      bootId,
-      runDeadline: limit === undefined ? null : sql`clock_timestamp() + ${`${limit} ms`}::interval`,
-    },
+    move: (db) => toRunning(db, { id, leaseEpoch, bootId, limit }),
   });
   return moved;
 }
+
+/** `limit`: an interval, or null. */
+const toRunning = statement<Lease & { bootId: string | null; limit: string | null }, Lease>((at) =>
+  moveOf({
+    to: "RUNNING",
+    where: underLease(at),
+    set: {
+      startTime: sql`coalesce(${tasks.startTime}, clock_timestamp())`,
+      bootId: at.bootId,
+      runDeadline: sql`clock_timestamp() + ${at.limit}::interval`,
+    },
+  }),
+);
 
 /** What is committed with a task's end. */
 export interface Ending {
@@ -97,37 +113,49 @@ export async function finish(
   outcome: TaskOutcome,
   ending: Ending = {},
 ): Promise<{ moved: boolean; followers: string[] }> {
-  const message = storableText(outcome.message);
-  return owned(
-    database,
-    task,
-    {
-      to: outcome.status,
-      where: underLease(task),
-      message,
+  const { id, leaseEpoch } = task;
+  const { status, exitCode, signal, reason } = outcome;
+  const values = { id, leaseEpoch, exitCode, signal, reason, message: storableText(outcome.message) };
+  return owned(database, task, { to: status, move: (db) => TO_END[status](db, values) }, ending);
+}
+
+type EndValues = Lease & Pick<TaskOutcome, "exitCode" | "signal" | "reason" | "message">;
+
+const toEnd = (to: TaskOutcome["status"]) =>
+  statement<EndValues, Lease>((at) =>
+    moveOf({
+      to,
+      where: underLease(at),
+      message: at.message,
       set: {
-        exitCode: outcome.exitCode,
-        signal: outcome.signal,
-        endReason: outcome.reason,
-        endMessage: message,
+        exitCode: at.exitCode,
+        signal: at.signal,
+        endReason: at.reason,
+        endMessage: at.message,
         leaseExpires: null,
       },
-    },
-    ending,
+    }),
   );
+
+const TO_END = { SUCCESS: toEnd("SUCCESS"), ERROR: toEnd("ERROR"), STOPPED: toEnd("STOPPED") };
+
+/** What the task's owner does: a move to a status. */
+interface Step {
+  to: Status;
+  move(db: Queryable): PromiseLike<Lease[]>;
 }
 
 /** A move by the task's owner. A repeat after a doubtful commit finds the status reached and counts as done. */
 async function owned(
   database: Database,
   lease: Lease,
-  step: Move,
+  step: Step,
   ending: Ending = {},
 ): Promise<{ moved: boolean; followers: string[] }> {
   return database.run(async (db) => {
     const isAlone = !ending.last && !ending.followers?.length;
     const { moved, followers } = await (isAlone
-      ? { moved: await move(db, step), followers: [] }
+      ? { moved: await step.move(db), followers: [] }
       : db.transaction((tx) => moveWith(tx, lease, step, ending)));
     if (moved.length === 1) return { moved: true, followers };
     const [now] = await db.select({ status: tasks.status }).from(tasks).where(underLease(lease));
@@ -137,10 +165,10 @@ async function owned(
 }
 
 /** Locks the task before its head, as every move does: a kill at the same moment waits, and none of them dies of it. */
-async function moveWith(tx: Queryable, lease: Lease, step: Move, { last, followers = [] }: Ending) {
+async function moveWith(tx: Queryable, lease: Lease, step: Step, { last, followers = [] }: Ending) {
   const locked = tx.select({ id: tasks.id }).from(tasks).where(underLease(lease)).for("update").execute();
   await Promise.all([locked, last && storeChunks(tx, lease, [last])]);
-  const moved = await move(tx, step);
+  const moved = await step.move(tx);
   const made: string[] = [];
   if (moved.length === 1) for (const task of followers) made.push((await insertTask(tx, task)).id);
   return { moved, followers: made };

@@ -1,8 +1,10 @@
 import { and, eq, type SQL, sql } from "drizzle-orm";
+import { drizzle } from "drizzle-orm/postgres-js";
 import { Failure, notFound } from "../task/errors.ts";
 import type { TaskRecord } from "../task/types.ts";
 import type { Database, Queryable } from "./database.ts";
 import { taskHeads, taskRequests, tasks } from "./schema/tasks.ts";
+import { statement } from "./statement.ts";
 import { violatedConstraint } from "./trouble.ts";
 import { takeVersion } from "./versions.ts";
 
@@ -58,9 +60,8 @@ function storeNew(database: Database, task: NewTask, request: RequestKey | undef
         .onConflictDoNothing()
         .returning();
       if (made) {
-        const id = sql`${made.taskId}::uuid`;
-        const time = sql`${made.createTime.toISOString()}::timestamptz`;
-        return { task: await insertTask(tx, task, { version, id, time }), deduplicated: false };
+        const key = { id: made.taskId, time: made.createTime.toISOString() };
+        return { task: await insertTask(tx, task, { version, ...key }), deduplicated: false };
       }
       return { task: await earlierTask(tx, request), deduplicated: true };
     });
@@ -81,33 +82,69 @@ async function earlierTask(db: Queryable, request: RequestKey): Promise<TaskView
 /** Id and time of creation are of one moment, so that their orders are one. */
 const NOW = { id: sql`uuid_v7(statement_timestamp())`, time: sql`statement_timestamp()` };
 
-/** Stores a waiting task with its head and its first event, in one statement. */
-export async function insertTask(
-  db: Queryable,
-  task: NewTask,
-  { id = NOW.id, time = NOW.time, version = "" }: { id?: SQL; time?: SQL; version?: string } = {},
-): Promise<TaskView> {
-  const wait = task.spec.queueTimeoutMs;
-  const insert = db
+/** Values of the statement below, as the driver takes them; `id`, `time`: null for new ones; `wait`: an interval. */
+interface Waiting
+  extends Required<Pick<TaskRecord, "project" | "template" | "app" | "priority" | "secrets">> {
+  labels: string;
+  spec: string;
+  buildTask: string | null;
+  incomingVersion: string;
+  version: string;
+  id: string | null;
+  time: string | null;
+  wait: string | null;
+}
+
+const insertWaiting = statement<Waiting, { id: string; made: string; due: string | null }>((at) => {
+  const insert = drizzle
+    .mock()
     .insert(tasks)
     .values({
-      ...task,
-      id,
-      version,
+      project: at.project,
+      template: at.template,
+      app: at.app,
+      priority: at.priority,
+      labels: at.labels,
+      spec: at.spec,
+      secrets: at.secrets,
+      buildTask: at.buildTask,
+      incomingVersion: at.incomingVersion,
+      version: at.version,
       status: "WAITING",
+      id: sql`coalesce(${at.id}::uuid, ${NOW.id})`,
       // As precise as it is shown, so that a filter by the shown time finds it.
-      createTime: sql`date_trunc('milliseconds', ${time})`,
-      queueDeadline: wait === undefined ? null : sql`clock_timestamp() + ${`${wait} ms`}::interval`,
+      createTime: sql`date_trunc('milliseconds', coalesce(${at.time}::timestamptz, ${NOW.time}))`,
+      queueDeadline: sql`clock_timestamp() + ${at.wait}::interval`,
     })
     .returning({ id: tasks.id, createTime: tasks.createTime, queueDeadline: tasks.queueDeadline });
-  const rows = await db.execute<{ id: string; made: string; due: string | null }>(sql`
+  return sql`
     WITH made AS ${insert},
     head AS (INSERT INTO task_heads (task_id, events) SELECT id, 1 FROM made),
     event AS (
       INSERT INTO task_events (task_id, ordinal, status, time, after_seq)
       SELECT id, 1, 'WAITING', create_time, 0 FROM made)
     SELECT id, extract(epoch FROM create_time) * 1000 AS made, extract(epoch FROM queue_deadline) * 1000 AS due
-    FROM made`);
+    FROM made`;
+});
+
+/** Stores a waiting task with its head and its first event, in one statement. */
+export async function insertTask(
+  db: Queryable,
+  task: NewTask,
+  { id = null, time = null, version = "" }: Partial<Pick<Waiting, "id" | "time" | "version">> = {},
+): Promise<TaskView> {
+  const wait = task.spec.queueTimeoutMs;
+  const rows = await insertWaiting(db, {
+    ...task,
+    labels: JSON.stringify(task.labels),
+    spec: JSON.stringify(task.spec),
+    buildTask: task.buildTask ?? null,
+    incomingVersion: task.incomingVersion ?? "",
+    version,
+    id,
+    time,
+    wait: wait === undefined ? null : `${wait} ms`,
+  });
   const { id: made = "", made: at = "0", due = null } = rows[0] ?? {};
   const queueDeadline = due === null ? null : new Date(Number(due));
   return { ...blankTask(task), id: made, version, createTime: new Date(Number(at)), queueDeadline };

@@ -5,6 +5,7 @@ import { nextVersion } from "../task/version.ts";
 import type { Database, Queryable } from "./database.ts";
 import { templates } from "./schema/resources.ts";
 import { tasks } from "./schema/tasks.ts";
+import { place, prepared } from "./statement.ts";
 import { firstIds, type TaskSequence } from "./task-ranges.ts";
 
 type OfTemplate = Pick<TaskRecord, "project" | "template">;
@@ -67,22 +68,25 @@ export interface Autorun {
   spec: JsonObject;
 }
 
+const autorunQuery = prepared((db) =>
+  db
+    .select({ name: templates.name, spec: templates.spec })
+    .from(templates)
+    .where(
+      and(
+        eq(templates.project, place("project")),
+        eq(templates.buildTemplate, place("template")),
+        sql`${templates.spec} @> '{"type": "TEMPLATE_TYPE_DEPLOY", "autorun": true}'`,
+      ),
+    )
+    .orderBy(asc(templates.name))
+    .prepare("autoruns"),
+);
+
 /** The deploy templates that run by themselves after a success of this one, by name. */
 export async function loadAutoruns(
   database: Database,
   { project, template }: OfTemplate,
 ): Promise<Autorun[]> {
-  return database.run((db) =>
-    db
-      .select({ name: templates.name, spec: templates.spec })
-      .from(templates)
-      .where(
-        and(
-          eq(templates.project, project),
-          eq(templates.buildTemplate, template),
-          sql`${templates.spec} @> '{"type": "TEMPLATE_TYPE_DEPLOY", "autorun": true}'`,
-        ),
-      )
-      .orderBy(asc(templates.name)),
-  );
+  return database.run((db) => autorunQuery(db).execute({ project, template }));
 }
