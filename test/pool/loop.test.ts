@@ -55,6 +55,33 @@ test("work that is under way is never done twice at once; however often it is wo
   expect(rounds).toHaveLength(2);
 });
 
+test("calls within a moment are two rounds: the first at once, the others together after it", async () => {
+  const { loop, rounds, end } = heldLoop();
+  loop.start();
+  await end();
+  for (let i = 0; i < 5; i++) loop.wakeTogether();
+  expect(rounds).toHaveLength(2);
+  await end();
+  await vi.advanceTimersByTimeAsync(19);
+  expect(rounds).toHaveLength(2);
+  await vi.advanceTimersByTimeAsync(1);
+  expect(rounds).toHaveLength(3);
+  await end();
+  await vi.advanceTimersByTimeAsync(500);
+  expect(rounds).toHaveLength(3);
+});
+
+test("nobody has to wait for others to come together: a wake is heard at once", async () => {
+  const { loop, rounds, end } = heldLoop();
+  loop.start();
+  await end();
+  loop.wakeTogether();
+  await end();
+  loop.wakeTogether();
+  loop.wake();
+  expect(rounds).toHaveLength(3);
+});
+
 test("stop waits for the work that is under way, and none follows", async () => {
   const { loop, rounds, end } = heldLoop();
   loop.start();
