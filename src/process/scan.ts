@@ -33,27 +33,62 @@ export interface Birth {
 }
 
 /**
- * Reads /proc once for everybody who asks in the same tick: many short tasks finish together, and a scan costs
- * 10 µs a process. With `since`, only what can be younger is read (older ones cannot belong to the task).
+ * Reads /proc once for everybody who asks in the same tick: a scan costs 10 µs a process. With `since`, only what can be
+ * younger is read (older ones cannot belong to the task). Rejects when we are out of descriptors.
  * Module state on purpose: the process table is one per machine.
  */
 export function scan(since?: Birth): Promise<Snapshot> {
-  pending ??= collect();
+  return takePart(since, 0);
+}
+
+/** The same for whoever can wait a moment, since many short tasks end together: so long after the last scan, at once if that was earlier. */
+export function scanTogether(since?: Birth): Promise<Snapshot> {
+  return takePart(since, lastScan + TOGETHER_MS - performance.now());
+}
+
+const TOGETHER_MS = 10;
+let lastScan = Number.NEGATIVE_INFINITY;
+let pending: PendingScan | undefined;
+
+function takePart(since: Birth | undefined, waitMs: number): Promise<Snapshot> {
+  pending ??= createPending();
   pending.births.push(since);
+  pending.within(waitMs);
   return pending.snapshot;
 }
 
-let pending: { births: (Birth | undefined)[]; snapshot: Promise<Snapshot> } | undefined;
+interface PendingScan {
+  births: (Birth | undefined)[];
+  snapshot: Promise<Snapshot>;
+  /** Whoever is in the greatest hurry decides. */
+  within(ms: number): void;
+}
 
-function collect(): NonNullable<typeof pending> {
+function createPending(): PendingScan {
   const births: (Birth | undefined)[] = [];
-  const snapshot = new Promise<Snapshot>((resolve) => {
-    setImmediate(() => {
-      pending = undefined;
+  const { promise, resolve, reject } = Promise.withResolvers<Snapshot>();
+  let timer: NodeJS.Timeout | undefined;
+  let isNext = false;
+  const run = () => {
+    clearTimeout(timer);
+    pending = undefined;
+    lastScan = performance.now();
+    try {
       resolve(scanNow(births));
-    });
-  });
-  return { births, snapshot };
+    } catch (error) {
+      reject(error);
+    }
+  };
+  return {
+    births,
+    snapshot: promise,
+    within(ms) {
+      if (isNext) return;
+      isNext = ms <= 0;
+      if (isNext) setImmediate(run);
+      else timer ??= setTimeout(run, ms);
+    },
+  };
 }
 
 /** The same at once. */

@@ -5,7 +5,7 @@ import { hasUnrecognized, holdersOf, kinOf, supervisorsOf } from "./kin.ts";
 import { type Identity, type Proc, send } from "./proc.ts";
 import type { Pumps } from "./pumps.ts";
 import type { Run } from "./run.ts";
-import { type Snapshot, scan } from "./scan.ts";
+import { type Snapshot, scan, scanTogether } from "./scan.ts";
 import { firstOf, sleep } from "./wait.ts";
 
 const politeMs = 2000;
@@ -30,9 +30,12 @@ export async function sweepLeftovers(run: Run, { killer, pumps, gone }: Means): 
   const sweep = createSweep(run);
   const over = watchFor(gone);
   let doubts = maxDoubts;
+  // Most find nothing, and need no more than the first look.
+  let look = killer.isDeadly() ? scan : scanTogether;
   for (let pauseMs = 2; ; pauseMs = Math.min(pauseMs * 2, 50)) {
     const wasOver = over();
-    const snapshot = await scan(wasOver ? run.birth : undefined);
+    const snapshot = await look(wasOver ? run.birth : undefined);
+    look = scan;
     run.released.throwIfAborted();
     const late = performance.now() >= politeUntil;
     const deadly = late || killer.isDeadly();
