@@ -42,7 +42,7 @@ describe("The exit of a program", () => {
     const task = newTask();
     const started = await task.start(program("stubborn.sh"));
     await task.says(/ready/);
-    const leader = task.recorded("leader").pid;
+    const leader = (await task.recorded("leader")).pid;
     process.kill(leader, "SIGKILL");
     expect(await started.ended).toEqual({ kind: "signal", signal: "SIGKILL", code: 137 });
   });
@@ -51,7 +51,7 @@ describe("The exit of a program", () => {
     const task = newTask();
     const started = await task.start(program("on-request.sh", `${task.folder}/go`, 10));
     await task.says(/half/, "stderr");
-    const wrapper = task.recorded("wrapper").pid;
+    const wrapper = (await task.recorded("wrapper")).pid;
     process.kill(wrapper, "SIGKILL");
     writeFileSync(`${task.folder}/go`, "");
     expect(await started.ended).toEqual({ kind: "code", code: 7 });
@@ -62,7 +62,7 @@ describe("The exit of a program", () => {
     const task = newTask();
     const started = await task.start(program("stubborn.sh"));
     await task.says(/ready/);
-    const session = task.recorded("wrapper").pid;
+    const session = (await task.recorded("wrapper")).pid;
     spawnSync("pkill", ["-KILL", "-s", String(session)]);
     expect(await started.ended).toEqual({ kind: "lost" });
   });

@@ -53,11 +53,13 @@ export class Task {
     });
   }
 
-  /** Who is in the journal. */
-  recorded(who: "wrapper" | "leader"): Identity {
-    const found = who === "wrapper" ? readWrapper(this.folder) : readLeader(this.folder);
-    if (!found) throw new Error(`No ${who} in the journal`);
-    return found;
+  /** Who is in the journal, as soon as somebody is. */
+  async recorded(who: "wrapper" | "leader"): Promise<Identity> {
+    for (;;) {
+      const found = who === "wrapper" ? readWrapper(this.folder) : readLeader(this.folder);
+      if (found) return found;
+      await new Promise((next) => setTimeout(next, 5));
+    }
   }
 
   /** Pids of everything that belongs to the task, pumps and shells too. */

@@ -55,7 +55,7 @@ it("The launcher ends with its server, however that ends", async () => {
     stdio: ["ignore", "pipe", "inherit"],
   });
   await once(server.stdout, "data");
-  const { pid } = task.recorded("wrapper");
+  const { pid } = await task.recorded("wrapper");
   const parent = Number(/^PPid:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1]);
   expect(parent).not.toBe(server.pid);
   server.kill("SIGKILL");

@@ -19,7 +19,8 @@ it("A pause blocks the writer, and after the resume nothing is missing", async (
   started.pause();
   await stoppedPumps(task);
   const held = size();
-  await until(() => / S /.test(stat(task.recorded("leader").pid))); // blocked in its write
+  const leader = await task.recorded("leader");
+  await until(() => / S /.test(stat(leader.pid))); // blocked in its write
   expect(size()).toBe(held);
   expect(held).toBeLessThan(300_000_000);
   started.resume();
