@@ -12,7 +12,7 @@ export interface TaskFolder {
   work: string;
   home: string;
   tmp: string;
-  /** Keys, passwords, files with secrets; the first to go. */
+  /** Keys, passwords, files with secrets, if there are any; the first to go. */
   private: string;
   /** What the program's own reporter writes. */
   report: string;
@@ -59,7 +59,7 @@ export async function makeTasksRoot(tasksRoot: string): Promise<string> {
 export async function makeTaskFolder(folder: TaskFolder): Promise<void> {
   if (existsSync(folder.root)) await removeWorkspace(folder);
   mkdirSync(folder.root, { recursive: true, mode: 0o700 });
-  for (const path of [folder.work, folder.home, folder.tmp, folder.private]) mkdirSync(path, { mode: 0o700 });
+  for (const path of [folder.work, folder.home, folder.tmp]) mkdirSync(path, { mode: 0o700 });
 }
 
 /** All but the spools. */

@@ -4,7 +4,7 @@ import { removeTree } from "../process/remove-tree.ts";
 import { PrepareError } from "../task/errors.ts";
 import { type Agent, startAgent } from "./agent.ts";
 import type { AccessKey } from "./material.ts";
-import type { Place } from "./place.ts";
+import { makePrivate, type Place } from "./place.ts";
 import { dropSocketFolder } from "./socket-folder.ts";
 
 /** A file that is gone when this is disposed. */
@@ -37,6 +37,7 @@ esac
 
 export function createInstaller(place: Place): AccessKeyInstaller {
   const write = async (name: string, content: string, mode = 0o600): Promise<Installed> => {
+    makePrivate(place.folder);
     const path = join(place.folder, name);
     // Whatever an earlier server left there goes; nobody gets to read a file that was open to others.
     await rm(path, { force: true });
