@@ -17,7 +17,9 @@ export async function tailOfLog(path: string, offset: number): Promise<string> {
   const size = await sizeOf(path);
   const start = Math.max(offset, size - TAIL_BYTES);
   if (start >= size) return "";
-  await using file = await open(path, "r");
+  // The folder may go at the same moment.
+  await using file = await open(path, "r").catch(() => undefined);
+  if (!file) return "";
   const { buffer, bytesRead } = await file.read(Buffer.alloc(size - start), 0, size - start, start);
   return lastLines(buffer.toString("utf8", 0, bytesRead));
 }

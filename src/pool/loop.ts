@@ -80,6 +80,7 @@ export function startLoop(
       state = "stopped";
       clearInterval(timer);
       clearTimeout(moment?.timer);
+      moment = undefined;
       await current;
     },
   };

@@ -11,19 +11,25 @@ const SMALL = { entries: 32, bytes: 1024 * 1024 };
  * while they die: it is tried a few times.
  */
 export async function removeTree(path: string): Promise<void> {
-  if (!removeSmall(path, { entries: SMALL.entries }))
+  if (!removeSmall(path, { entries: SMALL.entries, device: undefined }))
     await rm(path, { recursive: true, force: true, maxRetries: 5, retryDelay: 50 });
 }
 
-/** False: something of it is still there. */
-function removeSmall(path: string, left: { entries: number }): boolean {
+/** False: something of it is still there. What another device holds may be slow, or never answer. */
+function removeSmall(path: string, left: { entries: number; device: number | undefined }): boolean {
   try {
     const found = lstatSync(path, { throwIfNoEntry: false });
     if (!found) return true;
-    if (--left.entries < 0 || found.size > SMALL.bytes) return false;
-    if (!found.isDirectory()) unlinkSync(path);
-    else if (readdirSync(path).every((name) => removeSmall(join(path, name), left))) rmdirSync(path);
-    else return false;
+    left.device ??= found.dev;
+    if (--left.entries < 0 || found.size > SMALL.bytes || found.dev !== left.device) return false;
+    if (!found.isDirectory()) {
+      unlinkSync(path);
+      return true;
+    }
+    const names = readdirSync(path);
+    if (names.length > left.entries || !names.every((name) => removeSmall(join(path, name), left)))
+      return false;
+    rmdirSync(path);
     return true;
   } catch {
     return false;

@@ -69,7 +69,10 @@ function createPending(): PendingScan {
   const { promise, resolve, reject } = Promise.withResolvers<Snapshot>();
   let timer: NodeJS.Timeout | undefined;
   let isNext = false;
+  let isDone = false;
   const run = () => {
+    if (isDone) return;
+    isDone = true;
     clearTimeout(timer);
     pending = undefined;
     lastScan = performance.now();

@@ -1,13 +1,15 @@
 import { decompress } from "../logs/compress.ts";
 import { filterChunk, type LineFilter } from "../logs/filter.ts";
-import { joinBatches, ROOM_UP_TO } from "../logs/join.ts";
 import type { LogStreamName } from "../logs/types.ts";
 import type { StoredChunk } from "../store/logs.ts";
 
-type ReadChunk = Pick<StoredChunk, "firstSeq" | "lastSeq" | "counts" | "data">;
-
 export interface LogStore {
-  readChunks(taskId: string, fromSeq: number, toSeq: number, limit: number): Promise<ReadChunk[]>;
+  readChunks(
+    taskId: string,
+    fromSeq: number,
+    toSeq: number,
+    limit: number,
+  ): Promise<Pick<StoredChunk, "firstSeq" | "lastSeq" | "counts" | "data">[]>;
   findTail(
     taskId: string,
     lines: number,
@@ -21,12 +23,6 @@ export type LogPiece =
   | { kind: "none"; to: number }
   | { kind: "gap"; from: number; to: number };
 
-export interface Wanted {
-  streams: ReadonlySet<LogStreamName>;
-  /** Chunks that are read together come as one piece of up to 256 KiB, for which they are all decompressed at once. */
-  joined: boolean;
-}
-
 /** What a query is to bring, as it is stored: a few large chunks, or many that compressed well. */
 const READ_BYTES = 256 * 1024;
 /** Of chunks that nothing is known of. */
@@ -39,7 +35,7 @@ export async function* readPieces(
   store: Pick<LogStore, "readChunks">,
   taskId: string,
   range: { afterSeq: number; toSeq: number },
-  { streams, joined }: Wanted,
+  streams: ReadonlySet<LogStreamName>,
 ): AsyncGenerator<LogPiece> {
   let at = range.afterSeq;
   const read = (seq: number, count: number) => {
@@ -53,9 +49,11 @@ export async function* readPieces(
     const chunks = await reading;
     // While these are sent.
     reading = read(chunks.at(-1)?.lastSeq ?? range.toSeq, countAfter(chunks));
-    const pieces = piecesOf(chunks, at, streams);
-    yield* joined ? joinPieces(pieces) : pieces;
-    at = chunks.at(-1)?.lastSeq ?? at;
+    for (const chunk of chunks) {
+      if (chunk.firstSeq > at + 1) yield { kind: "gap", from: at + 1, to: chunk.firstSeq - 1 };
+      yield pieceOf(chunk, at, streams);
+      at = chunk.lastSeq;
+    }
     if (chunks.length === 0) {
       yield { kind: "gap", from: at + 1, to: range.toSeq };
       return;
@@ -70,46 +68,11 @@ function countAfter(chunks: readonly { data: Buffer }[]): number {
   return Math.min(Math.max(count, 1), CHUNKS_A_READ) || FIRST_READ;
 }
 
-function* piecesOf(
-  chunks: readonly ReadChunk[],
+function pieceOf(
+  chunk: Pick<StoredChunk, "firstSeq" | "lastSeq" | "counts" | "data">,
   afterSeq: number,
   streams: ReadonlySet<LogStreamName>,
-): Generator<LogPiece> {
-  let at = afterSeq;
-  for (const chunk of chunks) {
-    if (chunk.firstSeq > at + 1) yield { kind: "gap", from: at + 1, to: chunk.firstSeq - 1 };
-    yield pieceOf(chunk, at, streams);
-    at = chunk.lastSeq;
-  }
-}
-
-/** The same, with lines that come one after the other as one piece. */
-function* joinPieces(pieces: Iterable<LogPiece>): Generator<LogPiece> {
-  let held: Buffer[] = [];
-  let size = 0;
-  let to = 0;
-  const take = (): LogPiece => {
-    const data = joinBatches(held);
-    // Not kept while they are sent.
-    held = [];
-    size = 0;
-    return { kind: "lines", data, to };
-  };
-  for (const piece of pieces) {
-    if (piece.kind === "lines") {
-      held.push(piece.data);
-      size += piece.data.length;
-      to = piece.to;
-      if (size > ROOM_UP_TO) yield take();
-    } else {
-      if (held.length > 0) yield take();
-      yield piece;
-    }
-  }
-  if (held.length > 0) yield take();
-}
-
-function pieceOf(chunk: ReadChunk, afterSeq: number, streams: ReadonlySet<LogStreamName>): LogPiece {
+): LogPiece {
   const to = chunk.lastSeq;
   const wanted = [...streams].some((stream) => chunk.counts[stream] > 0);
   if (!wanted) return { kind: "none", to };

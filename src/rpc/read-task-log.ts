@@ -34,7 +34,7 @@ export async function readTaskLog(
       : lineNumber(start.value ?? 0n);
   const limit = request.maxLines || DEFAULT_LINES;
   const { lines, next } = await collect(
-    readPieces(deps, task.id, { afterSeq, toSeq: task.lastSeq }, { streams, joined: false }),
+    readPieces(deps, task.id, { afterSeq, toSeq: task.lastSeq }, streams),
     limit,
   );
   const nextAfterSeq = next ?? Math.max(afterSeq, task.lastSeq);

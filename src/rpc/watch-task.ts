@@ -28,8 +28,6 @@ interface Watch {
   signal: AbortSignal;
   streams: ReadonlySet<LogStreamName>;
   logs: boolean;
-  /** Stored chunks are sent together. Not as JSON, which takes several times the bytes. */
-  joined: boolean;
   cursor: Cursor;
 }
 
@@ -56,7 +54,6 @@ export async function* watchTask(
     signal: context.signal,
     streams,
     logs: request.logs ?? true,
-    joined: !context.isJson,
     cursor,
   };
   yield make.event(cursor, { case: "snapshot", value: { task: taskMessage(task) } });
@@ -127,14 +124,13 @@ async function* catchUp(watch: Watch): AsyncGenerator<WatchTaskResponse, boolean
 }
 
 async function* lines(watch: Watch, toSeq: number): AsyncGenerator<WatchTaskResponse> {
-  const { deps, name, make, signal, cursor, streams, logs, joined } = watch;
+  const { deps, name, make, signal, cursor, streams, logs } = watch;
   if (!logs) cursor.seq = Math.max(cursor.seq, toSeq);
   const patient = {
     readChunks: (...args: Parameters<LogStore["readChunks"]>) =>
       persist(() => deps.readChunks(...args), signal),
   };
-  const range = { afterSeq: cursor.seq, toSeq };
-  for await (const piece of readPieces(patient, name.id, range, { streams, joined })) {
+  for await (const piece of readPieces(patient, name.id, { afterSeq: cursor.seq, toSeq }, streams)) {
     signal.throwIfAborted();
     cursor.seq = piece.to;
     if (piece.kind === "lines") yield make.log(cursor, piece.data);

@@ -40,8 +40,9 @@ async function waitingPuppet(): Promise<{ task: Puppet; free: () => Promise<void
 }
 
 const FLOOD = 'for i in $(seq 300); do echo "out $i"; echo "err $i" >&2; done; printf "a prompt: "';
-/** About 11 MB, in some 170 chunks; they come in some 40 messages if they are stored already. */
-const FLOOD_FUNCTION = `flood() { seq -f '%08.0f of many lines that are only there to be many${" and long".repeat(40)}' 27000; }`;
+/** About 2 MB, in some 40 chunks. */
+const FLOOD_FUNCTION =
+  "flood() { seq -f '%08.0f of many lines that are made only to be there, and so on, and so on' 27000; }";
 
 test("a watch that began before the task, one in its middle and one after its end tell the same", async () => {
   const { task, free } = await waitingPuppet();
