@@ -153,6 +153,7 @@ test("a replacement counts as one more and one less; what looks like a change el
     await expect(countChanges([Buffer.from(JSON.stringify(plan).slice(0, length))])).rejects.toThrow(
       "cut off",
     );
+  await expect(countChanges([Buffer.from("Error: no plan")])).rejects.toThrow("it is no JSON");
 });
 
 describe("the driver", () => {
