@@ -10,7 +10,7 @@ import { startService, type TestService } from "../helpers/service.ts";
 import { TRANSPORTS } from "../http/clients.ts";
 import { collect, expectOrder, flatten, linesOf, type WatchInit } from "./events.ts";
 
-/** About 2 MB, in chunks that a watcher far behind is sent together. */
+/** About 2 MB, in some forty chunks. */
 const PRINT = `
 seq -f 'out %g of many lines that are only there to fill a few chunks of stored log' 12000
 seq -f 'err %g, and the same again for the other stream' 300 >&2

@@ -24,11 +24,10 @@ export async function countChanges(json: AsyncIterable<Uint8Array> | Iterable<Ui
     if (value === "update") counts.change++;
     if (value === "delete") counts.destroy++;
   };
-  try {
-    for await (const chunk of json) parser.write(chunk);
-  } catch (cause) {
+  parser.onError = (cause) => {
     throw new PrepareError("Cannot read what is shown of the plan: it is no JSON", { cause });
-  }
+  };
+  for await (const chunk of json) parser.write(chunk);
   if (!parser.isEnded) throw new PrepareError("Cannot read what is shown of the plan: it is cut off");
   return counts;
 }
