@@ -8,7 +8,7 @@ import { sweepMarked } from "../process/marked.ts";
 import { taskVariable } from "../process/scan.ts";
 import { PrepareError } from "../task/errors.ts";
 import type { AccessKey } from "./material.ts";
-import { makePrivate, type Place } from "./place.ts";
+import type { Place } from "./place.ts";
 import { makeSocketFolder } from "./socket-folder.ts";
 
 export type SshAccessKey = Extract<AccessKey, { kind: "ssh" }>;
@@ -33,7 +33,6 @@ export async function startAgent(
   key: SshAccessKey,
   signal: AbortSignal,
 ): Promise<Agent> {
-  makePrivate(place.folder);
   const socket = join(await makeSocketFolder(place.folder), purpose);
   const marker = `${place.marker}/agent-${purpose}`;
   const agent: Agent = {

@@ -10,6 +10,7 @@ export interface Place {
   path: string;
 }
 
+/** Makes a task's private folder; it may be there already. */
 export function makePrivate(folder: string): void {
   mkdirSync(folder, { recursive: true, mode: 0o700 });
 }

@@ -4,6 +4,7 @@ import { mkdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { sweepTitled } from "../process/titled.ts";
 import { PrepareError } from "../task/errors.ts";
+import { makePrivate } from "./place.ts";
 
 /** sockaddr_un.sun_path, less the closing NUL. */
 const MAX_SOCKET_PATH = process.platform === "darwin" ? 103 : 107;
@@ -22,8 +23,9 @@ export function socketFolder(folder: string): string {
 
 export const hasSockets = (folder: string) => existsSync(socketFolder(folder));
 
-/** Makes it, 0700; it may be there already. @throws PrepareError if what is there belongs to somebody else. */
+/** Makes it, 0700, and the private folder; they may be there already. @throws PrepareError if what is there belongs to somebody else. */
 export async function makeSocketFolder(folder: string): Promise<string> {
+  makePrivate(folder);
   const path = socketFolder(folder);
   await mkdir(path, { mode: 0o700 }).catch((cause: NodeJS.ErrnoException) => {
     if (cause.code === "EEXIST" && isOurs(path)) return;

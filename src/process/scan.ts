@@ -69,11 +69,7 @@ function createPending(): PendingScan {
   const { promise, resolve, reject } = Promise.withResolvers<Snapshot>();
   let timer: NodeJS.Timeout | undefined;
   let isNext = false;
-  let isDone = false;
   const run = () => {
-    if (isDone) return;
-    isDone = true;
-    clearTimeout(timer);
     pending = undefined;
     lastScan = performance.now();
     try {
@@ -88,8 +84,12 @@ function createPending(): PendingScan {
     within(ms) {
       if (isNext) return;
       isNext = ms <= 0;
-      if (isNext) setImmediate(run);
-      else timer ??= setTimeout(run, ms);
+      if (!isNext) {
+        timer ??= setTimeout(run, ms);
+        return;
+      }
+      clearTimeout(timer);
+      setImmediate(run);
     },
   };
 }

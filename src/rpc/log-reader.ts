@@ -61,11 +61,11 @@ export async function* readPieces(
   }
 }
 
-/** How many chunks to ask for after these. */
+/** How many chunks to ask for after these; behind none, nothing is read. */
 function countAfter(chunks: readonly { data: Buffer }[]): number {
   const bytes = chunks.reduce((sum, { data }) => sum + data.length, 0);
   const count = Math.round((READ_BYTES * chunks.length) / bytes);
-  return Math.min(Math.max(count, 1), CHUNKS_A_READ) || FIRST_READ;
+  return Math.min(Math.max(count, 1), CHUNKS_A_READ);
 }
 
 function pieceOf(

@@ -2,7 +2,7 @@ import { and, eq, inArray, isNull, ne, notInArray, or, type SQL, sql } from "dri
 import { ACTIVE, OWNED, type Status } from "../task/status.ts";
 import type { TaskRecord } from "../task/types.ts";
 import type { Database, Queryable } from "./database.ts";
-import { isOneOf } from "./is-one-of.ts";
+import { isOneOf, uuidArray } from "./is-one-of.ts";
 import { type Lease, move, moveOf } from "./moves.ts";
 import { tasks } from "./schema/tasks.ts";
 import { statement } from "./statement.ts";
@@ -44,7 +44,7 @@ export async function claim(
       const locked = tx.execute(sql`SELECT pg_advisory_xact_lock(${CLAIM_LOCK})`).execute();
       const [, found] = await Promise.all([locked, candidates(tx, { slots })]);
       const chosen = admit(found, slots);
-      return chosen.length === 0 ? [] : toStarting(tx, { node, ids: `{${chosen.join(",")}}` });
+      return chosen.length === 0 ? [] : toStarting(tx, { node, ids: uuidArray(chosen) });
     }),
   );
 }
@@ -53,7 +53,7 @@ const toStarting = statement<{ node: string; ids: string }, Lease>((at) =>
   moveOf({
     to: "STARTING",
     from: ["WAITING"],
-    where: sql`${tasks.id} = ANY(${at.ids}::uuid[])`,
+    where: isOneOf(tasks.id, at.ids),
     set: take(at.node),
   }),
 );

@@ -1,17 +1,13 @@
 import { and, eq, inArray, type SQL, sql } from "drizzle-orm";
-import { drizzle } from "drizzle-orm/postgres-js";
 import { LeaseLost } from "../task/errors.ts";
 import { FINAL, type Status, sourcesOf } from "../task/status.ts";
 import type { TaskOutcome, TaskRecord } from "../task/types.ts";
 import type { Database, Queryable } from "./database.ts";
 import { type StoredChunk, storeChunks } from "./logs.ts";
 import { tasks } from "./schema/tasks.ts";
-import { type Places, statement } from "./statement.ts";
+import { builder, type Places, statement } from "./statement.ts";
 import { storableText } from "./storable.ts";
 import { insertTask, type NewTask } from "./tasks.ts";
-
-/** Makes parts of statements; it has no database. */
-const builder = drizzle.mock();
 
 type Columns = Parameters<ReturnType<Queryable["update"]>["set"]>[0];
 

@@ -1,10 +1,9 @@
 import { and, eq, type SQL, sql } from "drizzle-orm";
-import { drizzle } from "drizzle-orm/postgres-js";
 import { Failure, notFound } from "../task/errors.ts";
 import type { TaskRecord } from "../task/types.ts";
 import type { Database, Queryable } from "./database.ts";
 import { taskHeads, taskRequests, tasks } from "./schema/tasks.ts";
-import { statement } from "./statement.ts";
+import { builder, statement } from "./statement.ts";
 import { violatedConstraint } from "./trouble.ts";
 import { takeVersion } from "./versions.ts";
 
@@ -96,8 +95,7 @@ interface Waiting
 }
 
 const insertWaiting = statement<Waiting, { id: string; made: string; due: string | null }>((at) => {
-  const insert = drizzle
-    .mock()
+  const insert = builder
     .insert(tasks)
     .values({
       project: at.project,

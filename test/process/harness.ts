@@ -55,11 +55,9 @@ export class Task {
 
   /** Who is in the journal, as soon as somebody is. */
   async recorded(who: "wrapper" | "leader"): Promise<Identity> {
-    for (;;) {
-      const found = who === "wrapper" ? readWrapper(this.folder) : readLeader(this.folder);
-      if (found) return found;
-      await new Promise((next) => setTimeout(next, 5));
-    }
+    const read = () => (who === "wrapper" ? readWrapper(this.folder) : readLeader(this.folder));
+    await until(() => read() !== undefined);
+    return read() as Identity;
   }
 
   /** Pids of everything that belongs to the task, pumps and shells too. */

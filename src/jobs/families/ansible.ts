@@ -1,7 +1,6 @@
 import { copyFile, mkdir } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { makePrivate } from "../../keys/place.ts";
 import { makeSocketFolder } from "../../keys/socket-folder.ts";
 import { PrepareError } from "../../task/errors.ts";
 import { type AnsibleFiles, ansibleArguments } from "../ansible/arguments.ts";
@@ -36,7 +35,6 @@ export const ansibleFamily: Family<AnsibleFamilyInput> = {
     const common = galaxyEnvironment(app, input, base);
     const command = commandOf(app, input.template.app, common.PATH);
     const paths = await searchPaths(folder.work, common);
-    makePrivate(folder.private);
     const sockets = await makeSocketFolder(folder.private);
     const galaxy = await collect(site, command, common, signal);
     const files: AnsibleFiles = {

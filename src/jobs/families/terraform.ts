@@ -36,7 +36,7 @@ export const terraformFamily: Family<TerraformFamilyInput> = {
   politeSignal: "SIGINT",
   async prepare(site) {
     const { input, folder } = site;
-    const { command, cwd, env } = await callOf(site);
+    const { command, cwd, env } = callOf(site);
     await mkdir(folder.plan, { recursive: true, mode: 0o700 });
     const files = await writeFiles(site, cwd);
     const stages = terraformStages(site.app, input, files, workspaceOf(input));
@@ -82,7 +82,7 @@ async function apply(site: Omit<Site<TerraformFamilyInput>, "commit">, digest: s
   // Not there either if the plan was made by a server that did not keep it yet.
   const unknown = missing("it is not known what it was made with, so run the template again for a new one");
   const input = onBasis(site.input, await readFile(inPlan(folder, BASIS), "utf8").catch(unknown));
-  const { command, cwd, env } = await callOf({ ...site, input });
+  const { command, cwd, env } = callOf({ ...site, input });
   const stages = terraformStages(app, input, { plan, variables: [], backend: undefined }, undefined);
   return { command, args: stages.apply, cwd, env };
 }
@@ -92,7 +92,7 @@ const BASIS = "basis.json";
 const PRIVATE = { mode: 0o600 };
 const inPlan = (folder: TaskFolder, name: string) => join(folder.plan, name);
 
-async function callOf({ input, app, folder, base }: Omit<Site<TerraformFamilyInput>, "commit">) {
+function callOf({ input, app, folder, base }: Omit<Site<TerraformFamilyInput>, "commit">) {
   assertPath(folder.work, input, "folder");
   const env = terraformEnvironment(app, input, base);
   const command = commandOf(app, input.template.app, env.PATH);

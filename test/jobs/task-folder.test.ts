@@ -1,0 +1,31 @@
+import { execFileSync, spawnSync } from "node:child_process";
+import { mkdtemp, rm, stat } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { makeTaskFolder, makeTasksRoot, taskFolder } from "../../src/jobs/task-folder.ts";
+
+let place: string;
+beforeEach(async () => {
+  place = await mkdtemp(join(tmpdir(), "signalman-tasks-"));
+});
+afterEach(() => rm(place, { recursive: true, force: true }));
+
+const modeOf = async (path: string) => (await stat(path)).mode & 0o777;
+
+test("the folder of all tasks is its owner's, and may be there already", async () => {
+  const root = join(place, "data", "tasks");
+  expect(await makeTasksRoot(root)).toBe(root);
+  const folder = taskFolder(root, "a");
+  await makeTaskFolder(folder);
+  await makeTasksRoot(root);
+  for (const path of [root, folder.root, folder.work, folder.home, folder.tmp])
+    expect(await modeOf(path)).toBe(0o700);
+});
+
+test("on ext4 its folders are spread over the disk", async (context) => {
+  const probe = spawnSync("chattr", ["+T", place]);
+  if (probe.status !== 0) return context.skip(`there is no ext4 under ${tmpdir()}, or no chattr`);
+  const root = await makeTasksRoot(join(place, "tasks"));
+  expect(execFileSync("lsattr", ["-d", root], { encoding: "utf8" }).split(" ")[0]).toContain("T");
+});
