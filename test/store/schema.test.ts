@@ -5,6 +5,7 @@ import { socketOptions } from "../../src/embedded/socket-url.ts";
 import { keepHouse } from "../../src/store/housekeeping.ts";
 import { migrate } from "../../src/store/migrate.ts";
 import journal from "../../src/store/migrations/meta/_journal.json" with { type: "json" };
+import { dropDatabase } from "../helpers/database.ts";
 import { openStore, type TestStore } from "./fixture.ts";
 
 let store: TestStore;
@@ -26,7 +27,7 @@ async function emptyDatabase(more = "ENCODING 'UTF8'") {
     sql,
     async [Symbol.asyncDispose]() {
       await sql.end();
-      await store.sql.unsafe(`DROP DATABASE ${name} WITH (FORCE)`);
+      await dropDatabase(store.url, name);
     },
   };
 }
