@@ -30,6 +30,7 @@ export function benchClient(url: string, { window }: { window?: number } = {}) {
   });
   const run = methods.RunTask as grpc.MethodDefinition<object, never>;
   const watch = methods.WatchTask as grpc.MethodDefinition<object, never>;
+  const watchAll = methods.WatchTasks as grpc.MethodDefinition<object, never>;
   return {
     runTask: (request: object) =>
       new Promise<{ task: { name: string } }>((resolve, reject) => {
@@ -44,6 +45,11 @@ export function benchClient(url: string, { window }: { window?: number } = {}) {
     /** Every event as an object, as a client made from the proto gets it. */
     watchTask: (name: string) =>
       client.makeServerStreamRequest(watch.path, watch.requestSerialize, watch.responseDeserialize, { name }),
+    /** The same of every task of a project. */
+    watchTasks: (parent: string) =>
+      client.makeServerStreamRequest(watchAll.path, watchAll.requestSerialize, watchAll.responseDeserialize, {
+        parent,
+      }),
     /** Counted only: what it costs is the server's and the wire's, not the client's objects. */
     countTask: (name: string) =>
       client.makeServerStreamRequest(watch.path, watch.requestSerialize, count, { name }),

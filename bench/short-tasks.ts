@@ -3,9 +3,7 @@ import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
-import { createClient } from "@connectrpc/connect";
-import { createGrpcTransport } from "@connectrpc/connect-node";
-import { TaskService } from "../gen/signalman/v1/task_service_pb.ts";
+import { benchClient } from "./client.ts";
 import { type Row, ratio } from "./measure.ts";
 import { inParallel } from "./parallel.ts";
 import { applyScripts, type BenchServer } from "./server.ts";
@@ -13,10 +11,11 @@ import { applyScripts, type BenchServer } from "./server.ts";
 const SCRIPT = "echo hello\n";
 const SPAWN_LOOP = fileURLToPath(new URL("./spawn-loop.ts", import.meta.url));
 const TASKS = 1000;
+const WARM_UP = 100;
 export const AT_ONCE = 16;
 
 /**
- * (d) Many short tasks, so many at once, from the first RunTask to the last end; beside starting the script as often in a
+ * (d) Many short tasks, so many at once, from the first RunTask to the last end, by a server that has run some; beside starting the script as often in a
  * loop, one after the other, and so many at once.
  */
 export async function benchShortTasks(server: BenchServer): Promise<Row[]> {
@@ -25,7 +24,8 @@ export async function benchShortTasks(server: BenchServer): Promise<Row[]> {
   await writeFile(script, SCRIPT);
   const before = await spawnRate(script, AT_ONCE);
   const loop = await spawnRate(script, 1);
-  const ours = await taskRate(server.url);
+  await taskRate(server.url, WARM_UP);
+  const ours = await taskRate(server.url, TASKS);
   const crowded = (before + (await spawnRate(script, AT_ONCE))) / 2;
   return [
     { part: "d", what: "spawn loop", value: loop, unit: "programs/s" },
@@ -43,23 +43,31 @@ async function spawnRate(script: string, atOnce: number): Promise<number> {
   return Number(stdout);
 }
 
-async function taskRate(url: string): Promise<number> {
-  const client = createClient(TaskService, createGrpcTransport({ baseUrl: url }));
-  const stop = new AbortController();
+async function taskRate(url: string, tasks: number): Promise<number> {
+  const client = benchClient(url);
+  const changes = client.watchTasks("projects/bench");
   const synced = Promise.withResolvers<void>();
-  const ended = (async () => {
-    let left = TASKS;
-    for await (const { event } of client.watchTasks({ parent: "projects/bench" }, { signal: stop.signal })) {
-      if (event.case === "synced") synced.resolve();
-      if (event.case === "change" && event.value.change?.end && --left === 0) return;
-    }
-    throw new Error(`${left} tasks did not end`);
-  })();
+  const ended = countEnds(changes as AsyncIterable<TasksEvent>, tasks, synced.resolve);
   await synced.promise;
   const start = performance.now();
-  await inParallel(TASKS, AT_ONCE, () => client.runTask({ template: "projects/bench/templates/hello" }));
+  await inParallel(tasks, AT_ONCE, () => client.runTask({ template: "projects/bench/templates/hello" }));
   await ended;
   const seconds = (performance.now() - start) / 1000;
-  stop.abort();
-  return TASKS / seconds;
+  client.close();
+  return tasks / seconds;
+}
+
+/** What matters here of a WatchTasksResponse. */
+interface TasksEvent {
+  synced?: object;
+  change?: { change: { end?: object } };
+}
+
+async function countEnds(events: AsyncIterable<TasksEvent>, tasks: number, onSynced: () => void) {
+  let left = tasks;
+  for await (const { synced, change } of events) {
+    if (synced) onSynced();
+    if (change?.change.end && --left === 0) return;
+  }
+  throw new Error(`${left} tasks did not end`);
 }

@@ -29,7 +29,6 @@ export interface CheckOut extends Wanted {
 }
 
 export interface Git {
-  isRepository(path: string): Promise<boolean>;
   /**
    * Clones at a resolved commit, detached; a remote by way of its mirror. With its submodules, theirs too.
    * @throws PrepareError that says what went wrong; the signal's reason.
@@ -51,14 +50,15 @@ const MESSAGE_LENGTH = 100;
 /** Submodules in submodules; deeper ones go round in a circle. */
 const MAX_NESTING = 10;
 
+/** Whether a folder with these names in it is one where git keeps its things. */
+export function holdsRepository(names: readonly string[]): boolean {
+  return names.includes(".git") || (names.includes("HEAD") && names.includes("objects"));
+}
+
 export function createGit({ mirrors, ssh, env, marker }: GitOptions): Git {
   const run = createRunGit(env, marker);
 
   return {
-    isRepository: async (path) =>
-      (await exists(join(path, ".git"))) ||
-      ((await exists(join(path, "HEAD"))) && (await exists(join(path, "objects")))),
-
     async checkOut(options, signal) {
       if (typeof options.source === "string") await tellChanges(options.source, options.say, signal);
       const hash = await placeWhole(options, 0, signal);

@@ -11,9 +11,13 @@ const AT_ONCE = 16;
  * long for a folder with one script, which is what most tasks run.)
  * @throws what the file system throws; the signal's reason.
  */
-export async function copyFolder(source: string, target: string, signal: AbortSignal): Promise<void> {
+export async function copyEntries(
+  entries: readonly Dirent[],
+  source: string,
+  target: string,
+  signal: AbortSignal,
+): Promise<void> {
   signal.throwIfAborted();
-  const entries = await readdir(source, { withFileTypes: true });
   for (let at = 0; at < entries.length; at += AT_ONCE) {
     await Promise.all(
       entries.slice(at, at + AT_ONCE).map((entry) => copyEntry(entry, source, target, signal)),
@@ -28,7 +32,7 @@ async function copyEntry(entry: Dirent, source: string, target: string, signal: 
   if (entry.isSymbolicLink()) return symlink(await readlink(from), to);
   if (!entry.isDirectory()) return;
   await mkdir(to);
-  await copyFolder(from, to, signal);
+  await copyEntries(await readdir(from, { withFileTypes: true }), from, to, signal);
   // Last: it may forbid writing.
   await chmod(to, (await stat(from)).mode & 0o7777);
 }

@@ -1,12 +1,13 @@
-import { realpath, stat } from "node:fs/promises";
+import type { Dirent } from "node:fs";
+import { readdir, realpath } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import type { GitAccess } from "../git/access.ts";
-import type { Git } from "../git/client.ts";
+import { type Git, holdsRepository } from "../git/client.ts";
 import { parseRemote, type RemoteUrl } from "../git/remote-url.ts";
 import type { AccessKeyInstaller } from "../keys/installer.ts";
 import type { AccessKey } from "../keys/material.ts";
 import { PrepareError } from "../task/errors.ts";
-import { copyFolder } from "./copy-folder.ts";
+import { copyEntries } from "./copy-folder.ts";
 import { openAccess } from "./git-access.ts";
 import type { Commit } from "./job.ts";
 
@@ -37,8 +38,8 @@ export async function fillWorkspace(options: WorkspaceOptions, signal: AbortSign
     await using open = await openAccess(keys, repositoryKey, remote, signal);
     return await checkOut(remote, open.access);
   }
-  const source = await findFolder(url.startsWith("file://") ? fileURLToPath(url) : url);
-  if (await git.isRepository(source)) return checkOut(source, { kind: "none" });
+  const { source, entries } = await readFolder(url.startsWith("file://") ? fileURLToPath(url) : url);
+  if (holdsRepository(entries.map(({ name }) => name))) return checkOut(source, { kind: "none" });
   if (options.gitBranch !== "" || options.commit !== "") {
     throw new PrepareError(
       `Cannot check out ${options.commit || options.gitBranch}: ${source} is not a git repository`,
@@ -49,22 +50,23 @@ export async function fillWorkspace(options: WorkspaceOptions, signal: AbortSign
       `Cannot copy ${source}: the server's data folder lies in it; set another --data-dir`,
     );
   }
-  await copyFolder(source, options.target, signal).catch((cause: unknown) => {
+  await copyEntries(entries, source, options.target, signal).catch((cause: unknown) => {
     signal.throwIfAborted();
     throw new PrepareError(`Cannot copy ${source} into the task's workspace: ${reasonOf(cause)}`, { cause });
   });
   return { hash: "", message: "" };
 }
 
-/** The folder itself, where a link leads to it. */
-async function findFolder(path: string): Promise<string> {
+/** The folder itself, where a link leads to it, and what is in it. */
+async function readFolder(path: string): Promise<{ source: string; entries: Dirent[] }> {
   try {
-    const folder = await realpath(path);
-    if ((await stat(folder)).isDirectory()) return folder;
+    const source = await realpath(path);
+    return { source, entries: await readdir(source, { withFileTypes: true }) };
   } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code === "ENOTDIR")
+      throw new PrepareError(`Cannot use ${path} as a repository: it is not a folder`, { cause });
     throw new PrepareError(`Cannot read the repository's folder ${path}: ${reasonOf(cause)}`, { cause });
   }
-  throw new PrepareError(`Cannot use ${path} as a repository: it is not a folder`);
 }
 
 const ADVICE: Record<string, string> = {

@@ -46,7 +46,7 @@ export function scanTogether(since?: Birth): Promise<Snapshot> {
   return takePart(since, lastScan + TOGETHER_MS - performance.now());
 }
 
-const TOGETHER_MS = 10;
+const TOGETHER_MS = 20;
 let lastScan = Number.NEGATIVE_INFINITY;
 let pending: PendingScan | undefined;
 

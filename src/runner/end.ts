@@ -1,3 +1,4 @@
+import { TemplateType } from "../../gen/signalman/v1/template_pb.ts";
 import { redactText } from "../logs/redact-text.ts";
 import type { StoredChunk } from "../store/logs.ts";
 import type { Ending } from "../store/moves.ts";
@@ -55,9 +56,16 @@ export async function record(
   await job.forget();
 }
 
+/** Whom no template can name as its build template: these make no version, and bring none anywhere. */
+const WITHOUT_VERSIONS: (TemplateType | undefined)[] = [TemplateType.UNSPECIFIED, TemplateType.TASK];
+
 /** What a success starts; of what it cannot start, the log says why. */
-async function deploysOf(deps: RunnerDeps, { task, log }: Run, outcome: TaskOutcome): Promise<NewTask[]> {
-  if (outcome.status !== "SUCCESS") return [];
+async function deploysOf(
+  deps: RunnerDeps,
+  { task, log, details }: Run,
+  outcome: TaskOutcome,
+): Promise<NewTask[]> {
+  if (outcome.status !== "SUCCESS" || WITHOUT_VERSIONS.includes(details?.template.type)) return [];
   const { deploys, refusals } = deploysAfter(task, await deps.store.loadAutoruns(task));
   for (const refusal of refusals) log.say(refusal);
   return deploys;

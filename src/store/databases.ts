@@ -17,8 +17,14 @@ export interface Databases {
 const DEADLINES = { control: 5_000, logs: 15_000, reads: 5_000, health: 2_000 };
 
 export function openDatabases(url: string): Databases {
-  const control = openDatabase({ url, max: 4, name: "control", deadlineMs: DEADLINES.control });
-  const logs = openDatabase({ url, max: 4, name: "logs", deadlineMs: DEADLINES.logs });
+  const control = openDatabase({
+    url,
+    max: 4,
+    name: "control",
+    deadlineMs: DEADLINES.control,
+    plansOnce: true,
+  });
+  const logs = openDatabase({ url, max: 4, name: "logs", deadlineMs: DEADLINES.logs, plansOnce: true });
   const reads = openDatabase({ url, max: 8, name: "reads", deadlineMs: DEADLINES.reads });
   const health = openDatabase({ url, max: 1, name: "health", deadlineMs: DEADLINES.health });
   const all = [control, logs, reads, health];
