@@ -15,8 +15,8 @@ const WARM_UP = 100;
 export const AT_ONCE = 16;
 
 /**
- * (d) Many short tasks, so many at once, from the first RunTask to the last end, by a server that has run some; beside starting the script as often in a
- * loop, one after the other, and so many at once.
+ * (d) Many short tasks, so many at once, from the first RunTask to the last end, by a server that has run some before;
+ * beside starting the script as often in a loop, one after the other, and so many at once.
  */
 export async function benchShortTasks(server: BenchServer): Promise<Row[]> {
   await applyScripts(server, { hello: SCRIPT });
