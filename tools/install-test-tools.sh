@@ -16,6 +16,8 @@ sudo sudo
 ansible-playbook ansible-core
 go golang-go
 chromium chromium
+zsh zsh
+fish fish
 '
 
 PATH=$PATH:/usr/sbin:/sbin

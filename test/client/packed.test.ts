@@ -42,7 +42,7 @@ beforeAll(async () => {
     await mkdir(dirname(link), { recursive: true });
     await symlink(join(REPOSITORY, "node_modules", name), link);
   }
-}, 60_000);
+});
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
 /** Runs a module in that folder; resolves with what it wrote. */
