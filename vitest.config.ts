@@ -12,6 +12,7 @@ export default defineConfig({
     // Generous: a timing never fails a test, and a loaded machine is slow.
     testTimeout: 90_000,
     hookTimeout: 120_000,
+    expect: { poll: { timeout: 60_000 } },
     // Another try where the machine is not ours alone; what needed it is reported.
     retry: process.env.CI ? 1 : 0,
   },

@@ -15,6 +15,7 @@ import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import { CatalogService } from "../../gen/signalman/v1/catalog_service_pb.ts";
 import { EndReason, TaskStatus } from "../../gen/signalman/v1/task_pb.ts";
 import { TaskService } from "../../gen/signalman/v1/task_service_pb.ts";
+import { leavesNothing } from "../faults/traces.ts";
 import { makeRepository } from "../git/repository.ts";
 import { hasAnsible, NO_ANSIBLE } from "../helpers/ansible.ts";
 import { endOf, runDemo, watchToEnd } from "../helpers/demo.ts";
@@ -152,7 +153,7 @@ test("a kill while Galaxy waits for a slow server ends it within the grace, with
   const id = name.split("/").at(-1) ?? "";
   const left = readdirSync("/proc").filter((pid) => /^\d+$/.test(pid) && environ(pid).includes(id));
   expect(left).toEqual([]);
-  expect(existsSync(join(service.dataDir, "tasks", id))).toBe(false);
+  await leavesNothing(service, { name });
   expect(cached()).toEqual(before);
 });
 

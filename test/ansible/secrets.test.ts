@@ -13,6 +13,7 @@ import { EndReason, TaskStatus } from "../../gen/signalman/v1/task_pb.ts";
 import { TaskService } from "../../gen/signalman/v1/task_service_pb.ts";
 import { TemplateService } from "../../gen/signalman/v1/template_pb.ts";
 import { hasSockets, socketFolder } from "../../src/keys/socket-folder.ts";
+import { leavesNothing } from "../faults/traces.ts";
 import { hasAnsible, hasProgram, NO_ANSIBLE } from "../helpers/ansible.ts";
 import { endOf, runDemo, watchToEnd } from "../helpers/demo.ts";
 import { startService, type TestService } from "../helpers/service.ts";
@@ -282,6 +283,7 @@ describe("over SSH, with a passphrase, a become password and two vaults", () => 
     expect(secretsIn(await dump())).toEqual([]);
     expect((await resultOf(service, name))?.failures).toMatchObject([{ message: "with ***" }]);
     expect(secretsIn(service.log())).toEqual([]);
+    await leavesNothing(service, { name });
     expect(filesWithSecrets()).toBe("");
   });
 

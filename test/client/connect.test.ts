@@ -3,7 +3,7 @@ import http2 from "node:http2";
 import type { AddressInfo } from "node:net";
 import { create, toBinary } from "@bufbuild/protobuf";
 import { Code } from "@connectrpc/connect";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, onTestFinished, vi } from "vitest";
 import { WatchTaskResponseSchema } from "../../gen/signalman/v1/task_service_pb.ts";
 import { connectSignalman } from "../../src/client/connect.ts";
 
@@ -68,9 +68,13 @@ describe("connectSignalman", () => {
     expect(await bySignal).toBe(http2.constants.NGHTTP2_CANCEL);
 
     const bySilence = server.reset();
+    vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+    onTestFinished(() => void vi.useRealTimers());
     const silent = client.watch({ name: "x" }, { silenceMs: 100, giveUpAfterMs: 0 });
     await silent.next();
-    await expect(silent.next()).rejects.toMatchObject({ code: Code.Unavailable });
+    const nothing = expect(silent.next()).rejects.toMatchObject({ code: Code.Unavailable });
+    await vi.advanceTimersByTimeAsync(100);
+    await nothing;
     expect(await bySilence).toBe(http2.constants.NGHTTP2_CANCEL);
   });
 

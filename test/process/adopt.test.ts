@@ -62,14 +62,16 @@ describe("After the server was killed", () => {
 
   it("pumps that it had stopped go on", async () => {
     const task = newTask();
-    const server = await startInServer(task, program("bytes.py", "block", 30, 1_000_000));
+    const server = await startInServer(task, program("on-request.sh", `${task.folder}/go`, 20_000));
+    await task.says(/half/, "stderr");
     await killServer(server);
-    for (const pid of await task.alive()) {
-      if (readFileSync(`/proc/${pid}/comm`, "utf8") === "cat\n") process.kill(pid, "SIGSTOP");
-    }
+    const pumps = await task.pumps();
+    expect(pumps).toHaveLength(2);
+    for (const pid of pumps) process.kill(pid, "SIGSTOP");
     const adopted = await adoptProcess(task.folder, task.marker);
-    expect(await adopted?.ended).toEqual({ kind: "code", code: 0 });
-    expect(task.bytes().length).toBe(30_000_000);
+    writeFileSync(`${task.folder}/go`, "");
+    expect(await adopted?.ended).toEqual({ kind: "code", code: 7 });
+    expect(task.text()).toBe(numbers(40_000));
   });
 
   it("what its preparation left is swept by the marker", async () => {

@@ -72,6 +72,14 @@ export class Task {
       .map((proc) => proc.pid);
   }
 
+  /** Pids of what reads its output. */
+  async pumps(): Promise<number[]> {
+    const snapshot = await scan();
+    return [...snapshot.procs.values()]
+      .filter((proc) => !proc.dead && snapshot.pumpMarker(proc) === this.marker)
+      .map((proc) => proc.pid);
+  }
+
   /** Looks several times: in the middle of an exec a process shows no marker. */
   async isEmpty(): Promise<boolean> {
     for (let looks = 0; looks < 10; looks++) if ((await this.alive()).length > 0) return false;

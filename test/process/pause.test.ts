@@ -1,6 +1,6 @@
 import { existsSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { expect, it } from "vitest";
-import { expectNobodyLeft, newTask, program, type Task, until } from "./harness.ts";
+import { expectNobodyLeft, fixture, newTask, program, type Task, until } from "./harness.ts";
 
 expectNobodyLeft();
 
@@ -13,16 +13,17 @@ async function stoppedPumps(task: Task): Promise<void> {
 
 it("A pause blocks the writer, and after the resume nothing is missing", async () => {
   const task = newTask();
-  const started = await task.start(program("bytes.py", "block", 300, 1_000_000));
+  const bytes = fixture("bytes.py");
+  const script = `${bytes} block 2 1000000; until [ -e "$0" ]; do sleep 0.01; done; exec ${bytes} block 298 1000000`;
+  const started = await task.start(program("bash", "-c", script, `${task.folder}/go`));
   const size = () => statSync(`${task.folder}/out`).size;
-  await until(() => size() > 1_000_000);
+  await until(() => size() === 2_000_000);
   started.pause();
   await stoppedPumps(task);
-  const held = size();
+  writeFileSync(`${task.folder}/go`, "");
   const leader = await task.recorded("leader");
-  await until(() => / S /.test(stat(leader.pid))); // blocked in its write
-  expect(size()).toBe(held);
-  expect(held).toBeLessThan(300_000_000);
+  await until(() => / \(bytes\.py\) S /.test(stat(leader.pid))); // blocked in its write
+  expect(size()).toBe(2_000_000);
   started.resume();
   expect(await started.ended).toEqual({ kind: "code", code: 0 });
   expect(size()).toBe(300_000_000);

@@ -1,4 +1,5 @@
 import { existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { expect, it } from "vitest";
 import { abandon, attemptLine, createAttempt } from "../../src/process/journal.ts";
 import { scan } from "../../src/process/scan.ts";
@@ -18,7 +19,12 @@ it("The program gets exactly the environment it was given, its directory and its
     .split("\n")
     .sort()
     .filter((line) => !ofBash.test(line));
-  expect(lines).toEqual(["PATH=/usr/bin:/bin", "PWD=/tmp", "SECRET=s3cret", `SIGNALMAN_TASK=${task.marker}`]);
+  expect(lines).toEqual([
+    "PATH=/usr/bin:/bin",
+    `PWD=${tmpdir()}`,
+    "SECRET=s3cret",
+    `SIGNALMAN_TASK=${task.marker}`,
+  ]);
 });
 
 it("The program has default signal dispositions, no stdin, and only three descriptors of ours", async () => {

@@ -4,6 +4,7 @@ import type postgres from "postgres";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { LogStream, type Task } from "../../gen/signalman/v1/task_pb.ts";
 import { LogFormat, TaskService } from "../../gen/signalman/v1/task_service_pb.ts";
+import { leavesNothing } from "../faults/traces.ts";
 import { applyDemo, bytesOf, endOf } from "../helpers/demo.ts";
 import { startService, type TestService } from "../helpers/service.ts";
 import { type LiveWatch, watch } from "../watch/events.ts";
@@ -99,6 +100,7 @@ describe("after its end, a secret is", () => {
   beforeAll(async () => {
     await task.do("exit 1");
     await live.done;
+    await leavesNothing(service, task);
   });
 
   test("masked in the log, each form of it, also when it was printed in pieces", async () => {
