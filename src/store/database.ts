@@ -17,8 +17,9 @@ export interface DatabaseOptions {
   /** Milliseconds that one piece of work may take. */
   deadlineMs: number;
   /**
-   * PostgreSQL plans each statement once for a connection, whatever its values: right where they choose single rows. Left
-   * to itself it planned the details of a run anew each time, a third of a millisecond.
+   * PostgreSQL plans each statement once for a connection, whatever its values: right where they choose single rows. What
+   * few tasks have, as a status, is written into the statement. Left to itself it planned the details of a run anew each
+   * time, a third of a millisecond.
    */
   plansOnce?: boolean;
 }

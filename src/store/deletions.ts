@@ -21,7 +21,10 @@ export async function deleteTask(
   await database.run(
     (db) =>
       db.transaction(async (tx) => {
-        await tx.execute(sql`SELECT set_config('statement_timeout', ${String(DEADLINE_MS)}, true)`);
+        // Planned for this task: else the partitions of all days are locked.
+        await tx.execute(sql`
+          SELECT set_config('statement_timeout', ${String(DEADLINE_MS)}, true),
+                 set_config('plan_cache_mode', 'force_custom_plan', true)`);
         const [task] = await tx
           .select({ status: tasks.status })
           .from(tasks)

@@ -3,9 +3,9 @@ import { defaultGraceMs } from "../task/apps.ts";
 import { ACTIVE, isFinal, type Status } from "../task/status.ts";
 import type { TaskRecord } from "../task/types.ts";
 import type { Database, Queryable } from "./database.ts";
+import { isInStatus } from "./is-one-of.ts";
 import { type Lease, move } from "./moves.ts";
 import { assertProject } from "./resources.ts";
-import { words } from "./schema/columns.ts";
 import { tasks } from "./schema/tasks.ts";
 import { oneTask, type TaskView } from "./tasks.ts";
 
@@ -88,10 +88,10 @@ async function stopWaiting(
 }
 
 async function openTasks(db: Queryable, template: { project: string; name: string }): Promise<string[]> {
-  const inStatus = (statuses: SQL) =>
-    sql`SELECT id FROM tasks WHERE ${tasks.status} IN (${statuses}) AND ${ofTemplate(template)}`;
+  const inStatus = (statuses: readonly Status[]) =>
+    sql`SELECT id FROM tasks WHERE ${isInStatus(statuses)} AND ${ofTemplate(template)}`;
   const rows = await db.execute<{ id: string }>(
-    sql`${inStatus(words(ACTIVE))} UNION ALL ${inStatus(words(["WAITING"]))} ORDER BY id`,
+    sql`${inStatus(ACTIVE)} UNION ALL ${inStatus(["WAITING"])} ORDER BY id`,
   );
   return rows.map(({ id }) => id);
 }

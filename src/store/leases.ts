@@ -1,8 +1,8 @@
-import { and, eq, inArray, isNull, ne, notInArray, or, type SQL, sql } from "drizzle-orm";
-import { ACTIVE, OWNED, type Status } from "../task/status.ts";
+import { and, eq, isNull, ne, notInArray, or, type SQL, sql } from "drizzle-orm";
+import { ACTIVE, OWNED } from "../task/status.ts";
 import type { TaskRecord } from "../task/types.ts";
 import type { Database, Queryable } from "./database.ts";
-import { isOneOf, uuidArray } from "./is-one-of.ts";
+import { isInStatus, isOneOf, uuidArray } from "./is-one-of.ts";
 import { type Lease, move, moveOf } from "./moves.ts";
 import { tasks } from "./schema/tasks.ts";
 import { statement } from "./statement.ts";
@@ -14,7 +14,6 @@ const CLAIM_LOCK = 5_410_252;
 
 const expired = sql`${tasks.leaseExpires} < clock_timestamp()`;
 const leaseEnd = sql`clock_timestamp() + ${`${LEASE_SECONDS} s`}::interval`;
-const list = (statuses: readonly Status[]) => sql.raw(statuses.map((s) => `'${s}'`).join(", "));
 
 /** A waiting task that its template and its project would admit, with what the admission rules need. */
 export interface Candidate {
@@ -77,7 +76,7 @@ const candidates = statement<{ slots: number }, Candidate>(
         ORDER BY project, template LIMIT 1) AS n),
     active AS (
       SELECT project, template, count(*)::integer AS n FROM tasks
-      WHERE status IN (${list(ACTIVE)}) GROUP BY project, template),
+      WHERE ${isInStatus(ACTIVE)} GROUP BY project, template),
     project_active AS (SELECT project, sum(n)::integer AS n FROM active GROUP BY project)
     SELECT c.id, q.project, q.template, coalesce(t.allow_parallel_tasks, false) AS "allowParallel",
            p.max_parallel_tasks AS "projectLimit", coalesce(pa.n, 0) AS "projectActive"
@@ -126,11 +125,7 @@ export async function renew(database: Database, node: string, ids: readonly stri
         leaseExpires: sql`CASE WHEN ${isOneOf(tasks.id, ids)} THEN ${leaseEnd} ELSE clock_timestamp() END`,
       })
       .where(
-        and(
-          eq(tasks.node, node),
-          or(isOneOf(tasks.id, ids), eq(tasks.status, "CONFIRMED")),
-          inArray(tasks.status, [...OWNED]),
-        ),
+        and(eq(tasks.node, node), or(isOneOf(tasks.id, ids), isInStatus(["CONFIRMED"])), isInStatus(OWNED)),
       )
       .returning(wishes),
   );
@@ -179,7 +174,7 @@ async function takeOver(database: Database, node: string, which: SQL | undefined
       const taking = tx
         .update(tasks)
         .set(take(node))
-        .where(and(where, inArray(tasks.status, TAKEN_OVER)))
+        .where(and(where, isInStatus(TAKEN_OVER)))
         .returning({ id: tasks.id, leaseEpoch: tasks.leaseEpoch });
       const adopted = await tx.execute<Lease & Record<string, unknown>>(sql`
         WITH taken AS ${taking}

@@ -1,8 +1,9 @@
-import { and, eq, inArray, type SQL, sql } from "drizzle-orm";
+import { and, eq, type SQL, sql } from "drizzle-orm";
 import { LeaseLost } from "../task/errors.ts";
 import { FINAL, type Status, sourcesOf } from "../task/status.ts";
 import type { TaskOutcome, TaskRecord } from "../task/types.ts";
 import type { Database, Queryable } from "./database.ts";
+import { isInStatus } from "./is-one-of.ts";
 import { type StoredChunk, storeChunks } from "./logs.ts";
 import { tasks } from "./schema/tasks.ts";
 import { builder, type Places, statement } from "./statement.ts";
@@ -36,7 +37,7 @@ export function moveOf({ to, where, from = sourcesOf(to), set, message = "" }: M
   const update = builder
     .update(tasks)
     .set({ ...ended, ...set, status: to })
-    .where(and(inArray(tasks.status, [...from]), where))
+    .where(and(isInStatus(from), where))
     .returning({ id: tasks.id, leaseEpoch: tasks.leaseEpoch });
   return sql`
     WITH moved AS ${update},

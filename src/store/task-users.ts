@@ -1,7 +1,8 @@
-import { and, eq, inArray, sql } from "drizzle-orm";
+import { and, eq, inArray, not, sql } from "drizzle-orm";
 import { Failure } from "../task/errors.ts";
 import { FINAL } from "../task/status.ts";
 import type { Queryable } from "./database.ts";
+import { isInStatus } from "./is-one-of.ts";
 import type { Place } from "./kinds.ts";
 import { projects } from "./schema/resources.ts";
 import { logChunks, tasks } from "./schema/tasks.ts";
@@ -42,7 +43,7 @@ async function tasksOf(db: Queryable, project: string, force: boolean): Promise<
   return [inUse(`projects/${project}`, taskOf(project, user), force ? "has not ended" : "belongs to it")];
 }
 
-const hasNotEnded = () => sql`${tasks.status} NOT IN ${[...FINAL]}`;
+const hasNotEnded = () => not(isInStatus(FINAL));
 const taskOf = (project: string, { id }: { id: string }) => `projects/${project}/tasks/${id}`;
 
 /** `user` is in the way. */
@@ -53,8 +54,9 @@ export function inUse(resource: string, user: string, why: string): Failure {
   });
 }
 
-/** The tasks of a project, all of which have ended, with their logs. */
+/** The tasks of a project, all of which have ended, with their logs. Planned for how many these are. */
 export async function deleteTasks(db: Queryable, project: string): Promise<void> {
+  await db.execute(sql`SET LOCAL plan_cache_mode = force_custom_plan`);
   const ids = db.select({ id: tasks.id }).from(tasks).where(eq(tasks.project, project));
   await db.delete(logChunks).where(inArray(logChunks.taskId, ids));
   await db.delete(tasks).where(eq(tasks.project, project));
