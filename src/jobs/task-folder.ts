@@ -3,6 +3,7 @@ import { mkdir, readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { execa } from "execa";
 import { removeInstalls } from "../keys/installer.ts";
+import { mountIn } from "../process/mounts.ts";
 import { removeTree } from "../process/remove-tree.ts";
 
 /** A task's own folder: nothing in it is shared with another task. */
@@ -62,15 +63,26 @@ export async function makeTaskFolder(folder: TaskFolder): Promise<void> {
   for (const path of [folder.work, folder.home, folder.tmp]) mkdirSync(path, { mode: 0o700 });
 }
 
-/** All but the spools. */
+/**
+ * All but the spools.
+ * @throws if a program has mounted something there: that is not the task's, and would be emptied.
+ */
 export async function removeWorkspace(folder: TaskFolder): Promise<void> {
   await removeInstalls(folder.private);
+  assertNoMount(folder);
   await Promise.all([folder.work, folder.home, folder.tmp, folder.plan].map(removeTree));
 }
 
+/** @throws as removeWorkspace does. */
 export async function removeTaskFolder(folder: TaskFolder): Promise<void> {
   await removeInstalls(folder.private);
+  assertNoMount(folder);
   await removeTree(folder.root);
+}
+
+function assertNoMount({ root }: TaskFolder): void {
+  const mount = mountIn(root);
+  if (mount !== undefined) throw new Error(`something is mounted at ${mount}; unmount it`);
 }
 
 /** Ids of tasks that have a folder. */

@@ -11,17 +11,16 @@ const SMALL = { entries: 32, bytes: 1024 * 1024 };
  * while they die: it is tried a few times.
  */
 export async function removeTree(path: string): Promise<void> {
-  if (!removeSmall(path, { entries: SMALL.entries, device: undefined }))
+  if (!removeSmall(path, { entries: SMALL.entries }))
     await rm(path, { recursive: true, force: true, maxRetries: 5, retryDelay: 50 });
 }
 
-/** False: something of it is still there. What another device holds may be slow, or never answer. */
-function removeSmall(path: string, left: { entries: number; device: number | undefined }): boolean {
+/** False: something of it is still there. */
+function removeSmall(path: string, left: { entries: number }): boolean {
   try {
     const found = lstatSync(path, { throwIfNoEntry: false });
     if (!found) return true;
-    left.device ??= found.dev;
-    if (--left.entries < 0 || found.size > SMALL.bytes || found.dev !== left.device) return false;
+    if (--left.entries < 0 || found.size > SMALL.bytes) return false;
     if (!found.isDirectory()) {
       unlinkSync(path);
       return true;
