@@ -1,5 +1,6 @@
 import type { Dirent } from "node:fs";
 import { readdir, realpath } from "node:fs/promises";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { GitAccess } from "../git/access.ts";
 import { type Git, holdsRepository } from "../git/client.ts";
@@ -45,7 +46,7 @@ export async function fillWorkspace(options: WorkspaceOptions, signal: AbortSign
       `Cannot check out ${options.commit || options.gitBranch}: ${source} is not a git repository`,
     );
   }
-  if (`${options.target}/`.startsWith(`${source}/`)) {
+  if (`${options.target}/`.startsWith(join(source, "/"))) {
     throw new PrepareError(
       `Cannot copy ${source}: the server's data folder lies in it; set another --data-dir`,
     );

@@ -127,7 +127,10 @@ describe("a folder is copied", () => {
   });
 
   test("but not into itself", async () => {
-    await expect(fill(root)).rejects.toThrow(/the server's data folder lies in it/);
+    for (const folder of [root, "/"])
+      await expect(fill(folder)).rejects.toThrow(
+        `Cannot copy ${folder}: the server's data folder lies in it`,
+      );
   });
 
   test("until it is stopped, which throws the stop's reason", async () => {
