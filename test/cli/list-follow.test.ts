@@ -84,6 +84,16 @@ describe("signalman list --follow into a pipe", () => {
   });
 });
 
+it("list --follow has an order and an end of its own", async () => {
+  for (const option of [
+    ["--order", "end_time"],
+    ["--limit", "3"],
+  ]) {
+    const { code, stderr } = await cli(["list", "--follow", ...option], { server: service.url });
+    expect({ code, stderr }).toEqual({ code: 2, stderr: expect.stringContaining("cannot be used with") });
+  }
+});
+
 describe("signalman list --follow on a terminal", () => {
   const COLUMNS = 100;
   /** The command line on a terminal, with what it shows now. */

@@ -1,4 +1,4 @@
-import type { Command } from "commander";
+import { type Command, Option } from "commander";
 import { type Task, TaskSchema } from "../../../gen/signalman/v1/task_pb.ts";
 import { followTasks } from "../follow-tasks.ts";
 import { jsonLine } from "../json.ts";
@@ -25,9 +25,11 @@ export function addList(program: Command): void {
     .option("--filter <filter>", 'such as: status = RUNNING AND template != "x" AND labels.team = web')
     .option("--order <order>", "create_time, start_time or end_time, alone or with desc", "create_time desc")
     .option("--limit <n>", "how many at most", parseWhole(1, 1_000_000), 50)
-    .option(
-      "--follow",
-      "show those that have not ended, and what becomes of them; --filter by template and labels",
+    .addOption(
+      new Option(
+        "--follow",
+        "show those that have not ended, and what becomes of them; --filter by template and labels",
+      ).conflicts(["order", "limit"]),
     )
     .action(
       withSession(async (session, project: string | undefined, options: ListOptions) => {
