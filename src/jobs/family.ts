@@ -5,7 +5,7 @@ import type { AccessKeyInstaller } from "../keys/installer.ts";
 import type { Program } from "../process/wrapper.ts";
 import { PrepareError } from "../task/errors.ts";
 import type { App, BaseEnvironment } from "./apps/app.ts";
-import { findProgram, programNames } from "./find-program.ts";
+import { findProgram, pathTrouble, programNames } from "./find-program.ts";
 import type { Commit, FoundPlan } from "./job.ts";
 import type { TaskFolder } from "./task-folder.ts";
 
@@ -64,6 +64,6 @@ export function commandOf(app: App, name: string, path = ""): string {
   const found = findProgram(app, path);
   if (found) return found;
   throw new PrepareError(
-    `Cannot run app ${name}: there is no program ${programNames(app)} on this server (PATH ${path}); install it`,
+    `Cannot run app ${name}: there is no program ${programNames(app)} on this server (${pathTrouble(app) ?? `PATH ${path}`}); install it`,
   );
 }

@@ -15,6 +15,19 @@ export function programNames({ command, otherwise }: Pick<App, "command" | "othe
   return otherwise === undefined ? command : `${command} or ${otherwise}`;
 }
 
+/** What is wrong with a program that is named by its path; undefined: it is looked for in a PATH. */
+export function pathTrouble({ command }: Pick<App, "command">): string | undefined {
+  if (!command.includes(sep)) return undefined;
+  if (!isAbsolute(command)) return "its path is not absolute";
+  try {
+    const found = statSync(command, { throwIfNoEntry: false });
+    if (found === undefined) return "there is no such file";
+    return found.isFile() ? "this user may not execute it" : "it is no file";
+  } catch {
+    return "this user may not look at it";
+  }
+}
+
 function findCommand(command: string, path: string): string | undefined {
   const places = command.includes(sep)
     ? [command]

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { App, Apps, BaseEnvironment } from "./apps/app.ts";
 import { type Forwarded, inheritedEnvironment } from "./environment.ts";
-import { findProgram, programNames } from "./find-program.ts";
+import { findProgram, pathTrouble, programNames } from "./find-program.ts";
 import { probeVersion } from "./probe-version.ts";
 
 /** What is known of an app on this machine. */
@@ -62,7 +62,8 @@ async function look(name: string, app: App, base: BaseEnvironment, marker: strin
   const path = findProgram(app, env.PATH);
   if (path === undefined) {
     const where = app.env?.PATH === undefined ? "the server's PATH" : `its PATH ${app.env.PATH}`;
-    const problem = `There is no program ${programNames(app)} in ${where}; install it`;
+    const why = pathTrouble(app);
+    const problem = `There is no program ${programNames(app)}${why ? `: ${why}` : ` in ${where}; install it`}`;
     return { name, app, problem };
   }
   const { version, trouble } = await probeVersion(path, env, marker);

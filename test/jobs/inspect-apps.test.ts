@@ -60,6 +60,16 @@ describe("an app", () => {
     );
   });
 
+  test.each([
+    ["missing", "there is no such file"],
+    ["", "it is no file"],
+    ["plain", "this user may not execute it"],
+  ])("that is named by its path says what is wrong there: %s", async (file, why) => {
+    writeFileSync(join(folder, "plain"), "", { mode: 0o644 });
+    const path = `${folder}/${file}`;
+    expect(await inspectOne(path)).toMatchObject({ problem: `There is no program ${path}: ${why}` });
+  });
+
   test("is found under its other name", async () => {
     const path = program("second", "#!/bin/sh\necho two\n");
     expect(await inspectOne(join(folder, "first"), { otherwise: path })).toMatchObject({
