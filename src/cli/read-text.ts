@@ -9,6 +9,6 @@ export async function readText(file: string): Promise<string> {
     const bytes = file === "-" ? await buffer(process.stdin) : await readFile(file);
     return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
   } catch (cause) {
-    throw new UsageError(`cannot read ${file}: ${fileTrouble(cause)}`, { cause });
+    throw new UsageError(`cannot read ${file === "-" ? "stdin" : file}: ${fileTrouble(cause)}`, { cause });
   }
 }

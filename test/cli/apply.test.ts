@@ -169,8 +169,25 @@ templates:
     );
     expect(code).toBe(2);
     expect(stderr).toMatch(/^signalman: \/catalog.yaml:2: project.name: /m);
-    expect(stderr).toMatch(/^signalman: \/catalog.yaml:13: templates\[0\].run_timeout: /m);
+    expect(stderr).toMatch(/^signalman: \/catalog.yaml:13: templates\[0\].runTimeout: /m);
     expect(stderr).toMatch(/^signalman: \/catalog.yaml:9: templates\[0\].app: /m);
+  });
+
+  it("spells a field as the file does", async () => {
+    for (const field of ["maxParallelTasks", "max_parallel_tasks"]) {
+      const { stderr } = await apply(`project: { name: shop, ${field}: -1 }`);
+      expect(stderr).toContain(`/catalog.yaml:1: project.${field}: `);
+    }
+  });
+
+  it("says which inventory has no source", async () => {
+    const { stderr } = await apply("project: { name: shop }\ninventories: [{ name: hosts }]");
+    expect(stderr).toMatch(/:2: inventories\[0\]: One of .* is required; got none$/m);
+  });
+
+  it("says that stdin is no text", async () => {
+    const { stderr } = await cli(["apply", "-"], { server: service.url, input: Buffer.from([0xff]) });
+    expect(stderr).toMatch(/^signalman: cannot read stdin: /);
   });
 
   it("an empty file is an error", async () => {

@@ -18,7 +18,7 @@ export interface Cli {
 export interface CliOptions {
   server?: string;
   env?: Record<string, string>;
-  input?: string;
+  input?: string | Uint8Array;
   keepStdin?: boolean;
   /** Keep stdout closed to the test: it reads by itself. */
   ownStdout?: boolean;

@@ -143,9 +143,9 @@ describe("signalman export", () => {
     const { code, stderr } = await cli(["apply", exported], { server: empty.url });
     expect(code).toBe(2);
     expect(stderr).toMatch(
-      /exported.yaml:\d+: access_keys\[0\].ssh.private_key: Needed: nothing is stored under this name/,
+      /exported.yaml:\d+: accessKeys\[0\].ssh.privateKey: Needed: nothing is stored under this name/,
     );
-    expect(stderr).toMatch(/environments\[0\].secret_env.MY_TOKEN: Needed/);
+    expect(stderr).toMatch(/environments\[0\].secretEnv.MY_TOKEN: Needed/);
     expect(stderr.trim().split("\n")).toHaveLength(4);
   });
 

@@ -7,7 +7,7 @@ import { fillTags, TAGS } from "./tags.ts";
 /** A file's content, and where in it a value stands. */
 export interface Source {
   readonly value: JsonValue;
-  /** `catalog.yaml:12: templates[0].path`; the nearest value that is there, if this one is not. */
+  /** `catalog.yaml:12: templates[0].path`, spelled as the file has it; the line of the nearest value that is there. */
   place(path: Path): string;
 }
 
@@ -30,19 +30,28 @@ export function parseText(name: string, text: string, folder: string): Source {
   return { value: plainValue(name, document), place };
 
   function place(path: Path): string {
-    const line = lineOf(path);
-    return `${name}${line === undefined ? "" : `:${line}`}${path.length > 0 ? `: ${pathText(path)}` : ""}`;
+    const { line, spelled } = find(path);
+    return `${name}${line === undefined ? "" : `:${line}`}${path.length > 0 ? `: ${pathText(spelled)}` : ""}`;
   }
 
-  function lineOf(path: Path): number | undefined {
+  function find(path: Path): { line: number | undefined; spelled: Path } {
     let node: unknown = document.contents;
-    for (const key of path) {
-      const next = isCollection(node) ? (node.get(key, true) ?? node.get(camelCase(key), true)) : undefined;
+    const spelled = [...path];
+    for (const [at, key] of path.entries()) {
+      const [next, found] = inside(node, key);
       if (!isNode(next)) break;
       node = next;
+      spelled[at] = found;
     }
-    return isNode(node) && node.range ? lineCounter.linePos(node.range[0]).line : undefined;
+    const line = isNode(node) && node.range ? lineCounter.linePos(node.range[0]).line : undefined;
+    return { line, spelled };
   }
+}
+
+function inside(node: unknown, key: string | number): [value: unknown, key: string | number] {
+  const value = isCollection(node) ? node.get(key, true) : undefined;
+  if (value !== undefined || !isCollection(node)) return [value, key];
+  return [node.get(camelCase(key), true), camelCase(key)];
 }
 
 /** A field has two names in JSON: the one of the contract and the camel-cased one. */

@@ -28,9 +28,9 @@ export function smallText() {
 
 /** Exactly one of the fields of a oneof is set: its own, `choices`. */
 export function oneOf<S extends z.ZodType>(schema: S, says: string, choices: readonly string[]): S {
-  return rule(schema, says, (value) => {
+  return ruleAt(schema, says, (value) => {
     const fields = value as Record<string, unknown>;
-    return choices.some((choice) => fields[choice] !== undefined);
+    return choices.some((choice) => fields[choice] !== undefined) ? [] : [{ path: [], got: "none" }];
   });
 }
 
