@@ -1,4 +1,5 @@
 import type { Http2Server, Http2Session, ServerHttp2Session } from "node:http2";
+import { startPatience } from "./patience.ts";
 
 const SESSION_WINDOW = 4 * 1024 * 1024;
 
@@ -30,7 +31,6 @@ export function trackSessions(server: Http2Server, patienceMs: number): Sessions
 }
 
 function expectSettings(session: Http2Session, patienceMs: number): void {
-  const timer = setTimeout(() => session.destroy(), patienceMs);
-  const stop = (): void => clearTimeout(timer);
+  const stop = startPatience(patienceMs, () => session.destroy());
   session.once("remoteSettings", stop).once("close", stop);
 }

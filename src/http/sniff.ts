@@ -1,4 +1,5 @@
 import type { Socket } from "node:net";
+import { startPatience } from "./patience.ts";
 
 const HTTP2_PREFACE = Buffer.from("PRI"); // RFC 9113, section 3.4; no method of HTTP/1.1 begins so
 
@@ -32,9 +33,9 @@ export function sniff(
     socket.destroy();
     decided(undefined);
   };
-  const timer = setTimeout(giveUp, patienceMs);
+  const stop = startPatience(patienceMs, giveUp);
   const release = (): void => {
-    clearTimeout(timer);
+    stop();
     socket.off("readable", look).off("end", giveUp).off("close", giveUp);
   };
   socket.on("readable", look).on("end", giveUp).on("close", giveUp);

@@ -58,14 +58,14 @@ export interface Peer extends Disposable {
   write(bytes: Buffer): Promise<void>;
 }
 
-/** A connection with the preface and empty settings sent. */
-export function openPeer(url: string): Peer {
+/** A connection with the preface sent, and settings, empty ones by default. */
+export function openPeer(url: string, settings = frame(TYPE.settings, 0, 0)): Peer {
   const { hostname, port } = new URL(url);
   const socket = net.connect(Number(port), hostname);
   const chunks: Buffer[] = [];
   socket.on("data", (chunk) => chunks.push(chunk)).on("error", () => {});
   const closed = new Promise<void>((resolve) => socket.once("close", () => resolve()));
-  socket.write(Buffer.concat([PREFACE, frame(TYPE.settings, 0, 0)]));
+  socket.write(Buffer.concat([PREFACE, settings]));
   return {
     socket,
     closed,
