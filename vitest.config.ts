@@ -10,8 +10,8 @@ export default defineConfig({
     maxWorkers: 4,
     reporters: ["default", "./test/helpers/reporter.ts"],
     // Generous: a timing never fails a test, and a loaded machine is slow.
-    testTimeout: 90_000,
-    hookTimeout: 120_000,
+    testTimeout: 300_000,
+    hookTimeout: 300_000,
     expect: { poll: { timeout: 60_000 } },
     // Another try where the machine is not ours alone; what needed it is reported.
     retry: process.env.CI ? 1 : 0,

@@ -27,7 +27,7 @@ const SCRIPTS = {
   marks: "touch $1; sleep 1000",
   polite: "trap 'echo bye; exit 9' TERM; echo ready; while :; do sleep 0.01; done",
   stubborn: "trap '' TERM INT; echo ready; while :; do sleep 1000; done",
-  silent: "echo ready; sleep 1000",
+  silent: "exec sleep 1000",
   quick: "exit 0",
 };
 
@@ -61,8 +61,8 @@ async function start(
   return { name, watcher: follow(service, name) };
 }
 
-async function startReady(template: "polite" | "stubborn" | "silent", request = {}): Promise<Started> {
-  const started = await start(template, request);
+async function startReady(template: "polite" | "stubborn"): Promise<Started> {
+  const started = await start(template);
   await started.watcher.says("ready");
   return started;
 }
@@ -183,12 +183,12 @@ test.concurrent("force ends a grace period that has begun, and a polite repeat d
 });
 
 test.concurrent("a run that takes longer than its run_timeout is ended", async () => {
-  const started = await startReady("silent", { runTimeout: ms(1000) });
+  const started = await start("silent", { runTimeout: ms(1000) });
   await ends(started, { status: "ERROR", reason: "RUN_TIMEOUT", signal: "SIGTERM" });
 });
 
 test.concurrent("a run that is silent for longer than its idle_timeout is ended", async () => {
-  const started = await startReady("silent", { idleTimeout: ms(1000) });
+  const started = await start("silent", { idleTimeout: ms(1000) });
   await ends(started, { status: "ERROR", reason: "IDLE_TIMEOUT", signal: "SIGTERM" });
 });
 

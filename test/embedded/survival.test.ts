@@ -1,9 +1,10 @@
-import { readdir, rm, watch } from "node:fs/promises";
+import { readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { openDataFolder } from "../../src/embedded/data-folder.ts";
 import { startEmbeddedPostgres } from "../../src/embedded/postgres.ts";
 import { identify } from "../../src/embedded/process-identity.ts";
+import { until } from "../faults/traces.ts";
 import { query } from "./connect.ts";
 import { kill9, runFixture } from "./fixture.ts";
 import { freshCluster } from "./fresh-cluster.ts";
@@ -103,12 +104,12 @@ describe("a second server", () => {
   });
 });
 
-/** The first name in the folder that passes, which may come before or after the call. */
+/** The first name in the folder that passes, as soon as there is one. */
 async function appears(folder: string, passes: (name: string) => boolean): Promise<string> {
-  const changes = watch(folder, { signal: AbortSignal.timeout(20_000) })[Symbol.asyncIterator]();
-  for (let next = changes.next(); ; next = changes.next()) {
-    const found = (await readdir(folder)).find(passes);
-    if (found !== undefined) return found;
-    await next;
-  }
+  let found: string | undefined;
+  await until(async () => {
+    found = (await readdir(folder)).find(passes);
+    return found !== undefined;
+  });
+  return found ?? "";
 }
