@@ -126,9 +126,31 @@ templates:
     const { code, stderr } = await apply("project:\n  name: a\n name: b\n");
     expect(code).toBe(2);
     expect(stderr).toMatch(/^signalman: \/catalog.yaml:3: /);
-    expect((await apply("project: { <<: 1, name: a }\n")).stderr).toMatch(
-      /^signalman: \/catalog.yaml: Merge /,
-    );
+  });
+
+  it("names file, line and path of what cannot be merged, and of aliases that mean nothing", async () => {
+    const { code, stderr } = await apply(`project: &p
+  name: a
+  labels: { <<: !file missing.yaml }
+templates:
+  - &one { &key name: one, path: *key }
+  - <<: [*one, { env: { A: *none } }]
+  - app: *p
+
+    <<: 1
+  - <<: [*one, *one, 2]
+  - hooks: &hooks [*hooks]
+`);
+    expect(code).toBe(2);
+    const only = "only a map can be merged, or a list of maps";
+    expect(stderr.trim().split("\n")).toEqual([
+      `signalman: /catalog.yaml:3: project.labels["<<"]: cannot read missing.yaml: there is no such file`,
+      `signalman: /catalog.yaml:3: project.labels["<<"]: ${only}`,
+      `signalman: /catalog.yaml:6: templates[1]["<<"][1].env.A: there is no &none before it`,
+      `signalman: /catalog.yaml:9: templates[2]["<<"]: ${only}`,
+      `signalman: /catalog.yaml:10: templates[3]["<<"]: ${only}`,
+      "signalman: /catalog.yaml:11: templates[4].hooks[0]: there is no &hooks before it",
+    ]);
   });
 
   it("names the path and line of everything that the contract does not know", async () => {

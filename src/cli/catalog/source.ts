@@ -1,6 +1,7 @@
 import type { JsonValue } from "@bufbuild/protobuf";
-import { isCollection, isNode, LineCounter, parseDocument } from "yaml";
+import { isCollection, isNode, LineCounter, type Node, parseDocument } from "yaml";
 import { UsageError } from "../errors.ts";
+import { aliasTroubles } from "./aliases.ts";
 import { type Path, pathText } from "./path.ts";
 import { fillTags, TAGS } from "./tags.ts";
 
@@ -23,19 +24,26 @@ export function parseText(name: string, text: string, folder: string): Source {
       document.errors.map(({ pos, message }) => `${name}:${lineCounter.linePos(pos[0]).line}: ${message}`),
     );
   }
-  const missing = fillTags(document, folder);
-  if (missing.length > 0) {
-    throw new UsageError(missing.map(({ path, description }) => `${place(path)}: ${description}`));
+  const problems = [...fillTags(document, folder), ...aliasTroubles(document)];
+  if (problems.length > 0) {
+    throw new UsageError(
+      problems.map(({ path, node, description }) => `${spot(node, path)}: ${description}`),
+    );
   }
   return { value: plainValue(name, document), place };
 
   function place(path: Path): string {
-    const { line, spelled } = find(path);
-    return `${name}${line === undefined ? "" : `:${line}`}${path.length > 0 ? `: ${pathText(spelled)}` : ""}`;
+    const { node, spelled } = find(path);
+    return spot(node, spelled);
   }
 
-  function find(path: Path): { line: number | undefined; spelled: Path } {
-    let node: unknown = document.contents;
+  function spot(node: Node | null, path: Path): string {
+    const line = node?.range ? lineCounter.linePos(node.range[0]).line : undefined;
+    return `${name}${line === undefined ? "" : `:${line}`}${path.length > 0 ? `: ${pathText(path)}` : ""}`;
+  }
+
+  function find(path: Path): { node: Node | null; spelled: Path } {
+    let node: Node | null = document.contents;
     const spelled = [...path];
     for (const [at, key] of path.entries()) {
       const [next, found] = inside(node, key);
@@ -43,8 +51,7 @@ export function parseText(name: string, text: string, folder: string): Source {
       node = next;
       spelled[at] = found;
     }
-    const line = isNode(node) && node.range ? lineCounter.linePos(node.range[0]).line : undefined;
-    return { line, spelled };
+    return { node, spelled };
   }
 }
 
@@ -63,7 +70,7 @@ function plainValue(name: string, document: ReturnType<typeof parseDocument>): J
   try {
     return (document.toJS() ?? null) as JsonValue;
   } catch (cause) {
-    // Too many aliases, or one of an anchor that is not there.
+    // Too many aliases.
     throw new UsageError(`${name}: ${cause instanceof Error ? cause.message : cause}`, { cause });
   }
 }

@@ -1,0 +1,31 @@
+import { isMap, isNode, isScalar, isSeq, type Node } from "yaml";
+import type { Path } from "./path.ts";
+
+/** A node of a document, and the path from the root to its value. */
+export interface Place {
+  node: Node;
+  path: Path;
+  /** `merged`: the value of a key `<<`, into the map around it. */
+  role: "key" | "value" | "merged";
+}
+
+/** What is wrong with one. */
+export interface Problem extends Place {
+  description: string;
+}
+
+/** A node and all in it, in the order of the document. */
+export function* placesIn(node: unknown, path: Path = [], role: Place["role"] = "value"): Generator<Place> {
+  if (!isNode(node)) return;
+  yield { node, path, role };
+  if (isMap(node)) {
+    for (const { key, value } of node.items) {
+      const merges = isScalar(key) && typeof key.value === "symbol";
+      const at = [...path, merges ? "<<" : String(key)];
+      yield* placesIn(key, at, "key");
+      yield* placesIn(value, at, merges ? "merged" : "value");
+    }
+  } else if (isSeq(node)) {
+    for (const [index, item] of node.items.entries()) yield* placesIn(item, [...path, index]);
+  }
+}
