@@ -1,6 +1,6 @@
 import type { Cipher } from "../keys/cipher.ts";
 import { runContext } from "../keys/material.ts";
-import { messageOf } from "../task/errors.ts";
+import { messageOf, PrepareError } from "../task/errors.ts";
 import type { Run } from "./run.ts";
 
 /*
@@ -13,7 +13,11 @@ export async function keepSecrets(cipher: Pick<Cipher, "seal">, { task, job, sec
   if (secrets.length > 0) await job.keep(cipher.seal(JSON.stringify(secrets), runContext(task.id)));
 }
 
-/** All that was kept, by this server or an earlier one. */
+/**
+ * All that was kept, by this server or an earlier one. If that cannot be read, a program that runs goes on, and the log
+ * says so; but a plan holds the values that it was made with, so it is not applied.
+ * @throws PrepareError in that case.
+ */
 export async function earlierSecrets(
   cipher: Pick<Cipher, "open">,
   { task, job, log, mayRun }: Run,
@@ -22,8 +26,13 @@ export async function earlierSecrets(
   try {
     const kept = await job.kept();
     return kept ? (JSON.parse(cipher.open(kept, runContext(task.id))) as string[]) : [];
-  } catch (error) {
-    log.say(`Cannot mask secrets that were changed since the task began: ${messageOf(error)}`);
+  } catch (cause) {
+    const why = messageOf(cause);
+    if (task.status === "CONFIRMED") {
+      const message = `Cannot apply the plan: the secrets that it was made with cannot be masked: ${why}`;
+      throw new PrepareError(message, { cause });
+    }
+    log.say(`Cannot mask secrets that were changed since the task began: ${why}`);
     return [];
   }
 }

@@ -82,3 +82,17 @@ test("a secret variable is in no argument, environment, log, plan text, answer o
   expect(told).not.toContain(VALUE);
   await leavesNothing(service, task);
 });
+
+test("a plan is not applied when what it was made with cannot be masked", async () => {
+  await using project = await makeProject(service);
+  const task = await project.planned({ secretVariables: { password: VALUE } });
+  await writeFile(join(taskFolder(service, task), "kept"), "damaged");
+  using watcher = follow(service, task.name);
+  await project.confirm(task);
+  const end = await watcher.ended;
+  const message =
+    "Cannot apply the plan: the secrets that it was made with cannot be masked: Cannot decrypt a secret: unknown format";
+  expect(endOf(end)).toMatchObject({ status: "ERROR", reason: "PREPARE_FAILED", message });
+  expect(await project.applied()).toEqual({});
+  await leavesNothing(service, task);
+});
