@@ -56,7 +56,10 @@ export async function record(
   await job.forget();
 }
 
-/** Whom no template can name as its build template: these make no version, and bring none anywhere. */
+/**
+ * Whom no template can name as its build template: these make no version, and bring none anywhere. What a template becomes
+ * while its task runs does not count.
+ */
 const WITHOUT_VERSIONS: (TemplateType | undefined)[] = [TemplateType.UNSPECIFIED, TemplateType.TASK];
 
 /** What a success starts; of what it cannot start, the log says why. */
