@@ -132,6 +132,27 @@ test("a build template that is not there is refused by its field", async () => {
   expect(await refusal(applying)).toEqual(invalid("catalog.templates[0].build_template"));
 });
 
+test("only a template that brings versions is a build template, and remains one while it is named", async () => {
+  await using other = await startService();
+  const plain = { script: TELL, type: TemplateType.TASK };
+  const deploy = deployOf("build");
+  for (const build of [plain, { script: TELL }])
+    expect(await refusal(applyDemo(other, { build, deploy }))).toEqual(
+      invalid("catalog.templates[1].build_template"),
+    );
+  await applyDemo(other, { build: buildOnly, deploy });
+  const template = { name: "projects/demo/templates/build", type: TemplateType.TASK };
+  const templates = other.client(TemplateService);
+  for (const type of [TemplateType.TASK, TemplateType.UNSPECIFIED]) {
+    const turning = templates.updateTemplate({
+      template: { ...template, type },
+      updateMask: { paths: ["type"] },
+    });
+    expect(await refusal(turning)).toEqual(invalid("template"));
+  }
+  expect(await refusal(applyDemo(other, { build: plain }))).toEqual(invalid("catalog.templates[0]"));
+});
+
 test("deploys that bring on each other's versions are refused: by themselves they would run for ever", async () => {
   await using other = await startService();
   const alone = applyDemo(other, { deploy: deployOf("deploy", { autorun: true }) });
