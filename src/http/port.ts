@@ -88,10 +88,26 @@ function http1Server(handler: Handler, patienceMs: number): http.Server {
     (request, response) => {
       // A connection with a request under way is not idle when the server closes; it is once it has been answered.
       response.once("close", () => server.listening || server.closeIdleConnections());
+      lingerBehindAnswer(request, patienceMs);
       handler(request, response);
     },
   );
   return server;
+}
+
+/**
+ * A peer that wants the connection closed and still sends when it is answered would get a reset, and lose the answer by
+ * that (RFC 9112, section 9.6): what it sends is thrown away, until it closes or is silent for too long.
+ */
+function lingerBehindAnswer(request: http.IncomingMessage, patienceMs: number): void {
+  const { socket } = request;
+  const close = socket.destroySoon;
+  socket.destroySoon = () => {
+    socket.destroySoon = close;
+    if (request.complete) return socket.destroySoon();
+    socket.end();
+    socket.setTimeout(patienceMs, () => socket.destroy());
+  };
 }
 
 /**
