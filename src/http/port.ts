@@ -71,7 +71,10 @@ export async function listen(options: ListenOptions): Promise<Port> {
   return openPort(server, async (graceMs) => {
     sessions.drain();
     destroyAll(silent);
-    await closed(server, sockets, graceMs);
+    await closed(server, graceMs, () => {
+      sessions.cutOff();
+      setImmediate(destroyAll, sockets);
+    });
   });
 }
 
@@ -166,10 +169,10 @@ function openPort(server: http.Server, close: Port["close"]): Port {
   };
 }
 
-async function closed(server: http.Server, sockets: Set<Socket>, graceMs: number): Promise<void> {
+async function closed(server: http.Server, graceMs: number, cutOff: () => void): Promise<void> {
   const over = once(server, "close");
   server.close();
-  const timer = setTimeout(destroyAll, graceMs, sockets);
+  const timer = setTimeout(cutOff, graceMs);
   await over;
   clearTimeout(timer);
 }

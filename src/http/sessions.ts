@@ -1,4 +1,4 @@
-import type { Http2Server, Http2Session, ServerHttp2Session } from "node:http2";
+import { constants, type Http2Server, type Http2Session, type ServerHttp2Session } from "node:http2";
 import { startPatience } from "./patience.ts";
 
 const SESSION_WINDOW = 4 * 1024 * 1024;
@@ -6,6 +6,8 @@ const SESSION_WINDOW = 4 * 1024 * 1024;
 export interface Sessions {
   /** GOAWAY for all: streams that run may end, new ones go elsewhere. A session ends with its last stream. */
   drain(): void;
+  /** Ends all with an error, in the next round: with drain() alone a client may take the end of its connection for the end of its calls. */
+  cutOff(): void;
 }
 
 /**
@@ -26,6 +28,9 @@ export function trackSessions(server: Http2Server, patienceMs: number): Sessions
     drain() {
       draining = true;
       for (const session of open) session.close();
+    },
+    cutOff() {
+      for (const session of open) session.destroy(undefined, constants.NGHTTP2_CANCEL);
     },
   };
 }

@@ -4,11 +4,9 @@ import { expect, test } from "vitest";
 import { type Protocol, sniff } from "../../src/http/sniff.ts";
 import { countOf, frame, openPeer, TYPE } from "./frames.ts";
 import { startServer } from "./server.ts";
+import { standStill } from "./stand-still.ts";
 
 const PATIENCE_MS = 20;
-
-/** The whole process stands still for longer than that, as on a machine that has too much to do. */
-const standStill = () => void Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 5 * PATIENCE_MS);
 
 test("first bytes that came in time count, however late they are looked at", async () => {
   const decided = Promise.withResolvers<Protocol | undefined>();
@@ -18,7 +16,7 @@ test("first bytes that came in time count, however late they are looked at", asy
       socket.destroy();
     });
     client.write("GET / HTTP/1.1\r\n");
-    standStill();
+    standStill(5 * PATIENCE_MS);
   });
   await once(server.listen(0, "127.0.0.1"), "listening");
   const client = net.connect((server.address() as net.AddressInfo).port, "127.0.0.1").on("error", () => {});
@@ -30,7 +28,7 @@ test("so do settings of HTTP/2", async () => {
   using peer = openPeer(server.url, Buffer.alloc(0));
   await once(peer.socket, "data");
   peer.socket.write(frame(TYPE.settings, 0, 0));
-  standStill();
+  standStill(5 * PATIENCE_MS);
   await peer.write(frame(TYPE.ping, 0, 0, Buffer.alloc(8)));
   while (countOf(peer.received(), TYPE.ping) === 0) await once(peer.socket, "data");
 });

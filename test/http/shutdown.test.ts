@@ -6,6 +6,7 @@ import { describe, expect, test } from "vitest";
 import { TaskService } from "../../gen/signalman/v1/task_service_pb.ts";
 import { detailsOf, essence, grpcJsClient, TRANSPORTS } from "./clients.ts";
 import { startServer } from "./server.ts";
+import { standStill } from "./stand-still.ts";
 
 const UNAVAILABLE = { code: Code.Unavailable, reason: "SERVER_SHUTDOWN", retryMs: 1000 };
 
@@ -104,6 +105,25 @@ describe("close", () => {
     expect(await (await answer).json()).toEqual({ task: { name: "done" } });
     await closed;
   });
+
+  test.each(Object.entries(TRANSPORTS))(
+    "%s: a call that is cut off ends also for a client that hears of it and of the drain at once",
+    async (_, transport) => {
+      const entered = Promise.withResolvers<void>();
+      const getTask = () => {
+        entered.resolve();
+        return new Promise<never>(() => {});
+      };
+      await using server = await startServer({ tasks: { getTask } });
+      const client = createClient(TaskService, transport(server.url));
+      const answer = client.getTask({}).catch((e) => e);
+      await entered.promise;
+      const closed = server.port.close(5);
+      standStill(20);
+      await closed;
+      expect(await answer).toBeInstanceOf(Error);
+    },
+  );
 
   test("cuts off what does not end in time, and may be called twice", async () => {
     const entered = Promise.withResolvers<void>();
