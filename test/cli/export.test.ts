@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { parse } from "yaml";
 import { AccessKeyService } from "../../gen/signalman/v1/access_key_pb.ts";
 import { startService, type TestService } from "../helpers/service.ts";
 import { cli } from "./cli.ts";
@@ -22,7 +23,7 @@ inventories:
   - { name: hosts, ini: "[web]\\nlocalhost\\n", sshKey: deploy }
 environments:
   - name: defaults
-    variables: { list: [1, { deep: true }], text: "5", "<<": no merge }
+    variables: { list: [1, { deep: true }], text: "5", "<<": no merge, answer: "yes", time: "12:30" }
     secretVariables: { PASSWORD: !env SHOP_TOKEN }
     secretEnv: { MY_TOKEN: !env SHOP_TOKEN }
 templates:
@@ -127,6 +128,7 @@ describe("signalman export", () => {
     expect(stdout).toContain("    environment: defaults\n");
     expect(stdout).toContain("key: token\n");
     expect(stdout).not.toMatch(/etag|Time:|Names|projects\//);
+    expect(parse(stdout, { version: "1.1" })).toEqual(parse(stdout));
     const again = await apply(stdout, ["--prune"], {});
     expect(again.stdout).toMatch(/\n8 unchanged\n$/);
     const exported = join(folder, "exported.yaml");

@@ -1,5 +1,5 @@
 import { type DescMessage, toJson } from "@bufbuild/protobuf";
-import { Document, isScalar, Scalar, visit } from "yaml";
+import { Document, Scalar } from "yaml";
 import { CatalogSchema, type ExportCatalogResponse } from "../../../gen/signalman/v1/catalog_service_pb.ts";
 import { type Path, parsePath } from "./path.ts";
 
@@ -8,20 +8,15 @@ const LEFT_OUT = " left out: a secret; empty keeps what is stored";
 /** A catalog as a file: `signalman apply` of it changes nothing. Each secret that is left out has its place there. */
 export function catalogText({ catalog, leftOut }: ExportCatalogResponse): string {
   if (!catalog) return "";
-  const document = new Document(toJson(CatalogSchema, catalog));
+  // Quoted is what readers of YAML 1.1 take for something else: `yes`, `12:30`, `<<`.
+  const document = new Document(toJson(CatalogSchema, catalog), { compat: "yaml-1.1" });
   for (const path of leftOut) {
     const empty = new Scalar("");
     empty.type = Scalar.QUOTE_DOUBLE;
     empty.comment = LEFT_OUT;
     document.setIn(inJson(CatalogSchema, parsePath(path)), empty);
   }
-  visit(document, { Pair: (_, { key }) => quoteMergeKey(key) });
   return document.toString({ lineWidth: 0 });
-}
-
-/** Quoted, it is a name like any other. */
-function quoteMergeKey(key: unknown): void {
-  if (isScalar(key) && key.value === "<<") key.type = Scalar.QUOTE_DOUBLE;
 }
 
 /** A path by the names of the contract → by those of JSON. Names in a map stay. */
