@@ -174,12 +174,7 @@ describe("submodules of a folder of this server", () => {
 
   test("come from where they are checked out, with commits that were never pushed", async () => {
     add(app, lib.path);
-    const inner = join(app.path, "sub");
-    execFileSync(
-      "git",
-      ["-c", "user.name=t", "-c", "user.email=t@t", "commit", "--quiet", "--allow-empty", "-m", "Here alone"],
-      { cwd: inner },
-    );
+    app.git("-C", "sub", "commit", "--quiet", "--allow-empty", "--message", "Here alone");
     app.git("commit", "--quiet", "--all", "--message", "Move");
     lib.git("checkout", "--quiet", "--detach");
     const { said, read } = await checkOut(app.path);

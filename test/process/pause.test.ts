@@ -1,10 +1,17 @@
-import { existsSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { readFileSync, statSync, writeFileSync } from "node:fs";
 import { expect, it } from "vitest";
 import { expectNobodyLeft, fixture, newTask, program, type Task, until } from "./harness.ts";
 
 expectNobodyLeft();
 
-const stat = (pid: number) => (existsSync(`/proc/${pid}`) ? readFileSync(`/proc/${pid}/stat`, "utf8") : "");
+/** Empty for a process that has ended. */
+function stat(pid: number): string {
+  try {
+    return readFileSync(`/proc/${pid}/stat`, "utf8");
+  } catch {
+    return "";
+  }
+}
 const isStopped = (pid: number) => / \(cat\) T /.test(stat(pid));
 
 async function stoppedPumps(task: Task): Promise<void> {

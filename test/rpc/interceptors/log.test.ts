@@ -1,6 +1,6 @@
 import { once } from "node:events";
 import { Code, createClient } from "@connectrpc/connect";
-import { expect, test } from "vitest";
+import { expect, onTestFinished, test, vi } from "vitest";
 import { TaskService } from "../../../gen/signalman/v1/task_service_pb.ts";
 import { Failure } from "../../../src/task/errors.ts";
 import { TRANSPORTS } from "../../http/clients.ts";
@@ -101,17 +101,23 @@ test.each(Object.entries(TRANSPORTS))(
 );
 
 test("a deadline that passes is no error of ours", async () => {
-  const ended = Promise.withResolvers<void>();
+  const [begun, ended] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
   await using server = await serve({
     async getTask(_, { signal }) {
+      begun.resolve();
       await once(signal, "abort");
       ended.resolve();
       throw signal.reason;
     },
   });
-  const error = await server.client.getTask({}, { timeoutMs: 20 }).catch((e) => e);
-  expect(error.code).toBe(Code.DeadlineExceeded);
+  vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+  onTestFinished(() => void vi.useRealTimers());
+  const answer = server.client.getTask({}, { timeoutMs: 60_000 }).catch((e) => e);
+  await begun.promise;
+  await vi.advanceTimersByTimeAsync(60_000);
+  expect((await answer).code).toBe(Code.DeadlineExceeded);
   await ended.promise;
+  vi.useRealTimers();
   await server.stop(10_000);
   // Server and client both watch the clock; whichever is first, it is not a failure.
   expect(server.lines).toEqual([
