@@ -6,7 +6,7 @@ export const SIGNALMAN = fileURLToPath(new URL("../../bin/signalman.js", import.
 
 export interface Cli {
   readonly child: ChildProcess;
-  /** What came so far. */
+  /** What came so far. Left out of stderr is that it waits for an answer, which it says after a second. */
   readonly stdout: Buffer;
   readonly stderr: string;
   /** Resolves when a stream has shown the text (again) since `from`; rejects if the process ends without it. */
@@ -47,7 +47,9 @@ export function startProgram([program = "", ...args]: readonly string[], options
       return read("stdout");
     },
     get stderr() {
-      return read("stderr").toString();
+      return read("stderr")
+        .toString()
+        .replace(/^signalman: waiting for \S+: no answer yet\n/gm, "");
     },
     async shows(stream, text) {
       const isShown = () => isIn(read(stream).toString(), text);

@@ -20,9 +20,10 @@ export function addCompletion(program: Command): void {
     .command("__complete", { hidden: true })
     .helpOption(false)
     .argument("[words...]")
-    .action(async (words: string[]) => {
+    .option("--patience <ms>", "for the server's answer", Number)
+    .action(async (words: string[], { patience }: { patience?: number }) => {
       const { candidates } = await import("../completion/candidates.ts");
-      for (const { text, hint } of await candidates(program, words))
+      for (const { text, hint } of await candidates(program, words, patience))
         await write(process.stdout, hint ? `${text}\t${hint}\n` : `${text}\n`);
     });
 }

@@ -10,6 +10,9 @@ export interface Candidate {
   hint?: string;
 }
 
+/** Nobody waits longer for a Tab. */
+const PATIENCE_MS = 800;
+
 /** The shell completes names of files itself. */
 const FILES: Candidate = { text: ":files" };
 
@@ -18,7 +21,11 @@ const FILES: Candidate = { text: ":files" };
  * server knows, by what the option or argument is called. Never fails, and does not wait for a server that is not there.
  * @param words those behind the program's name
  */
-export async function candidates(program: Command, words: readonly string[]): Promise<Candidate[]> {
+export async function candidates(
+  program: Command,
+  words: readonly string[],
+  patienceMs = PATIENCE_MS,
+): Promise<Candidate[]> {
   const place = placeOf(program, words);
   switch (place.kind) {
     case "nothing":
@@ -29,13 +36,16 @@ export async function candidates(program: Command, words: readonly string[]): Pr
       return matching(await optionsOf(place.command), place.prefix);
     case "value":
       if (place.name === "file") return [FILES];
-      return matching(await valuesOf(place), place.prefix);
+      return matching(await valuesOf(place, patienceMs), place.prefix);
   }
 }
 
-async function valuesOf({ name, choices, prefix, server }: Place & { kind: "value" }): Promise<Candidate[]> {
+async function valuesOf(
+  { name, choices, prefix, server }: Place & { kind: "value" },
+  patienceMs: number,
+): Promise<Candidate[]> {
   if (choices) return choices.map((text) => ({ text }));
-  return namesFor(name, prefix, server).catch(() => []);
+  return namesFor(name, prefix, server, patienceMs).catch(() => []);
 }
 
 function matching(all: readonly Candidate[], prefix: string): Candidate[] {

@@ -4,8 +4,6 @@ import { statusWord } from "../status.ts";
 import type { Candidate } from "./candidates.ts";
 import type { ServerWords } from "./place.ts";
 
-/** Nobody waits longer for a Tab. */
-const PATIENCE_MS = 800;
 const PAGE = { pageSize: 1000 };
 const TASKS = 50;
 
@@ -32,16 +30,21 @@ const LISTERS: Readonly<Record<string, Lister>> = {
   },
 };
 
-/** Names of a server that answers at once; none of one that does not. */
-export async function namesFor(kind: string, prefix: string, words: ServerWords): Promise<Candidate[]> {
+/** Names of a server that answers in time; none of one that does not. */
+export async function namesFor(
+  kind: string,
+  prefix: string,
+  words: ServerWords,
+  patienceMs: number,
+): Promise<Candidate[]> {
   const lister = Object.hasOwn(LISTERS, kind) ? LISTERS[kind] : undefined;
   if (!lister) return [];
   const server = words.server || process.env.SIGNALMAN_SERVER || undefined;
   const token = words.token || process.env.SIGNALMAN_TOKEN || undefined;
   using client = connectSignalman({ server, token });
-  const late = AbortSignal.timeout(PATIENCE_MS);
+  const late = AbortSignal.timeout(patienceMs);
   const gaveUp = new Promise<Candidate[]>((resolve) => late.addEventListener("abort", () => resolve([])));
-  return await Promise.race([lister(client, prefix, PATIENCE_MS), gaveUp]);
+  return await Promise.race([lister(client, prefix, patienceMs), gaveUp]);
 }
 
 /** Names of a project once it is there; before, the projects, to go on from. */
