@@ -72,13 +72,13 @@ function exitInTime(code: number, logger: Logger): void {
   }, SHUTDOWN_MS).unref();
 }
 
-/** A second signal ends the process at once. */
+/** A second SIGINT ends the process at once. Not a second SIGTERM: a process group gets one, and the launcher passes it on. */
 function untilSignal(): Promise<{ reason: string; code: number }> {
   return new Promise((resolve) => {
     for (const signal of ["SIGTERM", "SIGINT"] as const) {
       process.on(signal, () => {
         resolve({ reason: `${signal}: shutting down; running tasks go on`, code: EXIT.ok });
-        process.once(signal, () => process.exit(128 + constants.signals[signal]));
+        if (signal === "SIGINT") process.once(signal, () => process.exit(128 + constants.signals[signal]));
       });
     }
   });

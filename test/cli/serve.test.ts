@@ -1,8 +1,11 @@
+import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtemp, rm } from "node:fs/promises";
 import { type AddressInfo, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
 import { testDatabase } from "../helpers/database.ts";
 import { cli } from "./cli.ts";
@@ -43,4 +46,23 @@ test("a database that does not answer is said in a sentence, without its passwor
   const told = await refusalOf(["--listen", "127.0.0.1:0", "--data-dir", folder], { DATABASE_URL: url });
   await rm(folder, { recursive: true, force: true });
   expect(told).toMatch(/^signalman: Cannot reach PostgreSQL at 127\.0\.0\.1:1\/signalman for 20 s: .*\?$/);
+});
+
+test("a SIGTERM that comes twice, to the group and from the launcher, is a shutdown like any other", async () => {
+  await using stack = new AsyncDisposableStack();
+  const database = await testDatabase();
+  stack.defer(() => database.drop());
+  const folder = await mkdtemp(join(tmpdir(), "signalman-twice-"));
+  stack.defer(() => rm(folder, { recursive: true, force: true }));
+  const bin = fileURLToPath(new URL("../../bin/signalman.js", import.meta.url));
+  const child = spawn(process.execPath, [bin, "serve", "--listen", "127.0.0.1:0", "--data-dir", folder], {
+    env: { ...process.env, DATABASE_URL: database.url },
+    stdio: ["ignore", "ignore", "pipe"],
+  });
+  stack.defer(() => void child.kill("SIGKILL"));
+  const exit = once(child, "exit");
+  for await (const line of createInterface(child.stderr)) {
+    if (/"msg":"(ready|SIGTERM): /.test(line)) child.kill("SIGTERM");
+  }
+  expect(await exit).toEqual([0, null]);
 });
