@@ -135,7 +135,9 @@ function encrypted(id: string, password: string): string {
     writeFileSync(join(folder, "password"), password);
     writeFileSync(join(folder, "vars.yml"), `from_${id}: "0123456789"\n`);
     const vault = `${id}@${join(folder, "password")}`;
-    execFileSync("ansible-vault", ["encrypt", "--vault-id", vault, join(folder, "vars.yml")]);
+    // Ansible refuses a locale that is not installed, as the tester's may be.
+    const env = { PATH: process.env.PATH, HOME: folder, LC_ALL: "C.UTF-8" };
+    execFileSync("ansible-vault", ["encrypt", "--vault-id", vault, join(folder, "vars.yml")], { env });
     return readFileSync(join(folder, "vars.yml"), "utf8");
   } finally {
     rmSync(folder, { recursive: true });
