@@ -1,5 +1,6 @@
 import { dirname, resolve } from "node:path";
 import type { JsonObject, JsonValue } from "@bufbuild/protobuf";
+import { InvalidArgumentError } from "commander";
 import type { Source } from "./catalog/source.ts";
 import { UsageError } from "./errors.ts";
 import { readText } from "./read-text.ts";
@@ -11,6 +12,7 @@ export type VariableInput = { variables: JsonObject } | { file: string };
 /** Collects `NAME=VALUE` and `@FILE` of an option that may be given again. */
 export function collectVariables(text: string, before: readonly VariableInput[] = []): VariableInput[] {
   if (text.startsWith("@") && text.length > 1) return [...before, { file: text.slice(1) }];
+  if (text.indexOf("=") < 1) throw new InvalidArgumentError("It must be NAME=VALUE or @FILE.");
   const [[name, value] = ["", ""]] = Object.entries(collectPairs(text));
   return [...before, { variables: { [name]: parseVariable(value) } }];
 }

@@ -5,6 +5,7 @@ import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { parse } from "yaml";
 import { AccessKeyService } from "../../gen/signalman/v1/access_key_pb.ts";
+import { keyLike } from "../helpers/private-key.ts";
 import { startService, type TestService } from "../helpers/service.ts";
 import { cli } from "./cli.ts";
 
@@ -46,7 +47,7 @@ beforeAll(async () => {
   [service, empty] = await Promise.all([startService(), startService()]);
   folder = await mkdtemp(join(tmpdir(), "signalman-export-"));
   await mkdir(join(folder, "keys"));
-  await writeFile(join(folder, "keys/deploy"), `${SECRET}\n`);
+  await writeFile(join(folder, "keys/deploy"), keyLike(SECRET));
 });
 afterAll(async () => {
   await rm(folder, { recursive: true });

@@ -11,7 +11,7 @@ const WRONG: [string[], RegExp][] = [
   [["run", "hello"], /PROJECT\/TEMPLATE/],
   [
     ["run", "demo/hello", "-e", "novalue"],
-    /'-e, --var <name=value\|@file>' argument 'novalue' is invalid. It must be NAME=VALUE/,
+    /'-e, --var <name=value\|@file>' argument 'novalue' is invalid. It must be NAME=VALUE or @FILE/,
   ],
   [["run", "demo/hello", "--env", "=x"], /'--env <name=value>'/],
   [

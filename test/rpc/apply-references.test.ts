@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { HookEvent } from "../../gen/signalman/v1/hook_pb.ts";
 import { TemplateService, TemplateType } from "../../gen/signalman/v1/template_pb.ts";
+import { keyLike } from "../helpers/private-key.ts";
 import { startService, type TestService } from "../helpers/service.ts";
 import { applier, type Catalog } from "./catalogs.ts";
 import { invalid, refusal } from "./support.ts";
@@ -28,7 +29,7 @@ const T = { app: "sh", repository: "scripts", path: "x" };
 const right = (): Catalog & { templates: object[]; repositories: object[]; inventories: object[] } => ({
   project: { name: "refer", hooks: [calling("token")] },
   accessKeys: [
-    { name: "deploy", kind: { case: "ssh", value: { privateKey: SECRET } } },
+    { name: "deploy", kind: { case: "ssh", value: { privateKey: keyLike(SECRET) } } },
     { name: "login", kind: { case: "loginPassword", value: { login: "ada", password: SECRET } } },
     { name: "token", kind: { case: "text", value: { value: SECRET } } },
     { name: "nothing" },

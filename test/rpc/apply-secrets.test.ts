@@ -5,6 +5,7 @@ import { EnvironmentService } from "../../gen/signalman/v1/environment_pb.ts";
 import { createCipher } from "../../src/keys/cipher.ts";
 import { accessKeyContext, environmentContext } from "../../src/keys/material.ts";
 import { readSecretKeys } from "../../src/keys/secret-key.ts";
+import { keyLike } from "../helpers/private-key.ts";
 import { startService, type TestService } from "../helpers/service.ts";
 import { applier, type Catalog } from "./catalogs.ts";
 import { invalid, openSql, refusal } from "./support.ts";
@@ -24,7 +25,7 @@ afterAll(async () => {
 });
 
 const ssh = (privateKey = "", passphrase = "", login = "git") =>
-  ({ case: "ssh", value: { login, privateKey, passphrase } }) as const;
+  ({ case: "ssh", value: { login, privateKey: privateKey && keyLike(privateKey), passphrase } }) as const;
 const password = (password = "") => ({ case: "loginPassword", value: { login: "ada", password } }) as const;
 const withKey = (kind: ReturnType<typeof ssh> | ReturnType<typeof password>): Catalog => ({
   project: { name: "keys" },
@@ -49,13 +50,13 @@ describe("an access key", () => {
   test("needs its secret, then keeps it, until another one is given", async () => {
     expect(await refusal(call(withKey(ssh())))).toEqual(invalid("catalog.access_keys[0].ssh.private_key"));
     await apply(withKey(ssh("first", "opens first")));
-    expect(await key()).toEqual({ privateKey: "first", passphrase: "opens first" });
+    expect(await key()).toEqual({ privateKey: keyLike("first"), passphrase: "opens first" });
     expect(await apply(withKey(ssh("first", "opens first")))).toContain("UNCHANGED accessKeys/k");
     expect(await apply(withKey(ssh()))).toContain("UNCHANGED accessKeys/k");
     expect(await apply(withKey(ssh("", "", "ada")))).toContain(UPDATED("accessKeys/k", "ssh"));
-    expect(await key()).toEqual({ privateKey: "first", passphrase: "opens first" });
+    expect(await key()).toEqual({ privateKey: keyLike("first"), passphrase: "opens first" });
     expect(await apply(withKey(ssh("second", "", "ada")))).toContain(UPDATED("accessKeys/k", "ssh"));
-    expect(await key()).toEqual({ privateKey: "second", passphrase: "" });
+    expect(await key()).toEqual({ privateKey: keyLike("second"), passphrase: "" });
   });
 
   test("of another type needs another secret", async () => {
@@ -121,7 +122,7 @@ test("without the key that encrypted them, secrets are given anew or the call sa
   });
   await expect(call(withKey(ssh()))).rejects.toThrow(/SIGNALMAN_SECRET_KEY/);
   expect(await apply(withKey(ssh("first")))).toContain(UPDATED("accessKeys/k", "ssh"));
-  expect(await key()).toEqual({ privateKey: "first", passphrase: "" });
+  expect(await key()).toEqual({ privateKey: keyLike("first"), passphrase: "" });
 });
 
 test("without that key, secrets that are left out go all the same", async () => {

@@ -15,6 +15,7 @@ import {
 } from "../../gen/signalman/v1/catalog_service_pb.ts";
 import { decode } from "../../src/cli/catalog/decode.ts";
 import { pathText } from "../../src/cli/catalog/path.ts";
+import { keyLike } from "../helpers/private-key.ts";
 import { startService, type TestService } from "../helpers/service.ts";
 import { everythingIn, openSql, refusal } from "./support.ts";
 
@@ -22,7 +23,7 @@ import { everythingIn, openSql, refusal } from "./support.ts";
 const RIGHT: Record<string, JsonObject> = {
   Project: { name: "bad" },
   AccessKey: { name: "key", text: { value: "x" } },
-  SshKey: { privateKey: "x" },
+  SshKey: { privateKey: keyLike("x") },
   LoginPassword: { password: "x" },
   SecretText: { value: "x" },
   Repository: { name: "scripts", url: "/" },

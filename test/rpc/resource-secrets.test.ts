@@ -2,6 +2,7 @@ import { type DescField, type DescMessage, fromJson, type JsonObject } from "@bu
 import type postgres from "postgres";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { CatalogSchema, CatalogService } from "../../gen/signalman/v1/catalog_service_pb.ts";
+import { keyLike } from "../helpers/private-key.ts";
 import { startService, type TestService } from "../helpers/service.ts";
 import { KINDS, type KindName, standard } from "./kinds.ts";
 import { readContract } from "./rules/contract.ts";
@@ -9,10 +10,15 @@ import { everyRow, openSql } from "./support.ts";
 
 /** Every secret field of the contract, by its full name, and a resource with a marker in it. */
 const SECRETS: Record<string, { kind: KindName; json: (secret: string) => JsonObject }> = {
-  "signalman.v1.SshKey.private_key": { kind: "accessKeys", json: (privateKey) => ({ ssh: { privateKey } }) },
+  "signalman.v1.SshKey.private_key": {
+    kind: "accessKeys",
+    json: (secret) => ({ ssh: { privateKey: keyLike(secret) } }),
+  },
   "signalman.v1.SshKey.passphrase": {
     kind: "accessKeys",
-    json: (passphrase) => ({ ssh: { login: "shown", privateKey: `${passphrase}'s key`, passphrase } }),
+    json: (passphrase) => ({
+      ssh: { login: "shown", privateKey: keyLike(`${passphrase}'s key`), passphrase },
+    }),
   },
   "signalman.v1.LoginPassword.password": {
     kind: "accessKeys",

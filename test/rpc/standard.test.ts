@@ -1,5 +1,6 @@
 import type { JsonObject } from "@bufbuild/protobuf";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { keyLike } from "../helpers/private-key.ts";
 import { startService, type TestService } from "../helpers/service.ts";
 import { applier } from "./catalogs.ts";
 import { KINDS, type KindName, standard } from "./kinds.ts";
@@ -133,7 +134,7 @@ describe("secrets", () => {
   test("of an update that leaves them empty stay, and are needed where there are none", async () => {
     const keys = standard(service, "accessKeys");
     await keys.create("projects/p", "updated", {
-      ssh: { login: "a", privateKey: "secret", passphrase: "opens" },
+      ssh: { login: "a", privateKey: keyLike("secret"), passphrase: "opens" },
     });
     expect((await keys.update({ name, ssh: { login: "b" } })).ssh).toEqual({ login: "b" });
     expect((await keys.update({ name, ssh: { login: "c" } }, "ssh.login")).ssh).toEqual({ login: "c" });

@@ -108,7 +108,7 @@ export type SshKey = Message<"signalman.v1.SshKey"> & {
   login: string;
 
   /**
-   * Input only, secret. Needed when it is created. The key as `ssh-keygen` writes it.
+   * Input only, secret. Needed when it is created. A private key as `ssh-keygen` writes it, from `-----BEGIN` on.
    *
    * @generated from field: string private_key = 2;
    */

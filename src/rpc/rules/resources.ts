@@ -32,7 +32,14 @@ const project = () => ({
   hooks: hooks(),
 });
 
-const ssh = z.object({ login: free(), private_key: free(), passphrase: free() });
+const PRIVATE_KEY = /^-----BEGIN ([A-Z]+ )?PRIVATE KEY-----\s/;
+const privateKey = () =>
+  rule(
+    z.string(),
+    "A private key as `ssh-keygen` writes it, from `-----BEGIN` on",
+    (text) => text === "" || PRIVATE_KEY.test(text.trimStart()),
+  );
+const ssh = z.object({ login: free(), private_key: privateKey(), passphrase: free() });
 const login = z.object({ login: free(), password: free() });
 const accessKey = () => ({
   ...described(),

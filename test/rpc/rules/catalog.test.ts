@@ -17,6 +17,10 @@ const TEMPLATE = { name: "hello", app: "bash", repository: "scripts", path: "hel
 const template = (init: Init<typeof TemplateSchema>) => apply({ templates: [{ ...TEMPLATE, ...init }] });
 const survey = (...questions: Init<typeof SurveyVariableSchema>[]) => template({ survey: questions });
 
+const sshKey = (privateKey: string) => ({
+  accessKeys: [{ name: "k", kind: { case: "ssh", value: { privateKey } } as const }],
+});
+
 test("a full and proper catalog passes, with names short and full", () => {
   const proper = apply({
     project: { name: "projects/demo", description: "é".repeat(1000), maxParallelTasks: 10_000 },
@@ -76,6 +80,12 @@ test.each<[string, Init<typeof CatalogSchema>, string]>([
   ["an option as a host", repository("ssh://-oProxyCommand=x/y"), "catalog.repositories\\[0\\].url: "],
   ["another protocol", repository("ext::sh -c x"), "catalog.repositories\\[0\\].url: "],
   ["a hidden slash", repository("file:///srv/%2e%2f"), "catalog.repositories\\[0\\].url: "],
+  ["a key's path", sshKey("~/.ssh/id_ed25519"), "catalog.access_keys\\[0\\].ssh.private_key: A private key"],
+  [
+    "a public key",
+    sshKey("ssh-ed25519 AAAAC3 me"),
+    "catalog.access_keys\\[0\\].ssh.private_key: A private key",
+  ],
   [
     "a name twice",
     { environments: [{ name: "a" }, { name: "b" }, { name: "projects/demo/environments/a" }] },
