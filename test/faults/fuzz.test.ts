@@ -76,8 +76,7 @@ it(`${COUNT} random requests to every RPC: documented codes only, and nothing of
   }
   console.log(tableOf(counts));
   await keepSnapshot();
-  expect(findings).toEqual([]);
-  expect(errorsOf(service)).toEqual([]);
+  expect({ findings, causes: errorsOf(service) }).toEqual({ findings: [], causes: [] });
   const never = fuzzer.rpcs.filter((rpc) => !counts.get(rpc)?.has("OK"));
   if (COUNT >= ENOUGH) expect(never).toEqual(hasTerraform() ? [] : OF_PLANS);
   await expect.poll(descriptors, { timeout: 60_000 }).toEqual(before.descriptors);

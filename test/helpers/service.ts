@@ -64,7 +64,7 @@ export async function startService(options: ServiceOptions = {}): Promise<TestSe
       SIGNALMAN_LOG_FORMAT: "json",
       ...options.env,
     };
-    const child = spawn(process.execPath, ["--max-semi-space-size=2", ...(options.execArgv ?? []), SERVE], {
+    const child = spawn(process.execPath, ["--max-semi-space-size=4", ...(options.execArgv ?? []), SERVE], {
       env,
       stdio: ["ignore", "ignore", "pipe"],
     });

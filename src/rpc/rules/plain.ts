@@ -1,10 +1,12 @@
 import type { DescField, DescMessage, Message } from "@bufbuild/protobuf";
+import { type Value, ValueSchema } from "@bufbuild/protobuf/wkt";
 
 export type Plain = { [field: string]: unknown };
 
 /**
  * A message as the rules see it: every field as an own property under its name in the .proto file, fields of a oneof
- * beside the others, what is not set as undefined. Messages of google.protobuf stay as they are.
+ * beside the others, what is not set as undefined. A Value is what JSON makes of it; the others of google.protobuf stay as
+ * they are.
  */
 export function plainOf(desc: DescMessage, message: Message): Plain {
   const view = message as unknown as Record<string, unknown>;
@@ -19,7 +21,12 @@ function valueIn(field: DescField, message: Record<string, unknown>): unknown {
   return chosen.case === field.localName ? chosen.value : undefined;
 }
 
+/** What stands in the place of a Value that has none, as only a binary request can have it. */
+export const NOTHING = Symbol("nothing");
+
 function plainValue(field: DescField, value: unknown): unknown {
+  if (field.message?.typeName === ValueSchema.typeName && value !== undefined)
+    return plainJson(value as Value);
   if (field.message === undefined || value === undefined || isOpaque(field.message)) return value;
   const desc = field.message;
   if (field.fieldKind === "list") return (value as Message[]).map((item) => plainOf(desc, item));
@@ -28,6 +35,14 @@ function plainValue(field: DescField, value: unknown): unknown {
     return Object.fromEntries(entries.map(([key, item]) => [key, plainOf(desc, item)]));
   }
   return plainOf(desc, value as Message);
+}
+
+function plainJson({ kind: { case: kind, value } }: Value): unknown {
+  if (kind === undefined) return NOTHING;
+  if (kind === "nullValue") return null;
+  if (kind === "listValue") return value.values.map(plainJson);
+  if (kind !== "structValue") return value;
+  return Object.fromEntries(Object.entries(value.fields).map(([key, inner]) => [key, plainJson(inner)]));
 }
 
 /** Durations, timestamps and Structs: values to the rules, not messages. */

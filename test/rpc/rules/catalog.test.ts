@@ -1,8 +1,11 @@
+import { create } from "@bufbuild/protobuf";
+import { StructSchema, type Value, ValueSchema } from "@bufbuild/protobuf/wkt";
 import { describe, expect, test } from "vitest";
 import {
   ApplyCatalogRequestSchema,
   type CatalogSchema,
 } from "../../../gen/signalman/v1/catalog_service_pb.ts";
+import { HookEvent } from "../../../gen/signalman/v1/hook_pb.ts";
 import {
   SurveyType,
   type SurveyVariableSchema,
@@ -19,6 +22,25 @@ const survey = (...questions: Init<typeof SurveyVariableSchema>[]) => template({
 
 const sshKey = (privateKey: string) => ({
   accessKeys: [{ name: "k", kind: { case: "ssh", value: { privateKey } } as const }],
+});
+
+const body = (kind: Value["kind"]) =>
+  create(ValueSchema, {
+    kind: {
+      case: "structValue",
+      value: create(StructSchema, { fields: { a: create(ValueSchema, { kind }) } }),
+    },
+  });
+
+test.each<[string, Value["kind"], string]>([
+  ["without a value", { case: undefined }, "nothing, where JSON has a value"],
+  ["that is no number", { case: "numberValue", value: Number.NaN }, "NaN, which JSON does not have"],
+])("a hook's body with something in it %s, as only a binary request can have it", (_, kind, got) => {
+  const http = { url: "https://example.org/", body: body(kind) };
+  const hooks = [{ name: "call", event: HookEvent.AFTER_TASK, kind: { case: "http", value: http } as const }];
+  expect(template({ hooks })).toEqual([
+    `catalog.templates[0].hooks[0].http.body["a"]: cannot be stored; got ${got}`,
+  ]);
 });
 
 test("a full and proper catalog passes, with names short and full", () => {
