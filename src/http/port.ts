@@ -79,6 +79,7 @@ export async function listen(options: ListenOptions): Promise<Port> {
 }
 
 function http1Server(handler: Handler, patienceMs: number): http.Server {
+  const lingerBehind = createLinger(patienceMs);
   const server = http.createServer(
     {
       noDelay: true,
@@ -91,7 +92,7 @@ function http1Server(handler: Handler, patienceMs: number): http.Server {
     (request, response) => {
       // A connection with a request under way is not idle when the server closes; it is once it has been answered.
       response.once("close", () => server.listening || server.closeIdleConnections());
-      lingerBehindAnswer(request, patienceMs);
+      lingerBehind(request);
       handler(request, response);
     },
   );
@@ -102,14 +103,19 @@ function http1Server(handler: Handler, patienceMs: number): http.Server {
  * A peer that wants the connection closed and still sends when it is answered would get a reset, and lose the answer by
  * that (RFC 9112, section 9.6): what it sends is thrown away, until it closes or is silent for too long.
  */
-function lingerBehindAnswer(request: http.IncomingMessage, patienceMs: number): void {
-  const { socket } = request;
-  const close = socket.destroySoon;
-  socket.destroySoon = () => {
-    socket.destroySoon = close;
-    if (request.complete) return socket.destroySoon();
-    socket.end();
-    socket.setTimeout(patienceMs, () => socket.destroy());
+function createLinger(patienceMs: number): (request: http.IncomingMessage) => void {
+  const newest = new WeakMap<Socket, http.IncomingMessage>();
+  return (request) => {
+    const { socket } = request;
+    const isPrepared = newest.has(socket);
+    newest.set(socket, request);
+    if (isPrepared) return;
+    const close = socket.destroySoon;
+    socket.destroySoon = () => {
+      if (newest.get(socket)?.complete) return close.call(socket);
+      socket.end();
+      socket.setTimeout(patienceMs, () => socket.destroy());
+    };
   };
 }
 

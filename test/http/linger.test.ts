@@ -1,5 +1,6 @@
 import { once } from "node:events";
-import { connect } from "node:net";
+import { Agent, request } from "node:http";
+import { connect, type Socket } from "node:net";
 import { expect, test } from "vitest";
 import { startServer } from "./server.ts";
 
@@ -33,6 +34,22 @@ test.each([
   socket.end(Buffer.alloc(LENGTH));
   await once(socket, "close");
   expect(trouble()).toBeUndefined();
+});
+
+test("a connection closes behind many requests as behind one", async () => {
+  await using server = await startServer({});
+  const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+  const ask = async (headers: Record<string, string>) => {
+    const sent = request({ port: server.port.address.port, path: "/none", agent, headers });
+    const [response] = await once(sent.end(), "response");
+    response.resume();
+    await once(response, "end");
+    return { isReused: sent.reusedSocket, socket: sent.socket };
+  };
+  for (let number = 0; number < 20_000; number++) await ask({});
+  const { isReused, socket } = await ask({ connection: "close" });
+  expect(isReused).toBe(true);
+  if (!socket?.closed) await once(socket as Socket, "close");
 });
 
 test("a peer that has its answer, sends nothing more and does not close is left", async () => {
