@@ -49,6 +49,24 @@ const BODIES: [string, string, string, Buffer][] = [
   ]),
 ];
 
+/** JSON.parse quotes what it could not read, and cuts emoji in two. */
+const QUOTED = [0, 1].map((before) =>
+  Buffer.from(`{"name": [[[[[[[[[[,"${"x".repeat(before)}${"🚚".repeat(20)}"}`),
+);
+for (const [number, body] of QUOTED.entries())
+  BODIES.push(
+    ["GetTask", "application/json", `a quotation ${number}`, body],
+    ...["application/grpc+json", "application/grpc-web+json"].flatMap((type) =>
+      ["GetTask", "WatchTask"].map((method): [string, string, string, Buffer] => [
+        method,
+        type,
+        `a quotation ${number}`,
+        frame(body),
+      ]),
+    ),
+    ["WatchTask", "application/connect+json", `a quotation ${number}`, frame(body)],
+  );
+
 /** Calls over HTTP/2 and returns the code of the answer, whatever the protocol has it in. */
 async function codeOf(url: string, method: string, type: string, body: Buffer): Promise<Code | undefined> {
   const session = http2.connect(url);
