@@ -3,12 +3,12 @@ import { defineConfig } from "vitest/config";
 export default defineConfig({
   test: {
     include: ["test/**/*.test.ts"],
-    globalSetup: ["test/helpers/database.ts"],
+    globalSetup: ["test/support/database.ts"],
     // Without it, each file with tests of the store spends a second on loading drizzle.
     execArgv: ["--import", "./bin/drizzle-imports.js"],
     // Most tests wait, for processes and for the database.
     maxWorkers: 4,
-    reporters: ["default", "./test/helpers/reporter.ts"],
+    reporters: ["default", "./test/support/reporter.ts"],
     // Generous: a timing never fails a test, and a loaded machine is slow.
     testTimeout: 300_000,
     hookTimeout: 300_000,

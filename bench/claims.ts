@@ -2,9 +2,9 @@ import { randomUUID } from "node:crypto";
 import postgres from "postgres";
 import { socketOptions } from "../src/embedded/socket-url.ts";
 import { admit } from "../src/pool/admission.ts";
-import { openDatabase } from "../src/store/database.ts";
-import { claim, release } from "../src/store/leases.ts";
-import { migrate } from "../src/store/migrate.ts";
+import { openDatabase } from "../src/store/postgres/database.ts";
+import { migrate } from "../src/store/postgres/migrate.ts";
+import { claim, release } from "../src/store/tasks/leases.ts";
 import { percentile, type Row, ratio } from "./measure.ts";
 import type { BenchServer } from "./server.ts";
 

@@ -1,6 +1,6 @@
 import type postgres from "postgres";
-import type { TaskOrder } from "../src/store/task-order.ts";
-import type { TaskSelection, TaskTerm } from "../src/store/task-terms.ts";
+import type { TaskOrder } from "../src/store/tasks/task-order.ts";
+import type { TaskSelection, TaskTerm } from "../src/store/tasks/task-terms.ts";
 import type { Status } from "../src/task/status.ts";
 
 /**

@@ -1,8 +1,8 @@
 import { appendFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { decompress } from "../src/logs/compress.ts";
-import { type Database, openDatabase } from "../src/store/database.ts";
-import { readChunks } from "../src/store/logs.ts";
+import { readChunks } from "../src/store/logs/logs.ts";
+import { type Database, openDatabase } from "../src/store/postgres/database.ts";
 import { benchClient, type Seen } from "./client.ts";
 import { floodText } from "./flood.ts";
 import { type Row, ratio } from "./measure.ts";

@@ -1,7 +1,7 @@
 import { homedir } from "node:os";
 import { join, resolve } from "node:path";
 import type { HostKeys } from "./git/ssh-options.ts";
-import { type Apps, BUILT_IN } from "./jobs/apps/app.ts";
+import { type Apps, BUILT_IN } from "./jobs/app.ts";
 import { decodeSecretKeys } from "./keys/secret-key.ts";
 import { parseApps } from "./settings/apps.ts";
 import {

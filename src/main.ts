@@ -2,8 +2,8 @@ import { constants } from "node:os";
 import { type Logger, pino } from "pino";
 import pretty from "pino-pretty";
 import { type Config, type Flags, readConfig } from "./config.ts";
-import { startService } from "./service.ts";
-import { isDriverSlip } from "./store/lost.ts";
+import { startService } from "./service/start.ts";
+import { isDriverSlip } from "./store/postgres/connection-errors.ts";
 
 /** Exit codes of sysexits.h that supervisors know. */
 const EXIT = { ok: 0, failed: 1, usage: 2 } as const;

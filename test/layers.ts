@@ -12,13 +12,14 @@ const ROOMS = [
   ["cli"],
   ["client"],
   ["main.ts"],
-  ["service.ts"],
+  ["service"],
   ["config.ts"],
   ["settings"],
   ["http"],
   ["rpc"],
   ["pool"],
   ["runner"],
+  ["submission"],
   ["jobs"],
   ["git", "keys"],
   ["process"],
@@ -26,6 +27,7 @@ const ROOMS = [
   ["live"],
   ["store"],
   ["embedded"],
+  ["async"],
   ["task"],
 ];
 /** A client holds nothing of the server. */

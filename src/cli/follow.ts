@@ -1,10 +1,10 @@
 import { type Task, TaskStatus } from "../../gen/signalman/v1/task_pb.ts";
 import type { WatchTaskResponse } from "../../gen/signalman/v1/task_service_pb.ts";
-import { onInterrupt } from "./interrupt.ts";
-import { shortName } from "./names.ts";
+import { shortName } from "./input/names.ts";
 import { resultLines, resultOf } from "./result.ts";
 import type { Session } from "./session.ts";
-import { exitCodeOf } from "./status.ts";
+import { onInterrupt } from "./terminal/interrupt.ts";
+import { exitCodeOf } from "./terminal/status.ts";
 import { createJsonView } from "./view/json-view.ts";
 import { createLiveView } from "./view/live-view.ts";
 import type { View } from "./view/view.ts";

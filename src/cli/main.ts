@@ -1,6 +1,6 @@
-import { flush } from "./output.ts";
 import { createProgram } from "./program.ts";
 import { report } from "./report.ts";
+import { flush } from "./terminal/output.ts";
 
 /** Exit codes: 0 success, 1 failed task, 2 usage or RPC error, 3 stopped task; 128 + n after signal n. */
 try {

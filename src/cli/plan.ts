@@ -1,5 +1,5 @@
 import type { TaskPlan } from "../../gen/signalman/v1/task_pb.ts";
-import { printable } from "./printable.ts";
+import { printable } from "./terminal/printable.ts";
 
 /** `1 to add, 0 to change, 0 to destroy` */
 export function changesOf({ add, change, destroy }: TaskPlan): string {

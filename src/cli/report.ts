@@ -3,7 +3,7 @@ import { codeToString } from "@connectrpc/connect/protocol-connect";
 import { CommanderError } from "commander";
 import { BadRequestSchema } from "../../gen/google/rpc/error_details_pb.ts";
 import { Left, UsageError } from "./errors.ts";
-import { say } from "./output.ts";
+import { say } from "./terminal/output.ts";
 
 const FAILED = 2;
 const SIGPIPE = 13;

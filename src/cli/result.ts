@@ -5,7 +5,7 @@ import type {
   TerraformResult,
 } from "../../gen/signalman/v1/task_pb.ts";
 import type { Session } from "./session.ts";
-import { table } from "./table.ts";
+import { table } from "./terminal/table.ts";
 
 /** Undefined: the program reported nothing, or the server is older than its reports. */
 export async function resultOf(session: Session, name: string): Promise<TaskResult | undefined> {

@@ -1,8 +1,8 @@
 import { type CallOptions, ConnectError } from "@connectrpc/connect";
 import type { Command } from "commander";
 import { connectSignalman, type Signalman } from "../client/connect.ts";
+import { startPatience } from "./connect-retry.ts";
 import { UsageError } from "./errors.ts";
-import { startPatience } from "./patience.ts";
 
 /** One command's way to the server. */
 export interface Session extends Disposable {

@@ -3,7 +3,7 @@ import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import { DurationSchema, durationMs } from "@bufbuild/protobuf/wkt";
 import type { ConnectError } from "@connectrpc/connect";
 import { guarded } from "./silence.ts";
-import { mayPass, retryDelay } from "./trouble.ts";
+import { mayPass, retryDelay } from "./transient-errors.ts";
 
 export interface ReconnectOptions {
   /** Ends the watch: the generator throws the signal's reason. */

@@ -1,4 +1,4 @@
-import { shuttingDown } from "../rpc/errors.ts";
+import { shuttingDown } from "../rpc/errors/errors.ts";
 
 /** A call under way. Disposed of when it has been answered. */
 export interface Call extends Disposable {

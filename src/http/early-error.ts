@@ -3,8 +3,8 @@ import { encodeEnvelope, readAllBytes, type UniversalServerResponse } from "@con
 import { codeToHttpStatus, errorFromJsonBytes, errorToJsonBytes } from "@connectrpc/connect/protocol-connect";
 import { findTrailerError, setTrailerStatus } from "@connectrpc/connect/protocol-grpc";
 import { trailerFlag, trailerParse, trailerSerialize } from "@connectrpc/connect/protocol-grpc-web";
-import { withErrorInfo } from "../rpc/errors.ts";
-import { blameCaller } from "../rpc/unreadable.ts";
+import { withErrorInfo } from "../rpc/errors/errors.ts";
+import { blameCaller } from "../rpc/errors/malformed-request.ts";
 
 /*
  * Connect reads and parses the request of a unary call before it runs the first interceptor. What goes wrong until then

@@ -2,7 +2,7 @@ import type { ServerResponse } from "node:http";
 import { Code, ConnectError } from "@connectrpc/connect";
 import { errorToJsonBytes } from "@connectrpc/connect/protocol-connect";
 import { setTrailerStatus } from "@connectrpc/connect/protocol-grpc";
-import { withErrorInfo } from "../rpc/errors.ts";
+import { withErrorInfo } from "../rpc/errors/errors.ts";
 import { spellMessage } from "./grpc-message.ts";
 import type { HttpRequest, HttpResponse } from "./port.ts";
 

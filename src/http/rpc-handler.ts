@@ -17,7 +17,7 @@ import { authority } from "./listen-error.ts";
 import type { Handler, HttpRequest, HttpResponse } from "./port.ts";
 import { refuseForm, refuseHost, refuseJson, refuseUnknown } from "./refusals.ts";
 import { sendAnswer } from "./send.ts";
-import { type Splice, spliceKey, takeEncodedFields } from "./splice.ts";
+import { type Splice, spliceKey, takeEncodedFields } from "./zero-copy.ts";
 
 const MAX_REQUEST_BYTES = 4 * 1024 * 1024;
 

@@ -1,7 +1,7 @@
 import type { Writable } from "node:stream";
 import type { UniversalServerResponse } from "@connectrpc/connect/protocol";
 import type { HttpResponse } from "./port.ts";
-import { piecesOf, type Splice } from "./splice.ts";
+import { piecesOf, type Splice } from "./zero-copy.ts";
 
 /**
  * Writes an answer at the pace of its reader: the next part of the body is asked for when the last one has left. What

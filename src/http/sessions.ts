@@ -1,5 +1,5 @@
 import { constants, type Http2Server, type Http2Session, type ServerHttp2Session } from "node:http2";
-import { startPatience } from "./patience.ts";
+import { startPatience } from "../async/first-bytes-timeout.ts";
 
 const SESSION_WINDOW = 4 * 1024 * 1024;
 

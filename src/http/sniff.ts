@@ -1,5 +1,5 @@
 import type { Socket } from "node:net";
-import { startPatience } from "./patience.ts";
+import { startPatience } from "../async/first-bytes-timeout.ts";
 
 const HTTP2_PREFACE = Buffer.from("PRI"); // RFC 9113, section 3.4; no method of HTTP/1.1 begins so
 

@@ -4,10 +4,10 @@ import type { SshSettings } from "../git/ssh-options.ts";
 import type { AccessKeyInstaller } from "../keys/installer.ts";
 import type { Program } from "../process/wrapper.ts";
 import { PrepareError } from "../task/errors.ts";
-import type { App, BaseEnvironment } from "./apps/app.ts";
+import type { App, BaseEnvironment } from "./app.ts";
 import { findProgram, pathTrouble, programNames } from "./find-program.ts";
 import type { Commit, FoundPlan } from "./job.ts";
-import type { TaskFolder } from "./task-folder.ts";
+import type { TaskFolder } from "./local/task-folder.ts";
 
 /** A task's filled workspace, and what else there is to make a program of. */
 export interface Site<Input> {

@@ -1,6 +1,6 @@
 import { accessSync, constants, statSync } from "node:fs";
 import { delimiter, isAbsolute, join, sep } from "node:path";
-import type { App } from "./apps/app.ts";
+import type { App } from "./app.ts";
 
 /** Absolute path of an app's program as a PATH finds it; undefined: there is none that can be executed. */
 export function findProgram(

@@ -2,9 +2,9 @@ import { randomUUID } from "node:crypto";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { App, Apps, BaseEnvironment } from "./apps/app.ts";
-import { type Forwarded, inheritedEnvironment } from "./environment.ts";
+import type { App, Apps, BaseEnvironment } from "./app.ts";
 import { findProgram, pathTrouble, programNames } from "./find-program.ts";
+import { type Forwarded, inheritedEnvironment } from "./local/environment.ts";
 import { probeVersion } from "./probe-version.ts";
 
 /** What is known of an app on this machine. */

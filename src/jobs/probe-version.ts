@@ -1,5 +1,5 @@
 import { execFile } from "node:child_process";
-import { sweepMarked } from "../process/marked.ts";
+import { sweepMarked } from "../process/kill-by-marker.ts";
 
 export interface Version {
   /** The first line that is not empty, at most 200 characters. */

@@ -1,6 +1,6 @@
 import { statSync } from "node:fs";
 import { PrepareError } from "../task/errors.ts";
-import { realpathInside } from "./realpath-inside.ts";
+import { realpathInside } from "./local/realpath-inside.ts";
 
 /** What to run, and where from. */
 export interface ScriptInput {

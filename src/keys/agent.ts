@@ -4,11 +4,11 @@ import { existsSync } from "node:fs";
 import { rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { type Command, runCommand } from "../process/command.ts";
-import { sweepMarked } from "../process/marked.ts";
+import { sweepMarked } from "../process/kill-by-marker.ts";
 import { taskVariable } from "../process/scan.ts";
 import { PrepareError } from "../task/errors.ts";
-import type { AccessKey } from "./material.ts";
-import type { Place } from "./place.ts";
+import type { AccessKey } from "./access-key.ts";
+import type { Place } from "./key-folder.ts";
 import { makeSocketFolder } from "./socket-folder.ts";
 
 export type SshAccessKey = Extract<AccessKey, { kind: "ssh" }>;

@@ -2,9 +2,9 @@ import { rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { removeTree } from "../process/remove-tree.ts";
 import { PrepareError } from "../task/errors.ts";
+import type { AccessKey } from "./access-key.ts";
 import { type Agent, startAgent } from "./agent.ts";
-import type { AccessKey } from "./material.ts";
-import { makePrivate, type Place } from "./place.ts";
+import { makePrivate, type Place } from "./key-folder.ts";
 import { dropSocketFolder } from "./socket-folder.ts";
 
 /** A file that is gone when this is disposed. */

@@ -1,8 +1,8 @@
-import type { Database } from "../store/database.ts";
-import { readSealed, replaceSealed, type Sealed, type SealedKind } from "../store/secrets.ts";
+import { readSealed, replaceSealed, type Sealed, type SealedKind } from "../store/catalog/secrets.ts";
+import type { Database } from "../store/postgres/database.ts";
 import { messageOf } from "../task/errors.ts";
+import { accessKeyContext, environmentContext, taskContext } from "./access-key.ts";
 import type { Cipher } from "./cipher.ts";
-import { accessKeyContext, environmentContext, taskContext } from "./material.ts";
 
 export interface Rotated {
   /** How many of each kind were sealed anew. */

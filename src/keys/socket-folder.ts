@@ -2,9 +2,9 @@ import { createHash } from "node:crypto";
 import { existsSync, lstatSync } from "node:fs";
 import { mkdir, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { sweepTitled } from "../process/titled.ts";
+import { sweepTitled } from "../process/kill-by-command-line.ts";
 import { PrepareError } from "../task/errors.ts";
-import { makePrivate } from "./place.ts";
+import { makePrivate } from "./key-folder.ts";
 
 /** sockaddr_un.sun_path, less the closing NUL. */
 const MAX_SOCKET_PATH = process.platform === "darwin" ? 103 : 107;

@@ -1,4 +1,4 @@
-import { createEar, type Ear } from "./ear.ts";
+import { createEar, type Ear } from "../async/wakeup.ts";
 import type { Hub } from "./hub.ts";
 
 /** A change of a task's status among those of all tasks, encoded once for all watchers. */

@@ -1,4 +1,4 @@
-import { createEar, type Ear } from "./ear.ts";
+import { createEar, type Ear } from "../async/wakeup.ts";
 
 /**
  * Lines that have just been stored, encoded once. Watchers at the tip share it; those behind read the store.

@@ -1,5 +1,5 @@
 import { Matcher } from "./matcher.ts";
-import { needlesOf } from "./needles.ts";
+import { needlesOf } from "./secret-patterns.ts";
 import { findSecrets } from "./secrets.ts";
 
 /** A sentence of ours with every secret in it replaced by `***`, in all the forms that the log hides. */

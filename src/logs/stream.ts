@@ -1,4 +1,4 @@
-import { Alarm } from "./alarm.ts";
+import { Alarm } from "../async/restartable-timer.ts";
 import type { Matcher } from "./matcher.ts";
 import { findSecrets } from "./secrets.ts";
 import { encodeStamp, STREAM_NUMBERS } from "./stamp.ts";

@@ -1,9 +1,9 @@
-import { Alarm } from "./alarm.ts";
+import { Alarm } from "../async/restartable-timer.ts";
+import { Pace } from "../async/token-bucket.ts";
+import { Outbox } from "./commit-window.ts";
 import { ChunkEncoder } from "./encoder.ts";
 import { Matcher } from "./matcher.ts";
-import { needlesOf } from "./needles.ts";
-import { Outbox } from "./outbox.ts";
-import { Pace } from "./pace.ts";
+import { needlesOf } from "./secret-patterns.ts";
 import { type PutLine, takeLines, takeTail } from "./split.ts";
 import { InputStream } from "./stream.ts";
 import type { Chunk, ProgramStream, StreamOffsets, TaskLog, TaskLogOptions } from "./types.ts";

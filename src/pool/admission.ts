@@ -1,4 +1,4 @@
-import type { Candidate } from "../store/leases.ts";
+import type { Candidate } from "../store/tasks/leases.ts";
 
 /**
  * Which candidates may start, in their order, at most `slots`: a template without parallel runs one at a time, a

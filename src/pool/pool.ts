@@ -1,12 +1,12 @@
 import type { Logger } from "pino";
-import type { Leftovers } from "../jobs/leftovers.ts";
+import { startLoop } from "../async/poll-loop.ts";
+import type { Leftovers } from "../jobs/local/leftovers.ts";
 import { createControl, type RunControl } from "../runner/control.ts";
 import type { StatusListener } from "../runner/logging.ts";
-import { LEASE_SECONDS, type Wishes } from "../store/leases.ts";
-import type { Lease } from "../store/moves.ts";
+import { LEASE_SECONDS, type Wishes } from "../store/tasks/leases.ts";
+import type { Lease } from "../store/tasks/moves.ts";
 import type { TaskRecord } from "../task/types.ts";
 import { admit } from "./admission.ts";
-import { startLoop } from "./loop.ts";
 
 /** What the pool needs of the store. Calls fail when the database is away; the next round tries again. */
 export interface PoolStore {

@@ -1,5 +1,5 @@
-import type { Databases } from "../store/databases.ts";
-import { declareLost, expirePlans, expireQueue } from "../store/expiry.ts";
+import type { Databases } from "../store/postgres/databases.ts";
+import { declareLost, expirePlans, expireQueue } from "../store/tasks/expiry.ts";
 import {
   adopt,
   claim,
@@ -9,9 +9,9 @@ import {
   renew,
   rescue,
   stopUnstarted,
-} from "../store/leases.ts";
-import { endedAmong, parkedOn, resume } from "../store/parked.ts";
-import { placeEvents } from "../store/transitions.ts";
+} from "../store/tasks/leases.ts";
+import { endedAmong, parkedOn, resume } from "../store/tasks/parked.ts";
+import { placeEvents } from "../store/tasks/transitions.ts";
 import type { PoolStore } from "./pool.ts";
 
 /** Milliseconds between two rounds after which this server counts as having been away itself: paused, or suspended. */

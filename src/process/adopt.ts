@@ -1,10 +1,10 @@
+import { sleep } from "../async/first-of.ts";
 import { abandon, readAttempt, readWrapper } from "./journal.ts";
 import type { Identity } from "./proc.ts";
 import { bootId } from "./proc.ts";
 import { wakePumps } from "./pumps.ts";
-import { describeRun, type Run } from "./run.ts";
+import { describeRun, type Run } from "./run-record.ts";
 import { scan } from "./scan.ts";
-import { sleep } from "./wait.ts";
 
 // Nobody has these: pids of another boot, or of a record that a crash tore.
 const nobody: Identity = { pid: 2 ** 31 - 1, start: Number.MAX_SAFE_INTEGER };

@@ -2,8 +2,8 @@ import { randomUUID } from "node:crypto";
 import { existsSync } from "node:fs";
 import { execa } from "execa";
 import { type Exit, exitFromSignal } from "./exit.ts";
+import { sweepMarked } from "./kill-by-marker.ts";
 import { type LineOf, readLines } from "./lines.ts";
-import { sweepMarked } from "./marked.ts";
 import { taskVariable } from "./scan.ts";
 
 /** A short program that helps a task: git, ssh-add, ansible-galaxy. (The task's own is started by `startProcess`.) */

@@ -1,10 +1,10 @@
-import { huntNewest } from "./hunt.ts";
+import { sleep } from "../async/first-of.ts";
 import { noteInterrupt, readStatus } from "./journal.ts";
-import { kinOf } from "./kin.ts";
+import { huntNewest } from "./kill-newest.ts";
 import { isAlive, send } from "./proc.ts";
-import type { Run } from "./run.ts";
+import type { Run } from "./run-record.ts";
 import { scan } from "./scan.ts";
-import { sleep } from "./wait.ts";
+import { kinOf } from "./task-processes.ts";
 
 export interface KillOptions {
   /** Default SIGTERM. */

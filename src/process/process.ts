@@ -4,7 +4,7 @@ import { attemptLine, createAttempt } from "./journal.ts";
 import { createKiller, type KillOptions } from "./kill.ts";
 import { type Launcher, LauncherLost } from "./launcher.ts";
 import { createPumps } from "./pumps.ts";
-import { describeRun, type Run } from "./run.ts";
+import { describeRun, type Run } from "./run-record.ts";
 import { forksSoFar } from "./scan.ts";
 import { prepareSpool } from "./spool.ts";
 import { superviseAlways } from "./supervise.ts";

@@ -1,8 +1,8 @@
-import { pumpsOf } from "./kin.ts";
+import { sleep } from "../async/first-of.ts";
 import { send } from "./proc.ts";
-import type { Run } from "./run.ts";
+import type { Run } from "./run-record.ts";
 import { scanNow } from "./scan.ts";
-import { sleep } from "./wait.ts";
+import { pumpsOf } from "./task-processes.ts";
 
 /** The two `cat`s between the task and its spool. */
 export interface Pumps {

@@ -1,10 +1,10 @@
+import { firstOf, sleep } from "../async/first-of.ts";
 import { type Exit, exitFromStatus } from "./exit.ts";
 import { readStatus } from "./journal.ts";
 import type { Killer } from "./kill.ts";
 import type { Pumps } from "./pumps.ts";
-import type { Run } from "./run.ts";
+import type { Run } from "./run-record.ts";
 import { sweepLeftovers } from "./sweep.ts";
-import { firstOf, sleep } from "./wait.ts";
 import { exitRecorded, supervisorsGone } from "./watch.ts";
 
 // `exec > >(tee …)` is common: such a writer ends by itself right after the leader.

@@ -1,12 +1,12 @@
-import { huntNewest } from "./hunt.ts";
+import { firstOf, sleep } from "../async/first-of.ts";
 import type { Killer } from "./kill.ts";
 import { killAll } from "./kill.ts";
-import { hasUnrecognized, holdersOf, kinOf, supervisorsOf } from "./kin.ts";
+import { huntNewest } from "./kill-newest.ts";
 import { type Identity, type Proc, send } from "./proc.ts";
 import type { Pumps } from "./pumps.ts";
-import type { Run } from "./run.ts";
+import type { Run } from "./run-record.ts";
 import { type Snapshot, scan, scanTogether } from "./scan.ts";
-import { firstOf, sleep } from "./wait.ts";
+import { hasUnrecognized, holdersOf, kinOf, supervisorsOf } from "./task-processes.ts";
 
 const politeMs = 2000;
 // Rounds for somebody who cannot be recognized; the pauses between them add up to half a second.

@@ -1,12 +1,12 @@
 import { type FSWatcher, watch } from "node:fs";
+import { firstOf, sleep } from "../async/first-of.ts";
 import { readStatus } from "./journal.ts";
-import { supervisorsOf } from "./kin.ts";
 import type { End, Launched } from "./launcher.ts";
 import { isAlive } from "./proc.ts";
-import type { Run } from "./run.ts";
+import type { Run } from "./run-record.ts";
 import { scan } from "./scan.ts";
 import { journalPath } from "./spool.ts";
-import { firstOf, sleep } from "./wait.ts";
+import { supervisorsOf } from "./task-processes.ts";
 
 const adoptedPollMs = 50;
 // Behind inotify, whose events may be lost; alone where there are no watches left.

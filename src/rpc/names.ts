@@ -1,4 +1,4 @@
-import type { AnyKind, Kind } from "../store/kinds.ts";
+import type { AnyKind, Kind } from "../store/catalog/kinds.ts";
 
 /*
  * Resource names (AIP-122). The rules have checked their form before any of these is called; a name of another

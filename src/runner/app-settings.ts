@@ -2,8 +2,8 @@ import { create } from "@bufbuild/protobuf";
 import { AnsibleParamsSchema, TerraformParamsSchema } from "../../gen/signalman/v1/task_pb.ts";
 import type { BackendOverride, Template } from "../../gen/signalman/v1/template_pb.ts";
 import type { AnsibleSettings } from "../jobs/ansible/input.ts";
+import { paramsOf } from "../submission/params.ts";
 import type { TaskSpec } from "../task/types.ts";
-import { paramsOf } from "./params.ts";
 
 /** How the Terraform family is called. */
 export interface TerraformDetails {

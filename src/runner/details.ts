@@ -5,13 +5,13 @@ import { type Project, ProjectSchema } from "../../gen/signalman/v1/project_pb.t
 import { type Repository, RepositorySchema } from "../../gen/signalman/v1/repository_pb.ts";
 import { type Template, TemplateSchema, type Vault } from "../../gen/signalman/v1/template_pb.ts";
 import type { AnsibleInventory, AnsibleSettings, AnsibleVault } from "../jobs/ansible/input.ts";
-import type { AccessKey } from "../keys/material.ts";
-import type { DetailRows, TemplateRows } from "../store/details.ts";
+import type { AccessKey } from "../keys/access-key.ts";
+import type { DetailRows, TemplateRows } from "../store/tasks/details.ts";
+import { checkAsked, surveyDefaults } from "../submission/overrides.ts";
+import { paramsOf } from "../submission/params.ts";
 import { PrepareError } from "../task/errors.ts";
 import type { TaskRecord, TaskSpec } from "../task/types.ts";
 import { ansibleDetails, type TerraformDetails, terraformDetails } from "./app-settings.ts";
-import { checkAsked, surveyDefaults } from "./overrides.ts";
-import { paramsOf } from "./params.ts";
 import type { Secrets } from "./secrets.ts";
 import { mergeVariables, type VariableLayer } from "./variables.ts";
 

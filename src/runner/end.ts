@@ -1,11 +1,11 @@
 import { TemplateType } from "../../gen/signalman/v1/template_pb.ts";
 import { redactText } from "../logs/redact-text.ts";
-import type { StoredChunk } from "../store/logs.ts";
-import type { Ending } from "../store/moves.ts";
-import type { NewTask } from "../store/tasks.ts";
+import type { StoredChunk } from "../store/logs/logs.ts";
+import type { Ending } from "../store/tasks/moves.ts";
+import type { NewTask } from "../store/tasks/tasks.ts";
+import { deploysAfter } from "../submission/autorun.ts";
 import { LeaseLost } from "../task/errors.ts";
 import type { TaskOutcome } from "../task/types.ts";
-import { deploysAfter } from "./autorun.ts";
 import { runAfter } from "./hooks.ts";
 import { compressed } from "./logging.ts";
 import { stoppedInstead, withoutLog } from "./outcome.ts";

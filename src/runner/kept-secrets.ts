@@ -1,5 +1,5 @@
+import { runContext } from "../keys/access-key.ts";
 import type { Cipher } from "../keys/cipher.ts";
-import { runContext } from "../keys/material.ts";
 import { messageOf, PrepareError } from "../task/errors.ts";
 import type { Run } from "./run.ts";
 

@@ -1,5 +1,5 @@
 import type { Hub } from "../live/hub.ts";
-import type { Bus } from "../store/bus.ts";
+import type { Bus } from "../store/postgres/bus.ts";
 import { isFinal } from "../task/status.ts";
 import type { Listeners } from "./logging.ts";
 

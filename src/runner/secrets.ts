@@ -1,5 +1,4 @@
 import type { JsonObject } from "@bufbuild/protobuf";
-import type { Cipher } from "../keys/cipher.ts";
 import {
   type AccessKey,
   accessKeyContext,
@@ -7,9 +6,10 @@ import {
   environmentContext,
   type KeyMaterial,
   taskContext,
-} from "../keys/material.ts";
-import { isTooShort } from "../logs/needles.ts";
-import type { DetailRows, KeyRow } from "../store/details.ts";
+} from "../keys/access-key.ts";
+import type { Cipher } from "../keys/cipher.ts";
+import { isTooShort } from "../logs/secret-patterns.ts";
+import type { DetailRows, KeyRow } from "../store/tasks/details.ts";
 import { messageOf, PrepareError } from "../task/errors.ts";
 import type { TaskRecord } from "../task/types.ts";
 

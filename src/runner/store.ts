@@ -1,14 +1,14 @@
 import { bootId } from "../process/proc.ts";
-import type { Databases } from "../store/databases.ts";
-import { loadRun } from "../store/details.ts";
-import { release } from "../store/leases.ts";
-import { storeChunks } from "../store/logs.ts";
-import { finish, markRunning } from "../store/moves.ts";
-import { park } from "../store/plans.ts";
-import { storeResult } from "../store/results.ts";
-import { recordCommit } from "../store/tasks.ts";
-import { persist } from "../store/trouble.ts";
-import { loadAutoruns } from "../store/versions.ts";
+import { storeChunks } from "../store/logs/logs.ts";
+import type { Databases } from "../store/postgres/databases.ts";
+import { persist } from "../store/postgres/transient-errors.ts";
+import { loadRun } from "../store/tasks/details.ts";
+import { release } from "../store/tasks/leases.ts";
+import { finish, markRunning } from "../store/tasks/moves.ts";
+import { park } from "../store/tasks/plans.ts";
+import { storeResult } from "../store/tasks/results.ts";
+import { recordCommit } from "../store/tasks/tasks.ts";
+import { loadAutoruns } from "../store/tasks/versions.ts";
 import type { RunStore } from "./run.ts";
 
 /** A run writes until it is done: while the database is away it waits, up to the shutdown. */

@@ -1,7 +1,7 @@
 import { sql } from "drizzle-orm";
-import type { Database } from "./database.ts";
-import { ensurePartitions } from "./partitions.ts";
-import { forgetRequests } from "./tasks.ts";
+import { ensurePartitions } from "./logs/partitions.ts";
+import type { Database } from "./postgres/database.ts";
+import { forgetRequests } from "./tasks/tasks.ts";
 
 /** Makes the partitions of the days to come and forgets old request ids. May run on all servers. */
 export async function keepHouse(database: Database): Promise<void> {

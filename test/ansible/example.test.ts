@@ -7,9 +7,9 @@ import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import { cli } from "../cli/cli.ts";
-import { hasAnsible, NO_ANSIBLE } from "../helpers/ansible.ts";
-import { startService, type TestService } from "../helpers/service.ts";
-import { freePort, hasSshd, NO_SSHD } from "../helpers/sshd.ts";
+import { hasAnsible, NO_ANSIBLE } from "../support/ansible.ts";
+import { startService, type TestService } from "../support/service.ts";
+import { freePort, hasSshd, NO_SSHD } from "../support/sshd.ts";
 
 const at = (path: string) => fileURLToPath(new URL(`../../examples/ansible/${path}`, import.meta.url));
 

@@ -17,10 +17,10 @@ import { EndReason, TaskStatus } from "../../gen/signalman/v1/task_pb.ts";
 import { TaskService } from "../../gen/signalman/v1/task_service_pb.ts";
 import { leavesNothing } from "../faults/traces.ts";
 import { makeRepository } from "../git/repository.ts";
-import { hasAnsible, NO_ANSIBLE } from "../helpers/ansible.ts";
-import { endOf, runDemo, watchToEnd } from "../helpers/demo.ts";
-import { type GitHttp, startGitHttp } from "../helpers/git-http.ts";
-import { startService, type TestService } from "../helpers/service.ts";
+import { hasAnsible, NO_ANSIBLE } from "../support/ansible.ts";
+import { endOf, runDemo, watchToEnd } from "../support/demo.ts";
+import { type GitHttp, startGitHttp } from "../support/git-http.ts";
+import { startService, type TestService } from "../support/service.ts";
 import { LOCAL, play } from "./scene.ts";
 
 const login = { login: "robot", password: "s-galaxy-password" };

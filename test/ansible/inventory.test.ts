@@ -3,8 +3,8 @@ import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import { EndReason } from "../../gen/signalman/v1/task_pb.ts";
 import { makeRepository, type Repository } from "../git/repository.ts";
-import { hasAnsible, NO_ANSIBLE } from "../helpers/ansible.ts";
-import { startService, type TestService } from "../helpers/service.ts";
+import { hasAnsible, NO_ANSIBLE } from "../support/ansible.ts";
+import { startService, type TestService } from "../support/service.ts";
 import { applyPlaybooks, LOCAL, play } from "./scene.ts";
 
 const from = (place: string) => LOCAL.replace("\n", ` place=${place}\n`);

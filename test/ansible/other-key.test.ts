@@ -3,10 +3,10 @@ import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import { TaskService } from "../../gen/signalman/v1/task_service_pb.ts";
-import { hasAnsible, NO_ANSIBLE } from "../helpers/ansible.ts";
-import { endOf, runDemo, watchToEnd } from "../helpers/demo.ts";
-import { startService, type TestService } from "../helpers/service.ts";
 import { until } from "../process/harness.ts";
+import { hasAnsible, NO_ANSIBLE } from "../support/ansible.ts";
+import { endOf, runDemo, watchToEnd } from "../support/demo.ts";
+import { startService, type TestService } from "../support/service.ts";
 import { applyPlaybooks, resultOf } from "./scene.ts";
 
 const newKey = () => randomBytes(32).toString("base64");

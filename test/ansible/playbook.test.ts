@@ -2,8 +2,8 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest"
 import { EndReason, TaskStatus } from "../../gen/signalman/v1/task_pb.ts";
 import { TemplateType } from "../../gen/signalman/v1/template_pb.ts";
 import { cli } from "../cli/cli.ts";
-import { hasAnsible, NO_ANSIBLE } from "../helpers/ansible.ts";
-import { startService, type TestService } from "../helpers/service.ts";
+import { hasAnsible, NO_ANSIBLE } from "../support/ansible.ts";
+import { startService, type TestService } from "../support/service.ts";
 import { applyPlaybooks, play, resultOf } from "./scene.ts";
 import { type SilentHosts, startSilentHosts } from "./silent-hosts.ts";
 

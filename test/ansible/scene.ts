@@ -9,8 +9,8 @@ import {
   TaskService,
   type WatchTaskResponse,
 } from "../../gen/signalman/v1/task_service_pb.ts";
-import { bytesOf, endOf, runDemo, watchToEnd } from "../helpers/demo.ts";
-import type { TestService } from "../helpers/service.ts";
+import { bytesOf, endOf, runDemo, watchToEnd } from "../support/demo.ts";
+import type { TestService } from "../support/service.ts";
 
 type Catalog = MessageInitShape<typeof CatalogSchema>;
 type Template = NonNullable<Catalog["templates"]>[number];

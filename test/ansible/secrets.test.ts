@@ -14,11 +14,11 @@ import { TaskService } from "../../gen/signalman/v1/task_service_pb.ts";
 import { TemplateService } from "../../gen/signalman/v1/template_pb.ts";
 import { hasSockets, socketFolder } from "../../src/keys/socket-folder.ts";
 import { leavesNothing } from "../faults/traces.ts";
-import { hasAnsible, hasProgram, NO_ANSIBLE } from "../helpers/ansible.ts";
-import { endOf, runDemo, watchToEnd } from "../helpers/demo.ts";
-import { startService, type TestService } from "../helpers/service.ts";
-import { hasSshd, makeSshKey, NO_SSHD, type Sshd, startSshd } from "../helpers/sshd.ts";
 import { openSql } from "../rpc/support.ts";
+import { hasAnsible, hasProgram, NO_ANSIBLE } from "../support/ansible.ts";
+import { endOf, runDemo, watchToEnd } from "../support/demo.ts";
+import { startService, type TestService } from "../support/service.ts";
+import { hasSshd, makeSshKey, NO_SSHD, type Sshd, startSshd } from "../support/sshd.ts";
 import { applyPlaybooks, play, resultOf } from "./scene.ts";
 import { canMakeSudoer, makeSudoer, NO_SUDOER, type Sudoer } from "./sudoer.ts";
 

@@ -1,7 +1,7 @@
 import { execFileSync } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { mkdirSync, rmSync, writeFileSync } from "node:fs";
-import { hasProgram } from "../helpers/ansible.ts";
+import { hasProgram } from "../support/ansible.ts";
 
 /** To be skipped with, where no such user can be made. */
 export const NO_SUDOER =

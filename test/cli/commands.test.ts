@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { parse } from "yaml";
-import { applyDemo, runDemo, watchToEnd } from "../helpers/demo.ts";
-import { startService, type TestService } from "../helpers/service.ts";
+import { applyDemo, runDemo, watchToEnd } from "../support/demo.ts";
+import { startService, type TestService } from "../support/service.ts";
 import { cli } from "./cli.ts";
 
 let service: TestService;

@@ -8,8 +8,8 @@ import { afterAll, beforeAll, describe, expect, it, onTestFinished, type TestCon
 import { candidates } from "../../src/cli/completion/candidates.ts";
 import { createProgram } from "../../src/cli/program.ts";
 import { findProgram } from "../../src/jobs/find-program.ts";
-import { applyDemo, runDemo, watchToEnd } from "../helpers/demo.ts";
-import { startService, type TestService } from "../helpers/service.ts";
+import { applyDemo, runDemo, watchToEnd } from "../support/demo.ts";
+import { startService, type TestService } from "../support/service.ts";
 import { cli, SIGNALMAN, startProgram } from "./cli.ts";
 
 const ON_TERMINAL = fileURLToPath(new URL("./on-terminal.py", import.meta.url));

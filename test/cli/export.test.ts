@@ -5,8 +5,8 @@ import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { parse } from "yaml";
 import { AccessKeyService } from "../../gen/signalman/v1/access_key_pb.ts";
-import { keyLike } from "../helpers/private-key.ts";
-import { startService, type TestService } from "../helpers/service.ts";
+import { keyLike } from "../support/private-key.ts";
+import { startService, type TestService } from "../support/service.ts";
 import { cli } from "./cli.ts";
 
 const QUICKSTART = fileURLToPath(new URL("../../examples/quickstart/catalog.yaml", import.meta.url));

@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { TaskStatus } from "../../gen/signalman/v1/task_pb.ts";
 import { TaskService } from "../../gen/signalman/v1/task_service_pb.ts";
-import { applyDemo } from "../helpers/demo.ts";
-import { startService, type TestService } from "../helpers/service.ts";
+import { applyDemo } from "../support/demo.ts";
+import { startService, type TestService } from "../support/service.ts";
 import { type Cli, cli, startCli } from "./cli.ts";
 import { dispose } from "./end-tasks.ts";
 

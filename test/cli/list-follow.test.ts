@@ -4,8 +4,8 @@ import { fileURLToPath } from "node:url";
 import { stripVTControlCharacters } from "node:util";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { TaskService } from "../../gen/signalman/v1/task_service_pb.ts";
-import { applyDemo, runDemo, watchToEnd } from "../helpers/demo.ts";
-import { startService, type TestService } from "../helpers/service.ts";
+import { applyDemo, runDemo, watchToEnd } from "../support/demo.ts";
+import { startService, type TestService } from "../support/service.ts";
 import { type Cli, cli, SIGNALMAN, startCli, startProgram } from "./cli.ts";
 import { dispose } from "./end-tasks.ts";
 

@@ -1,6 +1,6 @@
 import { Command } from "commander";
 import { expect, it } from "vitest";
-import { addParams, type ParamOptions, paramsOf } from "../../src/cli/params.ts";
+import { addParams, type ParamOptions, paramsOf } from "../../src/cli/input/params.ts";
 
 const parse = (...args: string[]) =>
   paramsOf(addParams(new Command()).parse(args, { from: "user" }).opts<ParamOptions>());

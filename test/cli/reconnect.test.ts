@@ -2,8 +2,8 @@ import { once } from "node:events";
 import { createServer } from "node:http2";
 import { type AddressInfo, connect, createServer as createTcpServer } from "node:net";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { applyDemo, runDemo } from "../helpers/demo.ts";
-import { startService, type TestService } from "../helpers/service.ts";
+import { applyDemo, runDemo } from "../support/demo.ts";
+import { startService, type TestService } from "../support/service.ts";
 import { cli, startCli } from "./cli.ts";
 import { dispose } from "./end-tasks.ts";
 

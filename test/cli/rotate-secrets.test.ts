@@ -3,9 +3,9 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { CatalogService } from "../../gen/signalman/v1/catalog_service_pb.ts";
 import { LogStream } from "../../gen/signalman/v1/task_pb.ts";
 import { createCipher } from "../../src/keys/cipher.ts";
-import { applyDemo, bytesOf, runDemo, watchToEnd } from "../helpers/demo.ts";
-import { startService, type TestService } from "../helpers/service.ts";
 import { openSql } from "../rpc/support.ts";
+import { applyDemo, bytesOf, runDemo, watchToEnd } from "../support/demo.ts";
+import { startService, type TestService } from "../support/service.ts";
 import { cli } from "./cli.ts";
 
 const [old, fresh] = [randomBytes(32), randomBytes(32)];

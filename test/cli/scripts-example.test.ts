@@ -1,7 +1,7 @@
 import { spawnSync } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { startService, type TestService } from "../helpers/service.ts";
+import { startService, type TestService } from "../support/service.ts";
 import { cli } from "./cli.ts";
 
 const catalog = fileURLToPath(new URL("../../examples/scripts/catalog.yaml", import.meta.url));

@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
-import { testDatabase } from "../helpers/database.ts";
+import { testDatabase } from "../support/database.ts";
 import { cli } from "./cli.ts";
 
 /** A start that is refused: one sentence for whoever started it, no stack. */

@@ -2,8 +2,8 @@ import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { TaskService } from "../../gen/signalman/v1/task_service_pb.ts";
 import { SurveyType } from "../../gen/signalman/v1/template_pb.ts";
-import { applyDemo } from "../helpers/demo.ts";
-import { startService, type TestService } from "../helpers/service.ts";
+import { applyDemo } from "../support/demo.ts";
+import { startService, type TestService } from "../support/service.ts";
 import { type Cli, cli, SIGNALMAN, startProgram } from "./cli.ts";
 import { Terminal } from "./terminal.ts";
 

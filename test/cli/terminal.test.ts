@@ -1,7 +1,7 @@
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { applyDemo } from "../helpers/demo.ts";
-import { startService, type TestService } from "../helpers/service.ts";
+import { applyDemo } from "../support/demo.ts";
+import { startService, type TestService } from "../support/service.ts";
 import { type Cli, SIGNALMAN, startProgram } from "./cli.ts";
 import { dispose } from "./end-tasks.ts";
 import { Terminal } from "./terminal.ts";

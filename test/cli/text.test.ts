@@ -1,12 +1,12 @@
 import { describe, expect, it } from "vitest";
 import { parsePath, pathText } from "../../src/cli/catalog/path.ts";
-import { parseTask, parseTemplate, shortName } from "../../src/cli/names.ts";
-import { printable } from "../../src/cli/printable.ts";
-import { table } from "../../src/cli/table.ts";
-import { clock, duration, rough } from "../../src/cli/time.ts";
-import { parseVariable } from "../../src/cli/values.ts";
+import { parseTask, parseTemplate, shortName } from "../../src/cli/input/names.ts";
+import { parseVariable } from "../../src/cli/input/values.ts";
+import { printable } from "../../src/cli/terminal/printable.ts";
+import { table } from "../../src/cli/terminal/table.ts";
+import { clock, duration, rough } from "../../src/cli/terminal/time.ts";
+import { cut, width } from "../../src/cli/terminal/width.ts";
 import { trackCursor } from "../../src/cli/view/cursor.ts";
-import { cut, width } from "../../src/cli/width.ts";
 import { serverUrl } from "../../src/client/server-url.ts";
 
 const UUID = "0192f0c1-0000-7000-8000-00000000000a";

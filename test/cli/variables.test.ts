@@ -2,7 +2,7 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { collectVariables, readVariables, type VariableInput } from "../../src/cli/variables.ts";
+import { collectVariables, readVariables, type VariableInput } from "../../src/cli/input/variables.ts";
 
 let folder: string;
 beforeAll(async () => {

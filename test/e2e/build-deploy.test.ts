@@ -8,8 +8,8 @@ import { type Task, TaskStatus } from "../../gen/signalman/v1/task_pb.ts";
 import { TaskService } from "../../gen/signalman/v1/task_service_pb.ts";
 import { SurveyType, TemplateType } from "../../gen/signalman/v1/template_pb.ts";
 import { cli } from "../cli/cli.ts";
-import { applyDemo, endOf, runDemo, watchToEnd } from "../helpers/demo.ts";
-import { startService, type TestService } from "../helpers/service.ts";
+import { applyDemo, endOf, runDemo, watchToEnd } from "../support/demo.ts";
+import { startService, type TestService } from "../support/service.ts";
 import { textsOf } from "../watch/events.ts";
 
 const EXAMPLE = fileURLToPath(new URL("../../examples/build-deploy", import.meta.url));

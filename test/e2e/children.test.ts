@@ -7,8 +7,8 @@ import { LogStream, type Task } from "../../gen/signalman/v1/task_pb.ts";
 import { TaskService } from "../../gen/signalman/v1/task_service_pb.ts";
 import { endOf, type Follower, follow } from "../faults/follow.ts";
 import { leavesNothing } from "../faults/traces.ts";
-import { applyDemo, runDemo } from "../helpers/demo.ts";
-import { startService, type TestService } from "../helpers/service.ts";
+import { applyDemo, runDemo } from "../support/demo.ts";
+import { startService, type TestService } from "../support/service.ts";
 
 const MIB = 1024 * 1024;
 const SUCCESS = { status: "SUCCESS", reason: "UNSPECIFIED", exitCode: 0, signal: "", message: "" };

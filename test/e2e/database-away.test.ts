@@ -12,16 +12,16 @@ import type { Task } from "../../gen/signalman/v1/task_pb.ts";
 import { TaskService } from "../../gen/signalman/v1/task_service_pb.ts";
 import { startEmbeddedPostgres } from "../../src/embedded/postgres.ts";
 import { socketOptions } from "../../src/embedded/socket-url.ts";
-import { type Database, openDatabase } from "../../src/store/database.ts";
-import { declareLost } from "../../src/store/expiry.ts";
+import { type Database, openDatabase } from "../../src/store/postgres/database.ts";
+import { declareLost } from "../../src/store/tasks/expiry.ts";
 import { guardedFolder } from "../embedded/guarded-folder.ts";
 import { endOf, follow } from "../faults/follow.ts";
 import { type CutProxy, openProxy } from "../faults/proxy.ts";
 import { aliveOf, idOf, leavesNothing, taskFolder, until } from "../faults/traces.ts";
 import { expectWhole, stopWriter, WRITER, WRITTEN, writtenSoFar } from "../faults/writer.ts";
-import { type TestDatabase, testDatabase } from "../helpers/database.ts";
-import { applyDemo, runDemo } from "../helpers/demo.ts";
-import { startService, type TestService } from "../helpers/service.ts";
+import { type TestDatabase, testDatabase } from "../support/database.ts";
+import { applyDemo, runDemo } from "../support/demo.ts";
+import { startService, type TestService } from "../support/service.ts";
 
 const AWAY_MS = 20_000;
 

@@ -16,8 +16,8 @@ import {
 import { endOf, type Follower, follow } from "../faults/follow.ts";
 import { type SlowRepository, slowRepository } from "../faults/slow-repository.ts";
 import { leavesNothing } from "../faults/traces.ts";
-import { applyDemo, runDemo } from "../helpers/demo.ts";
-import { startService, type TestService } from "../helpers/service.ts";
+import { applyDemo, runDemo } from "../support/demo.ts";
+import { startService, type TestService } from "../support/service.ts";
 
 const STOPPED = { status: "STOPPED", reason: "STOPPED_BY_USER" };
 const { KILLED_BEFORE_START, KILL_REQUESTED, ALREADY_STOPPING, ALREADY_FINAL } = KillOutcome;

@@ -7,8 +7,8 @@ import { LogStream } from "../../gen/signalman/v1/task_pb.ts";
 import { endOf, type Follower, follow } from "../faults/follow.ts";
 import { smallDisk } from "../faults/small-disk.ts";
 import { leavesNothing } from "../faults/traces.ts";
-import { runDemo } from "../helpers/demo.ts";
-import { startService, type TestService } from "../helpers/service.ts";
+import { runDemo } from "../support/demo.ts";
+import { startService, type TestService } from "../support/service.ts";
 
 const MIB = 1024 * 1024;
 const APPS = {

@@ -9,10 +9,10 @@ import { endOf, follow } from "../faults/follow.ts";
 import { leavesNothing } from "../faults/traces.ts";
 import { makeRepository, type Repository } from "../git/repository.ts";
 import { makeScene } from "../git/scene.ts";
-import { runDemo } from "../helpers/demo.ts";
-import { type GitHttp, type GitHttpOptions, startGitHttp } from "../helpers/git-http.ts";
-import { startService, type TestService } from "../helpers/service.ts";
-import { hasSshd, makeSshKey, NO_SSHD, startSshd } from "../helpers/sshd.ts";
+import { runDemo } from "../support/demo.ts";
+import { type GitHttp, type GitHttpOptions, startGitHttp } from "../support/git-http.ts";
+import { startService, type TestService } from "../support/service.ts";
+import { hasSshd, makeSshKey, NO_SSHD, startSshd } from "../support/sshd.ts";
 
 const LOGIN = { login: "ci", password: "pass-w0rd-of-git/+%" };
 

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { LogStream, TaskStatus } from "../../gen/signalman/v1/task_pb.ts";
-import { applyDemo, bytesOf, endOf, runDemo, watchToEnd } from "../helpers/demo.ts";
-import { startService, type TestService } from "../helpers/service.ts";
+import { applyDemo, bytesOf, endOf, runDemo, watchToEnd } from "../support/demo.ts";
+import { startService, type TestService } from "../support/service.ts";
 
 let service: TestService;
 beforeAll(async () => {

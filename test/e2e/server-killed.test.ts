@@ -13,9 +13,9 @@ import { endOf, follow } from "../faults/follow.ts";
 import { slowRepository } from "../faults/slow-repository.ts";
 import { aliveOf, idOf, leavesNothing, until } from "../faults/traces.ts";
 import { expectWhole, stopWriter, WRITER, WRITTEN, writtenSoFar } from "../faults/writer.ts";
-import { applyDemo, runDemo } from "../helpers/demo.ts";
-import { startService, type TestService } from "../helpers/service.ts";
 import { openSql } from "../rpc/support.ts";
+import { applyDemo, runDemo } from "../support/demo.ts";
+import { startService, type TestService } from "../support/service.ts";
 import { PUPPET, runPuppet } from "../watch/puppet.ts";
 
 const KILLS = 20;

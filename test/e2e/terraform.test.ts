@@ -5,7 +5,7 @@ import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import { cli } from "../cli/cli.ts";
 import { follow } from "../faults/follow.ts";
-import { startService, type TestService } from "../helpers/service.ts";
+import { startService, type TestService } from "../support/service.ts";
 import { needsTerraform } from "../terraform/project.ts";
 
 const EXAMPLE = fileURLToPath(new URL("../../examples/terraform", import.meta.url));

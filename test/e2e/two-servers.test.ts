@@ -9,8 +9,8 @@ import type { Task } from "../../gen/signalman/v1/task_pb.ts";
 import { KillOutcome, TaskService, type WatchTaskResponse } from "../../gen/signalman/v1/task_service_pb.ts";
 import { endOf, follow, statusName } from "../faults/follow.ts";
 import { aliveOf, leavesNothing } from "../faults/traces.ts";
-import { type TestDatabase, testDatabase } from "../helpers/database.ts";
-import { startService, type TestService } from "../helpers/service.ts";
+import { type TestDatabase, testDatabase } from "../support/database.ts";
+import { startService, type TestService } from "../support/service.ts";
 
 /** Milliseconds: a poll would find what a hint did not tell half a second later, in the middle. */
 const SOON = 400;

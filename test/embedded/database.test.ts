@@ -1,7 +1,7 @@
 import postgres from "postgres";
 import { afterAll, describe, expect, it } from "vitest";
 import { socketOptions } from "../../src/embedded/socket-url.ts";
-import { type TestDatabase, testDatabase } from "../helpers/database.ts";
+import { type TestDatabase, testDatabase } from "../support/database.ts";
 import { query } from "./connect.ts";
 
 const databases: TestDatabase[] = [];

@@ -7,7 +7,7 @@ import {
   TaskStatusSchema,
 } from "../../gen/signalman/v1/task_pb.ts";
 import { TaskService, type WatchTaskResponse } from "../../gen/signalman/v1/task_service_pb.ts";
-import type { TestService } from "../helpers/service.ts";
+import type { TestService } from "../support/service.ts";
 
 /** How a task ended, in words. */
 export function endOf({ status, end }: Task) {

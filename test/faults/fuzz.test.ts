@@ -8,8 +8,8 @@ import { TaskService } from "../../gen/signalman/v1/task_service_pb.ts";
 import { createFuzzer, errorsOf } from "../fuzz/fuzz.ts";
 import { type Inspector, inspect } from "../fuzz/inspector.ts";
 import { tableOf } from "../fuzz/table.ts";
-import { startService, type TestService } from "../helpers/service.ts";
 import { openSql } from "../rpc/support.ts";
+import { startService, type TestService } from "../support/service.ts";
 import { hasTerraform } from "../terraform/project.ts";
 
 /*

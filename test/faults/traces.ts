@@ -1,7 +1,7 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Task } from "../../gen/signalman/v1/task_pb.ts";
-import type { TestService } from "../helpers/service.ts";
+import type { TestService } from "../support/service.ts";
 
 export const idOf = ({ name }: Pick<Task, "name">) => name.split("/").at(-1) ?? "";
 

@@ -1,6 +1,6 @@
 import { create } from "@bufbuild/protobuf";
 import { ListTasksRequestSchema, TaskService } from "../../gen/signalman/v1/task_service_pb.ts";
-import { applyDemo, type DemoService, runDemo } from "../helpers/demo.ts";
+import { applyDemo, type DemoService, runDemo } from "../support/demo.ts";
 import { hasTerraform } from "../terraform/project.ts";
 import type { Harvest } from "./harvest.ts";
 

@@ -7,9 +7,9 @@ import {
 } from "@bufbuild/protobuf";
 import { Code, createClient } from "@connectrpc/connect";
 import { createGrpcTransport } from "@connectrpc/connect-node";
-import type { DemoService } from "../helpers/demo.ts";
-import type { TestService } from "../helpers/service.ts";
 import { readContract } from "../rpc/rules/contract.ts";
+import type { DemoService } from "../support/demo.ts";
+import type { TestService } from "../support/service.ts";
 import { ALWAYS, codesIn, MAX_BYTES, TOO_BIG } from "./codes.ts";
 import { connect } from "./connections.ts";
 import { prepareDemo } from "./demo.ts";

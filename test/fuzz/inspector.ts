@@ -1,5 +1,5 @@
 import { once } from "node:events";
-import type { TestService } from "../helpers/service.ts";
+import type { TestService } from "../support/service.ts";
 
 /** The server's own view of its memory, over the protocol of Node's debugger: start it with `--inspect=127.0.0.1:0`. */
 export interface Inspector extends Disposable {

@@ -2,7 +2,7 @@ import { execFileSync } from "node:child_process";
 import { existsSync, readdirSync, readFileSync, statSync, utimesSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { type GitHttp, type GitHttpOptions, startGitHttp } from "../helpers/git-http.ts";
+import { type GitHttp, type GitHttpOptions, startGitHttp } from "../support/git-http.ts";
 import { makeRepository, type Repository } from "./repository.ts";
 import { makeScene } from "./scene.ts";
 

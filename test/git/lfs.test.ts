@@ -12,7 +12,7 @@ import {
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { startGitHttp } from "../helpers/git-http.ts";
+import { startGitHttp } from "../support/git-http.ts";
 import { makeGit, PLAIN } from "./make-git.ts";
 import { makeRepository, type Repository } from "./repository.ts";
 import { makeScene } from "./scene.ts";

@@ -6,7 +6,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import type { GitAccess } from "../../src/git/access.ts";
 import { sshOptions } from "../../src/git/ssh-options.ts";
 import { createInstaller } from "../../src/keys/installer.ts";
-import { hasSshd, makeSshKey, NO_SSHD, type Sshd, type SshKey, startSshd } from "../helpers/sshd.ts";
+import { hasSshd, makeSshKey, NO_SSHD, type Sshd, type SshKey, startSshd } from "../support/sshd.ts";
 import { makeRepository, type Repository } from "./repository.ts";
 import { makeScene } from "./scene.ts";
 

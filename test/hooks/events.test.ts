@@ -2,8 +2,8 @@ import { fromJson } from "@bufbuild/protobuf";
 import { ValueSchema } from "@bufbuild/protobuf/wkt";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type HookEvent, HookEventSchema } from "../../gen/signalman/v1/hook_pb.ts";
-import { runDemo } from "../helpers/demo.ts";
-import { startService, type TestService } from "../helpers/service.ts";
+import { runDemo } from "../support/demo.ts";
+import { startService, type TestService } from "../support/service.ts";
 import { watch } from "../watch/events.ts";
 import {
   AFTER_TASK,

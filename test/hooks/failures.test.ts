@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { aliveOf, until } from "../faults/traces.ts";
-import { runDemo } from "../helpers/demo.ts";
-import { startService, type TestService } from "../helpers/service.ts";
+import { runDemo } from "../support/demo.ts";
+import { startService, type TestService } from "../support/service.ts";
 import { watch } from "../watch/events.ts";
 import {
   AFTER_TASK,

@@ -4,8 +4,8 @@ import type { HookSchema } from "../../gen/signalman/v1/hook_pb.ts";
 import { HookEvent } from "../../gen/signalman/v1/hook_pb.ts";
 import { EndReasonSchema, type Task, TaskStatusSchema } from "../../gen/signalman/v1/task_pb.ts";
 import { TaskService } from "../../gen/signalman/v1/task_service_pb.ts";
-import { applyDemo, type DemoTemplate, endOf, runDemo, watchToEnd } from "../helpers/demo.ts";
-import type { TestService } from "../helpers/service.ts";
+import { applyDemo, type DemoTemplate, endOf, runDemo, watchToEnd } from "../support/demo.ts";
+import type { TestService } from "../support/service.ts";
 import { textsOf } from "../watch/events.ts";
 
 export type HookInit = Exclude<MessageInitShape<typeof HookSchema>, { $typeName: string }>;

@@ -12,8 +12,8 @@ import { loadHookModules } from "../../src/runner/hook-modules.ts";
 import { cli } from "../cli/cli.ts";
 import { endOf, follow } from "../faults/follow.ts";
 import { idOf } from "../faults/traces.ts";
-import { runDemo } from "../helpers/demo.ts";
-import { startService, type TestService } from "../helpers/service.ts";
+import { runDemo } from "../support/demo.ts";
+import { startService, type TestService } from "../support/service.ts";
 import { AFTER_TASK, applyHooked, BEFORE_TASK, kill, program, runToEnd } from "./hooked.ts";
 
 const example = (name: string) => fileURLToPath(new URL(`../../examples/hooks/${name}`, import.meta.url));
@@ -209,7 +209,7 @@ describe("a module is refused, by its name, if it", () => {
 test("a server that is still loading a module ends by SIGTERM", async () => {
   const text = 'console.error("loading"); await new Promise((loaded) => setTimeout(loaded, 600_000));';
   const env = { PATH: process.env.PATH, SIGNALMAN_HOOKS: await module("slow.mjs", text) };
-  const serve = fileURLToPath(new URL("../helpers/serve.ts", import.meta.url));
+  const serve = fileURLToPath(new URL("../support/serve.ts", import.meta.url));
   const child = spawn(process.execPath, [serve], { env, stdio: ["ignore", "ignore", "pipe"] });
   await once(createInterface({ input: child.stderr }), "line");
   child.kill("SIGTERM");

@@ -9,9 +9,9 @@ import {
   WatchTaskResponseSchema,
 } from "../../gen/signalman/v1/task_service_pb.ts";
 import { GetTemplateResponseSchema, TemplateService } from "../../gen/signalman/v1/template_pb.ts";
-import { watchToEnd } from "../helpers/demo.ts";
-import { startService, type TestService } from "../helpers/service.ts";
 import { openSql } from "../rpc/support.ts";
+import { watchToEnd } from "../support/demo.ts";
+import { startService, type TestService } from "../support/service.ts";
 import { AFTER_TASK, applyHooked, BEFORE_TASK, http, program, runToEnd } from "./hooked.ts";
 import { type Receiver, startReceiver } from "./receiver.ts";
 

@@ -6,8 +6,8 @@ import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, it, type TestContext } from "vitest";
 import { findProgram } from "../../src/jobs/find-program.ts";
 import { startProgram } from "../cli/cli.ts";
-import { applyDemo } from "../helpers/demo.ts";
-import { startService, type TestService } from "../helpers/service.ts";
+import { applyDemo } from "../support/demo.ts";
+import { startService, type TestService } from "../support/service.ts";
 import { startBrowser } from "./browser.ts";
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));

@@ -17,7 +17,7 @@ import { ProjectService } from "../../gen/signalman/v1/project_pb.ts";
 import { RepositoryService } from "../../gen/signalman/v1/repository_pb.ts";
 import { TaskService } from "../../gen/signalman/v1/task_service_pb.ts";
 import { TemplateService } from "../../gen/signalman/v1/template_pb.ts";
-import { startService, type TestService } from "../helpers/service.ts";
+import { startService, type TestService } from "../support/service.ts";
 import { collect } from "../watch/events.ts";
 
 const SERVICES = [

@@ -1,7 +1,7 @@
 import type { JsonObject } from "@bufbuild/protobuf";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { applyDemo } from "../helpers/demo.ts";
-import { startService, type TestService } from "../helpers/service.ts";
+import { applyDemo } from "../support/demo.ts";
+import { startService, type TestService } from "../support/service.ts";
 import { watch } from "../watch/events.ts";
 import { PUPPET, runPuppet } from "../watch/puppet.ts";
 import { commonOf, WATCHERS } from "./watchers.ts";

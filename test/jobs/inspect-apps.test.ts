@@ -2,7 +2,7 @@ import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSyn
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { type Apps, BUILT_IN } from "../../src/jobs/apps/app.ts";
+import { type Apps, BUILT_IN } from "../../src/jobs/app.ts";
 import { createAppInspector } from "../../src/jobs/inspect-apps.ts";
 
 let folder: string;

@@ -3,13 +3,13 @@ import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, 
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import type { AccessKey } from "../../src/keys/access-key.ts";
 import { createInstaller, removeInstalls } from "../../src/keys/installer.ts";
-import type { AccessKey } from "../../src/keys/material.ts";
-import type { Place } from "../../src/keys/place.ts";
-import { sweepMarked } from "../../src/process/marked.ts";
+import type { Place } from "../../src/keys/key-folder.ts";
+import { sweepMarked } from "../../src/process/kill-by-marker.ts";
 import { scan } from "../../src/process/scan.ts";
 import { PrepareError } from "../../src/task/errors.ts";
-import { makeSshKey } from "../helpers/sshd.ts";
+import { makeSshKey } from "../support/sshd.ts";
 
 const never = new AbortController().signal;
 const path = process.env.PATH ?? "";

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { Matcher } from "../../src/logs/matcher.ts";
-import { needlesOf } from "../../src/logs/needles.ts";
+import { needlesOf } from "../../src/logs/secret-patterns.ts";
 import { takeLines } from "../../src/logs/split.ts";
 import { InputStream } from "../../src/logs/stream.ts";
 import type { Chunk } from "../../src/logs/types.ts";

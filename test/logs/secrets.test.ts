@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { Matcher } from "../../src/logs/matcher.ts";
-import { needlesOf } from "../../src/logs/needles.ts";
+import { needlesOf } from "../../src/logs/secret-patterns.ts";
 import { endOf, joined, linesOf, memorySink, open, randomSource } from "./support.ts";
 
 async function shown(text: string, secrets: string[], writes: number[] = []): Promise<string> {

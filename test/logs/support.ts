@@ -1,5 +1,5 @@
-import { needlesOf } from "../../src/logs/needles.ts";
 import { decodeChunk, type StoredLine } from "../../src/logs/read.ts";
+import { needlesOf } from "../../src/logs/secret-patterns.ts";
 import { openTaskLog } from "../../src/logs/task-log.ts";
 import type { Chunk, ChunkSink, ProgramStream, TaskLog, TaskLogOptions } from "../../src/logs/types.ts";
 

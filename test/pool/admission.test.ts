@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { admit } from "../../src/pool/admission.ts";
-import type { Candidate } from "../../src/store/leases.ts";
+import type { Candidate } from "../../src/store/tasks/leases.ts";
 
 /** `p/t#1` is task 1 of template t of project p; `p/t*#1` may run beside others of its template. */
 function candidates(names: string, project: { limit?: number; active?: number } = {}): Candidate[] {

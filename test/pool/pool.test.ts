@@ -2,8 +2,8 @@ import { pino } from "pino";
 import { afterEach, expect, test } from "vitest";
 import { createTaskPool, type PoolOptions, type PoolStore, type TaskPool } from "../../src/pool/pool.ts";
 import type { RunControl } from "../../src/runner/control.ts";
-import type { Wishes } from "../../src/store/leases.ts";
-import type { Lease } from "../../src/store/moves.ts";
+import type { Wishes } from "../../src/store/tasks/leases.ts";
+import type { Lease } from "../../src/store/tasks/moves.ts";
 
 const logger = pino({ level: "silent" });
 const wish = (id: string, more: Partial<Wishes> = {}): Wishes => ({

@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { appendFileSync, readFileSync, writeFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
-import { sweepMarked } from "../../src/process/marked.ts";
+import { sweepMarked } from "../../src/process/kill-by-marker.ts";
 import { adoptProcess, startProcess } from "../../src/process/process.ts";
 import type { Program } from "../../src/process/wrapper.ts";
 import { env, expectNobodyLeft, fixture, launcher, newTask, program, type Task, until } from "./harness.ts";

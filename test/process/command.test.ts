@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { CannotStart, type Command, runCommand, TimedOut } from "../../src/process/command.ts";
-import { sweepMarked } from "../../src/process/marked.ts";
+import { sweepMarked } from "../../src/process/kill-by-marker.ts";
 import { scan } from "../../src/process/scan.ts";
 import { env, expectNobodyLeft, fixture, newTask } from "./harness.ts";
 

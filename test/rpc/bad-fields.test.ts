@@ -15,8 +15,8 @@ import {
 } from "../../gen/signalman/v1/catalog_service_pb.ts";
 import { decode } from "../../src/cli/catalog/decode.ts";
 import { pathText } from "../../src/cli/catalog/path.ts";
-import { keyLike } from "../helpers/private-key.ts";
-import { startService, type TestService } from "../helpers/service.ts";
+import { keyLike } from "../support/private-key.ts";
+import { startService, type TestService } from "../support/service.ts";
 import { everythingIn, openSql, refusal } from "./support.ts";
 
 /** What each message needs to be right, by its name. */

@@ -2,7 +2,7 @@ import { randomInt } from "node:crypto";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { createFuzzer, errorsOf } from "../fuzz/fuzz.ts";
 import { tableOf } from "../fuzz/table.ts";
-import { startService, type TestService } from "../helpers/service.ts";
+import { startService, type TestService } from "../support/service.ts";
 
 let service: TestService;
 beforeAll(async () => {

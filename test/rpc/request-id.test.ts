@@ -4,8 +4,8 @@ import type postgres from "postgres";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { TaskStatus } from "../../gen/signalman/v1/task_pb.ts";
 import { type RunTaskRequestSchema, TaskService } from "../../gen/signalman/v1/task_service_pb.ts";
-import { applyDemo, watchToEnd } from "../helpers/demo.ts";
-import { startService, type TestService } from "../helpers/service.ts";
+import { applyDemo, watchToEnd } from "../support/demo.ts";
+import { startService, type TestService } from "../support/service.ts";
 import { openSql, refusal } from "./support.ts";
 
 type Init = Exclude<MessageInitShape<typeof RunTaskRequestSchema>, { $typeName: string }>;

@@ -3,7 +3,7 @@ import postgres from "postgres";
 import { BadRequestSchema, ErrorInfoSchema } from "../../gen/google/rpc/error_details_pb.ts";
 import { socketOptions } from "../../src/embedded/socket-url.ts";
 import { decompress } from "../../src/logs/compress.ts";
-import type { TestService } from "../helpers/service.ts";
+import type { TestService } from "../support/service.ts";
 
 /** What a call was refused with: the code's name, the reason, and the fields that are named. */
 export async function refusal(call: Promise<unknown> | AsyncIterable<unknown>) {

@@ -1,11 +1,11 @@
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import { describe, expect, test } from "vitest";
 import { SurveyType, TemplateSchema } from "../../gen/signalman/v1/template_pb.ts";
-import type { AccessKey } from "../../src/keys/material.ts";
-import { jsonOf } from "../../src/rpc/resources/schemas.ts";
+import type { AccessKey } from "../../src/keys/access-key.ts";
+import { jsonOf } from "../../src/rpc/catalog/schemas.ts";
 import { populateDetails } from "../../src/runner/details.ts";
 import type { Secrets } from "../../src/runner/secrets.ts";
-import type { DetailRows } from "../../src/store/details.ts";
+import type { DetailRows } from "../../src/store/tasks/details.ts";
 import { PrepareError } from "../../src/task/errors.ts";
 import type { TaskSpec } from "../../src/task/types.ts";
 

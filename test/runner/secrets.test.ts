@@ -1,8 +1,8 @@
 import { randomBytes } from "node:crypto";
 import type { JsonObject } from "@bufbuild/protobuf";
 import { describe, expect, test } from "vitest";
+import { accessKeyContext, environmentContext } from "../../src/keys/access-key.ts";
 import { createCipher } from "../../src/keys/cipher.ts";
-import { accessKeyContext, environmentContext } from "../../src/keys/material.ts";
 import { openSecrets, sealSecrets, secretValues, shortSecrets } from "../../src/runner/secrets.ts";
 import { PrepareError } from "../../src/task/errors.ts";
 

@@ -4,16 +4,16 @@ import { eq } from "drizzle-orm";
 import postgres from "postgres";
 import { socketOptions } from "../../src/embedded/socket-url.ts";
 import { compress } from "../../src/logs/compress.ts";
-import { changeProject } from "../../src/store/catalog.ts";
-import { type Database, openDatabase } from "../../src/store/database.ts";
-import type { AnyKind } from "../../src/store/kinds.ts";
-import type { StoredChunk } from "../../src/store/logs.ts";
-import type { Lease } from "../../src/store/moves.ts";
+import { changeProject } from "../../src/store/catalog/catalog.ts";
+import type { AnyKind } from "../../src/store/catalog/kinds.ts";
+import type { StoredChunk } from "../../src/store/logs/logs.ts";
+import { type Database, openDatabase } from "../../src/store/postgres/database.ts";
 import { tasks } from "../../src/store/schema/tasks.ts";
-import { createTask, type NewTask } from "../../src/store/tasks.ts";
+import type { Lease } from "../../src/store/tasks/moves.ts";
+import { createTask, type NewTask } from "../../src/store/tasks/tasks.ts";
 import type { Status } from "../../src/task/status.ts";
 import type { TaskRecord } from "../../src/task/types.ts";
-import { testDatabase } from "../helpers/database.ts";
+import { testDatabase } from "../support/database.ts";
 
 export const [NODE, OTHER_NODE] = [randomUUID(), randomUUID()];
 

@@ -3,9 +3,9 @@ import postgres from "postgres";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { socketOptions } from "../../src/embedded/socket-url.ts";
 import { keepHouse } from "../../src/store/housekeeping.ts";
-import { migrate } from "../../src/store/migrate.ts";
 import journal from "../../src/store/migrations/meta/_journal.json" with { type: "json" };
-import { dropDatabase } from "../helpers/database.ts";
+import { migrate } from "../../src/store/postgres/migrate.ts";
+import { dropDatabase } from "../support/database.ts";
 import { openStore, type TestStore } from "./fixture.ts";
 
 let store: TestStore;

@@ -8,7 +8,7 @@ import type { Task } from "../../gen/signalman/v1/task_pb.ts";
 import { type TemplateSchema, TemplateService } from "../../gen/signalman/v1/template_pb.ts";
 import { endOf, follow } from "../faults/follow.ts";
 import { leavesNothing } from "../faults/traces.ts";
-import { startService, type TestService } from "../helpers/service.ts";
+import { startService, type TestService } from "../support/service.ts";
 import { makeProject, needsTerraform, type TerraformProject } from "./project.ts";
 
 /** What a template, an environment and an inventory may become while a plan waits. */

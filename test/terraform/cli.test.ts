@@ -2,7 +2,7 @@ import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import { cli, SIGNALMAN, startProgram } from "../cli/cli.ts";
 import { endOf, follow } from "../faults/follow.ts";
-import { startService, type TestService } from "../helpers/service.ts";
+import { startService, type TestService } from "../support/service.ts";
 import { makeProject, needsTerraform } from "./project.ts";
 
 let service: TestService;

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { beforeEach, expect, test } from "vitest";
 import { endOf, follow } from "../faults/follow.ts";
 import { smallDisk } from "../faults/small-disk.ts";
-import { startService } from "../helpers/service.ts";
+import { startService } from "../support/service.ts";
 import { makeProject, needsTerraform } from "./project.ts";
 
 beforeEach(needsTerraform);

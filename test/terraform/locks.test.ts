@@ -9,7 +9,7 @@ import type { Task } from "../../gen/signalman/v1/task_pb.ts";
 import { TaskService } from "../../gen/signalman/v1/task_service_pb.ts";
 import { endOf, type Follower, follow } from "../faults/follow.ts";
 import { aliveOf, leavesNothing, until } from "../faults/traces.ts";
-import { startService, type TestService } from "../helpers/service.ts";
+import { startService, type TestService } from "../support/service.ts";
 import { makeProject, needsTerraform, type TerraformProject } from "./project.ts";
 
 let service: TestService;

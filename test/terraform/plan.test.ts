@@ -3,7 +3,7 @@ import type { Task } from "../../gen/signalman/v1/task_pb.ts";
 import { TaskService } from "../../gen/signalman/v1/task_service_pb.ts";
 import { endOf, follow } from "../faults/follow.ts";
 import { leavesNothing } from "../faults/traces.ts";
-import { startService, type TestService } from "../helpers/service.ts";
+import { startService, type TestService } from "../support/service.ts";
 import { makeProject, needsTerraform } from "./project.ts";
 
 let service: TestService;

@@ -9,7 +9,7 @@ import { CatalogService } from "../../gen/signalman/v1/catalog_service_pb.ts";
 import type { Task } from "../../gen/signalman/v1/task_pb.ts";
 import { type RunTaskRequestSchema, TaskService } from "../../gen/signalman/v1/task_service_pb.ts";
 import { follow } from "../faults/follow.ts";
-import type { TestService } from "../helpers/service.ts";
+import type { TestService } from "../support/service.ts";
 
 /** Skips a test where there is no Terraform. */
 export function needsTerraform({ skip }: Pick<TestContext, "skip">): void {

@@ -8,7 +8,7 @@ import { TaskService } from "../../gen/signalman/v1/task_service_pb.ts";
 import { socketOptions } from "../../src/embedded/socket-url.ts";
 import { endOf, follow } from "../faults/follow.ts";
 import { leavesNothing, taskFolder, until } from "../faults/traces.ts";
-import { startService, type TestService } from "../helpers/service.ts";
+import { startService, type TestService } from "../support/service.ts";
 import { makeProject, needsTerraform } from "./project.ts";
 
 let service: TestService;

@@ -4,7 +4,7 @@ import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import { TaskService } from "../../gen/signalman/v1/task_service_pb.ts";
 import { endOf, follow } from "../faults/follow.ts";
 import { leavesNothing, taskFolder, until } from "../faults/traces.ts";
-import { startService, type TestService } from "../helpers/service.ts";
+import { startService, type TestService } from "../support/service.ts";
 import { makeProject, needsTofu, type TerraformProject } from "./project.ts";
 
 /** What the other files show of Terraform and could be otherwise with OpenTofu: what we read of it, and how it ends. */

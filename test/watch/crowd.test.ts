@@ -12,8 +12,8 @@ import {
   type WatchTaskResponse,
   WatchTaskResponseSchema,
 } from "../../gen/signalman/v1/task_service_pb.ts";
-import { applyDemo } from "../helpers/demo.ts";
-import { startService, type TestService } from "../helpers/service.ts";
+import { applyDemo } from "../support/demo.ts";
+import { startService, type TestService } from "../support/service.ts";
 import { collect, expectOrder, flatten, lastCase, linesOf, watch } from "./events.ts";
 import { PUPPET, runPuppet } from "./puppet.ts";
 

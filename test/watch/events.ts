@@ -6,7 +6,7 @@ import {
   type WatchTaskRequestSchema,
   type WatchTaskResponse,
 } from "../../gen/signalman/v1/task_service_pb.ts";
-import type { TestService } from "../helpers/service.ts";
+import type { TestService } from "../support/service.ts";
 
 export type WatchInit = MessageInitShape<typeof WatchTaskRequestSchema>;
 

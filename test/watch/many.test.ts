@@ -2,11 +2,11 @@ import { Code } from "@connectrpc/connect";
 import type postgres from "postgres";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { TaskService, type WatchTasksResponse } from "../../gen/signalman/v1/task_service_pb.ts";
-import { applyDemo, runDemo } from "../helpers/demo.ts";
-import { startService, type TestService } from "../helpers/service.ts";
 import { essence, TRANSPORTS } from "../http/clients.ts";
 import { randomSource } from "../logs/support.ts";
 import { invalid, openSql, refusal } from "../rpc/support.ts";
+import { applyDemo, runDemo } from "../support/demo.ts";
+import { startService, type TestService } from "../support/service.ts";
 import { collect } from "./events.ts";
 import { type Telling, truth, type WatchTasksInit, watchInPieces } from "./many.ts";
 

@@ -5,8 +5,8 @@ import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import type { RunTaskRequestSchema } from "../../gen/signalman/v1/task_service_pb.ts";
-import { runDemo } from "../helpers/demo.ts";
-import type { TestService } from "../helpers/service.ts";
+import { runDemo } from "../support/demo.ts";
+import type { TestService } from "../support/service.ts";
 
 /** A script for applyDemo that does what the test tells it, line by line, over a pipe. */
 export const PUPPET = 'exec 3<>"$STRINGS"; while read -r line <&3; do eval "$line"; done';

@@ -1,10 +1,10 @@
 import { createClient } from "@connectrpc/connect";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { TaskService, type WatchTaskResponse } from "../../gen/signalman/v1/task_service_pb.ts";
-import { applyDemo } from "../helpers/demo.ts";
-import { startService, type TestService } from "../helpers/service.ts";
 import { TRANSPORTS } from "../http/clients.ts";
 import { randomSource } from "../logs/support.ts";
+import { applyDemo } from "../support/demo.ts";
+import { startService, type TestService } from "../support/service.ts";
 import {
   collect,
   expectOrder,

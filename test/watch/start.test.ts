@@ -3,9 +3,9 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { BadRequestSchema } from "../../gen/google/rpc/error_details_pb.ts";
 import { LogStream } from "../../gen/signalman/v1/task_pb.ts";
 import type { WatchTaskResponse } from "../../gen/signalman/v1/task_service_pb.ts";
-import { applyDemo } from "../helpers/demo.ts";
-import { startService, type TestService } from "../helpers/service.ts";
 import { essence } from "../http/clients.ts";
+import { applyDemo } from "../support/demo.ts";
+import { startService, type TestService } from "../support/service.ts";
 import { collect, lastCase, linesOf, statusesOf, textsOf, type WatchInit, watch } from "./events.ts";
 import { PUPPET, type Puppet, runPuppet } from "./puppet.ts";
 

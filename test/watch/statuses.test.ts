@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { EndReason, TaskStatus } from "../../gen/signalman/v1/task_pb.ts";
 import { TaskService, type WatchTaskResponse } from "../../gen/signalman/v1/task_service_pb.ts";
-import { applyDemo } from "../helpers/demo.ts";
-import { startService, type TestService } from "../helpers/service.ts";
+import { applyDemo } from "../support/demo.ts";
+import { startService, type TestService } from "../support/service.ts";
 import { collect, expectOrder, flatten, linesOf, statusesOf, watch } from "./events.ts";
 import { PUPPET, runPuppet } from "./puppet.ts";
 

@@ -5,9 +5,9 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { LogBatchSchema, LogStream } from "../../gen/signalman/v1/task_pb.ts";
 import { TaskService, type WatchTaskResponse } from "../../gen/signalman/v1/task_service_pb.ts";
 import { socketOptions } from "../../src/embedded/socket-url.ts";
-import { applyDemo, runDemo } from "../helpers/demo.ts";
-import { startService, type TestService } from "../helpers/service.ts";
 import { TRANSPORTS } from "../http/clients.ts";
+import { applyDemo, runDemo } from "../support/demo.ts";
+import { startService, type TestService } from "../support/service.ts";
 import { collect, expectOrder, flatten, linesOf, type WatchInit } from "./events.ts";
 
 /** About 2 MB, in some forty chunks. */

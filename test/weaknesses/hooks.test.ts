@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
-import { startService } from "../helpers/service.ts";
 import { AFTER_TASK, applyHooked, http, runToEnd } from "../hooks/hooked.ts";
 import { startReceiver } from "../hooks/receiver.ts";
+import { startService } from "../support/service.ts";
 
 test("weakness 19: alerts have a time-out, are JSON whatever the task says, and need nobody to be there", async () => {
   await using receiver = await startReceiver();

@@ -7,9 +7,9 @@ import { TemplateType } from "../../gen/signalman/v1/template_pb.ts";
 import { endOf, follow } from "../faults/follow.ts";
 import { openProxy } from "../faults/proxy.ts";
 import { aliveOf, leavesNothing } from "../faults/traces.ts";
-import { testDatabase } from "../helpers/database.ts";
-import { applyDemo, bytesOf, runDemo, watchToEnd } from "../helpers/demo.ts";
-import { startService, type TestService } from "../helpers/service.ts";
+import { testDatabase } from "../support/database.ts";
+import { applyDemo, bytesOf, runDemo, watchToEnd } from "../support/demo.ts";
+import { startService, type TestService } from "../support/service.ts";
 
 /*
  * What the reference system (Semaphore UI) does badly, by the numbers of our list of its weaknesses: each test shows

@@ -3,7 +3,7 @@ import { ConnectError } from "@connectrpc/connect";
 import { BadRequestSchema } from "../../../gen/google/rpc/error_details_pb.ts";
 import { type Catalog, CatalogSchema } from "../../../gen/signalman/v1/catalog_service_pb.ts";
 import { UsageError } from "../errors.ts";
-import { readText } from "../read-text.ts";
+import { readText } from "../input/read-text.ts";
 import { decode } from "./decode.ts";
 import { parsePath } from "./path.ts";
 import { absoluteUrls } from "./relative-urls.ts";

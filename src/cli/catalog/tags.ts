@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { type Document, isScalar, type ScalarTag } from "yaml";
-import { fileTrouble } from "../file-trouble.ts";
+import { fileTrouble } from "../input/file-errors.ts";
 import { type Problem, placesIn } from "./nodes.ts";
 
 /** Values that stand elsewhere, so that no secret needs to stand in a catalog: `!env NAME` and `!file PATH`. */

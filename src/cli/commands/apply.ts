@@ -6,10 +6,10 @@ import {
   type CatalogChange,
   type FieldChange,
 } from "../../../gen/signalman/v1/catalog_service_pb.ts";
-import { jsonLine } from "../json.ts";
-import { print, say } from "../output.ts";
-import { printable } from "../printable.ts";
 import { withSession } from "../session.ts";
+import { jsonLine } from "../terminal/json.ts";
+import { print, say } from "../terminal/output.ts";
+import { printable } from "../terminal/printable.ts";
 
 interface ApplyOptions {
   dryRun?: true;

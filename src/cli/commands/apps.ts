@@ -1,11 +1,11 @@
 import { styleText } from "node:util";
 import type { Command } from "commander";
 import { type App, AppSchema } from "../../../gen/signalman/v1/app_service_pb.ts";
-import { jsonLine } from "../json.ts";
-import { print } from "../output.ts";
-import { printable } from "../printable.ts";
 import { withSession } from "../session.ts";
-import { table } from "../table.ts";
+import { jsonLine } from "../terminal/json.ts";
+import { print } from "../terminal/output.ts";
+import { printable } from "../terminal/printable.ts";
+import { table } from "../terminal/table.ts";
 
 export function addApps(program: Command): void {
   program

@@ -1,5 +1,5 @@
 import { Argument, type Command } from "commander";
-import { write } from "../output.ts";
+import { write } from "../terminal/output.ts";
 
 /**
  * `completion` prints a script for a shell; the script asks the hidden `__complete` what may stand in the place of the

@@ -1,12 +1,12 @@
 import type { Command } from "commander";
 import { TaskStatus } from "../../../gen/signalman/v1/task_pb.ts";
 import { ConfirmTaskResponseSchema } from "../../../gen/signalman/v1/task_service_pb.ts";
-import { jsonLine } from "../json.ts";
-import { parseTask, shortName } from "../names.ts";
-import { print, say, write } from "../output.ts";
+import { parseTask, shortName } from "../input/names.ts";
 import { changesOf, planText } from "../plan.ts";
-import { askYes } from "../question.ts";
 import { type Session, withSession } from "../session.ts";
+import { jsonLine } from "../terminal/json.ts";
+import { print, say, write } from "../terminal/output.ts";
+import { askYes } from "../terminal/question.ts";
 
 interface ConfirmOptions {
   digest?: string;

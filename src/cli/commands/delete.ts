@@ -1,10 +1,10 @@
 import { create } from "@bufbuild/protobuf";
 import type { Command } from "commander";
 import { DeleteTaskRequestSchema } from "../../../gen/signalman/v1/task_service_pb.ts";
-import { jsonLine } from "../json.ts";
-import { parseTask, shortName } from "../names.ts";
-import { print } from "../output.ts";
+import { parseTask, shortName } from "../input/names.ts";
 import { withSession } from "../session.ts";
+import { jsonLine } from "../terminal/json.ts";
+import { print } from "../terminal/output.ts";
 
 export function addDelete(program: Command): void {
   program

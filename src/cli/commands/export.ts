@@ -2,11 +2,11 @@ import { writeFile } from "node:fs/promises";
 import type { Command } from "commander";
 import { ExportCatalogResponseSchema } from "../../../gen/signalman/v1/catalog_service_pb.ts";
 import { UsageError } from "../errors.ts";
-import { fileTrouble } from "../file-trouble.ts";
-import { jsonLine } from "../json.ts";
-import { parseProject } from "../names.ts";
-import { write } from "../output.ts";
+import { fileTrouble } from "../input/file-errors.ts";
+import { parseProject } from "../input/names.ts";
 import { withSession } from "../session.ts";
+import { jsonLine } from "../terminal/json.ts";
+import { write } from "../terminal/output.ts";
 
 export function addExport(program: Command): void {
   program

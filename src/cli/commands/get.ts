@@ -6,11 +6,11 @@ import {
   TaskResultSchema,
   TaskSchema,
 } from "../../../gen/signalman/v1/task_pb.ts";
-import { jsonLine } from "../json.ts";
-import { parseTask } from "../names.ts";
-import { print, write } from "../output.ts";
+import { parseTask } from "../input/names.ts";
 import { resultOf } from "../result.ts";
 import { withSession } from "../session.ts";
+import { jsonLine } from "../terminal/json.ts";
+import { print, write } from "../terminal/output.ts";
 
 export function addGet(program: Command): void {
   program

@@ -9,12 +9,12 @@ import {
   KillTasksResponseSchema,
 } from "../../../gen/signalman/v1/task_service_pb.ts";
 import { UsageError } from "../errors.ts";
-import { jsonLine } from "../json.ts";
-import { parseTask, parseTemplate, shortName } from "../names.ts";
-import { print, say } from "../output.ts";
+import { parseTask, parseTemplate, shortName } from "../input/names.ts";
+import { parseDuration } from "../input/values.ts";
 import { type Session, withSession } from "../session.ts";
-import { statusWord } from "../status.ts";
-import { parseDuration } from "../values.ts";
+import { jsonLine } from "../terminal/json.ts";
+import { print, say } from "../terminal/output.ts";
+import { statusWord } from "../terminal/status.ts";
 
 interface KillOptions {
   template?: string;

@@ -1,12 +1,12 @@
 import { type Command, Option } from "commander";
 import { type Task, TaskSchema } from "../../../gen/signalman/v1/task_pb.ts";
 import { followTasks } from "../follow-tasks.ts";
-import { jsonLine } from "../json.ts";
-import { parseProject } from "../names.ts";
-import { print } from "../output.ts";
+import { parseProject } from "../input/names.ts";
+import { parseWhole } from "../input/values.ts";
 import { type Session, withSession } from "../session.ts";
-import { taskTable } from "../task-table.ts";
-import { parseWhole } from "../values.ts";
+import { jsonLine } from "../terminal/json.ts";
+import { print } from "../terminal/output.ts";
+import { taskTable } from "../terminal/task-table.ts";
 
 interface ListOptions {
   filter?: string;

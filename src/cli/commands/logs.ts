@@ -1,11 +1,11 @@
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { LogStream } from "../../../gen/signalman/v1/task_pb.ts";
 import { LogFormat, type ReadTaskLogResponse } from "../../../gen/signalman/v1/task_service_pb.ts";
-import { jsonLogLine } from "../json.ts";
-import { parseTask } from "../names.ts";
-import { print, write } from "../output.ts";
+import { parseTask } from "../input/names.ts";
+import { parseWhole } from "../input/values.ts";
 import { type Session, withSession } from "../session.ts";
-import { parseWhole } from "../values.ts";
+import { jsonLogLine } from "../terminal/json.ts";
+import { print, write } from "../terminal/output.ts";
 
 interface LogsOptions {
   tail?: number;

@@ -1,10 +1,10 @@
 import type { Command } from "commander";
 import { GetTaskPlanResponseSchema } from "../../../gen/signalman/v1/task_service_pb.ts";
-import { jsonLine } from "../json.ts";
-import { parseTask } from "../names.ts";
-import { print } from "../output.ts";
+import { parseTask } from "../input/names.ts";
 import { planText } from "../plan.ts";
 import { withSession } from "../session.ts";
+import { jsonLine } from "../terminal/json.ts";
+import { print } from "../terminal/output.ts";
 
 export function addPlan(program: Command): void {
   program

@@ -1,9 +1,9 @@
 import type { Command } from "commander";
 import { RejectTaskResponseSchema } from "../../../gen/signalman/v1/task_service_pb.ts";
-import { jsonLine } from "../json.ts";
-import { parseTask, shortName } from "../names.ts";
-import { print } from "../output.ts";
+import { parseTask, shortName } from "../input/names.ts";
 import { withSession } from "../session.ts";
+import { jsonLine } from "../terminal/json.ts";
+import { print } from "../terminal/output.ts";
 
 export function addReject(program: Command): void {
   program

@@ -13,7 +13,7 @@ comma (in secret.key: on a line of its own), restart every server, run this, and
 With the embedded PostgreSQL the server must be stopped meanwhile.`,
     )
     .action(async () => {
-      const { runRotation } = await import("../rotate-secrets.ts");
+      const { runRotation } = await import("../server/rotate-secrets.ts");
       process.exitCode = await runRotation(process.env);
     });
 }

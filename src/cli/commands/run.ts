@@ -3,16 +3,16 @@ import type { Duration } from "@bufbuild/protobuf/wkt";
 import type { Command } from "commander";
 import { type RunTaskResponse, RunTaskResponseSchema } from "../../../gen/signalman/v1/task_service_pb.ts";
 import { follow } from "../follow.ts";
-import { jsonLine } from "../json.ts";
-import { parseTask, parseTemplate } from "../names.ts";
-import { print, say } from "../output.ts";
-import { addParams, type ParamOptions, paramsOf } from "../params.ts";
-import { hasTerminal, openPrompt } from "../prompt.ts";
-import { findSecrets } from "../secrets.ts";
+import { parseTask, parseTemplate } from "../input/names.ts";
+import { addParams, type ParamOptions, paramsOf } from "../input/params.ts";
+import { findSecrets } from "../input/secrets.ts";
+import { type Answers, askSurvey } from "../input/survey.ts";
+import { collect, collectPairs, collectSecrets, parseDuration, parseWhole } from "../input/values.ts";
+import { collectVariables, readVariables, type VariableInput } from "../input/variables.ts";
 import { type Session, withSession } from "../session.ts";
-import { type Answers, askSurvey } from "../survey.ts";
-import { collect, collectPairs, collectSecrets, parseDuration, parseWhole } from "../values.ts";
-import { collectVariables, readVariables, type VariableInput } from "../variables.ts";
+import { jsonLine } from "../terminal/json.ts";
+import { print, say } from "../terminal/output.ts";
+import { hasTerminal, openPrompt } from "../terminal/prompt.ts";
 
 interface RunOptions extends ParamOptions {
   var?: VariableInput[];

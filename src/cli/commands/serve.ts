@@ -13,7 +13,7 @@ export function addServe(program: Command): void {
     .allowUnknownOption()
     .argument("[options...]")
     .action(async (_options, _own, command: Command) => {
-      const { runServe } = await import("../serve.ts");
+      const { runServe } = await import("../server/serve.ts");
       await runServe(program, command.args);
     });
 }

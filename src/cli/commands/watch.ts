@@ -1,8 +1,8 @@
 import type { Command } from "commander";
 import { follow } from "../follow.ts";
-import { parseTask } from "../names.ts";
+import { parseTask } from "../input/names.ts";
+import { parseWhole } from "../input/values.ts";
 import { withSession } from "../session.ts";
-import { parseWhole } from "../values.ts";
 
 export function addWatch(program: Command): void {
   program

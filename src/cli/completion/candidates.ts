@@ -1,5 +1,5 @@
 import type { Command, Option } from "commander";
-import { printable } from "../printable.ts";
+import { printable } from "../terminal/printable.ts";
 import { namesFor } from "./names.ts";
 import { type Place, placeOf } from "./place.ts";
 

@@ -1,6 +1,6 @@
 import { connectSignalman, type Signalman } from "../../client/connect.ts";
-import { shortName } from "../names.ts";
-import { statusWord } from "../status.ts";
+import { shortName } from "../input/names.ts";
+import { statusWord } from "../terminal/status.ts";
 import type { Candidate } from "./candidates.ts";
 import type { ServerWords } from "./place.ts";
 

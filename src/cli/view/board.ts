@@ -1,9 +1,9 @@
 import { styleText } from "node:util";
 import type { Task } from "../../../gen/signalman/v1/task_pb.ts";
-import { write } from "../output.ts";
-import { statusWord } from "../status.ts";
-import { taskTable } from "../task-table.ts";
-import { cut } from "../width.ts";
+import { write } from "../terminal/output.ts";
+import { statusWord } from "../terminal/status.ts";
+import { taskTable } from "../terminal/task-table.ts";
+import { cut } from "../terminal/width.ts";
 import type { TasksView } from "./view.ts";
 
 /** How long a task that has ended stays. */

@@ -1,5 +1,5 @@
-import { jsonEvent } from "../json.ts";
-import { print, say } from "../output.ts";
+import { jsonEvent } from "../terminal/json.ts";
+import { print, say } from "../terminal/output.ts";
 import type { View } from "./view.ts";
 
 /** One JSON object for each event. */

@@ -7,7 +7,7 @@ import {
   TaskStatus,
 } from "../../../gen/signalman/v1/task_pb.ts";
 import type { LogGap, WatchTaskResponse } from "../../../gen/signalman/v1/task_service_pb.ts";
-import { printable } from "../printable.ts";
+import { printable } from "../terminal/printable.ts";
 import { chunksOf } from "./chunks.ts";
 import { createScreen, type Screen } from "./screen.ts";
 import type { View } from "./view.ts";

@@ -1,4 +1,4 @@
-import { write } from "../output.ts";
+import { write } from "../terminal/output.ts";
 import { type CursorPlace, trackCursor } from "./cursor.ts";
 import { drawBelow, ERASE_BELOW } from "./status-line.ts";
 

@@ -4,11 +4,11 @@ import {
   type WatchTasksResponse,
   WatchTasksResponseSchema,
 } from "../../../gen/signalman/v1/task_service_pb.ts";
-import { jsonLine } from "../json.ts";
-import { shortName } from "../names.ts";
-import { print, say } from "../output.ts";
-import { printable } from "../printable.ts";
-import { statusWord } from "../status.ts";
+import { shortName } from "../input/names.ts";
+import { jsonLine } from "../terminal/json.ts";
+import { print, say } from "../terminal/output.ts";
+import { printable } from "../terminal/printable.ts";
+import { statusWord } from "../terminal/status.ts";
 import { createBoard } from "./board.ts";
 import type { TasksView } from "./view.ts";
 

@@ -1,10 +1,10 @@
 import { styleText } from "node:util";
 import { EndReason, type Task } from "../../../gen/signalman/v1/task_pb.ts";
-import { shortName, versionOf } from "../names.ts";
-import { printable } from "../printable.ts";
-import { reasonWord, statusStyle, statusWord } from "../status.ts";
-import { clock, duration, runningMs, since } from "../time.ts";
-import { cut } from "../width.ts";
+import { shortName, versionOf } from "../input/names.ts";
+import { printable } from "../terminal/printable.ts";
+import { reasonWord, statusStyle, statusWord } from "../terminal/status.ts";
+import { clock, duration, runningMs, since } from "../terminal/time.ts";
+import { cut } from "../terminal/width.ts";
 
 const HINT = "Ctrl-C leaves, twice kills";
 

@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import type { App, BaseEnvironment } from "../apps/app.ts";
+import type { App, BaseEnvironment } from "../app.ts";
 import { typeEnvironment } from "../task-details.ts";
 import type { SearchPaths } from "./config.ts";
 import type { AnsibleInput } from "./input.ts";

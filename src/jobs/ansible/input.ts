@@ -1,8 +1,8 @@
 import type { JsonObject } from "@bufbuild/protobuf";
 import type { Inventory } from "../../../gen/signalman/v1/inventory_pb.ts";
-import type { AccessKey } from "../../keys/material.ts";
+import type { AccessKey } from "../../keys/access-key.ts";
+import type { WorkspaceOptions } from "../local/workspace.ts";
 import type { ToldTask } from "../task-details.ts";
-import type { WorkspaceOptions } from "../workspace.ts";
 
 /** How `ansible-playbook` is called. */
 export interface AnsibleSettings {

@@ -1,8 +1,8 @@
 import { access, constants } from "node:fs/promises";
+import type { AccessKey } from "../../keys/access-key.ts";
 import type { AccessKeyInstaller } from "../../keys/installer.ts";
-import type { AccessKey } from "../../keys/material.ts";
 import { PrepareError } from "../../task/errors.ts";
-import { realpathInside } from "../realpath-inside.ts";
+import { realpathInside } from "../local/realpath-inside.ts";
 import type { AnsibleFiles } from "./arguments.ts";
 import type { AnsibleInput, AnsibleVault } from "./input.ts";
 

@@ -2,8 +2,8 @@ import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { PrepareError } from "../../task/errors.ts";
 import type { Site } from "../family.ts";
-import { realpathInside } from "../realpath-inside.ts";
-import { fillWorkspace } from "../workspace.ts";
+import { realpathInside } from "../local/realpath-inside.ts";
+import { fillWorkspace } from "../local/workspace.ts";
 import type { AnsibleInput } from "./input.ts";
 
 /**

@@ -1,5 +1,5 @@
 import type { ConnectError, Interceptor } from "@connectrpc/connect";
-import { clientLeft, toConnectError } from "../errors.ts";
+import { clientLeft, toConnectError } from "../errors/errors.ts";
 import { requestIdKey } from "./context.ts";
 import { guardStream } from "./stream.ts";
 

@@ -1,7 +1,7 @@
 import { z } from "zod";
-import { type AnyKind, KINDS } from "../../store/kinds.ts";
+import { type AnyKind, KINDS } from "../../store/catalog/kinds.ts";
+import { CATALOG_FIELDS, referencesOf } from "../catalog/references.ts";
 import { lastPart } from "../names.ts";
-import { CATALOG_FIELDS, referencesOf } from "../resources/references.ts";
 import { catalogName, fullName } from "./names.ts";
 import { PATTERNS, RESOURCES } from "./resources.ts";
 import { type Breach, free, received, rule, ruleAt } from "./rule.ts";

@@ -1,10 +1,10 @@
 import type { FieldViolation } from "../../task/errors.ts";
 import type { Validator } from "../interceptors/validate.ts";
-import { carriageBreaches } from "./carriage.ts";
+import { carriageBreaches } from "./encodable.ts";
 import { countsIn } from "./mask.ts";
 import { pathText } from "./path.ts";
-import { plainOf } from "./plain.ts";
 import { RULES } from "./table.ts";
+import { plainOf } from "./to-plain.ts";
 
 /** Secret fields: no violation ever shows what stands in them. */
 const HIDDEN = new Set(["secret_variables", "secret_env", "private_key", "passphrase", "password", "text"]);

@@ -1,8 +1,8 @@
 import type { JsonObject } from "@bufbuild/protobuf";
 import { z } from "zod";
-import { eachLeaf } from "./leaves.ts";
 import { type Breach, received, rule, ruleAt } from "./rule.ts";
 import { hasAtMost } from "./values.ts";
+import { eachLeaf } from "./walk.ts";
 
 type StringMap = Record<string, string>;
 

@@ -1,5 +1,5 @@
 import type { DescMessage, Message } from "@bufbuild/protobuf";
-import type { Plain } from "./plain.ts";
+import type { Plain } from "./to-plain.ts";
 
 /**
  * Whether a place in a request counts: of an update only what its mask names is written (AIP-134), so nothing else of

@@ -1,5 +1,5 @@
 import type { DescField, DescMessage } from "@bufbuild/protobuf";
-import { isOpaque } from "./plain.ts";
+import { isOpaque } from "./to-plain.ts";
 
 /**
  * A place in a plain message, as the contract writes it: `survey[2].default`, `labels["x y"]`. Fields have names, items

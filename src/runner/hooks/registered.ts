@@ -6,9 +6,9 @@ import {
   type HttpHook,
   type Hook as Registration,
 } from "../../../gen/signalman/v1/hook_pb.ts";
-import type { AccessKey } from "../../keys/material.ts";
+import type { AccessKey } from "../../keys/access-key.ts";
 import { redactText } from "../../logs/redact-text.ts";
-import type { DetailRows } from "../../store/details.ts";
+import type { DetailRows } from "../../store/tasks/details.ts";
 import { msFromDuration } from "../../task/duration.ts";
 import { messageOf, PrepareError } from "../../task/errors.ts";
 import type { TaskOutcome, TaskRecord } from "../../task/types.ts";

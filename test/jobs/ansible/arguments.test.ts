@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { ansibleArguments } from "../../../src/jobs/ansible/arguments.ts";
-import type { AccessKey } from "../../../src/keys/material.ts";
+import type { AccessKey } from "../../../src/keys/access-key.ts";
 import { ansibleInput } from "./input.ts";
 
 const files = { inventory: "/i", variables: "/v", vaults: [] };

@@ -1,6 +1,6 @@
 import { TemplateType } from "../../../gen/signalman/v1/template_pb.ts";
 import type { AnsibleInput } from "../../../src/jobs/ansible/input.ts";
-import type { AccessKey } from "../../../src/keys/material.ts";
+import type { AccessKey } from "../../../src/keys/access-key.ts";
 
 export const NO_KEY: AccessKey = { name: "", kind: "none" };
 

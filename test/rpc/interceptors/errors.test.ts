@@ -9,7 +9,7 @@ import {
   ResourceInfoSchema,
   RetryInfoSchema,
 } from "../../../gen/google/rpc/error_details_pb.ts";
-import { shuttingDown, toConnectError } from "../../../src/rpc/errors.ts";
+import { shuttingDown, toConnectError } from "../../../src/rpc/errors/errors.ts";
 import { type ErrorKind, Failure, type FailureOptions, invalid, notFound } from "../../../src/task/errors.ts";
 
 const context = { requestId: "r1", signal: new AbortController().signal };

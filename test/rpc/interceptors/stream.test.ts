@@ -1,6 +1,6 @@
 import { Code, ConnectError } from "@connectrpc/connect";
 import { expect, test } from "vitest";
-import { clientLeft, toConnectError } from "../../../src/rpc/errors.ts";
+import { clientLeft, toConnectError } from "../../../src/rpc/errors/errors.ts";
 import { guardStream } from "../../../src/rpc/interceptors/stream.ts";
 
 test("a message that cannot be sent means that the client left, not that we failed", async () => {

@@ -1,9 +1,9 @@
 import type { DescField, DescMessage } from "@bufbuild/protobuf";
 import { describe, expect, test } from "vitest";
 import { z } from "zod";
-import { isOpaque } from "../../../src/rpc/rules/plain.ts";
 import { hintsOf, saysOf } from "../../../src/rpc/rules/rule.ts";
 import { RULES } from "../../../src/rpc/rules/table.ts";
+import { isOpaque } from "../../../src/rpc/rules/to-plain.ts";
 import { readContract } from "./contract.ts";
 
 const { requests, commentOf } = readContract();

@@ -1,0 +1,23 @@
+import { firstOf } from "./first-of.ts";
+
+/** Work on a thing, one at a time, in the order of asking. */
+export type Queues = <T>(thing: string, signal: AbortSignal, work: () => Promise<T>) => Promise<T>;
+
+export function createQueues(): Queues {
+  const tails = new Map<string, Promise<void>>();
+  return async (thing, signal, work) => {
+    const before = tails.get(thing) ?? Promise.resolve();
+    const { promise: done, resolve } = Promise.withResolvers<void>();
+    const tail = before.then(() => done);
+    tails.set(thing, tail);
+    void tail.then(() => {
+      if (tails.get(thing) === tail) tails.delete(thing);
+    });
+    try {
+      await firstOf(signal, () => before);
+      return await work();
+    } finally {
+      resolve();
+    }
+  };
+}

@@ -1,0 +1,43 @@
+import { InvalidArgumentError } from "commander";
+import type { Task } from "../../../gen/signalman/v1/task_pb.ts";
+import { printable } from "../terminal/printable.ts";
+
+const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
+
+/** `projects/PROJECT/tasks/UUID` or `PROJECT/UUID`, as a resource name. */
+export function parseTask(text: string): string {
+  const [project, id] = shortForm(text, "tasks");
+  if (project && id && UUID.test(id)) return `projects/${project}/tasks/${id.toLowerCase()}`;
+  throw new InvalidArgumentError("It must be projects/PROJECT/tasks/UUID or PROJECT/UUID.");
+}
+
+/** `projects/PROJECT/templates/TEMPLATE` or `PROJECT/TEMPLATE`, as a resource name. */
+export function parseTemplate(text: string): string {
+  const [project, name] = shortForm(text, "templates");
+  if (project && name) return `projects/${project}/templates/${name}`;
+  throw new InvalidArgumentError("It must be PROJECT/TEMPLATE or projects/PROJECT/templates/TEMPLATE.");
+}
+
+/** `projects/PROJECT` or `PROJECT`, as a resource name. */
+export function parseProject(text: string): string {
+  const name = text.replace(/^projects\//, "");
+  if (name && !name.includes("/")) return `projects/${name}`;
+  throw new InvalidArgumentError("It must be PROJECT or projects/PROJECT.");
+}
+
+/** A resource name as people write it: `demo/hello`. */
+export function shortName(name: string): string {
+  return name.replace(/^projects\/([^/]+)\/[^/]+\//, "$1/");
+}
+
+/** What a task builds, or brings somewhere; empty: nothing that has a version. */
+export function versionOf({ version, incomingVersion }: Pick<Task, "version" | "incomingVersion">): string {
+  return printable(version || incomingVersion);
+}
+
+function shortForm(text: string, collection: string): string[] {
+  const parts = text.split("/");
+  const isFull = parts.length === 4 && parts[0] === "projects" && parts[2] === collection;
+  if (isFull) return [parts[1] ?? "", parts[3] ?? ""];
+  return parts.length === 2 ? parts : [];
+}

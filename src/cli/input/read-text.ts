@@ -1,0 +1,14 @@
+import { readFile } from "node:fs/promises";
+import { buffer } from "node:stream/consumers";
+import { UsageError } from "../errors.ts";
+import { fileTrouble } from "./file-errors.ts";
+
+/** A file of UTF-8; `-` is stdin. @throws UsageError */
+export async function readText(file: string): Promise<string> {
+  try {
+    const bytes = file === "-" ? await buffer(process.stdin) : await readFile(file);
+    return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+  } catch (cause) {
+    throw new UsageError(`cannot read ${file === "-" ? "stdin" : file}: ${fileTrouble(cause)}`, { cause });
+  }
+}

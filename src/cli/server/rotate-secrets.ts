@@ -1,0 +1,51 @@
+import { ConfigError, readConfig } from "../../config.ts";
+import { openDataFolder } from "../../embedded/data-folder.ts";
+import { DataFolderInUse } from "../../embedded/errors.ts";
+import { startEmbeddedPostgres } from "../../embedded/postgres.ts";
+import { createCipher } from "../../keys/cipher.ts";
+import { rotateSecrets } from "../../keys/rotation.ts";
+import { readSecretKeys } from "../../keys/secret-key.ts";
+import { openDatabase } from "../../store/postgres/database.ts";
+import { migratePatiently } from "../../store/postgres/migrate.ts";
+import { UsageError } from "../errors.ts";
+import { print, say } from "../terminal/output.ts";
+
+/** Milliseconds for one statement. */
+const DEADLINE_MS = 60_000;
+
+/** Seals everything under the first key; returns the exit code: 1 if something could not be opened. */
+export async function runRotation(env: NodeJS.ProcessEnv): Promise<number> {
+  const config = settings(env);
+  await using stack = new AsyncDisposableStack();
+  // Only the embedded database needs the folder for itself.
+  const folder = config.databaseUrl ? undefined : stack.use(await takeFolder(config.dataDir));
+  const embedded = folder && stack.use(await startEmbeddedPostgres(folder));
+  const url = config.databaseUrl ?? embedded?.url ?? "";
+  const cipher = createCipher(config.secretKeys ?? (await readSecretKeys(folder?.path ?? config.dataDir)));
+  await migratePatiently(url);
+  const database = openDatabase({ url, max: 1, name: "rotate", deadlineMs: DEADLINE_MS });
+  stack.defer(() => database.close());
+  const { sealed, failed } = await rotateSecrets(database, cipher);
+  for (const failure of failed) say(failure);
+  const { accessKeys, environments, tasks } = sealed;
+  await print(`Sealed anew: ${accessKeys} access keys, ${environments} environments, ${tasks} tasks`);
+  return failed.length > 0 ? 1 : 0;
+}
+
+async function takeFolder(dir: string) {
+  try {
+    return await openDataFolder(dir);
+  } catch (error) {
+    if (error instanceof DataFolderInUse) throw new UsageError(error.message, { cause: error });
+    throw error;
+  }
+}
+
+function settings(env: NodeJS.ProcessEnv) {
+  try {
+    return readConfig({}, env);
+  } catch (error) {
+    if (error instanceof ConfigError) throw new UsageError(error.message, { cause: error });
+    throw error;
+  }
+}

@@ -1,0 +1,50 @@
+import { Command, Option } from "commander";
+import { type Flags, SETTINGS } from "../../config.ts";
+import { serve } from "../../main.ts";
+import { UsageError } from "../errors.ts";
+
+/** Runs `signalman serve` with the arguments behind it; sets the exit code when the server has ended. */
+export async function runServe(program: Command, args: readonly string[]): Promise<void> {
+  refuseClientOptions(program);
+  const command = new Command("signalman serve")
+    .copyInheritedSettings(program)
+    .helpOption("-h, --help", "display help for command")
+    .description(
+      "Runs the server until SIGTERM or SIGINT. Tasks that run then go on: the next server takes them over.",
+    )
+    .addHelpText("after", onlyFromEnvironment());
+  const options = Object.entries(SETTINGS).flatMap(
+    ([key, { flag, placeholder, env, description, default: text }]) => {
+      if (!flag) return [];
+      const option = new Option(
+        `--${flag} <${placeholder}>`,
+        `${description} (env: ${env}; default: ${text})`,
+      );
+      command.addOption(option);
+      return [{ key, name: option.attributeName() }];
+    },
+  );
+  command.action(async (given: Record<string, string | undefined>) => {
+    const flags: Flags = Object.fromEntries(options.map(({ key, name }) => [key, given[name]]));
+    process.exitCode = await serve(flags);
+  });
+  await command.parseAsync(args, { from: "user" });
+}
+
+/** The program's own options are those of a client; it takes them wherever they stand. */
+function refuseClientOptions(program: Command): void {
+  for (const name of ["server", "token", "json"]) {
+    if (program.getOptionValueSource(name) !== "cli") continue;
+    throw new UsageError(
+      name === "token" ? "serve takes its token from SIGNALMAN_TOKEN" : `serve has no --${name}`,
+    );
+  }
+}
+
+/** Settings that are secret have no flag. */
+function onlyFromEnvironment(): string {
+  const lines = Object.values(SETTINGS)
+    .filter(({ flag }) => !flag)
+    .map(({ env, description, default: text }) => `  ${env}  ${description} (default: ${text})`);
+  return `\nOnly from the environment:\n${lines.join("\n")}`;
+}

@@ -1,0 +1,67 @@
+import { constants } from "node:os";
+import { ConnectError } from "@connectrpc/connect";
+import { Left } from "../errors.ts";
+
+export interface InterruptActions {
+  say(text: string): void;
+  /** Kills the task. */
+  kill(): Promise<unknown>;
+  /** How to come back. */
+  command: string;
+}
+
+/** While it stands, signals mean what `onInterrupt` says. */
+export interface Interrupts extends Disposable {
+  /** Aborted with `Left`. */
+  readonly signal: AbortSignal;
+}
+
+type State = { kind: "watching" } | { kind: "leaving"; timer: NodeJS.Timeout } | { kind: "killing" };
+
+/** How long after a first Ctrl-C a second one may come. */
+const SECOND_MS = 2000;
+
+/**
+ * What signals mean while a task is watched. The first SIGINT leaves it after 2 s; a second one within them kills the
+ * task, and the watching goes on to its end; one more leaves at once. SIGTERM leaves at once. Leaving aborts `signal`
+ * with `Left`.
+ */
+export function onInterrupt({ say, kill, command }: InterruptActions): Interrupts {
+  const leaving = new AbortController();
+  let state: State = { kind: "watching" };
+
+  function leave(signal: "SIGINT" | "SIGTERM"): void {
+    const words = state.kind === "killing" ? "its end is under way" : "the task goes on";
+    say(`left: ${words}; come back with: ${command}`);
+    leaving.abort(new Left(128 + constants.signals[signal]));
+  }
+
+  function interrupt(): void {
+    if (state.kind === "watching") {
+      say("leaving the task; Ctrl-C again within 2 s kills it");
+      state = { kind: "leaving", timer: setTimeout(leave, SECOND_MS, "SIGINT") };
+    } else if (state.kind === "leaving") {
+      clearTimeout(state.timer);
+      state = { kind: "killing" };
+      say("killing the task; Ctrl-C once more leaves at once");
+      kill().catch((error: unknown) => {
+        state = { kind: "watching" };
+        say(`cannot kill the task: ${ConnectError.from(error).rawMessage}`);
+      });
+    } else {
+      leave("SIGINT");
+    }
+  }
+
+  const terminate = () => leave("SIGTERM");
+  process.on("SIGINT", interrupt);
+  process.on("SIGTERM", terminate);
+  return {
+    signal: leaving.signal,
+    [Symbol.dispose]() {
+      if (state.kind === "leaving") clearTimeout(state.timer);
+      process.off("SIGINT", interrupt);
+      process.off("SIGTERM", terminate);
+    },
+  };
+}

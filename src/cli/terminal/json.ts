@@ -1,0 +1,37 @@
+import { type DescMessage, type JsonValue, type MessageShape, toJson } from "@bufbuild/protobuf";
+import type { LogLine } from "../../../gen/signalman/v1/task_pb.ts";
+import { LogLineSchema } from "../../../gen/signalman/v1/task_pb.ts";
+import {
+  type WatchTaskResponse,
+  WatchTaskResponseSchema,
+} from "../../../gen/signalman/v1/task_service_pb.ts";
+
+const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+
+/** A message as proto3 JSON, on one line. */
+export function jsonLine<D extends DescMessage>(desc: D, message: MessageShape<D>): string {
+  return JSON.stringify(toJson(desc, message));
+}
+
+/** A log line as proto3 JSON, and `text` beside `content` (base64) if it is UTF-8. */
+export function jsonLogLine(line: LogLine): JsonValue {
+  return { ...(toJson(LogLineSchema, line) as object), ...textOf(line) };
+}
+
+/** An event of a watch as proto3 JSON, its lines as in `jsonLogLine`, on one line. */
+export function jsonEvent(event: WatchTaskResponse): string {
+  if (event.event.case !== "log") return jsonLine(WatchTaskResponseSchema, event);
+  const { firstSeq, lines } = event.event.value;
+  return JSON.stringify({
+    resumeToken: event.resumeToken,
+    log: { firstSeq: String(firstSeq), lines: lines.map(jsonLogLine) },
+  });
+}
+
+function textOf({ content }: LogLine): { text?: string } {
+  try {
+    return { text: utf8.decode(content) };
+  } catch {
+    return {};
+  }
+}

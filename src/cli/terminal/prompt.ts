@@ -1,0 +1,54 @@
+import { on } from "node:events";
+import { createInterface } from "node:readline";
+import { Writable } from "node:stream";
+import { Left, UsageError } from "../errors.ts";
+
+/** A person at a terminal who can be asked, on stderr. */
+export interface Prompt extends Disposable {
+  /**
+   * One line. A secret one is not shown while it is typed.
+   * @throws Left at Ctrl-C; UsageError if the person is gone.
+   */
+  ask(question: string, options?: { isSecret: boolean }): Promise<string>;
+}
+
+const SIGINT_EXIT = 130;
+
+/** Somebody sits there: may be asked, and sees the question. */
+export function hasTerminal(): boolean {
+  return Boolean(process.stdin.isTTY && process.stderr.isTTY);
+}
+
+/** While it stands, it reads stdin: lines that are typed ahead answer the next questions. */
+export function openPrompt(): Prompt {
+  let isMuted = false;
+  const output = new Writable({
+    write(chunk, _encoding, done) {
+      if (!isMuted) process.stderr.write(chunk);
+      done();
+    },
+  });
+  const terminal = createInterface({ input: process.stdin, output, terminal: true, historySize: 0 });
+  const over = Promise.withResolvers<never>();
+  over.promise.catch(() => {}); // nobody may be asking when it happens
+  terminal.once("SIGINT", () => over.reject(new Left(SIGINT_EXIT)));
+  terminal.once("close", () => over.reject(new UsageError("no answer: the terminal is gone")));
+  const lines = on(terminal, "line") as AsyncIterableIterator<[string]>;
+  return {
+    async ask(question, { isSecret } = { isSecret: false }) {
+      terminal.setPrompt(question);
+      terminal.prompt();
+      isMuted = isSecret;
+      let isAnswered = false;
+      try {
+        const { value } = await Promise.race([lines.next(), over.promise]);
+        isAnswered = true;
+        return value[0];
+      } finally {
+        if (isSecret || !isAnswered) process.stderr.write("\n");
+        isMuted = false;
+      }
+    },
+    [Symbol.dispose]: () => terminal.close(),
+  };
+}

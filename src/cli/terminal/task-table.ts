@@ -1,0 +1,27 @@
+import type { Task } from "../../../gen/signalman/v1/task_pb.ts";
+import { shortName, versionOf } from "../input/names.ts";
+import { printable } from "./printable.ts";
+import { statusStyle, statusWord } from "./status.ts";
+import { table } from "./table.ts";
+import { duration, rough, runningMs, since } from "./time.ts";
+
+/** Tasks as people read them, for stdout. Versions have a column where there are any. */
+export function taskTable(tasks: readonly Task[], width?: number): string[] {
+  const hasVersions = tasks.some((task) => versionOf(task) !== "");
+  const rows = tasks.map((task) => {
+    const ran = runningMs(task);
+    return [
+      shortName(task.name),
+      shortName(task.template),
+      statusWord(task.status),
+      task.createTime ? rough(since(task.createTime)) : "",
+      ran === undefined ? "" : duration(ran),
+      ...(hasVersions ? [versionOf(task)] : []),
+      printable(task.message),
+    ];
+  });
+  const style = (cell: string, row: number) => statusStyle(tasks[row]?.status, cell, process.stdout);
+  const versions = hasVersions ? ["VERSION"] : [];
+  const header = ["TASK", "TEMPLATE", "STATUS", "AGE", "DURATION", ...versions, "MESSAGE"];
+  return table(header, rows, { width, styles: { 2: style } });
+}

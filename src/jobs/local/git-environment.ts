@@ -1,0 +1,47 @@
+import { type Reach, reach } from "../../git/access.ts";
+import { parseRemote } from "../../git/remote-url.ts";
+import { sshOptions } from "../../git/ssh-options.ts";
+import type { AccessKey } from "../../keys/access-key.ts";
+import { shellWord } from "../../process/shell-word.ts";
+import type { Site } from "../family.ts";
+import { openAccess } from "./git-access.ts";
+
+/** What programs need that call git by themselves. */
+export interface GitEnvironment extends AsyncDisposable {
+  readonly env: Readonly<Record<string, string>>;
+}
+
+/**
+ * Lets a program fetch with the repository's own key from where the repository is: by SSH from any host, by HTTP from
+ * its host alone. Host keys are checked as ours are, and nothing is asked.
+ * @throws PrepareError if the key cannot be used; the signal's reason.
+ */
+export async function gitEnvironment(
+  { keys, ssh }: Pick<Site<unknown>, "keys" | "ssh">,
+  { repository, repositoryKey }: { repository: { url: string }; repositoryKey: AccessKey },
+  signal: AbortSignal,
+): Promise<GitEnvironment> {
+  const remote = parseRemote(repository.url);
+  const plain = {
+    GIT_TERMINAL_PROMPT: "0",
+    GIT_SSH_COMMAND: ["ssh", ...sshOptions(ssh)].map(shellWord).join(" "),
+  };
+  if (!remote) return { env: plain, async [Symbol.asyncDispose]() {} };
+  const open = await openAccess(keys, repositoryKey, remote, signal);
+  return {
+    env: { ...plain, ...asEnvironment(reach(remote, open.access, ssh)) },
+    [Symbol.asyncDispose]: () => open[Symbol.asyncDispose](),
+  };
+}
+
+/** Git takes settings from its environment too. */
+function asEnvironment({ config, env }: Reach): Record<string, string> {
+  const settings = config.flatMap((setting, at) => {
+    const [name = "", ...value] = setting.split("=");
+    return [
+      [`GIT_CONFIG_KEY_${at}`, name],
+      [`GIT_CONFIG_VALUE_${at}`, value.join("=")],
+    ];
+  });
+  return { ...env, GIT_CONFIG_COUNT: String(config.length), ...Object.fromEntries(settings) };
+}

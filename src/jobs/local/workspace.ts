@@ -1,0 +1,87 @@
+import type { Dirent } from "node:fs";
+import { readdir, realpath } from "node:fs/promises";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import type { GitAccess } from "../../git/access.ts";
+import { type Git, holdsRepository } from "../../git/client.ts";
+import { parseRemote, type RemoteUrl } from "../../git/remote-url.ts";
+import type { AccessKey } from "../../keys/access-key.ts";
+import type { AccessKeyInstaller } from "../../keys/installer.ts";
+import { PrepareError } from "../../task/errors.ts";
+import type { Commit } from "../job.ts";
+import { copyEntries } from "./copy-folder.ts";
+import { openAccess } from "./git-access.ts";
+
+export interface WorkspaceOptions {
+  /** `url`: an absolute path, a `file://` URL, or a remote. */
+  repository: { url: string; depth: number; lfs: boolean; skipSubmodules: boolean };
+  repositoryKey: AccessKey;
+  gitBranch: string;
+  commit: string;
+  /** Exists and is empty. */
+  target: string;
+  git: Git;
+  keys: AccessKeyInstaller;
+  say(text: string): void;
+}
+
+/**
+ * Fills a workspace: a git repository is cloned at its commit, any other folder is copied.
+ * @throws PrepareError; the signal's reason.
+ */
+export async function fillWorkspace(options: WorkspaceOptions, signal: AbortSignal): Promise<Commit> {
+  const { repository, repositoryKey, git, keys } = options;
+  const { url, depth, lfs, skipSubmodules } = repository;
+  const checkOut = (source: string | RemoteUrl, access: GitAccess) =>
+    git.checkOut({ ...options, source, access, key: repositoryKey.name, depth, lfs, skipSubmodules }, signal);
+  const remote = parseRemote(url);
+  if (remote) {
+    await using open = await openAccess(keys, repositoryKey, remote, signal);
+    return await checkOut(remote, open.access);
+  }
+  const { source, entries } = await readFolder(url.startsWith("file://") ? fileURLToPath(url) : url);
+  if (holdsRepository(entries.map(({ name }) => name))) return checkOut(source, { kind: "none" });
+  if (options.gitBranch !== "" || options.commit !== "") {
+    throw new PrepareError(
+      `Cannot check out ${options.commit || options.gitBranch}: ${source} is not a git repository`,
+    );
+  }
+  if (`${options.target}/`.startsWith(join(source, "/"))) {
+    throw new PrepareError(
+      `Cannot copy ${source}: the server's data folder lies in it; set another --data-dir`,
+    );
+  }
+  await copyEntries(entries, source, options.target, signal).catch((cause: unknown) => {
+    signal.throwIfAborted();
+    throw new PrepareError(`Cannot copy ${source} into the task's workspace: ${reasonOf(cause)}`, { cause });
+  });
+  return { hash: "", message: "" };
+}
+
+/** The folder itself, where a link leads to it, and what is in it. */
+async function readFolder(path: string): Promise<{ source: string; entries: Dirent[] }> {
+  try {
+    const source = await realpath(path);
+    return { source, entries: await readdir(source, { withFileTypes: true }) };
+  } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code === "ENOTDIR")
+      throw new PrepareError(`Cannot use ${path} as a repository: it is not a folder`, { cause });
+    throw new PrepareError(`Cannot read the repository's folder ${path}: ${reasonOf(cause)}`, { cause });
+  }
+}
+
+const ADVICE: Record<string, string> = {
+  ENOENT: "there is no such folder",
+  EACCES: "the server's user may not read it",
+  EPERM: "the server's user may not read it",
+  ENOSPC: "the disk of the data folder is full; free some space and run the task again",
+  EDQUOT: "the disk quota of the data folder is used up",
+  EMFILE: "the server has too many open files; raise its limit (ulimit -n)",
+};
+
+/** Why a file operation failed, as a person would say it. */
+export function reasonOf(cause: unknown): string {
+  const { code = "", message = String(cause), path } = cause as NodeJS.ErrnoException;
+  const advice = ADVICE[code];
+  return advice ? `${advice} (${code}${path ? ` at ${path}` : ""})` : message;
+}

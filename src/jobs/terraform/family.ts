@@ -1,0 +1,182 @@
+import { createHash } from "node:crypto";
+import { createReadStream } from "node:fs";
+import { access, mkdir, open, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { pipeline } from "node:stream/promises";
+import type { JsonObject } from "@bufbuild/protobuf";
+import type { Program } from "../../process/wrapper.ts";
+import { PrepareError } from "../../task/errors.ts";
+import type { Plan } from "../../task/types.ts";
+import { commandOf, type Family, type Site } from "../family.ts";
+import type { FoundPlan } from "../job.ts";
+import type { TaskFolder } from "../local/task-folder.ts";
+import { reasonOf } from "../local/workspace.ts";
+import { assertPath, type ScriptInput } from "../script.ts";
+import {
+  backendOverride,
+  type TerraformFiles,
+  type TerraformInput,
+  terraformEnvironment,
+  terraformStages,
+} from "./terraform.ts";
+import { type BasisInput, basisOf, onBasis } from "./terraform-basis.ts";
+import { countChanges } from "./terraform-counts.ts";
+import { type DriverFiles, driverScript, type Progress, readProgress } from "./terraform-driver.ts";
+
+export type TerraformFamilyInput = TerraformInput &
+  ScriptInput &
+  BasisInput & {
+    template: { app: string };
+    inventory?: { name: string; source: { case?: string; value?: unknown } };
+  };
+
+/** Terraform, OpenTofu, Terragrunt: a plan, which a person confirms, and then exactly that plan. */
+export const terraformFamily: Family<TerraformFamilyInput> = {
+  // It saves its state and releases its lock.
+  politeSignal: "SIGINT",
+  async prepare(site) {
+    const { input, folder } = site;
+    const { command, cwd, env } = callOf(site);
+    await mkdir(folder.plan, { recursive: true, mode: 0o700 });
+    const files = await writeFiles(site, cwd);
+    const stages = terraformStages(site.app, input, files, workspaceOf(input));
+    await warnOfLostState(site, cwd);
+    const { planOnly, autoApprove } = input.terraform;
+    const next = planOnly ? "end" : autoApprove ? "apply" : "confirm";
+    await writeFile(inPlan(folder, BASIS), basisOf(input), PRIVATE);
+    await writeFile(
+      inPlan(folder, "driver.sh"),
+      driverScript(command, stages, driverFiles(folder), next),
+      PRIVATE,
+    );
+    return { command: "/bin/sh", args: [inPlan(folder, "driver.sh")], cwd, env };
+  },
+  async result(folder, { hasSucceeded, confirmed }) {
+    const { hasPlanned, hasChanges, hasApplied } = await readStages(folder);
+    if (!hasPlanned) return undefined;
+    const none = { add: 0, change: 0, destroy: 0 };
+    const { add, change, destroy } = hasChanges ? await readCounts(folder) : none;
+    const applied = hasApplied || (confirmed && hasSucceeded);
+    return { terraform: { added: add, changed: change, destroyed: destroy, applied } };
+  },
+  planning: {
+    async waitingPlan(folder) {
+      const { waits } = await readStages(folder);
+      return waits ? readPlan(folder) : undefined;
+    },
+    apply,
+  },
+};
+
+async function apply(site: Omit<Site<TerraformFamilyInput>, "commit">, digest: string): Promise<Program> {
+  const { app, folder } = site;
+  const plan = inPlan(folder, PLAN);
+  const missing = (what: string) => (cause: unknown) => {
+    throw new PrepareError(`Cannot apply the plan ${digest}: ${what}: ${reasonOf(cause)}`, { cause });
+  };
+  const gone = missing("it is no longer on this machine");
+  const found = await digestOf(plan).catch(gone);
+  if (found !== digest)
+    throw new PrepareError(`Cannot apply the plan ${digest}: its file was changed, to ${found}`);
+  await access(folder.work).catch(gone);
+  // Not there either if the plan was made by a server that did not keep it yet.
+  const unknown = missing("it is not known what it was made with, so run the template again for a new one");
+  const input = onBasis(site.input, await readFile(inPlan(folder, BASIS), "utf8").catch(unknown));
+  const { command, cwd, env } = callOf({ ...site, input });
+  const stages = terraformStages(app, input, { plan, variables: [], backend: undefined }, undefined);
+  return { command, args: stages.apply, cwd, env };
+}
+
+const PLAN = "plan";
+const BASIS = "basis.json";
+const PRIVATE = { mode: 0o600 };
+const inPlan = (folder: TaskFolder, name: string) => join(folder.plan, name);
+
+function callOf({ input, app, folder, base }: Omit<Site<TerraformFamilyInput>, "commit">) {
+  assertPath(folder.work, input, "folder");
+  const env = terraformEnvironment(app, input, base);
+  const command = commandOf(app, input.template.app, env.PATH);
+  return { command, env, cwd: join(folder.work, input.template.path) };
+}
+
+function driverFiles(folder: TaskFolder): DriverFiles {
+  const at = (name: string) => inPlan(folder, name);
+  return { stages: at("stages"), planJson: at("plan.json"), planText: at("plan.txt") };
+}
+
+/** Variables and the backend's settings: in files, since arguments can be read by everyone on the machine. */
+async function writeFiles(
+  { input, folder, keys }: Pick<Site<TerraformInput>, "input" | "folder" | "keys">,
+  cwd: string,
+): Promise<TerraformFiles> {
+  const write = async (name: string, values: JsonObject): Promise<string[]> => {
+    if (Object.keys(values).length === 0) return [];
+    return [(await keys.file(name, JSON.stringify(values))).path];
+  };
+  const variables = [
+    ...(await write("variables.tfvars.json", input.variables)),
+    ...(await write("secrets.tfvars.json", input.secretVariables)),
+  ];
+  const { backend } = input.terraform;
+  if (backend) await writeOverride(join(cwd, OVERRIDE), backend.type);
+  const [config] = backend ? await write("backend.json", backend.config) : [];
+  return { plan: inPlan(folder, PLAN), variables, backend: config };
+}
+
+/** Anew: a repository could hold a link of that name. */
+async function writeOverride(path: string, type: string): Promise<void> {
+  await rm(path, { force: true });
+  await writeFile(path, JSON.stringify(backendOverride(type)), { ...PRIVATE, flag: "wx" });
+}
+
+const OVERRIDE = "signalman_backend_override.tf.json";
+
+/** Without a backend the state is a file in the workspace. (Terragrunt may write a backend later.) */
+async function warnOfLostState({ input, say }: Site<TerraformFamilyInput>, cwd: string): Promise<void> {
+  if (input.terraform.backend || input.template.app === "terragrunt") return;
+  const names = (await readdir(cwd)).filter((name) => /\.(tf|tofu)(\.json)?$/.test(name));
+  const texts = await Promise.all(names.map((name) => readFile(join(cwd, name), "utf8").catch(() => "")));
+  if (texts.some((text) => /\b(backend|cloud)\b/.test(text))) return;
+  say(
+    "The configuration names no backend: its state will be gone with the workspace. Name one there, or the template's",
+  );
+}
+
+function workspaceOf({ template, inventory }: TerraformFamilyInput): string | undefined {
+  if (!inventory) return undefined;
+  const { source } = inventory;
+  if (source.case === "workspace") return String(source.value);
+  throw new PrepareError(`Cannot run ${template.path} in ${inventory.name}: it is not a workspace`);
+}
+
+async function readStages(folder: TaskFolder): Promise<Progress> {
+  return readProgress(await readFile(driverFiles(folder).stages, "utf8").catch(() => ""));
+}
+
+async function readPlan(folder: TaskFolder): Promise<FoundPlan> {
+  const [counts, text, digest] = await Promise.all([
+    readCounts(folder),
+    readBeginning(driverFiles(folder).planText),
+    digestOf(inPlan(folder, PLAN)),
+  ]);
+  return { plan: { digest, ...counts }, text };
+}
+
+async function readCounts(folder: TaskFolder): Promise<Omit<Plan, "digest">> {
+  return countChanges(createReadStream(driverFiles(folder).planJson));
+}
+
+/** A little more than is kept, so that what is masked in it may become shorter. */
+async function readBeginning(path: string): Promise<string> {
+  await using file = await open(path);
+  const { buffer, bytesRead } = await file.read(Buffer.alloc(MAX_TEXT), 0, MAX_TEXT, 0);
+  return buffer.toString("utf8", 0, bytesRead);
+}
+
+const MAX_TEXT = 1_100_000;
+
+async function digestOf(path: string): Promise<string> {
+  const hash = createHash("sha256");
+  await pipeline(createReadStream(path), hash);
+  return hash.digest("hex");
+}

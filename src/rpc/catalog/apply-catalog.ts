@@ -1,0 +1,104 @@
+import { create, type JsonValue, type MessageInitShape, type MessageShape } from "@bufbuild/protobuf";
+import {
+  type ApplyCatalogRequest,
+  type ApplyCatalogResponse,
+  ApplyCatalogResponseSchema,
+  type Catalog,
+  CatalogAction,
+  type FieldChangeSchema,
+} from "../../../gen/signalman/v1/catalog_service_pb.ts";
+import { ProjectSchema } from "../../../gen/signalman/v1/project_pb.ts";
+import type { ProjectState } from "../../store/catalog/catalog.ts";
+import { type AnyKind, KINDS, type Place } from "../../store/catalog/kinds.ts";
+import { fullName, lastPart } from "../names.ts";
+import { type Difference, type Outcome, planWishes, type Wish } from "./plan.ts";
+import { CATALOG_FIELDS } from "./references.ts";
+import { jsonOf, type Schemas } from "./schemas.ts";
+import type { WriteDeps } from "./write.ts";
+
+interface Change extends Place {
+  action: Outcome["action"] | "DELETE" | "KEEP";
+  differences: Difference[];
+}
+
+/** How long it may take: a catalog can hold thousands of resources. */
+const PATIENCE_MS = 30_000;
+/** Characters of a value in a difference. */
+const SHOWN = 1000;
+
+export async function applyCatalog(
+  deps: WriteDeps,
+  { catalog, prune, validateOnly }: ApplyCatalogRequest,
+): Promise<ApplyCatalogResponse> {
+  // The rules have seen to it that there is one, with a project.
+  const message = catalog?.project ?? create(ProjectSchema);
+  const project = lastPart(message.name);
+  const wishes = [
+    wish("projects", message, "catalog.project"),
+    ...KINDS.flatMap((kind) => wishesOf(kind, catalog)),
+  ];
+  const decide = (state: ProjectState) => {
+    const left = notNamed(state, wishes);
+    const outcomes = planWishes(deps.cipher, project, state, wishes, prune ? left : []);
+    return {
+      outcomes,
+      left,
+      put: outcomes.filter(({ action }) => action !== "UNCHANGED"),
+      remove: prune ? left : [],
+      isRehearsal: validateOnly,
+    };
+  };
+  const { decision, obstacles } = await deps.changeProject(project, wishes, decide, PATIENCE_MS);
+  const left = decision.left.map(
+    (place): Change => ({ ...place, action: prune ? "DELETE" : "KEEP", differences: [] }),
+  );
+  return create(ApplyCatalogResponseSchema, {
+    changes: inOrder([...decision.outcomes, ...left]).map(({ kind, name, action, differences }) => ({
+      name: fullName(kind, project, name),
+      obstacle: obstacles.find(({ resource }) => resource === fullName(kind, project, name))?.message ?? "",
+      action: CatalogAction[action],
+      fields: [...new Set(differences.map(({ field }) => field))],
+      differences: validateOnly ? differences.map(fieldChange) : [],
+    })),
+  });
+}
+
+function fieldChange({
+  field,
+  secret,
+  before,
+  after,
+}: Difference): MessageInitShape<typeof FieldChangeSchema> {
+  if (secret !== undefined) return { field: secret, secret: true };
+  return { field, before: shown(before), after: shown(after) };
+}
+
+function shown(value: JsonValue | undefined): string {
+  const text = value === undefined ? "" : JSON.stringify(value);
+  return text.length > SHOWN ? `${text.slice(0, SHOWN).toWellFormed()}…` : text;
+}
+
+function wishesOf(kind: Exclude<AnyKind, "projects">, catalog: Catalog | undefined): Wish[] {
+  const messages: MessageShape<Schemas[typeof kind]>[] = catalog?.[kind] ?? [];
+  return messages.map((message, index) => wish(kind, message, `catalog.${CATALOG_FIELDS[kind]}[${index}]`));
+}
+
+function wish<K extends AnyKind>(kind: K, message: MessageShape<Schemas[K]>, path: string): Wish {
+  return { kind, name: lastPart(message.name), path, json: jsonOf(kind, message) };
+}
+
+/** What the project has and the catalog does not name. */
+function notNamed({ outlines }: ProjectState, wishes: readonly Wish[]): Place[] {
+  const named = new Set(wishes.map(({ kind, name }) => `${kind}/${name}`));
+  return KINDS.flatMap((kind) =>
+    [...outlines[kind].keys()]
+      .filter((name) => !named.has(`${kind}/${name}`))
+      .map((name) => ({ kind, name })),
+  );
+}
+
+/** The project first, then by kind and name. */
+function inOrder(changes: readonly Change[]): Change[] {
+  const rank = ({ kind }: Place) => (kind === "projects" ? -1 : KINDS.indexOf(kind));
+  return changes.toSorted((a, b) => rank(a) - rank(b) || (a.name < b.name ? -1 : 1));
+}

@@ -1,0 +1,143 @@
+import type { JsonObject, JsonValue } from "@bufbuild/protobuf";
+import type { ProjectState } from "../../store/catalog/catalog.ts";
+import { type AnyKind, KINDS } from "../../store/catalog/kinds.ts";
+import { familyOf } from "../../task/apps.ts";
+import type { FieldViolation } from "../../task/errors.ts";
+import { fullName, lastPart } from "../names.ts";
+import { pathText } from "../rules/path.ts";
+import { type REFERENCES, type Reference, referencesOf } from "./references.ts";
+import { SCHEMAS } from "./schemas.ts";
+
+/** A resource that is written, and what the request calls it: `catalog.templates[2]`. */
+export interface Touched {
+  kind: AnyKind;
+  name: string;
+  path: string;
+}
+
+/** What one demands of another that it refers to, in words; undefined: it is as it must be. */
+type Demand = (target: JsonObject, from: JsonObject) => string | undefined;
+
+const KEY_TYPES = { ssh: "ssh", loginPassword: "login_password", text: "text" };
+type KeyType = keyof typeof KEY_TYPES;
+
+const keyOf =
+  (...types: KeyType[]): Demand =>
+  (key) =>
+    types.some((type) => key[type] !== undefined)
+      ? undefined
+      : `must be of type ${types.map((type) => KEY_TYPES[type]).join(" or ")}`;
+
+/** A deploy can bring on what another deploy brought. */
+const BRINGS_VERSIONS: JsonValue[] = ["TEMPLATE_TYPE_BUILD", "TEMPLATE_TYPE_DEPLOY"];
+
+const DEMANDS: { [K in AnyKind]?: Partial<Record<keyof (typeof REFERENCES)[K], Demand>> } = {
+  projects: { "hooks[].http.secret_header_key": keyOf("text") },
+  repositories: { access_key: (key, { url }) => keyToFetch(String(url))(key, {}) },
+  inventories: { ssh_key: keyOf("ssh", "loginPassword"), become_key: keyOf("loginPassword") },
+  templates: {
+    inventory: inventoryFor,
+    build_template: ({ type }) =>
+      BRINGS_VERSIONS.includes(type ?? null) ? undefined : `must be of type ${BRINGS_VERSIONS.join(" or ")}`,
+    "vaults[].key": keyOf("loginPassword", "text"),
+    "hooks[].http.secret_header_key": keyOf("text"),
+  },
+};
+
+function keyToFetch(url: string): Demand {
+  if (/^https?:/i.test(url)) return keyOf("loginPassword", "text");
+  const isFolder = url.startsWith("/") || /^file:/i.test(url);
+  return isFolder ? () => undefined : keyOf("ssh");
+}
+
+function inventoryFor(inventory: JsonObject, { app }: JsonObject): string | undefined {
+  const family = familyOf(String(app));
+  const isWorkspace = inventory.workspace !== undefined;
+  if (family === "ansible" && isWorkspace) return `must hold hosts, not a workspace, for app ${app}`;
+  if (family === "terraform" && !isWorkspace) return `must be a workspace for app ${app}`;
+  return undefined;
+}
+
+/** What is wrong with a project as it would be, on account of what is written. `after` holds specs by kind and name. */
+export function checkProject(
+  project: string,
+  after: ProjectState["outlines"],
+  touched: readonly Touched[],
+): FieldViolation[] {
+  const pathOf = new Map(touched.map(({ kind, name, path }) => [`${kind}/${name}`, path]));
+  const own = touched.flatMap(({ kind, name, path }) =>
+    checkOne(project, after, { kind, name, path, spec: after[kind].get(name) ?? {} }),
+  );
+  const others = (["projects", ...KINDS] as const).flatMap((kind) =>
+    [...after[kind]]
+      .filter(([name]) => !pathOf.has(`${kind}/${name}`))
+      .flatMap(([name, spec]) => checkUser(project, after, pathOf, { kind, name, spec })),
+  );
+  return [...own, ...others];
+}
+
+function checkOne(
+  project: string,
+  after: ProjectState["outlines"],
+  { kind, name, path, spec }: Touched & { spec: JsonObject },
+): FieldViolation[] {
+  const references = referencesOf(kind, spec).flatMap((reference) => {
+    const description = troubleWith(project, after, reference, kind, spec);
+    return description ? [{ field: pathText(SCHEMAS[kind], reference.path), description }] : [];
+  });
+  const settings = kind === "templates" ? [...settingsTrouble(spec), ...circleOf(after, name)] : [];
+  return [...references, ...settings].map((v) => ({ ...v, field: `${path}.${v.field}` }));
+}
+
+/** One that is not written can be spoilt by a change of what it uses. */
+function checkUser(
+  project: string,
+  after: ProjectState["outlines"],
+  pathOf: ReadonlyMap<string, string>,
+  { kind, name, spec }: { kind: AnyKind; name: string; spec: JsonObject },
+): FieldViolation[] {
+  return referencesOf(kind, spec).flatMap((reference) => {
+    const field = pathOf.get(`${reference.kind}/${lastPart(reference.name)}`);
+    const trouble = field === undefined ? undefined : troubleWith(project, after, reference, kind, spec);
+    if (field === undefined || trouble === undefined) return [];
+    const user = `${fullName(kind, project, name)} (${pathText(SCHEMAS[kind], reference.path)})`;
+    return [{ field, description: `${trouble}, as ${user} uses it` }];
+  });
+}
+
+function troubleWith(
+  project: string,
+  after: ProjectState["outlines"],
+  { at, kind, name }: Reference,
+  userKind: AnyKind,
+  user: JsonObject,
+): string | undefined {
+  const last = lastPart(name);
+  if (name !== fullName(kind, project, last)) return `must be in projects/${project}; got ${name}`;
+  const target = after[kind].get(last);
+  if (!target) return `there is no ${name}`;
+  const demands = DEMANDS[userKind] as Record<string, Demand> | undefined;
+  const demand = demands?.[at]?.(target, user);
+  return demand && `${name} ${demand}`;
+}
+
+function settingsTrouble({ app, inventory, ...settings }: JsonObject): FieldViolation[] {
+  const family = familyOf(String(app));
+  const foreign = (["ansible", "terraform"] as const).filter(
+    (name) => settings[name] !== undefined && name !== family,
+  );
+  const wrong = foreign.map((field) => ({ field, description: `Not for app ${JSON.stringify(app)}` }));
+  const isMissing = family === "ansible" && inventory === undefined;
+  return isMissing ? [...wrong, { field: "inventory", description: "Required for app ansible" }] : wrong;
+}
+
+/** A deploy that brings on its own versions, by way of others: with `autorun` each would start the next for ever. */
+function circleOf({ templates }: ProjectState["outlines"], name: string): FieldViolation[] {
+  const builder = (of: string) => lastPart(String(templates.get(of)?.buildTemplate ?? ""));
+  const passed = new Set<string>();
+  for (let at = builder(name); at !== "" && !passed.has(at); at = builder(at)) {
+    if (at === name) return [{ field: "build_template", description: "leads back to this template" }];
+    passed.add(at);
+  }
+  return [];
+}

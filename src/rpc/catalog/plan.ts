@@ -1,0 +1,114 @@
+import { isDeepStrictEqual } from "node:util";
+import type { JsonObject, JsonValue } from "@bufbuild/protobuf";
+import type { Cipher } from "../../keys/cipher.ts";
+import type { ProjectState, Put } from "../../store/catalog/catalog.ts";
+import { type AnyKind, KINDS, type Place } from "../../store/catalog/kinds.ts";
+import { invalid } from "../../task/errors.ts";
+import { resourceName } from "../names.ts";
+import { checkProject, type Touched } from "./checks.ts";
+import { referencesOf } from "./references.ts";
+import { contractName } from "./schemas.ts";
+import { showsNames } from "./secret-fields.ts";
+import { type Settled, settle } from "./secrets.ts";
+
+/** What a caller wants a resource to be, as `jsonOf` has it. */
+export interface Wish extends Touched {
+  json: JsonObject;
+}
+
+/** What comes of a wish. */
+export interface Outcome extends Put {
+  action: "CREATE" | "UPDATE" | "UNCHANGED";
+  /** With UPDATE: what differs, in the order of its fields. */
+  differences: Difference[];
+}
+
+export interface Difference {
+  /** Of the contract. */
+  field: string;
+  /** Path of a secret; undefined: it is none. */
+  secret?: string;
+  before?: JsonValue | undefined;
+  after?: JsonValue | undefined;
+}
+
+/**
+ * Lays wishes over a project. Pure.
+ * @throws Failure invalid if a secret is needed, or if the project would not fit together, naming each field.
+ */
+export function planWishes(
+  cipher: Pick<Cipher, "seal" | "open">,
+  project: string,
+  state: ProjectState,
+  wishes: readonly Wish[],
+  doomed: readonly Place[] = [],
+): Outcome[] {
+  const settled = wishes.map((wish) => {
+    const stored = state.wholes[wish.kind].get(wish.name);
+    const { kind, name } = wish;
+    const result = settle(cipher, { kind, project, name }, withFullNames(project, kind, wish.json), stored);
+    return { wish, stored, ...result };
+  });
+  const after = afterwards(
+    state,
+    settled.map(({ wish, spec }) => ({ ...wish, spec })),
+    doomed,
+  );
+  const violations = [
+    ...settled.flatMap(({ wish, missing }) =>
+      missing.map((v) => ({ ...v, field: `${wish.path}.${v.field}` })),
+    ),
+    ...checkProject(project, after, wishes),
+  ];
+  if (violations.length > 0) throw invalid(violations);
+  return settled.map(({ wish: { kind, name }, stored, spec, secrets, changed }) => ({
+    kind,
+    name,
+    spec,
+    secrets,
+    ...difference(kind, stored?.spec, { spec, changed }),
+  }));
+}
+
+/** References are stored in full, however short the caller put them. */
+function withFullNames(project: string, kind: AnyKind, json: JsonObject): JsonObject {
+  const full = structuredClone(json);
+  for (const { kind: target, name, rename } of referencesOf(kind, full)) {
+    if (!name.includes("/")) rename(resourceName(target, project, name));
+  }
+  return full;
+}
+
+function afterwards(
+  { outlines }: ProjectState,
+  put: readonly (Place & { spec: JsonObject })[],
+  doomed: readonly Place[],
+): ProjectState["outlines"] {
+  const after = Object.fromEntries(
+    (["projects", ...KINDS] as const).map((kind) => [kind, new Map(outlines[kind])]),
+  ) as ProjectState["outlines"];
+  for (const { kind, name, spec } of put) after[kind].set(name, spec);
+  for (const { kind, name } of doomed) after[kind].delete(name);
+  return after;
+}
+
+function difference(
+  kind: AnyKind,
+  before: JsonObject | undefined,
+  { spec, changed }: Pick<Settled, "spec" | "changed">,
+): Pick<Outcome, "action" | "differences"> {
+  if (!before) return { action: "CREATE", differences: [] };
+  const after = asStored(spec);
+  const keys = Object.keys({ ...before, ...after }).filter(
+    (key) => !showsNames(kind, key) && !isDeepStrictEqual(before[key], after[key]),
+  );
+  const differences: Difference[] = [
+    ...keys.map((key) => ({ field: contractName(kind, key), before: before[key], after: after[key] })),
+    ...changed.map((secret) => ({ field: secret.split(/[.[]/)[0] ?? secret, secret })),
+  ];
+  differences.sort((a, b) => (a.field < b.field ? -1 : a.field > b.field ? 1 : 0));
+  return { action: differences.length > 0 ? "UPDATE" : "UNCHANGED", differences };
+}
+
+/** JSON knows one zero only. */
+const asStored = (spec: JsonObject): JsonObject => JSON.parse(JSON.stringify(spec)) as JsonObject;

@@ -1,0 +1,36 @@
+import type { MessageShape } from "@bufbuild/protobuf";
+import type { AnyKind, Resource } from "../../store/catalog/kinds.ts";
+import { fullName, parseResourceName } from "../names.ts";
+import { pageSize, queryToken, readPageToken } from "../query-token.ts";
+import { patternOf } from "../rules/names.ts";
+import { messageOf, type Schemas } from "./schemas.ts";
+
+export interface ReadResourcesDeps {
+  getResource(kind: AnyKind, project: string, name: string): Promise<Resource>;
+  listResources(kind: AnyKind, query: { project: string; after: string; limit: number }): Promise<Resource[]>;
+}
+
+const NAME = patternOf("{name}");
+
+/** Get and List of one kind, the same for all. */
+export function resourceReader<K extends keyof Schemas>(deps: ReadResourcesDeps, kind: K) {
+  return {
+    async get(request: { name: string }): Promise<MessageShape<Schemas[K]>> {
+      const { project, name } = parseResourceName(request.name);
+      return messageOf(kind, request.name, await deps.getResource(kind, project, name));
+    },
+    async list(request: { parent?: string; pageSize: number; pageToken: string }) {
+      const { parent = "" } = request;
+      const { project } = parseResourceName(parent);
+      const limit = pageSize(request.pageSize);
+      const after = readPageToken(request.pageToken, [kind, parent], NAME);
+      const rows = await deps.listResources(kind, { project, after, limit: limit + 1 });
+      const page = rows.slice(0, limit);
+      const last = rows.length > limit ? page.at(-1) : undefined;
+      return {
+        resources: page.map((row) => messageOf(kind, fullName(kind, project, row.name), row)),
+        nextPageToken: last ? queryToken(last.name, [kind, parent]) : "",
+      };
+    },
+  };
+}

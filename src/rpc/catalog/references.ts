@@ -1,0 +1,78 @@
+import type { JsonObject } from "@bufbuild/protobuf";
+import { protoCamelCase } from "@bufbuild/protobuf/reflect";
+import type { AnyKind, Kind } from "../../store/catalog/kinds.ts";
+
+/** Where a kind refers to others, by fields of the contract; `[]` stands for each item of a list. */
+export const REFERENCES = {
+  projects: { "hooks[].http.secret_header_key": "accessKeys" },
+  accessKeys: {},
+  repositories: { access_key: "accessKeys" },
+  inventories: { "file.repository": "repositories", ssh_key: "accessKeys", become_key: "accessKeys" },
+  environments: {},
+  templates: {
+    repository: "repositories",
+    environment: "environments",
+    inventory: "inventories",
+    build_template: "templates",
+    "vaults[].key": "accessKeys",
+    "hooks[].http.secret_header_key": "accessKeys",
+  },
+} as const satisfies Record<AnyKind, Record<string, Kind>>;
+
+/** Where a catalog holds resources of each kind. */
+export const CATALOG_FIELDS = {
+  accessKeys: "access_keys",
+  repositories: "repositories",
+  inventories: "inventories",
+  environments: "environments",
+  templates: "templates",
+} as const satisfies Record<Kind, string>;
+
+/** A resource that is named by another. */
+export interface Reference {
+  /** Its key in REFERENCES. */
+  at: string;
+  /** From the resource that names it. */
+  path: (string | number)[];
+  kind: Kind;
+  /** As it is written there. */
+  name: string;
+  /** Writes another name in its place. */
+  rename(name: string): unknown;
+}
+
+/** What a resource refers to, by `spelled` names of its fields: those of JSON unless told otherwise. */
+export function referencesOf(
+  kind: AnyKind,
+  resource: object,
+  spelled: (field: string) => string = protoCamelCase,
+): Reference[] {
+  return Object.entries(REFERENCES[kind]).flatMap(([at, target]: [string, Kind]) =>
+    [...placesAt(resource as JsonObject, at.split("."), [], spelled)].map((place) => ({
+      ...place,
+      at,
+      kind: target,
+    })),
+  );
+}
+
+function* placesAt(
+  holder: JsonObject,
+  [step = "", ...rest]: readonly string[],
+  path: readonly (string | number)[],
+  spelled: (field: string) => string,
+): Generator<Pick<Reference, "path" | "name" | "rename">> {
+  const field = step.replace("[]", "");
+  const key = spelled(field);
+  const value = holder[key];
+  const items = Array.isArray(value)
+    ? value.map((item, index) => [item, [...path, field, index]] as const)
+    : [[value, [...path, field]] as const];
+  for (const [item, at] of items) {
+    if (typeof item === "string" && item !== "") {
+      yield { path: [...at], name: item, rename: (name) => Object.assign(holder, { [key]: name }) };
+    } else if (typeof item === "object" && item !== null) {
+      yield* placesAt(item as JsonObject, rest, at, spelled);
+    }
+  }
+}

@@ -1,0 +1,64 @@
+import {
+  create,
+  type DescMessage,
+  fromJson,
+  type JsonObject,
+  type JsonValue,
+  type MessageShape,
+  toJson,
+} from "@bufbuild/protobuf";
+import { timestampFromDate } from "@bufbuild/protobuf/wkt";
+import { AccessKeySchema } from "../../../gen/signalman/v1/access_key_pb.ts";
+import { EnvironmentSchema } from "../../../gen/signalman/v1/environment_pb.ts";
+import { InventorySchema } from "../../../gen/signalman/v1/inventory_pb.ts";
+import { ProjectSchema } from "../../../gen/signalman/v1/project_pb.ts";
+import { RepositorySchema } from "../../../gen/signalman/v1/repository_pb.ts";
+import { TemplateSchema } from "../../../gen/signalman/v1/template_pb.ts";
+import type { AnyKind, Resource } from "../../store/catalog/kinds.ts";
+
+/** The message of each kind. All have name, etag, create_time and update_time. */
+export const SCHEMAS = {
+  projects: ProjectSchema,
+  accessKeys: AccessKeySchema,
+  repositories: RepositorySchema,
+  inventories: InventorySchema,
+  environments: EnvironmentSchema,
+  templates: TemplateSchema,
+} as const satisfies Record<AnyKind, DescMessage>;
+export type Schemas = typeof SCHEMAS;
+
+const OUTSIDE_SPEC = ["name", "etag", "createTime", "updateTime"];
+
+/** What a caller says of a resource: its proto3 JSON without name, etag and times, and with its secrets. */
+export function jsonOf<K extends AnyKind>(kind: K, message: MessageShape<Schemas[K]>): JsonObject {
+  const schema: DescMessage = SCHEMAS[kind];
+  // Times of a caller's mean nothing here, and may be none that JSON can say.
+  const said = create(schema, { ...message, createTime: undefined, updateTime: undefined });
+  const json = toJson(schema, said) as JsonObject;
+  return Object.fromEntries(Object.entries(json).filter(([field]) => !OUTSIDE_SPEC.includes(field)));
+}
+
+export function messageOf<K extends AnyKind>(
+  kind: K,
+  name: string,
+  resource: Resource,
+): MessageShape<Schemas[K]> {
+  const schema: DescMessage = SCHEMAS[kind];
+  const output = create(ProjectSchema, {
+    etag: etagOf(resource),
+    createTime: timestampFromDate(resource.createTime),
+    updateTime: timestampFromDate(resource.updateTime),
+  });
+  const json: JsonValue = { ...resource.spec, ...(toJson(ProjectSchema, output) as JsonObject), name };
+  return fromJson(schema, json) as MessageShape<Schemas[K]>;
+}
+
+/** A field of a kind by its name in JSON → by that of the contract. */
+export function contractName(kind: AnyKind, jsonName: string): string {
+  return SCHEMAS[kind].fields.find((field) => field.jsonName === jsonName)?.name ?? jsonName;
+}
+
+/** Changes with every write, also when a resource is deleted and made again (AIP-154). */
+export function etagOf({ revision, createTime }: Resource): string {
+  return `"${revision}-${createTime.getTime().toString(36)}"`;
+}

@@ -1,0 +1,35 @@
+import { type Breach, received } from "./rule.ts";
+import { NOTHING } from "./to-plain.ts";
+import { eachLeaf, MAX_DEPTH } from "./walk.ts";
+
+/**
+ * What PostgreSQL or other clients cannot carry, wherever it stands in a plain message: NUL and broken Unicode in text
+ * (`text` and `jsonb` refuse both), numbers that JSON does not have, Values without one, values within values within values.
+ * `hidden`: fields whose values, and all within them, are not shown.
+ */
+export function carriageBreaches(plain: object, hidden: ReadonlySet<string>): Breach[] {
+  const breaches: Breach[] = [];
+  eachLeaf(plain, (value, path) => {
+    const trouble = troubleWith(value, path.length);
+    if (trouble === undefined) return;
+    const shown = path.some((step) => hidden.has(String(step)))
+      ? "a value that is not shown"
+      : received(wellFormed(value));
+    breaches.push({ path: [...path], got: `${shown}${trouble}` });
+  });
+  return breaches;
+}
+
+function troubleWith(value: unknown, depth: number): string | undefined {
+  if (depth > MAX_DEPTH) return `, more than ${MAX_DEPTH} levels deep`;
+  if (value === NOTHING) return ", where JSON has a value";
+  if (typeof value === "number" && !Number.isFinite(value)) return ", which JSON does not have";
+  if (typeof value !== "string") return undefined;
+  if (value.includes("\0")) return " with a NUL in it";
+  return value.isWellFormed() ? undefined : " with broken Unicode in it";
+}
+
+const wellFormed = (value: unknown): unknown => {
+  if (value === NOTHING) return undefined;
+  return typeof value === "string" ? value.toWellFormed() : value;
+};

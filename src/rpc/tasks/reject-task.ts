@@ -1,0 +1,24 @@
+import { create } from "@bufbuild/protobuf";
+import {
+  type RejectTaskRequest,
+  type RejectTaskResponse,
+  RejectTaskResponseSchema,
+} from "../../../gen/signalman/v1/task_service_pb.ts";
+import type { TaskView } from "../../store/tasks/tasks.ts";
+import { parseTaskName, type TaskName } from "../names.ts";
+import type { ConfirmTaskDeps } from "./confirm-task.ts";
+import { taskMessage } from "./messages.ts";
+
+export interface RejectTaskDeps extends Pick<ConfirmTaskDeps, "onDecided"> {
+  /** @throws Failure */
+  rejectPlan(task: TaskName, reason: string): Promise<TaskView>;
+}
+
+export async function rejectTask(
+  deps: RejectTaskDeps,
+  request: RejectTaskRequest,
+): Promise<RejectTaskResponse> {
+  const task = await deps.rejectPlan(parseTaskName(request.name), request.reason);
+  deps.onDecided(task);
+  return create(RejectTaskResponseSchema, { task: taskMessage(task) });
+}

@@ -1,0 +1,119 @@
+import { createHash } from "node:crypto";
+import { create, toBinary } from "@bufbuild/protobuf";
+import { type Task, TaskStatus } from "../../../gen/signalman/v1/task_pb.ts";
+import {
+  type RunTaskRequest,
+  RunTaskRequestSchema,
+  type RunTaskResponse,
+  RunTaskResponseSchema,
+} from "../../../gen/signalman/v1/task_service_pb.ts";
+import { type Template, TemplateType } from "../../../gen/signalman/v1/template_pb.ts";
+import type { Cipher } from "../../keys/cipher.ts";
+import { templateParts } from "../../runner/details.ts";
+import { sealSecrets } from "../../runner/secrets.ts";
+import type { TemplateRows } from "../../store/tasks/details.ts";
+import { blankTask, type NewTask, type RequestKey, type TaskView } from "../../store/tasks/tasks.ts";
+import type { Build } from "../../store/tasks/versions.ts";
+import { bringing, newTask } from "../../submission/new-task.ts";
+import { Failure, invalid } from "../../task/errors.ts";
+import { parseResourceName, parseTaskName, resourceName } from "../names.ts";
+import { taskMessage } from "./messages.ts";
+
+export interface RunTaskDeps {
+  loadTemplate(project: string, name: string): Promise<TemplateRows>;
+  /** Without an id: the newest. */
+  findBuild(of: { project: string; template: string }, id: string | undefined): Promise<Build | undefined>;
+  createTask(
+    task: NewTask,
+    request: RequestKey | undefined,
+  ): Promise<{ task: TaskView; deduplicated: boolean }>;
+  cipher: Pick<Cipher, "seal" | "hash">;
+  /** A task was created. */
+  onCreated(taskId: string): void;
+}
+
+export async function runTask(deps: RunTaskDeps, request: RunTaskRequest): Promise<RunTaskResponse> {
+  const task = await taskOf(deps, request);
+  if (request.validateOnly) return create(RunTaskResponseSchema, { task: taskPreview(task) });
+  const made = await deps.createTask(task, requestKey(deps.cipher, request));
+  if (!made.deduplicated) deps.onCreated(made.task.id);
+  return create(RunTaskResponseSchema, { task: taskMessage(made.task), deduplicated: made.deduplicated });
+}
+
+async function taskOf(deps: RunTaskDeps, request: RunTaskRequest): Promise<NewTask> {
+  const { project, name } = parseResourceName(request.template);
+  const { template } = templateParts(request.template, await deps.loadTemplate(project, name));
+  const task = newTask(template, request);
+  return {
+    ...task,
+    ...(await incomingOf(deps, template, request.buildTask)),
+    secrets: sealSecrets(deps.cipher, task, request.secretVariables),
+  };
+}
+
+/** What a deploy brings somewhere. */
+async function incomingOf(
+  deps: RunTaskDeps,
+  { name, type, buildTemplate }: Template,
+  buildTask: string,
+): Promise<ReturnType<typeof bringing> | undefined> {
+  const refusal = (description: string) => invalid([{ field: "build_task", description }]);
+  if (type !== TemplateType.DEPLOY || buildTemplate === "") {
+    if (buildTask === "") return undefined;
+    throw refusal(`${name} does not deploy what another template builds`);
+  }
+  const { project } = parseResourceName(name);
+  const template = parseResourceName(buildTemplate).name;
+  const asked = parseTaskName(buildTask);
+  const isElsewhere = buildTask !== "" && asked.project !== project;
+  const build = isElsewhere ? undefined : await deps.findBuild({ project, template }, asked.id || undefined);
+  if (build) return bringing(build);
+  if (buildTask !== "")
+    throw refusal(`must be a task of ${buildTemplate} that succeeded; ${buildTask} is none`);
+  throw new Failure("precondition", `Cannot run ${name}: no task of ${buildTemplate} has succeeded`, {
+    reason: "NO_BUILD",
+    resource: resourceName("templates", project, template),
+  });
+}
+
+/**
+ * The body is compared by a hash of its canonical form: maps and structs in the order of their names, secret values
+ * under a keyed hash, so that nobody can guess them from what is stored.
+ */
+function requestKey(cipher: Pick<Cipher, "hash">, request: RunTaskRequest): RequestKey | undefined {
+  if (!request.requestId) return undefined;
+  const secretVariables = mapValues(request.secretVariables, (value) => cipher.hash(value).toString("hex"));
+  const body = create(RunTaskRequestSchema, {
+    ...request,
+    requestId: "",
+    variables: request.variables && sorted(request.variables),
+    secretVariables: sorted(secretVariables),
+    env: sorted(request.env),
+    labels: sorted(request.labels),
+  });
+  const bytes = toBinary(RunTaskRequestSchema, body, { writeUnknownFields: false });
+  return { id: request.requestId.toLowerCase(), bodyHash: createHash("sha256").update(bytes).digest() };
+}
+
+function mapValues(
+  record: Record<string, string>,
+  change: (value: string) => string,
+): Record<string, string> {
+  return Object.fromEntries(Object.entries(record).map(([key, value]) => [key, change(value)]));
+}
+
+function sorted<T>(value: T): T {
+  if (value === null || typeof value !== "object") return value;
+  if (Array.isArray(value)) return value.map(sorted) as T;
+  const entries = Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1));
+  return Object.fromEntries(entries.map(([key, inner]) => [key, sorted(inner)])) as T;
+}
+
+/** What the task would be; it has no name, no times and no status yet. */
+function taskPreview(task: NewTask): Task {
+  const preview = taskMessage(blankTask(task));
+  preview.name = "";
+  preview.createTime = undefined;
+  preview.status = TaskStatus.UNSPECIFIED;
+  return preview;
+}

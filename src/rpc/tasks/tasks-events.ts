@@ -1,0 +1,61 @@
+import { create, fromBinary, type MessageInitShape, toBinary } from "@bufbuild/protobuf";
+import {
+  TaskTransitionSchema,
+  type WatchTasksResponse,
+  WatchTasksResponseSchema,
+} from "../../../gen/signalman/v1/task_service_pb.ts";
+import type { Change } from "../../live/changes.ts";
+import type { TaskView } from "../../store/tasks/tasks.ts";
+import type { Transition } from "../../store/tasks/transitions.ts";
+import { isFinal, type Status } from "../../task/status.ts";
+import { encodedField } from "./encoded-field.ts";
+import { statusMessage, taskMessage } from "./messages.ts";
+
+type Event = MessageInitShape<typeof WatchTasksResponseSchema>["event"];
+
+/** Makes the responses of one watch of many tasks. */
+export interface TasksEventMaker {
+  event(resumeToken: string, event: Event): WatchTasksResponse;
+  change(resumeToken: string, change: Change): WatchTasksResponse;
+  /** How many it has made so far. */
+  readonly made: number;
+}
+
+const CHANGE_FIELD = WatchTasksResponseSchema.field.change.number;
+
+/** JSON has no place for bytes that are encoded already, so it needs whole messages. */
+export function createTasksEventMaker(isJson: boolean): TasksEventMaker {
+  let made = 0;
+  const event = (resumeToken: string, value: Event) => {
+    made++;
+    return create(WatchTasksResponseSchema, { resumeToken, event: value });
+  };
+  return {
+    event,
+    change(resumeToken, { data }) {
+      if (isJson)
+        return event(resumeToken, { case: "change", value: fromBinary(TaskTransitionSchema, data) });
+      const message = event(resumeToken, undefined);
+      message.$unknown = encodedField(CHANGE_FIELD, data);
+      return message;
+    },
+    get made() {
+      return made;
+    },
+  };
+}
+
+/** A stored transition as watchers get it. */
+export function changeOf({ position, event, task }: Transition): Change {
+  const { project, template, labels } = task;
+  const message = create(TaskTransitionSchema, {
+    change: statusMessage(event, task),
+    task: taskMessage(taskAt(task, event.status)),
+  });
+  return { position, project, template, labels, data: toBinary(TaskTransitionSchema, message) };
+}
+
+/** A task with an earlier status: before the final one it had no end. */
+export function taskAt(task: TaskView, status: Status): TaskView {
+  return isFinal(status) ? task : { ...task, status, endTime: null };
+}

@@ -1,0 +1,61 @@
+import { create, fromBinary, type MessageInitShape } from "@bufbuild/protobuf";
+import { LogBatchSchema } from "../../../gen/signalman/v1/task_pb.ts";
+import {
+  type WatchTaskResponse,
+  WatchTaskResponseSchema,
+} from "../../../gen/signalman/v1/task_service_pb.ts";
+import type { Batch } from "../../live/hub.ts";
+import { encodedField } from "./encoded-field.ts";
+import { type Cursor, encodeToken } from "./resume-token.ts";
+
+type Event = MessageInitShape<typeof WatchTaskResponseSchema>["event"];
+
+/** Makes the events of one watch. JSON has no place for bytes that are encoded already, so it needs whole messages. */
+export interface EventMaker {
+  event(cursor: Cursor, event: Event): WatchTaskResponse;
+  /** `data` is an encoded LogBatch. */
+  log(cursor: Cursor, data: Buffer): WatchTaskResponse;
+  /** As `log`, for a batch that other watchers get too. */
+  shared(cursor: Cursor, batch: Batch): WatchTaskResponse;
+  /** How many it has made so far. */
+  readonly made: number;
+}
+
+const LOG_FIELD = WatchTaskResponseSchema.field.log.number;
+
+/** One message for all watchers of a batch: they are at the same cursor, so even the token is the same. */
+const sharedMessages = new WeakMap<Batch, WatchTaskResponse>();
+
+export function createEventMaker(taskId: string, isJson: boolean): EventMaker {
+  const event = (cursor: Cursor, value: Event) =>
+    create(WatchTaskResponseSchema, { resumeToken: encodeToken(taskId, cursor), event: value });
+  const log = (cursor: Cursor, data: Buffer) =>
+    isJson
+      ? event(cursor, { case: "log", value: fromBinary(LogBatchSchema, data) })
+      : encodedLog(encodeToken(taskId, cursor), data);
+  const shared = (cursor: Cursor, batch: Batch) => {
+    if (isJson) return log(cursor, batch.data);
+    const message = sharedMessages.get(batch) ?? log(cursor, batch.data);
+    sharedMessages.set(batch, message);
+    return message;
+  };
+  let made = 0;
+  const counted = (message: WatchTaskResponse) => {
+    made++;
+    return message;
+  };
+  return {
+    event: (cursor, value) => counted(event(cursor, value)),
+    log: (cursor, data) => counted(log(cursor, data)),
+    shared: (cursor, batch) => counted(shared(cursor, batch)),
+    get made() {
+      return made;
+    },
+  };
+}
+
+function encodedLog(resumeToken: string, data: Buffer): WatchTaskResponse {
+  const message = create(WatchTaskResponseSchema, { resumeToken });
+  message.$unknown = encodedField(LOG_FIELD, data);
+  return message;
+}

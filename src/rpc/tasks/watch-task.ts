@@ -1,0 +1,155 @@
+import type { WatchTaskRequest, WatchTaskResponse } from "../../../gen/signalman/v1/task_service_pb.ts";
+import type { Hub, Subscription } from "../../live/hub.ts";
+import type { LogStreamName } from "../../logs/types.ts";
+import { persist } from "../../store/postgres/transient-errors.ts";
+import type { Progress } from "../../store/tasks/progress.ts";
+import type { TaskView } from "../../store/tasks/tasks.ts";
+import { notFound } from "../../task/errors.ts";
+import { isFinal } from "../../task/status.ts";
+import type { StatusEvent } from "../../task/types.ts";
+import { parseTaskName, type TaskName, taskName } from "../names.ts";
+import { startPulse } from "./heartbeat.ts";
+import { ALL, type LogStore, readPieces, tailStart } from "./log-reader.ts";
+import { lineNumber, statusMessage, streamNames, taskMessage } from "./messages.ts";
+import { type Cursor, decodeToken } from "./resume-token.ts";
+import { createEventMaker, type EventMaker } from "./watch-events.ts";
+
+export interface WatchTaskDeps extends LogStore {
+  hub: Pick<Hub, "subscribe">;
+  getTask(name: TaskName): Promise<TaskView>;
+  readProgress(taskId: string, afterOrdinal: number): Promise<Progress | undefined>;
+}
+
+/** One watch: what it wants, and how far it has got. */
+interface Watch {
+  deps: WatchTaskDeps;
+  name: TaskName;
+  make: EventMaker;
+  signal: AbortSignal;
+  streams: ReadonlySet<LogStreamName>;
+  logs: boolean;
+  cursor: Cursor;
+}
+
+/**
+ * The events of a task, in the one order that its store fixes. At the tip batches come from the hub, as they were
+ * encoded; behind it, and for events, the store is read at the watcher's own pace. Ends with `end`, or, without
+ * `follow`, with a heartbeat; throws the signal's reason.
+ */
+export async function* watchTask(
+  deps: WatchTaskDeps,
+  request: WatchTaskRequest,
+  context: { signal: AbortSignal; isJson: boolean },
+): AsyncGenerator<WatchTaskResponse> {
+  const task = await deps.getTask(parseTaskName(request.name));
+  // The store's spelling of the id, under which the hub knows it: a caller may write its digits as capitals.
+  const name = { project: task.project, id: task.id };
+  const streams = new Set(streamNames(request.streams));
+  const cursor = await startOf(deps, request, task, streams);
+  const make = createEventMaker(name.id, context.isJson);
+  const watch: Watch = {
+    deps,
+    name,
+    make,
+    signal: context.signal,
+    streams,
+    logs: request.logs ?? true,
+    cursor,
+  };
+  yield make.event(cursor, { case: "snapshot", value: { task: taskMessage(task) } });
+
+  using ear = deps.hub.subscribe(name.id);
+  const pulse = startPulse(make, request.heartbeatInterval);
+  const beat = () => make.event(cursor, { case: "heartbeat", value: {} });
+  for (;;) {
+    context.signal.throwIfAborted();
+    yield* takeBatches(watch, ear);
+    if (ear.isBehind(cursor.seq)) {
+      ear.rest();
+      if (yield* catchUp(watch)) return;
+      if (!(request.follow ?? true)) return yield beat();
+    } else {
+      await ear.changed(pulse.leftMs(), context.signal);
+    }
+    if (pulse.leftMs() === 0) yield beat();
+  }
+}
+
+async function startOf(
+  deps: WatchTaskDeps,
+  request: WatchTaskRequest,
+  task: TaskView,
+  streams: ReadonlySet<LogStreamName>,
+): Promise<Cursor> {
+  const { start } = request;
+  if (start.case === "resumeToken") return decodeToken(task.id, start.value);
+  if (start.case === "afterSeq") return { seq: lineNumber(start.value), ordinal: 0 };
+  if (start.case !== "tailLines") return { seq: 0, ordinal: 0 };
+  const seq = start.value === 0 ? task.lastSeq : await tailStart(deps, task.id, start.value, streams);
+  return { seq, ordinal: 0 };
+}
+
+/** What is here already, shared with the other watchers at the tip. */
+function* takeBatches(
+  { cursor, make, logs, streams }: Watch,
+  ear: Subscription,
+): Generator<WatchTaskResponse> {
+  for (;;) {
+    const batch = ear.batchAfter(cursor.seq);
+    // Events come before the lines that were stored after them: those are read from the store first.
+    if (batch?.events !== cursor.ordinal) return;
+    const isWanted = logs && [...streams].some((stream) => batch.counts[stream] > 0);
+    // Perhaps only a part of it is: the store's reader knows how to filter.
+    if (isWanted && streams.size < ALL.size) return;
+    cursor.seq = batch.lastSeq;
+    if (isWanted) yield make.shared(cursor, batch);
+  }
+}
+
+/** Everything that the store has behind the cursor; true if that was the end. */
+async function* catchUp(watch: Watch): AsyncGenerator<WatchTaskResponse, boolean> {
+  const { deps, name, cursor, signal, make } = watch;
+  const progress = await persist(() => deps.readProgress(name.id, cursor.ordinal), signal);
+  // Deleted while it was watched: the getter says so.
+  if (!progress) throw notFound(taskName(name));
+  for (const event of progress.events) {
+    yield* lines(watch, event.afterSeq);
+    yield* status(watch, event);
+  }
+  yield* lines(watch, progress.lastSeq);
+  if (!isFinal(progress.status)) return false;
+  const task = taskMessage(await persist(() => deps.getTask(name), signal));
+  yield make.event(cursor, { case: "end", value: { task, lastSeq: BigInt(progress.lastSeq) } });
+  return true;
+}
+
+async function* lines(watch: Watch, toSeq: number): AsyncGenerator<WatchTaskResponse> {
+  const { deps, name, make, signal, cursor, streams, logs } = watch;
+  if (!logs) cursor.seq = Math.max(cursor.seq, toSeq);
+  const patient = {
+    readChunks: (...args: Parameters<LogStore["readChunks"]>) =>
+      persist(() => deps.readChunks(...args), signal),
+  };
+  for await (const piece of readPieces(patient, name.id, { afterSeq: cursor.seq, toSeq }, streams)) {
+    signal.throwIfAborted();
+    cursor.seq = piece.to;
+    if (piece.kind === "lines") yield make.log(cursor, piece.data);
+    if (piece.kind === "gap") {
+      const value = {
+        fromSeq: BigInt(piece.from),
+        toSeq: BigInt(piece.to),
+        reason: "These lines have been removed",
+      };
+      yield make.event(cursor, { case: "gap", value });
+    }
+  }
+}
+
+async function* status(
+  { deps, name, make, cursor, signal }: Watch,
+  event: StatusEvent,
+): AsyncGenerator<WatchTaskResponse> {
+  const task = isFinal(event.status) ? await persist(() => deps.getTask(name), signal) : undefined;
+  cursor.ordinal = event.ordinal;
+  yield make.event(cursor, { case: "status", value: statusMessage(event, task) });
+}

@@ -1,0 +1,142 @@
+import type { WatchTasksRequest, WatchTasksResponse } from "../../../gen/signalman/v1/task_service_pb.ts";
+import type { Change, ChangeEar } from "../../live/changes.ts";
+import { persist } from "../../store/postgres/transient-errors.ts";
+import { type FixedTerm, isSelected, type TaskSelection } from "../../store/tasks/task-terms.ts";
+import type { OpenTasks } from "../../store/tasks/transitions.ts";
+import { invalid } from "../../task/errors.ts";
+import { parseResourceName } from "../names.ts";
+import { queryToken, readQueryToken } from "../query-token.ts";
+import { startPulse } from "./heartbeat.ts";
+import { taskMessage } from "./messages.ts";
+import { parseFixedFilter } from "./task-filter.ts";
+import { createTasksEventMaker, type TasksEventMaker, taskAt } from "./tasks-events.ts";
+
+type Selection = TaskSelection<FixedTerm>;
+
+export interface WatchTasksDeps {
+  changes: { subscribe(): ChangeEar };
+  /** @throws Failure not_found if there is no such project. */
+  assertProject(project: string): Promise<void>;
+  highestPosition(): Promise<number>;
+  readOpenTasks(
+    selection: Selection,
+    position: number,
+    page: { afterId: string | null; limit: number },
+  ): Promise<OpenTasks>;
+  readChanges(range: { after: number; to: number }, limit: number, selection: Selection): Promise<Change[]>;
+}
+
+/** One watch: what it wants, and how it says it. */
+interface Watch {
+  deps: WatchTasksDeps;
+  selection: Selection;
+  make: TasksEventMaker;
+  token(position: number): string;
+  ear: ChangeEar;
+  signal: AbortSignal;
+}
+
+/** Tasks, or changes, for each query. */
+const PAGE = 200;
+/** Positions that one query looks through: few of them may be wanted. */
+const SPAN = 20_000;
+const POSITION = /^\d{1,15}$/;
+
+/**
+ * The changes of many tasks, in the order of their positions: at the tip as the server's other watchers get them,
+ * behind it read from the store at the watcher's own pace. Never ends; throws the signal's reason.
+ */
+export async function* watchTasks(
+  deps: WatchTasksDeps,
+  request: WatchTasksRequest,
+  { signal, isJson }: { signal: AbortSignal; isJson: boolean },
+): AsyncGenerator<WatchTasksResponse> {
+  const { parent, filter } = request;
+  const { project } = parseResourceName(parent);
+  const selection = { project: project === "-" ? null : project, terms: parseFixedFilter(filter) };
+  if (selection.project !== null) await deps.assertProject(selection.project);
+  const start = await startOf(deps, request);
+  using ear = deps.changes.subscribe();
+  const make = createTasksEventMaker(isJson);
+  const token = (position: number) => queryToken(String(position), [parent, filter]);
+  const watch: Watch = { deps, selection, make, token, ear, signal };
+  const pulse = startPulse(make, request.heartbeatInterval);
+  let at = start ?? (yield* snapshot(watch));
+  const beat = () => make.event(token(at), { case: "heartbeat", value: {} });
+  // The first message takes the headers along: a caller sees at once that it is connected.
+  if (start !== undefined) yield beat();
+  for (;;) {
+    signal.throwIfAborted();
+    const { tip = at } = ear;
+    if (at < tip) at = yield* advance(watch, at, tip);
+    else await ear.changed(pulse.leftMs(), signal);
+    if (pulse.leftMs() === 0) yield beat();
+  }
+}
+
+/** Undefined: with a snapshot. */
+async function startOf(deps: WatchTasksDeps, request: WatchTasksRequest): Promise<number | undefined> {
+  const highest = await deps.highestPosition();
+  const { parent, filter, resumeToken } = request;
+  if (resumeToken === "") return undefined;
+  const position = Number(readQueryToken("resume_token", resumeToken, [parent, filter], POSITION));
+  if (position <= highest) return position;
+  throw invalid([
+    { field: "resume_token", description: "is of another database, or of a later state of this one" },
+  ]);
+}
+
+/** The tasks that had not ended at some position, which it returns. */
+async function* snapshot({
+  deps,
+  selection,
+  make,
+  token,
+  ear,
+  signal,
+}: Watch): AsyncGenerator<WatchTasksResponse, number> {
+  let position = ear.tip;
+  for (; position === undefined; position = ear.tip) {
+    signal.throwIfAborted();
+    await ear.changed(1000, signal);
+  }
+  const at = position;
+  let afterId: string | null = null;
+  do {
+    const page: OpenTasks = await persist(
+      () => deps.readOpenTasks(selection, at, { afterId, limit: PAGE }),
+      signal,
+    );
+    for (const { task, status } of page.tasks) {
+      signal.throwIfAborted();
+      yield make.event("", { case: "snapshot", value: { task: taskMessage(taskAt(task, status)) } });
+    }
+    afterId = page.afterId;
+  } while (afterId !== null);
+  yield make.event(token(at), { case: "synced", value: {} });
+  return at;
+}
+
+/** A part of what lies behind a position, up to the one that it returns. */
+async function* advance(
+  watch: Watch,
+  after: number,
+  tip: number,
+): AsyncGenerator<WatchTasksResponse, number> {
+  const { deps, selection, make, token, ear, signal } = watch;
+  const here = ear.changesAfter(after);
+  if (here) {
+    for (const change of here) {
+      signal.throwIfAborted();
+      if (isSelected(selection, change)) yield make.change(token(change.position), change);
+    }
+    return tip;
+  }
+  const to = Math.min(tip, after + SPAN);
+  const stored = await persist(() => deps.readChanges({ after, to }, PAGE, selection), signal);
+  for (const change of stored) {
+    signal.throwIfAborted();
+    yield make.change(token(change.position), change);
+  }
+  return stored.length < PAGE ? to : (stored.at(-1)?.position ?? to);
+}

@@ -1,0 +1,63 @@
+import { and, eq, inArray, not, sql } from "drizzle-orm";
+import { Failure } from "../../task/errors.ts";
+import { FINAL } from "../../task/status.ts";
+import type { Queryable } from "../postgres/database.ts";
+import { isInStatus } from "../postgres/is-one-of.ts";
+import { projects } from "../schema/resources.ts";
+import { logChunks, tasks } from "../schema/tasks.ts";
+import type { Place } from "./kinds.ts";
+
+interface Doomed {
+  remove: readonly Place[];
+  force?: boolean;
+}
+
+/**
+ * A failure for each template that is to go and has tasks that have not ended, naming one of them; or for a project that
+ * is to go and has such tasks, or without `force` any.
+ */
+export async function obstaclesTo(
+  db: Queryable,
+  project: string,
+  { remove, force = false }: Doomed,
+): Promise<Failure[]> {
+  if (remove.some(({ kind }) => kind === "projects")) return tasksOf(db, project, force);
+  const templates = remove.filter(({ kind }) => kind === "templates").map(({ name }) => name);
+  if (templates.length === 0) return [];
+  const users = await db
+    .select({ id: sql<string>`min(${tasks.id}::text)`, template: tasks.template })
+    .from(tasks)
+    .where(and(eq(tasks.project, project), inArray(tasks.template, templates), hasNotEnded()))
+    .groupBy(tasks.template);
+  return users.map((user) =>
+    inUse(`projects/${project}/templates/${user.template}`, taskOf(project, user), "has not ended"),
+  );
+}
+
+async function tasksOf(db: Queryable, project: string, force: boolean): Promise<Failure[]> {
+  // From here on no task can be created in it.
+  await db.select({ name: projects.name }).from(projects).where(eq(projects.name, project)).for("update");
+  const where = force ? and(eq(tasks.project, project), hasNotEnded()) : eq(tasks.project, project);
+  const [user] = await db.select({ id: tasks.id }).from(tasks).where(where).limit(1);
+  if (!user) return [];
+  return [inUse(`projects/${project}`, taskOf(project, user), force ? "has not ended" : "belongs to it")];
+}
+
+const hasNotEnded = () => not(isInStatus(FINAL));
+const taskOf = (project: string, { id }: { id: string }) => `projects/${project}/tasks/${id}`;
+
+/** `user` is in the way. */
+export function inUse(resource: string, user: string, why: string): Failure {
+  return new Failure("precondition", `Cannot delete ${resource}: ${user} ${why}`, {
+    reason: "RESOURCE_IN_USE",
+    resource,
+  });
+}
+
+/** The tasks of a project, all of which have ended, with their logs. Planned for how many these are. */
+export async function deleteTasks(db: Queryable, project: string): Promise<void> {
+  await db.execute(sql`SET LOCAL plan_cache_mode = force_custom_plan`);
+  const ids = db.select({ id: tasks.id }).from(tasks).where(eq(tasks.project, project));
+  await db.delete(logChunks).where(inArray(logChunks.taskId, ids));
+  await db.delete(tasks).where(eq(tasks.project, project));
+}

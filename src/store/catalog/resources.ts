@@ -1,0 +1,73 @@
+import { and, asc, eq, gt } from "drizzle-orm";
+import { notFound } from "../../task/errors.ts";
+import type { Database, Queryable } from "../postgres/database.ts";
+import { projects } from "../schema/resources.ts";
+import { type AnyKind, KINDS, type Kind, type Resource, TABLES } from "./kinds.ts";
+
+/** Resources of one kind by name; `after` is the last name of the page before. */
+export async function listResources(
+  database: Database,
+  kind: AnyKind,
+  query: { project: string; after: string; limit: number },
+): Promise<Resource[]> {
+  return database.run(async (db) => {
+    if (kind === "projects") {
+      return db
+        .select()
+        .from(projects)
+        .where(gt(projects.name, query.after))
+        .orderBy(asc(projects.name))
+        .limit(query.limit);
+    }
+    if (query.after === "") await assertProject(db, query.project);
+    const table = TABLES[kind];
+    const where = and(eq(table.project, query.project), gt(table.name, query.after));
+    return db.select().from(table).where(where).orderBy(asc(table.name)).limit(query.limit);
+  });
+}
+
+/** @throws Failure not_found. */
+export async function getResource(
+  database: Database,
+  kind: AnyKind,
+  project: string,
+  name: string,
+): Promise<Resource> {
+  const [row] = await database.run(async (db): Promise<Resource[]> => {
+    if (kind === "projects") return db.select().from(projects).where(eq(projects.name, project));
+    const table = TABLES[kind];
+    return db
+      .select()
+      .from(table)
+      .where(and(eq(table.project, project), eq(table.name, name)));
+  });
+  if (!row)
+    throw notFound(kind === "projects" ? `projects/${project}` : `projects/${project}/${kind}/${name}`);
+  return row;
+}
+
+/** @throws Failure not_found. */
+export async function assertProject(db: Queryable, name: string): Promise<void> {
+  const [row] = await db.select({ name: projects.name }).from(projects).where(eq(projects.name, name));
+  if (!row) throw notFound(`projects/${name}`);
+}
+
+/** A project with all that belongs to it by name, as one moment had it. @throws Failure not_found. */
+export async function readProject(
+  database: Database,
+  name: string,
+): Promise<{ project: Resource; resources: Record<Kind, Resource[]> }> {
+  const read = async (db: Queryable) => {
+    const [project] = await db.select().from(projects).where(eq(projects.name, name));
+    if (!project) throw notFound(`projects/${name}`);
+    const resources: Partial<Record<Kind, Resource[]>> = {};
+    for (const kind of KINDS) {
+      const table = TABLES[kind];
+      resources[kind] = await db.select().from(table).where(eq(table.project, name)).orderBy(asc(table.name));
+    }
+    return { project, resources: resources as Record<Kind, Resource[]> };
+  };
+  return database.run((db) =>
+    db.transaction(read, { isolationLevel: "repeatable read", accessMode: "read only" }),
+  );
+}

@@ -1,0 +1,152 @@
+import { and, asc, eq, gte, lte, sql } from "drizzle-orm";
+import { LeaseLost } from "../../task/errors.ts";
+import type { TaskRecord } from "../../task/types.ts";
+import type { Database, Queryable } from "../postgres/database.ts";
+import { statement } from "../postgres/statement.ts";
+import { logChunks } from "../schema/tasks.ts";
+
+/** A chunk as it is stored: consecutive lines, compressed. */
+export interface StoredChunk {
+  firstSeq: number;
+  lastSeq: number;
+  counts: { stdout: number; stderr: number; system: number };
+  /** Raw bytes of each stream that are covered by this and all earlier chunks. */
+  offsets: { stdout: number; stderr: number };
+  data: Buffer;
+}
+
+/**
+ * Moves the log's head forward and adds the chunks, which follow each other, in one statement; what is stored already
+ * (after a doubtful commit) is left as it is. Returns how many of the task's events precede the lines.
+ * @throws LeaseLost if the head is not where the chunks begin: another server writes this log now.
+ */
+export async function storeChunks(
+  db: Queryable,
+  { id, leaseEpoch }: Pick<TaskRecord, "id" | "leaseEpoch">,
+  chunks: readonly [StoredChunk, ...StoredChunk[]],
+): Promise<number> {
+  const { firstSeq } = chunks[0];
+  const { lastSeq, offsets } = chunks.at(-1) ?? chunks[0];
+  const [stored] = await append(db, {
+    id,
+    leaseEpoch,
+    before: firstSeq - 1,
+    lastSeq,
+    ...offsets,
+    ...joined(chunks),
+  });
+  if (stored) return stored.events;
+  const [head] = await db.execute<{ events: number; last_seq: string }>(sql`
+    SELECT events, last_seq FROM task_heads WHERE task_id = ${id} AND lease_epoch = ${leaseEpoch}`);
+  if (head && Number(head.last_seq) === lastSeq) return head.events;
+  throw new LeaseLost(id);
+}
+
+const append = statement<Appended, { events: number }>(
+  (at) => sql`
+    WITH head AS (
+      UPDATE task_heads
+      SET last_seq = ${at.lastSeq}, stdout_offset = ${at.stdout}, stderr_offset = ${at.stderr},
+          log_bytes = log_bytes + ${at.bytes}
+      WHERE task_id = ${at.id} AND lease_epoch = ${at.leaseEpoch} AND last_seq = ${at.before}
+      RETURNING events),
+    chunk AS (
+      INSERT INTO log_chunks (task_id, first_seq, last_seq, stdout_lines, stderr_lines, system_lines, data)
+      SELECT ${at.id}::uuid, c.first_seq, c.last_seq, c.stdout, c.stderr, c.system,
+             substring(joined.data FROM c.start FOR c.size)
+      FROM head, decode(${at.data}, 'base64') AS joined (data), unnest(
+        ${at.firsts}::bigint[], ${at.lasts}::bigint[], ${at.stdouts}::integer[], ${at.stderrs}::integer[],
+        ${at.systems}::integer[], ${at.starts}::integer[], ${at.sizes}::integer[]
+      ) AS c (first_seq, last_seq, stdout, stderr, system, start, size))
+    SELECT events FROM head`,
+);
+
+interface Appended extends Joined {
+  id: string;
+  leaseEpoch: number;
+  /** The log's last line before, and then; and the offsets then. */
+  before: number;
+  lastSeq: number;
+  stdout: number;
+  stderr: number;
+}
+
+type Joined = ReturnType<typeof joined>;
+
+/**
+ * The chunks as columns, and all their data as one value. However many they are, the statement is the same, so that
+ * it is prepared once; and the driver, whose buffer grows with each parameter, copies the data once.
+ */
+function joined(chunks: readonly StoredChunk[]) {
+  const column = (of: (chunk: StoredChunk) => number) => `{${chunks.map(of).join(",")}}`;
+  let bytes = 0;
+  const starts = chunks.map(({ data }) => {
+    bytes += data.length;
+    return 1 + bytes - data.length;
+  });
+  return {
+    bytes,
+    data: Buffer.concat(chunks.map((chunk) => chunk.data)).toString("base64"),
+    firsts: column((c) => c.firstSeq),
+    lasts: column((c) => c.lastSeq),
+    stdouts: column((c) => c.counts.stdout),
+    stderrs: column((c) => c.counts.stderr),
+    systems: column((c) => c.counts.system),
+    starts: `{${starts.join(",")}}`,
+    sizes: column((c) => c.data.length),
+  };
+}
+
+/** Chunks that hold lines from `fromSeq` to `toSeq`, the first ones: at most `limit`. */
+export async function readChunks(
+  database: Database,
+  taskId: string,
+  fromSeq: number,
+  toSeq: number,
+  limit: number,
+): Promise<Pick<StoredChunk, "firstSeq" | "lastSeq" | "counts" | "data">[]> {
+  const start = sql`coalesce((
+    SELECT max(first_seq) FROM log_chunks WHERE task_id = ${taskId} AND first_seq <= ${fromSeq}), ${fromSeq}::bigint)`;
+  const rows = await database.run((db) =>
+    db
+      .select()
+      .from(logChunks)
+      .where(
+        and(
+          eq(logChunks.taskId, taskId),
+          gte(logChunks.firstSeq, start),
+          gte(logChunks.lastSeq, fromSeq),
+          lte(logChunks.firstSeq, toSeq),
+        ),
+      )
+      .orderBy(asc(logChunks.firstSeq))
+      .limit(limit),
+  );
+  return rows.map((row) => ({
+    firstSeq: row.firstSeq,
+    lastSeq: row.lastSeq,
+    counts: { stdout: row.stdoutLines, stderr: row.stderrLines, system: row.systemLines },
+    data: row.data,
+  }));
+}
+
+/**
+ * Where the last `lines` lines of the given streams begin: the chunk's first number, and how many matching
+ * lines of that chunk to skip. Undefined: there are not that many.
+ */
+export async function findTail(
+  database: Database,
+  taskId: string,
+  lines: number,
+  streams: readonly ("stdout" | "stderr" | "system")[],
+): Promise<{ firstSeq: number; skip: number } | undefined> {
+  const matching = sql.raw(streams.map((stream) => `${stream}_lines`).join(" + "));
+  const [row] = await database.run((db) =>
+    db.execute<{ first_seq: string; skip: string }>(sql`
+      SELECT first_seq, total - ${lines}::bigint AS skip FROM (
+        SELECT first_seq, ${matching} AS n, sum(${matching}) OVER (ORDER BY first_seq DESC) AS total
+        FROM log_chunks WHERE task_id = ${taskId}) AS t
+      WHERE total >= ${lines}::bigint AND total - n < ${lines}::bigint`),
+  );
+  return row && { firstSeq: Number(row.first_seq), skip: Number(row.skip) };
+}

@@ -1,0 +1,44 @@
+import { and, eq, sql } from "drizzle-orm";
+import { Failure, notFound } from "../../task/errors.ts";
+import { isFinal } from "../../task/status.ts";
+import type { Database } from "../postgres/database.ts";
+import { logChunks, tasks } from "../schema/tasks.ts";
+import { forbidPlacing } from "./transitions.ts";
+
+/** How long the removal of a long log may take, in milliseconds. */
+const DEADLINE_MS = 60_000;
+
+/**
+ * Removes a task that has ended, with its log; its events, its plan and its result go with its row. Its request id is
+ * not free again.
+ * @throws Failure not_found, or precondition while it has not ended.
+ */
+export async function deleteTask(
+  database: Database,
+  { project, id }: { project: string; id: string },
+): Promise<void> {
+  const name = `projects/${project}/tasks/${id}`;
+  await database.run(
+    (db) =>
+      db.transaction(async (tx) => {
+        // Planned for this task: else the partitions of all days are locked.
+        await tx.execute(sql`
+          SELECT set_config('statement_timeout', ${String(DEADLINE_MS)}, true),
+                 set_config('plan_cache_mode', 'force_custom_plan', true)`);
+        const [task] = await tx
+          .select({ status: tasks.status })
+          .from(tasks)
+          .where(and(eq(tasks.id, id), eq(tasks.project, project)))
+          .for("update");
+        if (!task) throw notFound(name);
+        if (!isFinal(task.status)) {
+          const message = `Cannot delete ${name}: it is ${task.status}, and only what has ended can be deleted`;
+          throw new Failure("precondition", message, { reason: "TASK_NOT_ENDED", resource: name });
+        }
+        await tx.delete(logChunks).where(eq(logChunks.taskId, id));
+        await forbidPlacing(tx);
+        await tx.delete(tasks).where(eq(tasks.id, id));
+      }),
+    DEADLINE_MS,
+  );
+}

@@ -1,0 +1,133 @@
+import type { JsonObject } from "@bufbuild/protobuf";
+import { and, eq, sql } from "drizzle-orm";
+import { alias } from "drizzle-orm/pg-core";
+import { LeaseLost, notFound } from "../../task/errors.ts";
+import type { LogHead, TaskRecord } from "../../task/types.ts";
+import type { Database } from "../postgres/database.ts";
+import { place, prepared } from "../postgres/statement.ts";
+import { environments, inventories, projects, repositories, templates } from "../schema/resources.ts";
+import { taskHeads, tasks } from "../schema/tasks.ts";
+import type { Lease } from "./moves.ts";
+
+/** A template and what it names, as stored; null: there is none. */
+export interface TemplateRows {
+  template: JsonObject;
+  repository: JsonObject | null;
+  environment: JsonObject | null;
+}
+
+/** An access key as stored; its secrets, encrypted, as base64. */
+export interface KeyRow {
+  spec: JsonObject;
+  secrets: string | null;
+}
+
+/** All that a task's template names, directly or through something else. */
+export interface DetailRows extends TemplateRows {
+  project: JsonObject;
+  environmentSecrets: Buffer | null;
+  /** The task's choice, else the template's. */
+  inventory: JsonObject | null;
+  /** That of an inventory that is a file. */
+  inventoryRepository: JsonObject | null;
+  /** Every access key that one of them names, by the last part of its name. */
+  keys: Record<string, KeyRow>;
+}
+
+/** All that a run needs to know, in one round trip. */
+export interface RunRows {
+  task: TaskRecord;
+  head: LogHead;
+  /** Null: the template has been deleted since. */
+  rows: DetailRows | null;
+  /** Until the run deadline, by the database's clock; null: there is none yet. */
+  runRemainingMs: number | null;
+  /** The same until SIGKILL; null: nobody asked for its end. */
+  killRemainingMs: number | null;
+}
+
+const atTemplate = [
+  and(eq(repositories.project, templates.project), eq(repositories.name, templates.repository)),
+  and(eq(environments.project, templates.project), eq(environments.name, templates.environment)),
+] as const;
+
+const inventoryRepositories = alias(repositories, "inventory_repositories");
+const atInventory = [
+  and(
+    eq(inventories.project, templates.project),
+    eq(inventories.name, sql`coalesce(${tasks.spec}->>'inventory', ${templates.inventory})`),
+  ),
+  and(
+    eq(inventoryRepositories.project, inventories.project),
+    eq(inventoryRepositories.name, inventories.repository),
+  ),
+] as const;
+
+const keyName = (place: ReturnType<typeof sql>) => sql`split_part(${place} #>> '{}', '/', 4)`;
+const hookKeys = sql.raw(`'$.hooks[*].http.secretHeaderKey'`);
+const keys = sql<Record<string, KeyRow>>`(
+  SELECT coalesce(
+    jsonb_object_agg(k.name, jsonb_build_object('spec', k.spec, 'secrets', encode(k.secrets, 'base64'))), '{}')
+  FROM access_keys k
+  WHERE k.project = ${tasks.project} AND k.name IN (
+    SELECT unnest(ARRAY[${repositories.accessKey}, ${inventories.sshKey}, ${inventories.becomeKey},
+                        ${inventoryRepositories.accessKey}])
+    UNION ALL SELECT ${keyName(sql`at`)} FROM jsonb_path_query(${templates.spec}, '$.vaults[*].key') at
+    UNION ALL SELECT ${keyName(sql`at`)} FROM jsonb_path_query(${templates.spec}, ${hookKeys}) at
+    UNION ALL SELECT ${keyName(sql`at`)} FROM jsonb_path_query(${projects.spec}, ${hookKeys}) at))`;
+
+const msUntil = (deadline: typeof tasks.runDeadline | typeof tasks.killDeadline) =>
+  sql<number | null>`(extract(epoch FROM ${deadline} - clock_timestamp()) * 1000)::float8`;
+
+const runQuery = prepared((db) =>
+  db
+    .select({
+      task: tasks,
+      head: taskHeads,
+      project: projects.spec,
+      template: templates.spec,
+      repository: repositories.spec,
+      environment: environments.spec,
+      environmentSecrets: environments.secrets,
+      inventory: inventories.spec,
+      inventoryRepository: inventoryRepositories.spec,
+      keys,
+      runRemainingMs: msUntil(tasks.runDeadline),
+      killRemainingMs: msUntil(tasks.killDeadline),
+    })
+    .from(tasks)
+    .innerJoin(taskHeads, eq(taskHeads.taskId, tasks.id))
+    .innerJoin(projects, eq(projects.name, tasks.project))
+    .leftJoin(templates, and(eq(templates.project, tasks.project), eq(templates.name, tasks.template)))
+    .leftJoin(repositories, atTemplate[0])
+    .leftJoin(environments, atTemplate[1])
+    .leftJoin(inventories, atInventory[0])
+    .leftJoin(inventoryRepositories, atInventory[1])
+    .where(eq(tasks.id, place("id")))
+    .prepare("run"),
+);
+
+/** @throws LeaseLost if the task is not there under this epoch. */
+export async function loadRun(database: Database, lease: Lease): Promise<RunRows> {
+  const [row] = await database.run((db) => runQuery(db).execute({ id: lease.id }));
+  if (!row || row.task.leaseEpoch !== lease.leaseEpoch) throw new LeaseLost(lease.id);
+  const { task, head, runRemainingMs, killRemainingMs, template, ...rest } = row;
+  return { task, head, runRemainingMs, killRemainingMs, rows: template && { template, ...rest } };
+}
+
+const templateQuery = prepared((db) =>
+  db
+    .select({ template: templates.spec, repository: repositories.spec, environment: environments.spec })
+    .from(templates)
+    .leftJoin(repositories, atTemplate[0])
+    .leftJoin(environments, atTemplate[1])
+    .where(and(eq(templates.project, place("project")), eq(templates.name, place("name"))))
+    .prepare("template"),
+);
+
+/** @throws Failure not_found if there is no such template. */
+export async function loadTemplate(database: Database, project: string, name: string): Promise<TemplateRows> {
+  const [row] = await database.run((db) => templateQuery(db).execute({ project, name }));
+  if (!row) throw notFound(`projects/${project}/templates/${name}`);
+  return row;
+}

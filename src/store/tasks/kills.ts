@@ -1,0 +1,145 @@
+import { eq, type SQL, sql } from "drizzle-orm";
+import { defaultGraceMs } from "../../task/apps.ts";
+import { ACTIVE, isFinal, type Status } from "../../task/status.ts";
+import type { TaskRecord } from "../../task/types.ts";
+import { assertProject } from "../catalog/resources.ts";
+import type { Database, Queryable } from "../postgres/database.ts";
+import { isInStatus } from "../postgres/is-one-of.ts";
+import { tasks } from "../schema/tasks.ts";
+import { type Lease, move } from "./moves.ts";
+import { oneTask, type TaskView } from "./tasks.ts";
+
+export type KillOutcome = "KILLED_BEFORE_START" | "KILL_REQUESTED" | "ALREADY_STOPPING" | "ALREADY_FINAL";
+
+export interface KillWish {
+  force: boolean;
+  /** Milliseconds from the polite signal to SIGKILL; undefined: as many as the task's app needs. */
+  graceMs?: number | undefined;
+  /** For people. */
+  reason: string;
+}
+
+/** Nothing of it runs: it can be STOPPED at once. */
+const IDLE: readonly Status[] = ["WAITING", "WAITING_CONFIRMATION"];
+
+/** Records the wish that a task ends, under the task's row lock. Its owner, if it has one, learns of it by itself. */
+export async function requestKill(
+  database: Database,
+  task: { project: string; id: string },
+  wish: KillWish,
+): Promise<{ task: TaskView; outcome: KillOutcome }> {
+  const name = `projects/${task.project}/tasks/${task.id}`;
+  const where = sql`${tasks.id} = ${task.id} AND ${tasks.project} = ${task.project}`;
+  return database.run((db) =>
+    db.transaction(async (tx) => {
+      const outcome = await lockAndRecord(tx, where, wish);
+      return { task: await oneTask(tx, where, name), outcome };
+    }),
+  );
+}
+
+/** What was done to one of many tasks. */
+export interface Killed {
+  id: string;
+  outcome: KillOutcome;
+}
+
+/** Waiting tasks that one statement stops. */
+const BATCH = 1000;
+
+/**
+ * The same for all tasks of a template that have not ended. Those that wait first, so that none of them starts because
+ * another one ends; returns those that ran first. No transaction holds the lock of a task while it waits for another's.
+ * @throws Failure not_found if there is no such project.
+ */
+export async function killTemplate(
+  database: Database,
+  template: { project: string; name: string },
+  wish: KillWish,
+): Promise<Killed[]> {
+  await database.run((db) => assertProject(db, template.project));
+  const stopped: Killed[] = [];
+  for (let batch: Lease[] | undefined; batch === undefined || batch.length === BATCH; ) {
+    batch = await database.run((db) => stopWaiting(db, template, wish));
+    stopped.push(...batch.map(({ id }): Killed => ({ id, outcome: "KILLED_BEFORE_START" })));
+  }
+  const killed: Killed[] = [];
+  for (const id of await database.run((db) => openTasks(db, template))) {
+    const where = eq(tasks.id, id);
+    const outcome = await database.run((db) => db.transaction((tx) => lockAndRecord(tx, where, wish)));
+    killed.push({ id, outcome });
+  }
+  return [...killed, ...stopped];
+}
+
+const ofTemplate = (template: { project: string; name: string }) =>
+  sql`${tasks.project} = ${template.project} AND ${tasks.template} = ${template.name}`;
+
+/** The next ones in the queue; passes over what somebody else is just starting or ending. */
+async function stopWaiting(
+  db: Queryable,
+  template: { project: string; name: string },
+  wish: KillWish,
+): Promise<Lease[]> {
+  const next = sql`
+    SELECT id FROM tasks WHERE ${tasks.status} = 'WAITING' AND ${ofTemplate(template)}
+    ORDER BY priority DESC NULLS LAST, id LIMIT ${BATCH} FOR UPDATE SKIP LOCKED`;
+  return stop(db, sql`${tasks.id} = ANY(ARRAY(${next}))`, columnsOf({ ...wish, graceMs: 0 }, ""), wish);
+}
+
+async function openTasks(db: Queryable, template: { project: string; name: string }): Promise<string[]> {
+  const inStatus = (statuses: readonly Status[]) =>
+    sql`SELECT id FROM tasks WHERE ${isInStatus(statuses)} AND ${ofTemplate(template)}`;
+  const rows = await db.execute<{ id: string }>(
+    sql`${inStatus(ACTIVE)} UNION ALL ${inStatus(["WAITING"])} ORDER BY id`,
+  );
+  return rows.map(({ id }) => id);
+}
+
+async function lockAndRecord(tx: Queryable, where: SQL, wish: KillWish): Promise<KillOutcome> {
+  const [row] = await tx
+    .select({ id: tasks.id, status: tasks.status, app: tasks.app })
+    .from(tasks)
+    .where(where)
+    .for("update");
+  return row ? record(tx, row, wish) : "ALREADY_FINAL";
+}
+
+type Target = Pick<TaskRecord, "id" | "status" | "app">;
+
+async function record(db: Queryable, { id, status, app }: Target, wish: KillWish): Promise<KillOutcome> {
+  if (isFinal(status)) return "ALREADY_FINAL";
+  const where = eq(tasks.id, id);
+  const set = columnsOf(wish, app);
+  if (status === "STOPPING") {
+    await db.update(tasks).set({ killForce: set.killForce, killDeadline: set.killDeadline }).where(where);
+    return "ALREADY_STOPPING";
+  }
+  if (!IDLE.includes(status)) {
+    await move(db, { to: "STOPPING", where, set, message: messageOf(wish) });
+    return "KILL_REQUESTED";
+  }
+  await stop(db, where, set, wish);
+  return "KILLED_BEFORE_START";
+}
+
+const messageOf = (wish: KillWish) => wish.reason || "Stopped by KillTask";
+
+type WishColumns = ReturnType<typeof columnsOf>;
+
+async function stop(db: Queryable, where: SQL, set: WishColumns, wish: KillWish): Promise<Lease[]> {
+  const message = messageOf(wish);
+  const end = { endReason: "STOPPED_BY_USER", endMessage: message, leaseExpires: null } as const;
+  return move(db, { to: "STOPPED", from: IDLE, where, set: { ...set, ...end }, message });
+}
+
+/** A repeated wish may shorten the deadline, never lengthen it, and never takes `force` back. */
+function columnsOf(wish: KillWish, app: string) {
+  const graceMs = wish.force ? 0 : (wish.graceMs ?? defaultGraceMs(app));
+  return {
+    killTime: sql`coalesce(${tasks.killTime}, clock_timestamp())`,
+    killForce: sql`${tasks.killForce} OR ${wish.force}`,
+    killDeadline: sql`least(${tasks.killDeadline}, clock_timestamp() + ${`${graceMs} ms`}::interval)`,
+    killReason: wish.reason,
+  };
+}

@@ -1,0 +1,227 @@
+import { and, eq, isNull, ne, notInArray, or, type SQL, sql } from "drizzle-orm";
+import { ACTIVE, OWNED } from "../../task/status.ts";
+import type { TaskRecord } from "../../task/types.ts";
+import type { Database, Queryable } from "../postgres/database.ts";
+import { isInStatus, isOneOf, uuidArray } from "../postgres/is-one-of.ts";
+import { statement } from "../postgres/statement.ts";
+import { tasks } from "../schema/tasks.ts";
+import { type Lease, move, moveOf } from "./moves.ts";
+
+/** Seconds that a lease lasts; its owner renews it three times as often. */
+export const LEASE_SECONDS = 30;
+/** Serialises claims of all servers, so that limits are counted, not guessed. Any number, the same everywhere. */
+const CLAIM_LOCK = 5_410_252;
+
+const expired = sql`${tasks.leaseExpires} < clock_timestamp()`;
+const leaseEnd = sql`clock_timestamp() + ${`${LEASE_SECONDS} s`}::interval`;
+
+/** A waiting task that its template and its project would admit, with what the admission rules need. */
+export interface Candidate {
+  id: string;
+  project: string;
+  template: string;
+  allowParallel: boolean;
+  /** 0: no limit. */
+  projectLimit: number;
+  projectActive: number;
+}
+
+/**
+ * Takes waiting tasks for a node: STARTING, under a new epoch. `admit` chooses among the candidates, which come
+ * in the order of the queue (priority, then age), the best few of each template that is not blocked.
+ */
+export async function claim(
+  database: Database,
+  node: string,
+  slots: number,
+  admit: (candidates: Candidate[], slots: number) => string[],
+): Promise<Lease[]> {
+  return database.run((db) =>
+    db.transaction(async (tx) => {
+      // Sent together: each statement of a transaction sees what was committed when it begins (READ COMMITTED).
+      // A query of drizzle is sent by `execute` or the first `then`: without the former, the lock would come second.
+      const locked = tx.execute(sql`SELECT pg_advisory_xact_lock(${CLAIM_LOCK})`).execute();
+      const [, found] = await Promise.all([locked, candidates(tx, { slots })]);
+      const chosen = admit(found, slots);
+      return chosen.length === 0 ? [] : toStarting(tx, { node, ids: uuidArray(chosen) });
+    }),
+  );
+}
+
+const toStarting = statement<{ node: string; ids: string }, Lease>((at) =>
+  moveOf({
+    to: "STARTING",
+    from: ["WAITING"],
+    where: isOneOf(tasks.id, at.ids),
+    set: take(at.node),
+  }),
+);
+
+/** What makes a task a node's, under a new epoch. */
+export const take = (node: string | SQL) => ({
+  node,
+  leaseEpoch: sql`${tasks.leaseEpoch} + 1`,
+  leaseExpires: leaseEnd,
+});
+
+/** One index probe for each template that has waiting tasks, however many wait. */
+const candidates = statement<{ slots: number }, Candidate>(
+  (at) => sql`
+    WITH RECURSIVE queued (project, template) AS (
+      (SELECT project, template FROM tasks WHERE status = 'WAITING' ORDER BY project, template LIMIT 1)
+      UNION ALL
+      SELECT n.project, n.template FROM queued q CROSS JOIN LATERAL (
+        SELECT project, template FROM tasks t
+        WHERE status = 'WAITING' AND (t.project, t.template) > (q.project, q.template)
+        ORDER BY project, template LIMIT 1) AS n),
+    active AS (
+      SELECT project, template, count(*)::integer AS n FROM tasks
+      WHERE ${isInStatus(ACTIVE)} GROUP BY project, template),
+    project_active AS (SELECT project, sum(n)::integer AS n FROM active GROUP BY project)
+    SELECT c.id, q.project, q.template, coalesce(t.allow_parallel_tasks, false) AS "allowParallel",
+           p.max_parallel_tasks AS "projectLimit", coalesce(pa.n, 0) AS "projectActive"
+    FROM queued q
+    JOIN projects p ON p.name = q.project
+    LEFT JOIN templates t ON t.project = q.project AND t.name = q.template
+    LEFT JOIN active a ON a.project = q.project AND a.template = q.template
+    LEFT JOIN project_active pa ON pa.project = q.project
+    CROSS JOIN LATERAL (
+      SELECT id, priority FROM tasks w
+      WHERE w.status = 'WAITING' AND w.project = q.project AND w.template = q.template
+      ORDER BY w.priority DESC NULLS LAST, w.id
+      LIMIT CASE WHEN t.allow_parallel_tasks THEN ${at.slots}::integer ELSE 1 END) AS c
+    WHERE (t.allow_parallel_tasks OR a.n IS NULL)
+      AND (p.max_parallel_tasks = 0 OR coalesce(pa.n, 0) < p.max_parallel_tasks)
+    ORDER BY c.priority DESC, c.id`,
+);
+
+/** What the owner of a task must know of others' wishes; sent back by every renewal. */
+export type Wishes = Pick<TaskRecord, "id" | "leaseEpoch" | "status" | "killTime" | "killForce"> & {
+  /** Until SIGKILL, by the database's clock; null without a wish. */
+  killRemainingMs: number | null;
+};
+
+const wishes = {
+  id: tasks.id,
+  leaseEpoch: tasks.leaseEpoch,
+  status: tasks.status,
+  killTime: tasks.killTime,
+  killForce: tasks.killForce,
+  killRemainingMs: sql<
+    number | null
+  >`(extract(epoch FROM ${tasks.killDeadline} - clock_timestamp()) * 1000)::float8`,
+};
+
+/**
+ * Renews the leases of a node's tasks. One that is missing, or has another epoch, is lost. Confirmed ones that wait for a
+ * slot show by a lease that has just ended that their node is alive.
+ */
+export async function renew(database: Database, node: string, ids: readonly string[]): Promise<Wishes[]> {
+  if (ids.length === 0) return [];
+  return database.run((db) =>
+    db
+      .update(tasks)
+      .set({
+        leaseExpires: sql`CASE WHEN ${isOneOf(tasks.id, ids)} THEN ${leaseEnd} ELSE clock_timestamp() END`,
+      })
+      .where(
+        and(eq(tasks.node, node), or(isOneOf(tasks.id, ids), isInStatus(["CONFIRMED"])), isInStatus(OWNED)),
+      )
+      .returning(wishes),
+  );
+}
+
+/** The wishes alone, whoever owns the tasks now. */
+export async function readWishes(database: Database, ids: readonly string[]): Promise<Wishes[]> {
+  if (ids.length === 0) return [];
+  return database.run((db) => db.select(wishes).from(tasks).where(isOneOf(tasks.id, ids)));
+}
+
+/** What a node takes over, under a new epoch, and what it puts back instead because it was not started yet. */
+export interface TakeOver {
+  putBack: Lease[];
+  adopted: Lease[];
+}
+
+/**
+ * Takes over what this node owned before it was started anew, whatever the lease says: its data folder's lock
+ * proves that nobody else runs it.
+ */
+export async function adopt(database: Database, node: string): Promise<TakeOver> {
+  return takeOver(database, node, undefined);
+}
+
+/**
+ * The same for a node that is up, with what expired though it is not among those that it runs: it was claimed, but
+ * the answer was lost; or its run failed.
+ */
+export async function readopt(
+  database: Database,
+  node: string,
+  running: readonly string[],
+): Promise<TakeOver> {
+  return takeOver(database, node, and(expired, notInArray(tasks.id, [...running])));
+}
+
+/** A confirmed plan is taken up by `resume`, when there is a slot for it. */
+const TAKEN_OVER = OWNED.filter((status) => status !== "CONFIRMED");
+
+async function takeOver(database: Database, node: string, which: SQL | undefined): Promise<TakeOver> {
+  return database.run((db) =>
+    db.transaction(async (tx) => {
+      const where = and(eq(tasks.node, node), which);
+      const putBack = await backToQueue(tx, where);
+      const taking = tx
+        .update(tasks)
+        .set(take(node))
+        .where(and(where, isInStatus(TAKEN_OVER)))
+        .returning({ id: tasks.id, leaseEpoch: tasks.leaseEpoch });
+      const adopted = await tx.execute<Lease & Record<string, unknown>>(sql`
+        WITH taken AS ${taking}
+        UPDATE task_heads h SET lease_epoch = taken.lease_epoch FROM taken WHERE h.task_id = taken.id
+        RETURNING h.task_id AS id, h.lease_epoch AS "leaseEpoch"`);
+      return { putBack, adopted };
+    }),
+  );
+}
+
+/** STARTING → WAITING: nothing of the task has been started, so anyone may. */
+async function backToQueue(db: Queryable, where: SQL | undefined): Promise<Lease[]> {
+  return move(db, {
+    to: "WAITING",
+    from: ["STARTING"],
+    where,
+    set: { node: null, leaseExpires: null, leaseEpoch: sql`${tasks.leaseEpoch} + 1` },
+    message: "Back in the queue: its server went away before it was started",
+  });
+}
+
+/** Gives a task back that this server has not started. */
+export async function release(database: Database, lease: Lease): Promise<void> {
+  const { id, leaseEpoch } = lease;
+  await database.run((db) => backToQueue(db, and(eq(tasks.id, id), eq(tasks.leaseEpoch, leaseEpoch))));
+}
+
+/** Puts back what other servers than this node claimed, did not start, and let expire. */
+export async function rescue(database: Database, node: string): Promise<Lease[]> {
+  return database.run((db) => backToQueue(db, and(ne(tasks.node, node), expired)));
+}
+
+/** The same for what somebody asked to end before it was started: nothing of it runs, so it has ended. */
+export async function stopUnstarted(database: Database, node: string): Promise<Lease[]> {
+  const message = "Stopped before it was started";
+  return database.run((db) =>
+    move(db, {
+      to: "STOPPED",
+      from: ["STOPPING"],
+      where: and(ne(tasks.node, node), expired, isNull(tasks.startTime)),
+      set: {
+        endReason: "STOPPED_BY_USER",
+        endMessage: message,
+        leaseExpires: null,
+        leaseEpoch: sql`${tasks.leaseEpoch} + 1`,
+      },
+      message,
+    }),
+  );
+}

@@ -1,0 +1,172 @@
+import { and, eq, type SQL, sql } from "drizzle-orm";
+import { LeaseLost } from "../../task/errors.ts";
+import { FINAL, type Status, sourcesOf } from "../../task/status.ts";
+import type { TaskOutcome, TaskRecord } from "../../task/types.ts";
+import { type StoredChunk, storeChunks } from "../logs/logs.ts";
+import type { Database, Queryable } from "../postgres/database.ts";
+import { isInStatus } from "../postgres/is-one-of.ts";
+import { builder, type Places, statement } from "../postgres/statement.ts";
+import { storableText } from "../postgres/storable.ts";
+import { tasks } from "../schema/tasks.ts";
+import { insertTask, type NewTask } from "./tasks.ts";
+
+type Columns = Parameters<ReturnType<Queryable["update"]>["set"]>[0];
+
+/** A change of status: which tasks, from where (default: wherever the status table allows), and what else changes. */
+export interface Move {
+  to: Status;
+  where: SQL | undefined;
+  from?: readonly Status[];
+  set?: Columns;
+  /** Why, for people. */
+  message?: string | SQL;
+}
+
+/**
+ * Moves tasks to another status and records the event, in one statement. The head's row lock gives the event
+ * its place among the log lines. Returns those that moved, under their epoch now: one that is missing was not in a
+ * source status (or not under the epoch that `where` names).
+ */
+export async function move(db: Queryable, step: Move): Promise<Lease[]> {
+  return db.execute<Lease & Record<string, unknown>>(moveOf(step));
+}
+
+/** The statement of a move. */
+export function moveOf({ to, where, from = sourcesOf(to), set, message = "" }: Move): SQL {
+  const ended = FINAL.includes(to) ? { endTime: sql`clock_timestamp()`, secrets: null } : {};
+  const update = builder
+    .update(tasks)
+    .set({ ...ended, ...set, status: to })
+    .where(and(isInStatus(from), where))
+    .returning({ id: tasks.id, leaseEpoch: tasks.leaseEpoch });
+  return sql`
+    WITH moved AS ${update},
+    head AS (
+      UPDATE task_heads h SET events = h.events + 1, lease_epoch = moved.lease_epoch
+      FROM moved WHERE h.task_id = moved.id
+      RETURNING h.task_id, h.events, h.last_seq, h.lease_epoch),
+    event AS (
+      INSERT INTO task_events (task_id, ordinal, status, time, after_seq, message)
+      SELECT task_id, events, ${to}, clock_timestamp(), last_seq, ${message} FROM head)
+    SELECT task_id AS id, lease_epoch AS "leaseEpoch" FROM head`;
+}
+
+/** A task under the epoch of its owner. */
+export type Lease = Pick<TaskRecord, "id" | "leaseEpoch">;
+
+export const underLease = (lease: Lease | Places<Lease>) =>
+  and(eq(tasks.id, lease.id), eq(tasks.leaseEpoch, lease.leaseEpoch));
+
+/**
+ * STARTING or CONFIRMED → RUNNING, committed before the program is started: from here on nobody but this node may take
+ * the task up again. Resolves to false if somebody asked for its end meanwhile; the run deadline counts from here, for
+ * each of the two programs of a plan that was confirmed.
+ * @throws LeaseLost if the epoch moved on.
+ */
+export async function markRunning(
+  database: Database,
+  task: Lease & Pick<TaskRecord, "spec">,
+  bootId: string | null,
+): Promise<boolean> {
+  const { id, leaseEpoch, spec } = task;
+  const limit = spec.runTimeoutMs === undefined ? null : `${spec.runTimeoutMs} ms`;
+  const { moved } = await owned(database, task, {
+    to: "RUNNING",
+    move: (db) => toRunning(db, { id, leaseEpoch, bootId, limit }),
+  });
+  return moved;
+}
+
+/** `limit`: an interval, or null. */
+const toRunning = statement<Lease & { bootId: string | null; limit: string | null }, Lease>((at) =>
+  moveOf({
+    to: "RUNNING",
+    where: underLease(at),
+    set: {
+      startTime: sql`coalesce(${tasks.startTime}, clock_timestamp())`,
+      bootId: at.bootId,
+      runDeadline: sql`clock_timestamp() + ${at.limit}::interval`,
+    },
+  }),
+);
+
+/** What is committed with a task's end. */
+export interface Ending {
+  /** The last lines of its log. */
+  last?: StoredChunk;
+  /** Tasks to make because of it. */
+  followers?: readonly NewTask[];
+}
+
+/**
+ * The last chunk, the final status and the tasks that follow, committed together. `moved` is false if the task's
+ * status does not allow this outcome (a kill came first): the chunk is stored all the same, and nothing follows.
+ * `followers` are the ids of those that this call made; after a doubtful commit they are not known.
+ * @throws LeaseLost if the epoch moved on.
+ */
+export async function finish(
+  database: Database,
+  task: Lease,
+  outcome: TaskOutcome,
+  ending: Ending = {},
+): Promise<{ moved: boolean; followers: string[] }> {
+  const { id, leaseEpoch } = task;
+  const { status, exitCode, signal, reason } = outcome;
+  const values = { id, leaseEpoch, exitCode, signal, reason, message: storableText(outcome.message) };
+  return owned(database, task, { to: status, move: (db) => TO_END[status](db, values) }, ending);
+}
+
+type EndValues = Lease & Pick<TaskOutcome, "exitCode" | "signal" | "reason" | "message">;
+
+const toEnd = (to: TaskOutcome["status"]) =>
+  statement<EndValues, Lease>((at) =>
+    moveOf({
+      to,
+      where: underLease(at),
+      message: at.message,
+      set: {
+        exitCode: at.exitCode,
+        signal: at.signal,
+        endReason: at.reason,
+        endMessage: at.message,
+        leaseExpires: null,
+      },
+    }),
+  );
+
+const TO_END = { SUCCESS: toEnd("SUCCESS"), ERROR: toEnd("ERROR"), STOPPED: toEnd("STOPPED") };
+
+/** What the task's owner does: a move to a status. */
+interface Step {
+  to: Status;
+  move(db: Queryable): PromiseLike<Lease[]>;
+}
+
+/** A move by the task's owner. A repeat after a doubtful commit finds the status reached and counts as done. */
+async function owned(
+  database: Database,
+  lease: Lease,
+  step: Step,
+  ending: Ending = {},
+): Promise<{ moved: boolean; followers: string[] }> {
+  return database.run(async (db) => {
+    const isAlone = !ending.last && !ending.followers?.length;
+    const { moved, followers } = await (isAlone
+      ? { moved: await step.move(db), followers: [] }
+      : db.transaction((tx) => moveWith(tx, lease, step, ending)));
+    if (moved.length === 1) return { moved: true, followers };
+    const [now] = await db.select({ status: tasks.status }).from(tasks).where(underLease(lease));
+    if (!now) throw new LeaseLost(lease.id);
+    return { moved: now.status === step.to, followers };
+  });
+}
+
+/** Locks the task before its head, as every move does: a kill at the same moment waits, and none of them dies of it. */
+async function moveWith(tx: Queryable, lease: Lease, step: Step, { last, followers = [] }: Ending) {
+  const locked = tx.select({ id: tasks.id }).from(tasks).where(underLease(lease)).for("update").execute();
+  await Promise.all([locked, last && storeChunks(tx, lease, [last])]);
+  const moved = await step.move(tx);
+  const made: string[] = [];
+  if (moved.length === 1) for (const task of followers) made.push((await insertTask(tx, task)).id);
+  return { moved, followers: made };
+}

@@ -1,0 +1,58 @@
+import { sql } from "drizzle-orm";
+import type { TaskRecord } from "../../task/types.ts";
+import type { Database } from "../postgres/database.ts";
+import { isOneOf } from "../postgres/is-one-of.ts";
+import { tasks } from "../schema/tasks.ts";
+import { take } from "./leases.ts";
+import type { Lease } from "./moves.ts";
+
+/** Tasks of which nothing runs, while their workspace on a node waits for a decision or for a slot. */
+export async function parkedOn(
+  database: Database,
+  node: string,
+): Promise<Pick<TaskRecord, "id" | "status">[]> {
+  return database.run((db) =>
+    db
+      .select({ id: tasks.id, status: tasks.status })
+      .from(tasks)
+      .where(sql`${tasks.status} IN ('WAITING_CONFIRMATION', 'CONFIRMED') AND ${tasks.node} = ${node}`),
+  );
+}
+
+/**
+ * Takes confirmed tasks of this node up again, under a new epoch, the oldest first. One that is among `running` is left
+ * alone: its first run here is about to let go.
+ */
+export async function resume(
+  database: Database,
+  node: string,
+  slots: number,
+  running: readonly string[],
+): Promise<Lease[]> {
+  return database.run(async (db) => {
+    const taking = db
+      .update(tasks)
+      .set(take(node))
+      .where(
+        sql`${tasks.status} = 'CONFIRMED' AND ${tasks.id} IN (
+          SELECT id FROM tasks WHERE status = 'CONFIRMED' AND node = ${node}
+            AND NOT ${isOneOf(tasks.id, running)}
+          ORDER BY id LIMIT ${slots})`,
+      )
+      .returning({ id: tasks.id, leaseEpoch: tasks.leaseEpoch });
+    return db.execute<Lease & Record<string, unknown>>(sql`
+      WITH taken AS ${taking}
+      UPDATE task_heads h SET lease_epoch = taken.lease_epoch FROM taken WHERE h.task_id = taken.id
+      RETURNING h.task_id AS id, h.lease_epoch AS "leaseEpoch"`);
+  });
+}
+
+/** Which of these have ended, or are no more. */
+export async function endedAmong(database: Database, ids: readonly string[]): Promise<string[]> {
+  const rows = await database.run((db) =>
+    db.execute<{ id: string }>(sql`
+      SELECT v.id FROM unnest(${`{${ids.join(",")}}`}::uuid[]) AS v(id) LEFT JOIN tasks t ON t.id = v.id
+      WHERE t.id IS NULL OR t.end_time IS NOT NULL`),
+  );
+  return rows.map(({ id }) => id);
+}

@@ -1,0 +1,62 @@
+import { eq, sql } from "drizzle-orm";
+import type { Status } from "../../task/status.ts";
+import type { LogHead, StatusEvent } from "../../task/types.ts";
+import type { Database } from "../postgres/database.ts";
+import { isOneOf } from "../postgres/is-one-of.ts";
+import { taskHeads } from "../schema/tasks.ts";
+
+/** What is committed of a task's log and events, as one snapshot. */
+export interface Progress {
+  status: Status;
+  lastSeq: number;
+  /** Those after the ordinal asked for, in order. */
+  events: StatusEvent[];
+}
+
+/** Undefined: there is no such task. */
+export async function readProgress(
+  database: Database,
+  taskId: string,
+  afterOrdinal: number,
+): Promise<Progress | undefined> {
+  const rows = await database.run((db) =>
+    db.execute<EventRow>(sql`
+      SELECT t.status AS task_status, h.last_seq, e.ordinal, e.status, extract(epoch FROM e.time) * 1000 AS ms, e.after_seq, e.message
+      FROM task_heads h JOIN tasks t ON t.id = h.task_id
+      LEFT JOIN task_events e ON e.task_id = h.task_id AND e.ordinal > ${afterOrdinal}
+      WHERE h.task_id = ${taskId} ORDER BY e.ordinal`),
+  );
+  const [first] = rows;
+  if (!first) return undefined;
+  return { status: first.task_status, lastSeq: Number(first.last_seq), events: rows.flatMap(eventOf) };
+}
+
+/** A head, and one of its events; without one, if there is none. */
+type EventRow = Record<string, unknown> & { task_status: Status; last_seq: string } & (
+    | { ordinal: null }
+    | { ordinal: number; status: Status; ms: string; after_seq: string; message: string }
+  );
+
+function eventOf(row: EventRow): StatusEvent[] {
+  if (row.ordinal === null) return [];
+  const { ordinal, status, ms, after_seq, message } = row;
+  return [{ ordinal, status, time: new Date(Number(ms)), afterSeq: Number(after_seq), message }];
+}
+
+export async function readHead(database: Database, taskId: string): Promise<LogHead | undefined> {
+  const [head] = await database.run((db) => db.select().from(taskHeads).where(eq(taskHeads.taskId, taskId)));
+  return head;
+}
+
+/** How far the logs and events of these tasks have got. */
+export async function readMarks(
+  database: Database,
+  ids: readonly string[],
+): Promise<{ id: string; lastSeq: number; events: number }[]> {
+  return database.run((db) =>
+    db
+      .select({ id: taskHeads.taskId, lastSeq: taskHeads.lastSeq, events: taskHeads.events })
+      .from(taskHeads)
+      .where(isOneOf(taskHeads.taskId, ids)),
+  );
+}

@@ -1,0 +1,223 @@
+import { and, eq, type SQL, sql } from "drizzle-orm";
+import { Failure, notFound } from "../../task/errors.ts";
+import type { TaskRecord } from "../../task/types.ts";
+import type { Database, Queryable } from "../postgres/database.ts";
+import { builder, statement } from "../postgres/statement.ts";
+import { violatedConstraint } from "../postgres/transient-errors.ts";
+import { taskHeads, taskRequests, tasks } from "../schema/tasks.ts";
+import { takeVersion } from "./versions.ts";
+
+/** A task with the number of its last stored line. */
+export type TaskView = TaskRecord & { lastSeq: number };
+
+/** What RunTask stores. */
+export type NewTask = Pick<
+  TaskRecord,
+  "project" | "template" | "app" | "priority" | "labels" | "spec" | "secrets"
+> &
+  Partial<Pick<TaskRecord, "buildTask" | "incomingVersion">> & {
+    /** The first version of the template's tasks. Empty or absent: they have none. */
+    startVersion?: string;
+  };
+
+/** A caller's request id, and a hash of what it asked for. */
+export interface RequestKey {
+  id: string;
+  bodyHash: Buffer;
+}
+
+/** How long a request id is remembered, as a PostgreSQL interval. */
+const REQUEST_MEMORY = "48 hours";
+
+/** Stores a waiting task; with a request id, only once. @throws Failure not_found if its project is gone. */
+export async function createTask(
+  database: Database,
+  task: NewTask,
+  request?: RequestKey,
+): Promise<{ task: TaskView; deduplicated: boolean }> {
+  return storeNew(database, task, request).catch((error: unknown) => {
+    if (violatedConstraint(error) !== "tasks_project_projects_name_fk") throw error;
+    throw notFound(`projects/${task.project}`);
+  });
+}
+
+function storeNew(database: Database, task: NewTask, request: RequestKey | undefined) {
+  return database.run(async (db) => {
+    if (!request && !task.startVersion) return { task: await insertTask(db, task), deduplicated: false };
+    return db.transaction(async (tx) => {
+      // Before an id is made: the order of ids is that of versions.
+      const version = await takeVersion(tx, task);
+      if (!request) return { task: await insertTask(tx, task, { version }), deduplicated: false };
+      const [made] = await tx
+        .insert(taskRequests)
+        .values({
+          requestId: request.id,
+          taskId: NOW.id,
+          createTime: NOW.time,
+          bodyHash: request.bodyHash,
+        })
+        .onConflictDoNothing()
+        .returning();
+      if (made) {
+        const key = { id: made.taskId, time: made.createTime.toISOString() };
+        return { task: await insertTask(tx, task, { version, ...key }), deduplicated: false };
+      }
+      return { task: await earlierTask(tx, request), deduplicated: true };
+    });
+  });
+}
+
+async function earlierTask(db: Queryable, request: RequestKey): Promise<TaskView> {
+  const [known] = await db.select().from(taskRequests).where(eq(taskRequests.requestId, request.id));
+  if (!known?.bodyHash.equals(request.bodyHash)) {
+    throw new Failure("already_exists", `request_id ${request.id} was used before, with another body`, {
+      reason: "REQUEST_ID_REUSED",
+      resource: request.id,
+    });
+  }
+  return oneTask(db, eq(tasks.id, known.taskId), `the task that request_id ${request.id} made`);
+}
+
+/** Id and time of creation are of one moment, so that their orders are one. */
+const NOW = { id: sql`uuid_v7(statement_timestamp())`, time: sql`statement_timestamp()` };
+
+/** Values of the statement below, as the driver takes them; `id`, `time`: null for new ones; `wait`: an interval. */
+interface Waiting
+  extends Required<Pick<TaskRecord, "project" | "template" | "app" | "priority" | "secrets">> {
+  labels: string;
+  spec: string;
+  buildTask: string | null;
+  incomingVersion: string;
+  version: string;
+  id: string | null;
+  time: string | null;
+  wait: string | null;
+}
+
+const insertWaiting = statement<Waiting, { id: string; made: string; due: string | null }>((at) => {
+  const insert = builder
+    .insert(tasks)
+    .values({
+      project: at.project,
+      template: at.template,
+      app: at.app,
+      priority: at.priority,
+      labels: at.labels,
+      spec: at.spec,
+      secrets: at.secrets,
+      buildTask: at.buildTask,
+      incomingVersion: at.incomingVersion,
+      version: at.version,
+      status: "WAITING",
+      id: sql`coalesce(${at.id}::uuid, ${NOW.id})`,
+      // As precise as it is shown, so that a filter by the shown time finds it.
+      createTime: sql`date_trunc('milliseconds', coalesce(${at.time}::timestamptz, ${NOW.time}))`,
+      queueDeadline: sql`clock_timestamp() + ${at.wait}::interval`,
+    })
+    .returning({ id: tasks.id, createTime: tasks.createTime, queueDeadline: tasks.queueDeadline });
+  return sql`
+    WITH made AS ${insert},
+    head AS (INSERT INTO task_heads (task_id, events) SELECT id, 1 FROM made),
+    event AS (
+      INSERT INTO task_events (task_id, ordinal, status, time, after_seq)
+      SELECT id, 1, 'WAITING', create_time, 0 FROM made)
+    SELECT id, extract(epoch FROM create_time) * 1000 AS made, extract(epoch FROM queue_deadline) * 1000 AS due
+    FROM made`;
+});
+
+/** Stores a waiting task with its head and its first event, in one statement. */
+export async function insertTask(
+  db: Queryable,
+  task: NewTask,
+  { id = null, time = null, version = "" }: Partial<Pick<Waiting, "id" | "time" | "version">> = {},
+): Promise<TaskView> {
+  const wait = task.spec.queueTimeoutMs;
+  const rows = await insertWaiting(db, {
+    ...task,
+    labels: JSON.stringify(task.labels),
+    spec: JSON.stringify(task.spec),
+    buildTask: task.buildTask ?? null,
+    incomingVersion: task.incomingVersion ?? "",
+    version,
+    id,
+    time,
+    wait: wait === undefined ? null : `${wait} ms`,
+  });
+  const { id: made = "", made: at = "0", due = null } = rows[0] ?? {};
+  const queueDeadline = due === null ? null : new Date(Number(due));
+  return { ...blankTask(task), id: made, version, createTime: new Date(Number(at)), queueDeadline };
+}
+
+/** A waiting task as it would be stored, without what the database gives it. */
+export function blankTask({ startVersion: _, ...task }: NewTask): TaskView {
+  return {
+    buildTask: null,
+    incomingVersion: "",
+    ...task,
+    id: "",
+    status: "WAITING",
+    createTime: new Date(0),
+    startTime: null,
+    queueDeadline: null,
+    runDeadline: null,
+    confirmDeadline: null,
+    plan: null,
+    version: "",
+    commitHash: "",
+    commitMessage: "",
+    node: null,
+    bootId: null,
+    leaseEpoch: 0,
+    killTime: null,
+    killForce: false,
+    killDeadline: null,
+    killReason: "",
+    endTime: null,
+    exitCode: null,
+    signal: null,
+    endReason: null,
+    endMessage: "",
+    lastSeq: 0,
+  };
+}
+
+export async function getTask(database: Database, project: string, id: string): Promise<TaskView> {
+  const name = `projects/${project}/tasks/${id}`;
+  return database.run((db) => oneTask(db, and(eq(tasks.id, id), eq(tasks.project, project)), name));
+}
+
+/** @throws Failure not_found that says `name`. */
+export async function oneTask(db: Queryable, where: SQL | undefined, name: string): Promise<TaskView> {
+  const [row] = await selectTasks(db).where(where);
+  if (!row) throw notFound(name);
+  return { ...row.tasks, lastSeq: row.lastSeq };
+}
+
+/** The head of each row, not a join: PostgreSQL may take a page out of a merge of all tasks with all heads. */
+const lastSeq = sql<number>`(SELECT h.last_seq FROM ${taskHeads} h WHERE h.task_id = ${tasks.id})`.mapWith(
+  Number,
+);
+
+/** Tasks with the number of their last line, and with what else is asked for. */
+export function selectTasks<M extends Record<string, SQL>>(db: Queryable, more: M = {} as M) {
+  return db.select({ tasks, lastSeq, ...more }).from(tasks);
+}
+
+/** What was checked out, once it is known. */
+export async function recordCommit(
+  database: Database,
+  id: string,
+  hash: string,
+  message: string,
+): Promise<void> {
+  await database.run((db) =>
+    db.update(tasks).set({ commitHash: hash, commitMessage: message }).where(eq(tasks.id, id)),
+  );
+}
+
+/** Forgets request ids of long ago. */
+export async function forgetRequests(database: Database): Promise<void> {
+  await database.run((db) =>
+    db.delete(taskRequests).where(sql`${taskRequests.createTime} < now() - ${REQUEST_MEMORY}::interval`),
+  );
+}

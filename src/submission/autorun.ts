@@ -1,0 +1,37 @@
+import { create, fromJson } from "@bufbuild/protobuf";
+import { RunTaskRequestSchema } from "../../gen/signalman/v1/task_service_pb.ts";
+import { TemplateSchema } from "../../gen/signalman/v1/template_pb.ts";
+import type { NewTask } from "../store/tasks/tasks.ts";
+import type { Autorun, Build } from "../store/tasks/versions.ts";
+import { Failure } from "../task/errors.ts";
+import { bringing, newTask } from "./new-task.ts";
+
+/**
+ * The deploys that a task's success starts: what RunTask would make of each template without being told anything. For
+ * a template that must be told something there is a sentence instead.
+ */
+export function deploysAfter(
+  build: Build,
+  templates: readonly Autorun[],
+): { deploys: NewTask[]; refusals: string[] } {
+  const made = templates.map((template) => deployOf(build, template));
+  return {
+    deploys: made.filter((task) => typeof task !== "string"),
+    refusals: made.filter((task) => typeof task === "string"),
+  };
+}
+
+function deployOf(build: Build, { name, spec }: Autorun): NewTask | string {
+  const template = fromJson(TemplateSchema, { ...spec, name: `projects/${build.project}/templates/${name}` });
+  const source = `projects/${build.project}/tasks/${build.id}`;
+  const incoming = bringing(build);
+  const version = incoming.incomingVersion ? ` (${incoming.incomingVersion})` : "";
+  const message = `After the success of ${source}${version}`;
+  try {
+    const task = newTask(template, create(RunTaskRequestSchema, { template: template.name, message }));
+    return { ...task, ...incoming, secrets: null };
+  } catch (error) {
+    if (!(error instanceof Failure)) throw error;
+    return `Cannot run ${template.name} after this: ${error.message}`;
+  }
+}

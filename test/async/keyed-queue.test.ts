@@ -1,0 +1,40 @@
+import { expect, test } from "vitest";
+import { createQueues } from "../../src/async/keyed-queue.ts";
+
+const never = new AbortController().signal;
+
+test("work on one thing is done one at a time and in the order of asking, on others beside it", async () => {
+  const inTurn = createQueues();
+  const seen: string[] = [];
+  const { promise: blocked, resolve: release } = Promise.withResolvers<void>();
+  const first = inTurn("a", never, async () => {
+    await blocked;
+    seen.push("first");
+  });
+  const second = inTurn("a", never, async () => void seen.push("second"));
+  await inTurn("b", never, async () => void seen.push("other"));
+  release();
+  await Promise.all([first, second]);
+  expect(seen).toEqual(["other", "first", "second"]);
+});
+
+test("whoever gives up waiting lets nobody pass him, nor does work that fails", async () => {
+  const inTurn = createQueues();
+  const seen: string[] = [];
+  const { promise: blocked, resolve: release } = Promise.withResolvers<void>();
+  const first = inTurn("a", never, async () => {
+    await blocked;
+    seen.push("first");
+    throw new Error("failed");
+  });
+  const stop = new AbortController();
+  const second = inTurn("a", stop.signal, async () => void seen.push("second"));
+  stop.abort(new Error("stopped"));
+  await expect(second).rejects.toThrow("stopped");
+  const third = inTurn("a", never, async () => void seen.push("third"));
+  await inTurn("b", never, async () => {}); // as long as the third would need
+  release();
+  await expect(first).rejects.toThrow("failed");
+  await third;
+  expect(seen).toEqual(["first", "third"]);
+});

@@ -1,0 +1,269 @@
+import { randomUUID } from "node:crypto";
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { TemplateType } from "../../../gen/signalman/v1/template_pb.ts";
+import { createMirrors } from "../../../src/git/mirrors.ts";
+import { type Apps, BUILT_IN } from "../../../src/jobs/app.ts";
+import { createLeftovers } from "../../../src/jobs/local/leftovers.ts";
+import { createLocalJob, type JobInput } from "../../../src/jobs/local/local-job.ts";
+import { createLauncher } from "../../../src/process/launcher.ts";
+import { streamPath } from "../../../src/process/spool.ts";
+import { PrepareError } from "../../../src/task/errors.ts";
+
+let root: string;
+let source: string;
+beforeEach(() => {
+  root = mkdtempSync(join(tmpdir(), "signalman-job-"));
+  source = join(root, "source");
+  mkdirSync(source);
+});
+afterEach(() => rmSync(root, { recursive: true, force: true, maxRetries: 5 }));
+
+const never = new AbortController().signal;
+
+interface Options {
+  path?: string;
+  app?: string;
+  apps?: Apps;
+  forwarded?: Record<string, string>;
+  input?: Partial<JobInput>;
+}
+
+const launcher = createLauncher();
+
+function makeJob({ path = "run", app = "sh", apps = BUILT_IN, forwarded = {}, input = {} }: Options = {}) {
+  const id = randomUUID();
+  const said: string[] = [];
+  const tasksRoot = join(root, "tasks");
+  const mirrors = createMirrors({ root: join(root, "mirrors"), idleMs: 60_000, retryMs: [] });
+  const ssh = { hostKeys: "strict", knownHosts: join(root, "known_hosts") } as const;
+  const options = {
+    tasksRoot,
+    node: "n",
+    apps,
+    launcher,
+    forwarded,
+    mirrors,
+    galaxyCache: join(root, "galaxy"),
+    ssh,
+  };
+  const job = createLocalJob(options, { id, app, plan: null }, (text) => void said.push(text));
+  const whole: JobInput = {
+    id,
+    template: { app, path, type: TemplateType.TASK, environment: "" },
+    repository: {
+      name: "projects/p/repositories/r",
+      url: source,
+      depth: 0,
+      lfs: false,
+      skipSubmodules: false,
+    },
+    repositoryKey: { name: "", kind: "none" },
+    gitBranch: "",
+    commit: "",
+    message: "",
+    arguments: { template: [], task: [] },
+    variables: {},
+    secretVariables: {},
+    callerVariables: new Set(),
+    secretEnv: new Set(),
+    vaults: [],
+    ansible: { limit: [], tags: [], skipTags: [], verbosity: 0, check: false, diff: false },
+    env: {},
+    version: "",
+    incomingVersion: "",
+    terraform: {
+      planOnly: false,
+      destroy: false,
+      autoApprove: false,
+      upgrade: false,
+      reconfigure: false,
+      stageArguments: {},
+      backend: undefined,
+    },
+    ...input,
+  };
+  return { id, job, said, folder: join(tasksRoot, id), prepare: () => job.prepare(whole, never) };
+}
+
+/** What a script prints. */
+async function output(script: string, options: Options = {}): Promise<string> {
+  writeFileSync(join(source, "run"), script);
+  const { job, prepare } = makeJob(options);
+  await prepare();
+  const program = await job.start();
+  await program.ended;
+  const text = readFileSync(streamPath(job.spool, "stdout"), "utf8");
+  await job.cleanup();
+  await job.forget();
+  return text;
+}
+
+async function refusal(options: Options): Promise<string> {
+  const error = await makeJob(options)
+    .prepare()
+    .catch((e: unknown) => e);
+  expect(error).toBeInstanceOf(PrepareError);
+  return (error as Error).message.replaceAll(source, "SOURCE");
+}
+
+test("a program gets its arguments, its own copy of the folder, and an environment without the server's", async () => {
+  process.env.SERVER_ONLY = "not for tasks";
+  const input = {
+    variables: { b: "2 3", a: 1 },
+    env: { MINE: "yes" },
+    arguments: { template: ["-x"], task: ["-y"] },
+  };
+  const text = await output('printf "<%s>" "$@"; echo; pwd; env | cut -d= -f1 | sort | tr "\\n" " "', {
+    input,
+  });
+  const [args, folder, names] = text.split("\n");
+  expect(args).toBe("<-x><a=1><b=2 3><-y>");
+  expect(folder).toMatch(/\/tasks\/[0-9a-f-]{36}\/work$/);
+  expect(
+    names
+      ?.trim()
+      .split(" ")
+      .filter((name) => !["_", "SHLVL", "OLDPWD"].includes(name)),
+  ).toEqual([
+    "HOME",
+    "LANG",
+    "MINE",
+    "PATH",
+    "PWD",
+    "SEMAPHORE_TASK_DETAILS_ID",
+    "SEMAPHORE_TASK_DETAILS_REPOSITORY_ID",
+    "SEMAPHORE_TASK_DETAILS_REPOSITORY_NAME",
+    "SIGNALMAN_TASK",
+    "TMPDIR",
+  ]);
+});
+
+test("variables of the server reach it if they are forwarded, under those of the user", async () => {
+  const forwarded = { PROXY: "server", ZONE: "server" };
+  const text = await output('echo "$PROXY $ZONE"', { forwarded, input: { env: { ZONE: "user" } } });
+  expect(text).toBe("server user\n");
+});
+
+test("HOME and TMPDIR are its own, empty and there", async () => {
+  expect(
+    await output('[ "$HOME" != "$TMPDIR" ] && ls -A "$HOME" "$TMPDIR" | grep -v : | tr -d "\\n"; echo end'),
+  ).toBe("end\n");
+});
+
+test("an app of the operator's own starts with its own arguments", async () => {
+  const apps = { ...BUILT_IN, strict: { command: "sh", args: ["-eu"] } };
+  expect(await output("echo $-; echo $nothing; echo not reached", { app: "strict", apps })).toMatch(
+    /^\w*eu?\w*\n$/,
+  );
+});
+
+test("Python runs without delay in its output", async () => {
+  expect(await output("import sys; print(sys.stdout.write_through)", { app: "python" })).toBe("True\n");
+});
+
+test("cleanup leaves nothing but the spool, forget leaves nothing", async () => {
+  writeFileSync(join(source, "run"), "mkdir sub; touch sub/x; chmod 500 sub; echo out");
+  const { job, folder, prepare } = makeJob();
+  await prepare();
+  await (await job.start()).ended;
+  await job.cleanup();
+  expect(["work", "home", "tmp"].filter((name) => existsSync(join(folder, name)))).toEqual([]);
+  expect(readFileSync(streamPath(job.spool, "stdout"), "utf8")).toBe("out\n");
+  await job.forget();
+  expect(existsSync(folder)).toBe(false);
+});
+
+test("a program that was never started cannot be attached to", async () => {
+  expect(await makeJob().job.attach()).toBeUndefined();
+});
+
+test("what is kept is there until the task is forgotten; what cannot be read is not taken for nothing", async () => {
+  writeFileSync(join(source, "run"), "true");
+  const { prepare, job, folder } = makeJob();
+  await prepare();
+  expect(await job.kept()).toBeUndefined();
+  for (const text of ["first", "second"]) await job.keep(Buffer.from(text));
+  expect(String(await job.kept())).toBe("second");
+  rmSync(join(folder, "kept"));
+  mkdirSync(join(folder, "kept"));
+  await expect(job.kept()).rejects.toThrow("EISDIR");
+  await job.forget();
+  expect(await job.kept()).toBeUndefined();
+});
+
+test("leftovers go, with whatever of them is alive; what was adopted stays", async () => {
+  writeFileSync(join(source, "run"), "sleep 600");
+  const [lost, kept] = [makeJob(), makeJob()];
+  const programs = [];
+  for (const { prepare, job } of [lost, kept]) {
+    await prepare();
+    programs.push(await job.start());
+  }
+  await createLeftovers({ tasksRoot: join(root, "tasks"), node: "n" }).clearAllBut([kept.id]);
+  expect(await programs[0]?.ended).not.toMatchObject({ code: 0 });
+  expect([existsSync(lost.folder), existsSync(kept.folder)]).toEqual([false, true]);
+  programs[1]?.kill({ graceMs: 0 });
+  await programs[1]?.ended;
+});
+
+describe("what cannot run is said in a sentence", () => {
+  test("an app that nobody declared", async () => {
+    expect(await refusal({ app: "cobol" })).toBe(
+      `Cannot run app cobol: this server knows ${Object.keys(BUILT_IN).sort().join(", ")}. Declare it in SIGNALMAN_APPS`,
+    );
+  });
+
+  test("an app with the name of a property that all objects have", async () => {
+    expect(await refusal({ app: "constructor" })).toMatch(/^Cannot run app constructor: this server knows/);
+  });
+
+  test("a script that is not there", async () => {
+    expect(await refusal({ path: "no/such" })).toBe(
+      "Cannot run no/such: there is no such file in projects/p/repositories/r (SOURCE)",
+    );
+  });
+
+  test("a folder instead of a script", async () => {
+    mkdirSync(join(source, "sub"));
+    expect(await refusal({ path: "sub" })).toBe("Cannot run sub: it is a folder, not a file");
+  });
+
+  test("a link that leads out of the repository", async () => {
+    symlinkSync("/bin/sh", join(source, "run"));
+    expect(await refusal({})).toBe("Cannot run run: it leads out of projects/p/repositories/r");
+  });
+
+  test("a path that leads out of the repository", async () => {
+    expect(await refusal({ path: "../home" })).toBe(
+      "Cannot run ../home: it leads out of projects/p/repositories/r",
+    );
+  });
+
+  test("a program that is not installed", async () => {
+    writeFileSync(join(source, "run"), "");
+    const apps = { none: { command: "no-such-program", args: [] } };
+    expect(await refusal({ app: "none", apps, input: { env: { PATH: "/bin:/opt" } } })).toBe(
+      "Cannot run app none: there is no program no-such-program on this server (PATH /bin:/opt); install it",
+    );
+  });
+
+  test("a data folder that is a file", async () => {
+    writeFileSync(join(root, "tasks"), "");
+    expect(await refusal({})).toMatch(/^Cannot make the task's folder .*: /);
+  });
+
+  test("a start without preparation", async () => {
+    await expect(makeJob().job.start()).rejects.toThrow("Cannot start a task that was not prepared");
+  });
+});

@@ -1,0 +1,41 @@
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, utimesSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { createMirrors } from "../../../src/git/mirrors.ts";
+import { removeOldMirrors } from "../../../src/jobs/local/old-mirrors.ts";
+
+const DAY_MS = 24 * 3_600_000;
+
+let folder: string;
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), "signalman-old-mirrors-"));
+});
+afterEach(() => rmSync(folder, { recursive: true }));
+
+/** A mirror that was last used so many days before now. */
+function mirror(name: string, days: number): void {
+  const path = join(folder, "mirrors", name);
+  mkdirSync(path, { recursive: true });
+  const used = new Date(Date.now() - days * DAY_MS);
+  utimesSync(path, used, used);
+}
+
+async function left(now?: number): Promise<string[]> {
+  const mirrors = createMirrors({ root: join(folder, "mirrors"), idleMs: 1000, retryMs: [] });
+  await removeOldMirrors({ mirrors, tasksRoot: join(folder, "tasks") }, now);
+  return readdirSync(join(folder, "mirrors"));
+}
+
+test("mirrors that were not used for 30 days go", async () => {
+  mirror("old", 31);
+  mirror("fresh", 29);
+  expect(await left()).toEqual(["fresh"]);
+});
+
+test("but not those that were used when a task began which is still there", async () => {
+  mirror("used before", 1);
+  mkdirSync(join(folder, "tasks/id"), { recursive: true });
+  mirror("used then", 0);
+  expect(await left(Date.now() + 100 * DAY_MS)).toEqual(["used then"]);
+});

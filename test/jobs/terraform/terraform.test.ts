@@ -1,0 +1,226 @@
+import { execFileSync } from "node:child_process";
+import { existsSync } from "node:fs";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { TemplateType } from "../../../gen/signalman/v1/template_pb.ts";
+import { BUILT_IN } from "../../../src/jobs/app.ts";
+import {
+  backendOverride,
+  type TerraformInput,
+  terraformEnvironment,
+  terraformStages,
+} from "../../../src/jobs/terraform/terraform.ts";
+import { countChanges } from "../../../src/jobs/terraform/terraform-counts.ts";
+import { driverScript, readProgress } from "../../../src/jobs/terraform/terraform-driver.ts";
+
+const input: TerraformInput = {
+  id: "id",
+  message: "",
+  template: { type: TemplateType.TASK },
+  repository: { name: "projects/p/repositories/r" },
+  version: "",
+  incomingVersion: "",
+  arguments: { template: ["-refresh=false"], task: ["-target=a"] },
+  variables: {},
+  secretVariables: { password: "hidden" },
+  env: { TF_LOG: "warn", TF_INPUT: "1" },
+  terraform: {
+    planOnly: false,
+    destroy: false,
+    autoApprove: false,
+    upgrade: false,
+    reconfigure: false,
+    stageArguments: {},
+    backend: undefined,
+  },
+};
+const files = { plan: "/t/plan", variables: ["/t/open.json", "/t/secret.json"], backend: "/t/backend.json" };
+const { terraform, tofu, terragrunt } = BUILT_IN as Required<typeof BUILT_IN>;
+const base = { PATH: "/bin", HOME: "/h", TMPDIR: "/t", LANG: "C" };
+
+describe("arguments of the stages", () => {
+  test("variables and arguments make the plan, which is applied as it is", () => {
+    for (const app of [terraform, tofu]) {
+      const stages = terraformStages(app as never, input, files, "staging");
+      expect(stages.init).toEqual(["init", "-input=false", "-backend-config=/t/backend.json"]);
+      expect(stages.workspace).toEqual(["workspace", "select", "-or-create=true", "staging"]);
+      expect(stages.plan).toEqual([
+        "plan",
+        "-lock-timeout=5s",
+        "-var-file=/t/open.json",
+        "-var-file=/t/secret.json",
+        "-refresh=false",
+        "-target=a",
+        "-input=false",
+        "-detailed-exitcode",
+        "-out=/t/plan",
+      ]);
+      expect(stages.apply).toEqual(["apply", "-lock-timeout=5s", "-input=false", "/t/plan"]);
+    }
+  });
+
+  test("a stage's own arguments take the place of the template's, and of nothing else (reference, weakness 11)", () => {
+    const own = {
+      ...input,
+      terraform: {
+        ...input.terraform,
+        destroy: true,
+        upgrade: true,
+        reconfigure: true,
+        stageArguments: { init: ["-get=false"], plan: ["-refresh-only"], apply: ["-parallelism=1"] },
+      },
+    };
+    const stages = terraformStages(terraform as never, own, files, undefined);
+    expect(stages.workspace).toBeUndefined();
+    expect(stages.init.slice(0, 5)).toEqual([
+      "init",
+      "-get=false",
+      "-input=false",
+      "-upgrade",
+      "-reconfigure",
+    ]);
+    expect(stages.plan).toContain("-destroy");
+    expect(stages.plan).toContain("-refresh-only");
+    expect(stages.plan).not.toContain("-refresh=false");
+    expect(stages.plan.filter((arg) => arg.startsWith("-var-file="))).toHaveLength(2);
+    expect(stages.apply).toContain("-parallelism=1");
+  });
+
+  test("Terragrunt runs each of them by `run --`, with the Terraform that TG_TF_PATH names", () => {
+    const stages = terraformStages(terragrunt as never, input, files, "staging");
+    for (const stage of [stages.init, stages.workspace ?? [], stages.plan, stages.show.json, stages.apply]) {
+      expect(stage.slice(0, 2)).toEqual(["run", "--"]);
+    }
+    const env = terraformEnvironment(terragrunt as never, { ...input, env: { TG_TF_PATH: "tofu" } }, base);
+    expect(env).toMatchObject({ TG_TF_PATH: "tofu", TG_NON_INTERACTIVE: "true" });
+  });
+});
+
+test("the environment asks nothing, and holds no variable", () => {
+  const env = terraformEnvironment(terraform as never, input, base);
+  expect(env).toEqual({
+    ...base,
+    TF_IN_AUTOMATION: "1",
+    CHECKPOINT_DISABLE: "1",
+    TF_LOG: "warn",
+    TF_INPUT: "0",
+  });
+});
+
+test("the environment tells a build's version, whatever the task sets", () => {
+  const build = { ...input, template: { type: TemplateType.BUILD }, version: "1.0.3" };
+  const env = terraformEnvironment(
+    terraform as never,
+    { ...build, env: { SEMAPHORE_TASK_TYPE: "forged" } },
+    base,
+  );
+  expect(env).toMatchObject({ SEMAPHORE_TASK_TYPE: "build", SEMAPHORE_TASK_TARGET_VERSION: "1.0.3" });
+});
+
+test("a backend is overridden by its type; its settings are in another file", () => {
+  expect(backendOverride("http")).toEqual({ terraform: { backend: { http: {} } } });
+});
+
+test("a replacement counts as one more and one less; what looks like a change elsewhere counts as none", async () => {
+  const actions = [
+    ["no-op"],
+    ["read"],
+    ["create"],
+    ["update"],
+    ["delete"],
+    ["delete", "create"],
+    ["create", "delete"],
+  ];
+  const decoy = { change: { actions: ["create"] } };
+  const plan = {
+    resource_drift: [decoy],
+    resource_changes: actions.map((of) => ({
+      address: 'x["}]"]',
+      change: { before: { resource_changes: [decoy], actions: ["create"] }, actions: of, after: '\\"[{' },
+    })),
+    output_changes: { resource_changes: decoy, ...decoy },
+  };
+  for (const text of [JSON.stringify(plan), JSON.stringify(plan, null, 2)]) {
+    const bytes = Buffer.from(text);
+    expect(await countChanges([bytes])).toEqual({ add: 3, change: 1, destroy: 3 });
+    const single = Array.from(bytes, (byte) => Uint8Array.of(byte));
+    expect(await countChanges(single)).toEqual({ add: 3, change: 1, destroy: 3 });
+  }
+  expect(await countChanges([Buffer.from("{}")])).toEqual({ add: 0, change: 0, destroy: 0 });
+  for (const length of [0, 1, 60, JSON.stringify(plan).length - 1])
+    await expect(countChanges([Buffer.from(JSON.stringify(plan).slice(0, length))])).rejects.toThrow(
+      "cut off",
+    );
+  await expect(countChanges([Buffer.from("Error: no plan")])).rejects.toThrow("it is no JSON");
+});
+
+describe("the driver", () => {
+  let folder: string;
+  beforeEach(async () => {
+    folder = await mkdtemp(join(tmpdir(), "signalman-driver-"));
+  });
+  afterEach(() => rm(folder, { recursive: true, force: true }));
+
+  /** Runs it with a Terraform that notes its calls and ends as told. */
+  async function drive(codes: Record<string, number>, then: "apply" | "confirm" | "end") {
+    const terraformed = join(folder, "it's terraform");
+    const cases = Object.entries(codes).map(([stage, code]) => `${stage}) exit ${code} ;;`);
+    await writeFile(
+      terraformed,
+      `#!/bin/sh\necho "$*" >>"${folder}/calls"\ncase $1 in ${cases.join(" ")} esac\n`,
+      { mode: 0o700 },
+    );
+    const stages = terraformStages(terraform as never, input, files, undefined);
+    const paths = {
+      stages: join(folder, "stages"),
+      planJson: join(folder, "json"),
+      planText: join(folder, "text"),
+    };
+    const script = driverScript(terraformed, stages, paths, then);
+    let code = 0;
+    try {
+      execFileSync("/bin/sh", ["-c", script]);
+    } catch (error) {
+      code = (error as { status: number }).status;
+    }
+    const calls = (await readFile(join(folder, "calls"), "utf8")).trim().split("\n");
+    return {
+      code,
+      calls: calls.map((call) => call.split(" ")[0]),
+      progress: readProgress(existsSync(paths.stages) ? await readFile(paths.stages, "utf8") : ""),
+    };
+  }
+
+  test("without changes it ends with the plan", async () => {
+    const { code, calls, progress } = await drive({ plan: 0 }, "apply");
+    expect([code, calls]).toEqual([0, ["init", "plan"]]);
+    expect(progress).toEqual({ hasPlanned: true, hasChanges: false, hasApplied: false, waits: false });
+  });
+
+  test("with changes it shows them, and applies, waits or ends", async () => {
+    const shown = ["init", "plan", "show", "show"];
+    const applied = await drive({ plan: 2 }, "apply");
+    expect(applied).toMatchObject({ code: 0, calls: [...shown, "apply"], progress: { hasApplied: true } });
+    await rm(join(folder, "calls"));
+    await rm(join(folder, "stages"));
+    const waiting = await drive({ plan: 2 }, "confirm");
+    expect(waiting).toMatchObject({ code: 0, calls: shown, progress: { hasChanges: true, waits: true } });
+    await rm(join(folder, "calls"));
+    await rm(join(folder, "stages"));
+    const ended = await drive({ plan: 2 }, "end");
+    expect(ended).toMatchObject({ code: 0, calls: shown, progress: { hasChanges: true, waits: false } });
+  });
+
+  test("it ends with the first stage that fails, as that one did", async () => {
+    expect(await drive({ init: 3 }, "apply")).toMatchObject({ code: 3, calls: ["init"] });
+    await rm(join(folder, "calls"));
+    expect(await drive({ plan: 1 }, "apply")).toMatchObject({ code: 1, calls: ["init", "plan"] });
+    await rm(join(folder, "calls"));
+    expect(await drive({ plan: 2, apply: 7 }, "apply")).toMatchObject({
+      code: 7,
+      progress: { hasApplied: false },
+    });
+  });
+});

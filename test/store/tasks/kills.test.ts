@@ -1,0 +1,104 @@
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { openDatabase } from "../../../src/store/postgres/database.ts";
+import { type KillWish, requestKill } from "../../../src/store/tasks/kills.ts";
+import { finish } from "../../../src/store/tasks/moves.ts";
+import { FINAL } from "../../../src/task/status.ts";
+import { chunk, openStore, type TestStore } from "../fixture.ts";
+
+let store: TestStore;
+beforeAll(async () => {
+  store = await openStore();
+  await store.makeProject(["t*"]);
+});
+afterAll(() => store[Symbol.asyncDispose]());
+
+const kill = (id: string, wish: Partial<KillWish> = {}) =>
+  requestKill(store.database, { project: "p", id }, { force: false, graceMs: 10_000, reason: "", ...wish });
+/** Seconds from the wish to its deadline. */
+const grace = ({ killTime, killDeadline }: { killTime: Date | null; killDeadline: Date | null }) =>
+  Math.round(((killDeadline?.getTime() ?? Number.NaN) - (killTime?.getTime() ?? 0)) / 1000);
+
+test.each(["WAITING", "WAITING_CONFIRMATION"] as const)("a task in %s is stopped at once", async (status) => {
+  const { id } = await store.makeTaskIn(status);
+  const { task, outcome } = await kill(id, { reason: "not today" });
+  expect(outcome).toBe("KILLED_BEFORE_START");
+  expect(task).toMatchObject({ status: "STOPPED", endReason: "STOPPED_BY_USER", endMessage: "not today" });
+  expect(task.endTime).toBeInstanceOf(Date);
+});
+
+test.each(["STARTING", "RUNNING", "CONFIRMED"] as const)(
+  "of a task in %s the wish is recorded",
+  async (status) => {
+    const { id } = await store.makeTaskIn(status);
+    const { task, outcome } = await kill(id, { graceMs: 30_000, reason: "enough" });
+    expect(outcome).toBe("KILL_REQUESTED");
+    expect(task).toMatchObject({ status: "STOPPING", killForce: false, killReason: "enough", endTime: null });
+    expect(grace(task)).toBe(30);
+  },
+);
+
+test.each(FINAL)("a task that is %s stays as it is", async (status) => {
+  const { id } = await store.makeTaskIn(status);
+  const { task, outcome } = await kill(id, { force: true });
+  expect(outcome).toBe("ALREADY_FINAL");
+  expect(task).toMatchObject({ status, killTime: null });
+});
+
+test("a repeated wish may shorten the deadline, never lengthen it, and never takes force back", async () => {
+  const { id } = await store.makeTaskIn("RUNNING");
+  const first = await kill(id, { graceMs: 20_000 });
+  const longer = await kill(id, { graceMs: 600_000 });
+  expect(longer.outcome).toBe("ALREADY_STOPPING");
+  expect(longer.task.killTime).toEqual(first.task.killTime);
+  expect(grace(longer.task)).toBe(20);
+  expect(grace((await kill(id, { graceMs: 5000 })).task)).toBe(5);
+  const forced = await kill(id, { force: true });
+  expect(forced.task.killForce).toBe(true);
+  expect(grace(forced.task)).toBe(0);
+  expect((await kill(id)).task).toMatchObject({ killForce: true, killDeadline: forced.task.killDeadline });
+  expect(await store.events(id)).toEqual(["WAITING", "STOPPING"]);
+});
+
+test("of many callers at once one is the first", async () => {
+  const { id } = await store.makeTaskIn("RUNNING");
+  const outcomes = (await Promise.all(Array.from({ length: 10 }, () => kill(id)))).map(
+    ({ outcome }) => outcome,
+  );
+  expect(outcomes.filter((outcome) => outcome === "KILL_REQUESTED")).toHaveLength(1);
+  expect(outcomes.filter((outcome) => outcome === "ALREADY_STOPPING")).toHaveLength(9);
+  expect(await store.events(id)).toEqual(["WAITING", "STOPPING"]);
+});
+
+describe("a task that is not there", () => {
+  test("or is another project's is not found", async () => {
+    const { id } = await store.makeTaskIn("RUNNING");
+    const wish = { force: false, graceMs: 0, reason: "" };
+    const elsewhere = requestKill(store.database, { project: "q", id }, wish);
+    await expect(elsewhere).rejects.toThrow(`There is no projects/q/tasks/${id}`);
+    expect((await store.row(id)).status).toBe("RUNNING");
+  });
+});
+
+test("a kill and an end at the same moment do not wait for each other", async () => {
+  const { sql, url } = store;
+  const database = openDatabase({ url, max: 2, name: "late", deadlineMs: 10_000 });
+  const blocked = async () => {
+    const rows =
+      await sql`SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`;
+    return rows.length;
+  };
+  const { id, leaseEpoch } = await store.makeTaskIn("RUNNING");
+  const outcome = { status: "ERROR", reason: "EXIT_CODE", exitCode: 1, signal: null, message: "" } as const;
+  // A chunk of the log is being stored, and both come while it is.
+  const both = await sql.begin(async (tx) => {
+    await tx`SELECT 1 FROM task_heads WHERE task_id = ${id} FOR UPDATE`;
+    const ending = finish(database, { id, leaseEpoch }, outcome, { last: chunk(1, 3) });
+    await expect.poll(blocked).toBe(1);
+    const killing = requestKill(database, { project: "p", id }, { force: false, graceMs: 0, reason: "" });
+    await expect.poll(blocked).toBe(2);
+    return [ending, killing];
+  });
+  const results = await Promise.allSettled(both);
+  await database.close();
+  expect(results.map(({ status }) => status)).toEqual(["fulfilled", "fulfilled"]);
+});

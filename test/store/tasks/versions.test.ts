@@ -1,0 +1,131 @@
+import { randomUUID } from "node:crypto";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { finish } from "../../../src/store/tasks/moves.ts";
+import { createTask, type RequestKey } from "../../../src/store/tasks/tasks.ts";
+import { findBuild, loadAutoruns } from "../../../src/store/tasks/versions.ts";
+import type { TaskOutcome } from "../../../src/task/types.ts";
+import { newTask, openStore, type TestStore } from "../fixture.ts";
+
+let store: TestStore;
+beforeAll(async () => {
+  store = await openStore();
+  await store.makeProject(["t", "build", "deploy"]);
+  await store.makeProject(["build"], { name: "q" });
+});
+afterAll(() => store[Symbol.asyncDispose]());
+
+const key = (): RequestKey => ({ id: randomUUID(), bodyHash: Buffer.from("body") });
+const SUCCESS: TaskOutcome = { status: "SUCCESS", reason: null, exitCode: 0, signal: null, message: "" };
+
+async function build(startVersion: string, more: { project?: string } = {}, request?: RequestKey) {
+  return (await createTask(store.database, newTask("build", { startVersion, ...more }), request)).task;
+}
+
+describe("the version of a new task", () => {
+  test("is the next, however many are made at once, and in the order of their ids", async () => {
+    // Half of them by request ids, which take another way through the transaction.
+    const made = await Promise.all(
+      Array.from({ length: 20 }, (_, i) => build("1.0.000", {}, i % 2 ? key() : undefined)),
+    );
+    const inOrder = made.toSorted((a, b) => (a.id < b.id ? -1 : 1)).map(({ version }) => version);
+    expect(inOrder).toEqual(Array.from({ length: 20 }, (_, i) => `1.0.${String(i).padStart(3, "0")}`));
+  });
+
+  test("follows that of the newest task of its own template, however it ended", async () => {
+    const first = await build("3.0", { project: "q" });
+    await store.sql`UPDATE tasks SET status = 'STOPPED', end_reason = 'STOPPED_BY_USER', end_time = now() WHERE id = ${first.id}`;
+    expect([first.version, (await build("3.0", { project: "q" })).version]).toEqual(["3.0", "3.1"]);
+  });
+
+  test("is the same when a request is repeated, and the next task gets the next one", async () => {
+    const request = key();
+    const [once, again] = [await build("5.0", {}, request), await build("5.0", {}, request)];
+    expect(again).toMatchObject({ id: once.id, version: once.version });
+    expect(once.version).toBe("5.0");
+    expect((await build("5.0")).version).toBe("5.1");
+  });
+
+  test("is none without a start, and nothing waits for a lock then", async () => {
+    await store.sql.begin(async (tx) => {
+      await tx`SELECT pg_advisory_xact_lock(hashtextextended('versions p/build', 0))`;
+      expect((await build("")).version).toBe("");
+    });
+  });
+});
+
+describe("the build that a deploy brings somewhere", () => {
+  const of = { project: "p", template: "t" };
+
+  test("is the newest that succeeded, or the one that is asked for if it did", async () => {
+    expect(await findBuild(store.database, of, undefined)).toBeUndefined();
+    const succeeded = [await store.makeTaskIn("SUCCESS"), await store.makeTaskIn("SUCCESS")];
+    const failed = await store.makeTaskIn("ERROR");
+    expect(await findBuild(store.database, of, undefined)).toEqual({
+      ...of,
+      id: succeeded[1]?.id,
+      version: "",
+      incomingVersion: "",
+    });
+    expect(await findBuild(store.database, of, succeeded[0]?.id)).toMatchObject({ id: succeeded[0]?.id });
+    expect(await findBuild(store.database, of, failed.id)).toBeUndefined();
+    expect(await findBuild(store.database, { ...of, template: "build" }, succeeded[0]?.id)).toBeUndefined();
+  });
+});
+
+test("the deploys that run by themselves are those of this template, by name", async () => {
+  const spec = (more: object) => ({ type: "TEMPLATE_TYPE_DEPLOY", autorun: true, ...more });
+  const rows = [
+    ["z", "p", spec({ buildTemplate: "projects/p/templates/build" })],
+    ["a", "p", spec({ buildTemplate: "projects/p/templates/build" })],
+    ["by-hand", "p", spec({ buildTemplate: "projects/p/templates/build", autorun: false })],
+    ["no-deploy", "p", spec({ buildTemplate: "projects/p/templates/build", type: "TEMPLATE_TYPE_TASK" })],
+    ["of-another", "p", spec({ buildTemplate: "projects/p/templates/t" })],
+    ["elsewhere", "q", spec({ buildTemplate: "projects/q/templates/build" })],
+  ] as const;
+  for (const [name, project, json] of rows)
+    await store.sql`INSERT INTO templates (project, name, spec) VALUES (${project}, ${name}, ${store.sql.json(json)})`;
+  const found = await loadAutoruns(store.database, { project: "p", template: "build" });
+  expect(found.map(({ name }) => name)).toEqual(["a", "z"]);
+  expect(await loadAutoruns(store.database, { project: "p", template: "deploy" })).toEqual([]);
+});
+
+describe("the tasks that follow an end", () => {
+  const followers = [newTask("deploy", { incomingVersion: "1" }), newTask("deploy")];
+  const count = async () => (await store.sql`SELECT 1 FROM tasks WHERE template = 'deploy'`).length;
+
+  test("are made with it, once, also when it is committed again after a doubtful commit", async () => {
+    const lease = await store.makeTaskIn("RUNNING");
+    const before = await count();
+    const ended = await finish(store.database, lease, SUCCESS, { followers });
+    expect(ended).toMatchObject({ moved: true, followers: [expect.any(String), expect.any(String)] });
+    expect(await finish(store.database, lease, SUCCESS, { followers })).toEqual({
+      moved: true,
+      followers: [],
+    });
+    expect(await count()).toBe(before + 2);
+    const [first = ""] = ended.followers;
+    expect(await store.row(first)).toMatchObject({ status: "WAITING", incomingVersion: "1" });
+    expect(await store.events(first)).toEqual(["WAITING"]);
+  });
+
+  test("are not made if a kill came before it, or if the task is another server's", async () => {
+    const stopping = await store.makeTaskIn("STOPPING");
+    const before = await count();
+    expect(await finish(store.database, stopping, SUCCESS, { followers })).toEqual({
+      moved: false,
+      followers: [],
+    });
+    const { id } = await store.makeTaskIn("RUNNING", { lease_epoch: 2 });
+    await expect(finish(store.database, { id, leaseEpoch: 1 }, SUCCESS, { followers })).rejects.toThrow();
+    expect(await count()).toBe(before);
+  });
+
+  test("take the end with them if one of them cannot be made", async () => {
+    const lease = await store.makeTaskIn("RUNNING");
+    const before = await count();
+    const impossible = [...followers, newTask("deploy", { project: "none" })];
+    await expect(finish(store.database, lease, SUCCESS, { followers: impossible })).rejects.toThrow();
+    expect(await count()).toBe(before);
+    expect(await store.row(lease.id)).toMatchObject({ status: "RUNNING" });
+  });
+});

@@ -1,0 +1,52 @@
+import { create, type MessageInitShape } from "@bufbuild/protobuf";
+import { expect, test } from "vitest";
+import { TemplateSchema, TemplateType } from "../../gen/signalman/v1/template_pb.ts";
+import { jsonOf } from "../../src/rpc/catalog/schemas.ts";
+import { deploysAfter } from "../../src/submission/autorun.ts";
+
+const BUILD = { id: "a-uuid", project: "p", template: "build", version: "1.0.3", incomingVersion: "" };
+
+function stored(name: string, template: MessageInitShape<typeof TemplateSchema> = {}) {
+  const deploy = { app: "bash", type: TemplateType.DEPLOY, autorun: true, ...template };
+  return { name, spec: jsonOf("templates", create(TemplateSchema, deploy)) };
+}
+
+test("a success starts what RunTask would, told where it comes from", () => {
+  const { deploys, refusals } = deploysAfter(BUILD, [
+    stored("a", { runTimeout: { seconds: 5n } }),
+    stored("b"),
+  ]);
+  expect(refusals).toEqual([]);
+  expect(deploys.map(({ template }) => template)).toEqual(["a", "b"]);
+  expect(deploys[0]).toMatchObject({
+    project: "p",
+    app: "bash",
+    priority: 50,
+    secrets: null,
+    buildTask: "a-uuid",
+    incomingVersion: "1.0.3",
+    startVersion: "",
+    spec: { message: "After the success of projects/p/tasks/a-uuid (1.0.3)", runTimeoutMs: 5000 },
+  });
+});
+
+test("what deploys a deploy brings on the same version", () => {
+  const deploy = { ...BUILD, version: "", incomingVersion: "1.0.2" };
+  expect(deploysAfter(deploy, [stored("a")]).deploys).toMatchObject([{ incomingVersion: "1.0.2" }]);
+});
+
+test("a build without a version brings none, and says none", () => {
+  const { deploys } = deploysAfter({ ...BUILD, version: "" }, [stored("a")]);
+  expect(deploys).toMatchObject([
+    { incomingVersion: "", spec: { message: "After the success of projects/p/tasks/a-uuid" } },
+  ]);
+});
+
+test("a template that must be told something is not run, and the others are", () => {
+  const asking = stored("asking", { survey: [{ name: "stage", title: "Where to", required: true }] });
+  const { deploys, refusals } = deploysAfter(BUILD, [asking, stored("other")]);
+  expect(deploys.map(({ template }) => template)).toEqual(["other"]);
+  expect(refusals).toEqual([
+    'Cannot run projects/p/templates/asking after this: variables["stage"]: is required: Where to',
+  ]);
+});
