@@ -3,7 +3,7 @@
  * read that has begun is not joined, since what a caller has just heard of may be newer. Thousands of watchers of a task
  * wake at once when its status changes; each for itself, they would keep the database busy for minutes.
  */
-export function joined<A extends readonly (string | number)[], T>(
+export function coalesce<A extends readonly (string | number)[], T>(
   read: (...args: A) => Promise<T>,
 ): (...args: A) => Promise<T> {
   const waiting = new Map<string, Promise<T>>();

@@ -1,5 +1,5 @@
 /** A timer that can be started again and again, at little cost, and that keeps no process alive. */
-export class Alarm {
+export class RestartableTimer {
   isRunning = false;
   readonly #ms: number;
   readonly #ring: () => void;

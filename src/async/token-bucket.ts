@@ -2,7 +2,7 @@
  * When a chunk that is not full may go: a few at once after a silence, so that the first lines of a burst are seen
  * as they come, then one every `ms`, so that a program that prints line by line costs few commits.
  */
-export class Pace {
+export class TokenBucket {
   readonly #ms: number;
   readonly #burst: number;
   readonly #onOpen: () => void;

@@ -1,15 +1,15 @@
 /** Waits for news, one waiter at a time. */
-export interface Ear {
+export interface Wakeup {
   /** Wakes whoever waits. */
-  hear(): void;
+  notify(): void;
   /** Resolves at the next news, or after `ms`, or when the signal is aborted. Never rejects. */
   next(ms: number, signal: AbortSignal): Promise<void>;
 }
 
-export function createEar(): Ear {
+export function createWakeup(): Wakeup {
   let wake = () => {};
   return {
-    hear: () => wake(),
+    notify: () => wake(),
     next(ms, signal) {
       if (signal.aborted) return Promise.resolve();
       return new Promise((resolve) => {

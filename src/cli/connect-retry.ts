@@ -12,7 +12,7 @@ const QUIET_MS = 1000;
 const LONGEST_PAUSE_MS = 500;
 
 /** Waiting for a server that may still be starting: one for each call. */
-export function startPatience(server: string, signal: AbortSignal | undefined) {
+export function startConnectRetry(server: string, signal: AbortSignal | undefined) {
   const started = performance.now();
   const left = () => PATIENCE_MS - (performance.now() - started);
   let failures = 0;

@@ -1,7 +1,7 @@
 import { type CallOptions, ConnectError } from "@connectrpc/connect";
 import type { Command } from "commander";
 import { connectSignalman, type Signalman } from "../client/connect.ts";
-import { startPatience } from "./connect-retry.ts";
+import { startConnectRetry } from "./connect-retry.ts";
 import { UsageError } from "./errors.ts";
 
 /** One command's way to the server. */
@@ -51,7 +51,7 @@ function openSession({ server, token, json }: GlobalOptions, isNamed: boolean): 
     json: json ?? false,
     command: (line) => `signalman ${line}${isNamed ? ` --server ${server}` : ""}`,
     async call(invoke, signal) {
-      using patience = startPatience(server, signal);
+      using patience = startConnectRetry(server, signal);
       for (;;) {
         try {
           await patience.connected(client.connect());

@@ -32,7 +32,7 @@ function isBroken(error: ConnectError): boolean {
 
 const FIRST_DELAY_MS = 100;
 const LONGEST_DELAY_MS = 5000;
-const LONGEST_WISH_MS = 60_000;
+const LONGEST_REQUESTED_MS = 60_000;
 
 /**
  * How long to wait before the next try, in milliseconds: what the server asked for (`google.rpc.RetryInfo`), else twice
@@ -40,9 +40,9 @@ const LONGEST_WISH_MS = 60_000;
  * @param failures how many tries have failed in a row, from 1
  */
 export function retryDelay(error: ConnectError, failures: number): number {
-  const wish = error.findDetails(RetryInfoSchema)[0]?.retryDelay;
-  const delay = wish
-    ? Math.min(Number(wish.seconds) * 1000 + wish.nanos / 1e6, LONGEST_WISH_MS)
+  const requested = error.findDetails(RetryInfoSchema)[0]?.retryDelay;
+  const delay = requested
+    ? Math.min(Number(requested.seconds) * 1000 + requested.nanos / 1e6, LONGEST_REQUESTED_MS)
     : Math.min(FIRST_DELAY_MS * 2 ** (failures - 1), LONGEST_DELAY_MS);
   return delay * (1 + Math.random() / 5);
 }

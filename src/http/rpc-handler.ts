@@ -17,7 +17,7 @@ import { authority } from "./listen-error.ts";
 import type { Handler, HttpRequest, HttpResponse } from "./port.ts";
 import { refuseForm, refuseHost, refuseJson, refuseUnknown } from "./refusals.ts";
 import { sendAnswer } from "./send.ts";
-import { type Splice, spliceKey, takeEncodedFields } from "./zero-copy.ts";
+import { type EncodedTail, encodedTailKey, takeEncodedFields } from "./zero-copy.ts";
 
 const MAX_REQUEST_BYTES = 4 * 1024 * 1024;
 
@@ -78,8 +78,8 @@ async function serve(
   { openCall, logger }: { openCall: OpenCall; logger: Logger },
 ): Promise<void> {
   const peer = authority(request.socket.remoteAddress ?? "", request.socket.remotePort ?? 0);
-  const splice: Splice = { bytes: undefined };
-  const contextValues = createContextValues().set(peerKey, peer).set(spliceKey, splice);
+  const tail: EncodedTail = { bytes: undefined };
+  const contextValues = createContextValues().set(peerKey, peer).set(encodedTailKey, tail);
   const method = `${rpc.service.typeName}/${rpc.method.name}`;
   const asked = callOf(request, response, contextValues);
   if (asked === undefined) return void refuseHost(request, response);
@@ -89,7 +89,7 @@ async function serve(
     logger.info({ method, code: codeToString(code), peer }, "rpc refused unread");
   const answer = await rpc({ ...asked, signal: call.signal }).catch(misquoted);
   if (answer === undefined) return note(refuseJson(request, response).code);
-  if (contextValues.get(reachedKey)) return await sendAnswer(withPlainMessage(answer), response, splice);
+  if (contextValues.get(reachedKey)) return await sendAnswer(withPlainMessage(answer), response, tail);
   if (answer.body === undefined && answer.trailer === undefined) {
     return note(refuseForm(request, response, answer.status).code);
   }

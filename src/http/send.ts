@@ -1,7 +1,7 @@
 import type { Writable } from "node:stream";
 import type { UniversalServerResponse } from "@connectrpc/connect/protocol";
 import type { HttpResponse } from "./port.ts";
-import { piecesOf, type Splice } from "./zero-copy.ts";
+import { type EncodedTail, piecesOf } from "./zero-copy.ts";
 
 /**
  * Writes an answer at the pace of its reader: the next part of the body is asked for when the last one has left. What
@@ -11,7 +11,7 @@ import { piecesOf, type Splice } from "./zero-copy.ts";
 export async function sendAnswer(
   answer: UniversalServerResponse,
   response: HttpResponse,
-  splice?: Splice,
+  tail?: EncodedTail,
 ): Promise<void> {
   const body = answer.body?.[Symbol.asyncIterator]();
   const out = openOutlet(response);
@@ -22,7 +22,7 @@ export async function sendAnswer(
     if ("stream" in response) response.writeHead(answer.status, head);
     else response.writeHead(answer.status, head);
     for (; part && !part.done; part = await body?.next()) {
-      await out.write(piecesOf(part.value, splice)).catch(async (error) => {
+      await out.write(piecesOf(part.value, tail)).catch(async (error) => {
         await body?.throw?.(error);
         throw error;
       });

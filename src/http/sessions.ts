@@ -1,5 +1,5 @@
 import { constants, type Http2Server, type Http2Session, type ServerHttp2Session } from "node:http2";
-import { startPatience } from "../async/first-bytes-timeout.ts";
+import { startFirstBytesTimeout } from "../async/first-bytes-timeout.ts";
 
 const SESSION_WINDOW = 4 * 1024 * 1024;
 
@@ -36,6 +36,6 @@ export function trackSessions(server: Http2Server, patienceMs: number): Sessions
 }
 
 function expectSettings(session: Http2Session, patienceMs: number): void {
-  const stop = startPatience(patienceMs, () => session.destroy());
+  const stop = startFirstBytesTimeout(patienceMs, () => session.destroy());
   session.once("remoteSettings", stop).once("close", stop);
 }

@@ -1,5 +1,5 @@
 import type { Socket } from "node:net";
-import { startPatience } from "../async/first-bytes-timeout.ts";
+import { startFirstBytesTimeout } from "../async/first-bytes-timeout.ts";
 
 const HTTP2_PREFACE = Buffer.from("PRI"); // RFC 9113, section 3.4; no method of HTTP/1.1 begins so
 
@@ -33,7 +33,7 @@ export function sniff(
     socket.destroy();
     decided(undefined);
   };
-  const stop = startPatience(patienceMs, giveUp);
+  const stop = startFirstBytesTimeout(patienceMs, giveUp);
   const release = (): void => {
     stop();
     socket.off("readable", look).off("end", giveUp).off("close", giveUp);

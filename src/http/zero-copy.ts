@@ -16,29 +16,29 @@ const LENGTH_AT = 1;
 const HEAD_BYTES = 5;
 
 /** The last bytes of the message that is under way: Connect asks for the next message when this one is written. */
-export interface Splice {
+export interface EncodedTail {
   bytes: Uint8Array | undefined;
 }
 
 /** Each call has one. */
-export const spliceKey = createContextKey<Splice | undefined>(undefined, { description: "splice" });
+export const encodedTailKey = createContextKey<EncodedTail | undefined>(undefined, { description: "tail" });
 
 /** Takes encoded fields out of a stream's messages. To be the outermost: the others see whole messages. */
 export function takeEncodedFields(): Interceptor {
   return (next) => async (request) => {
     const response = await next(request);
-    const splice = request.contextValues.get(spliceKey);
-    if (!response.stream || !splice) return response;
+    const tail = request.contextValues.get(encodedTailKey);
+    if (!response.stream || !tail) return response;
     return {
       ...response,
-      message: guardStream(response.message, { each: (message) => detach(message, splice) }),
+      message: guardStream(response.message, { each: (message) => detach(message, tail) }),
     };
   };
 }
 
-function detach<M extends Message>(message: M, splice: Splice): M {
+function detach<M extends Message>(message: M, tail: EncodedTail): M {
   const found = detachField(message, WORTH_BYTES);
-  splice.bytes = found?.bytes;
+  tail.bytes = found?.bytes;
   return found?.rest ?? message;
 }
 
@@ -47,10 +47,10 @@ function detach<M extends Message>(message: M, splice: Splice): M {
  * @throws if it is not the frame of the message that the bytes were taken from: it is compressed, one of several parts, or
  * the end of the stream, since Connect refused the message (as it would one over `writeMaxBytes`).
  */
-export function piecesOf(frame: Uint8Array, splice: Splice | undefined): Uint8Array[] {
-  const bytes = splice?.bytes;
-  if (!splice || !bytes) return [frame];
-  splice.bytes = undefined;
+export function piecesOf(frame: Uint8Array, tail: EncodedTail | undefined): Uint8Array[] {
+  const bytes = tail?.bytes;
+  if (!tail || !bytes) return [frame];
+  tail.bytes = undefined;
   const head = new DataView(frame.buffer, frame.byteOffset, frame.length);
   const length = head.getUint32(LENGTH_AT);
   if (head.getUint8(0) !== 0 || length !== frame.length - HEAD_BYTES)

@@ -1,4 +1,4 @@
-import { createEar, type Ear } from "../async/wakeup.ts";
+import { createWakeup, type Wakeup } from "../async/wakeup.ts";
 import type { Hub } from "./hub.ts";
 
 /** A change of a task's status among those of all tasks, encoded once for all watchers. */
@@ -12,7 +12,7 @@ export interface Change {
 }
 
 /** One watcher of many tasks. */
-export interface ChangeEar extends Disposable {
+export interface ChangeSubscription extends Disposable {
   /** The last position that is known to be there, with all before it; undefined: it is not known yet. */
   readonly tip: number | undefined;
   /** The changes behind a position up to the tip, if all of them are here; else the store must be read. */
@@ -41,26 +41,28 @@ const KEPT_BYTES = 8 * 1024 * 1024;
  * Changes of all tasks, read once for all watchers of this server while there are any. What is heard only wakes; the
  * store speaks, once a second in any case. A look that fails is left to the next one.
  */
-export function createChanges(options: ChangesOptions): { subscribe(): ChangeEar } {
+export function createChanges(options: ChangesOptions): { subscribe(): ChangeSubscription } {
   const { hub, everyMs = 1000 } = options;
-  const ears = new Set<Ear>();
+  const wakeups = new Set<Wakeup>();
   let reader: Reader | undefined;
 
   return {
     subscribe() {
-      reader ??= startReader({ ...options, hub, everyMs }, () => ears.forEach((ear) => void ear.hear()));
+      reader ??= startReader({ ...options, hub, everyMs }, () =>
+        wakeups.forEach((wakeup) => void wakeup.notify()),
+      );
       const { tail } = reader;
-      const ear = createEar();
-      ears.add(ear);
+      const wakeup = createWakeup();
+      wakeups.add(wakeup);
       return {
         get tip() {
           return tail.tip;
         },
         changesAfter: tail.after,
-        changed: ear.next,
+        changed: wakeup.next,
         [Symbol.dispose]() {
-          ears.delete(ear);
-          if (ears.size > 0) return;
+          wakeups.delete(wakeup);
+          if (wakeups.size > 0) return;
           reader?.[Symbol.dispose]();
           reader = undefined;
         },

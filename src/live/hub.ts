@@ -1,4 +1,4 @@
-import { createEar, type Ear } from "../async/wakeup.ts";
+import { createWakeup, type Wakeup } from "../async/wakeup.ts";
 
 /**
  * Lines that have just been stored, encoded once. Watchers at the tip share it; those behind read the store.
@@ -19,7 +19,7 @@ export interface Mark {
   events: number;
 }
 
-/** One watcher's ear. */
+/** One watcher's subscription to a task. */
 export interface Subscription extends Disposable {
   /** The newest batch that begins right behind `seq`, if it is still here. */
   batchAfter(seq: number): Batch | undefined;
@@ -41,7 +41,7 @@ export interface Hub {
   observe(taskId: string, mark: Mark): void;
   subscribe(taskId: string): Subscription;
   /** Calls back when something but lines was committed, of any task. */
-  subscribeToAll(hear: () => void): Disposable;
+  subscribeToAll(notify: () => void): Disposable;
   /** Tasks that somebody watches here. */
   watched(): string[];
 }
@@ -49,13 +49,13 @@ export interface Hub {
 /** Bytes of batches kept for all watched tasks together: how far watchers may lag without reading the store. */
 const KEPT_BYTES = 8 * 1024 * 1024;
 
-interface Listener extends Ear {
+interface Listener extends Wakeup {
   /** Something was committed that is not in the batches. */
   isStale: boolean;
 }
 
 interface Topic {
-  ears: Set<Listener>;
+  wakeups: Set<Listener>;
   /** By first number; insertion order is age. */
   batches: Map<number, Batch>;
   known: Mark;
@@ -64,17 +64,17 @@ interface Topic {
 export function createHub(): Hub {
   const topics = new Map<string, Topic>();
   const kept = createShelf(KEPT_BYTES);
-  const allEars = new Set<() => void>();
+  const allListeners = new Set<() => void>();
 
   function wake(taskId: string): void {
-    for (const hear of allEars) hear();
+    for (const notify of allListeners) notify();
     wakeWatchers(taskId);
   }
 
   function wakeWatchers(taskId: string): void {
-    for (const ear of topics.get(taskId)?.ears ?? []) {
-      ear.isStale = true;
-      ear.hear();
+    for (const wakeup of topics.get(taskId)?.wakeups ?? []) {
+      wakeup.isStale = true;
+      wakeup.notify();
     }
   }
 
@@ -84,11 +84,11 @@ export function createHub(): Hub {
       if (!topic) return;
       kept.add(topic.batches, batch);
       topic.known = { lastSeq: batch.lastSeq, events: Math.max(batch.events, topic.known.events) };
-      for (const ear of topic.ears) ear.hear();
+      for (const wakeup of topic.wakeups) wakeup.notify();
     },
     wake,
     wakeAll() {
-      for (const hear of allEars) hear();
+      for (const notify of allListeners) notify();
       for (const taskId of topics.keys()) wakeWatchers(taskId);
     },
     observe(taskId, mark) {
@@ -100,16 +100,16 @@ export function createHub(): Hub {
     watched: () => [...topics.keys()],
     subscribe(taskId) {
       const topic: Topic = topics.get(taskId) ?? {
-        ears: new Set(),
+        wakeups: new Set(),
         batches: new Map(),
         known: { lastSeq: 0, events: 0 },
       };
       topics.set(taskId, topic);
       return listen(topic, () => topics.get(taskId) === topic && topics.delete(taskId));
     },
-    subscribeToAll(hear) {
-      allEars.add(hear);
-      return { [Symbol.dispose]: () => void allEars.delete(hear) };
+    subscribeToAll(notify) {
+      allListeners.add(notify);
+      return { [Symbol.dispose]: () => void allListeners.delete(notify) };
     },
   };
 }
@@ -138,18 +138,18 @@ function createShelf(limit: number) {
 }
 
 function listen(topic: Topic, onLast: () => void): Subscription {
-  const ear: Listener = { ...createEar(), isStale: true };
-  topic.ears.add(ear);
+  const wakeup: Listener = { ...createWakeup(), isStale: true };
+  topic.wakeups.add(wakeup);
   return {
     batchAfter: (seq) => topic.batches.get(seq + 1),
-    isBehind: (seq) => ear.isStale || topic.known.lastSeq > seq,
+    isBehind: (seq) => wakeup.isStale || topic.known.lastSeq > seq,
     rest() {
-      ear.isStale = false;
+      wakeup.isStale = false;
     },
-    changed: (ms, signal) => (ear.isStale ? Promise.resolve() : ear.next(ms, signal)),
+    changed: (ms, signal) => (wakeup.isStale ? Promise.resolve() : wakeup.next(ms, signal)),
     [Symbol.dispose]() {
-      topic.ears.delete(ear);
-      if (topic.ears.size === 0) onLast();
+      topic.wakeups.delete(wakeup);
+      if (topic.wakeups.size === 0) onLast();
     },
   };
 }

@@ -1,7 +1,7 @@
 import type { Chunk, ChunkSink, StreamOffsets } from "./types.ts";
 
 /** Hands chunks to the sink in order, a few at a time, and knows what is committed. */
-export class Outbox {
+export class CommitWindow {
   /** What is committed of each stream. */
   stored: Readonly<StreamOffsets>;
   readonly #sink: ChunkSink;

@@ -1,13 +1,13 @@
-/** The longest beginning of the needles that the skip table looks at. */
+/** The longest beginning of the patterns that the skip table looks at. */
 const LONGEST_PREFIX = 64;
 /** Slots of the tables that are indexed by a hash of two bytes. */
 const SLOTS = 1 << 14;
 const ANY_BYTE = Array.from({ length: 256 }, (_, byte) => byte);
 
 /**
- * Finds many needles in one pass that skips most bytes, at a cost that hardly depends on how many they are.
+ * Finds many patterns in one pass that skips most bytes, at a cost that hardly depends on how many they are.
  * (Wu and Manber, "A fast algorithm for multi-pattern searching", 1994: a table says, for the two bytes at the
- * end of a window as long as the shortest needle, how far the window can move without missing a needle.)
+ * end of a window as long as the shortest pattern, how far the window can move without missing a pattern.)
  */
 export class Matcher {
   /** Length of the occurrence that find() returned. */
@@ -15,29 +15,30 @@ export class Matcher {
   readonly #prefix: number;
   readonly #longest: number;
   readonly #skip = new Uint8Array(SLOTS);
-  /** By the needle's first two bytes: index of its list. */
+  /** By the pattern's first two bytes: index of its list. */
   readonly #slots = new Uint16Array(SLOTS);
-  /** Needles that share a slot, the longest first; the first list is for unused slots. */
+  /** Patterns that share a slot, the longest first; the first list is for unused slots. */
   readonly #lists: Buffer[][] = [[]];
-  /** By byte: whether a longer needle begins with it. */
+  /** By byte: whether a longer pattern begins with it. */
   readonly #begins = new Uint8Array(256);
 
-  /** `needles` must be one at least, and none empty. */
-  constructor(needles: readonly Buffer[]) {
-    const longestFirst = needles.toSorted((a, b) => b.length - a.length);
+  /** `patterns` must be one at least, and none empty. */
+  constructor(patterns: readonly Buffer[]) {
+    const longestFirst = patterns.toSorted((a, b) => b.length - a.length);
     this.#longest = longestFirst[0]?.length ?? 0;
     this.#prefix = Math.min(LONGEST_PREFIX, longestFirst.at(-1)?.length ?? 0);
     this.#skip.fill(Math.max(1, this.#prefix - 1));
-    for (const needle of longestFirst) this.#add(needle);
+    for (const pattern of longestFirst) this.#add(pattern);
   }
 
-  #add(needle: Buffer): void {
-    const [first, second] = needle as unknown as [number, number?];
-    for (const next of second === undefined ? ANY_BYTE : [second]) this.#list(hash(first, next)).push(needle);
+  #add(pattern: Buffer): void {
+    const [first, second] = pattern as unknown as [number, number?];
+    for (const next of second === undefined ? ANY_BYTE : [second])
+      this.#list(hash(first, next)).push(pattern);
     if (second !== undefined) this.#begins[first] = 1;
     for (const before of this.#prefix === 1 ? ANY_BYTE : []) this.#skip[hash(before, first)] = 0;
     for (let end = 1; end < this.#prefix; end++) {
-      const pair = hash(needle[end - 1] as number, needle[end] as number);
+      const pair = hash(pattern[end - 1] as number, pattern[end] as number);
       this.#skip[pair] = Math.min(this.#skip[pair] as number, this.#prefix - 1 - end);
     }
   }
@@ -64,20 +65,20 @@ export class Matcher {
   }
 
   #matchAt(bytes: Buffer, start: number, end: number): boolean {
-    for (const needle of this.#candidates(bytes, start)) {
-      if (needle.length > end - start || !agree(bytes, start, needle, needle.length)) continue;
-      this.found = needle.length;
+    for (const pattern of this.#candidates(bytes, start)) {
+      if (pattern.length > end - start || !agree(bytes, start, pattern, pattern.length)) continue;
+      this.found = pattern.length;
       return true;
     }
     return false;
   }
 
-  /** The first position in `bytes[from..end)` from which the rest may be the beginning of a needle; else `end`. */
+  /** The first position in `bytes[from..end)` from which the rest may be the beginning of a pattern; else `end`. */
   undecided(bytes: Buffer, from: number, end: number): number {
     for (let at = Math.max(from, end - this.#longest + 1); at < end - 1; at++) {
-      for (const needle of this.#candidates(bytes, at)) {
-        if (needle.length <= end - at) break;
-        if (agree(bytes, at, needle, end - at)) return at;
+      for (const pattern of this.#candidates(bytes, at)) {
+        if (pattern.length <= end - at) break;
+        if (agree(bytes, at, pattern, end - at)) return at;
       }
     }
     return end > from && this.#begins[bytes[end - 1] as number] === 1 ? end - 1 : end;
@@ -93,7 +94,7 @@ function hash(first: number, second: number): number {
   return ((first << 6) ^ second) & (SLOTS - 1);
 }
 
-function agree(bytes: Buffer, start: number, needle: Buffer, length: number): boolean {
-  for (let i = 0; i < length; i++) if (bytes[start + i] !== needle[i]) return false;
+function agree(bytes: Buffer, start: number, pattern: Buffer, length: number): boolean {
+  for (let i = 0; i < length; i++) if (bytes[start + i] !== pattern[i]) return false;
   return true;
 }

@@ -1,13 +1,13 @@
 import { Matcher } from "./matcher.ts";
-import { needlesOf } from "./secret-patterns.ts";
+import { patternsOf } from "./secret-patterns.ts";
 import { findSecrets } from "./secrets.ts";
 
 /** A sentence of ours with every secret in it replaced by `***`, in all the forms that the log hides. */
 export function redactText(text: string, secrets: readonly string[]): string {
-  const needles = secrets.flatMap(needlesOf);
-  if (needles.length === 0 || text === "") return text;
+  const patterns = secrets.flatMap(patternsOf);
+  if (patterns.length === 0 || text === "") return text;
   const bytes = Buffer.from(text);
-  const [, spans] = findSecrets(new Matcher(needles), bytes, 0, bytes.length, true);
+  const [, spans] = findSecrets(new Matcher(patterns), bytes, 0, bytes.length, true);
   let shown = "";
   let at = 0;
   for (const { start, end } of spans) {

@@ -6,7 +6,7 @@ export const SHORTEST_SECRET = 4;
 /** Base64 that is only a part of a longer text must be at least this long to be told from chance. */
 const SHORTEST_CORE = 8;
 /** Longer ones are looked for in pieces: how much text must be held back, and the worst case, depend on it. */
-const LONGEST_NEEDLE = 256;
+const LONGEST_PATTERN = 256;
 /** Where `openssl base64` and `base64` break their lines. */
 const WRAPS = [64, 76];
 
@@ -18,25 +18,25 @@ export const isTooShort = (secret: string): boolean => secret.trim().length < SH
  * more characters; how JSON, URLs and shells write these; and its base64, also as part of something longer.
  * Empty for a secret that is too short. A secret whose lines all hide by themselves is not looked for as a
  * whole, or every output that ends like its first line (`{`, say) would be held back until more comes.
- * No needle is longer than 256 bytes: parts of a secret that are as long hide too.
+ * No pattern is longer than 256 bytes: parts of a secret that are as long hide too.
  */
-export function needlesOf(secret: string): Buffer[] {
+export function patternsOf(secret: string): Buffer[] {
   const text = secret.trim();
   if (isTooShort(text)) return [];
   const lines = text.split("\n").map((line) => line.trim());
   const spelled = [text, ...lines.filter((line) => line.length >= SHORTEST_SECRET)].flatMap(spellings);
   const found = new Set([...spelled, ...base64Forms(text)]);
   const hidesByLines = lines.length > 1 && !lines.some(isShortWord);
-  const needles = [...found].filter((needle) => !hidesByLines || !needle.includes("\n"));
-  return needles.flatMap((needle) => pieces(Buffer.from(needle)));
+  const patterns = [...found].filter((pattern) => !hidesByLines || !pattern.includes("\n"));
+  return patterns.flatMap((pattern) => pieces(Buffer.from(pattern)));
 }
 
 /** Pieces that overlap, so that a whole occurrence is hidden as one. */
-function pieces(needle: Buffer): Buffer[] {
-  const count = Math.max(1, Math.ceil((needle.length - 1) / (LONGEST_NEEDLE - 1)));
+function pieces(pattern: Buffer): Buffer[] {
+  const count = Math.max(1, Math.ceil((pattern.length - 1) / (LONGEST_PATTERN - 1)));
   return Array.from({ length: count }, (_, i) => {
-    const start = Math.max(0, Math.min(i * (LONGEST_NEEDLE - 1), needle.length - LONGEST_NEEDLE));
-    return needle.subarray(start, start + LONGEST_NEEDLE);
+    const start = Math.max(0, Math.min(i * (LONGEST_PATTERN - 1), pattern.length - LONGEST_PATTERN));
+    return pattern.subarray(start, start + LONGEST_PATTERN);
   });
 }
 

@@ -10,7 +10,7 @@ export interface Span {
 }
 
 /**
- * Looks for needles in `bytes[from..end)`, where `from` is not inside an occurrence. Unless `final`, what may
+ * Looks for patterns in `bytes[from..end)`, where `from` is not inside an occurrence. Unless `final`, what may
  * turn out to be (part of) an occurrence when more bytes come stays undecided. Returns up to where it is decided,
  * and what must be hidden before that, in order and apart. Neither depends on how the bytes were cut into calls.
  */

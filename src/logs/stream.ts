@@ -1,4 +1,4 @@
-import { Alarm } from "../async/restartable-timer.ts";
+import { RestartableTimer } from "../async/restartable-timer.ts";
 import type { Matcher } from "./matcher.ts";
 import { findSecrets } from "./secrets.ts";
 import { encodeStamp, STREAM_NUMBERS } from "./stamp.ts";
@@ -23,7 +23,7 @@ export class InputStream {
   /** What is left of the write: the caller's own buffer. */
   #rest: Buffer = NOTHING;
   #stampedAt = Number.NaN;
-  readonly #prompt: Alarm;
+  readonly #prompt: RestartableTimer;
   #promptOffset = -1;
 
   /** `offset`: of the first raw byte to come. `onPrompt`: unterminated text has waited long enough. */
@@ -31,7 +31,7 @@ export class InputStream {
     this.name = name;
     this.number = STREAM_NUMBERS[name];
     this.window = new StreamWindow(offset);
-    this.#prompt = new Alarm(PROMPT_MS, () => onPrompt(this));
+    this.#prompt = new RestartableTimer(PROMPT_MS, () => onPrompt(this));
   }
 
   /** Takes a write in; advance() brings it into the window. */
@@ -63,7 +63,7 @@ export class InputStream {
     else window.show(...findSecrets(matcher, window.bytes, window.shown, window.end, final));
   }
 
-  /** The same with new needles, also for what was decided before. */
+  /** The same with new patterns, also for what was decided before. */
   redactAgain(matcher: Matcher): void {
     this.window.doubt();
     this.redact(matcher, false);

@@ -1,9 +1,9 @@
-import { Alarm } from "../async/restartable-timer.ts";
-import { Pace } from "../async/token-bucket.ts";
-import { Outbox } from "./commit-window.ts";
+import { RestartableTimer } from "../async/restartable-timer.ts";
+import { TokenBucket } from "../async/token-bucket.ts";
+import { CommitWindow } from "./commit-window.ts";
 import { ChunkEncoder } from "./encoder.ts";
 import { Matcher } from "./matcher.ts";
-import { needlesOf } from "./secret-patterns.ts";
+import { patternsOf } from "./secret-patterns.ts";
 import { type PutLine, takeLines, takeTail } from "./split.ts";
 import { InputStream } from "./stream.ts";
 import type { Chunk, ProgramStream, StreamOffsets, TaskLog, TaskLogOptions } from "./types.ts";
@@ -19,14 +19,14 @@ export function openTaskLog(options: TaskLogOptions): TaskLog {
 
 class OpenLog implements TaskLog {
   readonly #now: () => number;
-  readonly #outbox: Outbox;
+  readonly #commits: CommitWindow;
   readonly #encoder: ChunkEncoder;
   readonly #streams: Record<ProgramStream, InputStream>;
   readonly #system = new InputStream("system", 0, () => {});
-  readonly #pace = new Pace(GATHER_MS, AT_ONCE, () => this.#shipSoon());
+  readonly #bucket = new TokenBucket(GATHER_MS, AT_ONCE, () => this.#shipSoon());
   /** What we say of a task that starts soon goes with its first lines: a commit of its own would hold up the start. */
-  readonly #said = new Alarm(GATHER_MS, () => this.#shipSoon());
-  #needles: Buffer[] = [];
+  readonly #said = new RestartableTimer(GATHER_MS, () => this.#shipSoon());
+  #patterns: Buffer[] = [];
   #matcher: Matcher | undefined;
   #state: "open" | "ending" | "dropped" = "open";
   #end: Promise<Chunk | undefined> | undefined;
@@ -39,7 +39,7 @@ class OpenLog implements TaskLog {
       stdout: new InputStream("stdout", options.offsets.stdout, onPrompt),
       stderr: new InputStream("stderr", options.offsets.stderr, onPrompt),
     };
-    this.#outbox = new Outbox(options.sink, options.depth ?? 2, options.offsets, (chunk) => {
+    this.#commits = new CommitWindow(options.sink, options.depth ?? 2, options.offsets, (chunk) => {
       options.onStored?.(chunk);
       this.#shipSoon();
     });
@@ -52,11 +52,11 @@ class OpenLog implements TaskLog {
   }
 
   get storedOffsets(): Readonly<StreamOffsets> {
-    return this.#outbox.stored;
+    return this.#commits.stored;
   }
 
   get failed(): AbortSignal {
-    return this.#outbox.failed;
+    return this.#commits.failed;
   }
 
   write(name: ProgramStream, bytes: Buffer, offset: number): Promise<void> | undefined {
@@ -82,10 +82,10 @@ class OpenLog implements TaskLog {
   }
 
   addSecrets(secrets: readonly string[]): void {
-    const needles = secrets.flatMap(needlesOf);
-    if (needles.length === 0) return;
-    this.#needles.push(...needles);
-    this.#matcher = new Matcher(this.#needles);
+    const patterns = secrets.flatMap(patternsOf);
+    if (patterns.length === 0) return;
+    this.#patterns.push(...patterns);
+    this.#matcher = new Matcher(this.#patterns);
     for (const stream of [this.#streams.stdout, this.#streams.stderr]) stream.redactAgain(this.#matcher);
   }
 
@@ -96,7 +96,7 @@ class OpenLog implements TaskLog {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#drop();
-    await this.#outbox.drained();
+    await this.#commits.drained();
   }
 
   /** True: it was dropped, there is nothing to do. Throws if the end was asked for. */
@@ -116,7 +116,7 @@ class OpenLog implements TaskLog {
   }
 
   async #resume(stream: InputStream): Promise<void> {
-    do await this.#outbox.changed();
+    do await this.#commits.changed();
     while (this.#state !== "dropped" && !this.#advance(stream));
     stream.writing = undefined;
   }
@@ -127,7 +127,7 @@ class OpenLog implements TaskLog {
     const encoder = this.#encoder;
     return (bytes, start, end, partial) => {
       if (encoder.add(number, stamp, bytes, start, end, partial)) return true;
-      if (this.#outbox.isFull && !force) return false;
+      if (this.#commits.isFull && !force) return false;
       this.#ship();
       return encoder.add(number, stamp, bytes, start, end, partial);
     };
@@ -144,13 +144,13 @@ class OpenLog implements TaskLog {
   /** Ships what there is, if it is time; else the pace or the next commit calls again. */
   #shipSoon(): void {
     if (this.#state !== "open" || this.#encoder.isEmpty) return;
-    if (this.#pace.isOpen && !this.#outbox.isFull) this.#ship();
+    if (this.#bucket.isOpen && !this.#commits.isFull) this.#ship();
   }
 
   #ship(): void {
     this.#said.stop();
-    this.#outbox.push(this.#encoder.finish(this.#offsets()));
-    if (this.#state === "open") this.#pace.spend();
+    this.#commits.push(this.#encoder.finish(this.#offsets()));
+    if (this.#state === "open") this.#bucket.spend();
   }
 
   #offsets(): StreamOffsets {
@@ -161,7 +161,7 @@ class OpenLog implements TaskLog {
     if (this.#state === "open") this.#state = "ending";
     await this.#empty(this.#streams.stdout);
     await this.#empty(this.#streams.stderr);
-    await this.#outbox.drained();
+    await this.#commits.drained();
     this.failed.throwIfAborted();
     const last = this.#encoder.isEmpty ? undefined : this.#encoder.finish(this.#offsets());
     this.#drop();
@@ -174,15 +174,15 @@ class OpenLog implements TaskLog {
     stream.redact(this.#matcher, true);
     while (!(takeLines(stream.window, put) && takeTail(stream.window, put))) {
       if (this.#state === "dropped") return;
-      await this.#outbox.changed();
+      await this.#commits.changed();
     }
   }
 
   #drop(): void {
     this.#state = "dropped";
-    this.#pace.stop();
+    this.#bucket.stop();
     this.#said.stop();
-    this.#outbox.drop();
+    this.#commits.drop();
     for (const stream of Object.values(this.#streams)) stream.stop();
   }
 }

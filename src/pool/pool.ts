@@ -3,7 +3,7 @@ import { startLoop } from "../async/poll-loop.ts";
 import type { Leftovers } from "../jobs/local/leftovers.ts";
 import { createControl, type RunControl } from "../runner/control.ts";
 import type { StatusListener } from "../runner/logging.ts";
-import { LEASE_SECONDS, type Wishes } from "../store/tasks/leases.ts";
+import { type KillRequestState, LEASE_SECONDS } from "../store/tasks/leases.ts";
 import type { Lease } from "../store/tasks/moves.ts";
 import type { TaskRecord } from "../task/types.ts";
 import { admit } from "./admission.ts";
@@ -17,8 +17,8 @@ export interface PoolStore {
   /** Takes confirmed ones of them up again that are not among `running`. */
   resume(slots: number, running: string[]): Promise<Lease[]>;
   endedAmong(ids: string[]): Promise<string[]>;
-  renew(ids: string[]): Promise<Wishes[]>;
-  readWishes(ids: string[]): Promise<Wishes[]>;
+  renew(ids: string[]): Promise<KillRequestState[]>;
+  readKillRequests(ids: string[]): Promise<KillRequestState[]>;
   /**
    * Puts back and ends what other servers, or time, left behind; returns what moved, by status. And takes over what is
    * this node's though it is not among `running`.
@@ -40,14 +40,14 @@ export interface PoolOptions {
   logger: Logger;
 }
 
-/** The TaskPool: takes what may start, keeps its leases, passes wishes on. */
+/** The TaskPool: takes what may start, keeps its leases, applies kill requests. */
 export interface TaskPool {
   /** Takes over what this node left, then begins to claim. */
   start(): Promise<void>;
   /** The queue may have something to start. */
   wake(): void;
-  /** Somebody may have a wish about these tasks. */
-  heed(taskIds: readonly string[]): void;
+  /** Reads the kill requests of these tasks and applies them to their runs. */
+  applyKillRequests(taskIds: readonly string[]): void;
   /** No new work. Resolves when all runs have let go, which the shutdown's signal tells them to. */
   stop(): Promise<void>;
   readonly running: number;
@@ -122,22 +122,22 @@ export function createTaskPool(options: PoolOptions): TaskPool {
   const renewals = startLoop({ everyMs: RENEW_MS, logger, name: "renew leases" }, async () => {
     const before = [...runs.keys()];
     const held = new Set((await store.renew(before)).map(({ id }) => id));
-    heed(before.filter((id) => !held.has(id)));
+    applyKillRequests(before.filter((id) => !held.has(id)));
   });
 
-  const wished = new Set<string>();
-  const wishes = startLoop({ everyMs: CLAIM_POLL_MS, logger, name: "read wishes" }, async () => {
-    const ids = wished.size > 0 ? [...wished] : [...runs.keys()];
-    wished.clear();
-    for (const wish of await store.readWishes(ids.filter((id) => runs.has(id)))) {
-      const run = runs.get(wish.id);
-      if (run) obey(run.control, run.lease, wish);
+  const requested = new Set<string>();
+  const killRequests = startLoop({ everyMs: CLAIM_POLL_MS, logger, name: "read kill requests" }, async () => {
+    const ids = requested.size > 0 ? [...requested] : [...runs.keys()];
+    requested.clear();
+    for (const request of await store.readKillRequests(ids.filter((id) => runs.has(id)))) {
+      const run = runs.get(request.id);
+      if (run) applyKillRequest(run.control, run.lease, request);
     }
   });
 
-  function heed(taskIds: readonly string[]): void {
-    for (const id of taskIds) if (runs.has(id)) wished.add(id);
-    if (wished.size > 0) wishes.wake();
+  function applyKillRequests(taskIds: readonly string[]): void {
+    for (const id of taskIds) if (runs.has(id)) requested.add(id);
+    if (requested.size > 0) killRequests.wake();
     if (taskIds.some((id) => idle.has(id))) resumeSoon();
   }
 
@@ -150,13 +150,13 @@ export function createTaskPool(options: PoolOptions): TaskPool {
       await options.leftovers.clearAllBut(kept.map(({ id }) => id));
       for (const { id } of putBack) onStatus(id, "WAITING");
       for (const lease of adopted) begin(lease);
-      for (const loop of [claims, tidy, renewals, wishes]) loop.start();
-      wishes.wake();
+      for (const loop of [claims, tidy, renewals, killRequests]) loop.start();
+      killRequests.wake();
     },
     wake: () => claims.wake(),
-    heed,
+    applyKillRequests,
     async stop() {
-      await Promise.all([claims, tidy, renewals, wishes].map((loop) => loop.stop()));
+      await Promise.all([claims, tidy, renewals, killRequests].map((loop) => loop.stop()));
       await Promise.all([...runs.values()].map(({ done }) => done));
     },
     get running() {
@@ -166,7 +166,8 @@ export function createTaskPool(options: PoolOptions): TaskPool {
 }
 
 /** Another epoch: the task is somebody else's now. */
-function obey(control: RunControl, lease: Lease, wish: Wishes): void {
-  if (wish.leaseEpoch !== lease.leaseEpoch) control.stop("lease_lost", 0);
-  else if (wish.killTime) control.stop("user", wish.killForce ? 0 : Math.max(0, wish.killRemainingMs ?? 0));
+function applyKillRequest(control: RunControl, lease: Lease, request: KillRequestState): void {
+  if (request.leaseEpoch !== lease.leaseEpoch) control.stop("lease_lost", 0);
+  else if (request.killTime)
+    control.stop("user", request.killForce ? 0 : Math.max(0, request.killRemainingMs ?? 0));
 }

@@ -4,8 +4,8 @@ import {
   adopt,
   claim,
   LEASE_SECONDS,
+  readKillRequests,
   readopt,
-  readWishes,
   renew,
   rescue,
   stopUnstarted,
@@ -38,7 +38,7 @@ export function poolStore({ control }: Databases, node: string, lostTimeoutMs: n
     renew: (ids) => renew(control, node, ids),
     parked: () => parkedOn(control, node),
     endedAmong: (ids) => endedAmong(control, ids),
-    readWishes: (ids) => readWishes(control, ids),
+    readKillRequests: (ids) => readKillRequests(control, ids),
     async tidyUp(running) {
       try {
         const rescued = await rescue(control, node);

@@ -3,7 +3,7 @@ import { abandon, readAttempt, readWrapper } from "./journal.ts";
 import type { Identity } from "./proc.ts";
 import { bootId } from "./proc.ts";
 import { wakePumps } from "./pumps.ts";
-import { describeRun, type Run } from "./run-record.ts";
+import { describeRun, type ProcessRun } from "./run-record.ts";
 import { scan } from "./scan.ts";
 
 // Nobody has these: pids of another boot, or of a record that a crash tore.
@@ -14,7 +14,7 @@ export async function adoptRun(
   folder: string,
   marker: string,
   released: AbortSignal,
-): Promise<Run | undefined> {
+): Promise<ProcessRun | undefined> {
   const attempt = readAttempt(folder);
   const runOf = (wrapper: Identity) =>
     describeRun(folder, marker, wrapper, { birth: undefined, child: undefined, released });

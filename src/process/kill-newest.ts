@@ -1,6 +1,6 @@
 import { pidMax, readForks, readProc, readVariables, send } from "./proc.ts";
 import { taskVariable } from "./scan.ts";
-import type { Family } from "./task-processes.ts";
+import type { TaskProcesses } from "./task-processes.ts";
 
 const newest = 24;
 const idlePasses = 8;
@@ -12,11 +12,11 @@ const patienceMs = 30;
  * the task's marker. Synchronous: 0.3 ms a pass, one pass for SIGTERM, for SIGKILL until some passes in a row meet
  * nobody, at most 30 ms. Returns how many were met.
  */
-export function huntNewest(family: Family, signal: "SIGTERM" | "SIGKILL"): number {
+export function killNewest(family: TaskProcesses, signal: "SIGTERM" | "SIGKILL"): number {
   const until = performance.now() + patienceMs;
   let met = 0;
   for (let idle = 0; idle < idlePasses && performance.now() < until; ) {
-    const inPass = huntOnce(family, signal);
+    const inPass = killOnce(family, signal);
     if (signal === "SIGTERM") return inPass;
     idle = inPass > 0 ? 0 : idle + 1;
     met += inPass;
@@ -24,7 +24,7 @@ export function huntNewest(family: Family, signal: "SIGTERM" | "SIGKILL"): numbe
   return met;
 }
 
-function huntOnce(family: Family, signal: "SIGTERM" | "SIGKILL"): number {
+function killOnce(family: TaskProcesses, signal: "SIGTERM" | "SIGKILL"): number {
   const { newestPid } = readForks();
   let met = 0;
   for (let age = 0; age < newest; age++) {
@@ -35,7 +35,7 @@ function huntOnce(family: Family, signal: "SIGTERM" | "SIGKILL"): number {
   return met;
 }
 
-function isPrey(pid: number, { marker, wrapper }: Family): boolean {
+function isPrey(pid: number, { marker, wrapper }: TaskProcesses): boolean {
   if (readVariables(pid, [taskVariable]).values[0] !== marker) return false;
   const proc = readProc(pid);
   return proc !== undefined && !proc.dead && proc.sid !== wrapper.pid && proc.start >= wrapper.start;

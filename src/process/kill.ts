@@ -1,10 +1,10 @@
 import { sleep } from "../async/first-of.ts";
 import { noteInterrupt, readStatus } from "./journal.ts";
-import { huntNewest } from "./kill-newest.ts";
+import { killNewest } from "./kill-newest.ts";
 import { isAlive, send } from "./proc.ts";
-import type { Run } from "./run-record.ts";
+import type { ProcessRun } from "./run-record.ts";
 import { scan } from "./scan.ts";
-import { kinOf } from "./task-processes.ts";
+import { processesOf } from "./task-processes.ts";
 
 export interface KillOptions {
   /** Default SIGTERM. */
@@ -27,17 +27,17 @@ export interface Killer {
 const longestTimer = 2 ** 31 - 1;
 
 /** A repeat may shorten the deadline and may send another signal; the same signal to the same target goes once. */
-export function createKiller(run: Run): Killer {
+export function createKiller(run: ProcessRun): Killer {
   const { promise: deadly, resolve } = Promise.withResolvers<void>();
   const asked = new Set<string>();
   let deadline = Number.POSITIVE_INFINITY;
   let isDeadly = false;
   let timer: NodeJS.Timeout | undefined;
-  const strike = () => {
+  const forceKill = () => {
     isDeadly = true;
     resolve();
     killUntilLeaderEnded(run).catch(() => {
-      if (!run.released.aborted) timer = setTimeout(strike, 100); // a shortage
+      if (!run.released.aborted) timer = setTimeout(forceKill, 100); // a shortage
     });
   };
   run.released.addEventListener("abort", () => clearTimeout(timer), { once: true });
@@ -50,21 +50,25 @@ export function createKiller(run: Run): Killer {
       if (until < deadline) {
         deadline = until;
         clearTimeout(timer);
-        if (graceMs <= 0) return strike();
-        timer = setTimeout(strike, Math.min(graceMs, longestTimer));
+        if (graceMs <= 0) return forceKill();
+        timer = setTimeout(forceKill, Math.min(graceMs, longestTimer));
       }
       const request = `${signal} ${target}`;
       if (asked.has(request)) return;
       asked.add(request);
-      askPolitely(run, signal, target).catch(() => asked.delete(request)); // released, or a shortage: may be repeated
+      requestExit(run, signal, target).catch(() => asked.delete(request)); // released, or a shortage: may be repeated
     },
   };
 }
 
 /** Notes the tree, then signals; waits for a leader that is still on its way to its exec. */
-async function askPolitely(run: Run, signal: NodeJS.Signals, target: "group" | "leader"): Promise<void> {
+async function requestExit(
+  run: ProcessRun,
+  signal: NodeJS.Signals,
+  target: "group" | "leader",
+): Promise<void> {
   for (let pauseMs = 2; ; pauseMs = Math.min(pauseMs * 2, 50)) {
-    kinOf(await scan(run.birth), run);
+    processesOf(await scan(run.birth), run);
     run.released.throwIfAborted();
     const leader = run.leader();
     if (leader && isAlive(leader)) {
@@ -82,31 +86,31 @@ async function askPolitely(run: Run, signal: NodeJS.Signals, target: "group" | "
  * Until the record is there; from then on the sweep goes on with the same harshness. Hunts before the leader dies too:
  * whoever is killed under a leader that reaps does not swell the process table that the next scan has to read.
  */
-async function killUntilLeaderEnded(run: Run): Promise<void> {
+async function killUntilLeaderEnded(run: ProcessRun): Promise<void> {
   for (let pauseMs = 0; readStatus(run.folder) === undefined; pauseMs = Math.min(pauseMs + 2, 20)) {
     const snapshot = await scan(run.birth);
     run.released.throwIfAborted();
-    const kin = kinOf(snapshot, run);
+    const processes = processesOf(snapshot, run);
     stopLeader(run);
-    huntNewest(run, "SIGKILL");
+    killNewest(run, "SIGKILL");
     killAll(
       run,
-      kin.map(({ pid }) => pid),
+      processes.map(({ pid }) => pid),
     );
-    huntNewest(run, "SIGKILL");
-    if (kin.length === 0 && !isAlive(run.wrapper)) return;
+    killNewest(run, "SIGKILL");
+    if (processes.length === 0 && !isAlive(run.wrapper)) return;
     await sleep(pauseMs, run.released);
   }
 }
 
 /** So that it neither forks on nor logs "Killed" about children that die before it. */
-function stopLeader(run: Run): void {
+function stopLeader(run: ProcessRun): void {
   const leader = run.leader();
   if (leader && isAlive(leader)) send(-leader.pid, "SIGSTOP");
 }
 
 /** SIGKILL; the group in one stroke first, since no fork slips through that. Returns the pids that are not ours to kill. */
-export function killAll(run: Run, pids: readonly number[]): number[] {
+export function killAll(run: ProcessRun, pids: readonly number[]): number[] {
   const leader = run.leader();
   if (leader && isAlive(leader)) send(-leader.pid, "SIGKILL");
   return pids.filter((pid) => send(pid, "SIGKILL") === "forbidden");

@@ -4,7 +4,7 @@ import { attemptLine, createAttempt } from "./journal.ts";
 import { createKiller, type KillOptions } from "./kill.ts";
 import { type Launcher, LauncherLost } from "./launcher.ts";
 import { createPumps } from "./pumps.ts";
-import { describeRun, type Run } from "./run-record.ts";
+import { describeRun, type ProcessRun } from "./run-record.ts";
 import { forksSoFar } from "./scan.ts";
 import { prepareSpool } from "./spool.ts";
 import { superviseAlways } from "./supervise.ts";
@@ -80,7 +80,7 @@ export async function adoptProcess(folder: string, marker: string): Promise<Runn
   return run && follow(run, release);
 }
 
-function follow(run: Run, release: AbortController): RunningProcess {
+function follow(run: ProcessRun, release: AbortController): RunningProcess {
   const killer = createKiller(run);
   const pumps = createPumps(run);
   return {

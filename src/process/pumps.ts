@@ -1,6 +1,6 @@
 import { sleep } from "../async/first-of.ts";
 import { send } from "./proc.ts";
-import type { Run } from "./run-record.ts";
+import type { ProcessRun } from "./run-record.ts";
 import { scanNow } from "./scan.ts";
 import { pumpsOf } from "./task-processes.ts";
 
@@ -16,7 +16,7 @@ export interface Pumps {
 // A pump that is asked to stop in its first milliseconds may not have become `cat` yet.
 const young = { tries: 20, everyMs: 10 };
 
-export function createPumps(run: Run): Pumps {
+export function createPumps(run: ProcessRun): Pumps {
   let state: "open" | "held" | "draining" = "open";
   const signalAll = (signal: NodeJS.Signals) => {
     const pumps = pumpsOf(scanNow([run.birth]), run);
@@ -50,6 +50,6 @@ export function createPumps(run: Run): Pumps {
 }
 
 /** After a crash of the server nobody knows whether it had stopped them. */
-export function wakePumps(run: Run): void {
+export function wakePumps(run: ProcessRun): void {
   for (const pump of pumpsOf(scanNow([run.birth]), run)) send(pump.pid, "SIGCONT");
 }

@@ -2,10 +2,10 @@ import { readLeader } from "./journal.ts";
 import type { Launched } from "./launcher.ts";
 import type { Identity } from "./proc.ts";
 import type { Birth } from "./scan.ts";
-import type { Family } from "./task-processes.ts";
+import type { TaskProcesses } from "./task-processes.ts";
 
 /** One run as its parts here share it: who belongs to it, where it is written down, who watches. */
-export interface Run extends Family {
+export interface ProcessRun extends TaskProcesses {
   folder: string;
   /** Lower bound for scans; `undefined` after adoption, when forks were not counted. */
   birth: Birth | undefined;
@@ -19,8 +19,8 @@ export function describeRun(
   folder: string,
   marker: string,
   wrapper: Identity,
-  rest: Pick<Run, "birth" | "child" | "released">,
-): Run {
+  rest: Pick<ProcessRun, "birth" | "child" | "released">,
+): ProcessRun {
   let leader: Identity | undefined;
   const readOnce = () => {
     leader ??= readLeader(folder);

@@ -3,7 +3,7 @@ import { type Exit, exitFromStatus } from "./exit.ts";
 import { readStatus } from "./journal.ts";
 import type { Killer } from "./kill.ts";
 import type { Pumps } from "./pumps.ts";
-import type { Run } from "./run-record.ts";
+import type { ProcessRun } from "./run-record.ts";
 import { sweepLeftovers } from "./sweep.ts";
 import { exitRecorded, supervisorsGone } from "./watch.ts";
 
@@ -16,7 +16,7 @@ const retryMs = 500;
  * Follows a run to its end and never rejects: supervision holds no state that is not on disk or in /proc, so after a
  * shortage (descriptors, disk errors) it begins again, as after an adoption. Never settles after release.
  */
-export async function superviseAlways(run: Run, killer: Killer, pumps: Pumps): Promise<Exit> {
+export async function superviseAlways(run: ProcessRun, killer: Killer, pumps: Pumps): Promise<Exit> {
   for (;;) {
     try {
       return await supervise(run, killer, pumps);
@@ -29,7 +29,7 @@ export async function superviseAlways(run: Run, killer: Killer, pumps: Pumps): P
 }
 
 /** The leader's record, then the writers it left, then the sweep, then the last byte. */
-async function supervise(run: Run, killer: Killer, pumps: Pumps): Promise<Exit> {
+async function supervise(run: ProcessRun, killer: Killer, pumps: Pumps): Promise<Exit> {
   const gone = supervisorsGone(run);
   await firstOf(
     run.released,

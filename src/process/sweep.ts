@@ -1,12 +1,12 @@
 import { firstOf, sleep } from "../async/first-of.ts";
 import type { Killer } from "./kill.ts";
 import { killAll } from "./kill.ts";
-import { huntNewest } from "./kill-newest.ts";
+import { killNewest } from "./kill-newest.ts";
 import { type Identity, type Proc, send } from "./proc.ts";
 import type { Pumps } from "./pumps.ts";
-import type { Run } from "./run-record.ts";
+import type { ProcessRun } from "./run-record.ts";
 import { type Snapshot, scan, scanTogether } from "./scan.ts";
-import { hasUnrecognized, holdersOf, kinOf, supervisorsOf } from "./task-processes.ts";
+import { hasUnrecognized, holdersOf, processesOf, supervisorsOf } from "./task-processes.ts";
 
 const politeMs = 2000;
 // Rounds for somebody who cannot be recognized; the pauses between them add up to half a second.
@@ -25,7 +25,7 @@ interface Means {
  * SIGKILL after 2 s or when a kill's grace is over. Processes that we may not signal (sudo) are left; if such a one
  * holds the output, the pumps are ended after the same 2 s.
  */
-export async function sweepLeftovers(run: Run, { killer, pumps, gone }: Means): Promise<void> {
+export async function sweepLeftovers(run: ProcessRun, { killer, pumps, gone }: Means): Promise<void> {
   const politeUntil = performance.now() + politeMs;
   const sweep = createSweep(run);
   const over = watchFor(gone);
@@ -39,8 +39,8 @@ export async function sweepLeftovers(run: Run, { killer, pumps, gone }: Means): 
     run.released.throwIfAborted();
     const late = performance.now() >= politeUntil;
     const deadly = late || killer.isDeadly();
-    let left = sweep.strike(snapshot, deadly, !wasOver);
-    if (left > 0 ? deadly : snapshot.isBlurred) left += huntNewest(run, deadly ? "SIGKILL" : "SIGTERM");
+    let left = sweep.forceKill(snapshot, deadly, !wasOver);
+    if (left > 0 ? deadly : snapshot.isBlurred) left += killNewest(run, deadly ? "SIGKILL" : "SIGTERM");
     if (left === 0) {
       if (wasOver && (--doubts < 0 || !hasUnrecognized(snapshot, run))) return;
       pumps.drain();
@@ -56,16 +56,16 @@ export async function sweepLeftovers(run: Run, { killer, pumps, gone }: Means): 
   }
 }
 
-function createSweep(run: Run) {
+function createSweep(run: ProcessRun) {
   const asked = new Set<string>();
   const untouchable = new Set<string>();
   let others = 0;
   return {
     isHeldByOthers: () => others > 0,
     /** One blow at everything that is left; returns how many that were. */
-    strike(snapshot: Snapshot, deadly: boolean, withHolders: boolean): number {
+    forceKill(snapshot: Snapshot, deadly: boolean, withHolders: boolean): number {
       const holders = withHolders ? holdersOf(snapshot, run) : { own: [], foreign: [] };
-      const all = new Set<Proc>([...kinOf(snapshot, run), ...holders.own]);
+      const all = new Set<Proc>([...processesOf(snapshot, run), ...holders.own]);
       const left = [...all].filter((proc) => !untouchable.has(keyOf(proc)));
       others = holders.foreign.length + holders.own.filter((proc) => untouchable.has(keyOf(proc))).length;
       const fresh = deadly ? left : left.filter((proc) => !asked.has(keyOf(proc)));

@@ -3,12 +3,12 @@ import { readInput, readOpen } from "./proc.ts";
 import type { Snapshot } from "./scan.ts";
 
 /** What is needed to tell a task's processes from all others. */
-export interface Family {
+export interface TaskProcesses {
   marker: string;
   wrapper: Identity;
   /** Leader of the task's own session and group, once known. */
   leader(): Identity | undefined;
-  /** Everyone ever seen as kin, pid → start: an orphan's parent becomes 1, its identity stays. */
+  /** Every process ever seen as the task's, pid → start: an orphan's parent becomes 1, its identity stays. */
   noted: Map<number, number>;
 }
 
@@ -17,27 +17,27 @@ export interface Family {
  * the descendants of all these. Never the wrapper's shells nor the pumps, which live in the wrapper's session.
  * Notes what it finds.
  */
-export function kinOf(snapshot: Snapshot, family: Family): Proc[] {
+export function processesOf(snapshot: Snapshot, family: TaskProcesses): Proc[] {
   const isShell = inWrapperSession(snapshot, family);
   const candidates = [...snapshot.procs.values()].filter(
     (proc) => !proc.dead && proc.pid !== process.pid && proc.start >= family.wrapper.start && !isShell(proc),
   );
   const isSeed = seedOf(snapshot, family, isShell);
-  const kin = new Map<number, Proc>();
-  for (const proc of candidates) if (isSeed(proc)) kin.set(proc.pid, proc);
-  for (let before = -1; before !== kin.size; ) {
-    before = kin.size;
-    for (const proc of candidates) if (kin.has(proc.ppid)) kin.set(proc.pid, proc);
+  const processes = new Map<number, Proc>();
+  for (const proc of candidates) if (isSeed(proc)) processes.set(proc.pid, proc);
+  for (let before = -1; before !== processes.size; ) {
+    before = processes.size;
+    for (const proc of candidates) if (processes.has(proc.ppid)) processes.set(proc.pid, proc);
   }
-  for (const { pid, start } of kin.values()) family.noted.set(pid, start);
-  return [...kin.values()];
+  for (const { pid, start } of processes.values()) family.noted.set(pid, start);
+  return [...processes.values()];
 }
 
 /**
- * Whether somebody may be kin and could not be recognized at that moment: an orphan with a session of its own that is
+ * Whether a process may be the task's and could not be recognized at that moment: an orphan with a session of its own that is
  * just executing its program. Those below this server belong to other tasks.
  */
-export function hasUnrecognized(snapshot: Snapshot, family: Family): boolean {
+export function hasUnrecognized(snapshot: Snapshot, family: TaskProcesses): boolean {
   const isShell = inWrapperSession(snapshot, family);
   for (const proc of snapshot.procs.values()) {
     const isCandidate = !proc.dead && !proc.kernel && proc.start >= family.wrapper.start && !isShell(proc);
@@ -59,14 +59,14 @@ function isBelow(snapshot: Snapshot, proc: Proc, ancestor: number): boolean {
 }
 
 /** The wrapper, its shells and the pumps, as far as they live: the ones that record and drain. */
-export function supervisorsOf(snapshot: Snapshot, family: Family): Proc[] {
+export function supervisorsOf(snapshot: Snapshot, family: TaskProcesses): Proc[] {
   const isShell = inWrapperSession(snapshot, family);
   return [...snapshot.procs.values()].filter((proc) => {
     return isShell(proc) && !proc.dead && (markerOf(snapshot, proc) ?? family.marker) === family.marker;
   });
 }
 
-export function pumpsOf(snapshot: Snapshot, family: Family): Proc[] {
+export function pumpsOf(snapshot: Snapshot, family: TaskProcesses): Proc[] {
   return supervisorsOf(snapshot, family).filter((proc) => snapshot.pumpMarker(proc) === family.marker);
 }
 
@@ -76,7 +76,7 @@ export function pumpsOf(snapshot: Snapshot, family: Family): Proc[] {
  * the task: they were handed the pipe. Reads every
  * process's descriptors, some 100 µs each.
  */
-export function holdersOf(snapshot: Snapshot, family: Family): { own: Proc[]; foreign: Proc[] } {
+export function holdersOf(snapshot: Snapshot, family: TaskProcesses): { own: Proc[]; foreign: Proc[] } {
   // Only what the pump reads: other descriptors may come from whoever started the server.
   const pipes = new Set(pumpsOf(snapshot, family).map((pump) => readInput(pump.pid)));
   pipes.delete(undefined);
@@ -98,7 +98,7 @@ function markerOf(snapshot: Snapshot, proc: Proc): string | undefined {
 }
 
 // The kernel hands out no pid that still names a session, so a stranger with the wrapper's pid means the session is over.
-function inWrapperSession(snapshot: Snapshot, { wrapper }: Family): (proc: Proc) => boolean {
+function inWrapperSession(snapshot: Snapshot, { wrapper }: TaskProcesses): (proc: Proc) => boolean {
   return isReused(snapshot, wrapper) ? () => false : (proc) => proc.sid === wrapper.pid;
 }
 
@@ -107,7 +107,7 @@ function isReused(snapshot: Snapshot, who: Identity): boolean {
   return proc !== undefined && proc.start !== who.start;
 }
 
-function seedOf(snapshot: Snapshot, family: Family, isShell: (proc: Proc) => boolean) {
+function seedOf(snapshot: Snapshot, family: TaskProcesses, isShell: (proc: Proc) => boolean) {
   const leader = family.leader();
   const session = leader && !isReused(snapshot, leader) ? leader.pid : undefined;
   return (proc: Proc): boolean => {

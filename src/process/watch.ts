@@ -3,7 +3,7 @@ import { firstOf, sleep } from "../async/first-of.ts";
 import { readStatus } from "./journal.ts";
 import type { End, Launched } from "./launcher.ts";
 import { isAlive } from "./proc.ts";
-import type { Run } from "./run-record.ts";
+import type { ProcessRun } from "./run-record.ts";
 import { scan } from "./scan.ts";
 import { journalPath } from "./spool.ts";
 import { supervisorsOf } from "./task-processes.ts";
@@ -36,13 +36,13 @@ export async function exitRecorded(folder: string, signal: AbortSignal): Promise
  * Resolves when nobody records or drains any more: the wrapper waits for its pumps, so its own end tells; if it was
  * killed, its shells and pumps are waited for. The end of what our launcher started is an event; a stranger's is polled.
  */
-export async function supervisorsGone(run: Run): Promise<void> {
+export async function supervisorsGone(run: ProcessRun): Promise<void> {
   const orderly = run.child ? await childEnded(run.child, run) : await strangerEnded(run);
   if (orderly) return;
   while (supervisorsOf(await scan(run.birth), run).length > 0) await sleep(adoptedPollMs, run.released);
 }
 
-async function childEnded(child: Launched, run: Run): Promise<boolean> {
+async function childEnded(child: Launched, run: ProcessRun): Promise<boolean> {
   let end: End | undefined;
   await firstOf(run.released, async () => {
     end = await child.ended;
@@ -50,7 +50,7 @@ async function childEnded(child: Launched, run: Run): Promise<boolean> {
   return end === "unknown" ? strangerEnded(run) : end === "exit";
 }
 
-async function strangerEnded(run: Run): Promise<false> {
+async function strangerEnded(run: ProcessRun): Promise<false> {
   while (isAlive(run.wrapper)) await sleep(adoptedPollMs, run.released);
   return false;
 }

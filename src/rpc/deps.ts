@@ -1,4 +1,4 @@
-import { joined } from "../async/coalesce.ts";
+import { coalesce } from "../async/coalesce.ts";
 import type { Cipher } from "../keys/cipher.ts";
 import { createChanges } from "../live/changes.ts";
 import type { Hub } from "../live/hub.ts";
@@ -30,7 +30,7 @@ export interface RpcParts {
 
 /** What the RPCs need, bound to this server's databases. */
 export function rpcDeps({ control, logs, reads }: Databases, parts: RpcParts): RpcDeps {
-  const readTask = joined((project: string, id: string) => getTask(reads, project, id));
+  const readTask = coalesce((project: string, id: string) => getTask(reads, project, id));
   return {
     ...parts,
     loadTemplate: (project, name) => loadTemplate(control, project, name),
@@ -39,8 +39,8 @@ export function rpcDeps({ control, logs, reads }: Databases, parts: RpcParts): R
     confirmPlan: (task, digest) => confirmPlan(control, task, digest),
     rejectPlan: (task, reason) => rejectPlan(control, task, reason),
     readPlanText: (id) => readPlanText(reads, id),
-    requestKill: (task, wish) => requestKill(control, task, wish),
-    killTemplate: (template, wish) => killTemplate(control, template, wish),
+    requestKill: (task, request) => requestKill(control, task, request),
+    killTemplate: (template, request) => killTemplate(control, template, request),
     deleteTask: (task) => deleteTask(logs, task),
     changeProject: (...args) => changeProject(control, ...args),
     getTask: ({ project, id }) => readTask(project, id),
@@ -58,7 +58,7 @@ export function rpcDeps({ control, logs, reads }: Databases, parts: RpcParts): R
       if (project !== null && query.after === null) await reads.run((db) => assertProject(db, project));
       return listTasks(reads, query);
     },
-    readProgress: joined((id: string, afterOrdinal: number) => readProgress(reads, id, afterOrdinal)),
+    readProgress: coalesce((id: string, afterOrdinal: number) => readProgress(reads, id, afterOrdinal)),
     readChunks: (...args) => readChunks(reads, ...args),
     readResult: (...args) => readResult(reads, ...args),
     findTail: (...args) => findTail(reads, ...args),

@@ -9,10 +9,10 @@ import type { TaskOutcome } from "../task/types.ts";
 import { runAfter } from "./hooks.ts";
 import { compressed } from "./logging.ts";
 import { stoppedInstead, withoutLog } from "./outcome.ts";
-import { announce, contextOf, type Run, type RunnerDeps } from "./run.ts";
+import { announce, contextOf, type RunnerDeps, type TaskRun } from "./run.ts";
 
 /** Hooks, then cleanup, then the end is recorded: whoever reads it finds nothing left. */
-export async function end(deps: RunnerDeps, run: Run, outcome: TaskOutcome): Promise<void> {
+export async function end(deps: RunnerDeps, run: TaskRun, outcome: TaskOutcome): Promise<void> {
   const { task, log } = run;
   const signals = { stop: run.control.signal, shutdown: run.shutdown };
   const explained = await runAfter(run.hooks, contextOf(run), outcome, run.details, signals);
@@ -29,7 +29,7 @@ export async function end(deps: RunnerDeps, run: Run, outcome: TaskOutcome): Pro
 /** What it brought about is read from the workspace before that goes. */
 async function leaveNothing(
   deps: RunnerDeps,
-  { task, job, secrets, canMask }: Run,
+  { task, job, secrets, canMask }: TaskRun,
   outcome: TaskOutcome,
 ): Promise<void> {
   const mask = (text: string) => redactText(text, secrets);
@@ -41,7 +41,7 @@ async function leaveNothing(
 /** Stores the end, tells of it, and forgets the task. */
 export async function record(
   deps: RunnerDeps,
-  { task, job }: Run,
+  { task, job }: TaskRun,
   outcome: TaskOutcome,
   ending: Ending,
 ): Promise<void> {
@@ -65,7 +65,7 @@ const WITHOUT_VERSIONS: (TemplateType | undefined)[] = [TemplateType.UNSPECIFIED
 /** What a success starts; of what it cannot start, the log says why. */
 async function deploysOf(
   deps: RunnerDeps,
-  { task, log, details }: Run,
+  { task, log, details }: TaskRun,
   outcome: TaskOutcome,
 ): Promise<NewTask[]> {
   if (outcome.status !== "SUCCESS" || WITHOUT_VERSIONS.includes(details?.template.type)) return [];
@@ -77,7 +77,7 @@ async function deploysOf(
 /** The last lines, to be stored with the end; none if the log cannot be stored. */
 export async function lastChunk(
   deps: RunnerDeps,
-  { task, log, shutdown }: Run,
+  { task, log, shutdown }: TaskRun,
 ): Promise<StoredChunk | undefined> {
   try {
     const rest = await log.end();

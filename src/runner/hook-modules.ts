@@ -40,7 +40,7 @@ async function loadModule(path: string, withinMs: number): Promise<Hook[]> {
   return found;
 }
 
-/** What nobody has checked may return anything, and may not heed its signal: neither is to hold a task for ever. */
+/** Hooks of loaded modules are unchecked: they may return anything and ignore their signal. Neither may hold a task for ever. */
 function guarded(hook: Hook): Hook {
   const { name } = hook;
   return {

@@ -1,7 +1,7 @@
 import { runContext } from "../keys/access-key.ts";
 import type { Cipher } from "../keys/cipher.ts";
 import { messageOf, PrepareError } from "../task/errors.ts";
-import type { Run } from "./run.ts";
+import type { TaskRun } from "./run.ts";
 
 /*
  * What a program was given as a secret is masked as long as its task lives: also on the server that takes it over, when
@@ -9,7 +9,10 @@ import type { Run } from "./run.ts";
  */
 
 /** Before the program is started. */
-export async function keepSecrets(cipher: Pick<Cipher, "seal">, { task, job, secrets }: Run): Promise<void> {
+export async function keepSecrets(
+  cipher: Pick<Cipher, "seal">,
+  { task, job, secrets }: TaskRun,
+): Promise<void> {
   if (secrets.length > 0) await job.keep(cipher.seal(JSON.stringify(secrets), runContext(task.id)));
 }
 
@@ -20,7 +23,7 @@ export async function keepSecrets(cipher: Pick<Cipher, "seal">, { task, job, sec
  */
 export async function earlierSecrets(
   cipher: Pick<Cipher, "open">,
-  { task, job, log, mayRun }: Run,
+  { task, job, log, mayRun }: TaskRun,
 ): Promise<string[]> {
   if (!mayRun) return [];
   try {

@@ -16,7 +16,7 @@ import { earlierSecrets, keepSecrets } from "./kept-secrets.ts";
 import { openRunLog } from "./logging.ts";
 import { outcomeOfExit, outcomeOfFailure, withoutOutput } from "./outcome.ts";
 import { park } from "./park.ts";
-import { announce, contextOf, type Run, type RunnerDeps } from "./run.ts";
+import { announce, contextOf, type RunnerDeps, type TaskRun } from "./run.ts";
 import { openSecrets, type Secrets, secretValues, shortSecrets } from "./secrets.ts";
 import { supervise } from "./supervise.ts";
 
@@ -47,7 +47,7 @@ export async function runTask(
   await using log = openRunLog({ lease, head, listeners, storeChunks: store.storeChunks });
   const job = deps.createJob(task, (text) => log.say(text));
   const from = { stdout: head.stdoutOffset, stderr: head.stderrOffset };
-  const run: Run = {
+  const run: TaskRun = {
     task,
     rows,
     from,
@@ -99,7 +99,7 @@ interface Verdict {
 }
 
 /** Everything up to the end of the program. */
-async function verdictOn(deps: RunnerDeps, run: Run): Promise<Verdict> {
+async function verdictOn(deps: RunnerDeps, run: TaskRun): Promise<Verdict> {
   const { task, control, shutdown } = run;
   try {
     const secrets = openSecrets(deps.cipher, task, run.rows);
@@ -133,7 +133,7 @@ async function verdictOn(deps: RunnerDeps, run: Run): Promise<Verdict> {
 }
 
 /** For hooks after a task that an earlier server began; its template may have changed since. */
-function detailsAgain({ task, rows }: Run, secrets: Secrets): TaskDetails | undefined {
+function detailsAgain({ task, rows }: TaskRun, secrets: Secrets): TaskDetails | undefined {
   try {
     return populateDetails(task, rows, secrets);
   } catch {
@@ -145,7 +145,7 @@ function detailsAgain({ task, rows }: Run, secrets: Secrets): TaskDetails | unde
  * The program of a task that an earlier server started; undefined: there is none, and starting it is safe. After a
  * crash of the whole machine the disk may have forgotten a start that the database remembers.
  */
-async function takeOver({ task, job, control }: Run): Promise<RunningProcess | "lost" | undefined> {
+async function takeOver({ task, job, control }: TaskRun): Promise<RunningProcess | "lost" | undefined> {
   if (task.status === "STARTING" || task.status === "CONFIRMED") return undefined;
   const program = await job.attach();
   if (program) return program;
@@ -156,7 +156,7 @@ async function takeOver({ task, job, control }: Run): Promise<RunningProcess | "
 }
 
 /** All that the program needs; then RUNNING, committed; then the program. */
-async function begin(deps: RunnerDeps, run: Run, secrets: Secrets): Promise<RunningProcess> {
+async function begin(deps: RunnerDeps, run: TaskRun, secrets: Secrets): Promise<RunningProcess> {
   const { task, job } = run;
   const details = populateDetails(task, run.rows, secrets);
   run.details = details;
@@ -171,7 +171,7 @@ async function begin(deps: RunnerDeps, run: Run, secrets: Secrets): Promise<Runn
 /** Hooks and workspace. `short`: names of secrets that cannot be masked. */
 async function prepare(
   deps: RunnerDeps,
-  run: Run,
+  run: TaskRun,
   details: TaskDetails,
   short: readonly string[],
 ): Promise<void> {
@@ -187,7 +187,7 @@ async function prepare(
   }
 }
 
-async function enterRunning(deps: RunnerDeps, run: Run): Promise<void> {
+async function enterRunning(deps: RunnerDeps, run: TaskRun): Promise<void> {
   run.shutdown.throwIfAborted();
   run.mayRun = true;
   if (await deps.store.markRunning(run.task)) return announce(deps, run.task.id, "RUNNING");
@@ -196,13 +196,13 @@ async function enterRunning(deps: RunnerDeps, run: Run): Promise<void> {
 }
 
 /** The task is another server's now: nothing of it may go on here. */
-async function abandon({ job }: Run): Promise<void> {
+async function abandon({ job }: TaskRun): Promise<void> {
   await job.cleanup();
   await job.forget();
 }
 
 /** The server goes. What runs, may run or was confirmed is taken over by the next one on this data folder. */
-async function leave(deps: RunnerDeps, { task, job, mayRun }: Run): Promise<void> {
+async function leave(deps: RunnerDeps, { task, job, mayRun }: TaskRun): Promise<void> {
   if (mayRun) return;
   await job.cleanup();
   await deps.store.release(task);

@@ -4,7 +4,7 @@ import { redactText } from "../logs/redact-text.ts";
 import type { TaskOutcome } from "../task/types.ts";
 import { lastChunk, record } from "./end.ts";
 import { stoppedInstead, withoutLog } from "./outcome.ts";
-import { announce, type Run, type RunnerDeps } from "./run.ts";
+import { announce, type RunnerDeps, type TaskRun } from "./run.ts";
 
 /** Bytes of a plan's text that are kept. */
 const MAX_TEXT = 1024 * 1024;
@@ -16,7 +16,7 @@ const MAX_TEXT = 1024 * 1024;
  */
 export async function park(
   deps: RunnerDeps,
-  run: Run,
+  run: TaskRun,
   { plan, text }: FoundPlan,
   outcome: TaskOutcome,
 ): Promise<void> {

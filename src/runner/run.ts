@@ -46,7 +46,7 @@ export interface RunnerDeps {
 }
 
 /** One run of one task, on this server. */
-export interface Run {
+export interface TaskRun {
   task: TaskRecord;
   rows: RunRows["rows"];
   from: { stdout: number; stderr: number };
@@ -69,7 +69,7 @@ export interface Run {
   mayRun: boolean;
 }
 
-export function contextOf({ task, log, job, commit }: Run): HookContext {
+export function contextOf({ task, log, job, commit }: TaskRun): HookContext {
   return {
     taskId: task.id,
     app: task.app,

@@ -38,7 +38,7 @@ import { keepHouse, ping } from "../store/housekeeping.ts";
 import { type Bus, openBus } from "../store/postgres/bus.ts";
 import { type Databases, openDatabases } from "../store/postgres/databases.ts";
 import { migratePatiently } from "../store/postgres/migrate.ts";
-import { isPassingTrouble } from "../store/postgres/transient-errors.ts";
+import { isTransientError } from "../store/postgres/transient-errors.ts";
 import { readMarks } from "../store/tasks/progress.ts";
 
 export interface Service extends AsyncDisposable {
@@ -75,7 +75,7 @@ export async function startService(config: Config, logger: Logger): Promise<Serv
     node: folder.nodeId,
     onNotice({ tasks, queue }) {
       for (const id of tasks) hub.wake(id);
-      pool?.heed(tasks);
+      pool?.applyKillRequests(tasks);
       if (queue) pool?.wake();
     },
     onReconnect() {
@@ -197,13 +197,13 @@ async function startServer({ config, logger, databases, cipher, hub, bus, feed, 
     },
     onDecided(task) {
       for (const listener of feed.status) listener(task.id, task.status);
-      pool.heed([task.id]);
+      pool.applyKillRequests([task.id]);
       pool.wake();
     },
     onChanged(id) {
       hub.wake(id);
       bus.publish(id, { queue: true });
-      pool.heed([id]);
+      pool.applyKillRequests([id]);
       pool.wake();
     },
   });
@@ -213,7 +213,7 @@ async function startServer({ config, logger, databases, cipher, hub, bus, feed, 
       logger,
       token: config.token,
       rules: violationsOf,
-      isPassing: isPassingTrouble,
+      isPassing: isTransientError,
     }),
     health,
     shutdown: shutdown.signal,

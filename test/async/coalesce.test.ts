@@ -1,12 +1,12 @@
 import { setImmediate as turn } from "node:timers/promises";
 import { expect, test } from "vitest";
-import { joined } from "../../src/async/coalesce.ts";
+import { coalesce } from "../../src/async/coalesce.ts";
 
 /** A reader that answers when it is told to, and says what it was asked. */
 function slowReader() {
   const asked: string[] = [];
   const answers: PromiseWithResolvers<string>[] = [];
-  const read = joined((id: string, after: number) => {
+  const read = coalesce((id: string, after: number) => {
     asked.push(`${id} ${after}`);
     const answer = Promise.withResolvers<string>();
     answers.push(answer);

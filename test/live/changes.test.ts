@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { type Change, type ChangeEar, createChanges } from "../../src/live/changes.ts";
+import { type Change, type ChangeSubscription, createChanges } from "../../src/live/changes.ts";
 import { createHub } from "../../src/live/hub.ts";
 
 const never = new AbortController().signal;
@@ -38,8 +38,8 @@ function feed(options: { everyMs?: number; bytes?: number } = {}) {
   };
 }
 
-async function reached(ear: ChangeEar, tip: number): Promise<void> {
-  while (ear.tip !== tip) await ear.changed(LONG, never);
+async function reached(wakeup: ChangeSubscription, tip: number): Promise<void> {
+  while (wakeup.tip !== tip) await wakeup.changed(LONG, never);
 }
 const positions = (found: readonly Change[] | undefined) => found?.map(({ position }) => position);
 
@@ -61,44 +61,44 @@ test("what is committed is read once for all watchers", async () => {
 test("whoever lags behind what was read here, or is kept, must read the store", async () => {
   const { changes, commit } = feed({ bytes: 1024 * 1024 });
   commit(3);
-  using ear = changes.subscribe();
-  await reached(ear, 3);
-  expect(ear.changesAfter(2)).toBeUndefined();
+  using wakeup = changes.subscribe();
+  await reached(wakeup, 3);
+  expect(wakeup.changesAfter(2)).toBeUndefined();
   commit(20);
-  await reached(ear, 23);
-  expect(ear.changesAfter(14)).toBeUndefined();
-  expect(positions(ear.changesAfter(15))).toEqual([16, 17, 18, 19, 20, 21, 22, 23]);
+  await reached(wakeup, 23);
+  expect(wakeup.changesAfter(14)).toBeUndefined();
+  expect(positions(wakeup.changesAfter(15))).toEqual([16, 17, 18, 19, 20, 21, 22, 23]);
 });
 
 test("trouble passes: the next look finds what was missed", async () => {
   const { changes, commit, fail } = feed({ everyMs: 50 });
   fail(new Error("away"));
-  using ear = changes.subscribe();
+  using wakeup = changes.subscribe();
   commit(2);
-  await ear.changed(100, never);
-  expect(ear.tip).toBeUndefined();
+  await wakeup.changed(100, never);
+  expect(wakeup.tip).toBeUndefined();
   fail();
-  await reached(ear, 2);
+  await reached(wakeup, 2);
 });
 
 test("without watchers nothing is read, and the next one begins anew", async () => {
   const { changes, commit, reads } = feed({ everyMs: 10 });
   {
-    using ear = changes.subscribe();
-    await reached(ear, 0);
-    ear[Symbol.dispose]();
+    using wakeup = changes.subscribe();
+    await reached(wakeup, 0);
+    wakeup[Symbol.dispose]();
   }
   commit(5);
-  using ear = changes.subscribe();
-  await reached(ear, 5);
+  using wakeup = changes.subscribe();
+  await reached(wakeup, 5);
   expect(reads).toEqual([]);
 });
 
 test("a wait ends with its signal", async () => {
-  using ear = feed().changes.subscribe();
-  await reached(ear, 0);
+  using wakeup = feed().changes.subscribe();
+  await reached(wakeup, 0);
   const stop = new AbortController();
-  const waiting = ear.changed(LONG, stop.signal);
+  const waiting = wakeup.changed(LONG, stop.signal);
   stop.abort();
   await waiting;
 });

@@ -13,20 +13,20 @@ const never = new AbortController().signal;
 const LONG = 60_000;
 
 /** A subscription that has read the store up to `seq`. */
-function rested(ear: Subscription): Subscription {
-  ear.rest();
-  return ear;
+function rested(wakeup: Subscription): Subscription {
+  wakeup.rest();
+  return wakeup;
 }
 
 describe("a new watcher", () => {
   test("is behind: what came before it is in the store only", () => {
     const hub = createHub();
     hub.publish("a", batch(1, 3));
-    using ear = hub.subscribe("a");
-    expect(ear.isBehind(0)).toBe(true);
-    expect(ear.batchAfter(0)).toBeUndefined();
-    ear.rest();
-    expect(ear.isBehind(0)).toBe(false);
+    using wakeup = hub.subscribe("a");
+    expect(wakeup.isBehind(0)).toBe(true);
+    expect(wakeup.batchAfter(0)).toBeUndefined();
+    wakeup.rest();
+    expect(wakeup.isBehind(0)).toBe(false);
   });
 
   test("finds the batches that another one has kept here", () => {
@@ -53,13 +53,13 @@ test("watchers at the tip share the very same batch, one after the other", () =>
 
 test("whoever lags further than the batches reach must read the store", () => {
   const hub = createHub();
-  using ear = rested(hub.subscribe("a"));
+  using wakeup = rested(hub.subscribe("a"));
   const data = Buffer.alloc(1024 * 1024);
   for (let seq = 1; seq <= 100; seq++) hub.publish("a", { ...batch(seq, seq), data });
-  expect(ear.batchAfter(0)).toBeUndefined();
-  expect(ear.isBehind(0)).toBe(true);
-  expect(ear.batchAfter(99)?.lastSeq).toBe(100);
-  expect(ear.isBehind(100)).toBe(false);
+  expect(wakeup.batchAfter(0)).toBeUndefined();
+  expect(wakeup.isBehind(0)).toBe(true);
+  expect(wakeup.batchAfter(99)?.lastSeq).toBe(100);
+  expect(wakeup.isBehind(100)).toBe(false);
 });
 
 test("the batches of all tasks share the room: the oldest make way, whosever they are", () => {
@@ -77,9 +77,9 @@ test("the batches of all tasks share the room: the oldest make way, whosever the
 
 test("batches of a task that nobody watches are not kept", () => {
   const hub = createHub();
-  const ear = hub.subscribe("a");
+  const wakeup = hub.subscribe("a");
   hub.publish("a", batch(1, 1));
-  ear[Symbol.dispose]();
+  wakeup[Symbol.dispose]();
   expect(hub.watched()).toEqual([]);
   using again = hub.subscribe("a");
   expect(again.batchAfter(0)).toBeUndefined();
@@ -109,20 +109,20 @@ test("a watcher that leaves twice takes nobody else's topic along", () => {
 describe("a watcher that waits", () => {
   test("is woken by a batch", async () => {
     const hub = createHub();
-    using ear = rested(hub.subscribe("a"));
-    const woken = ear.changed(LONG, never);
+    using wakeup = rested(hub.subscribe("a"));
+    const woken = wakeup.changed(LONG, never);
     hub.publish("a", batch(1, 1));
     await woken;
-    expect(ear.batchAfter(0)).toBeDefined();
+    expect(wakeup.batchAfter(0)).toBeDefined();
   });
 
   test("is woken by anything else that was committed, and reads the store then", async () => {
     const hub = createHub();
-    using ear = rested(hub.subscribe("a"));
-    const woken = ear.changed(LONG, never);
+    using wakeup = rested(hub.subscribe("a"));
+    const woken = wakeup.changed(LONG, never);
     hub.wake("a");
     await woken;
-    expect(ear.isBehind(0)).toBe(true);
+    expect(wakeup.isBehind(0)).toBe(true);
   });
 
   test("is woken with all others", async () => {
@@ -137,29 +137,29 @@ describe("a watcher that waits", () => {
 
   test("is woken by its signal and by its time", async () => {
     const hub = createHub();
-    using ear = rested(hub.subscribe("a"));
+    using wakeup = rested(hub.subscribe("a"));
     const stop = new AbortController();
-    const woken = ear.changed(LONG, stop.signal);
+    const woken = wakeup.changed(LONG, stop.signal);
     stop.abort();
     await woken;
-    await ear.changed(LONG, stop.signal);
-    await ear.changed(1, never);
-    expect(ear.isBehind(0)).toBe(false);
+    await wakeup.changed(LONG, stop.signal);
+    await wakeup.changed(1, never);
+    expect(wakeup.isBehind(0)).toBe(false);
   });
 
   test("does not wait if something was committed since it read the store", async () => {
     const hub = createHub();
-    using ear = rested(hub.subscribe("a"));
+    using wakeup = rested(hub.subscribe("a"));
     hub.wake("a");
-    await ear.changed(LONG, never);
-    expect(ear.isBehind(0)).toBe(true);
+    await wakeup.changed(LONG, never);
+    expect(wakeup.isBehind(0)).toBe(true);
   });
 
   test("is not woken by another task", async () => {
     const hub = createHub();
-    using ear = rested(hub.subscribe("a"));
+    using wakeup = rested(hub.subscribe("a"));
     const order: string[] = [];
-    const woken = ear.changed(LONG, never).then(() => order.push("woken"));
+    const woken = wakeup.changed(LONG, never).then(() => order.push("woken"));
     hub.publish("b", batch(1, 1));
     hub.wake("b");
     await new Promise(setImmediate);
@@ -173,24 +173,24 @@ describe("a watcher that waits", () => {
 describe("what the store says", () => {
   test("wakes if nobody here has heard of it", () => {
     const hub = createHub();
-    using ear = rested(hub.subscribe("a"));
+    using wakeup = rested(hub.subscribe("a"));
     hub.observe("a", { lastSeq: 5, events: 1 });
-    expect(ear.isBehind(0)).toBe(true);
-    ear.rest();
-    expect(ear.isBehind(5)).toBe(false);
-    expect(ear.isBehind(4)).toBe(true);
+    expect(wakeup.isBehind(0)).toBe(true);
+    wakeup.rest();
+    expect(wakeup.isBehind(5)).toBe(false);
+    expect(wakeup.isBehind(4)).toBe(true);
     hub.observe("a", { lastSeq: 5, events: 2 });
-    expect(ear.isBehind(5)).toBe(true);
+    expect(wakeup.isBehind(5)).toBe(true);
   });
 
   test("does not wake if it is known", () => {
     const hub = createHub();
-    using ear = rested(hub.subscribe("a"));
+    using wakeup = rested(hub.subscribe("a"));
     hub.publish("a", batch(1, 5, 3));
     hub.observe("a", { lastSeq: 5, events: 3 });
     hub.observe("a", { lastSeq: 4, events: 2 });
     hub.observe("unwatched", { lastSeq: 9, events: 9 });
-    expect(ear.isBehind(5)).toBe(false);
+    expect(wakeup.isBehind(5)).toBe(false);
   });
 });
 

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { Matcher } from "../../src/logs/matcher.ts";
-import { needlesOf } from "../../src/logs/secret-patterns.ts";
+import { patternsOf } from "../../src/logs/secret-patterns.ts";
 import { takeLines } from "../../src/logs/split.ts";
 import { InputStream } from "../../src/logs/stream.ts";
 import type { Chunk } from "../../src/logs/types.ts";
@@ -52,7 +52,7 @@ test("64 MB without a newline pass in pieces of 16 KiB", async () => {
 
 test("a stream keeps no more than a slice and an unfinished line, whatever is written", async () => {
   const stream = new InputStream("stdout", 0, () => {});
-  const matcher = new Matcher(["aa", "b".repeat(100_000)].flatMap(needlesOf));
+  const matcher = new Matcher(["aa", "b".repeat(100_000)].flatMap(patternsOf));
   for (const byte of ["z", "a", "b", "\n"]) {
     stream.accept(Buffer.alloc(1 << 20, byte), 0);
     while (stream.advance(matcher)) takeLines(stream.window, () => true);

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { Matcher } from "../../src/logs/matcher.ts";
-import { needlesOf } from "../../src/logs/secret-patterns.ts";
+import { patternsOf } from "../../src/logs/secret-patterns.ts";
 import { endOf, joined, linesOf, memorySink, open, randomSource } from "./support.ts";
 
 async function shown(text: string, secrets: string[], writes: number[] = []): Promise<string> {
@@ -126,20 +126,20 @@ test("the matcher finds what a plain search finds", () => {
   for (let round = 0; round < 3000; round++) {
     const letters = 1 + random(4);
     const text = (length: number) => Buffer.from(Array.from({ length }, () => 97 + random(letters)));
-    const needles = Array.from({ length: 1 + random(5) }, () => text(1 + random(6)));
+    const patterns = Array.from({ length: 1 + random(5) }, () => text(1 + random(6)));
     const bytes = text(random(60));
     const from = random(bytes.length + 1);
-    const matcher = new Matcher(needles);
+    const matcher = new Matcher(patterns);
     const start = matcher.find(bytes, from, bytes.length);
-    const starts = needles.map((needle) => bytes.indexOf(needle, from)).filter((at) => at >= 0);
+    const starts = patterns.map((pattern) => bytes.indexOf(pattern, from)).filter((at) => at >= 0);
     expect(start).toBe(starts.length === 0 ? -1 : Math.min(...starts));
-    const here = needles.filter((needle) => bytes.indexOf(needle, start) === start);
-    if (start >= 0) expect(matcher.found).toBe(Math.max(...here.map((needle) => needle.length)));
+    const here = patterns.filter((pattern) => bytes.indexOf(pattern, start) === start);
+    if (start >= 0) expect(matcher.found).toBe(Math.max(...here.map((pattern) => pattern.length)));
   }
 });
 
-test("no needle is empty or twice there", () => {
-  const needles = needlesOf("a\n\nlonger line\n'quoted' & \"double\"\n\n").map(String);
-  expect(needles).not.toContain("");
-  expect(new Set(needles).size).toBe(needles.length);
+test("no pattern is empty or twice there", () => {
+  const patterns = patternsOf("a\n\nlonger line\n'quoted' & \"double\"\n\n").map(String);
+  expect(patterns).not.toContain("");
+  expect(new Set(patterns).size).toBe(patterns.length);
 });

@@ -1,5 +1,5 @@
 import { decodeChunk, type StoredLine } from "../../src/logs/read.ts";
-import { needlesOf } from "../../src/logs/secret-patterns.ts";
+import { patternsOf } from "../../src/logs/secret-patterns.ts";
 import { openTaskLog } from "../../src/logs/task-log.ts";
 import type { Chunk, ChunkSink, ProgramStream, TaskLog, TaskLogOptions } from "../../src/logs/types.ts";
 
@@ -78,12 +78,12 @@ export async function endOf(log: TaskLog, sink: { chunks: Chunk[] }): Promise<Ch
   return last === undefined ? sink.chunks : [...sink.chunks, last];
 }
 
-/** Redaction as its definition has it, slowly: every occurrence of every needle, overlapping ones as one `***`. */
+/** Redaction as its definition has it, slowly: every occurrence of every pattern, overlapping ones as one `***`. */
 export function redactSlowly(text: Buffer, secrets: readonly string[]): Buffer {
   const found: [number, number][] = [];
-  for (const needle of secrets.flatMap(needlesOf)) {
-    for (let at = text.indexOf(needle); at >= 0; at = text.indexOf(needle, at + 1)) {
-      found.push([at, at + needle.length]);
+  for (const pattern of secrets.flatMap(patternsOf)) {
+    for (let at = text.indexOf(pattern); at >= 0; at = text.indexOf(pattern, at + 1)) {
+      found.push([at, at + pattern.length]);
     }
   }
   found.sort((a, b) => a[0] - b[0] || b[1] - a[1]);

@@ -2,11 +2,11 @@ import { pino } from "pino";
 import { afterEach, expect, test } from "vitest";
 import { createTaskPool, type PoolOptions, type PoolStore, type TaskPool } from "../../src/pool/pool.ts";
 import type { RunControl } from "../../src/runner/control.ts";
-import type { Wishes } from "../../src/store/tasks/leases.ts";
+import type { KillRequestState } from "../../src/store/tasks/leases.ts";
 import type { Lease } from "../../src/store/tasks/moves.ts";
 
 const logger = pino({ level: "silent" });
-const wish = (id: string, more: Partial<Wishes> = {}): Wishes => ({
+const request = (id: string, more: Partial<KillRequestState> = {}): KillRequestState => ({
   id,
   leaseEpoch: 1,
   status: "RUNNING",
@@ -28,8 +28,8 @@ function makePool(store: Partial<PoolStore>, options: Partial<PoolOptions> = {})
       parked: async () => [],
       resume: async () => [],
       endedAmong: async () => [],
-      renew: async (ids) => ids.map((id) => wish(id)),
-      readWishes: async () => [],
+      renew: async (ids) => ids.map((id) => request(id)),
+      readKillRequests: async () => [],
       tidyUp: async () => ({ waiting: [], stopped: [], error: [], adopted: [] }),
       ...store,
     },
@@ -116,21 +116,21 @@ test("at start it takes over what ran here, clears the rest up, and only then cl
   expect(statuses).toEqual(["back WAITING", "new STARTING"]);
 });
 
-test("a wish reaches the run at once, with what is left of its grace", async () => {
+test("a request reaches the run at once, with what is left of its grace", async () => {
   const { claim } = queue("a");
   const asked: string[][] = [];
-  const readWishes = async (ids: string[]) => {
+  const readKillRequests = async (ids: string[]) => {
     asked.push(ids);
-    return ids.map((id) => wish(id, killed ? { killTime: new Date(), killRemainingMs: 60_000 } : {}));
+    return ids.map((id) => request(id, killed ? { killTime: new Date(), killRemainingMs: 60_000 } : {}));
   };
   let killed = false;
-  const { pool, runs } = makePool({ claim, readWishes });
+  const { pool, runs } = makePool({ claim, readKillRequests });
   await pool.start();
   await expect.poll(() => runs.has("a") && asked.length).toBeTruthy();
   const graces: number[] = [];
   runs.get("a")?.control.attach({ kill: ({ graceMs }) => void graces.push(Math.round(graceMs / 1000)) });
   killed = true;
-  pool.heed(["a", "of another server"]);
+  pool.applyKillRequests(["a", "of another server"]);
   await new Promise(setImmediate);
   expect(runs.get("a")?.control.reason).toBe("user");
   expect(graces).toEqual([60]);
@@ -139,12 +139,12 @@ test("a wish reaches the run at once, with what is left of its grace", async () 
 
 test("a lease that cannot be renewed under its epoch ends the run as lost", async () => {
   const { claim } = queue("a");
-  const readWishes = async (ids: string[]) =>
-    ids.map((id) => wish(id, { leaseEpoch: 7, killTime: new Date() }));
-  const { pool, runs } = makePool({ claim, readWishes });
+  const readKillRequests = async (ids: string[]) =>
+    ids.map((id) => request(id, { leaseEpoch: 7, killTime: new Date() }));
+  const { pool, runs } = makePool({ claim, readKillRequests });
   await pool.start();
   await expect.poll(() => runs.has("a")).toBe(true);
-  pool.heed(["a"]);
+  pool.applyKillRequests(["a"]);
   await expect.poll(() => runs.get("a")?.control.reason).toBe("lease_lost");
 });
 

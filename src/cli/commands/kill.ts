@@ -45,10 +45,10 @@ export function addKill(program: Command): void {
     )
     .option("--reason <text>", "why, for people")
     .action(
-      withSession(async (session, name: string | undefined, { template, ...wish }: KillOptions) => {
+      withSession(async (session, name: string | undefined, { template, ...request }: KillOptions) => {
         if ((name === undefined) === (template === undefined))
           throw new UsageError("name a task, or --template PROJECT/TEMPLATE");
-        const asked = { force: wish.force, gracePeriod: wish.grace, reason: wish.reason };
+        const asked = { force: request.force, gracePeriod: request.grace, reason: request.reason };
         if (name !== undefined) await killOne(session, { name, ...asked });
         else if (template !== undefined) await killAll(session, { template, ...asked });
         return 0;

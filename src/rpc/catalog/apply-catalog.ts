@@ -11,13 +11,13 @@ import { ProjectSchema } from "../../../gen/signalman/v1/project_pb.ts";
 import type { ProjectState } from "../../store/catalog/catalog.ts";
 import { type AnyKind, KINDS, type Place } from "../../store/catalog/kinds.ts";
 import { fullName, lastPart } from "../names.ts";
-import { type Difference, type Outcome, planWishes, type Wish } from "./plan.ts";
+import { type DesiredResource, type Difference, type PlannedChange, planChanges } from "./plan.ts";
 import { CATALOG_FIELDS } from "./references.ts";
 import { jsonOf, type Schemas } from "./schemas.ts";
 import type { WriteDeps } from "./write.ts";
 
 interface Change extends Place {
-  action: Outcome["action"] | "DELETE" | "KEEP";
+  action: PlannedChange["action"] | "DELETE" | "KEEP";
   differences: Difference[];
 }
 
@@ -33,27 +33,27 @@ export async function applyCatalog(
   // The rules have seen to it that there is one, with a project.
   const message = catalog?.project ?? create(ProjectSchema);
   const project = lastPart(message.name);
-  const wishes = [
-    wish("projects", message, "catalog.project"),
-    ...KINDS.flatMap((kind) => wishesOf(kind, catalog)),
+  const desired = [
+    desiredResource("projects", message, "catalog.project"),
+    ...KINDS.flatMap((kind) => desiredOf(kind, catalog)),
   ];
   const decide = (state: ProjectState) => {
-    const left = notNamed(state, wishes);
-    const outcomes = planWishes(deps.cipher, project, state, wishes, prune ? left : []);
+    const left = notNamed(state, desired);
+    const planned = planChanges(deps.cipher, project, state, desired, prune ? left : []);
     return {
-      outcomes,
+      planned,
       left,
-      put: outcomes.filter(({ action }) => action !== "UNCHANGED"),
+      put: planned.filter(({ action }) => action !== "UNCHANGED"),
       remove: prune ? left : [],
       isRehearsal: validateOnly,
     };
   };
-  const { decision, obstacles } = await deps.changeProject(project, wishes, decide, PATIENCE_MS);
+  const { decision, obstacles } = await deps.changeProject(project, desired, decide, PATIENCE_MS);
   const left = decision.left.map(
     (place): Change => ({ ...place, action: prune ? "DELETE" : "KEEP", differences: [] }),
   );
   return create(ApplyCatalogResponseSchema, {
-    changes: inOrder([...decision.outcomes, ...left]).map(({ kind, name, action, differences }) => ({
+    changes: inOrder([...decision.planned, ...left]).map(({ kind, name, action, differences }) => ({
       name: fullName(kind, project, name),
       obstacle: obstacles.find(({ resource }) => resource === fullName(kind, project, name))?.message ?? "",
       action: CatalogAction[action],
@@ -78,18 +78,24 @@ function shown(value: JsonValue | undefined): string {
   return text.length > SHOWN ? `${text.slice(0, SHOWN).toWellFormed()}…` : text;
 }
 
-function wishesOf(kind: Exclude<AnyKind, "projects">, catalog: Catalog | undefined): Wish[] {
+function desiredOf(kind: Exclude<AnyKind, "projects">, catalog: Catalog | undefined): DesiredResource[] {
   const messages: MessageShape<Schemas[typeof kind]>[] = catalog?.[kind] ?? [];
-  return messages.map((message, index) => wish(kind, message, `catalog.${CATALOG_FIELDS[kind]}[${index}]`));
+  return messages.map((message, index) =>
+    desiredResource(kind, message, `catalog.${CATALOG_FIELDS[kind]}[${index}]`),
+  );
 }
 
-function wish<K extends AnyKind>(kind: K, message: MessageShape<Schemas[K]>, path: string): Wish {
+function desiredResource<K extends AnyKind>(
+  kind: K,
+  message: MessageShape<Schemas[K]>,
+  path: string,
+): DesiredResource {
   return { kind, name: lastPart(message.name), path, json: jsonOf(kind, message) };
 }
 
 /** What the project has and the catalog does not name. */
-function notNamed({ outlines }: ProjectState, wishes: readonly Wish[]): Place[] {
-  const named = new Set(wishes.map(({ kind, name }) => `${kind}/${name}`));
+function notNamed({ outlines }: ProjectState, desired: readonly DesiredResource[]): Place[] {
+  const named = new Set(desired.map(({ kind, name }) => `${kind}/${name}`));
   return KINDS.flatMap((kind) =>
     [...outlines[kind].keys()]
       .filter((name) => !named.has(`${kind}/${name}`))

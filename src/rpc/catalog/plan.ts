@@ -12,12 +12,12 @@ import { showsNames } from "./secret-fields.ts";
 import { type Settled, settle } from "./secrets.ts";
 
 /** What a caller wants a resource to be, as `jsonOf` has it. */
-export interface Wish extends Touched {
+export interface DesiredResource extends Touched {
   json: JsonObject;
 }
 
-/** What comes of a wish. */
-export interface Outcome extends Put {
+/** The change that a desired resource makes to the stored one. */
+export interface PlannedChange extends Put {
   action: "CREATE" | "UPDATE" | "UNCHANGED";
   /** With UPDATE: what differs, in the order of its fields. */
   differences: Difference[];
@@ -33,35 +33,40 @@ export interface Difference {
 }
 
 /**
- * Lays wishes over a project. Pure.
+ * Computes the changes that a request makes to a project. Pure.
  * @throws Failure invalid if a secret is needed, or if the project would not fit together, naming each field.
  */
-export function planWishes(
+export function planChanges(
   cipher: Pick<Cipher, "seal" | "open">,
   project: string,
   state: ProjectState,
-  wishes: readonly Wish[],
+  desired: readonly DesiredResource[],
   doomed: readonly Place[] = [],
-): Outcome[] {
-  const settled = wishes.map((wish) => {
-    const stored = state.wholes[wish.kind].get(wish.name);
-    const { kind, name } = wish;
-    const result = settle(cipher, { kind, project, name }, withFullNames(project, kind, wish.json), stored);
-    return { wish, stored, ...result };
+): PlannedChange[] {
+  const settled = desired.map((resource) => {
+    const stored = state.wholes[resource.kind].get(resource.name);
+    const { kind, name } = resource;
+    const result = settle(
+      cipher,
+      { kind, project, name },
+      withFullNames(project, kind, resource.json),
+      stored,
+    );
+    return { resource, stored, ...result };
   });
   const after = afterwards(
     state,
-    settled.map(({ wish, spec }) => ({ ...wish, spec })),
+    settled.map(({ resource, spec }) => ({ ...resource, spec })),
     doomed,
   );
   const violations = [
-    ...settled.flatMap(({ wish, missing }) =>
-      missing.map((v) => ({ ...v, field: `${wish.path}.${v.field}` })),
+    ...settled.flatMap(({ resource, missing }) =>
+      missing.map((v) => ({ ...v, field: `${resource.path}.${v.field}` })),
     ),
-    ...checkProject(project, after, wishes),
+    ...checkProject(project, after, desired),
   ];
   if (violations.length > 0) throw invalid(violations);
-  return settled.map(({ wish: { kind, name }, stored, spec, secrets, changed }) => ({
+  return settled.map(({ resource: { kind, name }, stored, spec, secrets, changed }) => ({
     kind,
     name,
     spec,
@@ -96,7 +101,7 @@ function difference(
   kind: AnyKind,
   before: JsonObject | undefined,
   { spec, changed }: Pick<Settled, "spec" | "changed">,
-): Pick<Outcome, "action" | "differences"> {
+): Pick<PlannedChange, "action" | "differences"> {
   if (!before) return { action: "CREATE", differences: [] };
   const after = asStored(spec);
   const keys = Object.keys({ ...before, ...after }).filter(

@@ -13,7 +13,7 @@ import { Failure, type FieldViolation, invalid, notFound } from "../../task/erro
 import { fullName, lastPart, parseResourceName } from "../names.ts";
 import { pathText } from "../rules/path.ts";
 import { mergeMasked } from "./mask.ts";
-import { planWishes } from "./plan.ts";
+import { planChanges } from "./plan.ts";
 import { referencesOf } from "./references.ts";
 import { etagOf, jsonOf, messageOf, SCHEMAS, type Schemas } from "./schemas.ts";
 import { withEmptySecrets } from "./secret-fields.ts";
@@ -44,12 +44,12 @@ export function resourceWriter<K extends AnyKind>(deps: WriteDeps, options: Writ
   const { kind, field } = options;
   type Shape = MessageShape<Schemas[K]>;
 
-  async function put(place: Asked, wished: (state: ProjectState) => Shape): Promise<Shape> {
+  async function put(place: Asked, desired: (state: ProjectState) => Shape): Promise<Shape> {
     const { project, name } = place;
     const { decision, written } = await deps.changeProject(project, [{ kind, name }], (state) => {
-      const wish = { kind, name, path: field, json: jsonOf(kind, wished(state)) };
-      const outcomes = planWishes(deps.cipher, project, state, [wish]);
-      const put = outcomes.filter(({ action }) => action !== "UNCHANGED");
+      const resource = { kind, name, path: field, json: jsonOf(kind, desired(state)) };
+      const planned = planChanges(deps.cipher, project, state, [resource]);
+      const put = planned.filter(({ action }) => action !== "UNCHANGED");
       return { put, remove: [], isRehearsal: false, before: state.wholes[kind].get(name) };
     });
     const now = written[0] ?? decision.before;

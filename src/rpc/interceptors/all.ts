@@ -12,7 +12,7 @@ export interface InterceptorOptions {
   token: string | undefined;
   /** `violationsOf` of rpc/rules/check.ts, outside tests. */
   rules: Validator;
-  /** `isPassingTrouble` of store/trouble.ts: such errors are UNAVAILABLE instead of INTERNAL. */
+  /** `isTransientError` of store/postgres/transient-errors.ts: such errors are UNAVAILABLE instead of INTERNAL. */
   isPassing?: (error: unknown) => boolean;
 }
 

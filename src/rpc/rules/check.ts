@@ -1,6 +1,6 @@
 import type { FieldViolation } from "../../task/errors.ts";
 import type { Validator } from "../interceptors/validate.ts";
-import { carriageBreaches } from "./encodable.ts";
+import { encodingBreaches } from "./encodable.ts";
 import { countsIn } from "./mask.ts";
 import { pathText } from "./path.ts";
 import { RULES } from "./table.ts";
@@ -21,7 +21,7 @@ export const violationsOf: Validator = (desc, message) => {
     description: issue.message,
   }));
   const named = new Set(broken.map(({ field }) => field));
-  const unfit = carriageBreaches(plain, HIDDEN)
+  const unfit = encodingBreaches(plain, HIDDEN)
     .map(({ path, got }) => ({ field: pathText(desc, path), description: `cannot be stored; got ${got}` }))
     .filter(({ field }) => !named.has(field));
   return [...broken, ...unfit];

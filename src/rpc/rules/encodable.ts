@@ -1,15 +1,15 @@
 import { type Breach, received } from "./rule.ts";
 import { NOTHING } from "./to-plain.ts";
-import { eachLeaf, MAX_DEPTH } from "./walk.ts";
+import { MAX_DEPTH, walk } from "./walk.ts";
 
 /**
  * What PostgreSQL or other clients cannot carry, wherever it stands in a plain message: NUL and broken Unicode in text
  * (`text` and `jsonb` refuse both), numbers that JSON does not have, Values without one, values within values within values.
  * `hidden`: fields whose values, and all within them, are not shown.
  */
-export function carriageBreaches(plain: object, hidden: ReadonlySet<string>): Breach[] {
+export function encodingBreaches(plain: object, hidden: ReadonlySet<string>): Breach[] {
   const breaches: Breach[] = [];
-  eachLeaf(plain, (value, path) => {
+  walk(plain, (value, path) => {
     const trouble = troubleWith(value, path.length);
     if (trouble === undefined) return;
     const shown = path.some((step) => hidden.has(String(step)))

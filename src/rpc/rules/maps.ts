@@ -2,7 +2,7 @@ import type { JsonObject } from "@bufbuild/protobuf";
 import { z } from "zod";
 import { type Breach, received, rule, ruleAt } from "./rule.ts";
 import { hasAtMost } from "./values.ts";
-import { eachLeaf } from "./walk.ts";
+import { walk } from "./walk.ts";
 
 type StringMap = Record<string, string>;
 
@@ -20,7 +20,7 @@ export function variables() {
 
 function nulsIn(value: unknown): Breach[] {
   const breaches: Breach[] = [];
-  eachLeaf(value ?? {}, (leaf, path) => {
+  walk(value ?? {}, (leaf, path) => {
     if (typeof leaf === "string" && leaf.includes("\0"))
       breaches.push({ path: [...path], got: received(leaf) });
   });

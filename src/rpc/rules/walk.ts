@@ -13,20 +13,20 @@ export type Look = (value: unknown, path: Breach["path"]) => void;
  * Shows all texts, numbers and the like within a value, and the names of its entries, which are text as well. A visitor
  * with one path for all: a megabyte of small values passes here with every request that brings it.
  */
-export function eachLeaf(value: unknown, look: Look, path: Breach["path"] = []): void {
+export function walk(value: unknown, look: Look, path: Breach["path"] = []): void {
   if (path.length > MAX_DEPTH || typeof value !== "object" || value === null || value instanceof Uint8Array) {
     look(value, path);
   } else if (Array.isArray(value)) {
     for (let index = 0; index < value.length; index++) {
       path.push(index);
-      eachLeaf(value[index], look, path);
+      walk(value[index], look, path);
       path.pop();
     }
   } else {
     for (const [name, inner] of Object.entries(value)) {
       path.push(name);
       if (path.length <= MAX_DEPTH) look(name, path);
-      eachLeaf(inner, look, path);
+      walk(inner, look, path);
       path.pop();
     }
   }

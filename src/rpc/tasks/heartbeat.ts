@@ -4,7 +4,7 @@ import { msFromDuration } from "../../task/duration.ts";
 const DEFAULT_HEARTBEAT_MS = 15_000;
 
 /** Measures silence towards a watcher, by how many messages were made: what happens may be nothing that it wants to hear of. */
-export function startPulse(messages: { readonly made: number }, interval: Duration | undefined) {
+export function startHeartbeat(messages: { readonly made: number }, interval: Duration | undefined) {
   const everyMs = msFromDuration(interval) ?? DEFAULT_HEARTBEAT_MS;
   let heard = messages.made;
   let since = performance.now();

@@ -5,29 +5,29 @@ import {
   type KillTaskResponse,
   KillTaskResponseSchema,
 } from "../../../gen/signalman/v1/task_service_pb.ts";
-import type { KillWish, KillOutcome as Outcome } from "../../store/tasks/kills.ts";
+import type { KillRequest, KillOutcome as Outcome } from "../../store/tasks/kills.ts";
 import type { TaskView } from "../../store/tasks/tasks.ts";
 import { msFromDuration } from "../../task/duration.ts";
 import { parseTaskName, type TaskName } from "../names.ts";
 import { taskMessage } from "./messages.ts";
 
 export interface KillTaskDeps {
-  requestKill(task: TaskName, wish: KillWish): Promise<{ task: TaskView; outcome: Outcome }>;
-  /** A wish was recorded, or a task was stopped. */
+  requestKill(task: TaskName, request: KillRequest): Promise<{ task: TaskView; outcome: Outcome }>;
+  /** A request was recorded, or a task was stopped. */
   onChanged(taskId: string): void;
 }
 
 export async function killTask(deps: KillTaskDeps, request: KillTaskRequest): Promise<KillTaskResponse> {
-  const { task, outcome } = await deps.requestKill(parseTaskName(request.name), killWish(request));
+  const { task, outcome } = await deps.requestKill(parseTaskName(request.name), killRequestOf(request));
   if (outcome !== "ALREADY_FINAL") deps.onChanged(task.id);
   return create(KillTaskResponseSchema, { task: taskMessage(task), outcome: KillOutcome[outcome] });
 }
 
 /** How the calls ask for an end. */
-export function killWish({
+export function killRequestOf({
   force,
   reason,
   gracePeriod,
-}: Pick<KillTaskRequest, "force" | "reason" | "gracePeriod">): KillWish {
+}: Pick<KillTaskRequest, "force" | "reason" | "gracePeriod">): KillRequest {
   return { force, reason, graceMs: msFromDuration(gracePeriod) };
 }

@@ -5,13 +5,13 @@ import {
   type KillTasksResponse,
   KillTasksResponseSchema,
 } from "../../../gen/signalman/v1/task_service_pb.ts";
-import type { Killed, KillWish } from "../../store/tasks/kills.ts";
+import type { Killed, KillRequest } from "../../store/tasks/kills.ts";
 import { parseResourceName, taskName } from "../names.ts";
-import { type KillTaskDeps, killWish } from "./kill-task.ts";
+import { type KillTaskDeps, killRequestOf } from "./kill-task.ts";
 
 export interface KillTasksDeps extends Pick<KillTaskDeps, "onChanged"> {
   /** Those that ran first. @throws Failure not_found if there is no such project. */
-  killTemplate(template: { project: string; name: string }, wish: KillWish): Promise<Killed[]>;
+  killTemplate(template: { project: string; name: string }, request: KillRequest): Promise<Killed[]>;
 }
 
 /** More would not fit into a message that every client takes. */
@@ -19,7 +19,7 @@ const MOST_NAMED = 10_000;
 
 export async function killTasks(deps: KillTasksDeps, request: KillTasksRequest): Promise<KillTasksResponse> {
   const template = parseResourceName(request.template);
-  const killed = await deps.killTemplate(template, killWish(request));
+  const killed = await deps.killTemplate(template, killRequestOf(request));
   for (const { id, outcome } of killed) if (outcome !== "ALREADY_FINAL") deps.onChanged(id);
   return create(KillTasksResponseSchema, {
     tasks: killed.slice(0, MOST_NAMED).map(({ id, outcome }) => ({

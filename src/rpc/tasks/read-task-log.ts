@@ -70,14 +70,14 @@ function contentOf(
   lines: LogLine[],
   format: LogFormat,
 ): { lines: LogLine[] } | { text: Uint8Array<ArrayBuffer> } {
-  if (format === LogFormat.TEXT) return { text: joined(lines) };
+  if (format === LogFormat.TEXT) return { text: coalesce(lines) };
   if (format === LogFormat.PLAIN_TEXT)
-    return { text: Uint8Array.from(stripEscapes(Buffer.from(joined(lines)))) };
+    return { text: Uint8Array.from(stripEscapes(Buffer.from(coalesce(lines)))) };
   return { lines };
 }
 
 /** The bytes as they were written: a newline behind each line that had one. */
-function joined(lines: LogLine[]): Uint8Array<ArrayBuffer> {
+function coalesce(lines: LogLine[]): Uint8Array<ArrayBuffer> {
   const newline = Buffer.from("\n");
   return Uint8Array.from(
     Buffer.concat(lines.flatMap(({ content, partial }) => (partial ? [content] : [content, newline]))),

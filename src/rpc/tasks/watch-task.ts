@@ -1,14 +1,14 @@
 import type { WatchTaskRequest, WatchTaskResponse } from "../../../gen/signalman/v1/task_service_pb.ts";
 import type { Hub, Subscription } from "../../live/hub.ts";
 import type { LogStreamName } from "../../logs/types.ts";
-import { persist } from "../../store/postgres/transient-errors.ts";
+import { retryTransient } from "../../store/postgres/transient-errors.ts";
 import type { Progress } from "../../store/tasks/progress.ts";
 import type { TaskView } from "../../store/tasks/tasks.ts";
 import { notFound } from "../../task/errors.ts";
 import { isFinal } from "../../task/status.ts";
 import type { StatusEvent } from "../../task/types.ts";
 import { parseTaskName, type TaskName, taskName } from "../names.ts";
-import { startPulse } from "./heartbeat.ts";
+import { startHeartbeat } from "./heartbeat.ts";
 import { ALL, type LogStore, readPieces, tailStart } from "./log-reader.ts";
 import { lineNumber, statusMessage, streamNames, taskMessage } from "./messages.ts";
 import { type Cursor, decodeToken } from "./resume-token.ts";
@@ -58,20 +58,20 @@ export async function* watchTask(
   };
   yield make.event(cursor, { case: "snapshot", value: { task: taskMessage(task) } });
 
-  using ear = deps.hub.subscribe(name.id);
-  const pulse = startPulse(make, request.heartbeatInterval);
+  using subscription = deps.hub.subscribe(name.id);
+  const heartbeat = startHeartbeat(make, request.heartbeatInterval);
   const beat = () => make.event(cursor, { case: "heartbeat", value: {} });
   for (;;) {
     context.signal.throwIfAborted();
-    yield* takeBatches(watch, ear);
-    if (ear.isBehind(cursor.seq)) {
-      ear.rest();
+    yield* takeBatches(watch, subscription);
+    if (subscription.isBehind(cursor.seq)) {
+      subscription.rest();
       if (yield* catchUp(watch)) return;
       if (!(request.follow ?? true)) return yield beat();
     } else {
-      await ear.changed(pulse.leftMs(), context.signal);
+      await subscription.changed(heartbeat.leftMs(), context.signal);
     }
-    if (pulse.leftMs() === 0) yield beat();
+    if (heartbeat.leftMs() === 0) yield beat();
   }
 }
 
@@ -92,10 +92,10 @@ async function startOf(
 /** What is here already, shared with the other watchers at the tip. */
 function* takeBatches(
   { cursor, make, logs, streams }: Watch,
-  ear: Subscription,
+  subscription: Subscription,
 ): Generator<WatchTaskResponse> {
   for (;;) {
-    const batch = ear.batchAfter(cursor.seq);
+    const batch = subscription.batchAfter(cursor.seq);
     // Events come before the lines that were stored after them: those are read from the store first.
     if (batch?.events !== cursor.ordinal) return;
     const isWanted = logs && [...streams].some((stream) => batch.counts[stream] > 0);
@@ -109,7 +109,7 @@ function* takeBatches(
 /** Everything that the store has behind the cursor; true if that was the end. */
 async function* catchUp(watch: Watch): AsyncGenerator<WatchTaskResponse, boolean> {
   const { deps, name, cursor, signal, make } = watch;
-  const progress = await persist(() => deps.readProgress(name.id, cursor.ordinal), signal);
+  const progress = await retryTransient(() => deps.readProgress(name.id, cursor.ordinal), signal);
   // Deleted while it was watched: the getter says so.
   if (!progress) throw notFound(taskName(name));
   for (const event of progress.events) {
@@ -118,7 +118,7 @@ async function* catchUp(watch: Watch): AsyncGenerator<WatchTaskResponse, boolean
   }
   yield* lines(watch, progress.lastSeq);
   if (!isFinal(progress.status)) return false;
-  const task = taskMessage(await persist(() => deps.getTask(name), signal));
+  const task = taskMessage(await retryTransient(() => deps.getTask(name), signal));
   yield make.event(cursor, { case: "end", value: { task, lastSeq: BigInt(progress.lastSeq) } });
   return true;
 }
@@ -128,7 +128,7 @@ async function* lines(watch: Watch, toSeq: number): AsyncGenerator<WatchTaskResp
   if (!logs) cursor.seq = Math.max(cursor.seq, toSeq);
   const patient = {
     readChunks: (...args: Parameters<LogStore["readChunks"]>) =>
-      persist(() => deps.readChunks(...args), signal),
+      retryTransient(() => deps.readChunks(...args), signal),
   };
   for await (const piece of readPieces(patient, name.id, { afterSeq: cursor.seq, toSeq }, streams)) {
     signal.throwIfAborted();
@@ -149,7 +149,7 @@ async function* status(
   { deps, name, make, cursor, signal }: Watch,
   event: StatusEvent,
 ): AsyncGenerator<WatchTaskResponse> {
-  const task = isFinal(event.status) ? await persist(() => deps.getTask(name), signal) : undefined;
+  const task = isFinal(event.status) ? await retryTransient(() => deps.getTask(name), signal) : undefined;
   cursor.ordinal = event.ordinal;
   yield make.event(cursor, { case: "status", value: statusMessage(event, task) });
 }

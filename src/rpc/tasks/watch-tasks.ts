@@ -1,12 +1,12 @@
 import type { WatchTasksRequest, WatchTasksResponse } from "../../../gen/signalman/v1/task_service_pb.ts";
-import type { Change, ChangeEar } from "../../live/changes.ts";
-import { persist } from "../../store/postgres/transient-errors.ts";
+import type { Change, ChangeSubscription } from "../../live/changes.ts";
+import { retryTransient } from "../../store/postgres/transient-errors.ts";
 import { type FixedTerm, isSelected, type TaskSelection } from "../../store/tasks/task-terms.ts";
 import type { OpenTasks } from "../../store/tasks/transitions.ts";
 import { invalid } from "../../task/errors.ts";
 import { parseResourceName } from "../names.ts";
 import { queryToken, readQueryToken } from "../query-token.ts";
-import { startPulse } from "./heartbeat.ts";
+import { startHeartbeat } from "./heartbeat.ts";
 import { taskMessage } from "./messages.ts";
 import { parseFixedFilter } from "./task-filter.ts";
 import { createTasksEventMaker, type TasksEventMaker, taskAt } from "./tasks-events.ts";
@@ -14,7 +14,7 @@ import { createTasksEventMaker, type TasksEventMaker, taskAt } from "./tasks-eve
 type Selection = TaskSelection<FixedTerm>;
 
 export interface WatchTasksDeps {
-  changes: { subscribe(): ChangeEar };
+  changes: { subscribe(): ChangeSubscription };
   /** @throws Failure not_found if there is no such project. */
   assertProject(project: string): Promise<void>;
   highestPosition(): Promise<number>;
@@ -32,7 +32,7 @@ interface Watch {
   selection: Selection;
   make: TasksEventMaker;
   token(position: number): string;
-  ear: ChangeEar;
+  subscription: ChangeSubscription;
   signal: AbortSignal;
 }
 
@@ -56,21 +56,21 @@ export async function* watchTasks(
   const selection = { project: project === "-" ? null : project, terms: parseFixedFilter(filter) };
   if (selection.project !== null) await deps.assertProject(selection.project);
   const start = await startOf(deps, request);
-  using ear = deps.changes.subscribe();
+  using subscription = deps.changes.subscribe();
   const make = createTasksEventMaker(isJson);
   const token = (position: number) => queryToken(String(position), [parent, filter]);
-  const watch: Watch = { deps, selection, make, token, ear, signal };
-  const pulse = startPulse(make, request.heartbeatInterval);
+  const watch: Watch = { deps, selection, make, token, subscription, signal };
+  const heartbeat = startHeartbeat(make, request.heartbeatInterval);
   let at = start ?? (yield* snapshot(watch));
   const beat = () => make.event(token(at), { case: "heartbeat", value: {} });
   // The first message takes the headers along: a caller sees at once that it is connected.
   if (start !== undefined) yield beat();
   for (;;) {
     signal.throwIfAborted();
-    const { tip = at } = ear;
+    const { tip = at } = subscription;
     if (at < tip) at = yield* advance(watch, at, tip);
-    else await ear.changed(pulse.leftMs(), signal);
-    if (pulse.leftMs() === 0) yield beat();
+    else await subscription.changed(heartbeat.leftMs(), signal);
+    if (heartbeat.leftMs() === 0) yield beat();
   }
 }
 
@@ -92,18 +92,18 @@ async function* snapshot({
   selection,
   make,
   token,
-  ear,
+  subscription,
   signal,
 }: Watch): AsyncGenerator<WatchTasksResponse, number> {
-  let position = ear.tip;
-  for (; position === undefined; position = ear.tip) {
+  let position = subscription.tip;
+  for (; position === undefined; position = subscription.tip) {
     signal.throwIfAborted();
-    await ear.changed(1000, signal);
+    await subscription.changed(1000, signal);
   }
   const at = position;
   let afterId: string | null = null;
   do {
-    const page: OpenTasks = await persist(
+    const page: OpenTasks = await retryTransient(
       () => deps.readOpenTasks(selection, at, { afterId, limit: PAGE }),
       signal,
     );
@@ -123,8 +123,8 @@ async function* advance(
   after: number,
   tip: number,
 ): AsyncGenerator<WatchTasksResponse, number> {
-  const { deps, selection, make, token, ear, signal } = watch;
-  const here = ear.changesAfter(after);
+  const { deps, selection, make, token, subscription, signal } = watch;
+  const here = subscription.changesAfter(after);
   if (here) {
     for (const change of here) {
       signal.throwIfAborted();
@@ -133,7 +133,7 @@ async function* advance(
     return tip;
   }
   const to = Math.min(tip, after + SPAN);
-  const stored = await persist(() => deps.readChanges({ after, to }, PAGE, selection), signal);
+  const stored = await retryTransient(() => deps.readChanges({ after, to }, PAGE, selection), signal);
   for (const change of stored) {
     signal.throwIfAborted();
     yield make.change(token(change.position), change);

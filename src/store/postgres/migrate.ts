@@ -4,7 +4,7 @@ import { migrate as drizzleMigrate } from "drizzle-orm/postgres-js/migrator";
 import { messageOf } from "../../task/errors.ts";
 import { ensurePartitions } from "../logs/partitions.ts";
 import { connect } from "./database.ts";
-import { persist } from "./transient-errors.ts";
+import { retryTransient } from "./transient-errors.ts";
 
 const FOLDER = fileURLToPath(new URL("../migrations", import.meta.url));
 /** Any number, the same in every version of Signalman. */
@@ -56,7 +56,7 @@ export async function migratePatiently(url: string): Promise<void> {
       trouble = error;
       throw error;
     });
-  await persist(attempt, patience).catch((error: unknown) => {
+  await retryTransient(attempt, patience).catch((error: unknown) => {
     if (!patience.aborted) throw error;
     const { host, pathname } = new URL(url);
     const place = `PostgreSQL at ${decodeURIComponent(host)}${pathname}`;

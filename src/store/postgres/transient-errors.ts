@@ -10,7 +10,7 @@ import { DatabaseDeadline } from "./database.ts";
 const PASSING_STATES = /^(08|53|57P0|57014|25P03|40001|40P01|25006)/;
 
 /** The database is out of reach for now; whether a write took place is not known. */
-export function isPassingTrouble(error: unknown): boolean {
+export function isTransientError(error: unknown): boolean {
   for (let e = error; e instanceof Error; e = e.cause) {
     if (e instanceof DatabaseDeadline) return true;
     if ("code" in e && PASSING_STATES.test(String(e.code))) return true;
@@ -30,13 +30,13 @@ export function violatedConstraint(error: unknown): string | undefined {
  * Does `work` until it gives a result or an error that does not pass. `work` must bear being done twice.
  * @throws the signal's reason as soon as it is aborted; what is under way then may still take place.
  */
-export async function persist<T>(work: () => Promise<T>, signal: AbortSignal): Promise<T> {
+export async function retryTransient<T>(work: () => Promise<T>, signal: AbortSignal): Promise<T> {
   for (let pause = 50; ; pause = Math.min(pause * 2, 1000)) {
     try {
       return await unlessAborted(work(), signal);
     } catch (error) {
       signal.throwIfAborted();
-      if (!isPassingTrouble(error)) throw error;
+      if (!isTransientError(error)) throw error;
     }
     await delay(pause, undefined, { signal }).catch(() => signal.throwIfAborted());
   }

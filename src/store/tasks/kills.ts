@@ -11,7 +11,7 @@ import { oneTask, type TaskView } from "./tasks.ts";
 
 export type KillOutcome = "KILLED_BEFORE_START" | "KILL_REQUESTED" | "ALREADY_STOPPING" | "ALREADY_FINAL";
 
-export interface KillWish {
+export interface KillRequest {
   force: boolean;
   /** Milliseconds from the polite signal to SIGKILL; undefined: as many as the task's app needs. */
   graceMs?: number | undefined;
@@ -22,17 +22,17 @@ export interface KillWish {
 /** Nothing of it runs: it can be STOPPED at once. */
 const IDLE: readonly Status[] = ["WAITING", "WAITING_CONFIRMATION"];
 
-/** Records the wish that a task ends, under the task's row lock. Its owner, if it has one, learns of it by itself. */
+/** Records the request that a task ends, under the task's row lock. Its owner, if it has one, learns of it by itself. */
 export async function requestKill(
   database: Database,
   task: { project: string; id: string },
-  wish: KillWish,
+  request: KillRequest,
 ): Promise<{ task: TaskView; outcome: KillOutcome }> {
   const name = `projects/${task.project}/tasks/${task.id}`;
   const where = sql`${tasks.id} = ${task.id} AND ${tasks.project} = ${task.project}`;
   return database.run((db) =>
     db.transaction(async (tx) => {
-      const outcome = await lockAndRecord(tx, where, wish);
+      const outcome = await lockAndRecord(tx, where, request);
       return { task: await oneTask(tx, where, name), outcome };
     }),
   );
@@ -55,18 +55,18 @@ const BATCH = 1000;
 export async function killTemplate(
   database: Database,
   template: { project: string; name: string },
-  wish: KillWish,
+  request: KillRequest,
 ): Promise<Killed[]> {
   await database.run((db) => assertProject(db, template.project));
   const stopped: Killed[] = [];
   for (let batch: Lease[] | undefined; batch === undefined || batch.length === BATCH; ) {
-    batch = await database.run((db) => stopWaiting(db, template, wish));
+    batch = await database.run((db) => stopWaiting(db, template, request));
     stopped.push(...batch.map(({ id }): Killed => ({ id, outcome: "KILLED_BEFORE_START" })));
   }
   const killed: Killed[] = [];
   for (const id of await database.run((db) => openTasks(db, template))) {
     const where = eq(tasks.id, id);
-    const outcome = await database.run((db) => db.transaction((tx) => lockAndRecord(tx, where, wish)));
+    const outcome = await database.run((db) => db.transaction((tx) => lockAndRecord(tx, where, request)));
     killed.push({ id, outcome });
   }
   return [...killed, ...stopped];
@@ -79,12 +79,12 @@ const ofTemplate = (template: { project: string; name: string }) =>
 async function stopWaiting(
   db: Queryable,
   template: { project: string; name: string },
-  wish: KillWish,
+  request: KillRequest,
 ): Promise<Lease[]> {
   const next = sql`
     SELECT id FROM tasks WHERE ${tasks.status} = 'WAITING' AND ${ofTemplate(template)}
     ORDER BY priority DESC NULLS LAST, id LIMIT ${BATCH} FOR UPDATE SKIP LOCKED`;
-  return stop(db, sql`${tasks.id} = ANY(ARRAY(${next}))`, columnsOf({ ...wish, graceMs: 0 }, ""), wish);
+  return stop(db, sql`${tasks.id} = ANY(ARRAY(${next}))`, columnsOf({ ...request, graceMs: 0 }, ""), request);
 }
 
 async function openTasks(db: Queryable, template: { project: string; name: string }): Promise<string[]> {
@@ -96,50 +96,54 @@ async function openTasks(db: Queryable, template: { project: string; name: strin
   return rows.map(({ id }) => id);
 }
 
-async function lockAndRecord(tx: Queryable, where: SQL, wish: KillWish): Promise<KillOutcome> {
+async function lockAndRecord(tx: Queryable, where: SQL, request: KillRequest): Promise<KillOutcome> {
   const [row] = await tx
     .select({ id: tasks.id, status: tasks.status, app: tasks.app })
     .from(tasks)
     .where(where)
     .for("update");
-  return row ? record(tx, row, wish) : "ALREADY_FINAL";
+  return row ? record(tx, row, request) : "ALREADY_FINAL";
 }
 
 type Target = Pick<TaskRecord, "id" | "status" | "app">;
 
-async function record(db: Queryable, { id, status, app }: Target, wish: KillWish): Promise<KillOutcome> {
+async function record(
+  db: Queryable,
+  { id, status, app }: Target,
+  request: KillRequest,
+): Promise<KillOutcome> {
   if (isFinal(status)) return "ALREADY_FINAL";
   const where = eq(tasks.id, id);
-  const set = columnsOf(wish, app);
+  const set = columnsOf(request, app);
   if (status === "STOPPING") {
     await db.update(tasks).set({ killForce: set.killForce, killDeadline: set.killDeadline }).where(where);
     return "ALREADY_STOPPING";
   }
   if (!IDLE.includes(status)) {
-    await move(db, { to: "STOPPING", where, set, message: messageOf(wish) });
+    await move(db, { to: "STOPPING", where, set, message: messageOf(request) });
     return "KILL_REQUESTED";
   }
-  await stop(db, where, set, wish);
+  await stop(db, where, set, request);
   return "KILLED_BEFORE_START";
 }
 
-const messageOf = (wish: KillWish) => wish.reason || "Stopped by KillTask";
+const messageOf = (request: KillRequest) => request.reason || "Stopped by KillTask";
 
-type WishColumns = ReturnType<typeof columnsOf>;
+type KillColumns = ReturnType<typeof columnsOf>;
 
-async function stop(db: Queryable, where: SQL, set: WishColumns, wish: KillWish): Promise<Lease[]> {
-  const message = messageOf(wish);
+async function stop(db: Queryable, where: SQL, set: KillColumns, request: KillRequest): Promise<Lease[]> {
+  const message = messageOf(request);
   const end = { endReason: "STOPPED_BY_USER", endMessage: message, leaseExpires: null } as const;
   return move(db, { to: "STOPPED", from: IDLE, where, set: { ...set, ...end }, message });
 }
 
-/** A repeated wish may shorten the deadline, never lengthen it, and never takes `force` back. */
-function columnsOf(wish: KillWish, app: string) {
-  const graceMs = wish.force ? 0 : (wish.graceMs ?? defaultGraceMs(app));
+/** A repeated request may shorten the deadline, never lengthen it, and never takes `force` back. */
+function columnsOf(request: KillRequest, app: string) {
+  const graceMs = request.force ? 0 : (request.graceMs ?? defaultGraceMs(app));
   return {
     killTime: sql`coalesce(${tasks.killTime}, clock_timestamp())`,
-    killForce: sql`${tasks.killForce} OR ${wish.force}`,
+    killForce: sql`${tasks.killForce} OR ${request.force}`,
     killDeadline: sql`least(${tasks.killDeadline}, clock_timestamp() + ${`${graceMs} ms`}::interval)`,
-    killReason: wish.reason,
+    killReason: request.reason,
   };
 }

@@ -95,13 +95,13 @@ const candidates = statement<{ slots: number }, Candidate>(
     ORDER BY c.priority DESC, c.id`,
 );
 
-/** What the owner of a task must know of others' wishes; sent back by every renewal. */
-export type Wishes = Pick<TaskRecord, "id" | "leaseEpoch" | "status" | "killTime" | "killForce"> & {
-  /** Until SIGKILL, by the database's clock; null without a wish. */
+/** The kill request of a task, as its owner must know it; returned by every lease renewal. */
+export type KillRequestState = Pick<TaskRecord, "id" | "leaseEpoch" | "status" | "killTime" | "killForce"> & {
+  /** Until SIGKILL, by the database's clock; null without a request. */
   killRemainingMs: number | null;
 };
 
-const wishes = {
+const killRequests = {
   id: tasks.id,
   leaseEpoch: tasks.leaseEpoch,
   status: tasks.status,
@@ -116,7 +116,11 @@ const wishes = {
  * Renews the leases of a node's tasks. One that is missing, or has another epoch, is lost. Confirmed ones that wait for a
  * slot show by a lease that has just ended that their node is alive.
  */
-export async function renew(database: Database, node: string, ids: readonly string[]): Promise<Wishes[]> {
+export async function renew(
+  database: Database,
+  node: string,
+  ids: readonly string[],
+): Promise<KillRequestState[]> {
   if (ids.length === 0) return [];
   return database.run((db) =>
     db
@@ -127,14 +131,17 @@ export async function renew(database: Database, node: string, ids: readonly stri
       .where(
         and(eq(tasks.node, node), or(isOneOf(tasks.id, ids), isInStatus(["CONFIRMED"])), isInStatus(OWNED)),
       )
-      .returning(wishes),
+      .returning(killRequests),
   );
 }
 
-/** The wishes alone, whoever owns the tasks now. */
-export async function readWishes(database: Database, ids: readonly string[]): Promise<Wishes[]> {
+/** The kill requests alone, whichever node owns the tasks now. */
+export async function readKillRequests(
+  database: Database,
+  ids: readonly string[],
+): Promise<KillRequestState[]> {
   if (ids.length === 0) return [];
-  return database.run((db) => db.select(wishes).from(tasks).where(isOneOf(tasks.id, ids)));
+  return database.run((db) => db.select(killRequests).from(tasks).where(isOneOf(tasks.id, ids)));
 }
 
 /** What a node takes over, under a new epoch, and what it puts back instead because it was not started yet. */

@@ -3,8 +3,8 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { openBus } from "../../../src/store/postgres/bus.ts";
 import { DatabaseDeadline, openDatabase, QueryFailed } from "../../../src/store/postgres/database.ts";
 import {
-  isPassingTrouble,
-  persist,
+  isTransientError,
+  retryTransient,
   violatedConstraint,
 } from "../../../src/store/postgres/transient-errors.ts";
 import { NODE, OTHER_NODE, openStore, type TestStore } from "../fixture.ts";
@@ -24,7 +24,7 @@ describe("a piece of work", () => {
       .run((db) => db.execute(sql`SELECT pg_sleep(60)`), 200)
       .catch((e: unknown) => e);
     expect(error).toEqual(new DatabaseDeadline("slow", 200));
-    expect(isPassingTrouble(error)).toBe(true);
+    expect(isTransientError(error)).toBe(true);
     expect([...(await database.run((db) => db.execute(sql`SELECT 1 AS one`)))]).toEqual([{ one: 1 }]);
     await database.close();
   });
@@ -40,7 +40,10 @@ describe("a piece of work", () => {
   test("goes on after its connection was cut", async () => {
     await store.database.run((db) => db.execute(sql`SELECT 1`));
     await store.sql`SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'signalman test' AND datname = current_database()`;
-    const rows = await persist(() => store.database.run((db) => db.execute(sql`SELECT 1 AS one`)), never);
+    const rows = await retryTransient(
+      () => store.database.run((db) => db.execute(sql`SELECT 1 AS one`)),
+      never,
+    );
     expect([...rows]).toEqual([{ one: 1 }]);
   });
 });
@@ -51,10 +54,10 @@ describe("trouble", () => {
 
   test.each(
     "08006 53300 57P01 57P03 57014 25P03 25006 40001 40P01 ECONNREFUSED CONNECTION_CLOSED".split(" "),
-  )("%s passes by itself", (code) => expect(isPassingTrouble(withCode(code))).toBe(true));
+  )("%s passes by itself", (code) => expect(isTransientError(withCode(code))).toBe(true));
 
   test.each(["23505", "42601", "22P02", "28P01"])("%s does not", (code) =>
-    expect(isPassingTrouble(withCode(code))).toBe(false),
+    expect(isTransientError(withCode(code))).toBe(false),
   );
 
   test("is outlived: work is done again until it succeeds", async () => {
@@ -64,7 +67,7 @@ describe("trouble", () => {
       if (tries < 3) throw withCode("57P01");
       return "done";
     };
-    expect(await persist(work, never)).toBe("done");
+    expect(await retryTransient(work, never)).toBe("done");
     expect(tries).toBe(3);
   });
 
@@ -74,10 +77,10 @@ describe("trouble", () => {
       tries++;
       throw withCode("42601");
     };
-    await expect(persist(broken, never)).rejects.toThrow("outer");
+    await expect(retryTransient(broken, never)).rejects.toThrow("outer");
     expect(tries).toBe(1);
     const stop = new AbortController();
-    const away = persist(async () => {
+    const away = retryTransient(async () => {
       stop.abort(new Error("shutdown"));
       throw withCode("08006");
     }, stop.signal);
@@ -86,7 +89,7 @@ describe("trouble", () => {
 
   test("that never ends does not outlast a stop", async () => {
     const stop = new AbortController();
-    const silent = persist(() => new Promise(() => {}), stop.signal);
+    const silent = retryTransient(() => new Promise(() => {}), stop.signal);
     stop.abort(new Error("shutdown"));
     await expect(silent).rejects.toThrow("shutdown");
   });

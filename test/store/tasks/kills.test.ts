@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { openDatabase } from "../../../src/store/postgres/database.ts";
-import { type KillWish, requestKill } from "../../../src/store/tasks/kills.ts";
+import { type KillRequest, requestKill } from "../../../src/store/tasks/kills.ts";
 import { finish } from "../../../src/store/tasks/moves.ts";
 import { FINAL } from "../../../src/task/status.ts";
 import { chunk, openStore, type TestStore } from "../fixture.ts";
@@ -12,9 +12,13 @@ beforeAll(async () => {
 });
 afterAll(() => store[Symbol.asyncDispose]());
 
-const kill = (id: string, wish: Partial<KillWish> = {}) =>
-  requestKill(store.database, { project: "p", id }, { force: false, graceMs: 10_000, reason: "", ...wish });
-/** Seconds from the wish to its deadline. */
+const kill = (id: string, request: Partial<KillRequest> = {}) =>
+  requestKill(
+    store.database,
+    { project: "p", id },
+    { force: false, graceMs: 10_000, reason: "", ...request },
+  );
+/** Seconds from the request to its deadline. */
 const grace = ({ killTime, killDeadline }: { killTime: Date | null; killDeadline: Date | null }) =>
   Math.round(((killDeadline?.getTime() ?? Number.NaN) - (killTime?.getTime() ?? 0)) / 1000);
 
@@ -27,7 +31,7 @@ test.each(["WAITING", "WAITING_CONFIRMATION"] as const)("a task in %s is stopped
 });
 
 test.each(["STARTING", "RUNNING", "CONFIRMED"] as const)(
-  "of a task in %s the wish is recorded",
+  "of a task in %s the request is recorded",
   async (status) => {
     const { id } = await store.makeTaskIn(status);
     const { task, outcome } = await kill(id, { graceMs: 30_000, reason: "enough" });
@@ -44,7 +48,7 @@ test.each(FINAL)("a task that is %s stays as it is", async (status) => {
   expect(task).toMatchObject({ status, killTime: null });
 });
 
-test("a repeated wish may shorten the deadline, never lengthen it, and never takes force back", async () => {
+test("a repeated request may shorten the deadline, never lengthen it, and never takes force back", async () => {
   const { id } = await store.makeTaskIn("RUNNING");
   const first = await kill(id, { graceMs: 20_000 });
   const longer = await kill(id, { graceMs: 600_000 });
@@ -72,8 +76,8 @@ test("of many callers at once one is the first", async () => {
 describe("a task that is not there", () => {
   test("or is another project's is not found", async () => {
     const { id } = await store.makeTaskIn("RUNNING");
-    const wish = { force: false, graceMs: 0, reason: "" };
-    const elsewhere = requestKill(store.database, { project: "q", id }, wish);
+    const request = { force: false, graceMs: 0, reason: "" };
+    const elsewhere = requestKill(store.database, { project: "q", id }, request);
     await expect(elsewhere).rejects.toThrow(`There is no projects/q/tasks/${id}`);
     expect((await store.row(id)).status).toBe("RUNNING");
   });

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { readChunks, storeChunks } from "../../../src/store/logs/logs.ts";
 import { declareLost, expireQueue } from "../../../src/store/tasks/expiry.ts";
-import { adopt, readWishes, release, renew, rescue } from "../../../src/store/tasks/leases.ts";
+import { adopt, readKillRequests, release, renew, rescue } from "../../../src/store/tasks/leases.ts";
 import { LeaseLost } from "../../../src/task/errors.ts";
 import { STATUSES } from "../../../src/task/status.ts";
 import { chunk, NODE, OTHER_NODE, openStore, type TestStore } from "../fixture.ts";
@@ -23,7 +23,7 @@ async function oneOfEach(columns: Record<string, unknown> = {}) {
 }
 
 describe("a lease", () => {
-  test("is renewed for what the node owns, and tells of wishes", async () => {
+  test("is renewed for what the node owns, and tells of requests", async () => {
     const { id } = await store.makeTaskIn("STOPPING", {
       lease_expires: past(100),
       kill_time: new Date(),
@@ -31,14 +31,14 @@ describe("a lease", () => {
     });
     const foreign = await store.makeTaskIn("RUNNING", { node: OTHER_NODE, lease_expires: past(100) });
     const ended = await store.makeTaskIn("SUCCESS");
-    const [wish, ...more] = await renew(store.database, NODE, [id, foreign.id, ended.id]);
+    const [request, ...more] = await renew(store.database, NODE, [id, foreign.id, ended.id]);
     expect(more).toEqual([]);
-    expect(wish).toMatchObject({ id, leaseEpoch: 1, status: "STOPPING", killForce: false });
-    expect(wish?.killRemainingMs).toBeGreaterThan(300_000);
-    expect(wish?.killRemainingMs).toBeLessThanOrEqual(600_000);
+    expect(request).toMatchObject({ id, leaseEpoch: 1, status: "STOPPING", killForce: false });
+    expect(request?.killRemainingMs).toBeGreaterThan(300_000);
+    expect(request?.killRemainingMs).toBeLessThanOrEqual(600_000);
     expect((await store.row(id)).leaseExpires?.getTime()).toBeGreaterThan(Date.now());
     expect((await store.row(foreign.id)).leaseExpires?.getTime()).toBeLessThan(Date.now());
-    expect(await readWishes(store.database, [foreign.id])).toMatchObject([
+    expect(await readKillRequests(store.database, [foreign.id])).toMatchObject([
       { id: foreign.id, killTime: null },
     ]);
   });

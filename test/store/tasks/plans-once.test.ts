@@ -68,7 +68,7 @@ const rounds: Record<string, (control: Database) => Promise<unknown>> = {
     await pool.claim(10, (found) => found.map(({ id }) => id));
     await pool.resume(10, []);
     await pool.renew([randomUUID()]);
-    await pool.readWishes([randomUUID()]);
+    await pool.readKillRequests([randomUUID()]);
   },
   "what has lost its server": (control) => declareLost(control, randomUUID(), 60_000),
   "the start of a node": (control) => poolStore({ ...databases, control }, randomUUID(), 60_000).adopt(),
