@@ -18,6 +18,8 @@ export interface HandlerOptions {
   shutdown: AbortSignal;
   /** Compress answers for clients that offer it. */
   gzip: boolean;
+  /** The name or address that the port is opened on. */
+  host: string;
   /** Besides pages of this server itself. */
   allowedOrigins: AllowedOrigins;
   logger: Logger;
@@ -37,8 +39,13 @@ export function createHandler(options: HandlerOptions): Handler {
     interceptors,
     shutdownSignal: shutdown,
     logger,
+    getHosts: [options.host, ...hostsOf(options.allowedOrigins)],
     pages: new Map([["/healthz", healthPage(health)]]),
     compression: options.gzip ? [compressionGzip] : [],
   });
   return withCors(handler, options.allowedOrigins);
+}
+
+function hostsOf(origins: AllowedOrigins): string[] {
+  return origins === "*" ? [] : origins.map((origin) => new URL(origin).hostname);
 }

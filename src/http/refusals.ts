@@ -12,6 +12,22 @@ export function refuseUnknown(request: HttpRequest, response: HttpResponse, path
   return refuse(request, response, 404, new ConnectError(sentence, Code.Unimplemented));
 }
 
+/** The RPC cannot be called by this HTTP method; `allowed` are those by which it can. */
+export function refuseHttpMethod(
+  request: HttpRequest,
+  response: HttpResponse,
+  allowed: readonly string[],
+): ConnectError {
+  (response as ServerResponse).setHeader("allow", allowed.join(", "));
+  const sentence = `This RPC is called by ${allowed.join(" or ")}, not by ${request.method}`;
+  return refuse(request, response, 405, new ConnectError(sentence, Code.Unimplemented));
+}
+
+/** A GET that a page of another site may have caused. */
+export function refuseGet(request: HttpRequest, response: HttpResponse, sentence: string): ConnectError {
+  return refuse(request, response, 403, new ConnectError(sentence, Code.PermissionDenied));
+}
+
 /** Connect refuses a request by its outer form, with a status and nothing else. */
 export function refuseForm(request: HttpRequest, response: HttpResponse, status: number): ConnectError {
   return refuse(request, response, status, formError(request, status));
@@ -35,8 +51,6 @@ export function refuseJson(request: HttpRequest, response: HttpResponse): Connec
 
 function formError(request: HttpRequest, status: number): ConnectError {
   switch (status) {
-    case 405:
-      return new ConnectError(`RPCs are called by POST, not by ${request.method}`, Code.Unimplemented);
     case 415: {
       const type = request.headers["content-type"] ?? "nothing";
       return new ConnectError(

@@ -1,3 +1,4 @@
+import type { ServerResponse } from "node:http";
 import {
   type ConnectRouter,
   createConnectRouter,
@@ -12,10 +13,18 @@ import { peerKey } from "../rpc/interceptors/context.ts";
 import { bodyOf } from "./body.ts";
 import { type OpenCall, trackCalls } from "./calls.ts";
 import { completeEarlyError, markReached, reachedKey } from "./early-error.ts";
+import { faultOfGet, httpMethodsOf } from "./get.ts";
 import { withPlainMessage } from "./grpc-message.ts";
 import { authority } from "./listen-error.ts";
 import type { Handler, HttpRequest, HttpResponse } from "./port.ts";
-import { refuseForm, refuseHost, refuseJson, refuseUnknown } from "./refusals.ts";
+import {
+  refuseForm,
+  refuseGet,
+  refuseHost,
+  refuseHttpMethod,
+  refuseJson,
+  refuseUnknown,
+} from "./refusals.ts";
 import { sendAnswer } from "./send.ts";
 import { type EncodedTail, encodedTailKey, takeEncodedFields } from "./zero-copy.ts";
 
@@ -30,6 +39,8 @@ export interface RpcHandlerOptions {
   logger: Logger;
   /** Plain HTTP by path, such as `/healthz`. */
   pages?: ReadonlyMap<string, Handler>;
+  /** Host names under which reads are answered by GET, beside localhost and IP addresses. */
+  getHosts?: readonly string[];
   /** None by default: it costs more than it saves on a local network (measured). */
   compression?: Compression[];
 }
@@ -40,7 +51,11 @@ export interface RpcHandlerOptions {
  */
 export function rpcHandler(options: RpcHandlerOptions): Handler {
   const rpcs = rpcsByPath(options);
-  const parts = { openCall: trackCalls(options.shutdownSignal), logger: options.logger };
+  const parts = {
+    openCall: trackCalls(options.shutdownSignal),
+    logger: options.logger,
+    getHosts: options.getHosts ?? [],
+  };
   return (request, response) => {
     const path = (request.url ?? "").split("?", 1)[0] ?? "";
     const page = options.pages?.get(path);
@@ -75,18 +90,25 @@ async function serve(
   rpc: UniversalHandler,
   request: HttpRequest,
   response: HttpResponse,
-  { openCall, logger }: { openCall: OpenCall; logger: Logger },
+  { openCall, logger, getHosts }: { openCall: OpenCall; logger: Logger; getHosts: readonly string[] },
 ): Promise<void> {
   const peer = authority(request.socket.remoteAddress ?? "", request.socket.remotePort ?? 0);
   const tail: EncodedTail = { bytes: undefined };
   const contextValues = createContextValues().set(peerKey, peer).set(encodedTailKey, tail);
   const method = `${rpc.service.typeName}/${rpc.method.name}`;
-  const asked = callOf(request, response, contextValues);
-  if (asked === undefined) return void refuseHost(request, response);
-  using call = openCall(asked.signal);
   // The message may quote the request: it goes to the caller, not to the log.
   const note = (code: number): void =>
     logger.info({ method, code: codeToString(code), peer }, "rpc refused unread");
+  const asked = callOf(request, response, contextValues);
+  if (asked === undefined) return void refuseHost(request, response);
+  const allowed = httpMethodsOf(rpc.method);
+  if (!allowed.includes(asked.method)) return note(refuseHttpMethod(request, response, allowed).code);
+  if (asked.method === "GET") {
+    const fault = faultOfGet(request, getHosts);
+    if (fault !== undefined) return note(refuseGet(request, response, fault).code);
+    (response as ServerResponse).setHeader("cache-control", "no-store");
+  }
+  using call = openCall(asked.signal);
   const answer = await rpc({ ...asked, signal: call.signal }).catch(misquoted);
   if (answer === undefined) return note(refuseJson(request, response).code);
   if (contextValues.get(reachedKey)) return await sendAnswer(withPlainMessage(answer), response, tail);

@@ -50,7 +50,6 @@ export interface Service extends AsyncDisposable {
 
 /** Calls that are under way may take this long to end at shutdown. */
 const CLOSE_GRACE_MS = 2000;
-
 /** A repository's host may be silent for so long; before each further try the next pause. */
 const GIT_PATIENCE = { idleMs: 60_000, retryMs: [1000, 4000] };
 
@@ -218,6 +217,7 @@ async function startServer({ config, logger, databases, cipher, hub, bus, feed, 
     health,
     shutdown: shutdown.signal,
     gzip: config.compression === "gzip",
+    host: config.listen.host,
     allowedOrigins: config.allowedOrigins,
     logger,
   });

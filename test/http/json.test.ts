@@ -54,10 +54,19 @@ describe("JSON over HTTP/1.1", () => {
     expect(error.message).toMatch(/Send JSON .* got application\/x-www-form-urlencoded/);
   });
 
-  test("tells that it wants POST", async () => {
+  test("tells the HTTP methods by which an RPC can be called, also in the header Allow", async () => {
     await using server = await startServer({ tasks: { getTask } });
-    const error = await errorOf(await fetch(`${server.url}/signalman.v1.TaskService/GetTask`));
-    expect(error).toMatchObject({ status: 405, message: "RPCs are called by POST, not by GET" });
+    const call = (method: string, rpc: string) =>
+      fetch(`${server.url}/signalman.v1.TaskService/${rpc}`, { method });
+    const write = await call("GET", "RunTask");
+    expect(write.headers.get("allow")).toBe("POST");
+    expect(await errorOf(write)).toMatchObject({
+      status: 405,
+      message: "This RPC is called by POST, not by GET",
+    });
+    expect((await call("GET", "WatchTask")).headers.get("allow")).toBe("POST");
+    const read = await call("PUT", "GetTask");
+    expect([read.status, read.headers.get("allow")]).toEqual([405, "GET, POST"]);
   });
 
   test("has nothing elsewhere", async () => {

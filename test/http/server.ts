@@ -21,6 +21,7 @@ export interface TestServerOptions {
   allowedOrigins?: AllowedOrigins;
   isPassing?: (error: unknown) => boolean;
   compression?: Compression[];
+  getHosts?: readonly string[];
 }
 
 /** All of http/ and the interceptors, as service.ts puts them together, around a TaskService of the test's own. */
@@ -41,6 +42,7 @@ export async function startServer(options: TestServerOptions = {}) {
     logger,
     pages: new Map([["/healthz", healthPage(health)]]),
     compression: options.compression,
+    getHosts: options.getHosts,
   });
   const port = await listen({
     host: "127.0.0.1",
