@@ -1,9 +1,8 @@
 import type { JsonObject, JsonValue } from "@bufbuild/protobuf";
 
 /*
- * Variables as YAML that Ansible reads. Its own writer, since only a few forms are needed and they must be exact: strings
- * in double quotes, as in JSON, those that are not to be trusted under Ansible's tag `!unsafe`, which keeps it from
- * evaluating what looks like a Jinja expression.
+ * Writes variables as YAML that Ansible reads. Strings are in double quotes, as in JSON. Untrusted ones carry Ansible's tag
+ * `!unsafe`, so that a Jinja expression in them stays text.
  */
 
 /** `isUnsafe` says of each name whether the texts in its value are tagged, however deep they lie. */
@@ -16,7 +15,8 @@ export function variablesAsYaml(variables: JsonObject, isUnsafe: (name: string) 
 }
 
 function inline(value: JsonValue, unsafe: boolean): string {
-  if (typeof value === "string") return unsafe ? `!unsafe ${quoted(value)}` : quoted(value);
+  if (typeof value === "string")
+    return unsafe && !RESOLVABLE.test(value) ? `!unsafe ${quoted(value)}` : quoted(value);
   if (typeof value === "number") return numeral(value);
   if (value === null || typeof value === "boolean") return String(value);
   if (Array.isArray(value)) return `[${value.map((item) => inline(item, unsafe)).join(", ")}]`;
@@ -24,6 +24,13 @@ function inline(value: JsonValue, unsafe: boolean): string {
   const entries = Object.entries(value).map(([key, item]) => `? ${quoted(key)} : ${inline(item, unsafe)}`);
   return `{${entries.join(", ")}}`;
 }
+
+/**
+ * Matches every text that YAML 1.1 reads as another type where it stands without quotes: numbers, times, booleans, null,
+ * merge keys. Since ansible-core 2.19 `!unsafe` reads its text as if it had no quotes. No Jinja expression consists of these
+ * characters, so that such a text needs no tag. (PyYAML's patterns match before a last newline too.)
+ */
+const RESOLVABLE = /^(?:[-+.:\w \t]*|[~=!&*]|<<)\n?$/;
 
 /** YAML 1.1 knows a number with an exponent only by its point. */
 function numeral(value: number): string {

@@ -28,8 +28,31 @@ describe("variables as YAML", () => {
   });
 
   test("are tagged however deep they lie, names and numbers are not", () => {
-    const text = variablesAsYaml({ a: { "{{ k }}": ["{{ x }}", { y: "z", n: 1 }] } }, () => true);
-    expect(read(text)).toEqual({ a: { "{{ k }}": ["unsafe {{ x }}", { y: "unsafe z", n: 1 }] } });
+    const text = variablesAsYaml({ a: { "{{ k }}": ["{{ x }}", { y: "{z", n: 1 }] } }, () => true);
+    expect(read(text)).toEqual({ a: { "{{ k }}": ["unsafe {{ x }}", { y: "unsafe {z", n: 1 }] } });
+  });
+
+  // Since ansible-core 2.19 `!unsafe` reads its text as if it had no quotes, and so as YAML 1.1.
+  test.each([
+    ...[
+      "0123",
+      "-5",
+      "0x1F",
+      "0b101",
+      "1_000",
+      "1e3",
+      "1.5e+3",
+      ".5",
+      "12:30:45",
+      ".inf",
+      "-.INF",
+      ".nan",
+      "0123\n",
+    ],
+    ...["2026-01-01", "2026-01-01 10:00:00.5 -5", "2026-01-01T10:00:00Z"],
+    ...["yes", "No", "ON", "true", "null", "~", "", "=", "<<", "!", "&", "*"],
+  ])("have quotes and no tag where YAML 1.1 would read another type than text: %j", (text) => {
+    expect(variablesAsYaml({ text }, () => true)).toBe(`---\n? "text"\n: ${JSON.stringify(text)}\n`);
   });
 
   test("that are none are an empty document", () => {
@@ -57,11 +80,11 @@ describe("of a task", () => {
     const { semaphore_vars } = read(openVariables(input, commit)) as Record<string, unknown>;
     expect(semaphore_vars).toMatchObject({
       task_details: {
-        id: "unsafe 018f",
+        id: "018f",
         message: "unsafe {{ x }}",
         commit_message: "unsafe {{ lookup('pipe', 'id') }}",
-        inventory_name: "unsafe hosts",
-        target_version: "unsafe 1.0.1",
+        inventory_name: "hosts",
+        target_version: "1.0.1",
       },
     });
     expect(secretVariables(input)).toBeUndefined();
