@@ -1,3 +1,5 @@
+import type { Reason } from "./reasons.ts";
+
 /**
  * What kinds of failure there are. The RPC edge maps each to one code (rpc/errors.ts); nothing else knows codes.
  */
@@ -18,8 +20,7 @@ export interface FieldViolation {
 }
 
 export interface FailureOptions {
-  /** Stable, UPPER_SNAKE_CASE, for programs. */
-  reason: string;
+  reason: Reason;
   violations?: readonly FieldViolation[];
   /** Full name of the resource that is missing, exists already or is in the way. */
   resource?: string;
@@ -34,7 +35,7 @@ export interface FailureOptions {
  */
 export class Failure extends Error {
   readonly kind: ErrorKind;
-  readonly reason: string;
+  readonly reason: Reason;
   readonly violations: readonly FieldViolation[];
   readonly resource: string | undefined;
   readonly retryAfterMs: number | undefined;

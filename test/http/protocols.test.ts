@@ -102,7 +102,7 @@ describe("grpc-js", () => {
   test("shows messages as they were written, in whatever script", async () => {
     const sentence = 'Größe 100%: "a/b"\n🚀 %2F';
     const getTask = () => {
-      throw new Failure("precondition", sentence, { reason: "BECAUSE" });
+      throw new Failure("precondition", sentence, { reason: "NO_BUILD" });
     };
     await using server = await startServer({ tasks: { getTask } });
     const client = grpcJsClient(server.url);

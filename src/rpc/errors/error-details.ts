@@ -9,6 +9,7 @@ import {
   RetryInfoSchema,
 } from "../../../gen/google/rpc/error_details_pb.ts";
 import type { ErrorKind, Failure } from "../../task/errors.ts";
+import type { Reason } from "../../task/reasons.ts";
 import { fitText, fitViolations } from "./error-size.ts";
 
 export const ERROR_DOMAIN = "signalman";
@@ -18,7 +19,7 @@ const DEFAULT_RETRY_MS = 1000;
 export type Detail = NonNullable<ConstructorParameters<typeof ConnectError>[3]>[number];
 
 /** Who, for programs: a reason that stays the same from release to release. */
-export function errorInfo(reason: string, metadata: Record<string, string> = {}): Detail {
+export function errorInfo(reason: Reason, metadata: Record<string, string> = {}): Detail {
   return detail(ErrorInfoSchema, { reason, domain: ERROR_DOMAIN, metadata });
 }
 

@@ -2,6 +2,7 @@ import { Code, ConnectError } from "@connectrpc/connect";
 import { codeToString } from "@connectrpc/connect/protocol-connect";
 import { ErrorInfoSchema } from "../../../gen/google/rpc/error_details_pb.ts";
 import { type ErrorKind, Failure } from "../../task/errors.ts";
+import { reasonOfCode } from "../../task/reasons.ts";
 import { type Detail, errorInfo, failureDetails, retryInfo } from "./error-details.ts";
 import { fitText } from "./error-size.ts";
 import { blameCaller } from "./malformed-request.ts";
@@ -48,7 +49,7 @@ export function shuttingDown(): ConnectError {
 /** Adds an ErrorInfo to an error that has none, with the code's name as its reason. */
 export function withErrorInfo(error: ConnectError): ConnectError {
   if (error.findDetails(ErrorInfoSchema).length === 0) {
-    error.details.push(errorInfo(codeToString(error.code).toUpperCase()));
+    error.details.push(errorInfo(reasonOfCode(codeToString(error.code).toUpperCase())));
   }
   return error;
 }

@@ -1,6 +1,7 @@
 import { createHash, timingSafeEqual } from "node:crypto";
 import type { Interceptor } from "@connectrpc/connect";
 import { Failure } from "../../task/errors.ts";
+import type { Reason } from "../../task/reasons.ts";
 
 /** Whoever probes for life has no token: load balancers, Kubernetes. */
 const OPEN = new Set(["grpc.health.v1.Health"]);
@@ -49,7 +50,7 @@ function checkToken(wanted: Buffer): (header: Headers) => void {
   };
 }
 
-function refused(reason: string, sentence: string): Failure {
+function refused(reason: Reason, sentence: string): Failure {
   return new Failure("unauthenticated", sentence, { reason });
 }
 

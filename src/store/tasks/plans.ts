@@ -1,5 +1,6 @@
 import { and, eq, sql } from "drizzle-orm";
 import { Failure, LeaseLost } from "../../task/errors.ts";
+import type { Reason } from "../../task/reasons.ts";
 import type { Plan, TaskRecord } from "../../task/types.ts";
 import { type StoredChunk, storeChunks } from "../logs/logs.ts";
 import type { Database, Queryable } from "../postgres/database.ts";
@@ -105,7 +106,7 @@ async function decide(database: Database, task: TaskKey, decision: Decision): Pr
 
 const nameOf = ({ project, id }: TaskKey) => `projects/${project}/tasks/${id}`;
 
-function refused(task: TaskKey, reason: string, why: string): Failure {
+function refused(task: TaskKey, reason: Reason, why: string): Failure {
   return new Failure("precondition", `Cannot decide on ${nameOf(task)}: ${why}`, {
     reason,
     resource: nameOf(task),

@@ -15,7 +15,7 @@ import { type ErrorKind, Failure, type FailureOptions, invalid, notFound } from 
 const context = { requestId: "r1", signal: new AbortController().signal };
 const map = (thrown: unknown) => toConnectError(thrown, context);
 const fail = (kind: ErrorKind, options: Partial<FailureOptions> = {}) =>
-  map(new Failure(kind, "It cannot be", { reason: "BECAUSE", ...options }));
+  map(new Failure(kind, "It cannot be", { reason: "NO_BUILD", ...options }));
 /** The trailers of a gRPC response, base64 undone. */
 const wireText = (error: ConnectError) => {
   const trailers = setTrailerStatus(new Headers(), error);
@@ -39,7 +39,7 @@ describe("a failure", () => {
     const error = fail(kind);
     expect(error).toMatchObject({ code, rawMessage: "It cannot be" });
     expect(error.findDetails(ErrorInfoSchema)).toEqual([
-      expect.objectContaining({ reason: "BECAUSE", domain: "signalman" }),
+      expect.objectContaining({ reason: "NO_BUILD", domain: "signalman" }),
     ]);
   });
 
@@ -56,7 +56,7 @@ describe("a failure", () => {
     ]);
     expect(
       fail("precondition", { resource: name }).findDetails(PreconditionFailureSchema)[0]?.violations,
-    ).toMatchObject([{ type: "BECAUSE", subject: name, description: "It cannot be" }]);
+    ).toMatchObject([{ type: "NO_BUILD", subject: name, description: "It cannot be" }]);
     expect(
       fail("exhausted", { resource: name }).findDetails(QuotaFailureSchema)[0]?.violations,
     ).toMatchObject([{ subject: name, description: "It cannot be" }]);
@@ -148,7 +148,7 @@ describe("on the wire", () => {
     ["a very long text", "x".repeat(1 << 20)],
     ["what needs encoding", "\0%\n".repeat(1000)],
   ])("%s in a message does no harm", (_, text) => {
-    const error = map(new Failure("precondition", text, { reason: "BECAUSE", resource: text }));
+    const error = map(new Failure("precondition", text, { reason: "NO_BUILD", resource: text }));
     expect(wireSize(error)).toBeLessThan(8000);
     expect(error.rawMessage.isWellFormed()).toBe(true);
   });

@@ -33,7 +33,7 @@ test("a read is a line at debug, a write at info, each with who, what and how lo
 test("a caller's error is a line at info, ours at error with its stack", async () => {
   await using server = await serve({
     getTask() {
-      throw new Failure("aborted", "Somebody was faster", { reason: "ETAG" });
+      throw new Failure("aborted", "Somebody was faster", { reason: "ETAG_MISMATCH" });
     },
     killTask() {
       throw new TypeError("a bug");

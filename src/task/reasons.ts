@@ -1,0 +1,132 @@
+/**
+ * Every reason that an error of this service can carry (`google.rpc.ErrorInfo.reason`), with the codes it comes with. Names
+ * are stable: programs compare them. `docs/errors.md` is generated from this table.
+ */
+export const REASONS = {
+  INVALID_ARGUMENT: {
+    codes: ["INVALID_ARGUMENT"],
+    meaning:
+      "A field of the request is wrong. `BadRequest.field_violations` names each field and says what is allowed.",
+    advice: "Correct the fields named; the same request fails again.",
+  },
+  TOKEN_MISSING: {
+    codes: ["UNAUTHENTICATED"],
+    meaning: "The server has a token and the call carries none.",
+    advice: "Send the header `authorization: Bearer TOKEN`; the command line takes it from SIGNALMAN_TOKEN.",
+  },
+  TOKEN_WRONG: {
+    codes: ["UNAUTHENTICATED"],
+    meaning: "The token of the call is not the server's.",
+    advice: "Compare SIGNALMAN_TOKEN of the caller with that of the server.",
+  },
+  ORIGIN_REFUSED: {
+    codes: ["UNAUTHENTICATED"],
+    meaning: "A web page of another site called a server that has no token.",
+    advice: "Give the server a token and name the site in `--allowed-origins`.",
+  },
+  RESOURCE_NOT_FOUND: {
+    codes: ["NOT_FOUND"],
+    meaning: "The project, template, task or other resource does not exist. `ResourceInfo` names it.",
+    advice: "Compare the name with `signalman list` or a List call; apply the catalog that holds it.",
+  },
+  SERVICE_UNKNOWN: {
+    codes: ["NOT_FOUND"],
+    meaning: "`grpc.health.v1` was asked about a service that is not on this port.",
+    advice: 'Ask for "" (the server as a whole) or for a service that reflection lists.',
+  },
+  RESOURCE_ALREADY_EXISTS: {
+    codes: ["ALREADY_EXISTS"],
+    meaning: "A Create call names a resource that is there.",
+    advice: "Use Update, or another name.",
+  },
+  REQUEST_ID_REUSED: {
+    codes: ["ALREADY_EXISTS"],
+    meaning: "The `request_id` was used before, with another body.",
+    advice: "Make a new UUID for each new request; keep it only to repeat the same one.",
+  },
+  ETAG_MISMATCH: {
+    codes: ["ABORTED"],
+    meaning: "The resource has changed since its etag was read.",
+    advice: "Read it again, make the change again, send it with the new etag.",
+  },
+  RESOURCE_IN_USE: {
+    codes: ["FAILED_PRECONDITION"],
+    meaning: "Another resource or a task that has not ended uses the resource. The message names it.",
+    advice: "Delete or change what uses it first, or wait for the task's end.",
+  },
+  NO_BUILD: {
+    codes: ["FAILED_PRECONDITION"],
+    meaning: "A deploy was asked for, and no task of its build template has succeeded.",
+    advice: "Run the build template, then the deploy.",
+  },
+  TASK_NOT_ENDED: {
+    codes: ["FAILED_PRECONDITION"],
+    meaning: "Only tasks that have ended can be deleted.",
+    advice: "Kill the task, wait for its end, delete it then.",
+  },
+  NOT_WAITING_FOR_CONFIRMATION: {
+    codes: ["FAILED_PRECONDITION"],
+    meaning: "The task has no plan that waits: it was decided already, or it has ended.",
+    advice: "Read the task; its status says what became of it.",
+  },
+  PLAN_CHANGED: {
+    codes: ["FAILED_PRECONDITION"],
+    meaning: "The digest is not that of the plan that waits.",
+    advice: "Read the plan again by GetTaskPlan and confirm the digest that it has.",
+  },
+  SECRETS_UNREADABLE: {
+    codes: ["FAILED_PRECONDITION"],
+    meaning: "A stored secret was encrypted with a key that this server does not have.",
+    advice: "Start the server with that SIGNALMAN_SECRET_KEY, or write the secrets anew.",
+  },
+  SERVER_SHUTDOWN: {
+    codes: ["UNAVAILABLE"],
+    meaning: "This server shuts down. Running tasks go on.",
+    advice:
+      "Try again after the delay in `RetryInfo`, here or at another server; a watch goes on with its resume token.",
+  },
+  UNAVAILABLE: {
+    codes: ["UNAVAILABLE"],
+    meaning: "The service cannot reach its database, or the database refuses work for now.",
+    advice:
+      "Try again after the delay in `RetryInfo`. If it lasts, look at the server's log and at PostgreSQL.",
+  },
+  RESOURCE_EXHAUSTED: {
+    codes: ["RESOURCE_EXHAUSTED"],
+    meaning: "The request is larger than the server reads (4 MiB).",
+    advice: "Send less, such as a catalog in several projects.",
+  },
+  DEADLINE_EXCEEDED: {
+    codes: ["DEADLINE_EXCEEDED"],
+    meaning: "The caller's deadline passed before the answer. The work may have been done.",
+    advice: "Repeat the call with a longer deadline; RunTask with the same `request_id`.",
+  },
+  CANCELED: {
+    codes: ["CANCELLED"],
+    meaning: "The caller ended the call. The work may have been done.",
+    advice: "Nothing to mend; read the task if its state matters.",
+  },
+  UNIMPLEMENTED: {
+    codes: ["UNIMPLEMENTED"],
+    meaning:
+      "There is no such service, method or path here, or it was called in a way that it does not have.",
+    advice: "Compare the name with reflection; call RPCs by POST, bidirectional streams over HTTP/2.",
+  },
+  INTERNAL: {
+    codes: ["INTERNAL"],
+    meaning: "The service failed. The cause is in its log under the request id of the message.",
+    advice: "Look for the request id in the log and report it.",
+  },
+  UNKNOWN: {
+    codes: ["UNKNOWN"],
+    meaning: "The call failed before the service saw it, with an HTTP status that has no gRPC code.",
+    advice: "Look at what stands between caller and server, such as a proxy.",
+  },
+} as const satisfies Record<string, { codes: readonly string[]; meaning: string; advice: string }>;
+
+export type Reason = keyof typeof REASONS;
+
+/** The reason of an error that has nothing but a code: the code's name, where the table has it. */
+export function reasonOfCode(code: string): Reason {
+  return Object.hasOwn(REASONS, code) ? (code as Reason) : "UNKNOWN";
+}

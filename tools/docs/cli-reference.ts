@@ -1,0 +1,52 @@
+import type { Command } from "commander";
+import { createProgram } from "../../src/cli/program.ts";
+import { SETTINGS } from "../../src/config.ts";
+import { markdownTable } from "./markdown-table.ts";
+
+const WIDTH = 100;
+
+/** The command line as the program's own help tells it, and the settings of the server as a table. */
+export async function cliReference(): Promise<string> {
+  const program = createProgram();
+  const commands = program.commands.filter((command) => command.description() !== "");
+  return `# Command line
+
+\`signalman COMMAND [OPTIONS]\`. Output of tasks goes to stdout, what the command line itself has to say to stderr.
+
+\`\`\`text
+${helpOf(program)}
+\`\`\`
+
+${commands.map(section).join("\n")}`;
+}
+
+function section(command: Command): string {
+  if (command.name() === "serve") return `## signalman serve\n\n${settings()}`;
+  return `## signalman ${command.name()}\n\n\`\`\`text\n${helpOf(command)}\n\`\`\`\n`;
+}
+
+function helpOf(command: Command): string {
+  const parts: string[] = [];
+  command
+    .configureOutput({
+      writeOut: (part) => void parts.push(part),
+      getOutHelpWidth: () => WIDTH,
+      getOutHasColors: () => false,
+    })
+    .outputHelp();
+  return parts.join("").trimEnd();
+}
+
+function settings(): string {
+  const rows = Object.values(SETTINGS).map(({ flag, placeholder, env, description, default: text }) => [
+    flag ? `\`--${flag} ${placeholder}\`` : "",
+    `\`${env}\``,
+    description,
+    text,
+  ]);
+  return `Runs the server until SIGTERM or SIGINT. Running tasks go on; the next server on the same data folder takes them over.
+A flag overrides its variable. Settings without a flag are secrets: the arguments of a process can be read by every user
+of the machine. An unknown setting, or a value that cannot be read, ends the start with an error that names it.
+
+${markdownTable(["flag", "variable", "meaning", "default"], rows)}`;
+}
