@@ -1,4 +1,5 @@
 import type postgres from "postgres";
+import { EVERYTHING } from "../src/store/tasks/scopes.ts";
 import type { TaskOrder } from "../src/store/tasks/task-order.ts";
 import type { TaskSelection, TaskTerm } from "../src/store/tasks/task-terms.ts";
 import type { Status } from "../src/task/status.ts";
@@ -54,9 +55,9 @@ const template = (value: string, project: string | null = null, op: "=" | "!=" =
 /** Kinds of filter for these tasks; `middle`: when half of them had been made. */
 export function filters(middle: Date): Record<string, TaskSelection> {
   const made = (op: "<" | ">=", value = middle): TaskTerm => ({ field: "create_time", op, value });
-  const all = (...terms: TaskTerm[]): TaskSelection => ({ project: null, terms });
-  const steady = (...terms: TaskTerm[]): TaskSelection => ({ project: "steady", terms });
-  const small = (...terms: TaskTerm[]): TaskSelection => ({ project: "small", terms });
+  const all = (...terms: TaskTerm[]): TaskSelection => ({ scopes: EVERYTHING, project: null, terms });
+  const steady = (...terms: TaskTerm[]): TaskSelection => ({ scopes: EVERYTHING, project: "steady", terms });
+  const small = (...terms: TaskTerm[]): TaskSelection => ({ scopes: EVERYTHING, project: "small", terms });
   return {
     "all tasks": all(),
     "a project": steady(),
@@ -68,7 +69,7 @@ export function filters(middle: Date): Record<string, TaskSelection> {
     "status WAITING": all(status("WAITING")),
     "status CONFIRMED, none": all(status("CONFIRMED")),
     "not SUCCESS": all(status("SUCCESS", "!=")),
-    "ERROR in its project": { project: "flaky", terms: [status("ERROR")] },
+    "ERROR in its project": { scopes: EVERYTHING, project: "flaky", terms: [status("ERROR")] },
     "ERROR in a project where it is rare": steady(status("ERROR")),
     "ERROR in a project where there is none": small(status("ERROR")),
     "RUNNING in a project": steady(status("RUNNING")),
@@ -95,7 +96,7 @@ export function filters(middle: Date): Record<string, TaskSelection> {
 }
 
 /** The one kind whose time goes with the number of tasks: a label that a tenth of them have, none of them new. */
-export const OLD_LABEL: TaskSelection = { project: null, terms: [label("era", "old")] };
+export const OLD_LABEL: TaskSelection = { scopes: EVERYTHING, project: null, terms: [label("era", "old")] };
 
 export const ORDERS: readonly TaskOrder[] = (["create_time", "start_time", "end_time"] as const).flatMap(
   (by) => [true, false].map((isDescending) => ({ by, isDescending })),

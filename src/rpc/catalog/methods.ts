@@ -17,58 +17,69 @@ export type StandardDeps = ReadResourcesDeps & WriteDeps;
 /** What the contract calls the standard methods of a kind and the fields of their messages. */
 type StandardMethods<One extends string, Many extends string, M> = {
   [N in `create${Capitalize<One>}`]: (
+    deps: StandardDeps,
     request: { [I in `${One}Id`]: string } & { [F in One]?: M } & { parent?: string },
   ) => Promise<{ [F in One]: M }>;
 } & {
-  [N in `get${Capitalize<One>}`]: (request: { name: string }) => Promise<{ [F in One]: M }>;
+  [N in `get${Capitalize<One>}`]: (
+    deps: StandardDeps,
+    request: { name: string },
+  ) => Promise<{ [F in One]: M }>;
 } & {
-  [N in `list${Capitalize<Many>}`]: (request: {
-    parent?: string;
-    pageSize: number;
-    pageToken: string;
-  }) => Promise<{ [F in Many]: M[] } & { nextPageToken: string }>;
+  [N in `list${Capitalize<Many>}`]: (
+    deps: StandardDeps,
+    request: { parent?: string; pageSize: number; pageToken: string },
+  ) => Promise<{ [F in Many]: M[] } & { nextPageToken: string }>;
 } & {
   [N in `update${Capitalize<One>}`]: (
+    deps: StandardDeps,
     request: { [F in One]?: M } & { updateMask?: { paths: string[] } },
   ) => Promise<{ [F in One]: M }>;
 } & {
-  [N in `delete${Capitalize<One>}`]: (request: {
-    name: string;
-    etag: string;
-    force?: boolean;
-  }) => Promise<Record<string, never>>;
+  [N in `delete${Capitalize<One>}`]: (
+    deps: StandardDeps,
+    request: { name: string; etag: string; force?: boolean },
+  ) => Promise<Record<string, never>>;
 };
 
 /** Create, Get, List, Update and Delete of one kind. The rules have seen to it that requests have what they need. */
 export function standardMethods<K extends AnyKind, One extends string>(
-  deps: StandardDeps,
   service: DescService,
   kind: K,
   one: One,
 ): StandardMethods<One, K, MessageShape<Schemas[K]>> {
   const update = methodOf(service, `update${capital(one)}`);
   const field = update.input.field[one]?.name ?? one;
-  const { get, list } = resourceReader(deps, kind);
-  const writer = resourceWriter(deps, {
-    kind,
-    field,
-    violationsOf: (resource) => violationsOf(update.input, wholeUpdate(update.input, one, resource)),
-  });
+  const reader = (deps: StandardDeps) => resourceReader(deps, kind);
+  const writer = (deps: StandardDeps) =>
+    resourceWriter(deps, {
+      kind,
+      field,
+      violationsOf: (resource) => violationsOf(update.input, wholeUpdate(update.input, one, resource)),
+    });
   const shape = (request: object) => (request as Record<string, unknown>)[one] as never;
   const methods = {
-    [`create${capital(one)}`]: async (request: Record<string, string>) => ({
-      [one]: await writer.create(request.parent ?? "", request[`${one}Id`] ?? "", shape(request)),
+    [`create${capital(one)}`]: async (deps: StandardDeps, request: Record<string, string>) => ({
+      [one]: await writer(deps).create(request.parent ?? "", request[`${one}Id`] ?? "", shape(request)),
     }),
-    [`get${capital(one)}`]: async (request: { name: string }) => ({ [one]: await get(request) }),
-    [`list${capital(kind)}`]: async (request: Parameters<typeof list>[0]) => {
-      const { resources, nextPageToken } = await list(request);
+    [`get${capital(one)}`]: async (deps: StandardDeps, request: { name: string }) => ({
+      [one]: await reader(deps).get(request),
+    }),
+    [`list${capital(kind)}`]: async (
+      deps: StandardDeps,
+      request: Parameters<ReturnType<typeof reader>["list"]>[0],
+    ) => {
+      const { resources, nextPageToken } = await reader(deps).list(request);
       return { [kind]: resources, nextPageToken };
     },
-    [`update${capital(one)}`]: async (request: { updateMask?: { paths: string[] } }) => ({
-      [one]: await writer.update(shape(request), request.updateMask?.paths ?? []),
+    [`update${capital(one)}`]: async (deps: StandardDeps, request: { updateMask?: { paths: string[] } }) => ({
+      [one]: await writer(deps).update(shape(request), request.updateMask?.paths ?? []),
     }),
-    [`delete${capital(one)}`]: async (request: { name: string; etag: string; force?: boolean }) => {
-      await writer.remove(request.name, request.etag, request.force ?? false);
+    [`delete${capital(one)}`]: async (
+      deps: StandardDeps,
+      request: { name: string; etag: string; force?: boolean },
+    ) => {
+      await writer(deps).remove(request.name, request.etag, request.force ?? false);
       return {};
     },
   };

@@ -1,22 +1,27 @@
 import { createHash, timingSafeEqual } from "node:crypto";
 import type { Interceptor } from "@connectrpc/connect";
+import { ANONYMOUS, TOKEN_HOLDER } from "../../task/caller.ts";
 import { Failure } from "../../task/errors.ts";
 import type { Reason } from "../../task/reasons.ts";
+import { permissionOf } from "../permissions.ts";
+import { callerKey } from "./context.ts";
 
-/** Whoever probes for life has no token: load balancers, Kubernetes. */
-const OPEN = new Set(["grpc.health.v1.Health"]);
 const LOOPBACK_ORIGIN = /^https?:\/\/(localhost|127(\.\d{1,3}){3}|\[::1\])(:\d+)?$/;
 const BEARER = /^bearer +(\S+) *$/i;
 
 /**
- * Lets a call pass only with `authorization: Bearer <token>` (RFC 6750). Without a token every program on this machine
- * may call: the port is a loopback one then (http/safe-listen.ts). Hashes are compared, in constant time, so that
- * neither the time nor a difference in length tells anything of the token.
+ * Lets a call pass only with `authorization: Bearer <token>` (RFC 6750), and records the caller for the handlers.
+ * Without a token every program on this machine may call: the port is a loopback one then (http/safe-listen.ts). Hashes
+ * are compared, in constant time, so that neither the time nor a difference in length tells anything of the token.
  */
 export function bearerAuth(token: string | undefined): Interceptor {
-  const check = token === undefined ? checkOrigin : checkToken(sha256(token));
+  const [check, caller] =
+    token === undefined ? [checkOrigin, ANONYMOUS] : [checkToken(sha256(token)), TOKEN_HOLDER];
   return (next) => async (request) => {
-    if (!OPEN.has(request.service.typeName)) check(request.header);
+    if (permissionOf(request.method) !== "public") {
+      check(request.header);
+      request.contextValues.set(callerKey, caller);
+    }
     return next(request);
   };
 }

@@ -2,12 +2,12 @@ import type { DescMethod } from "@bufbuild/protobuf";
 import { Code, ConnectError, type Interceptor } from "@connectrpc/connect";
 import { codeToString } from "@connectrpc/connect/protocol-connect";
 import type { Logger } from "pino";
-import { peerKey, requestIdKey } from "./context.ts";
+import { isRead } from "../permissions.ts";
+import { callerKey, peerKey, requestIdKey } from "./context.ts";
 import { guardStream } from "./stream.ts";
 
 /** Codes that say that the service failed, not the caller. */
 const OURS = new Set([Code.Unknown, Code.Internal, Code.DataLoss]);
-const READS = /^(Get|List|Read|Watch|Check|ServerReflection)/;
 
 /**
  * One line for each RPC, when it is over; a stream's when the stream is. OK reads at debug, everything else at info,
@@ -21,6 +21,7 @@ export function log(logger: Logger): Interceptor {
         method: `${request.service.typeName}/${request.method.name}`,
         ms: Math.round((performance.now() - started) * 10) / 10,
         requestId: request.contextValues.get(requestIdKey),
+        caller: request.contextValues.get(callerKey).name,
         peer: request.contextValues.get(peerKey),
       };
       if (error === undefined) logOk(logger, request.method, fields);
@@ -39,7 +40,7 @@ export function log(logger: Logger): Interceptor {
 }
 
 function logOk(logger: Logger, method: DescMethod, fields: object): void {
-  logger[READS.test(method.name) ? "debug" : "info"]({ ...fields, code: "ok" }, "rpc");
+  logger[isRead(method) ? "debug" : "info"]({ ...fields, code: "ok" }, "rpc");
 }
 
 function logError(logger: Logger, thrown: unknown, fields: object): void {

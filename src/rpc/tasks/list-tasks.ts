@@ -6,7 +6,9 @@ import {
 } from "../../../gen/signalman/v1/task_service_pb.ts";
 import type { TaskPage, TaskQuery } from "../../store/tasks/task-list.ts";
 import type { TaskOrder, TaskPlace } from "../../store/tasks/task-order.ts";
+import type { Call } from "../call.ts";
 import { parseResourceName } from "../names.ts";
+import { scopesOf } from "../permissions.ts";
 import { pageSize, queryToken, readPageToken } from "../query-token.ts";
 import { taskMessage } from "./messages.ts";
 import { parseTaskFilter } from "./task-filter.ts";
@@ -20,11 +22,16 @@ const NEWEST_FIRST = "create_time desc";
 /** Microseconds and a UUID. */
 const PLACE = /^\d{1,16} [0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
-export async function listTasks(deps: ListTasksDeps, request: ListTasksRequest): Promise<ListTasksResponse> {
+export async function listTasks(
+  deps: ListTasksDeps,
+  request: ListTasksRequest,
+  call: Call,
+): Promise<ListTasksResponse> {
   const { parent, filter, orderBy } = request;
   const { project } = parseResourceName(parent);
   const query = [parent, filter, orderBy];
   const { tasks, last } = await deps.listTasks({
+    scopes: scopesOf(call.caller),
     project: project === "-" ? null : project,
     terms: parseTaskFilter(filter),
     order: parseOrder(orderBy || NEWEST_FIRST),

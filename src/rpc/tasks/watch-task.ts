@@ -7,6 +7,7 @@ import type { TaskView } from "../../store/tasks/tasks.ts";
 import { notFound } from "../../task/errors.ts";
 import { isFinal } from "../../task/status.ts";
 import type { StatusEvent } from "../../task/types.ts";
+import type { Call } from "../call.ts";
 import { parseTaskName, type TaskName, taskName } from "../names.ts";
 import { startHeartbeat } from "./heartbeat.ts";
 import { ALL, type LogStore, readPieces, tailStart } from "./log-reader.ts";
@@ -39,19 +40,19 @@ interface Watch {
 export async function* watchTask(
   deps: WatchTaskDeps,
   request: WatchTaskRequest,
-  context: { signal: AbortSignal; isJson: boolean },
+  call: Pick<Call, "signal" | "isJson">,
 ): AsyncGenerator<WatchTaskResponse> {
   const task = await deps.getTask(parseTaskName(request.name));
   // The store's spelling of the id, under which the hub knows it: a caller may write its digits as capitals.
   const name = { project: task.project, id: task.id };
   const streams = new Set(streamNames(request.streams));
   const cursor = await startOf(deps, request, task, streams);
-  const make = createEventMaker(name.id, context.isJson);
+  const make = createEventMaker(name.id, call.isJson);
   const watch: Watch = {
     deps,
     name,
     make,
-    signal: context.signal,
+    signal: call.signal,
     streams,
     logs: request.logs ?? true,
     cursor,
@@ -62,14 +63,14 @@ export async function* watchTask(
   const heartbeat = startHeartbeat(make, request.heartbeatInterval);
   const beat = () => make.event(cursor, { case: "heartbeat", value: {} });
   for (;;) {
-    context.signal.throwIfAborted();
+    call.signal.throwIfAborted();
     yield* takeBatches(watch, subscription);
     if (subscription.isBehind(cursor.seq)) {
       subscription.rest();
       if (yield* catchUp(watch)) return;
       if (!(request.follow ?? true)) return yield beat();
     } else {
-      await subscription.changed(heartbeat.leftMs(), context.signal);
+      await subscription.changed(heartbeat.leftMs(), call.signal);
     }
     if (heartbeat.leftMs() === 0) yield beat();
   }

@@ -4,7 +4,9 @@ import { retryTransient } from "../../store/postgres/transient-errors.ts";
 import { type FixedTerm, isSelected, type TaskSelection } from "../../store/tasks/task-terms.ts";
 import type { OpenTasks } from "../../store/tasks/transitions.ts";
 import { invalid } from "../../task/errors.ts";
+import type { Call } from "../call.ts";
 import { parseResourceName } from "../names.ts";
+import { scopesOf } from "../permissions.ts";
 import { queryToken, readQueryToken } from "../query-token.ts";
 import { startHeartbeat } from "./heartbeat.ts";
 import { taskMessage } from "./messages.ts";
@@ -49,11 +51,15 @@ const POSITION = /^\d{1,15}$/;
 export async function* watchTasks(
   deps: WatchTasksDeps,
   request: WatchTasksRequest,
-  { signal, isJson }: { signal: AbortSignal; isJson: boolean },
+  { caller, signal, isJson }: Call,
 ): AsyncGenerator<WatchTasksResponse> {
   const { parent, filter } = request;
   const { project } = parseResourceName(parent);
-  const selection = { project: project === "-" ? null : project, terms: parseFixedFilter(filter) };
+  const selection = {
+    scopes: scopesOf(caller),
+    project: project === "-" ? null : project,
+    terms: parseFixedFilter(filter),
+  };
   if (selection.project !== null) await deps.assertProject(selection.project);
   const start = await startOf(deps, request);
   using subscription = deps.changes.subscribe();

@@ -1,6 +1,7 @@
 import { and, type SQL, type SQLWrapper, sql } from "drizzle-orm";
 import { FINAL, STATUSES, type Status } from "../../task/status.ts";
 import { tasks } from "../schema/tasks.ts";
+import { disjoint, EVERYTHING, type Scope } from "./scopes.ts";
 import { behind, keyOf, list, type TaskOrder, type TaskPlace, valuesOf } from "./task-order.ts";
 import { idsOf, selected, type TaskSelection, type TaskTerm } from "./task-terms.ts";
 
@@ -44,18 +45,45 @@ export function firstIds(sequence: TaskSequence, count: number): SQL {
 /** The first ones of which all but the loose terms hold; `fits` says whether these hold too. */
 function firstOfRanges(sequence: TaskSequence, count: number, loose: TaskTerm[] = []): SQL {
   const { columns, orderBy, has } = keyOf(sequence.order);
-  const { places, prefix } = rangesOf(sequence);
   const direction = sql.raw(sequence.order.isDescending ? "DESC" : "ASC");
-  const rangeOrder = list(prefix.map(({ column }) => sql`${column} ${direction}`));
+  const anywhere = { scopes: EVERYTHING, project: null } as const;
   const times = sequence.terms.filter((term) => term.field === "create_time");
-  return sql`
+  const fits = selected({ ...anywhere, terms: loose }) ?? sql`true`;
+  const firstOf = ({ places, prefix }: Ranges) => sql`
     SELECT one.* FROM ${places} CROSS JOIN LATERAL (
-      SELECT ${list(columns)}, ${selected({ project: null, terms: loose }) ?? sql`true`} AS fits FROM tasks
-      WHERE ${and(inRange(prefix, sequence), selected({ project: null, terms: times }), has)}
-      ORDER BY ${rangeOrder}, ${orderBy} LIMIT ${count}) AS one
+      SELECT ${list(columns)}, ${fits} AS fits FROM tasks
+      WHERE ${and(inRange(prefix, sequence), selected({ ...anywhere, terms: times }), has)}
+      ORDER BY ${list(prefix.map(({ column }) => sql`${column} ${direction}`))}, ${orderBy} LIMIT ${count}) AS one
     ORDER BY ${orderBy} LIMIT ${count}`;
+  const [first, second] = rangesOf(sequence).map(firstOf);
+  if (!first) return sql`SELECT ${list(columns)}, true AS fits FROM tasks WHERE false`;
+  if (!second) return first;
+  return sql`SELECT * FROM ((${first}) UNION ALL (${second})) AS ranges ORDER BY ${orderBy} LIMIT ${count}`;
 }
 
+/** Where tasks of a sequence may be: in a template, in a project, in a template of any project, or anywhere. */
+type Place = Partial<Scope>;
+
+/** No two places have a task in common, and all of them are named alike, but for whole projects beside templates. */
+function placesOf({ scopes, project, terms }: TaskSequence): Place[] {
+  const wanted: Place[] = [
+    project === null ? {} : { project },
+    ...terms
+      .filter(isNamed)
+      .map((term) => ({ template: term.value, ...(term.project !== null && { project: term.project }) })),
+  ];
+  const visible: Place[] = scopes === EVERYTHING ? [{}] : disjoint(scopes);
+  return visible.flatMap((place) => wanted.reduce<Place | undefined>(narrowed, place) ?? []);
+}
+
+/** What two places have in common; undefined: nothing. */
+function narrowed(one: Place | undefined, other: Place): Place | undefined {
+  if (!one) return undefined;
+  const differs = (key: keyof Scope) => (one[key] ?? other[key]) !== (other[key] ?? one[key]);
+  return differs("project") || differs("template") ? undefined : { ...one, ...other };
+}
+
+/** Ranges of one index. */
 interface Ranges {
   /** A row for each range. */
   places: SQL;
@@ -63,29 +91,42 @@ interface Ranges {
   prefix: { column: SQLWrapper; value: SQL }[];
 }
 
-function rangesOf({ project, terms, order }: TaskSequence): Ranges {
-  const ofTemplate = terms.filter(isNamed);
-  const templates = new Set(ofTemplate.map(({ value }) => value));
-  const projects = new Set(
-    [project, ...ofTemplate.map((term) => term.project)].filter((name) => name !== null),
+/** Of whole projects (or of all tasks), and of templates. */
+function rangesOf(sequence: TaskSequence): Ranges[] {
+  const { projects = [], templates = [] } = Object.groupBy(placesOf(sequence), ({ template }) =>
+    template === undefined ? "projects" : "templates",
   );
-  // Of two templates at once there is no task.
-  const statuses = templates.size > 1 || projects.size > 1 ? [] : statusesOf(terms, order);
-  const [template] = templates;
-  const [known] = projects;
-  const range = { column: tasks.status, value: sql`range.status` };
-  // Even a single project comes as a row: what is known of a value makes PostgreSQL guess how many tasks are in a range.
-  const place = { column: tasks.project, value: sql`place.name` };
+  const statuses = statusesOf(sequence.terms, sequence.order);
   const inStatus = sql`unnest(${`{${statuses.join(",")}}`}::text[]) AS range (status)`;
-  if (template === undefined && known === undefined) return { places: inStatus, prefix: [range] };
-  const named = known === undefined ? sql`(SELECT name FROM projects)` : sql`unnest(ARRAY[${known}]::text[])`;
-  return {
-    places: sql`${inStatus} CROSS JOIN ${named} AS place (name)`,
-    prefix:
-      template === undefined
-        ? [place, range]
-        : [place, { column: tasks.template, value: sql`${template}` }, range],
-  };
+  const range = { column: tasks.status, value: sql`range.status` };
+  const project = { column: tasks.project, value: sql`place.project` };
+  const template = { column: tasks.template, value: sql`place.template` };
+  return [
+    { named: projects, prefix: [project, range] },
+    { named: templates, prefix: [project, template, range] },
+  ].flatMap(({ named, prefix }): Ranges[] => {
+    if (named.length === 0) return [];
+    const rows = rowsOf(named);
+    return rows
+      ? [{ places: sql`${inStatus} CROSS JOIN ${rows}`, prefix }]
+      : [{ places: inStatus, prefix: [range] }];
+  });
+}
+
+/**
+ * Even a single place comes as a row: what is known of a value makes PostgreSQL guess how many tasks are in a range.
+ * Undefined: the place is anywhere.
+ */
+function rowsOf(places: readonly Place[]): SQL | undefined {
+  const array = (values: (string | undefined)[]) =>
+    sql`ARRAY[${list(values.map((value) => sql`${value ?? null}`))}]::text[]`;
+  const templates = array(places.map(({ template }) => template));
+  if (places.every(({ project }) => project !== undefined)) {
+    const projects = array(places.map(({ project }) => project));
+    return sql`unnest(${projects}, ${templates}) AS place (project, template)`;
+  }
+  if (places.every(({ template }) => template === undefined)) return undefined;
+  return sql`(SELECT name, template FROM projects, unnest(${templates}) AS template) AS place (project, template)`;
 }
 
 /**

@@ -2,6 +2,7 @@ import { and, eq, gte, lt, type SQL, sql } from "drizzle-orm";
 import type { Status } from "../../task/status.ts";
 import type { TaskRecord } from "../../task/types.ts";
 import { tasks } from "../schema/tasks.ts";
+import { EVERYTHING, inScopes, isInScopes, type Scopes } from "./scopes.ts";
 
 /** A term on what never changes of a task. */
 export type FixedTerm =
@@ -19,30 +20,39 @@ export interface TimeTerm {
 
 /** Which tasks: all terms hold. */
 export interface TaskSelection<T extends TaskTerm = TaskTerm> {
+  /** What its reader may see: tasks outside are left out. */
+  scopes: Scopes;
   /** Null: all projects. */
   project: string | null;
   terms: readonly T[];
 }
 
 /**
- * How to run a query with such terms. Several make statements of ever new forms: prepared, each takes 40 KB here and 200 in
- * PostgreSQL as long as its connection lives (measured with 40 terms).
+ * How to run a query for such a selection. Several terms or scopes make statements of ever new forms: prepared, each takes
+ * 40 KB here and 200 in PostgreSQL as long as its connection lives (measured with 40 terms).
  */
-export function runnerOf({ terms }: Pick<TaskSelection<TaskTerm>, "terms">): "run" | "runUnprepared" {
-  return terms.length > 1 ? "runUnprepared" : "run";
+export function runnerOf({
+  terms,
+  scopes,
+}: Pick<TaskSelection, "terms" | "scopes">): "run" | "runUnprepared" {
+  return terms.length > 1 || scopes !== EVERYTHING ? "runUnprepared" : "run";
 }
 
-/** The same as SQL; undefined: every task. */
-export function selected({ project, terms }: TaskSelection): SQL | undefined {
-  return and(project === null ? undefined : eq(tasks.project, project), ...terms.map(condition));
+/** The selection as SQL; undefined: every task. */
+export function selected({ scopes, project, terms }: TaskSelection): SQL | undefined {
+  return and(
+    inScopes(scopes),
+    project === null ? undefined : eq(tasks.project, project),
+    ...terms.map(condition),
+  );
 }
 
 /** The same in memory. */
 export function isSelected(
-  { project, terms }: TaskSelection<FixedTerm>,
+  { scopes, project, terms }: TaskSelection<FixedTerm>,
   task: Pick<TaskRecord, "project" | "template" | "labels">,
 ): boolean {
-  if (project !== null && project !== task.project) return false;
+  if (!isInScopes(scopes, task) || (project !== null && project !== task.project)) return false;
   return terms.every((term) => {
     if (term.field === "label")
       return Object.hasOwn(task.labels, term.key) && task.labels[term.key] === term.value;

@@ -3,6 +3,7 @@ import { FINAL, STATUSES, type Status } from "../../task/status.ts";
 import type { StatusEvent } from "../../task/types.ts";
 import type { Database, Queryable } from "../postgres/database.ts";
 import { taskEvents, taskHeads, tasks } from "../schema/tasks.ts";
+import { EVERYTHING } from "./scopes.ts";
 import { type FixedTerm, runnerOf, selected, type TaskSelection } from "./task-terms.ts";
 import { selectTasks, type TaskView } from "./tasks.ts";
 
@@ -93,7 +94,7 @@ export async function readTransitions(
   database: Database,
   { after, to }: { after: number; to: number },
   limit: number,
-  selection: TaskSelection<FixedTerm> = { project: null, terms: [] },
+  selection: TaskSelection<FixedTerm> = { scopes: EVERYTHING, project: null, terms: [] },
 ): Promise<Transition[]> {
   const rows = await database[runnerOf(selection)]((db) =>
     db

@@ -6,6 +6,7 @@ import type { Database, Queryable } from "../postgres/database.ts";
 import { place, prepared } from "../postgres/statement.ts";
 import { templates } from "../schema/resources.ts";
 import { tasks } from "../schema/tasks.ts";
+import { EVERYTHING } from "./scopes.ts";
 import { firstIds, type TaskSequence } from "./task-ranges.ts";
 
 type OfTemplate = Pick<TaskRecord, "project" | "template">;
@@ -26,6 +27,7 @@ export async function takeVersion(
   const locked = tx.execute(sql`SELECT pg_advisory_xact_lock(hashtextextended(${key}, 0))`).execute();
   const { project, template } = task;
   const byAge: TaskSequence = {
+    scopes: EVERYTHING,
     project,
     terms: [{ field: "template", op: "=", project, value: template }],
     order: { by: "create_time", isDescending: true },

@@ -1,6 +1,7 @@
 import { sql } from "drizzle-orm";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { openDatabase } from "../../../src/store/postgres/database.ts";
+import { EVERYTHING } from "../../../src/store/tasks/scopes.ts";
 import { listTasks, selectPage, type TaskQuery } from "../../../src/store/tasks/task-list.ts";
 import type { FixedTerm, TaskTerm } from "../../../src/store/tasks/task-terms.ts";
 import { createTask } from "../../../src/store/tasks/tasks.ts";
@@ -16,6 +17,7 @@ beforeAll(async () => {
 afterAll(() => store[Symbol.asyncDispose]());
 
 const NEWEST: TaskQuery = {
+  scopes: EVERYTHING,
   project: "q",
   terms: [],
   order: { by: "create_time", isDescending: true },
@@ -203,7 +205,11 @@ test("filters of ever new forms leave no statements behind on their connection",
     return (await database.run((db) => db.execute<{ count: number }>(count)))[0]?.count;
   };
   const label: FixedTerm = { field: "label", key: "a", value: "1" };
-  const selection = (terms: number) => ({ project: "q", terms: Array<FixedTerm>(terms).fill(label) });
+  const selection = (terms: number) => ({
+    scopes: EVERYTHING,
+    project: "q",
+    terms: Array<FixedTerm>(terms).fill(label),
+  });
   for (let terms = 2; terms < 12; terms++) {
     await listTasks(database, { ...NEWEST, ...selection(terms) });
     await readOpenTasks(database, selection(terms), 0, { afterId: null, limit: 10 });

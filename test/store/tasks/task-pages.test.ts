@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { fillTasks, filters, OLD_LABEL, ORDERS } from "../../../bench/many-tasks.ts";
+import { EVERYTHING, type Scopes } from "../../../src/store/tasks/scopes.ts";
 import { listTasks } from "../../../src/store/tasks/task-list.ts";
 import type { TaskOrder, TaskPlace } from "../../../src/store/tasks/task-order.ts";
 import type { TaskSelection, TaskTerm } from "../../../src/store/tasks/task-terms.ts";
@@ -59,10 +60,16 @@ function holds(term: TaskTerm, task: Plain): boolean {
 }
 
 /** The ids that a list must have, found without any index. */
-function expected({ project, terms }: TaskSelection, { by, isDescending }: TaskOrder): string[] {
+function expected({ scopes, project, terms }: TaskSelection, { by, isDescending }: TaskOrder): string[] {
   const found = plain.filter(
     (task) =>
       task[by] !== null &&
+      (scopes === EVERYTHING ||
+        scopes.some((scope) =>
+          scope.template === undefined
+            ? scope.project === task.project
+            : scope.project === task.project && scope.template === task.template,
+        )) &&
       (project ?? task.project) === task.project &&
       terms.every((term) => holds(term, task)),
   );
@@ -88,24 +95,93 @@ const template = (op: "=" | "!=", value: string, project: string | null = null):
 const status = (op: "=" | "!=", value: "SUCCESS" | "ERROR"): TaskTerm => ({ field: "status", op, value });
 const web: TaskTerm = { field: "label", key: "team", value: "web" };
 const made = (op: keyof typeof OPERATORS): TaskTerm => ({ field: "create_time", op, value: MIDDLE });
+/** What a caller may see. */
+const SCOPES: Record<string, Scopes> = {
+  nothing: [],
+  "one project": [{ project: "flaky" }],
+  "two projects": [{ project: "small" }, { project: "steady" }],
+  "a template": [{ project: "steady", template: "t2" }],
+  "templates of two projects": [
+    { project: "steady", template: "t2" },
+    { project: "flaky", template: "t2" },
+    { project: "flaky", template: "old" },
+  ],
+  "a project, templates of it, and one of another, twice": [
+    { project: "flaky", template: "t2" },
+    { project: "flaky" },
+    { project: "steady", template: "t3" },
+    { project: "steady", template: "t3" },
+    { project: "flaky" },
+  ],
+};
 /** Those of the bench, and what only a careless client asks for. */
 const SELECTIONS: Record<string, TaskSelection> = {
   ...filters(MIDDLE),
   "a label no longer used": OLD_LABEL,
-  "two statuses at once": { project: null, terms: [status("=", "ERROR"), status("=", "SUCCESS")] },
-  "two templates at once": { project: null, terms: [template("=", "t2"), template("=", "t3")] },
-  "a template of another project": { project: "small", terms: [template("=", "t2", "steady")] },
-  "all but a template of another project": { project: "small", terms: [template("!=", "t2", "steady")] },
-  "all but a template of one project": { project: null, terms: [template("!=", "t2", "steady")] },
-  "a template named twice": { project: null, terms: [template("=", "t2"), template("=", "t2", "flaky")] },
-  "a template and not it": { project: "flaky", terms: [template("=", "t2"), template("!=", "t2")] },
-  "a template of all projects and a label": { project: null, terms: [template("=", "t2"), web] },
-  "all but two templates": { project: "steady", terms: [template("!=", "t2"), template("!=", "old")] },
-  "no project of that name": { project: "nowhere", terms: [web] },
-  "a label, made before": { project: "steady", terms: [web, made("<")] },
-  "made after a time": { project: "steady", terms: [made(">")] },
-  "made at a time": { project: null, terms: [made("=")] },
-  "not made at a time, and not a success": { project: null, terms: [made("!="), status("!=", "SUCCESS")] },
+  "two statuses at once": {
+    scopes: EVERYTHING,
+    project: null,
+    terms: [status("=", "ERROR"), status("=", "SUCCESS")],
+  },
+  "two templates at once": {
+    scopes: EVERYTHING,
+    project: null,
+    terms: [template("=", "t2"), template("=", "t3")],
+  },
+  "a template of another project": {
+    scopes: EVERYTHING,
+    project: "small",
+    terms: [template("=", "t2", "steady")],
+  },
+  "all but a template of another project": {
+    scopes: EVERYTHING,
+    project: "small",
+    terms: [template("!=", "t2", "steady")],
+  },
+  "all but a template of one project": {
+    scopes: EVERYTHING,
+    project: null,
+    terms: [template("!=", "t2", "steady")],
+  },
+  "a template named twice": {
+    scopes: EVERYTHING,
+    project: null,
+    terms: [template("=", "t2"), template("=", "t2", "flaky")],
+  },
+  "a template and not it": {
+    scopes: EVERYTHING,
+    project: "flaky",
+    terms: [template("=", "t2"), template("!=", "t2")],
+  },
+  "a template of all projects and a label": {
+    scopes: EVERYTHING,
+    project: null,
+    terms: [template("=", "t2"), web],
+  },
+  "all but two templates": {
+    scopes: EVERYTHING,
+    project: "steady",
+    terms: [template("!=", "t2"), template("!=", "old")],
+  },
+  "no project of that name": { scopes: EVERYTHING, project: "nowhere", terms: [web] },
+  "a label, made before": { scopes: EVERYTHING, project: "steady", terms: [web, made("<")] },
+  "made after a time": { scopes: EVERYTHING, project: "steady", terms: [made(">")] },
+  "made at a time": { scopes: EVERYTHING, project: null, terms: [made("=")] },
+  ...Object.fromEntries(
+    Object.entries(SCOPES).flatMap(([name, scopes]) => [
+      [`${name}: everything`, { scopes, project: null, terms: [] }],
+      [`${name}: a project`, { scopes, project: "steady", terms: [status("!=", "ERROR")] }],
+      [`${name}: a template`, { scopes, project: null, terms: [template("=", "t2")] }],
+      [`${name}: a template of a project`, { scopes, project: null, terms: [template("=", "t2", "steady")] }],
+      [`${name}: a label`, { scopes, project: null, terms: [web] }],
+      [`${name}: all but a template`, { scopes, project: "flaky", terms: [template("!=", "t2"), made(">")] }],
+    ]),
+  ),
+  "not made at a time, and not a success": {
+    scopes: EVERYTHING,
+    project: null,
+    terms: [made("!="), status("!=", "SUCCESS")],
+  },
 };
 
 describe.each(ORDERS)("by $by, descending: $isDescending, the pages of", (order) => {

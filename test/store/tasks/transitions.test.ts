@@ -2,6 +2,7 @@ import { eq } from "drizzle-orm";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { tasks } from "../../../src/store/schema/tasks.ts";
 import { finish, move } from "../../../src/store/tasks/moves.ts";
+import { EVERYTHING, type Scopes } from "../../../src/store/tasks/scopes.ts";
 import type { FixedTerm, TaskSelection } from "../../../src/store/tasks/task-terms.ts";
 import { isSelected } from "../../../src/store/tasks/task-terms.ts";
 import {
@@ -21,7 +22,7 @@ beforeEach(async () => {
 });
 afterEach(() => store[Symbol.asyncDispose]());
 
-const everything = { project: null, terms: [] };
+const everything = { scopes: EVERYTHING, project: null, terms: [] };
 const tip = async () => (await placeEvents(store.database)).tip;
 /** Number of the task and status, of each transition in order. */
 async function told(ids: readonly string[], after = 0): Promise<string[]> {
@@ -180,7 +181,13 @@ describe("tasks that had not ended at a position", () => {
                 value: pick(["t", "u"]),
               },
       );
-      const selection = { project: pick([null, "p", "q"]), terms };
+      const scopes = pick<Scopes>([
+        EVERYTHING,
+        [],
+        [{ project: "p" }],
+        [{ project: "p", template: "u" }, { project: "q" }],
+      ]);
+      const selection = { scopes, project: pick([null, "p", "q"]), terms };
       const inMemory = all.tasks
         .filter(({ task }) => isSelected(selection, task))
         .map(({ task }) => `${task.id} WAITING`);

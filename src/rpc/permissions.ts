@@ -1,0 +1,113 @@
+import type { DescMethod, DescService } from "@bufbuild/protobuf";
+import { Health } from "../../gen/health/v1/health_pb.ts";
+import { AccessKeyService } from "../../gen/signalman/v1/access_key_pb.ts";
+import { AppService } from "../../gen/signalman/v1/app_service_pb.ts";
+import { CatalogService } from "../../gen/signalman/v1/catalog_service_pb.ts";
+import { EnvironmentService } from "../../gen/signalman/v1/environment_pb.ts";
+import { InventoryService } from "../../gen/signalman/v1/inventory_pb.ts";
+import { ProjectService } from "../../gen/signalman/v1/project_pb.ts";
+import { RepositoryService } from "../../gen/signalman/v1/repository_pb.ts";
+import { TaskService } from "../../gen/signalman/v1/task_service_pb.ts";
+import { TemplateService } from "../../gen/signalman/v1/template_pb.ts";
+import { EVERYTHING, type Scopes } from "../store/tasks/scopes.ts";
+import type { Caller } from "../task/caller.ts";
+
+/** What a caller must be allowed to do. `public`: nothing, not even a token. */
+export type Permission =
+  | "public"
+  | "contract.read"
+  | "apps.read"
+  | "catalog.read"
+  | "catalog.write"
+  | "tasks.read"
+  | "tasks.run"
+  | "tasks.kill"
+  | "tasks.decide"
+  | "tasks.delete";
+
+/** A permission for each method, by its name in TypeScript. A method that is missing does not compile. */
+type Methods<S extends DescService> = { readonly [M in keyof S["method"]]: Permission };
+const of = <S extends DescService>(service: S, methods: Methods<S>) => [service.typeName, methods] as const;
+
+/** The permission that each method of the port needs: the one place where this is said. */
+const PERMISSIONS = new Map<string, Readonly<Record<string, Permission>>>([
+  of(TaskService, {
+    runTask: "tasks.run",
+    killTask: "tasks.kill",
+    killTasks: "tasks.kill",
+    confirmTask: "tasks.decide",
+    rejectTask: "tasks.decide",
+    deleteTask: "tasks.delete",
+    getTask: "tasks.read",
+    getTaskPlan: "tasks.read",
+    getTaskResult: "tasks.read",
+    listTasks: "tasks.read",
+    readTaskLog: "tasks.read",
+    watchTask: "tasks.read",
+    watchTasks: "tasks.read",
+  }),
+  of(CatalogService, { applyCatalog: "catalog.write", exportCatalog: "catalog.read" }),
+  of(ProjectService, {
+    createProject: "catalog.write",
+    getProject: "catalog.read",
+    listProjects: "catalog.read",
+    updateProject: "catalog.write",
+    deleteProject: "catalog.write",
+  }),
+  of(AccessKeyService, {
+    createAccessKey: "catalog.write",
+    getAccessKey: "catalog.read",
+    listAccessKeys: "catalog.read",
+    updateAccessKey: "catalog.write",
+    deleteAccessKey: "catalog.write",
+  }),
+  of(RepositoryService, {
+    createRepository: "catalog.write",
+    getRepository: "catalog.read",
+    listRepositories: "catalog.read",
+    updateRepository: "catalog.write",
+    deleteRepository: "catalog.write",
+  }),
+  of(InventoryService, {
+    createInventory: "catalog.write",
+    getInventory: "catalog.read",
+    listInventories: "catalog.read",
+    updateInventory: "catalog.write",
+    deleteInventory: "catalog.write",
+  }),
+  of(EnvironmentService, {
+    createEnvironment: "catalog.write",
+    getEnvironment: "catalog.read",
+    listEnvironments: "catalog.read",
+    updateEnvironment: "catalog.write",
+    deleteEnvironment: "catalog.write",
+  }),
+  of(TemplateService, {
+    createTemplate: "catalog.write",
+    getTemplate: "catalog.read",
+    listTemplates: "catalog.read",
+    updateTemplate: "catalog.write",
+    deleteTemplate: "catalog.write",
+  }),
+  of(AppService, { listApps: "apps.read" }),
+  // Load balancers and Kubernetes have no token.
+  of(Health, { check: "public", list: "public", watch: "public" }),
+  ["grpc.reflection.v1.ServerReflection", { serverReflectionInfo: "contract.read" }],
+  ["grpc.reflection.v1alpha.ServerReflection", { serverReflectionInfo: "contract.read" }],
+]);
+
+/** Undefined for a method that is not in the table: it needs a token, and its calls are logged as writes. */
+export function permissionOf(method: DescMethod): Permission | undefined {
+  return PERMISSIONS.get(method.parent.typeName)?.[method.localName];
+}
+
+/** Methods that change nothing. */
+export function isRead(method: DescMethod): boolean {
+  const permission = permissionOf(method);
+  return permission === "public" || permission?.endsWith(".read") === true;
+}
+
+/** The tasks that each kind of caller may list. */
+const SCOPES: Readonly<Record<Caller["kind"], Scopes>> = { anonymous: EVERYTHING, token: EVERYTHING };
+
+export const scopesOf = (caller: Caller): Scopes => SCOPES[caller.kind];

@@ -1,0 +1,19 @@
+import { create } from "@bufbuild/protobuf";
+import {
+  type GetTaskRequest,
+  type GetTaskResponse,
+  GetTaskResponseSchema,
+} from "../../../gen/signalman/v1/task_service_pb.ts";
+import type { TaskView } from "../../store/tasks/tasks.ts";
+import { parseTaskName, type TaskName } from "../names.ts";
+import { taskMessage } from "./messages.ts";
+
+export interface GetTaskDeps {
+  /** @throws Failure not_found if there is no such task. */
+  getTask(name: TaskName): Promise<TaskView>;
+}
+
+export async function getTask(deps: GetTaskDeps, request: GetTaskRequest): Promise<GetTaskResponse> {
+  const task = await deps.getTask(parseTaskName(request.name));
+  return create(GetTaskResponseSchema, { task: taskMessage(task) });
+}

@@ -1,0 +1,33 @@
+import { MethodOptions_IdempotencyLevel as IdempotencyLevel } from "@bufbuild/protobuf/wkt";
+import { createConnectRouter } from "@connectrpc/connect";
+import { expect, test } from "vitest";
+import { Health } from "../../gen/health/v1/health_pb.ts";
+import { healthService } from "../../src/http/health.ts";
+import { createHealthState } from "../../src/http/health-state.ts";
+import { reflectionRoutes } from "../../src/http/reflection.ts";
+import { isRead, permissionOf } from "../../src/rpc/permissions.ts";
+import { type RpcDeps, routes } from "../../src/rpc/routes.ts";
+
+/** All that the port serves. */
+const router = createConnectRouter();
+routes({} as RpcDeps)(router);
+router.service(Health, healthService(createHealthState(), []));
+reflectionRoutes(router, [], []);
+const methods = router.handlers.map(({ method }) => method);
+const nameOf = (method: (typeof methods)[number]) => `${method.parent.typeName}/${method.name}`;
+
+test("every method of every service needs a permission", () => {
+  expect(methods.length).toBeGreaterThan(45);
+  expect(methods.filter((method) => permissionOf(method) === undefined).map(nameOf)).toEqual([]);
+});
+
+test("only the health of the server is public", () => {
+  const open = methods.filter((method) => permissionOf(method) === "public").map(nameOf);
+  expect(open.sort()).toEqual(["Check", "List", "Watch"].map((name) => `grpc.health.v1.Health/${name}`));
+});
+
+test("a method of the contract that reads is marked as one without side effects", () => {
+  const contract = methods.filter(({ parent }) => parent.typeName.startsWith("signalman."));
+  const marked = contract.filter(({ idempotency }) => idempotency === IdempotencyLevel.NO_SIDE_EFFECTS);
+  expect(contract.filter(isRead).map(nameOf)).toEqual(marked.map(nameOf));
+});
