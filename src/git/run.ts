@@ -1,6 +1,6 @@
 import { CannotStart, runCommand } from "../process/command.ts";
-import type { Exit } from "../process/exit.ts";
 import { PrepareError } from "../task/errors.ts";
+import type { Exit } from "../task/exit.ts";
 
 export interface RunOptions {
   cwd: string;

@@ -2,7 +2,7 @@ import type { JsonObject } from "@bufbuild/protobuf";
 import type { Git } from "../git/client.ts";
 import type { SshSettings } from "../git/ssh-options.ts";
 import type { AccessKeyInstaller } from "../keys/installer.ts";
-import type { Program } from "../process/wrapper.ts";
+import type { ProgramSpec } from "../process/wrapper.ts";
 import { PrepareError } from "../task/errors.ts";
 import type { App, BaseEnvironment } from "./app.ts";
 import { findProgram, pathTrouble, programNames } from "./find-program.ts";
@@ -36,7 +36,7 @@ export interface Family<Input> {
    * Writes what the program needs beside the workspace, and says what to start.
    * @throws PrepareError; the signal's reason.
    */
-  prepare(site: Site<Input>, signal: AbortSignal): Promise<Program>;
+  prepare(site: Site<Input>, signal: AbortSignal): Promise<ProgramSpec>;
   /** What asks its programs to end. Default: SIGTERM. */
   readonly politeSignal?: "SIGINT";
   /** The proto3 JSON of a TaskResult, from what the program left; undefined: it left nothing to tell of. */
@@ -56,7 +56,7 @@ export interface Planning<Input> {
    * The second program, for the plan of this digest alone.
    * @throws PrepareError if the plan is gone, or another one
    */
-  apply(site: Omit<Site<Input>, "commit">, digest: string): Promise<Program>;
+  apply(site: Omit<Site<Input>, "commit">, digest: string): Promise<ProgramSpec>;
 }
 
 /** Absolute path of an app's command, as the program's own PATH finds it. @throws PrepareError */

@@ -1,7 +1,8 @@
 import { randomUUID } from "node:crypto";
 import { existsSync } from "node:fs";
 import { execa } from "execa";
-import { type Exit, exitFromSignal } from "./exit.ts";
+import type { Exit } from "../task/exit.ts";
+import { exitFromSignal } from "./exit.ts";
 import { sweepMarked } from "./kill-by-marker.ts";
 import { type LineOf, readLines } from "./lines.ts";
 import { taskVariable } from "./scan.ts";

@@ -1,12 +1,5 @@
 import { constants } from "node:os";
-
-/** How a program ended. A value, never an exception. */
-export type Exit =
-  | { kind: "code"; code: number }
-  /** `code` is 128 + n by the shell's convention; a program that exits with 143 by itself looks the same. */
-  | { kind: "signal"; signal: NodeJS.Signals; code: number }
-  /** No record and no process: the machine went down, or the wrapper was killed. */
-  | { kind: "lost" };
+import type { Exit } from "../task/exit.ts";
 
 // These never end a process by default, so 128 + n was a plain exit code.
 const harmless = new Set([

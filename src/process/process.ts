@@ -1,5 +1,5 @@
+import type { Exit } from "../task/exit.ts";
 import { adoptRun } from "./adopt.ts";
-import type { Exit } from "./exit.ts";
 import { attemptLine, createAttempt } from "./journal.ts";
 import { createKiller, type KillOptions } from "./kill.ts";
 import { type Launcher, LauncherLost } from "./launcher.ts";
@@ -8,7 +8,7 @@ import { describeRun, type ProcessRun } from "./run-record.ts";
 import { forksSoFar } from "./scan.ts";
 import { prepareSpool } from "./spool.ts";
 import { superviseAlways } from "./supervise.ts";
-import { type Program, startWrapper } from "./wrapper.ts";
+import { type ProgramSpec, startWrapper } from "./wrapper.ts";
 
 /** A task's program, alive or ending. It outlives this server; so may its record. */
 export interface RunningProcess {
@@ -38,7 +38,7 @@ export async function startProcess(
   launcher: Launcher,
   folder: string,
   marker: string,
-  program: Program,
+  program: ProgramSpec,
 ): Promise<RunningProcess> {
   for (let lost = 1; ; lost++) {
     try {
@@ -57,7 +57,7 @@ async function startOnce(
   launcher: Launcher,
   folder: string,
   marker: string,
-  program: Program,
+  program: ProgramSpec,
 ): Promise<RunningProcess> {
   const attempt = createAttempt(marker);
   prepareSpool(folder, attemptLine(attempt));

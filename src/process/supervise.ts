@@ -1,5 +1,6 @@
 import { firstOf, sleep } from "../async/first-of.ts";
-import { type Exit, exitFromStatus } from "./exit.ts";
+import type { Exit } from "../task/exit.ts";
+import { exitFromStatus } from "./exit.ts";
 import { readStatus } from "./journal.ts";
 import type { Killer } from "./kill.ts";
 import type { Pumps } from "./pumps.ts";

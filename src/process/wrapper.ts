@@ -8,7 +8,7 @@ import { taskVariable } from "./scan.ts";
  * What to run, completely: `env` is the whole environment of the program. (The shell adds PWD, and drops variables
  * whose names are no identifiers.)
  */
-export interface Program {
+export interface ProgramSpec {
   command: string;
   args: readonly string[];
   cwd: string;
@@ -76,7 +76,7 @@ export async function startWrapper(
   launcher: Launcher,
   folder: string,
   attempt: Attempt,
-  program: Program,
+  program: ProgramSpec,
 ): Promise<Launched> {
   const { command, args, cwd, env } = program;
   const fullEnv = { ...env, PWD: resolve(cwd), [taskVariable]: attempt.marker };

@@ -1,4 +1,4 @@
-import type { RunningProcess } from "../process/process.ts";
+import type { Program } from "../jobs/job.ts";
 
 /** Why a run is to end before its program does. A person's wish outweighs a time-out; a lost lease outweighs all. */
 export type StopReason = "user" | "run_timeout" | "idle_timeout" | "log_failed" | "lease_lost";
@@ -34,13 +34,13 @@ export interface RunControl {
   /** May be repeated; the program's deadline may become shorter, never longer. */
   stop(reason: StopReason, graceMs: number): void;
   /** The program to end from now on; at once, if a stop came before it. */
-  attach(program: Pick<RunningProcess, "kill">): void;
+  attach(program: Pick<Program, "kill">): void;
 }
 
 export function createControl(): RunControl {
   const controller = new AbortController();
   let reason: StopReason | undefined;
-  let program: Pick<RunningProcess, "kill"> | undefined;
+  let program: Pick<Program, "kill"> | undefined;
   let until = Number.POSITIVE_INFINITY;
   return {
     signal: controller.signal,

@@ -1,6 +1,6 @@
 import type { Commit, SideScript } from "../jobs/job.ts";
-import type { Exit } from "../process/exit.ts";
 import { messageOf, PrepareError } from "../task/errors.ts";
+import type { Exit } from "../task/exit.ts";
 import type { TaskOutcome } from "../task/types.ts";
 import type { TaskDetails } from "./details.ts";
 import { stoppedInstead } from "./outcome.ts";

@@ -1,7 +1,4 @@
-import type { FoundPlan } from "../jobs/job.ts";
-import { isOutputMissing } from "../process/journal.ts";
-import { bootId } from "../process/proc.ts";
-import type { RunningProcess } from "../process/process.ts";
+import type { FoundPlan, Program } from "../jobs/job.ts";
 import type { RunRows } from "../store/tasks/details.ts";
 import type { Lease } from "../store/tasks/moves.ts";
 import { defaultGraceMs } from "../task/apps.ts";
@@ -112,18 +109,16 @@ async function verdictOn(deps: RunnerDeps, run: TaskRun): Promise<Verdict> {
     if (found === "lost") return { outcome: outcomeOfExit({ kind: "lost" }, control.reason, task.spec) };
     const program = found ?? (await begin(deps, run, secrets));
     const { idleTimeoutMs, runTimeoutMs } = task.spec;
-    const exit = await supervise({
+    const { exit, isOutputMissing } = await supervise({
       ...run,
       program,
-      spool: run.job.spool,
       idleTimeoutMs,
       runTimeoutMs: run.runRemainingMs ?? runTimeoutMs,
       graceMs: defaultGraceMs(task.app),
     });
     if (control.reason === "lease_lost") throw new LeaseLost(task.id);
     const outcome = outcomeOfExit(exit, control.reason, task.spec);
-    if (control.reason === undefined && isOutputMissing(run.job.spool))
-      return { outcome: withoutOutput(outcome) };
+    if (control.reason === undefined && isOutputMissing) return { outcome: withoutOutput(outcome) };
     return { outcome, waiting: outcome.status === "SUCCESS" ? await run.job.waitingPlan() : undefined };
   } catch (error) {
     if (error instanceof LeaseLost || control.reason === "lease_lost" || shutdown.aborted) throw error;
@@ -141,22 +136,17 @@ function detailsAgain({ task, rows }: TaskRun, secrets: Secrets): TaskDetails | 
   }
 }
 
-/**
- * The program of a task that an earlier server started; undefined: there is none, and starting it is safe. After a
- * crash of the whole machine the disk may have forgotten a start that the database remembers.
- */
-async function takeOver({ task, job, control }: TaskRun): Promise<RunningProcess | "lost" | undefined> {
+/** The program of a task that an earlier server started; undefined: there is none, and starting it is safe. */
+async function takeOver({ task, job, control }: TaskRun): Promise<Program | "lost" | undefined> {
   if (task.status === "STARTING" || task.status === "CONFIRMED") return undefined;
   const program = await job.attach();
-  if (program) return program;
-  if (task.status === "RUNNING" && task.bootId === bootId()) return undefined;
-  if (task.status === "RUNNING") return "lost";
+  if (typeof program === "object" || task.status === "RUNNING") return program;
   control.stop("user", 0);
   throw new StopRequested("user");
 }
 
 /** All that the program needs; then RUNNING, committed; then the program. */
-async function begin(deps: RunnerDeps, run: TaskRun, secrets: Secrets): Promise<RunningProcess> {
+async function begin(deps: RunnerDeps, run: TaskRun, secrets: Secrets): Promise<Program> {
   const { task, job } = run;
   const details = populateDetails(task, run.rows, secrets);
   run.details = details;
@@ -190,7 +180,7 @@ async function prepare(
 async function enterRunning(deps: RunnerDeps, run: TaskRun): Promise<void> {
   run.shutdown.throwIfAborted();
   run.mayRun = true;
-  if (await deps.store.markRunning(run.task)) return announce(deps, run.task.id, "RUNNING");
+  if (await deps.store.markRunning(run.task, run.job.handle)) return announce(deps, run.task.id, "RUNNING");
   run.control.stop("user", 0);
   throw new StopRequested("user");
 }

@@ -1,6 +1,6 @@
 import { z } from "zod";
-import type { Exit } from "../process/exit.ts";
 import { messageOf } from "../task/errors.ts";
+import type { Exit } from "../task/exit.ts";
 import { END_REASONS, type EndReason } from "../task/status.ts";
 import type { TaskOutcome, TaskRecord } from "../task/types.ts";
 import type { StopReason } from "./control.ts";

@@ -2,8 +2,7 @@ import type { JsonObject } from "@bufbuild/protobuf";
 import type { Commit, Job } from "../jobs/job.ts";
 import type { AccessKey } from "../keys/access-key.ts";
 import type { Cipher } from "../keys/cipher.ts";
-import type { TaskLog } from "../logs/types.ts";
-import { readEnd } from "../process/read-end.ts";
+import type { StreamOffsets, TaskLog } from "../logs/types.ts";
 import type { StoredChunk } from "../store/logs/logs.ts";
 import type { RunRows } from "../store/tasks/details.ts";
 import type { Ending, Lease } from "../store/tasks/moves.ts";
@@ -21,7 +20,8 @@ export interface RunStore {
   load(lease: Lease): Promise<RunRows>;
   storeChunks: RunLogOptions["storeChunks"];
   recordCommit(taskId: string, hash: string, message: string): Promise<void>;
-  markRunning(task: TaskRecord): Promise<boolean>;
+  /** `handle`: what finds the program again. False: somebody asked for the task's end meanwhile. */
+  markRunning(task: TaskRecord, handle: string): Promise<boolean>;
   /** The proto3 JSON of a TaskResult, in place of an earlier one. */
   storeResult(lease: Lease, result: JsonObject): Promise<void>;
   loadAutoruns(task: TaskRecord): Promise<Autorun[]>;
@@ -40,7 +40,10 @@ export interface RunnerDeps {
   cipher: Pick<Cipher, "seal" | "open">;
   hooks: readonly Hook[];
   listeners: Listeners;
-  createJob(task: Pick<TaskRecord, "id" | "app" | "plan">, say: (text: string) => void): Job<TaskDetails>;
+  createJob(
+    task: Pick<TaskRecord, "id" | "app" | "plan" | "executorHandle">,
+    say: (text: string) => void,
+  ): Job<TaskDetails>;
   /** Hears of failures that are ours, not the task's. */
   onDefect(taskId: string, error: unknown): void;
 }
@@ -49,7 +52,7 @@ export interface RunnerDeps {
 export interface TaskRun {
   task: TaskRecord;
   rows: RunRows["rows"];
-  from: { stdout: number; stderr: number };
+  from: StreamOffsets;
   runRemainingMs: number | null;
   job: Job<TaskDetails>;
   log: TaskLog;
@@ -75,7 +78,7 @@ export function contextOf({ task, log, job, commit }: TaskRun): HookContext {
     app: task.app,
     commit,
     say: (text) => log.say(text),
-    lastErrors: () => readEnd(job.spool, "stderr", ERRORS_BYTES),
+    lastErrors: () => job.lastErrors(ERRORS_BYTES),
     runScript: (script, details, signal) => job.runScript(script, { input: details, commit }, signal),
   };
 }

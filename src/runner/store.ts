@@ -1,4 +1,3 @@
-import { bootId } from "../process/proc.ts";
 import { storeChunks } from "../store/logs/logs.ts";
 import type { Databases } from "../store/postgres/databases.ts";
 import { retryTransient } from "../store/postgres/transient-errors.ts";
@@ -20,7 +19,7 @@ export function runStore({ control, logs }: Databases, shutdown: AbortSignal): R
     recordCommit: (id, hash, message) =>
       retryTransient(() => recordCommit(control, id, hash, message), shutdown),
     storeResult: (lease, result) => retryTransient(() => storeResult(control, lease, result), shutdown),
-    markRunning: (task) => retryTransient(() => markRunning(control, task, bootId()), shutdown),
+    markRunning: (task, handle) => retryTransient(() => markRunning(control, task, handle), shutdown),
     loadAutoruns: (task) => retryTransient(() => loadAutoruns(control, task), shutdown),
     finish: (lease, outcome, ending) =>
       retryTransient(() => finish(control, lease, outcome, ending), shutdown),

@@ -68,8 +68,10 @@ export interface TaskRecord {
   commitHash: string;
   commitMessage: string;
   node: string | null;
-  /** Boot of the machine on which its program was started; null: it was not, or that is not known there. */
-  bootId: string | null;
+  /** What runs it; a node knows its executors by their names. */
+  executor: string;
+  /** What its executor finds its program by; null: none was ever about to be started. */
+  executorHandle: string | null;
   /** Raised at every claim and adoption; every write of an owner carries it. */
   leaseEpoch: number;
   killTime: Date | null;

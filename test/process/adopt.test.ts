@@ -4,14 +4,14 @@ import { appendFileSync, readFileSync, writeFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { sweepMarked } from "../../src/process/kill-by-marker.ts";
 import { adoptProcess, startProcess } from "../../src/process/process.ts";
-import type { Program } from "../../src/process/wrapper.ts";
+import type { ProgramSpec } from "../../src/process/wrapper.ts";
 import { env, expectNobodyLeft, fixture, launcher, newTask, program, type Task, until } from "./harness.ts";
 
 expectNobodyLeft();
 
 const numbers = (count: number) => Array.from({ length: count }, (_, i) => `${i + 1}\n`).join("");
 
-async function startInServer(task: Task, what: Program): Promise<ChildProcess> {
+async function startInServer(task: Task, what: ProgramSpec): Promise<ChildProcess> {
   const request = JSON.stringify({ folder: task.folder, marker: task.marker, program: what });
   const server = spawn(process.execPath, [fixture("starting-server.ts"), request], {
     stdio: ["ignore", "pipe", "inherit"],

@@ -10,12 +10,12 @@ import type { Identity } from "../../src/process/proc.ts";
 import { type RunningProcess, startProcess } from "../../src/process/process.ts";
 import { scan } from "../../src/process/scan.ts";
 import { type Stream, streamPath } from "../../src/process/spool.ts";
-import type { Program } from "../../src/process/wrapper.ts";
+import type { ProgramSpec } from "../../src/process/wrapper.ts";
 
 export const fixture = (name: string) => resolve(import.meta.dirname, "../fixtures", name);
 export const env = { PATH: "/usr/bin:/bin", SECRET: "s3cret" };
 
-export function program(command: string, ...args: (string | number)[]): Program {
+export function program(command: string, ...args: (string | number)[]): ProgramSpec {
   const path = command.includes("/") || !command.includes(".") ? command : fixture(command);
   return { command: path, args: args.map(String), cwd: tmpdir(), env };
 }
@@ -27,7 +27,7 @@ export class Task {
   readonly folder = mkdtempSync(join(tmpdir(), "signalman-process-"));
   readonly marker = randomUUID();
 
-  start(what: Program): Promise<RunningProcess> {
+  start(what: ProgramSpec): Promise<RunningProcess> {
     return startProcess(launcher, this.folder, this.marker, what);
   }
 

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
-import type { Exit } from "../../src/process/exit.ts";
 import { outcomeOfExit, outcomeOfFailure, stoppedInstead } from "../../src/runner/outcome.ts";
+import type { Exit } from "../../src/task/exit.ts";
 
 const limits = { runTimeoutMs: 90_000, idleTimeoutMs: 1500 };
 const code = (n: number): Exit => ({ kind: "code", code: n });

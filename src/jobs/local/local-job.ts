@@ -7,17 +7,20 @@ import { createInstaller, removeInstalls } from "../../keys/installer.ts";
 import { hasSockets } from "../../keys/socket-folder.ts";
 import { sweepMarked } from "../../process/kill-by-marker.ts";
 import type { Launcher } from "../../process/launcher.ts";
+import { bootId } from "../../process/proc.ts";
 import { adoptProcess, type RunningProcess, startProcess } from "../../process/process.ts";
-import type { Program } from "../../process/wrapper.ts";
+import { readEnd } from "../../process/read-end.ts";
+import type { ProgramSpec } from "../../process/wrapper.ts";
 import { familyOf } from "../../task/apps.ts";
 import { PrepareError } from "../../task/errors.ts";
 import type { TaskRecord } from "../../task/types.ts";
 import type { App, Apps } from "../app.ts";
 import { FAMILIES, type FamilyInput } from "../families.ts";
 import type { Family, Site } from "../family.ts";
-import type { Job } from "../job.ts";
+import type { Job, Program } from "../job.ts";
 import { type Forwarded, inheritedEnvironment } from "./environment.ts";
 import { markerOf } from "./marker.ts";
+import { localProgram } from "./output.ts";
 import { endSideScripts, runSideScript } from "./side-script.ts";
 import { makeTaskFolder, removeTaskFolder, removeWorkspace, taskFolder } from "./task-folder.ts";
 import { fillWorkspace, reasonOf, type WorkspaceOptions } from "./workspace.ts";
@@ -46,10 +49,13 @@ export interface LocalJobOptions {
   ssh: SshSettings;
 }
 
-/** A task on this machine: workspace, app, process. */
+/** What a job must know of its task. */
+export type TaskOfJob = Pick<TaskRecord, "id" | "app" | "plan" | "executorHandle">;
+
+/** A task on this machine: workspace, app, process. Its handle is the boot id: pids of another boot mean nothing. */
 export function createLocalJob(
   options: LocalJobOptions,
-  { id, app: appName, plan: confirmed }: Pick<TaskRecord, "id" | "app" | "plan">,
+  { id, app: appName, plan: confirmed, executorHandle: earlier }: TaskOfJob,
   say: (text: string) => void,
 ): Job<JobInput> {
   const folder = taskFolder(options.tasksRoot, id);
@@ -57,21 +63,20 @@ export function createLocalJob(
   // A task whose plan was confirmed has a second program, which is not to be taken for the first.
   const spool = confirmed ? folder.applySpool : folder.spool;
   const marker = markerOf(id, options.node);
-  let program: Program | undefined;
+  let program: ProgramSpec | undefined;
   // A program that was followed to its end has been swept; a scan of all processes is not cheap.
   let maybeAlive = true;
   // A server that was killed may have left a script that ran beside the program.
   let isInherited = false;
-  const followed = (running: RunningProcess): RunningProcess => {
+  const followed = (running: RunningProcess): Program => {
     void running.ended.then(() => {
       maybeAlive = false;
     });
-    const signal = family.politeSignal;
-    return signal ? { ...running, kill: (how) => running.kill({ signal, ...how }) } : running;
+    return localProgram(running, spool, family.politeSignal);
   };
 
   return {
-    spool,
+    handle: bootId(),
     async prepare(input, signal) {
       const known = knownApp();
       await makeTaskFolder(folder).catch((cause: unknown) => {
@@ -106,8 +111,11 @@ export function createLocalJob(
     async attach() {
       isInherited = true;
       const running = await adoptProcess(spool, marker);
-      return running && followed(running);
+      if (running) return followed(running);
+      // After a crash of the whole machine the disk may have forgotten a start that the database remembers.
+      return earlier === null || earlier === bootId() ? undefined : "lost";
     },
+    lastErrors: (most) => readEnd(spool, "stderr", most),
     async runScript(script, task, signal) {
       if (isInherited) await endSideScripts(marker);
       return runSideScript({ ...options, folder, marker }, script, task, signal);

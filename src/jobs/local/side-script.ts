@@ -1,9 +1,10 @@
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { type CommandResult, runCommand } from "../../process/command.ts";
+import { runCommand } from "../../process/command.ts";
 import { sweepMarked } from "../../process/kill-by-marker.ts";
 import { familyOf } from "../../task/apps.ts";
 import { PrepareError } from "../../task/errors.ts";
+import type { Exit } from "../../task/exit.ts";
 import type { Apps } from "../app.ts";
 import { commandOf } from "../family.ts";
 import type { Commit, SideScript } from "../job.ts";
@@ -31,7 +32,7 @@ export async function runSideScript(
   script: SideScript,
   { input, commit }: { input: ShellInput; commit: Commit },
   signal: AbortSignal,
-): Promise<CommandResult["exit"]> {
+): Promise<Exit> {
   const app = Object.hasOwn(apps, script.app) ? apps[script.app] : undefined;
   if (!app || familyOf(script.app) !== "shell")
     throw new PrepareError(`Cannot run app ${script.app}: this server knows no such shell-like app`);

@@ -4,7 +4,7 @@ import { access, mkdir, open, readdir, readFile, rm, writeFile } from "node:fs/p
 import { join } from "node:path";
 import { pipeline } from "node:stream/promises";
 import type { JsonObject } from "@bufbuild/protobuf";
-import type { Program } from "../../process/wrapper.ts";
+import type { ProgramSpec } from "../../process/wrapper.ts";
 import { PrepareError } from "../../task/errors.ts";
 import type { Plan } from "../../task/types.ts";
 import { commandOf, type Family, type Site } from "../family.ts";
@@ -68,7 +68,7 @@ export const terraformFamily: Family<TerraformFamilyInput> = {
   },
 };
 
-async function apply(site: Omit<Site<TerraformFamilyInput>, "commit">, digest: string): Promise<Program> {
+async function apply(site: Omit<Site<TerraformFamilyInput>, "commit">, digest: string): Promise<ProgramSpec> {
   const { app, folder } = site;
   const plan = inPlan(folder, PLAN);
   const missing = (what: string) => (cause: unknown) => {

@@ -52,8 +52,8 @@ export const tasks = pgTable(
     commitHash: text("commit_hash").notNull().default(""),
     commitMessage: text("commit_message").notNull().default(""),
     node: uuid("node"),
-    /** Boot of the machine on which its program was started. */
-    bootId: text("boot_id"),
+    executor: text("executor").notNull().default("local"),
+    executorHandle: text("executor_handle"),
     leaseEpoch: integer("lease_epoch").notNull().default(0),
     leaseExpires: time("lease_expires"),
     killTime: time("kill_time"),

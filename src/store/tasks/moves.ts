@@ -66,25 +66,25 @@ export const underLease = (lease: Lease | Places<Lease>) =>
 export async function markRunning(
   database: Database,
   task: Lease & Pick<TaskRecord, "spec">,
-  bootId: string | null,
+  handle: string,
 ): Promise<boolean> {
   const { id, leaseEpoch, spec } = task;
   const limit = spec.runTimeoutMs === undefined ? null : `${spec.runTimeoutMs} ms`;
   const { moved } = await owned(database, task, {
     to: "RUNNING",
-    move: (db) => toRunning(db, { id, leaseEpoch, bootId, limit }),
+    move: (db) => toRunning(db, { id, leaseEpoch, handle, limit }),
   });
   return moved;
 }
 
 /** `limit`: an interval, or null. */
-const toRunning = statement<Lease & { bootId: string | null; limit: string | null }, Lease>((at) =>
+const toRunning = statement<Lease & { handle: string; limit: string | null }, Lease>((at) =>
   moveOf({
     to: "RUNNING",
     where: underLease(at),
     set: {
       startTime: sql`coalesce(${tasks.startTime}, clock_timestamp())`,
-      bootId: at.bootId,
+      executorHandle: at.handle,
       runDeadline: sql`clock_timestamp() + ${at.limit}::interval`,
     },
   }),

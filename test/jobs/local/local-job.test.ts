@@ -1,23 +1,15 @@
 import { randomUUID } from "node:crypto";
-import {
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readFileSync,
-  rmSync,
-  symlinkSync,
-  writeFileSync,
-} from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { TemplateType } from "../../../gen/signalman/v1/template_pb.ts";
 import { createMirrors } from "../../../src/git/mirrors.ts";
 import { type Apps, BUILT_IN } from "../../../src/jobs/app.ts";
+import type { Program } from "../../../src/jobs/job.ts";
 import { createLeftovers } from "../../../src/jobs/local/leftovers.ts";
 import { createLocalJob, type JobInput } from "../../../src/jobs/local/local-job.ts";
 import { createLauncher } from "../../../src/process/launcher.ts";
-import { streamPath } from "../../../src/process/spool.ts";
 import { PrepareError } from "../../../src/task/errors.ts";
 
 let root: string;
@@ -57,7 +49,11 @@ function makeJob({ path = "run", app = "sh", apps = BUILT_IN, forwarded = {}, in
     galaxyCache: join(root, "galaxy"),
     ssh,
   };
-  const job = createLocalJob(options, { id, app, plan: null }, (text) => void said.push(text));
+  const job = createLocalJob(
+    options,
+    { id, app, plan: null, executorHandle: null },
+    (text) => void said.push(text),
+  );
   const whole: JobInput = {
     id,
     template: { app, path, type: TemplateType.TASK, environment: "" },
@@ -96,14 +92,21 @@ function makeJob({ path = "run", app = "sh", apps = BUILT_IN, forwarded = {}, in
   return { id, job, said, folder: join(tasksRoot, id), prepare: () => job.prepare(whole, never) };
 }
 
+async function stdoutOf(program: Program): Promise<string> {
+  const pieces: Buffer[] = [];
+  for await (const { stream, bytes } of program.output({ stdout: 0, stderr: 0 }, never))
+    if (stream === "stdout") pieces.push(Buffer.from(bytes));
+  await program.ended;
+  return Buffer.concat(pieces).toString();
+}
+
 /** What a script prints. */
 async function output(script: string, options: Options = {}): Promise<string> {
   writeFileSync(join(source, "run"), script);
   const { job, prepare } = makeJob(options);
   await prepare();
   const program = await job.start();
-  await program.ended;
-  const text = readFileSync(streamPath(job.spool, "stdout"), "utf8");
+  const text = await stdoutOf(program);
   await job.cleanup();
   await job.forget();
   return text;
@@ -176,10 +179,11 @@ test("cleanup leaves nothing but the spool, forget leaves nothing", async () => 
   writeFileSync(join(source, "run"), "mkdir sub; touch sub/x; chmod 500 sub; echo out");
   const { job, folder, prepare } = makeJob();
   await prepare();
-  await (await job.start()).ended;
+  const program = await job.start();
+  await program.ended;
   await job.cleanup();
   expect(["work", "home", "tmp"].filter((name) => existsSync(join(folder, name)))).toEqual([]);
-  expect(readFileSync(streamPath(job.spool, "stdout"), "utf8")).toBe("out\n");
+  expect(await stdoutOf(program)).toBe("out\n");
   await job.forget();
   expect(existsSync(folder)).toBe(false);
 });
@@ -211,7 +215,7 @@ test("leftovers go, with whatever of them is alive; what was adopted stays", asy
     programs.push(await job.start());
   }
   await createLeftovers({ tasksRoot: join(root, "tasks"), node: "n" }).clearAllBut([kept.id]);
-  expect(await programs[0]?.ended).not.toMatchObject({ code: 0 });
+  expect((await programs[0]?.ended)?.exit).not.toMatchObject({ code: 0 });
   expect([existsSync(lost.folder), existsSync(kept.folder)]).toEqual([false, true]);
   programs[1]?.kill({ graceMs: 0 });
   await programs[1]?.ended;
