@@ -1,26 +1,19 @@
 import { fromJson, type JsonObject } from "@bufbuild/protobuf";
-import { type Environment, EnvironmentSchema } from "../../gen/signalman/v1/environment_pb.ts";
 import { InventorySchema } from "../../gen/signalman/v1/inventory_pb.ts";
 import { type Project, ProjectSchema } from "../../gen/signalman/v1/project_pb.ts";
 import { type Repository, RepositorySchema } from "../../gen/signalman/v1/repository_pb.ts";
-import { type Template, TemplateSchema, type Vault } from "../../gen/signalman/v1/template_pb.ts";
+import type { Template, Vault } from "../../gen/signalman/v1/template_pb.ts";
 import type { AnsibleInventory, AnsibleSettings, AnsibleVault } from "../jobs/ansible/input.ts";
 import type { AccessKey } from "../keys/access-key.ts";
-import type { DetailRows, TemplateRows } from "../store/tasks/details.ts";
+import type { DetailRows } from "../store/tasks/details.ts";
 import { checkAsked, surveyDefaults } from "../submission/overrides.ts";
 import { paramsOf } from "../submission/params.ts";
+import { type TemplateParts, templateParts } from "../submission/template.ts";
 import { PrepareError } from "../task/errors.ts";
 import type { TaskRecord, TaskSpec } from "../task/types.ts";
 import { ansibleDetails, type TerraformDetails, terraformDetails } from "./app-settings.ts";
 import type { Secrets } from "./secrets.ts";
 import { mergeVariables, type VariableLayer } from "./variables.ts";
-
-/** A template with what it names. */
-export interface TemplateParts {
-  template: Template;
-  repository: Repository | undefined;
-  environment: Environment | undefined;
-}
 
 /** A repository and what it is fetched with. */
 export interface RepositoryAccess {
@@ -60,21 +53,6 @@ export interface TaskDetails extends RepositoryAccess {
   confirmTimeoutMs: number | undefined;
   /** Every access key that is named here, by its full name. */
   keys: ReadonlyMap<string, AccessKey>;
-}
-
-/** Stored resources as messages. `name` gets the template's full name, the others theirs from its references. */
-export function templateParts(name: string, rows: TemplateRows): TemplateParts {
-  const template = fromJson(TemplateSchema, { ...rows.template, name });
-  const { repository, environment } = rows;
-  return {
-    template,
-    repository: repository
-      ? fromJson(RepositorySchema, { ...repository, name: template.repository })
-      : undefined,
-    environment: environment
-      ? fromJson(EnvironmentSchema, { ...environment, name: template.environment })
-      : undefined,
-  };
 }
 
 /**

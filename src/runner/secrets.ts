@@ -13,17 +13,6 @@ import type { DetailRows, KeyRow } from "../store/tasks/details.ts";
 import { messageOf, PrepareError } from "../task/errors.ts";
 import type { TaskRecord } from "../task/types.ts";
 
-/** Null for none. */
-export function sealSecrets(
-  cipher: Pick<Cipher, "seal">,
-  task: Pick<TaskRecord, "project" | "template">,
-  values: Record<string, string>,
-): Buffer | null {
-  return Object.keys(values).length === 0
-    ? null
-    : cipher.seal(JSON.stringify(values), taskContext(task.project, task.template));
-}
-
 /** Everything secret that a task is given. */
 export interface Secrets {
   /** The secret variables of the task itself. */

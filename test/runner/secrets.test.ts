@@ -3,7 +3,8 @@ import type { JsonObject } from "@bufbuild/protobuf";
 import { describe, expect, test } from "vitest";
 import { accessKeyContext, environmentContext } from "../../src/keys/access-key.ts";
 import { createCipher } from "../../src/keys/cipher.ts";
-import { openSecrets, sealSecrets, secretValues, shortSecrets } from "../../src/runner/secrets.ts";
+import { openSecrets, secretValues, shortSecrets } from "../../src/runner/secrets.ts";
+import { sealSecrets } from "../../src/submission/seal-secrets.ts";
 import { PrepareError } from "../../src/task/errors.ts";
 
 const cipher = createCipher([randomBytes(32)]);

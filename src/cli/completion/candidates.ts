@@ -1,14 +1,8 @@
 import type { Command, Option } from "commander";
 import { printable } from "../terminal/printable.ts";
+import type { Candidate } from "./candidate.ts";
 import { namesFor } from "./names.ts";
 import { type Place, placeOf } from "./place.ts";
-
-/** What may stand where a person is typing. */
-export interface Candidate {
-  text: string;
-  /** For people. */
-  hint?: string;
-}
 
 /** Nobody waits longer for a Tab. */
 const PATIENCE_MS = 800;

@@ -1,7 +1,7 @@
 import { connectSignalman, type Signalman } from "../../client/connect.ts";
 import { shortName } from "../input/names.ts";
 import { statusWord } from "../terminal/status.ts";
-import type { Candidate } from "./candidates.ts";
+import type { Candidate } from "./candidate.ts";
 import type { ServerWords } from "./place.ts";
 
 const PAGE = { pageSize: 1000 };

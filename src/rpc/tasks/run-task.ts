@@ -9,12 +9,12 @@ import {
 } from "../../../gen/signalman/v1/task_service_pb.ts";
 import { type Template, TemplateType } from "../../../gen/signalman/v1/template_pb.ts";
 import type { Cipher } from "../../keys/cipher.ts";
-import { templateParts } from "../../runner/details.ts";
-import { sealSecrets } from "../../runner/secrets.ts";
 import type { TemplateRows } from "../../store/tasks/details.ts";
 import { blankTask, type NewTask, type RequestKey, type TaskView } from "../../store/tasks/tasks.ts";
 import type { Build } from "../../store/tasks/versions.ts";
 import { bringing, newTask } from "../../submission/new-task.ts";
+import { sealSecrets } from "../../submission/seal-secrets.ts";
+import { templateParts } from "../../submission/template.ts";
 import { Failure, invalid } from "../../task/errors.ts";
 import { parseResourceName, parseTaskName, resourceName } from "../names.ts";
 import { taskMessage } from "./messages.ts";
