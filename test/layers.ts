@@ -25,7 +25,7 @@ const ROOMS = [
   ["live"],
   ["store"],
   ["embedded"],
-  ["async"],
+  ["async", "files"],
   ["task"],
 ];
 /** A client holds nothing of the server. */

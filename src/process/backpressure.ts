@@ -1,4 +1,4 @@
-import { statSync } from "node:fs";
+import { lstatSync } from "node:fs";
 import type { RunningProcess } from "./process.ts";
 import { streamPath, streams } from "./spool.ts";
 
@@ -15,7 +15,7 @@ export function shouldHold(isHeld: boolean, unread: number): boolean {
 /** Bytes in the spool beyond the reader's offsets, sum of both streams. */
 export function unreadBytes(folder: string, read: { stdout: number; stderr: number }): number {
   let unread = 0;
-  for (const stream of streams) unread += statSync(streamPath(folder, stream)).size - read[stream];
+  for (const stream of streams) unread += lstatSync(streamPath(folder, stream)).size - read[stream];
   return unread;
 }
 

@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { appendFileSync, readFileSync } from "node:fs";
+import { appendRegular, readRegular, UnusableFileError } from "../files/regular-file.ts";
 import { bootId, type Identity, identityFromStat } from "./proc.ts";
 import { journalPath } from "./spool.ts";
 
@@ -38,7 +38,10 @@ export function attemptLine({ id, marker, boot }: Attempt): string {
   return `attempt ${id} ${marker} ${boot}\n`;
 }
 
-/** `undefined`: the folder was never prepared. `torn`: it was, but the line did not survive a crash of the machine. */
+/**
+ * `undefined`: the folder was never prepared. `torn`: it was, but the line did not survive a crash of the machine, or the
+ * task put something else in the journal's place.
+ */
 export function readAttempt(folder: string): Attempt | "torn" | undefined {
   const text = read(folder);
   if (text === undefined) return undefined;
@@ -52,7 +55,7 @@ export function readAttempt(folder: string): Attempt | "torn" | undefined {
  */
 export function abandon(folder: string, { id }: Attempt): boolean {
   const isFirst = () => /^(started|abandoned) /m.exec(linesOf(read(folder) ?? "", id))?.[1];
-  if (isFirst() === undefined) appendFileSync(journalPath(folder), `abandoned ${id}\n`);
+  if (isFirst() === undefined) appendRegular(journalPath(folder), `abandoned ${id}\n`);
   return isFirst() === "abandoned";
 }
 
@@ -83,10 +86,17 @@ export function isOutputMissing(folder: string): boolean {
   return lineOf(folder, "unwritten") !== undefined;
 }
 
-/** Whether SIGINT may be sent, which is so once in a run. */
+/**
+ * Whether SIGINT may be sent, which is so once in a run. Also if a task has made its journal unusable: the server asks
+ * once, and no later one adopts such a task.
+ */
 export function noteInterrupt(folder: string): boolean {
   if (/^interrupted\n/m.test(read(folder) ?? "")) return false;
-  appendFileSync(journalPath(folder), "interrupted\n");
+  try {
+    appendRegular(journalPath(folder), "interrupted\n");
+  } catch (error) {
+    if (!(error instanceof UnusableFileError)) throw error;
+  }
   return true;
 }
 
@@ -94,12 +104,14 @@ function lineOf(folder: string, kind: "wrapper" | "leader" | "exit" | "unwritten
   return new RegExp(`^${kind} (.+)\n`, "m").exec(read(folder) ?? "")?.[1];
 }
 
-/** `undefined`: no journal. */
+/** `undefined`: no journal. Empty: the task has put something in its place, or made it larger than any journal is. */
 function read(folder: string): string | undefined {
   try {
-    return readFileSync(journalPath(folder), "utf8");
+    return readRegular(journalPath(folder), { maxBytes: MAX_BYTES })?.toString("utf8");
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
+    if (error instanceof UnusableFileError) return "";
     throw error;
   }
 }
+
+const MAX_BYTES = 64 * 1024;

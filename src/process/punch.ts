@@ -1,5 +1,6 @@
 import { spawn } from "node:child_process";
-import { statSync } from "node:fs";
+import { closeSync, fstatSync } from "node:fs";
+import { openRegular } from "../files/regular-file.ts";
 import { streamPath, streams } from "./spool.ts";
 
 const everyBytes = 16 * 1024 * 1024;
@@ -11,25 +12,40 @@ const block = 4096;
  * Resolves when done (await it before calling again); never rejects, a file system without holes just stays full.
  */
 export async function punch(folder: string, committed: { stdout: number; stderr: number }): Promise<void> {
-  await Promise.all(
-    streams.map(async (stream) => {
-      const path = streamPath(folder, stream);
-      const length = Math.floor(committed[stream] / block) * block;
-      if (length > 0 && gain(path, length) >= everyBytes) await punchHole(path, length);
-    }),
-  );
+  await Promise.all(streams.map((stream) => punchStream(streamPath(folder, stream), committed[stream])));
 }
 
-/** Bytes on disk that nobody needs; 0 if the file is gone. */
-function gain(path: string, committed: number): number {
-  const stat = statSync(path, { throwIfNoEntry: false });
-  return stat ? stat.blocks * 512 - (stat.size - committed) : 0;
+async function punchStream(path: string, committed: number): Promise<void> {
+  const length = Math.floor(committed / block) * block;
+  if (length === 0) return;
+  const fd = openOrNone(path);
+  if (fd === undefined) return;
+  try {
+    if (gain(fd, length) >= everyBytes) await punchHole(fd, length);
+  } finally {
+    closeSync(fd);
+  }
 }
 
-function punchHole(path: string, length: number): Promise<void> {
+/** A descriptor, which fallocate gets: the path could lead to another file by then. */
+function openOrNone(path: string): number | undefined {
+  try {
+    return openRegular(path);
+  } catch {
+    return undefined; // the task put something in its place
+  }
+}
+
+/** Bytes on disk that nobody needs. */
+function gain(fd: number, committed: number): number {
+  const { blocks, size } = fstatSync(fd);
+  return blocks * 512 - (size - committed);
+}
+
+function punchHole(fd: number, length: number): Promise<void> {
   return new Promise((resolve) => {
-    const args = ["--punch-hole", "--offset", "0", "--length", String(length), path];
-    const child = spawn("fallocate", args, { stdio: "ignore" });
+    const args = ["--punch-hole", "--offset", "0", "--length", String(length), "/proc/self/fd/3"];
+    const child = spawn("fallocate", args, { stdio: ["ignore", "ignore", "ignore", fd] });
     child.on("error", () => resolve());
     child.on("close", () => resolve());
   });

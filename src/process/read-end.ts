@@ -1,12 +1,25 @@
-import { open } from "node:fs/promises";
+import { closeSync, fstatSync, readSync } from "node:fs";
+import { openRegular, UnusableFileError } from "../files/regular-file.ts";
 import { type Stream, streamPath } from "./spool.ts";
 
-/** The last bytes of an output that is complete; none, if there is no output. */
+/** Returns the last bytes of an output that is complete; none, if there is no output that can be read. */
 export async function readEnd(folder: string, stream: Stream, most: number): Promise<Buffer> {
-  const file = await open(streamPath(folder, stream)).catch(() => undefined);
-  if (!file) return Buffer.alloc(0);
-  await using _ = file;
-  const { size } = await file.stat();
-  const { buffer, bytesRead } = await file.read(Buffer.alloc(most), 0, most, Math.max(0, size - most));
-  return buffer.subarray(0, bytesRead);
+  const fd = openOutput(streamPath(folder, stream));
+  if (fd === undefined) return Buffer.alloc(0);
+  try {
+    const from = Math.max(0, fstatSync(fd).size - most);
+    const end = Buffer.alloc(most);
+    return end.subarray(0, readSync(fd, end, 0, most, from));
+  } finally {
+    closeSync(fd);
+  }
+}
+
+function openOutput(path: string): number | undefined {
+  try {
+    return openRegular(path);
+  } catch (error) {
+    if (error instanceof UnusableFileError) return undefined;
+    throw error;
+  }
 }

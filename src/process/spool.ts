@@ -1,4 +1,4 @@
-import { closeSync, mkdirSync, openSync, rmSync, writeSync } from "node:fs";
+import { closeSync, lstatSync, mkdirSync, openSync, rmSync, writeSync } from "node:fs";
 import { join } from "node:path";
 
 /**
@@ -17,8 +17,12 @@ export function journalPath(folder: string): string {
   return join(folder, "run");
 }
 
-/** Lays out a folder, with the journal's first line; empties an older spool. Throws what the file system throws. */
+/**
+ * Lays out a folder, with the journal's first line; empties an older spool. What an earlier program put in the folder's
+ * place, such as a link to another one, goes. Throws what the file system throws.
+ */
 export function prepareSpool(folder: string, firstLine: string): void {
+  if (lstatSync(folder, { throwIfNoEntry: false })?.isDirectory() === false) rmSync(folder);
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   for (const stream of streams) replace(streamPath(folder, stream), "");
   replace(journalPath(folder), firstLine);

@@ -1,5 +1,6 @@
-import { closeSync, openSync, readSync } from "node:fs";
+import { closeSync, readSync } from "node:fs";
 import { setImmediate } from "node:timers/promises";
+import { openRegular } from "../files/regular-file.ts";
 import { type Stream, streamPath, streams } from "./spool.ts";
 import { tryWatch } from "./watch.ts";
 
@@ -29,7 +30,7 @@ const pollMs = { watched: 250, unwatched: 20 };
 
 /**
  * Reads both streams as they grow, in turn, until `ended` has settled and both are read to their end. Pull-based: a
- * consumer that does not ask leaves the bytes in the spool. Throws what the file system throws.
+ * consumer that does not ask leaves the bytes in the spool. Throws what the file system throws, and UnusableFileError.
  */
 export async function* tailSpool({
   folder,
@@ -69,7 +70,10 @@ function openStreams(folder: string, from: TailOptions["from"]) {
   };
   try {
     for (const stream of streams) {
-      all.push({ stream, fd: openSync(streamPath(folder, stream), "r"), offset: from[stream] });
+      const path = streamPath(folder, stream);
+      const fd = openRegular(path);
+      if (fd === undefined) throw new Error(`there is no ${path}`);
+      all.push({ stream, fd, offset: from[stream] });
     }
   } catch (error) {
     dispose();

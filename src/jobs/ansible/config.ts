@@ -1,5 +1,6 @@
-import { readFile } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
+import { readRegular } from "../../files/regular-file.ts";
+import { readRepositoryFile } from "../local/repository-file.ts";
 
 /** Search paths of ansible.cfg to which we add places of ours; each with its variable and Ansible's own default. */
 export interface SearchPaths {
@@ -33,17 +34,28 @@ export async function findConfig(
 ): Promise<{ file: string; text: string } | undefined> {
   const places = [
     env.ANSIBLE_CONFIG,
-    join(work, "ansible.cfg"),
+    join(work, OWN),
     join(env.HOME ?? "", ".ansible.cfg"),
     "/etc/ansible/ansible.cfg",
   ];
   for (const place of places) {
     if (!place) continue;
     const file = resolve(work, place);
-    const text = await readFile(file, "utf8").catch(() => undefined);
+    const text = file === join(work, OWN) ? readRepositoryFile(work, OWN) : readForeign(file);
     if (text !== undefined) return { file, text };
   }
   return undefined;
+}
+
+const OWN = "ansible.cfg";
+
+/** Whatever cannot be read is for Ansible to explain. */
+function readForeign(file: string): string | undefined {
+  try {
+    return readRegular(file, { maxBytes: 16 * 1024 * 1024, links: "followed" })?.toString("utf8");
+  } catch {
+    return undefined;
+  }
 }
 
 /** Where Ansible would look: what the environment says, else the first ansible.cfg that it reads, else its default. */

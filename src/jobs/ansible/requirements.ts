@@ -1,6 +1,6 @@
-import { readFile } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import { dirname, join, relative } from "node:path";
 import { parse } from "yaml";
+import { readRepositoryFile } from "../local/repository-file.ts";
 
 export type GalaxyKind = "collection" | "role";
 
@@ -21,7 +21,7 @@ export async function findRequirements(work: string, playbook: string): Promise<
   for (const kind of ["collection", "role"] as const) {
     for (const folder of folders) {
       for (const file of [join(folder, `${kind}s`, "requirements.yml"), join(folder, "requirements.yml")]) {
-        const text = await readFile(file, "utf8").catch(() => undefined);
+        const text = readRepositoryFile(work, relative(work, file));
         if (text !== undefined && holds(text, kind)) found.push({ kind, file, text });
       }
     }

@@ -1,7 +1,7 @@
-import { readFile, stat } from "node:fs/promises";
 import { create, type JsonObject, toJson } from "@bufbuild/protobuf";
 import { z } from "zod";
 import { AnsibleResultSchema, TaskResultSchema } from "../../../gen/signalman/v1/task_pb.ts";
+import { readRegular } from "../../files/regular-file.ts";
 
 const MAX_REPORT_BYTES = 64 * 1024 * 1024;
 const MAX_FAILURES = 1000;
@@ -44,9 +44,10 @@ export async function playbookResult(
   report: string,
   mask: (text: string) => string,
 ): Promise<JsonObject | undefined> {
-  const text = await readReport(report);
+  // Undefined: the playbook was never played to its end.
+  const text = readRegular(report, { maxBytes: MAX_REPORT_BYTES });
   if (text === undefined) return undefined;
-  const { hosts, failures } = reportSchema.parse(JSON.parse(text));
+  const { hosts, failures } = reportSchema.parse(JSON.parse(text.toString("utf8")));
   const named = hosts.map((recap) => ({ ...recap, host: mask(recap.host) }));
   const masked = failures.slice(0, MAX_FAILURES).map((failure) => ({
     ...failure,
@@ -61,12 +62,4 @@ export async function playbookResult(
     TaskResultSchema,
     create(TaskResultSchema, { app: { case: "ansible", value } }),
   ) as JsonObject;
-}
-
-/** Undefined: the playbook was never played to its end. @throws Error if it is larger than any report could be. */
-async function readReport(path: string): Promise<string | undefined> {
-  const found = await stat(path).catch(() => undefined);
-  if (!found) return undefined;
-  if (found.size > MAX_REPORT_BYTES) throw new Error(`Its report of results has ${found.size} bytes`);
-  return readFile(path, "utf8");
 }

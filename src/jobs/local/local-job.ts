@@ -1,4 +1,5 @@
-import { readFile, rename, writeFile } from "node:fs/promises";
+import { readRegular } from "../../files/regular-file.ts";
+import { replaceFile } from "../../files/replace-file.ts";
 import { createGit } from "../../git/client.ts";
 import type { Mirrors } from "../../git/mirrors.ts";
 import type { SshSettings } from "../../git/ssh-options.ts";
@@ -24,6 +25,9 @@ import { localProgram } from "./output.ts";
 import { endSideScripts, runSideScript } from "./side-script.ts";
 import { makeTaskFolder, removeTaskFolder, removeWorkspace, taskFolder } from "./task-folder.ts";
 import { fillWorkspace, reasonOf, type WorkspaceOptions } from "./workspace.ts";
+
+/** Of all that a program was given as secrets. */
+const MAX_KEPT_BYTES = 256 * 1024 * 1024;
 
 /** What a job is made of; a part of the task's details. */
 export interface JobInput extends FamilyInput {
@@ -120,15 +124,8 @@ export function createLocalJob(
       if (isInherited) await endSideScripts(marker);
       return runSideScript({ ...options, folder, marker }, script, task, signal);
     },
-    async keep(bytes) {
-      await writeFile(`${folder.kept}.new`, bytes, { mode: 0o600 });
-      await rename(`${folder.kept}.new`, folder.kept);
-    },
-    kept: () =>
-      readFile(folder.kept).catch((error: NodeJS.ErrnoException) => {
-        if (error.code === "ENOENT") return undefined;
-        throw error;
-      }),
+    keep: async (bytes) => replaceFile(folder.kept, bytes),
+    kept: async () => readRegular(folder.kept, { maxBytes: MAX_KEPT_BYTES }),
     async cleanup() {
       if (maybeAlive || isInherited || hasSockets(folder.private)) await sweepMarked(marker);
       await removeWorkspace(folder).catch((error: unknown) =>

@@ -1,9 +1,10 @@
 import { createHash } from "node:crypto";
-import { createReadStream } from "node:fs";
-import { access, mkdir, open, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { closeSync, createReadStream, type ReadStream, readSync } from "node:fs";
+import { access, mkdir, readdir, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { pipeline } from "node:stream/promises";
 import type { JsonObject } from "@bufbuild/protobuf";
+import { openRegular, readRegular } from "../../files/regular-file.ts";
 import type { ProgramSpec } from "../../process/wrapper.ts";
 import { PrepareError } from "../../task/errors.ts";
 import type { Plan } from "../../task/types.ts";
@@ -71,17 +72,18 @@ export const terraformFamily: Family<TerraformFamilyInput> = {
 async function apply(site: Omit<Site<TerraformFamilyInput>, "commit">, digest: string): Promise<ProgramSpec> {
   const { app, folder } = site;
   const plan = inPlan(folder, PLAN);
-  const missing = (what: string) => (cause: unknown) => {
+  const because = (what: string) => (cause: unknown) => {
     throw new PrepareError(`Cannot apply the plan ${digest}: ${what}: ${reasonOf(cause)}`, { cause });
   };
-  const gone = missing("it is no longer on this machine");
+  const gone = because("it is no longer on this machine");
   const found = await digestOf(plan).catch(gone);
   if (found !== digest)
     throw new PrepareError(`Cannot apply the plan ${digest}: its file was changed, to ${found}`);
   await access(folder.work).catch(gone);
   // Not there either if the plan was made by a server that did not keep it yet.
-  const unknown = missing("it is not known what it was made with, so run the template again for a new one");
-  const input = onBasis(site.input, await readFile(inPlan(folder, BASIS), "utf8").catch(unknown));
+  const unknown = because("it is not known what it was made with, so run the template again for a new one");
+  const basis = await readBasis(folder).catch(unknown);
+  const input = onBasis(site.input, basis);
   const { command, cwd, env } = callOf({ ...site, input });
   const stages = terraformStages(app, input, { plan, variables: [], backend: undefined }, undefined);
   return { command, args: stages.apply, cwd, env };
@@ -89,7 +91,8 @@ async function apply(site: Omit<Site<TerraformFamilyInput>, "commit">, digest: s
 
 const PLAN = "plan";
 const BASIS = "basis.json";
-const PRIVATE = { mode: 0o600 };
+/** Written once, into a folder that is new: what is in the way is no file of ours. */
+const PRIVATE = { mode: 0o600, flag: "wx" };
 const inPlan = (folder: TaskFolder, name: string) => join(folder.plan, name);
 
 function callOf({ input, app, folder, base }: Omit<Site<TerraformFamilyInput>, "commit">) {
@@ -126,7 +129,7 @@ async function writeFiles(
 /** Anew: a repository could hold a link of that name. */
 async function writeOverride(path: string, type: string): Promise<void> {
   await rm(path, { force: true });
-  await writeFile(path, JSON.stringify(backendOverride(type)), { ...PRIVATE, flag: "wx" });
+  await writeFile(path, JSON.stringify(backendOverride(type)), PRIVATE);
 }
 
 const OVERRIDE = "signalman_backend_override.tf.json";
@@ -135,12 +138,22 @@ const OVERRIDE = "signalman_backend_override.tf.json";
 async function warnOfLostState({ input, say }: Site<TerraformFamilyInput>, cwd: string): Promise<void> {
   if (input.terraform.backend || input.template.app === "terragrunt") return;
   const names = (await readdir(cwd)).filter((name) => /\.(tf|tofu)(\.json)?$/.test(name));
-  const texts = await Promise.all(names.map((name) => readFile(join(cwd, name), "utf8").catch(() => "")));
-  if (texts.some((text) => /\b(backend|cloud)\b/.test(text))) return;
+  if (names.some((name) => /\b(backend|cloud)\b/.test(configurationAt(join(cwd, name))))) return;
   say(
     "The configuration names no backend: its state will be gone with the workspace. Name one there, or the template's",
   );
 }
+
+/** Whatever cannot be read is for Terraform to explain. */
+function configurationAt(path: string): string {
+  try {
+    return String(readRegular(path, { maxBytes: MAX_CONFIGURATION, links: "followed" }) ?? "");
+  } catch {
+    return "";
+  }
+}
+
+const MAX_CONFIGURATION = 16 * 1024 * 1024;
 
 function workspaceOf({ template, inventory }: TerraformFamilyInput): string | undefined {
   if (!inventory) return undefined;
@@ -149,34 +162,56 @@ function workspaceOf({ template, inventory }: TerraformFamilyInput): string | un
   throw new PrepareError(`Cannot run ${template.path} in ${inventory.name}: it is not a workspace`);
 }
 
-async function readStages(folder: TaskFolder): Promise<Progress> {
-  return readProgress(await readFile(driverFiles(folder).stages, "utf8").catch(() => ""));
+async function readBasis(folder: TaskFolder): Promise<string> {
+  const path = inPlan(folder, BASIS);
+  return (readRegular(path, { maxBytes: MAX_BASIS }) ?? missing(path)).toString("utf8");
 }
 
+/** Arguments, environment and settings of one task, as its request and its template gave them. */
+const MAX_BASIS = 64 * 1024 * 1024;
+
+async function readStages(folder: TaskFolder): Promise<Progress> {
+  return readProgress(String(readRegular(driverFiles(folder).stages, { maxBytes: MAX_STAGES }) ?? ""));
+}
+
+/** A line of some bytes for each stage. */
+const MAX_STAGES = 64 * 1024;
+
 async function readPlan(folder: TaskFolder): Promise<FoundPlan> {
-  const [counts, text, digest] = await Promise.all([
-    readCounts(folder),
-    readBeginning(driverFiles(folder).planText),
-    digestOf(inPlan(folder, PLAN)),
-  ]);
-  return { plan: { digest, ...counts }, text };
+  const [counts, digest] = await Promise.all([readCounts(folder), digestOf(inPlan(folder, PLAN))]);
+  return { plan: { digest, ...counts }, text: readBeginning(driverFiles(folder).planText) };
 }
 
 async function readCounts(folder: TaskFolder): Promise<Omit<Plan, "digest">> {
-  return countChanges(createReadStream(driverFiles(folder).planJson));
+  return countChanges(streamOf(driverFiles(folder).planJson));
 }
 
 /** A little more than is kept, so that what is masked in it may become shorter. */
-async function readBeginning(path: string): Promise<string> {
-  await using file = await open(path);
-  const { buffer, bytesRead } = await file.read(Buffer.alloc(MAX_TEXT), 0, MAX_TEXT, 0);
-  return buffer.toString("utf8", 0, bytesRead);
+function readBeginning(path: string): string {
+  const fd = openRegular(path) ?? missing(path);
+  try {
+    const text = Buffer.alloc(MAX_TEXT);
+    return text.toString("utf8", 0, readSync(fd, text, 0, MAX_TEXT, 0));
+  } finally {
+    closeSync(fd);
+  }
 }
 
 const MAX_TEXT = 1_100_000;
 
 async function digestOf(path: string): Promise<string> {
   const hash = createHash("sha256");
-  await pipeline(createReadStream(path), hash);
+  await pipeline(streamOf(path), hash);
   return hash.digest("hex");
+}
+
+/** Of a plan or its JSON: some MB as a rule, and never this much. */
+function streamOf(path: string): ReadStream {
+  return createReadStream(path, { fd: openRegular(path, { maxBytes: MAX_PLAN }) ?? missing(path) });
+}
+
+const MAX_PLAN = 1024 * 1024 * 1024;
+
+function missing(path: string): never {
+  throw new Error(`there is no ${path}`);
 }

@@ -1,0 +1,78 @@
+import { closeSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { appendRegular, openRegular, readRegular, UnusableFileError } from "../../src/files/regular-file.ts";
+import { replaceFile } from "../../src/files/replace-file.ts";
+import { OBSTACLES } from "../support/obstacles.ts";
+
+let folder: string;
+let path: string;
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), "signalman-files-"));
+  path = join(folder, "file");
+});
+afterEach(() => rmSync(folder, { recursive: true }));
+
+const small = { maxBytes: 100 };
+
+it("A file is read whole, and one that does not exist is a value", () => {
+  expect(readRegular(path, small)).toBeUndefined();
+  expect(openRegular(path)).toBeUndefined();
+  expect(appendRegular(path, "x")).toBe(false);
+  writeFileSync(path, "text");
+  expect(readRegular(path, small)?.toString()).toBe("text");
+  expect(appendRegular(path, " and more")).toBe(true);
+  expect(readFileSync(path, "utf8")).toBe("text and more");
+});
+
+it("An empty file is empty", () => {
+  writeFileSync(path, "");
+  expect(readRegular(path, small)).toEqual(Buffer.alloc(0));
+});
+
+it("A file may have as many bytes as are read, and no more", () => {
+  writeFileSync(path, "x".repeat(100));
+  expect(readRegular(path, small)).toHaveLength(100);
+  appendRegular(path, "y");
+  expect(() => readRegular(path, small)).toThrow(
+    new UnusableFileError(path, "it has 101 bytes; at most 100 are read"),
+  );
+});
+
+it("A link is followed for those that say so, to regular files alone", () => {
+  writeFileSync(path, "text");
+  const [link, endless] = [join(folder, "link"), join(folder, "endless")];
+  symlinkSync("file", link);
+  symlinkSync("/dev/zero", endless);
+  expect(readRegular(link, { ...small, links: "followed" })?.toString()).toBe("text");
+  expect(() => readRegular(endless, { ...small, links: "followed" })).toThrow(/not a regular file/);
+});
+
+describe.each(OBSTACLES)("$what", ({ what, put, said }) => {
+  it("is refused at once, with what it is", () => {
+    put(path);
+    expect(() => readRegular(path, small)).toThrow(said);
+    expect(() => openRegular(path, small)).toThrow(UnusableFileError);
+  });
+
+  it.skipIf(what.includes("terabyte"))("is not written to", () => {
+    put(path);
+    expect(() => appendRegular(path, "x")).toThrow(UnusableFileError);
+  });
+
+  it("is replaced by a file, or stays if it is a folder", () => {
+    put(path);
+    if (what === "a folder") return expect(() => replaceFile(path, "new")).toThrow(/directory/);
+    put(`${path}.new`);
+    replaceFile(path, "new");
+    expect(readFileSync(path, "utf8")).toBe("new");
+  });
+});
+
+it("A file that is opened for a part of it may have any size", () => {
+  OBSTACLES.at(-1)?.put(path);
+  const fd = openRegular(path);
+  expect(fd).toBeTypeOf("number");
+  closeSync(fd as number);
+});
