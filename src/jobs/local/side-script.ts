@@ -44,7 +44,7 @@ export async function runSideScript(
   try {
     // PowerShell takes no other name.
     const file = join(place, script.app === "powershell" ? "script.ps1" : "script");
-    await writeFile(file, script.text, { mode: 0o600 });
+    await writeFile(file, script.text, { mode: 0o600, flag: "wx" });
     const { exit } = await runCommand({
       command,
       args: [...app.args, file],
