@@ -4,6 +4,7 @@ import type { HostKeys } from "./git/ssh-options.ts";
 import { type Apps, BUILT_IN } from "./jobs/app.ts";
 import { decodeSecretKeys } from "./keys/secret-key.ts";
 import { parseApps } from "./settings/apps.ts";
+import { parseRoles, ROLES } from "./settings/roles.ts";
 import {
   oneOf,
   parseDatabaseUrl,
@@ -79,6 +80,15 @@ export const SETTINGS = {
       "32 bytes that encrypt secrets at rest; the same on all servers of one database. Earlier ones may follow behind a comma: they open what the first has not sealed yet (rotate-secrets)",
     default: "secret.key in the data folder, made on first start",
     parse: (text) => (text ? decodeSecretKeys(text) : undefined),
+  }),
+  roles: setting({
+    env: "SIGNALMAN_ROLES",
+    flag: "roles",
+    placeholder: "ROLE,…",
+    description:
+      "what this server does: api (answers calls), runner (runs tasks); one alone needs DATABASE_URL",
+    default: ROLES.join(","),
+    parse: (text = ROLES.join(",")) => parseRoles(text),
   }),
   maxParallelTasks: setting({
     env: "SIGNALMAN_MAX_PARALLEL_TASKS",
@@ -196,7 +206,12 @@ export function readConfig(flags: Flags, env: NodeJS.ProcessEnv): Config {
     key,
     read(definition, flags[key as keyof Settings], env),
   ]);
-  return Object.freeze(Object.fromEntries(entries)) as Config;
+  const config = Object.freeze(Object.fromEntries(entries)) as Config;
+  if (config.roles.length < ROLES.length && config.databaseUrl === undefined)
+    throw new ConfigError(
+      `SIGNALMAN_ROLES is ${config.roles.join()} alone, so another server does the rest: DATABASE_URL must name the database of both`,
+    );
+  return config;
 }
 
 function read(definition: Setting<unknown>, flag: string | undefined, env: NodeJS.ProcessEnv): unknown {

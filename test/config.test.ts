@@ -21,6 +21,7 @@ test("without settings there is a config that works on this machine", () => {
     databaseUrl: undefined,
     token: undefined,
     secretKeys: undefined,
+    roles: ["api", "runner"],
     maxParallelTasks: 10,
     forwardedEnv: [],
     hooks: [],
@@ -42,6 +43,7 @@ describe("what is understood", () => {
     ["dataDir", "/srv/signalman", "/srv/signalman"],
     ["databaseUrl", "postgresql://u:p@host/db", "postgresql://u:p@host/db"],
     ["maxParallelTasks", "1000", 1000],
+    ["roles", "runner,api", ["api", "runner"]],
     ["hooks", "/a.mjs,/b/../c.mjs", ["/a.mjs", "/c.mjs"]],
     ["forwardedEnv", "HTTP_PROXY,_x", ["HTTP_PROXY", "_x"]],
     ["lostTimeout", "1h30m", 5_400_000],
@@ -81,6 +83,11 @@ test("a flag wins over its variable, and an empty variable is none", () => {
   expect(readConfig({}, empty)).toEqual(readConfig({}, {}));
 });
 
+test("one role alone needs a database that another server can reach", () => {
+  expect(complaint({ roles: "api" }, {})).toMatch(/^SIGNALMAN_ROLES is api alone.*DATABASE_URL/);
+  expect(complaint({ roles: "runner" }, { DATABASE_URL: "postgres://db/x" })).toBe("");
+});
+
 test("secrets have no flag: the command line is seen by everyone on the machine", () => {
   expect(SETTINGS.token).not.toHaveProperty("flag");
   expect(SETTINGS.secretKeys).not.toHaveProperty("flag");
@@ -99,6 +106,8 @@ describe("a bad value is an error that names its variable, or its flag, and says
     ["allowedOrigins", "https://a.example,b.example", /must be \* or origins.*, not b.example/],
     ["databaseUrl", "mysql://host/db", /must be a URL such as postgres:/],
     ["databaseUrl", "host=x", /must be a URL such as postgres:/],
+    ["roles", "api,worker", /must be api, runner or both, joined by a comma, not api,worker/],
+    ["roles", "api,", /must be api, runner or both/],
     ["maxParallelTasks", "0", /must be a whole number from 1 to 1000, not 0/],
     ["maxParallelTasks", "1001", /must be a whole number/],
     ["maxParallelTasks", "1e2", /must be a whole number/],

@@ -57,6 +57,15 @@ export function createAppInspector(options: {
   }
 }
 
+/** The same apps as a server tells them that runs no tasks. */
+export function appsElsewhere(apps: Apps): readonly AppReport[] {
+  const problem =
+    "This server only answers calls (SIGNALMAN_ROLES); the servers that run tasks know what is there";
+  return Object.keys(apps)
+    .sort()
+    .map((name) => ({ name, app: apps[name] as App, problem }));
+}
+
 async function look(name: string, app: App, base: BaseEnvironment, marker: string): Promise<AppReport> {
   const env = { ...base, ...app.env };
   const path = findProgram(app, env.PATH);

@@ -1,0 +1,38 @@
+import type { ConnectRouter } from "@connectrpc/connect";
+import { appsElsewhere, createAppInspector } from "../jobs/inspect-apps.ts";
+import { forwardedVariables } from "../jobs/local/environment.ts";
+import { rpcDeps } from "../rpc/deps.ts";
+import { routes } from "../rpc/routes.ts";
+import type { Ground } from "./ground.ts";
+import type { Live } from "./live.ts";
+
+/** The part that answers calls: the services of the contract. */
+export function apiRoutes(
+  { config, databases, cipher }: Ground,
+  { hub, bus, feed, pool }: Live,
+): (router: ConnectRouter) => void {
+  return routes(
+    rpcDeps(databases, {
+      cipher,
+      hub,
+      inspectApps: config.roles.includes("runner")
+        ? createAppInspector({ apps: config.apps, forwarded: forwardedVariables(config.forwardedEnv) })
+        : async () => appsElsewhere(config.apps),
+      onCreated(id) {
+        for (const listener of feed.status) listener(id, "WAITING");
+        pool.wake();
+      },
+      onDecided(task) {
+        for (const listener of feed.status) listener(task.id, task.status);
+        pool.applyKillRequests([task.id]);
+        pool.wake();
+      },
+      onChanged(id) {
+        hub.wake(id);
+        bus.publish(id, { queue: true });
+        pool.applyKillRequests([id]);
+        pool.wake();
+      },
+    }),
+  );
+}

@@ -1,0 +1,60 @@
+import type { Logger } from "pino";
+import { startLoop } from "../async/poll-loop.ts";
+import type { HealthState } from "../http/health-state.ts";
+import { removeOldMirrors } from "../jobs/local/old-mirrors.ts";
+import { observeWatched } from "../live/poller.ts";
+import { keepHouse, ping } from "../store/housekeeping.ts";
+import { readMarks } from "../store/tasks/progress.ts";
+import type { Ground } from "./ground.ts";
+import type { Live } from "./live.ts";
+import type { Runner } from "./runner.ts";
+
+const HOUR_MS = 3_600_000;
+
+/** Work that a server does again and again beside calls and tasks. A failure is logged and left to the next time. */
+interface Chore {
+  name: string;
+  everyMs: number;
+  work(): Promise<void>;
+}
+
+/** What a server does in the background, in the order in which it begins. */
+export function choresOf(
+  { databases }: Ground,
+  { hub }: Live,
+  { health, runner }: { health: HealthState; runner: Runner | undefined },
+): readonly Chore[] {
+  return [
+    {
+      name: "ask the database",
+      everyMs: 2000,
+      async work() {
+        const isThere = await ping(databases.health).then(
+          () => true,
+          () => false,
+        );
+        health.set(isThere);
+      },
+    },
+    {
+      name: "look at watched tasks",
+      everyMs: 1000,
+      work: () => observeWatched({ hub, readMarks: (ids) => readMarks(databases.reads, ids) }),
+    },
+    { name: "housekeeping", everyMs: HOUR_MS, work: () => keepHouse(databases.control) },
+    ...(runner
+      ? [{ name: "remove old mirrors", everyMs: HOUR_MS, work: () => removeOldMirrors(runner) }]
+      : []),
+  ];
+}
+
+/** Begins all of it. Disposing waits for what is being done. */
+export function startBackground(chores: readonly Chore[], logger: Logger): AsyncDisposable {
+  const loops = chores.map(({ name, everyMs, work }) => startLoop({ name, everyMs, logger }, work));
+  for (const loop of loops) loop.start();
+  return {
+    async [Symbol.asyncDispose]() {
+      await Promise.all(loops.map((loop) => loop.stop()));
+    },
+  };
+}

@@ -1,0 +1,46 @@
+import type { Logger } from "pino";
+import type { Config } from "../config.ts";
+import { openDataFolder } from "../embedded/data-folder.ts";
+import { startEmbeddedPostgres } from "../embedded/postgres.ts";
+import { type Cipher, createCipher } from "../keys/cipher.ts";
+import { readSecretKeys } from "../keys/secret-key.ts";
+import { type Databases, openDatabases } from "../store/postgres/databases.ts";
+import { migratePatiently } from "../store/postgres/migrate.ts";
+
+/** What every part of the service stands on. */
+export interface Ground {
+  config: Config;
+  logger: Logger;
+  /** This server's id, and its data folder, locked. */
+  node: string;
+  dataDir: string;
+  databaseUrl: string;
+  databases: Databases;
+  cipher: Cipher;
+}
+
+/** `died` resolves, with a sentence, if the embedded PostgreSQL ends; without one it never does. */
+export async function openGround(
+  config: Config,
+  logger: Logger,
+  stack: AsyncDisposableStack,
+): Promise<Ground & { died: Promise<string> }> {
+  const folder = stack.use(await openDataFolder(config.dataDir));
+  const embedded =
+    config.databaseUrl === undefined ? stack.use(await startEmbeddedPostgres(folder)) : undefined;
+  const databaseUrl = config.databaseUrl ?? embedded?.url ?? "";
+  await migratePatiently(databaseUrl);
+  const cipher = createCipher(config.secretKeys ?? (await readSecretKeys(folder.path)));
+  const databases = openDatabases(databaseUrl);
+  stack.defer(() => databases.close());
+  return {
+    config,
+    logger,
+    node: folder.nodeId,
+    dataDir: folder.path,
+    databaseUrl,
+    databases,
+    cipher,
+    died: embedded?.died ?? new Promise(() => {}),
+  };
+}

@@ -1,0 +1,44 @@
+import type { ConnectRouter } from "@connectrpc/connect";
+import { createHandler } from "../http/handler.ts";
+import type { HealthState } from "../http/health-state.ts";
+import { listen } from "../http/port.ts";
+import { interceptors } from "../rpc/interceptors/all.ts";
+import { violationsOf } from "../rpc/rules/check.ts";
+import { ShutdownRequested } from "../runner/control.ts";
+import { isTransientError } from "../store/postgres/transient-errors.ts";
+import type { Ground } from "./ground.ts";
+
+/** Calls that are under way may take this long to end at shutdown. */
+const CLOSE_GRACE_MS = 2000;
+
+/** Opens the port: health and reflection, and the services of these routes. Resolves to its URL. */
+export async function openPort(
+  { config, logger }: Ground,
+  routes: (router: ConnectRouter) => void,
+  health: HealthState,
+  stack: AsyncDisposableStack,
+): Promise<string> {
+  const shutdown = new AbortController();
+  const handler = createHandler({
+    routes,
+    interceptors: interceptors({
+      logger,
+      token: config.token,
+      rules: violationsOf,
+      isPassing: isTransientError,
+    }),
+    health,
+    shutdown: shutdown.signal,
+    gzip: config.compression === "gzip",
+    host: config.listen.host,
+    allowedOrigins: config.allowedOrigins,
+    logger,
+  });
+  const port = await listen({ ...config.listen, handler });
+  stack.defer(async () => {
+    health.set(false);
+    shutdown.abort(new ShutdownRequested());
+    await port.close(CLOSE_GRACE_MS);
+  });
+  return port.url;
+}

@@ -1,0 +1,65 @@
+import { createMirrors, type Mirrors } from "../git/mirrors.ts";
+import { forwardedVariables } from "../jobs/local/environment.ts";
+import { createLeftovers } from "../jobs/local/leftovers.ts";
+import { createLocalJob, type LocalJobOptions } from "../jobs/local/local-job.ts";
+import { makeTasksRoot } from "../jobs/local/task-folder.ts";
+import { createTaskPool, type TaskPool } from "../pool/pool.ts";
+import { poolStore } from "../pool/store.ts";
+import { createLauncher } from "../process/launcher.ts";
+import { ShutdownRequested } from "../runner/control.ts";
+import { loadHookModules } from "../runner/hook-modules.ts";
+import { HOOKS } from "../runner/hooks/all.ts";
+import { runTask } from "../runner/lifecycle.ts";
+import type { RunnerDeps } from "../runner/run.ts";
+import { runStore } from "../runner/store.ts";
+import type { Ground } from "./ground.ts";
+import type { Live } from "./live.ts";
+
+/** A repository's host may be silent for so long; before each further try the next pause. */
+const GIT_PATIENCE = { idleMs: 60_000, retryMs: [1000, 4000] };
+
+/** The part that runs tasks. */
+export interface Runner {
+  pool: TaskPool;
+  tasksRoot: string;
+  mirrors: Mirrors;
+}
+
+export async function openRunner(ground: Ground, live: Live, stack: AsyncDisposableStack): Promise<Runner> {
+  const { config, logger, databases, node, dataDir, cipher } = ground;
+  const hooks = [...(await loadHookModules(config.hooks)), ...HOOKS];
+  const shutdown = new AbortController();
+  const tasksRoot = await makeTasksRoot(`${dataDir}/tasks`);
+  const job: LocalJobOptions = {
+    tasksRoot,
+    node,
+    apps: config.apps,
+    launcher: stack.use(createLauncher()),
+    forwarded: forwardedVariables(config.forwardedEnv),
+    mirrors: createMirrors({ root: `${dataDir}/mirrors`, ...GIT_PATIENCE }),
+    galaxyCache: `${dataDir}/galaxy`,
+    ssh: { hostKeys: config.sshHostKeys, knownHosts: config.sshKnownHosts ?? `${dataDir}/known_hosts` },
+  };
+  const runner: RunnerDeps = {
+    store: runStore(databases, shutdown.signal),
+    cipher,
+    hooks,
+    listeners: live.feed,
+    createJob: (task, say) => createLocalJob(job, task, say),
+    onDefect: (task, err) => logger.error({ err, task }, "a task failed for a reason of ours"),
+  };
+  const pool = createTaskPool({
+    store: poolStore(databases, node, config.lostTimeout),
+    maxParallelTasks: config.maxParallelTasks,
+    run: (lease, control) => runTask(runner, lease, control, shutdown.signal),
+    leftovers: createLeftovers({ tasksRoot, node }),
+    onStatus: (id, status) => live.feed.status.forEach((listener) => void listener(id, status)),
+    logger,
+  });
+  live.connect(pool);
+  stack.defer(async () => {
+    shutdown.abort(new ShutdownRequested());
+    await pool.stop();
+  });
+  return { pool, tasksRoot, mirrors: job.mirrors };
+}
