@@ -5,15 +5,24 @@ import type { TaskRun } from "./run.ts";
 
 /*
  * What a program was given as a secret is masked as long as its task lives: also on the server that takes it over, when
- * the catalog holds another value already, or none. So it is kept with the task, encrypted.
+ * the catalog holds another value already, or none. So it is kept with the task, encrypted. A plan that waits needs its
+ * secret variables once more when it is applied.
  */
+export interface KeptSecrets {
+  /** Values to mask. */
+  values: readonly string[];
+  /** Secret variables by name; undefined: kept by a release that did not keep them. */
+  variables: Record<string, string> | undefined;
+}
 
 /** Before the program is started. */
 export async function keepSecrets(
   cipher: Pick<Cipher, "seal">,
-  { task, job, secrets }: TaskRun,
+  { task, job, secrets, details }: TaskRun,
 ): Promise<void> {
-  if (secrets.length > 0) await job.keep(cipher.seal(JSON.stringify(secrets), runContext(task.id)));
+  if (secrets.length === 0) return;
+  const kept: KeptSecrets = { values: secrets, variables: details?.secretVariables };
+  await job.keep(cipher.seal(JSON.stringify(kept), runContext(task.id)));
 }
 
 /**
@@ -24,11 +33,15 @@ export async function keepSecrets(
 export async function earlierSecrets(
   cipher: Pick<Cipher, "open">,
   { task, job, log, mayRun }: TaskRun,
-): Promise<string[]> {
-  if (!mayRun) return [];
+): Promise<KeptSecrets> {
+  const none = { values: [], variables: {} };
+  if (!mayRun) return none;
   try {
-    const kept = await job.kept();
-    return kept ? (JSON.parse(cipher.open(kept, runContext(task.id))) as string[]) : [];
+    const sealed = await job.kept();
+    if (!sealed) return none;
+    const kept = JSON.parse(cipher.open(sealed, runContext(task.id))) as KeptSecrets | string[];
+    // Earlier releases kept the values alone.
+    return Array.isArray(kept) ? { values: kept, variables: undefined } : kept;
   } catch (cause) {
     const why = messageOf(cause);
     if (task.status === "CONFIRMED") {
@@ -36,6 +49,6 @@ export async function earlierSecrets(
       throw new PrepareError(message, { cause });
     }
     log.say(`Cannot mask secrets that were changed since the task began: ${why}`);
-    return [];
+    return none;
   }
 }

@@ -9,7 +9,7 @@ import { populateDetails, type TaskDetails } from "./details.ts";
 import { end } from "./end.ts";
 import { registeredHooks } from "./hooks/registered.ts";
 import { runBefore } from "./hooks.ts";
-import { earlierSecrets, keepSecrets } from "./kept-secrets.ts";
+import { earlierSecrets, type KeptSecrets, keepSecrets } from "./kept-secrets.ts";
 import { openRunLog } from "./logging.ts";
 import { outcomeOfExit, outcomeOfFailure, withoutOutput } from "./outcome.ts";
 import { park } from "./park.ts";
@@ -100,14 +100,15 @@ async function verdictOn(deps: RunnerDeps, run: TaskRun): Promise<Verdict> {
   const { task, control, shutdown } = run;
   try {
     const secrets = openSecrets(deps.cipher, task, run.rows);
-    run.secrets = [...new Set([...secretValues(secrets), ...(await earlierSecrets(deps.cipher, run))])];
+    const kept = await earlierSecrets(deps.cipher, run);
+    run.secrets = [...new Set([...secretValues(secrets), ...kept.values])];
     run.keys = secrets.keys;
     run.log.addSecrets(run.secrets);
     run.canMask = true;
     if (task.status !== "STARTING") run.details = detailsAgain(run, secrets);
     const found = await takeOver(run);
     if (found === "lost") return { outcome: outcomeOfExit({ kind: "lost" }, control.reason, task.spec) };
-    const program = found ?? (await begin(deps, run, secrets));
+    const program = found ?? (await begin(deps, run, secrets, kept));
     const { idleTimeoutMs, runTimeoutMs } = task.spec;
     const { exit, isOutputMissing } = await supervise({
       ...run,
@@ -146,9 +147,11 @@ async function takeOver({ task, job, control }: TaskRun): Promise<Program | "los
 }
 
 /** All that the program needs; then RUNNING, committed; then the program. */
-async function begin(deps: RunnerDeps, run: TaskRun, secrets: Secrets): Promise<Program> {
+async function begin(deps: RunnerDeps, run: TaskRun, secrets: Secrets, kept: KeptSecrets): Promise<Program> {
   const { task, job } = run;
   const details = populateDetails(task, run.rows, secrets);
+  // A plan is applied with the values that it was made with.
+  if (task.plan && kept.variables) details.secretVariables = kept.variables;
   run.details = details;
   // Hooks and workspace were there before the plan that was confirmed.
   if (task.plan) await job.prepareApply(details, task.plan);

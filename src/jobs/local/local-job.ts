@@ -93,7 +93,11 @@ export function createLocalJob(
       return commit;
     },
     waitingPlan: async () => (confirmed ? undefined : family.planning?.waitingPlan(folder)),
-    park: () => removeInstalls(folder.private),
+    async park() {
+      // An agent with the repository's key outlives the program.
+      if (hasSockets(folder.private)) await sweepMarked(marker);
+      await removeInstalls(folder.private);
+    },
     async prepareApply(input, { digest }) {
       const { app, family } = knownApp();
       program = await family.planning?.apply(siteOf(app, input), digest);

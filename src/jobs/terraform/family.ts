@@ -1,25 +1,21 @@
 import { createHash } from "node:crypto";
 import { closeSync, createReadStream, type ReadStream, readSync } from "node:fs";
-import { access, mkdir, readdir, rm, writeFile } from "node:fs/promises";
+import { access, mkdir, readdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { pipeline } from "node:stream/promises";
-import type { JsonObject } from "@bufbuild/protobuf";
 import { openRegular, readRegular } from "../../files/regular-file.ts";
+import type { AccessKey } from "../../keys/access-key.ts";
 import type { ProgramSpec } from "../../process/wrapper.ts";
 import { PrepareError } from "../../task/errors.ts";
 import type { Plan } from "../../task/types.ts";
 import { commandOf, type Family, type Site } from "../family.ts";
 import type { FoundPlan } from "../job.ts";
+import { gitEnvironment } from "../local/git-environment.ts";
 import type { TaskFolder } from "../local/task-folder.ts";
 import { reasonOf } from "../local/workspace.ts";
 import { assertPath, type ScriptInput } from "../script.ts";
-import {
-  backendOverride,
-  type TerraformFiles,
-  type TerraformInput,
-  terraformEnvironment,
-  terraformStages,
-} from "./terraform.ts";
+import { writeBackend, writeVariables } from "./files.ts";
+import { type TerraformInput, terraformEnvironment, terraformStages } from "./terraform.ts";
 import { type BasisInput, basisOf, onBasis } from "./terraform-basis.ts";
 import { countChanges } from "./terraform-counts.ts";
 import { type DriverFiles, driverScript, type Progress, readProgress } from "./terraform-driver.ts";
@@ -28,6 +24,7 @@ export type TerraformFamilyInput = TerraformInput &
   ScriptInput &
   BasisInput & {
     template: { app: string };
+    repositoryKey: AccessKey;
     inventory?: { name: string; source: { case?: string; value?: unknown } };
   };
 
@@ -35,19 +32,24 @@ export type TerraformFamilyInput = TerraformInput &
 export const terraformFamily: Family<TerraformFamilyInput> = {
   // It saves its state and releases its lock.
   politeSignal: "SIGINT",
-  async prepare(site) {
+  async prepare(site, signal) {
     const { input, folder } = site;
     const { command, cwd, env } = callOf(site);
     await mkdir(folder.plan, { recursive: true, mode: 0o700 });
-    const files = await writeFiles(site, cwd);
+    const files = {
+      plan: inPlan(folder, PLAN),
+      ...(await writeVariables(site)),
+      backend: await writeBackend(site, cwd),
+    };
     const stages = terraformStages(site.app, input, files, workspaceOf(input));
+    const fetching = await fetchEnvironment(site, signal);
     await warnOfLostState(site, cwd);
     const { planOnly, autoApprove } = input.terraform;
     const next = planOnly ? "end" : autoApprove ? "apply" : "confirm";
     await writeFile(inPlan(folder, BASIS), basisOf(input), PRIVATE);
     await writeFile(
       inPlan(folder, "driver.sh"),
-      driverScript(command, stages, driverFiles(folder), next),
+      driverScript(command, stages, driverFiles(folder), next, fetching),
       PRIVATE,
     );
     return { command: "/bin/sh", args: [inPlan(folder, "driver.sh")], cwd, env };
@@ -85,8 +87,24 @@ async function apply(site: Omit<Site<TerraformFamilyInput>, "commit">, digest: s
   const basis = await readBasis(folder).catch(unknown);
   const input = onBasis(site.input, basis);
   const { command, cwd, env } = callOf({ ...site, input });
-  const stages = terraformStages(app, input, { plan, variables: [], backend: undefined }, undefined);
-  return { command, args: stages.apply, cwd, env };
+  const { isEphemeral } = await readStages(folder);
+  const variables = isEphemeral ? await writeVariables({ ...site, input }) : { variables: [], answers: [] };
+  const stages = terraformStages(app, input, { plan, ...variables, backend: undefined }, undefined);
+  return { command, args: isEphemeral ? stages.applyWithVariables : stages.apply, cwd, env };
+}
+
+/**
+ * What lets `init` fetch modules with the repository's own key. It stays until the program has ended; the environment that a
+ * template sets counts before it.
+ */
+async function fetchEnvironment(
+  site: Site<TerraformFamilyInput>,
+  signal: AbortSignal,
+): Promise<Readonly<Record<string, string>>> {
+  const { env } = await gitEnvironment(site, site.input, signal);
+  const isSet = (name: string) => Object.hasOwn(site.input.env, name);
+  if (isSet("GIT_CONFIG_COUNT")) return {};
+  return Object.fromEntries(Object.entries(env).filter(([name]) => !isSet(name)));
 }
 
 const PLAN = "plan";
@@ -106,33 +124,6 @@ function driverFiles(folder: TaskFolder): DriverFiles {
   const at = (name: string) => inPlan(folder, name);
   return { stages: at("stages"), planJson: at("plan.json"), planText: at("plan.txt") };
 }
-
-/** Variables and the backend's settings: in files, since arguments can be read by everyone on the machine. */
-async function writeFiles(
-  { input, folder, keys }: Pick<Site<TerraformInput>, "input" | "folder" | "keys">,
-  cwd: string,
-): Promise<TerraformFiles> {
-  const write = async (name: string, values: JsonObject): Promise<string[]> => {
-    if (Object.keys(values).length === 0) return [];
-    return [(await keys.file(name, JSON.stringify(values))).path];
-  };
-  const variables = [
-    ...(await write("variables.tfvars.json", input.variables)),
-    ...(await write("secrets.tfvars.json", input.secretVariables)),
-  ];
-  const { backend } = input.terraform;
-  if (backend) await writeOverride(join(cwd, OVERRIDE), backend.type);
-  const [config] = backend ? await write("backend.json", backend.config) : [];
-  return { plan: inPlan(folder, PLAN), variables, backend: config };
-}
-
-/** Anew: a repository could hold a link of that name. */
-async function writeOverride(path: string, type: string): Promise<void> {
-  await rm(path, { force: true });
-  await writeFile(path, JSON.stringify(backendOverride(type)), PRIVATE);
-}
-
-const OVERRIDE = "signalman_backend_override.tf.json";
 
 /** Without a backend the state is a file in the workspace. (Terragrunt may write a backend later.) */
 async function warnOfLostState({ input, say }: Site<TerraformFamilyInput>, cwd: string): Promise<void> {

@@ -1,9 +1,17 @@
+import type { JsonObject } from "@bufbuild/protobuf";
 import type { TemplateType } from "../../../gen/signalman/v1/template_pb.ts";
 import { PrepareError } from "../../task/errors.ts";
 
 /** What an apply takes of a task's details beside the plan. */
 export interface BasisInput {
-  template: { path: string; type: TemplateType; environment: string };
+  template: {
+    path: string;
+    type: TemplateType;
+    environment: string;
+    survey: readonly { name: string; default: string }[];
+  };
+  arguments: { template: readonly string[]; task: readonly string[] };
+  variables: JsonObject;
   env: Readonly<Record<string, string>>;
   /** Names of those in `env` whose values are secret. */
   secretEnv: ReadonlySet<string>;
@@ -11,19 +19,26 @@ export interface BasisInput {
 }
 
 /** What a plan was made with. */
-interface Basis extends Omit<BasisInput, "secretEnv"> {
+interface Basis extends Omit<BasisInput, "secretEnv" | "arguments" | "variables"> {
   secretEnv: string[];
+  /** Absent in plans of earlier releases, which need them for nothing. */
+  arguments?: BasisInput["arguments"];
+  variables?: JsonObject;
 }
 
 /**
  * To be kept beside the plan, as JSON: it is applied with what it was made with, whatever its template and environment
  * become while it waits. Secret values are not kept.
  */
-export function basisOf({ template, env, secretEnv, terraform }: BasisInput): string {
+export function basisOf(input: BasisInput): string {
+  const { template, env, secretEnv, terraform, variables } = input;
   const { path, type, environment } = template;
+  const survey = template.survey.map((question) => ({ name: question.name, default: question.default }));
   const open = Object.entries(env).filter(([name]) => !secretEnv.has(name));
   const basis: Basis = {
-    template: { path, type, environment },
+    template: { path, type, environment, survey },
+    arguments: input.arguments,
+    variables,
     env: Object.fromEntries(open),
     secretEnv: [...secretEnv],
     terraform: { stageArguments: terraform.stageArguments },
@@ -37,7 +52,7 @@ export function basisOf({ template, env, secretEnv, terraform }: BasisInput): st
  * @throws PrepareError if they are no longer there: the plan is stale.
  */
 export function onBasis<Input extends BasisInput>(input: Input, kept: string): Input {
-  const { template, env, secretEnv, terraform } = JSON.parse(kept) as Basis;
+  const { template, env, secretEnv, terraform, ...rest } = JSON.parse(kept) as Basis;
   const { environment } = template;
   if (secretEnv.length > 0 && input.template.environment !== environment) {
     const now = input.template.environment || "none";
@@ -50,6 +65,7 @@ export function onBasis<Input extends BasisInput>(input: Input, kept: string): I
   });
   return {
     ...input,
+    ...rest,
     template: { ...input.template, ...template },
     env: { ...env, ...Object.fromEntries(secrets) },
     terraform: { ...input.terraform, ...terraform },

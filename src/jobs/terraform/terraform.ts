@@ -4,9 +4,12 @@ import { type ToldTask, typeEnvironment } from "../task-details.ts";
 
 /** What the Terraform family is called with; a part of the task's details. */
 export interface TerraformInput extends ToldTask {
+  template: ToldTask["template"] & { survey: readonly { name: string; default: string }[] };
   arguments: { template: readonly string[]; task: readonly string[] };
   variables: JsonObject;
   secretVariables: Readonly<Record<string, string>>;
+  /** Names of those of both kinds whose values are the caller's. */
+  callerVariables: ReadonlySet<string>;
   env: Readonly<Record<string, string>>;
   terraform: {
     planOnly: boolean;
@@ -23,8 +26,10 @@ export interface TerraformInput extends ToldTask {
 /** Files beside the workspace, by absolute path. */
 export interface TerraformFiles {
   plan: string;
-  /** In this order; later ones win. */
+  /** Of variables that the environment and the template set; later files override earlier ones. */
   variables: readonly string[];
+  /** Of answers to the survey and variables of the task, which override the template's arguments too. */
+  answers: readonly string[];
   backend: string | undefined;
 }
 
@@ -37,6 +42,8 @@ export interface TerraformStages {
   plan: string[];
   show: { json: string[]; text: string[] };
   apply: string[];
+  /** The same with the plan's variables: a saved plan holds no values of ephemeral ones. */
+  applyWithVariables: string[];
 }
 
 /**
@@ -55,6 +62,15 @@ export function terraformStages(
   const flags = { upgrade: terraform.upgrade, reconfigure: terraform.reconfigure };
   const chosen = Object.entries(flags).flatMap(([flag, isSet]) => (isSet ? [`-${flag}`] : []));
   const backend = files.backend === undefined ? [] : [`-backend-config=${files.backend}`];
+  const varFiles = (paths: readonly string[]) => paths.map((path) => `-var-file=${path}`);
+  const planning = [
+    ...varFiles(files.variables),
+    ...(own("plan") ?? input.arguments.template),
+    ...varFiles(files.answers),
+    ...input.arguments.task,
+  ];
+  const apply = (variables: readonly string[]) =>
+    call("apply", PATIENCE, ...(own("apply") ?? []), ...variables, "-input=false", files.plan);
   return {
     init: call("init", ...(own("init") ?? []), "-input=false", ...chosen, ...backend),
     workspace:
@@ -62,17 +78,23 @@ export function terraformStages(
     plan: call(
       "plan",
       PATIENCE,
-      ...files.variables.map((file) => `-var-file=${file}`),
-      ...(own("plan") ?? input.arguments.template),
-      ...input.arguments.task,
+      ...planning,
       ...(terraform.destroy ? ["-destroy"] : []),
       "-input=false",
       "-detailed-exitcode",
       `-out=${files.plan}`,
     ),
     show: { json: call("show", "-json", files.plan), text: call("show", "-no-color", files.plan) },
-    apply: call("apply", PATIENCE, ...(own("apply") ?? []), "-input=false", files.plan),
+    apply: apply([]),
+    applyWithVariables: apply(variablesAmong(planning)),
   };
+}
+
+/** The arguments that set variables: `-var=…`, `-var-file=…`, or with the value as the next argument. */
+function variablesAmong(args: readonly string[]): string[] {
+  return args.filter(
+    (arg, at) => /^--?var(-file)?(=|$)/.test(arg) || /^--?var(-file)?$/.test(args[at - 1] ?? ""),
+  );
 }
 
 /** The whole environment. Variables are no part of it: secret ones would show in it, and each stage would want them. */

@@ -56,7 +56,7 @@ function makeJob({ path = "run", app = "sh", apps = BUILT_IN, forwarded = {}, in
   );
   const whole: JobInput = {
     id,
-    template: { app, path, type: TemplateType.TASK, environment: "" },
+    template: { app, path, type: TemplateType.TASK, environment: "", survey: [] },
     repository: {
       name: "projects/p/repositories/r",
       url: source,

@@ -18,13 +18,14 @@ import { driverScript, readProgress } from "../../../src/jobs/terraform/terrafor
 const input: TerraformInput = {
   id: "id",
   message: "",
-  template: { type: TemplateType.TASK },
+  template: { type: TemplateType.TASK, survey: [] },
   repository: { name: "projects/p/repositories/r" },
   version: "",
   incomingVersion: "",
   arguments: { template: ["-refresh=false"], task: ["-target=a"] },
   variables: {},
   secretVariables: { password: "hidden" },
+  callerVariables: new Set(),
   env: { TF_LOG: "warn", TF_INPUT: "1" },
   terraform: {
     planOnly: false,
@@ -36,7 +37,12 @@ const input: TerraformInput = {
     backend: undefined,
   },
 };
-const files = { plan: "/t/plan", variables: ["/t/open.json", "/t/secret.json"], backend: "/t/backend.json" };
+const files = {
+  plan: "/t/plan",
+  variables: ["/t/open.json", "/t/secret.json"],
+  answers: ["/t/asked.json"],
+  backend: "/t/backend.json",
+};
 const { terraform, tofu, terragrunt } = BUILT_IN as Required<typeof BUILT_IN>;
 const base = { PATH: "/bin", HOME: "/h", TMPDIR: "/t", LANG: "C" };
 
@@ -52,6 +58,7 @@ describe("arguments of the stages", () => {
         "-var-file=/t/open.json",
         "-var-file=/t/secret.json",
         "-refresh=false",
+        "-var-file=/t/asked.json",
         "-target=a",
         "-input=false",
         "-detailed-exitcode",
@@ -59,6 +66,31 @@ describe("arguments of the stages", () => {
       ]);
       expect(stages.apply).toEqual(["apply", "-lock-timeout=5s", "-input=false", "/t/plan"]);
     }
+  });
+
+  test("what sets variables is given to apply again where some are ephemeral, in the order of the plan", () => {
+    const mixed = [
+      "-target=-var",
+      "-var=a=1",
+      "--var",
+      "b=-var",
+      "-compact-warnings",
+      "-var-file",
+      "x",
+      "-variety=1",
+    ];
+    const args = { template: mixed, task: ["-var=c={}", "-lock=false"] };
+    const { applyWithVariables } = terraformStages(
+      terraform as never,
+      { ...input, arguments: args },
+      files,
+      undefined,
+    );
+    expect(applyWithVariables).toEqual([
+      ...["apply", "-lock-timeout=5s", "-var-file=/t/open.json", "-var-file=/t/secret.json"],
+      ...["-var=a=1", "--var", "b=-var", "-var-file", "x", "-var-file=/t/asked.json", "-var=c={}"],
+      ...["-input=false", "/t/plan"],
+    ]);
   });
 
   test("a stage's own arguments take the place of the template's, and of nothing else (reference, weakness 11)", () => {
@@ -84,7 +116,7 @@ describe("arguments of the stages", () => {
     expect(stages.plan).toContain("-destroy");
     expect(stages.plan).toContain("-refresh-only");
     expect(stages.plan).not.toContain("-refresh=false");
-    expect(stages.plan.filter((arg) => arg.startsWith("-var-file="))).toHaveLength(2);
+    expect(stages.plan.filter((arg) => arg.startsWith("-var-file="))).toHaveLength(3);
     expect(stages.apply).toContain("-parallelism=1");
   });
 
@@ -110,7 +142,7 @@ test("the environment asks nothing, and holds no variable", () => {
 });
 
 test("the environment tells a build's version, whatever the task sets", () => {
-  const build = { ...input, template: { type: TemplateType.BUILD }, version: "1.0.3" };
+  const build = { ...input, template: { type: TemplateType.BUILD, survey: [] }, version: "1.0.3" };
   const env = terraformEnvironment(
     terraform as never,
     { ...build, env: { SEMAPHORE_TASK_TYPE: "forged" } },
@@ -196,7 +228,13 @@ describe("the driver", () => {
   test("without changes it ends with the plan", async () => {
     const { code, calls, progress } = await drive({ plan: 0 }, "apply");
     expect([code, calls]).toEqual([0, ["init", "plan"]]);
-    expect(progress).toEqual({ hasPlanned: true, hasChanges: false, hasApplied: false, waits: false });
+    expect(progress).toEqual({
+      hasPlanned: true,
+      hasChanges: false,
+      hasApplied: false,
+      isEphemeral: false,
+      waits: false,
+    });
   });
 
   test("with changes it shows them, and applies, waits or ends", async () => {
