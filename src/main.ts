@@ -26,6 +26,7 @@ export async function serve(flags: Flags): Promise<number> {
   }
   const logger = createLogger(config);
   outliveSlips(logger);
+  logWarnings(logger);
   // Also while it still starts.
   void told.then(({ code }) => exitInTime(code, logger));
   try {
@@ -61,6 +62,12 @@ function outliveSlips(logger: Logger): void {
     logger.flush();
     process.exit(EXIT.failed);
   });
+}
+
+/** Writes the warnings of Node into the log. By default Node prints them as plain text between the log's lines. */
+function logWarnings(logger: Logger): void {
+  process.removeAllListeners("warning");
+  process.on("warning", (err) => logger.warn({ err }, err.message));
 }
 
 /** Parts that wait for a database that does not answer are left as a crash would leave them. */

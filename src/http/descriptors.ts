@@ -1,10 +1,15 @@
-import { createRegistry, type DescFile, type Registry, toBinary } from "@bufbuild/protobuf";
-import { FileDescriptorProtoSchema } from "@bufbuild/protobuf/wkt";
+import { createRegistry, type DescFile, toBinary } from "@bufbuild/protobuf";
+import {
+  type DescriptorProto,
+  type EnumDescriptorProto,
+  type FileDescriptorProto,
+  FileDescriptorProtoSchema,
+} from "@bufbuild/protobuf/wkt";
 
 export interface Descriptors {
   /** Serialized FileDescriptorProtos of the file and all that it imports, itself first; undefined: no such file. */
   byFilename(name: string): Uint8Array[] | undefined;
-  /** The same for the file that defines a message, enum, service, extension, method, field or enum value. */
+  /** The same for the file that defines a message, field, oneof, enum, enum value, service, method or extension. */
   bySymbol(symbol: string): Uint8Array[] | undefined;
   /** The same for the file that defines an extension of a message. */
   byExtension(extendee: string, number: number): Uint8Array[] | undefined;
@@ -16,6 +21,7 @@ export interface Descriptors {
 export function descriptorsOf(roots: readonly DescFile[]): Descriptors {
   const files = roots.flatMap(withImports);
   const byName = new Map(files.map((file) => [file.proto.name, file]));
+  const bySymbol = new Map(files.flatMap((file) => symbolsOf(file.proto).map((symbol) => [symbol, file])));
   const registry = createRegistry(...files);
   const serialize = (file: DescFile | undefined): Uint8Array[] | undefined =>
     file && [...new Set(withImports(file))].map((f) => toBinary(FileDescriptorProtoSchema, f.proto));
@@ -23,7 +29,7 @@ export function descriptorsOf(roots: readonly DescFile[]): Descriptors {
     [...registry].filter((type) => type.kind === "extension").filter((e) => e.extendee.typeName === extendee);
   return {
     byFilename: (name) => serialize(byName.get(name)),
-    bySymbol: (symbol) => serialize(fileOf(registry, symbol)),
+    bySymbol: (symbol) => serialize(bySymbol.get(symbol)),
     byExtension: (extendee, number) =>
       serialize(extensionsOf(extendee).find((extension) => extension.number === number)?.file),
     extensionNumbers: (extendee) =>
@@ -35,24 +41,32 @@ function withImports(file: DescFile): DescFile[] {
   return [file, ...file.dependencies.flatMap(withImports)];
 }
 
-/** Members are found through what they are members of. */
-function fileOf(registry: Registry, symbol: string): DescFile | undefined {
-  const type = registry.get(symbol);
-  if (type !== undefined) return type.file;
-  const dot = symbol.lastIndexOf(".");
-  const owner = registry.get(symbol.slice(0, dot));
-  return owner && membersOf(owner).includes(symbol.slice(dot + 1)) ? owner.file : undefined;
-}
-
-function membersOf(type: NonNullable<ReturnType<Registry["get"]>>): string[] {
-  switch (type.kind) {
-    case "message":
-      return [...type.fields, ...type.oneofs].map((member) => member.name);
-    case "enum":
-      return type.values.map((value) => value.name);
-    case "service":
-      return type.methods.map((method) => method.name);
-    case "extension":
-      return [];
-  }
+/**
+ * Full names of all that a file defines. As in C++, the values of an enum are siblings of it, not its members: the full
+ * name of a value is `signalman.v1.TASK_STATUS_WAITING` (descriptor.proto, EnumValueDescriptorProto).
+ */
+function symbolsOf(file: FileDescriptorProto): string[] {
+  const enums = (scope: string, list: readonly EnumDescriptorProto[]): string[] =>
+    list.flatMap(({ name, value }) => [name, ...value.map((v) => v.name)].map((n) => `${scope}.${n}`));
+  const messages = (scope: string, list: readonly DescriptorProto[]): string[] =>
+    list.flatMap((message) => {
+      const name = `${scope}.${message.name}`;
+      const members = [...message.field, ...message.oneofDecl, ...message.extension];
+      return [
+        name,
+        ...members.map((member) => `${name}.${member.name}`),
+        ...enums(name, message.enumType),
+        ...messages(name, message.nestedType), // the entries of maps are among them
+      ];
+    });
+  const services = file.service.flatMap(({ name, method }) => [
+    `${file.package}.${name}`,
+    ...method.map((m) => `${file.package}.${name}.${m.name}`),
+  ]);
+  return [
+    ...messages(file.package, file.messageType),
+    ...enums(file.package, file.enumType),
+    ...services,
+    ...file.extension.map(({ name }) => `${file.package}.${name}`),
+  ];
 }

@@ -1,5 +1,4 @@
 import type { ConnectRouter, Interceptor } from "@connectrpc/connect";
-import { compressionGzip } from "@connectrpc/connect-node";
 import type { Logger } from "pino";
 import { file_google_rpc_error_details } from "../../gen/google/rpc/error_details_pb.ts";
 import { Health } from "../../gen/health/v1/health_pb.ts";
@@ -41,7 +40,7 @@ export function createHandler(options: HandlerOptions): Handler {
     logger,
     getHosts: [options.host, ...hostsOf(options.allowedOrigins)],
     pages: new Map([["/healthz", healthPage(health)]]),
-    compression: options.gzip ? [compressionGzip] : [],
+    compressAnswers: options.gzip,
   });
   return withCors(handler, options.allowedOrigins);
 }

@@ -1,3 +1,4 @@
+import type { ServerResponse } from "node:http";
 import type { ServiceImpl } from "@connectrpc/connect";
 import { type Health, HealthCheckResponse_ServingStatus as Status } from "../../gen/health/v1/health_pb.ts";
 import { Failure } from "../task/errors.ts";
@@ -45,7 +46,10 @@ function unknownService(service: string): Failure {
 /** `GET /healthz` for load balancers that know no gRPC: 200 or 503, and a word for people. */
 export function healthPage(health: HealthState): Handler {
   return (request, response) => {
-    if (request.method !== "GET" && request.method !== "HEAD") return plainText(response, 405, "GET only\n");
+    if (request.method !== "GET" && request.method !== "HEAD") {
+      (response as ServerResponse).setHeader("allow", "GET, HEAD");
+      return plainText(response, 405, "GET only\n");
+    }
     if (health.serving) plainText(response, 200, "serving\n");
     else plainText(response, 503, "not serving\n");
   };

@@ -3,6 +3,7 @@ import http from "node:http";
 import http2 from "node:http2";
 import type { AddressInfo, Socket } from "node:net";
 import { authority, listenError } from "./listen-error.ts";
+import { toOriginForm } from "./request-target.ts";
 import { trackSessions } from "./sessions.ts";
 import { sniff } from "./sniff.ts";
 
@@ -93,6 +94,7 @@ function http1Server(handler: Handler, patienceMs: number): http.Server {
       // A connection with a request under way is not idle when the server closes; it is once it has been answered.
       response.once("close", () => server.listening || server.closeIdleConnections());
       lingerBehind(request);
+      toOriginForm(request);
       handler(request, response);
     },
   );

@@ -53,16 +53,23 @@ function formError(request: HttpRequest, status: number): ConnectError {
   switch (status) {
     case 415: {
       const type = request.headers["content-type"] ?? "nothing";
-      return new ConnectError(
-        `Send JSON with \`content-type: application/json\` (streams: application/connect+json); got ${type.slice(0, 80)}`,
-        Code.InvalidArgument,
-      );
+      return new ConnectError(`${wantedTypes(type)}; got ${type.slice(0, 80)}`, Code.InvalidArgument);
     }
     case 505:
       return new ConnectError("This RPC streams both ways: it needs HTTP/2", Code.Unimplemented);
     default:
       return new ConnectError(`HTTP status ${status}`, Code.Unknown);
   }
+}
+
+/** Which content types the protocol has that the caller seems to speak. */
+function wantedTypes(got: string): string {
+  const protocol = /^application\/grpc(-web)?(?![a-z])/.exec(got)?.[0];
+  if (protocol !== undefined) {
+    const name = protocol.endsWith("-web") ? "gRPC-Web" : "gRPC";
+    return `Send ${name} with \`content-type: ${protocol}\`, ${protocol}+proto or ${protocol}+json`;
+  }
+  return "Send JSON with `content-type: application/json` (streams: application/connect+json)";
 }
 
 /**

@@ -5,12 +5,11 @@ import {
   createContextValues,
   type Interceptor,
 } from "@connectrpc/connect";
-import type { Compression, UniversalHandler, UniversalServerRequest } from "@connectrpc/connect/protocol";
+import type { UniversalHandler } from "@connectrpc/connect/protocol";
 import { codeToString } from "@connectrpc/connect/protocol-connect";
-import { universalRequestFromNodeRequest } from "@connectrpc/connect-node";
+import { compressionGzip } from "@connectrpc/connect-node";
 import type { Logger } from "pino";
 import { peerKey } from "../rpc/interceptors/context.ts";
-import { bodyOf } from "./body.ts";
 import { type OpenCall, trackCalls } from "./calls.ts";
 import { completeEarlyError, markReached, reachedKey } from "./early-error.ts";
 import { faultOfGet, httpMethodsOf } from "./get.ts";
@@ -26,6 +25,7 @@ import {
   refuseUnknown,
 } from "./refusals.ts";
 import { sendAnswer } from "./send.ts";
+import { universalRequestOf } from "./universal-request.ts";
 import { type EncodedTail, encodedTailKey, takeEncodedFields } from "./zero-copy.ts";
 
 const MAX_REQUEST_BYTES = 4 * 1024 * 1024;
@@ -41,8 +41,11 @@ export interface RpcHandlerOptions {
   pages?: ReadonlyMap<string, Handler>;
   /** Host names under which reads are answered by GET, beside localhost and IP addresses. */
   getHosts?: readonly string[];
-  /** None by default: it costs more than it saves on a local network (measured). */
-  compression?: Compression[];
+  /**
+   * Compress answers by gzip for clients that offer it. Not by default: it costs more than it saves on a local network
+   * (measured). Compressed requests are taken in any case.
+   */
+  compressAnswers?: boolean;
 }
 
 /**
@@ -51,10 +54,11 @@ export interface RpcHandlerOptions {
  */
 export function rpcHandler(options: RpcHandlerOptions): Handler {
   const rpcs = rpcsByPath(options);
-  const parts = {
+  const parts: Parts = {
     openCall: trackCalls(options.shutdownSignal),
     logger: options.logger,
     getHosts: options.getHosts ?? [],
+    compressAnswers: options.compressAnswers ?? false,
   };
   return (request, response) => {
     const path = (request.url ?? "").split("?", 1)[0] ?? "";
@@ -72,13 +76,12 @@ export function rpcHandler(options: RpcHandlerOptions): Handler {
 }
 
 function rpcsByPath(options: RpcHandlerOptions): Map<string, UniversalHandler> {
-  const { compression = [] } = options;
   // Of a compressed message nothing can be sent apart.
-  const splicing = compression.length === 0 ? [takeEncodedFields()] : [];
+  const splicing = options.compressAnswers ? [] : [takeEncodedFields()];
   const router = createConnectRouter({
     interceptors: [markReached(), ...splicing, ...options.interceptors],
     readMaxBytes: MAX_REQUEST_BYTES,
-    acceptCompression: compression,
+    acceptCompression: [compressionGzip],
     // JSON comes from people: a misspelt field is an error, not something to pass over.
     jsonOptions: { ignoreUnknownFields: false },
   });
@@ -86,11 +89,18 @@ function rpcsByPath(options: RpcHandlerOptions): Map<string, UniversalHandler> {
   return new Map(router.handlers.map((handler) => [handler.requestPath, handler]));
 }
 
+interface Parts {
+  openCall: OpenCall;
+  logger: Logger;
+  getHosts: readonly string[];
+  compressAnswers: boolean;
+}
+
 async function serve(
   rpc: UniversalHandler,
   request: HttpRequest,
   response: HttpResponse,
-  { openCall, logger, getHosts }: { openCall: OpenCall; logger: Logger; getHosts: readonly string[] },
+  { openCall, logger, getHosts, compressAnswers }: Parts,
 ): Promise<void> {
   const peer = authority(request.socket.remoteAddress ?? "", request.socket.remotePort ?? 0);
   const tail: EncodedTail = { bytes: undefined };
@@ -99,7 +109,7 @@ async function serve(
   // The message may quote the request: it goes to the caller, not to the log.
   const note = (code: number): void =>
     logger.info({ method, code: codeToString(code), peer }, "rpc refused unread");
-  const asked = callOf(request, response, contextValues);
+  const asked = universalRequestOf(request, response, { compressAnswers, contextValues });
   if (asked === undefined) return void refuseHost(request, response);
   const allowed = httpMethodsOf(rpc.method);
   if (!allowed.includes(asked.method)) return note(refuseHttpMethod(request, response, allowed).code);
@@ -123,20 +133,6 @@ async function serve(
 /** JSON.parse quotes a request so that it may cut a character in two; Connect fails to spell that for gRPC. */
 function misquoted(thrown: unknown): undefined {
   if (!(thrown instanceof URIError)) throw thrown;
-}
-
-/** Undefined if the request has no URL, for want of a proper Host or :authority. */
-function callOf(
-  request: HttpRequest,
-  response: HttpResponse,
-  contextValues: ReturnType<typeof createContextValues>,
-): UniversalServerRequest | undefined {
-  try {
-    const call = universalRequestFromNodeRequest(request, response, undefined, contextValues);
-    return { ...call, body: bodyOf(request) };
-  } catch {
-    return undefined;
-  }
 }
 
 /** A write to a connection of HTTP/1.1 that was reset fails before the response hears of it. */

@@ -1,14 +1,13 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { type AddressInfo, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
-import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
 import { testDatabase } from "../support/database.ts";
-import { cli } from "./cli.ts";
+import { cli, SIGNALMAN } from "./cli.ts";
 
 /** A start that is refused: one sentence for whoever started it, no stack. */
 async function refusalOf(args: string[], env: Record<string, string> = {}): Promise<string> {
@@ -48,17 +47,47 @@ test("a database that does not answer is said in a sentence, without its passwor
   expect(told).toMatch(/^signalman: Cannot reach PostgreSQL at 127\.0\.0\.1:1\/signalman for 20 s: .*\?$/);
 });
 
+test("a warning of Node is a line of the log", async () => {
+  await using stack = new AsyncDisposableStack();
+  const database = await testDatabase();
+  stack.defer(() => database.drop());
+  const folder = await mkdtemp(join(tmpdir(), "signalman-warned-"));
+  stack.defer(() => rm(folder, { recursive: true, force: true }));
+  const preload = join(folder, "preload.cjs");
+  await writeFile(preload, 'process.on("SIGUSR2", () => process.emitWarning("careful"));');
+  const child = spawn(
+    process.execPath,
+    [SIGNALMAN, "serve", "--listen", "127.0.0.1:0", "--data-dir", join(folder, "data")],
+    {
+      env: { ...process.env, DATABASE_URL: database.url, NODE_OPTIONS: `--require=${preload}` },
+      stdio: ["ignore", "ignore", "pipe"],
+    },
+  );
+  stack.defer(() => void child.kill("SIGKILL"));
+  const lines: { level: number; msg: string }[] = [];
+  for await (const line of createInterface(child.stderr)) {
+    const entry = JSON.parse(line);
+    lines.push(entry);
+    if (entry.msg.startsWith("ready")) child.kill("SIGUSR2");
+    if (entry.msg === "careful") child.kill("SIGTERM");
+  }
+  expect(lines).toContainEqual(expect.objectContaining({ level: 40, msg: "careful" }));
+});
+
 test("a SIGTERM that comes twice, to the group and from the launcher, is a shutdown like any other", async () => {
   await using stack = new AsyncDisposableStack();
   const database = await testDatabase();
   stack.defer(() => database.drop());
   const folder = await mkdtemp(join(tmpdir(), "signalman-twice-"));
   stack.defer(() => rm(folder, { recursive: true, force: true }));
-  const bin = fileURLToPath(new URL("../../bin/signalman.js", import.meta.url));
-  const child = spawn(process.execPath, [bin, "serve", "--listen", "127.0.0.1:0", "--data-dir", folder], {
-    env: { ...process.env, DATABASE_URL: database.url },
-    stdio: ["ignore", "ignore", "pipe"],
-  });
+  const child = spawn(
+    process.execPath,
+    [SIGNALMAN, "serve", "--listen", "127.0.0.1:0", "--data-dir", folder],
+    {
+      env: { ...process.env, DATABASE_URL: database.url },
+      stdio: ["ignore", "ignore", "pipe"],
+    },
+  );
   stack.defer(() => void child.kill("SIGKILL"));
   const exit = once(child, "exit");
   for await (const line of createInterface(child.stderr)) {

@@ -27,13 +27,16 @@ type UnaryCall = (
 type StreamCall = (request: object) => grpc.ClientReadableStream<Record<string, unknown>>;
 
 /** TaskService as grpc-js and the .proto files alone make it: the client of a foreign service. */
-export function grpcJsClient(url: string): grpc.Client & { getTask: UnaryCall; watchTask: StreamCall } {
+export function grpcJsClient(
+  url: string,
+  channel?: grpc.ChannelOptions,
+): grpc.Client & { getTask: UnaryCall; watchTask: StreamCall } {
   const options = { includeDirs: ["proto"], longs: String, enums: String };
   const root = grpc.loadPackageDefinition(loadSync("signalman/v1/task_service.proto", options)) as never as {
     signalman: { v1: { TaskService: grpc.ServiceClientConstructor } };
   };
   const Client = root.signalman.v1.TaskService;
-  return new Client(new URL(url).host, grpc.credentials.createInsecure()) as never;
+  return new Client(new URL(url).host, grpc.credentials.createInsecure(), channel) as never;
 }
 
 /** What a grpc-js client gets as `grpc-status-details-bin`. */

@@ -37,14 +37,14 @@ export function onStream(piece: Buffer, stream: number): Buffer {
 }
 
 /** A POST to a path, by HPACK's static table and plain literals (RFC 7541). */
-export function postTo(path: string): Buffer {
+export function postTo(path: string, type = "application/grpc"): Buffer {
   const literal = (index: number, text: string) =>
     Buffer.concat([Buffer.from([0x40 | index, text.length]), Buffer.from(text)]);
   return Buffer.concat([
     Buffer.from([0x83, 0x86]),
     literal(4, path),
     literal(1, "localhost"),
-    literal(31, "application/grpc"),
+    literal(31, type),
   ]);
 }
 

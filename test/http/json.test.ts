@@ -1,3 +1,4 @@
+import { gzipSync } from "node:zlib";
 import { describe, expect, test } from "vitest";
 import { startServer } from "./server.ts";
 
@@ -52,6 +53,16 @@ describe("JSON over HTTP/1.1", () => {
     const error = await errorOf(await post(server.url, "GetTask", "{}", form));
     expect(error).toMatchObject({ status: 415, code: "invalid_argument" });
     expect(error.message).toMatch(/Send JSON .* got application\/x-www-form-urlencoded/);
+  });
+
+  test("is taken compressed", async () => {
+    await using server = await startServer({ tasks: { getTask } });
+    const response = await fetch(`${server.url}/signalman.v1.TaskService/GetTask`, {
+      method: "POST",
+      headers: { "content-type": "application/json", "content-encoding": "gzip" },
+      body: gzipSync('{"name":"x"}'),
+    });
+    expect(await response.json()).toEqual({ task: { name: "x" } });
   });
 
   test("tells the HTTP methods by which an RPC can be called, also in the header Allow", async () => {

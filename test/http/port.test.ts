@@ -92,6 +92,25 @@ describe("strange peers", () => {
     expect(await answerTo(server.url, bytes)).toMatch(/^HTTP\/1.1 400 .*invalid_argument/s);
   });
 
+  test.each([
+    ["POST http://elsewhere.example:80/signalman.v1.TaskService/GetTask HTTP/1.1", '"name":"x"'],
+    ["POST HTTPS://elsewhere.example/signalman.v1.TaskService/GetTask?a=b HTTP/1.1", '"name":"x"'],
+    ["GET http://elsewhere.example/healthz HTTP/1.1", "200 OK"],
+    ["GET http://elsewhere.example HTTP/1.1", "There is nothing at /"],
+    ["GET http://[::1/healthz HTTP/1.1", "There is nothing at http"],
+  ])("a request in absolute form is served: %s", async (line, answer) => {
+    await using server = await startServer({ tasks: { getTask: ({ name }) => ({ task: { name } }) } });
+    const head = `${line}\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 12\r\nconnection: close\r\n\r\n`;
+    expect(await answerTo(server.url, `${head}{"name":"x"}`)).toContain(answer);
+  });
+
+  test("the host of a request in absolute form is that of its target, whatever the header says", async () => {
+    await using server = await startServer({ tasks: { getTask: ({ name }) => ({ task: { name } }) } });
+    const line = "GET http://evil.example/signalman.v1.TaskService/GetTask?encoding=json&message={} HTTP/1.1";
+    const answer = await answerTo(server.url, `${line}\r\nhost: localhost\r\nconnection: close\r\n\r\n`);
+    expect(answer).toMatch(/^HTTP\/1.1 403 .*Host says \\"evil.example\\"/s);
+  });
+
   test("the first byte alone is enough patience for the rest", async () => {
     await using server = await startServer();
     const socket = connect(server.url).setNoDelay(true);
@@ -99,7 +118,7 @@ describe("strange peers", () => {
       await new Promise((resolve) => socket.write(part, resolve));
     }
     const [chunk] = await once(socket, "data");
-    expect(String(chunk)).toMatch(/^HTTP\/1.1 405/);
+    expect(String(chunk)).toMatch(/^HTTP\/1.1 405.*\r\nallow: GET, HEAD\r\n/s);
   });
 });
 

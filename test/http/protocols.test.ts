@@ -1,7 +1,8 @@
 import { once } from "node:events";
 import http2 from "node:http2";
-import { Code, createClient } from "@connectrpc/connect";
-import type * as grpc from "@grpc/grpc-js";
+import { gzipSync } from "node:zlib";
+import { Code, ConnectError, createClient } from "@connectrpc/connect";
+import * as grpc from "@grpc/grpc-js";
 import { describe, expect, test } from "vitest";
 import { CatalogService } from "../../gen/signalman/v1/catalog_service_pb.ts";
 import { TaskService } from "../../gen/signalman/v1/task_service_pb.ts";
@@ -72,6 +73,18 @@ describe.each(Object.entries(TRANSPORTS))("%s", (_, transport) => {
     );
   });
 
+  test("an error of Connect's own that a handler throws is a defect of the service, whatever it says", async () => {
+    const failing = () => {
+      throw new ConnectError("protocol error: missing output message", Code.Internal);
+    };
+    await using server = await startServer({ tasks: { getTask: failing, watchTask: failing } });
+    const client = createClient(TaskService, transport(server.url));
+    const errors = [await client.getTask({}).catch((e) => e), (await drain(client.watchTask({}))).error];
+    for (const error of errors) expect(essence(error)).toEqual({ code: Code.Internal, reason: "INTERNAL" });
+    const expected = expect.objectContaining({ level: 50, code: "internal" });
+    expect(server.lines).toEqual([expected, expected]);
+  });
+
   test("a message over 4 MiB is refused with a reason", async () => {
     await using server = await startServer({ tasks });
     const client = createClient(TaskService, transport(server.url));
@@ -111,19 +124,47 @@ describe("grpc-js", () => {
     client.close();
   });
 
-  test("no compression, although it asks for some", async () => {
+  test("takes its requests compressed", async () => {
+    await using server = await startServer({ tasks });
+    const client = grpcJsClient(server.url, {
+      "grpc.default_compression_algorithm": grpc.compressionAlgorithms.gzip,
+    });
+    const name = "x".repeat(100_000);
+    const task = await new Promise((resolve, reject) =>
+      client.getTask({ name }, (e, r) => (e ? reject(e) : resolve(r.task))),
+    );
+    expect(task).toMatchObject({ name });
+    client.close();
+  });
+});
+
+describe("a client that offers compression, and compresses its request, gets an answer without", () => {
+  test.each([
+    ["application/grpc", "grpc-encoding", "grpc-accept-encoding"],
+    ["application/grpc", "grpc-encoding", undefined],
+    ["application/grpc-web", "grpc-encoding", "grpc-accept-encoding"],
+    ["application/json", "content-encoding", "accept-encoding"],
+    ["application/json", "content-encoding", undefined],
+    ["application/connect+json", "connect-content-encoding", "connect-accept-encoding"],
+  ])("%s, %s, %s", async (type, encoding, accept) => {
     await using server = await startServer({ tasks });
     const session = http2.connect(server.url);
     const request = session.request({
       ":method": "POST",
-      ":path": "/signalman.v1.TaskService/GetTask",
-      "content-type": "application/grpc",
-      "grpc-accept-encoding": "gzip",
+      ":path": `/signalman.v1.TaskService/${type.includes("connect") ? "WatchTask" : "GetTask"}`,
+      "content-type": type,
+      [encoding]: "gzip",
+      ...(accept && { [accept]: "gzip" }),
       te: "trailers",
     });
-    request.end(Buffer.from([0, 0, 0, 0, 0]));
+    const isBinary = !type.endsWith("json");
+    const message = gzipSync(isBinary ? Buffer.from([10, 1, 120]) : '{"name":"x"}');
+    const head = Buffer.from([1, 0, 0, 0, message.length]);
+    request.end(type === "application/json" ? message : Buffer.concat([head, message]));
     const [headers] = await once(request, "response");
-    expect(headers["grpc-encoding"]).toBeUndefined();
+    const body = Buffer.concat(await Array.fromAsync(request));
+    expect(headers).not.toHaveProperty([encoding]);
+    expect(String(body)).toMatch(type.includes("connect") ? /resumeToken/ : /x/);
     session.destroy();
   });
 });

@@ -61,7 +61,11 @@ describe.each([
     "signalman.v1.TaskService.RunTask",
     "signalman.v1.RunTaskRequest",
     "signalman.v1.RunTaskRequest.template",
-    "signalman.v1.LogFormat.LOG_FORMAT_TEXT",
+    "signalman.v1.RunTaskRequest.LabelsEntry",
+    "signalman.v1.RunTaskRequest.LabelsEntry.key",
+    "signalman.v1.LogFormat",
+    "signalman.v1.LOG_FORMAT_TEXT",
+    "grpc.health.v1.HealthCheckResponse.SERVING",
     "google.rpc.ErrorInfo",
     "google.protobuf.Struct",
   ])("finds the file of %s, with all that it imports", async (symbol) => {
@@ -77,6 +81,7 @@ describe.each([
       { case: "fileByFilename", value: "google/protobuf/duration.proto" },
       { case: "fileByFilename", value: "nope.proto" },
       { case: "fileContainingSymbol", value: "signalman.v1.RunTaskRequest.nope" },
+      { case: "fileContainingSymbol", value: "signalman.v1.LogFormat.LOG_FORMAT_TEXT" },
       { case: "allExtensionNumbersOfType", value: "signalman.v1.Task" },
       {
         case: "fileContainingExtension",
@@ -89,7 +94,7 @@ describe.each([
       { case: undefined },
     );
     const errors = answers.map((a) => (a.case === "errorResponse" ? a.value.errorCode : a.case));
-    expect(errors).toEqual(["fileDescriptorResponse", 5, 5, "allExtensionNumbersResponse", 5, 3]);
+    expect(errors).toEqual(["fileDescriptorResponse", 5, 5, 5, "allExtensionNumbersResponse", 5, 3]);
   });
 });
 

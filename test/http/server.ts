@@ -1,5 +1,4 @@
 import type { ConnectRouter, ServiceImpl } from "@connectrpc/connect";
-import type { Compression } from "@connectrpc/connect/protocol";
 import { type Logger, pino } from "pino";
 import { file_google_rpc_error_details } from "../../gen/google/rpc/error_details_pb.ts";
 import { Health } from "../../gen/health/v1/health_pb.ts";
@@ -7,7 +6,7 @@ import { TaskService } from "../../gen/signalman/v1/task_service_pb.ts";
 import { type AllowedOrigins, withCors } from "../../src/http/cors.ts";
 import { healthPage, healthService } from "../../src/http/health.ts";
 import { createHealthState } from "../../src/http/health-state.ts";
-import { listen } from "../../src/http/port.ts";
+import { type HttpRequest, listen } from "../../src/http/port.ts";
 import { reflectionRoutes } from "../../src/http/reflection.ts";
 import { rpcHandler } from "../../src/http/rpc-handler.ts";
 import { interceptors } from "../../src/rpc/interceptors/all.ts";
@@ -20,8 +19,10 @@ export interface TestServerOptions {
   patienceMs?: number;
   allowedOrigins?: AllowedOrigins;
   isPassing?: (error: unknown) => boolean;
-  compression?: Compression[];
+  compressAnswers?: boolean;
   getHosts?: readonly string[];
+  /** Sees each request before it is served. */
+  onRequest?: (request: HttpRequest) => void;
 }
 
 /** All of http/ and the interceptors, as service.ts puts them together, around a TaskService of the test's own. */
@@ -41,13 +42,16 @@ export async function startServer(options: TestServerOptions = {}) {
     shutdownSignal: shutdown.signal,
     logger,
     pages: new Map([["/healthz", healthPage(health)]]),
-    compression: options.compression,
+    compressAnswers: options.compressAnswers,
     getHosts: options.getHosts,
   });
   const port = await listen({
     host: "127.0.0.1",
     port: 0,
-    handler: withCors(handler, options.allowedOrigins ?? []),
+    handler(request, response) {
+      options.onRequest?.(request);
+      withCors(handler, options.allowedOrigins ?? [])(request, response);
+    },
     patienceMs: options.patienceMs,
   });
   const stop = async (graceMs = 0): Promise<void> => {

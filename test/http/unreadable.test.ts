@@ -24,9 +24,11 @@ function frame(message: Buffer, { flag = 0, length = message.length } = {}): Buf
 }
 
 const twice = Buffer.concat([frame(NAME_X), frame(NAME_X)]);
-const FRAMES: [string, Buffer][] = [
+const CARDINALITY: [string, Buffer][] = [
   ["no message", Buffer.alloc(0)],
   ["two messages", twice],
+];
+const FRAMES: [string, Buffer][] = [
   ["half a frame's head", frame(NAME_X).subarray(0, 3)],
   ["less than it says", frame(NAME_X, { length: 4 })],
   ["bytes that are no message", frame(NO_MESSAGE)],
@@ -67,8 +69,8 @@ for (const [number, body] of QUOTED.entries())
     ["WatchTask", "application/connect+json", `a quotation ${number}`, frame(body)],
   );
 
-/** Calls over HTTP/2 and returns the code of the answer, whatever the protocol has it in. */
-async function codeOf(url: string, method: string, type: string, body: Buffer): Promise<Code | undefined> {
+/** Calls over HTTP/2 and returns code and message of the answer, whatever the protocol has them in. */
+async function answerOf(url: string, method: string, type: string, body: Buffer) {
   const session = http2.connect(url);
   try {
     const call = session.request({
@@ -78,16 +80,23 @@ async function codeOf(url: string, method: string, type: string, body: Buffer): 
       te: "trailers",
     });
     let status = "";
+    let message = "";
     const note = (headers: http2.IncomingHttpHeaders) => {
       status = String(headers["grpc-status"] ?? status);
+      message = String(headers["grpc-message"] ?? message);
     };
     call.on("response", note).on("trailers", note).end(body);
     const answer = await text(call);
     status = /grpc-status: *(\d+)/.exec(answer)?.[1] ?? status;
-    return status ? Number(status) : codeFromString(/"code":"(\w+)"/.exec(answer)?.[1] ?? "");
+    const code = status ? Number(status) : codeFromString(/"code":"(\w+)"/.exec(answer)?.[1] ?? "");
+    return { code, message: message || answer };
   } finally {
     session.destroy();
   }
+}
+
+async function codeOf(...args: Parameters<typeof answerOf>): Promise<Code | undefined> {
+  return (await answerOf(...args)).code;
 }
 
 describe("a request that cannot be read is the caller's error", () => {
@@ -97,17 +106,41 @@ describe("a request that cannot be read is the caller's error", () => {
     expect(server.lines.filter(({ level }) => Number(level) >= 50)).toEqual([]);
   });
 
-  test.each([
-    "application/grpc+xml",
-    "application/grpc-web-text",
-    "application/connect+xml",
-    "text/plain",
-    "",
-    "a/b; ;=,",
-  ])("whatever it says it is: %j", async (type) => {
+  test.each(
+    ["application/grpc", "application/grpc-web+proto", "application/connect+proto"].flatMap((type) =>
+      CARDINALITY.map(([what, body]) => [type, what, body] as const),
+    ),
+  )("%s with %s is UNIMPLEMENTED, as gRPC's list of status codes has it", async (type, _, body) => {
     await using server = await startServer({ tasks });
-    expect(await codeOf(server.url, "GetTask", type, NAME_X)).toBe(Code.InvalidArgument);
-    expect(await codeOf(server.url, "WatchTask", type, frame(NAME_X))).toBe(Code.InvalidArgument);
+    const methods = type.includes("connect") ? ["WatchTask"] : ["GetTask", "WatchTask"];
+    for (const method of methods)
+      expect(await codeOf(server.url, method, type, body)).toBe(Code.Unimplemented);
+  });
+
+  const GRPC =
+    /Send gRPC with `content-type: application\/grpc`, application\/grpc\+proto or application\/grpc\+json; got/;
+  const GRPC_WEB =
+    /Send gRPC-Web with `content-type: application\/grpc-web`, application\/grpc-web\+proto or application\/grpc-web\+json; got/;
+  const JSON_TYPE = /Send JSON with `content-type: application\/json`/;
+  test.each([
+    ["application/grpc+xml", GRPC],
+    ["application/grpc-web-text", GRPC_WEB],
+    ["application/grpc-web+thrift", GRPC_WEB],
+    ["application/grpcx", JSON_TYPE],
+    ["application/connect+xml", JSON_TYPE],
+    ["text/plain", JSON_TYPE],
+    ["", JSON_TYPE],
+    ["a/b; ;=,", JSON_TYPE],
+  ])("whatever it says it is: %j", async (type, message) => {
+    await using server = await startServer({ tasks });
+    for (const [method, body] of [
+      ["GetTask", NAME_X],
+      ["WatchTask", frame(NAME_X)],
+    ] as const) {
+      const answer = await answerOf(server.url, method, type, body);
+      expect(answer.code).toBe(Code.InvalidArgument);
+      expect(answer.message).toMatch(message);
+    }
   });
 
   test("with a reason, and without a word of what it held in the log", async () => {

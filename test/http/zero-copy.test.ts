@@ -1,6 +1,5 @@
 import { create, toBinary } from "@bufbuild/protobuf";
 import { createClient } from "@connectrpc/connect";
-import { compressionGzip } from "@connectrpc/connect-node";
 import { describe, expect, test } from "vitest";
 import { LogBatchSchema } from "../../gen/signalman/v1/task_pb.ts";
 import {
@@ -51,10 +50,10 @@ const BINARY = Object.entries(TRANSPORTS).filter(([name]) => !name.includes("JSO
 
 describe.each(BINARY)("%s", (_, transport) => {
   test.each([
-    ["as they are", undefined],
-    ["compressed", [compressionGzip]],
-  ])("fields that are encoded already arrive in their messages, %s", async (_, compression) => {
-    await using server = await startServer({ tasks, compression });
+    ["as they are", false],
+    ["compressed", true],
+  ])("fields that are encoded already arrive in their messages, %s", async (_, compressAnswers) => {
+    await using server = await startServer({ tasks, compressAnswers });
     const client = createClient(TaskService, transport(server.url));
     const events = await Array.fromAsync(client.watchTask({ name: "x" }));
     expect(events.map(tell)).toEqual(

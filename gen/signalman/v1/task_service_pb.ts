@@ -1363,7 +1363,7 @@ export const LogFormatSchema: GenEnum<LogFormat> = /*@__PURE__*/
  * names, of this service or another: INVALID_ARGUMENT where a field breaks a rule of its comment (BadRequest names each
  * one) or the request cannot be read, UNAUTHENTICATED without the token, RESOURCE_EXHAUSTED for more than 4 MiB,
  * UNAVAILABLE with RetryInfo while the server shuts down or cannot reach its database, UNIMPLEMENTED from a server that is
- * older than the RPC, or does not take the compression of the request.
+ * older than the RPC, or does not take the compression of the request, and for a request of no message or of several.
  * A task that fails is data (`Task.end`), never an RPC error.
  *
  * @generated from service signalman.v1.TaskService

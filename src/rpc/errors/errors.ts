@@ -5,7 +5,6 @@ import { type ErrorKind, Failure } from "../../task/errors.ts";
 import { reasonOfCode } from "../../task/reasons.ts";
 import { type Detail, errorInfo, failureDetails, retryInfo } from "./error-details.ts";
 import { fitText } from "./error-size.ts";
-import { blameCaller } from "./malformed-request.ts";
 
 const CODES: Record<ErrorKind, Code> = {
   invalid: Code.InvalidArgument,
@@ -17,6 +16,9 @@ const CODES: Record<ErrorKind, Code> = {
   exhausted: Code.ResourceExhausted,
   unavailable: Code.Unavailable,
 };
+
+/** Codes that say that the service failed, not the caller. */
+export const OURS: ReadonlySet<Code> = new Set([Code.Unknown, Code.Internal, Code.DataLoss]);
 
 export interface ErrorContext {
   requestId: string;
@@ -32,7 +34,7 @@ export interface ErrorContext {
  */
 export function toConnectError(thrown: unknown, context: ErrorContext): ConnectError {
   if (isAbort(thrown, context.signal)) return fromAbort(context.signal.reason);
-  if (thrown instanceof ConnectError) return withErrorInfo(blameCaller(thrown));
+  if (thrown instanceof ConnectError && !OURS.has(thrown.code)) return withErrorInfo(thrown);
   if (thrown instanceof Failure) return fromFailure(thrown);
   if (context.isPassing?.(thrown)) return unavailable(thrown);
   return internal(thrown, context.requestId);

@@ -1,14 +1,14 @@
 import { Code, ConnectError } from "@connectrpc/connect";
 
 /**
- * Connect reads requests, and blames the service (INTERNAL) where one is no message or wrongly compressed. Where there is
- * none, or a second one, it says that there is no such RPC (UNIMPLEMENTED, "protocol error"), as it does of an RPC that
- * there is not. All of these are the caller's doing, and asking another server would not help. What JSON.parse quotes of a
- * request may cut a character in two, which Connect cannot spell for gRPC.
+ * Corrects an error that reading a request gave. Connect says INTERNAL where a request is no message or wrongly
+ * compressed: this is the caller's doing, and asking another server would not help. What JSON.parse quotes of a request
+ * may cut a character in two, which Connect cannot spell for gRPC. For no other errors: an INTERNAL of a handler is a
+ * defect of the server.
  */
 export function blameCaller(error: ConnectError): ConnectError {
   const { code, rawMessage, metadata, details } = error;
-  const isTold = code === Code.Internal || (code === Code.Unimplemented && rawMessage.startsWith(PROTOCOL));
+  const isTold = code === Code.Internal;
   if (!isTold && rawMessage.isWellFormed()) return error;
   const words = rawMessage.replace(PROTOCOL, "").toWellFormed();
   const told = new ConnectError(

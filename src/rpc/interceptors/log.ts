@@ -1,13 +1,11 @@
 import type { DescMethod } from "@bufbuild/protobuf";
-import { Code, ConnectError, type Interceptor } from "@connectrpc/connect";
+import { ConnectError, type Interceptor } from "@connectrpc/connect";
 import { codeToString } from "@connectrpc/connect/protocol-connect";
 import type { Logger } from "pino";
+import { OURS } from "../errors/errors.ts";
 import { isRead } from "../permissions.ts";
 import { callerKey, peerKey, requestIdKey } from "./context.ts";
 import { guardStream } from "./stream.ts";
-
-/** Codes that say that the service failed, not the caller. */
-const OURS = new Set([Code.Unknown, Code.Internal, Code.DataLoss]);
 
 /**
  * One line for each RPC, when it is over; a stream's when the stream is. OK reads at debug, everything else at info,

@@ -1,0 +1,42 @@
+import type { ContextValues } from "@connectrpc/connect";
+import type { UniversalServerRequest } from "@connectrpc/connect/protocol";
+import { universalRequestFromNodeRequest } from "@connectrpc/connect-node";
+import { bodyOf } from "./body.ts";
+import type { HttpRequest, HttpResponse } from "./port.ts";
+
+/** The longest delay of a timer in Node: 24.8 days. A timer with a longer one fires at once. */
+const MAX_TIMER_MS = 2 ** 31 - 1;
+/** gRPC's units of time in milliseconds (PROTOCOL-HTTP2.md, "Timeout"). */
+const UNIT_MS: Record<string, number> = { H: 3_600_000, M: 60_000, S: 1000, m: 1, u: 1e-3, n: 1e-6 };
+/** By which the protocols offer compression for answers. */
+const ACCEPT_HEADERS = ["accept-encoding", "grpc-accept-encoding", "connect-accept-encoding"];
+
+export interface UniversalRequestOptions {
+  /** Answers may be compressed if the client offers it. */
+  compressAnswers: boolean;
+  contextValues: ContextValues;
+}
+
+/** A request as Connect takes it; undefined if it has no URL, for want of a proper Host or :authority. */
+export function universalRequestOf(
+  request: HttpRequest,
+  response: HttpResponse,
+  { compressAnswers, contextValues }: UniversalRequestOptions,
+): UniversalServerRequest | undefined {
+  try {
+    const call = universalRequestFromNodeRequest(request, response, undefined, contextValues);
+    dropLongTimeout(call.header);
+    // Connect takes one list of compressions for both directions: requests may be compressed, answers are not.
+    if (!compressAnswers) for (const name of ACCEPT_HEADERS) call.header.set(name, "identity");
+    return { ...call, body: bodyOf(request) };
+  } catch {
+    return undefined;
+  }
+}
+
+/** Removes a deadline that no timer can count: the client keeps it by itself, and ends the call. */
+function dropLongTimeout(header: Headers): void {
+  const [, amount, unit = ""] = /^(\d{1,8})([HMSmun])$/.exec(header.get("grpc-timeout") ?? "") ?? [];
+  if (Number(amount) * (UNIT_MS[unit] ?? 0) > MAX_TIMER_MS) header.delete("grpc-timeout");
+  if (Number(header.get("connect-timeout-ms")) > MAX_TIMER_MS) header.delete("connect-timeout-ms");
+}
