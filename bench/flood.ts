@@ -109,6 +109,7 @@ const FLOOR_TASK = {
   priority: 50,
   labels: {},
   secrets: null,
+  createdBy: "anonymous",
   spec: { message: "", variables: {}, secretNames: [], env: {}, arguments: [], gitBranch: "", commit: "" },
 };
 

@@ -29,7 +29,7 @@ function deployOf(build: Build, { name, spec }: Autorun): NewTask | string {
   const message = `After the success of ${source}${version}`;
   try {
     const task = newTask(template, create(RunTaskRequestSchema, { template: template.name, message }));
-    return { ...task, ...incoming, secrets: null };
+    return { ...task, ...incoming, secrets: null, createdBy: build.createdBy };
   } catch (error) {
     if (!(error instanceof Failure)) throw error;
     return `Cannot run ${template.name} after this: ${error.message}`;

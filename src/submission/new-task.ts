@@ -13,7 +13,7 @@ const DEFAULT_PRIORITY = 50;
  * The task that a request makes of its template, but for secret values and what it deploys.
  * @throws Failure invalid, by field of the request, if the template does not allow it.
  */
-export function newTask(template: Template, request: RunTaskRequest): Omit<NewTask, "secrets"> {
+export function newTask(template: Template, request: RunTaskRequest): Omit<NewTask, "secrets" | "createdBy"> {
   const violations = checkAsked(template, { ...request, variables: request.variables ?? {} });
   if (violations.length > 0) throw invalid(violations);
   const [, project = "", , name = ""] = template.name.split("/");

@@ -54,12 +54,16 @@ export interface TaskRecord {
   spec: TaskSpec;
   /** Encrypted JSON object of the secret variables. */
   secrets: Buffer | null;
+  /** Name of its maker (task/caller.ts); empty: it was made before that was recorded. */
+  createdBy: string;
   createTime: Date;
   startTime: Date | null;
   queueDeadline: Date | null;
   runDeadline: Date | null;
   confirmDeadline: Date | null;
   plan: Plan | null;
+  /** Name of the caller who confirmed or rejected its plan; empty: nobody did, or that was not recorded. */
+  decidedBy: string;
   /** What it builds; empty: nothing that has a version. */
   version: string;
   /** Of a deploy: the task whose version it brings somewhere, and that version. */
@@ -78,6 +82,8 @@ export interface TaskRecord {
   killForce: boolean;
   killDeadline: Date | null;
   killReason: string;
+  /** Name of the caller who first asked for its end; empty: nobody did, or that was not recorded. */
+  killBy: string;
   endTime: Date | null;
   exitCode: number | null;
   signal: string | null;
@@ -93,6 +99,8 @@ export interface StatusEvent {
   /** It comes after this line and before the next. */
   afterSeq: number;
   message: string;
+  /** Name of the caller who caused it; empty: the service did. */
+  by: string;
 }
 
 /** Where a task's log stands: what is committed. Offsets are raw bytes of each stream. */

@@ -112,6 +112,7 @@ export function newTask(template: string, more: Partial<NewTask> = {}): NewTask 
     priority: 50,
     labels: {},
     secrets: null,
+    createdBy: "ada",
     ...more,
     spec: { ...spec, ...more.spec },
   };

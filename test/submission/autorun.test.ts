@@ -4,7 +4,14 @@ import { TemplateSchema, TemplateType } from "../../gen/signalman/v1/template_pb
 import { jsonOf } from "../../src/rpc/catalog/schemas.ts";
 import { deploysAfter } from "../../src/submission/autorun.ts";
 
-const BUILD = { id: "a-uuid", project: "p", template: "build", version: "1.0.3", incomingVersion: "" };
+const BUILD = {
+  id: "a-uuid",
+  project: "p",
+  template: "build",
+  version: "1.0.3",
+  incomingVersion: "",
+  createdBy: "ada",
+};
 
 function stored(name: string, template: MessageInitShape<typeof TemplateSchema> = {}) {
   const deploy = { app: "bash", type: TemplateType.DEPLOY, autorun: true, ...template };
@@ -23,6 +30,7 @@ test("a success starts what RunTask would, told where it comes from", () => {
     app: "bash",
     priority: 50,
     secrets: null,
+    createdBy: "ada",
     buildTask: "a-uuid",
     incomingVersion: "1.0.3",
     startVersion: "",

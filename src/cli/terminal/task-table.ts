@@ -5,9 +5,10 @@ import { statusStyle, statusWord } from "./status.ts";
 import { table } from "./table.ts";
 import { duration, rough, runningMs, since } from "./time.ts";
 
-/** Tasks as people read them, for stdout. Versions have a column where there are any. */
+/** Tasks as people read them, for stdout. Versions have a column where there are any, makers where they differ. */
 export function taskTable(tasks: readonly Task[], width?: number): string[] {
   const hasVersions = tasks.some((task) => versionOf(task) !== "");
+  const differ = new Set(tasks.map(({ createdBy }) => createdBy)).size > 1;
   const rows = tasks.map((task) => {
     const ran = runningMs(task);
     return [
@@ -17,11 +18,13 @@ export function taskTable(tasks: readonly Task[], width?: number): string[] {
       task.createTime ? rough(since(task.createTime)) : "",
       ran === undefined ? "" : duration(ran),
       ...(hasVersions ? [versionOf(task)] : []),
+      ...(differ ? [printable(task.createdBy)] : []),
       printable(task.message),
     ];
   });
   const style = (cell: string, row: number) => statusStyle(tasks[row]?.status, cell, process.stdout);
   const versions = hasVersions ? ["VERSION"] : [];
-  const header = ["TASK", "TEMPLATE", "STATUS", "AGE", "DURATION", ...versions, "MESSAGE"];
+  const makers = differ ? ["BY"] : [];
+  const header = ["TASK", "TEMPLATE", "STATUS", "AGE", "DURATION", ...versions, ...makers, "MESSAGE"];
   return table(header, rows, { width, styles: { 2: style } });
 }

@@ -11,7 +11,7 @@ import { printable } from "../terminal/printable.ts";
 import { chunksOf } from "./chunks.ts";
 import { createScreen, type Screen } from "./screen.ts";
 import type { View } from "./view.ts";
-import { statusText, summary } from "./words.ts";
+import { cause, statusText, summary } from "./words.ts";
 
 const TICK_MS = 1000;
 
@@ -68,7 +68,7 @@ async function show(live: Live, { event }: WatchTaskResponse): Promise<void> {
       return showLines(live, event.value.lines);
     case "status":
       live.task = live.task && moved(live.task, event.value);
-      if (event.value.message && !event.value.end) await note(screen, event.value.message);
+      if (!event.value.end && cause(event.value)) await screen.line(`signalman: ${cause(event.value)}`);
       return screen.refresh();
     case "gap":
       return note(screen, missing(event.value));

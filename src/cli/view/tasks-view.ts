@@ -7,10 +7,10 @@ import {
 import { shortName } from "../input/names.ts";
 import { jsonLine } from "../terminal/json.ts";
 import { print, say } from "../terminal/output.ts";
-import { printable } from "../terminal/printable.ts";
 import { statusWord } from "../terminal/status.ts";
 import { createBoard } from "./board.ts";
 import type { TasksView } from "./view.ts";
+import { cause } from "./words.ts";
 
 /** A live table on a terminal; else a line for each change. */
 export function createTasksView(
@@ -34,8 +34,8 @@ async function printEvent({ event }: WatchTasksResponse): Promise<void> {
   if (event.case !== "change" || !event.value.task) return;
   const { change, task } = event.value;
   const time = change?.time ? `${timestampDate(change.time).toISOString()} ` : "";
-  const why = change?.end?.message || change?.message;
-  await print(`${time}${lineOf(task)}${why ? `: ${printable(why)}` : ""}`);
+  const why = change && cause(change);
+  await print(`${time}${lineOf(task)}${why ? `: ${why}` : ""}`);
 }
 
 const lineOf = (task: Task) =>

@@ -1,5 +1,5 @@
 import { styleText } from "node:util";
-import { EndReason, type Task } from "../../../gen/signalman/v1/task_pb.ts";
+import { EndReason, type StatusChange, type Task, TaskStatus } from "../../../gen/signalman/v1/task_pb.ts";
 import { shortName, versionOf } from "../input/names.ts";
 import { printable } from "../terminal/printable.ts";
 import { reasonWord, statusStyle, statusWord } from "../terminal/status.ts";
@@ -30,6 +30,21 @@ export function summary(task: Task, lastSaid: string): string {
   const status = statusStyle(task.status, statusWord(task.status), process.stderr);
   return `${shortName(task.name)} ${status}${after}${version(task, " (version ", ")")}${why(task, lastSaid)}`;
 }
+
+/** Why a status changed and who caused it, where there is something to say: `the plan was confirmed (by token)`. */
+export function cause({ status, message, end, by }: StatusChange): string {
+  const text = end?.message || message || CAUSES[status] || "";
+  return text && `${printable(text)}${byWhom(by)}`;
+}
+
+/** Statuses that come without a message. */
+const CAUSES: Partial<Record<TaskStatus, string>> = {
+  [TaskStatus.CONFIRMED]: "the plan was confirmed",
+  [TaskStatus.REJECTED]: "the plan was rejected",
+};
+
+/** Empty for what the service did, and for callers that the service does not tell apart. */
+const byWhom = (name: string) => (name === "" || name === "anonymous" ? "" : ` (by ${printable(name)})`);
 
 function version(task: Task, before: string, behind = ""): string {
   const text = versionOf(task);

@@ -8,6 +8,7 @@ import {
 import type { KillRequest, KillOutcome as Outcome } from "../../store/tasks/kills.ts";
 import type { TaskView } from "../../store/tasks/tasks.ts";
 import { msFromDuration } from "../../task/duration.ts";
+import type { Call } from "../call.ts";
 import { parseTaskName, type TaskName } from "../names.ts";
 import { taskMessage } from "./messages.ts";
 
@@ -17,17 +18,20 @@ export interface KillTaskDeps {
   onChanged(taskId: string): void;
 }
 
-export async function killTask(deps: KillTaskDeps, request: KillTaskRequest): Promise<KillTaskResponse> {
-  const { task, outcome } = await deps.requestKill(parseTaskName(request.name), killRequestOf(request));
+export async function killTask(
+  deps: KillTaskDeps,
+  request: KillTaskRequest,
+  call: Call,
+): Promise<KillTaskResponse> {
+  const { task, outcome } = await deps.requestKill(parseTaskName(request.name), killRequestOf(request, call));
   if (outcome !== "ALREADY_FINAL") deps.onChanged(task.id);
   return create(KillTaskResponseSchema, { task: taskMessage(task), outcome: KillOutcome[outcome] });
 }
 
-/** How the calls ask for an end. */
-export function killRequestOf({
-  force,
-  reason,
-  gracePeriod,
-}: Pick<KillTaskRequest, "force" | "reason" | "gracePeriod">): KillRequest {
-  return { force, reason, graceMs: msFromDuration(gracePeriod) };
+/** What a call of KillTask or KillTasks asks for. */
+export function killRequestOf(
+  { force, reason, gracePeriod }: Pick<KillTaskRequest, "force" | "reason" | "gracePeriod">,
+  { caller }: Call,
+): KillRequest {
+  return { force, reason, graceMs: msFromDuration(gracePeriod), by: caller.name };
 }

@@ -6,6 +6,7 @@ import {
   KillTasksResponseSchema,
 } from "../../../gen/signalman/v1/task_service_pb.ts";
 import type { Killed, KillRequest } from "../../store/tasks/kills.ts";
+import type { Call } from "../call.ts";
 import { parseResourceName, taskName } from "../names.ts";
 import { type KillTaskDeps, killRequestOf } from "./kill-task.ts";
 
@@ -17,9 +18,13 @@ export interface KillTasksDeps extends Pick<KillTaskDeps, "onChanged"> {
 /** More would not fit into a message that every client takes. */
 const MOST_NAMED = 10_000;
 
-export async function killTasks(deps: KillTasksDeps, request: KillTasksRequest): Promise<KillTasksResponse> {
+export async function killTasks(
+  deps: KillTasksDeps,
+  request: KillTasksRequest,
+  call: Call,
+): Promise<KillTasksResponse> {
   const template = parseResourceName(request.template);
-  const killed = await deps.killTemplate(template, killRequestOf(request));
+  const killed = await deps.killTemplate(template, killRequestOf(request, call));
   for (const { id, outcome } of killed) if (outcome !== "ALREADY_FINAL") deps.onChanged(id);
   return create(KillTasksResponseSchema, {
     tasks: killed.slice(0, MOST_NAMED).map(({ id, outcome }) => ({

@@ -55,6 +55,7 @@ export function taskMessage(task: TaskView): Task {
     plan: planMessage(task),
     kill: killMessage(task),
     node: task.node ?? "",
+    createdBy: task.createdBy,
   });
 }
 
@@ -69,11 +70,12 @@ function endMessage(task: TaskView): TaskEnd | undefined {
   });
 }
 
-function planMessage({ plan, confirmDeadline }: TaskView) {
+function planMessage({ plan, confirmDeadline, decidedBy }: TaskView) {
   if (!plan) return undefined;
   return create(TaskPlanSchema, {
     ...plan,
     confirmDeadline: confirmDeadline ? timestampFromDate(confirmDeadline) : undefined,
+    decidedBy,
   });
 }
 
@@ -84,6 +86,7 @@ function killMessage(task: TaskView) {
     force: task.killForce,
     deadline: task.killDeadline ? timestampFromDate(task.killDeadline) : undefined,
     reason: task.killReason,
+    by: task.killBy,
   });
 }
 
@@ -95,6 +98,7 @@ export function statusMessage(event: StatusEvent, task: TaskView | undefined): S
     afterSeq: BigInt(event.afterSeq),
     end: task && isFinal(event.status) ? endMessage(task) : undefined,
     message: event.message,
+    by: event.by,
   });
 }
 

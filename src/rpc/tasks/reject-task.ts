@@ -5,20 +5,22 @@ import {
   RejectTaskResponseSchema,
 } from "../../../gen/signalman/v1/task_service_pb.ts";
 import type { TaskView } from "../../store/tasks/tasks.ts";
+import type { Call } from "../call.ts";
 import { parseTaskName, type TaskName } from "../names.ts";
 import type { ConfirmTaskDeps } from "./confirm-task.ts";
 import { taskMessage } from "./messages.ts";
 
 export interface RejectTaskDeps extends Pick<ConfirmTaskDeps, "onDecided"> {
   /** @throws Failure */
-  rejectPlan(task: TaskName, reason: string): Promise<TaskView>;
+  rejectPlan(task: TaskName, reason: string, by: string): Promise<TaskView>;
 }
 
 export async function rejectTask(
   deps: RejectTaskDeps,
   request: RejectTaskRequest,
+  { caller }: Call,
 ): Promise<RejectTaskResponse> {
-  const task = await deps.rejectPlan(parseTaskName(request.name), request.reason);
+  const task = await deps.rejectPlan(parseTaskName(request.name), request.reason, caller.name);
   deps.onDecided(task);
   return create(RejectTaskResponseSchema, { task: taskMessage(task) });
 }

@@ -16,6 +16,7 @@ import { bringing, newTask } from "../../submission/new-task.ts";
 import { sealSecrets } from "../../submission/seal-secrets.ts";
 import { templateParts } from "../../submission/template.ts";
 import { Failure, invalid } from "../../task/errors.ts";
+import type { Call } from "../call.ts";
 import { parseResourceName, parseTaskName, resourceName } from "../names.ts";
 import { taskMessage } from "./messages.ts";
 
@@ -32,15 +33,19 @@ export interface RunTaskDeps {
   onCreated(taskId: string): void;
 }
 
-export async function runTask(deps: RunTaskDeps, request: RunTaskRequest): Promise<RunTaskResponse> {
-  const task = await taskOf(deps, request);
+export async function runTask(
+  deps: RunTaskDeps,
+  request: RunTaskRequest,
+  { caller }: Call,
+): Promise<RunTaskResponse> {
+  const task = { ...(await taskOf(deps, request)), createdBy: caller.name };
   if (request.validateOnly) return create(RunTaskResponseSchema, { task: taskPreview(task) });
   const made = await deps.createTask(task, requestKey(deps.cipher, request));
   if (!made.deduplicated) deps.onCreated(made.task.id);
   return create(RunTaskResponseSchema, { task: taskMessage(made.task), deduplicated: made.deduplicated });
 }
 
-async function taskOf(deps: RunTaskDeps, request: RunTaskRequest): Promise<NewTask> {
+async function taskOf(deps: RunTaskDeps, request: RunTaskRequest): Promise<Omit<NewTask, "createdBy">> {
   const { project, name } = parseResourceName(request.template);
   const { template } = templateParts(request.template, await deps.loadTemplate(project, name));
   const task = newTask(template, request);

@@ -40,6 +40,10 @@ export const tasks = pgTable(
     labels: jsonb("labels").$type<Record<string, string>>().notNull(),
     spec: jsonb("spec").$type<TaskSpec>().notNull(),
     secrets: bytea("secrets"),
+    /** Names of callers (task/caller.ts): who made it, who asked first for its end, who decided on its plan. */
+    createdBy: text("created_by").notNull().default(""),
+    killBy: text("kill_by").notNull().default(""),
+    decidedBy: text("decided_by").notNull().default(""),
     createTime: time("create_time").notNull(),
     startTime: time("start_time"),
     queueDeadline: time("queue_deadline"),
@@ -138,6 +142,8 @@ export const taskEvents = pgTable(
     time: time("time").notNull(),
     afterSeq: count("after_seq").notNull(),
     message: text("message").notNull().default(""),
+    /** Name of the caller who caused it; empty: the service did. */
+    by: text("by").notNull().default(""),
     /** Its place among the events of all tasks, given to it after its commit; null until then. */
     position: count("position"),
   },

@@ -17,6 +17,8 @@ export interface KillRequest {
   graceMs?: number | undefined;
   /** For people. */
   reason: string;
+  /** Name of the caller. */
+  by: string;
 }
 
 /** Nothing of it runs: it can be STOPPED at once. */
@@ -120,7 +122,7 @@ async function record(
     return "ALREADY_STOPPING";
   }
   if (!IDLE.includes(status)) {
-    await move(db, { to: "STOPPING", where, set, message: messageOf(request) });
+    await move(db, { to: "STOPPING", where, set, message: messageOf(request), by: request.by });
     return "KILL_REQUESTED";
   }
   await stop(db, where, set, request);
@@ -134,7 +136,7 @@ type KillColumns = ReturnType<typeof columnsOf>;
 async function stop(db: Queryable, where: SQL, set: KillColumns, request: KillRequest): Promise<Lease[]> {
   const message = messageOf(request);
   const end = { endReason: "STOPPED_BY_USER", endMessage: message, leaseExpires: null } as const;
-  return move(db, { to: "STOPPED", from: IDLE, where, set: { ...set, ...end }, message });
+  return move(db, { to: "STOPPED", from: IDLE, where, set: { ...set, ...end }, message, by: request.by });
 }
 
 /** A repeated request may shorten the deadline, never lengthen it, and never takes `force` back. */
@@ -145,5 +147,6 @@ function columnsOf(request: KillRequest, app: string) {
     killForce: sql`${tasks.killForce} OR ${request.force}`,
     killDeadline: sql`least(${tasks.killDeadline}, clock_timestamp() + ${`${graceMs} ms`}::interval)`,
     killReason: request.reason,
+    killBy: request.by,
   };
 }

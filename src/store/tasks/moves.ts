@@ -20,6 +20,8 @@ export interface Move {
   set?: Columns;
   /** Why, for people. */
   message?: string | SQL;
+  /** Name of the caller who caused it; by default the service did. */
+  by?: string;
 }
 
 /**
@@ -32,7 +34,7 @@ export async function move(db: Queryable, step: Move): Promise<Lease[]> {
 }
 
 /** The statement of a move. */
-export function moveOf({ to, where, from = sourcesOf(to), set, message = "" }: Move): SQL {
+export function moveOf({ to, where, from = sourcesOf(to), set, message = "", by = "" }: Move): SQL {
   const ended = FINAL.includes(to) ? { endTime: sql`clock_timestamp()`, secrets: null } : {};
   const update = builder
     .update(tasks)
@@ -46,8 +48,8 @@ export function moveOf({ to, where, from = sourcesOf(to), set, message = "" }: M
       FROM moved WHERE h.task_id = moved.id
       RETURNING h.task_id, h.events, h.last_seq, h.lease_epoch),
     event AS (
-      INSERT INTO task_events (task_id, ordinal, status, time, after_seq, message)
-      SELECT task_id, events, ${to}, clock_timestamp(), last_seq, ${message} FROM head)
+      INSERT INTO task_events (task_id, ordinal, status, time, after_seq, message, by)
+      SELECT task_id, events, ${to}, clock_timestamp(), last_seq, ${message}, ${by} FROM head)
     SELECT task_id AS id, lease_epoch AS "leaseEpoch" FROM head`;
 }
 

@@ -61,12 +61,18 @@ interface TaskKey {
  * at once, and has `lost_timeout` for it.
  * @throws Failure precondition NOT_WAITING_FOR_CONFIRMATION or PLAN_CHANGED
  */
-export async function confirmPlan(database: Database, task: TaskKey, digest: string): Promise<TaskView> {
+export async function confirmPlan(
+  database: Database,
+  task: TaskKey,
+  digest: string,
+  by: string,
+): Promise<TaskView> {
   return decide(database, task, async (tx, where, { plan }) => {
     if (plan?.digest !== digest) {
       throw refused(task, "PLAN_CHANGED", `its plan has the digest ${plan?.digest}, not ${digest}`);
     }
-    await move(tx, { to: "CONFIRMED", where, set: { leaseExpires: sql`clock_timestamp()` } });
+    const set = { leaseExpires: sql`clock_timestamp()`, decidedBy: by };
+    await move(tx, { to: "CONFIRMED", where, set, by });
   });
 }
 
@@ -74,12 +80,18 @@ export async function confirmPlan(database: Database, task: TaskKey, digest: str
  * WAITING_CONFIRMATION → REJECTED → ERROR, at once, since nothing of it runs. Its node removes the workspace.
  * @throws Failure precondition NOT_WAITING_FOR_CONFIRMATION
  */
-export async function rejectPlan(database: Database, task: TaskKey, reason: string): Promise<TaskView> {
+export async function rejectPlan(
+  database: Database,
+  task: TaskKey,
+  reason: string,
+  by: string,
+): Promise<TaskView> {
   const message = reason ? `Its plan was rejected: ${reason}` : "Its plan was rejected";
   return decide(database, task, async (tx, where) => {
-    await move(tx, { to: "REJECTED", where, set: { leaseExpires: sql`clock_timestamp()` }, message: reason });
+    const rejected = { leaseExpires: sql`clock_timestamp()`, decidedBy: by };
+    await move(tx, { to: "REJECTED", where, set: rejected, message: reason, by });
     const end = { endReason: "REJECTED", endMessage: message, leaseExpires: null } as const;
-    await move(tx, { to: "ERROR", where, set: end, message });
+    await move(tx, { to: "ERROR", where, set: end, message, by });
   });
 }
 

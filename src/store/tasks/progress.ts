@@ -21,7 +21,7 @@ export async function readProgress(
 ): Promise<Progress | undefined> {
   const rows = await database.run((db) =>
     db.execute<EventRow>(sql`
-      SELECT t.status AS task_status, h.last_seq, e.ordinal, e.status, extract(epoch FROM e.time) * 1000 AS ms, e.after_seq, e.message
+      SELECT t.status AS task_status, h.last_seq, e.ordinal, e.status, extract(epoch FROM e.time) * 1000 AS ms, e.after_seq, e.message, e.by
       FROM task_heads h JOIN tasks t ON t.id = h.task_id
       LEFT JOIN task_events e ON e.task_id = h.task_id AND e.ordinal > ${afterOrdinal}
       WHERE h.task_id = ${taskId} ORDER BY e.ordinal`),
@@ -34,13 +34,13 @@ export async function readProgress(
 /** A head, and one of its events; without one, if there is none. */
 type EventRow = Record<string, unknown> & { task_status: Status; last_seq: string } & (
     | { ordinal: null }
-    | { ordinal: number; status: Status; ms: string; after_seq: string; message: string }
+    | { ordinal: number; status: Status; ms: string; after_seq: string; message: string; by: string }
   );
 
 function eventOf(row: EventRow): StatusEvent[] {
   if (row.ordinal === null) return [];
-  const { ordinal, status, ms, after_seq, message } = row;
-  return [{ ordinal, status, time: new Date(Number(ms)), afterSeq: Number(after_seq), message }];
+  const { ordinal, status, ms, after_seq, message, by } = row;
+  return [{ ordinal, status, time: new Date(Number(ms)), afterSeq: Number(after_seq), message, by }];
 }
 
 export async function readHead(database: Database, taskId: string): Promise<LogHead | undefined> {

@@ -13,7 +13,7 @@ export type TaskView = TaskRecord & { lastSeq: number };
 /** What RunTask stores. */
 export type NewTask = Pick<
   TaskRecord,
-  "project" | "template" | "app" | "priority" | "labels" | "spec" | "secrets"
+  "project" | "template" | "app" | "priority" | "labels" | "spec" | "secrets" | "createdBy"
 > &
   Partial<Pick<TaskRecord, "buildTask" | "incomingVersion">> & {
     /** The first version of the template's tasks. Empty or absent: they have none. */
@@ -83,7 +83,7 @@ const NOW = { id: sql`uuid_v7(statement_timestamp())`, time: sql`statement_times
 
 /** Values of the statement below, as the driver takes them; `id`, `time`: null for new ones; `wait`: an interval. */
 interface Waiting
-  extends Required<Pick<TaskRecord, "project" | "template" | "app" | "priority" | "secrets">> {
+  extends Required<Pick<TaskRecord, "project" | "template" | "app" | "priority" | "secrets" | "createdBy">> {
   labels: string;
   spec: string;
   buildTask: string | null;
@@ -105,6 +105,7 @@ const insertWaiting = statement<Waiting, { id: string; made: string; due: string
       labels: at.labels,
       spec: at.spec,
       secrets: at.secrets,
+      createdBy: at.createdBy,
       buildTask: at.buildTask,
       incomingVersion: at.incomingVersion,
       version: at.version,
@@ -114,13 +115,18 @@ const insertWaiting = statement<Waiting, { id: string; made: string; due: string
       createTime: sql`date_trunc('milliseconds', coalesce(${at.time}::timestamptz, ${NOW.time}))`,
       queueDeadline: sql`clock_timestamp() + ${at.wait}::interval`,
     })
-    .returning({ id: tasks.id, createTime: tasks.createTime, queueDeadline: tasks.queueDeadline });
+    .returning({
+      id: tasks.id,
+      createTime: tasks.createTime,
+      createdBy: tasks.createdBy,
+      queueDeadline: tasks.queueDeadline,
+    });
   return sql`
     WITH made AS ${insert},
     head AS (INSERT INTO task_heads (task_id, events) SELECT id, 1 FROM made),
     event AS (
-      INSERT INTO task_events (task_id, ordinal, status, time, after_seq)
-      SELECT id, 1, 'WAITING', create_time, 0 FROM made)
+      INSERT INTO task_events (task_id, ordinal, status, time, after_seq, by)
+      SELECT id, 1, 'WAITING', create_time, 0, created_by FROM made)
     SELECT id, extract(epoch FROM create_time) * 1000 AS made, extract(epoch FROM queue_deadline) * 1000 AS due
     FROM made`;
 });
@@ -162,6 +168,7 @@ export function blankTask({ startVersion: _, ...task }: NewTask): TaskView {
     runDeadline: null,
     confirmDeadline: null,
     plan: null,
+    decidedBy: "",
     version: "",
     commitHash: "",
     commitMessage: "",
@@ -173,6 +180,7 @@ export function blankTask({ startVersion: _, ...task }: NewTask): TaskView {
     killForce: false,
     killDeadline: null,
     killReason: "",
+    killBy: "",
     endTime: null,
     exitCode: null,
     signal: null,

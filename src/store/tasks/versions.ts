@@ -42,7 +42,10 @@ export async function takeVersion(
 }
 
 /** A task whose version can be brought somewhere. */
-export type Build = Pick<TaskRecord, "id" | "project" | "template" | "version" | "incomingVersion">;
+export type Build = Pick<
+  TaskRecord,
+  "id" | "project" | "template" | "version" | "incomingVersion" | "createdBy"
+>;
 
 /** The newest task of a template that succeeded, or the one with this id if it did. */
 export async function findBuild(
@@ -50,10 +53,10 @@ export async function findBuild(
   of: OfTemplate,
   id: string | undefined,
 ): Promise<Build | undefined> {
-  const { project, template, version, incomingVersion } = tasks;
+  const { project, template, version, incomingVersion, createdBy } = tasks;
   const [row] = await database.run((db) =>
     db
-      .select({ id: tasks.id, project, template, version, incomingVersion })
+      .select({ id: tasks.id, project, template, version, incomingVersion, createdBy })
       .from(tasks)
       .where(
         and(ofTemplate(of), eq(tasks.status, "SUCCESS"), id === undefined ? undefined : eq(tasks.id, id)),

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { openDatabase } from "../../../src/store/postgres/database.ts";
 import { type KillRequest, requestKill } from "../../../src/store/tasks/kills.ts";
 import { finish } from "../../../src/store/tasks/moves.ts";
+import { readProgress } from "../../../src/store/tasks/progress.ts";
 import { FINAL } from "../../../src/task/status.ts";
 import { chunk, openStore, type TestStore } from "../fixture.ts";
 
@@ -16,7 +17,7 @@ const kill = (id: string, request: Partial<KillRequest> = {}) =>
   requestKill(
     store.database,
     { project: "p", id },
-    { force: false, graceMs: 10_000, reason: "", ...request },
+    { force: false, graceMs: 10_000, reason: "", by: "ada", ...request },
   );
 /** Seconds from the request to its deadline. */
 const grace = ({ killTime, killDeadline }: { killTime: Date | null; killDeadline: Date | null }) =>
@@ -26,7 +27,12 @@ test.each(["WAITING", "WAITING_CONFIRMATION"] as const)("a task in %s is stopped
   const { id } = await store.makeTaskIn(status);
   const { task, outcome } = await kill(id, { reason: "not today" });
   expect(outcome).toBe("KILLED_BEFORE_START");
-  expect(task).toMatchObject({ status: "STOPPED", endReason: "STOPPED_BY_USER", endMessage: "not today" });
+  expect(task).toMatchObject({
+    status: "STOPPED",
+    endReason: "STOPPED_BY_USER",
+    endMessage: "not today",
+    killBy: "ada",
+  });
   expect(task.endTime).toBeInstanceOf(Date);
 });
 
@@ -37,7 +43,11 @@ test.each(["STARTING", "RUNNING", "CONFIRMED"] as const)(
     const { task, outcome } = await kill(id, { graceMs: 30_000, reason: "enough" });
     expect(outcome).toBe("KILL_REQUESTED");
     expect(task).toMatchObject({ status: "STOPPING", killForce: false, killReason: "enough", endTime: null });
+    expect(task.killBy).toBe("ada");
     expect(grace(task)).toBe(30);
+    expect((await kill(id, { by: "bob" })).task.killBy).toBe("ada");
+    const progress = await readProgress(store.database, id, 0);
+    expect(progress?.events.at(-1)).toMatchObject({ status: "STOPPING", by: "ada" });
   },
 );
 
@@ -76,7 +86,7 @@ test("of many callers at once one is the first", async () => {
 describe("a task that is not there", () => {
   test("or is another project's is not found", async () => {
     const { id } = await store.makeTaskIn("RUNNING");
-    const request = { force: false, graceMs: 0, reason: "" };
+    const request = { force: false, graceMs: 0, reason: "", by: "ada" };
     const elsewhere = requestKill(store.database, { project: "q", id }, request);
     await expect(elsewhere).rejects.toThrow(`There is no projects/q/tasks/${id}`);
     expect((await store.row(id)).status).toBe("RUNNING");
@@ -98,7 +108,11 @@ test("a kill and an end at the same moment do not wait for each other", async ()
     await tx`SELECT 1 FROM task_heads WHERE task_id = ${id} FOR UPDATE`;
     const ending = finish(database, { id, leaseEpoch }, outcome, { last: chunk(1, 3) });
     await expect.poll(blocked).toBe(1);
-    const killing = requestKill(database, { project: "p", id }, { force: false, graceMs: 0, reason: "" });
+    const killing = requestKill(
+      database,
+      { project: "p", id },
+      { force: false, graceMs: 0, reason: "", by: "ada" },
+    );
     await expect.poll(blocked).toBe(2);
     return [ending, killing];
   });

@@ -55,7 +55,7 @@ describe("park", () => {
     expect(await readPlanText(store.database, lease.id)).toEqual(Buffer.from("text"));
     // After a doubtful commit it is done, whatever was decided meanwhile.
     expect(await park(store.database, own, stored, chunk(1, 3))).toBe(true);
-    await confirmPlan(store.database, task(lease), "d1");
+    await confirmPlan(store.database, task(lease), "d1", "bob");
     expect(await park(store.database, own, stored, chunk(1, 3))).toBe(true);
     expect(await store.events(lease.id)).toEqual(["WAITING", "WAITING_CONFIRMATION", "CONFIRMED"]);
   });
@@ -63,7 +63,7 @@ describe("park", () => {
   test("does nothing but store the lines if somebody asked for the end, or owns the task now", async () => {
     const lease = await store.makeTaskIn("RUNNING");
     const own = { ...lease, ...(await spec(lease.id)) };
-    await requestKill(store.database, task(lease), { force: false, reason: "" });
+    await requestKill(store.database, task(lease), { force: false, reason: "", by: "ada" });
     expect(await park(store.database, own, stored, chunk(1, 2))).toBe(false);
     expect(await store.row(lease.id)).toMatchObject({ status: "STOPPING", plan: null });
     expect((await readHead(store.database, lease.id))?.lastSeq).toBe(2);
@@ -75,23 +75,28 @@ describe("park", () => {
 describe("a decision", () => {
   test("is taken once, on the plan that was seen, from WAITING_CONFIRMATION only", async () => {
     const lease = await parked();
-    expect(await reasonOf(confirmPlan(store.database, task(lease), "d2"))).toBe("PLAN_CHANGED");
-    expect((await confirmPlan(store.database, task(lease), "d1")).status).toBe("CONFIRMED");
-    expect(await reasonOf(confirmPlan(store.database, task(lease), "d1"))).toBe(
+    expect(await reasonOf(confirmPlan(store.database, task(lease), "d2", "bob"))).toBe("PLAN_CHANGED");
+    expect(await confirmPlan(store.database, task(lease), "d1", "bob")).toMatchObject({
+      status: "CONFIRMED",
+      decidedBy: "bob",
+    });
+    expect(await reasonOf(confirmPlan(store.database, task(lease), "d1", "bob"))).toBe(
       "NOT_WAITING_FOR_CONFIRMATION",
     );
-    expect(await reasonOf(rejectPlan(store.database, task(lease), ""))).toBe("NOT_WAITING_FOR_CONFIRMATION");
+    expect(await reasonOf(rejectPlan(store.database, task(lease), "", "bob"))).toBe(
+      "NOT_WAITING_FOR_CONFIRMATION",
+    );
     const elsewhere = { project: "q", id: lease.id };
-    expect(await reasonOf(confirmPlan(store.database, elsewhere, "d1"))).toBe("RESOURCE_NOT_FOUND");
+    expect(await reasonOf(confirmPlan(store.database, elsewhere, "d1", "bob"))).toBe("RESOURCE_NOT_FOUND");
   });
 
   test("wins alone against others at the same moment", async () => {
     for (let round = 0; round < 10; round++) {
       const lease = await parked();
       const outcomes = await Promise.all([
-        reasonOf(confirmPlan(store.database, task(lease), "d1")),
-        reasonOf(rejectPlan(store.database, task(lease), "")),
-        reasonOf(confirmPlan(store.database, task(lease), "d1")),
+        reasonOf(confirmPlan(store.database, task(lease), "d1", "bob")),
+        reasonOf(rejectPlan(store.database, task(lease), "", "bob")),
+        reasonOf(confirmPlan(store.database, task(lease), "d1", "bob")),
       ]);
       expect(outcomes.filter((outcome) => outcome === "none")).toHaveLength(1);
     }
@@ -99,11 +104,12 @@ describe("a decision", () => {
 
   test("that rejects ends the task, by both statuses", async () => {
     const lease = await parked();
-    const view = await rejectPlan(store.database, task(lease), "no");
+    const view = await rejectPlan(store.database, task(lease), "no", "bob");
     expect(view).toMatchObject({
       status: "ERROR",
       endReason: "REJECTED",
       endMessage: "Its plan was rejected: no",
+      decidedBy: "bob",
     });
     expect((await store.events(lease.id)).slice(-2)).toEqual(["REJECTED", "ERROR"]);
   });
@@ -113,7 +119,7 @@ describe("a confirmed task", () => {
   test("is resumed by its node alone, up to the slots, unless it runs there still", async () => {
     const leases = [await parked(), await parked(), await parked()];
     const foreign = await parked({ node: OTHER_NODE });
-    for (const lease of [...leases, foreign]) await confirmPlan(store.database, task(lease), "d1");
+    for (const lease of [...leases, foreign]) await confirmPlan(store.database, task(lease), "d1", "bob");
     const [first, second, third] = leases.map(({ id }) => id);
     const taken = await resume(store.database, NODE, 1, [first ?? ""]);
     expect(taken).toEqual([{ id: second, leaseEpoch: 2 }]);
@@ -126,7 +132,7 @@ describe("a confirmed task", () => {
 
   test("that waits for a slot is kept from being LOST by its node, and by nobody else", async () => {
     const lease = await parked();
-    await confirmPlan(store.database, task(lease), "d1");
+    await confirmPlan(store.database, task(lease), "d1", "bob");
     await store.sql`UPDATE tasks SET lease_expires = now() - interval '1 hour' WHERE id = ${lease.id}`;
     await renew(store.database, NODE, [randomUUID()]);
     expect(await declareLost(store.database, OTHER_NODE, 60_000)).toEqual([]);
@@ -138,8 +144,8 @@ describe("a confirmed task", () => {
 
   test("that was not resumed yet is stopped by its node at once, after a kill", async () => {
     const lease = await parked();
-    await confirmPlan(store.database, task(lease), "d1");
-    await requestKill(store.database, task(lease), { force: false, reason: "" });
+    await confirmPlan(store.database, task(lease), "d1", "bob");
+    await requestKill(store.database, task(lease), { force: false, reason: "", by: "ada" });
     expect(await resume(store.database, NODE, 5, [])).toEqual([]);
     const { adopted } = await readopt(store.database, NODE, []);
     expect(adopted).toEqual([{ id: lease.id, leaseEpoch: 2 }]);

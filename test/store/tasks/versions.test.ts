@@ -65,6 +65,7 @@ describe("the build that a deploy brings somewhere", () => {
       id: succeeded[1]?.id,
       version: "",
       incomingVersion: "",
+      createdBy: "ada",
     });
     expect(await findBuild(store.database, of, succeeded[0]?.id)).toMatchObject({ id: succeeded[0]?.id });
     expect(await findBuild(store.database, of, failed.id)).toBeUndefined();
