@@ -1,14 +1,16 @@
 import type { Logger } from "pino";
 import { startLoop } from "../async/poll-loop.ts";
+import { warnOnce } from "../async/warn-once.ts";
 import type { Leftovers } from "../jobs/local/leftovers.ts";
-import { createControl, type RunControl } from "../runner/control.ts";
+import { createControl, type RunControl, ShutdownRequested } from "../runner/control.ts";
 import type { StatusListener } from "../runner/logging.ts";
+import { retryTransient } from "../store/postgres/transient-errors.ts";
 import { type KillRequestState, LEASE_SECONDS } from "../store/tasks/leases.ts";
 import type { Lease } from "../store/tasks/moves.ts";
 import type { TaskRecord } from "../task/types.ts";
 import { admit } from "./admission.ts";
 
-/** What the pool needs of the store. Calls fail when the database is away; the next round tries again. */
+/** What the pool needs of the store. Calls fail while the database is away; the next round tries again. */
 export interface PoolStore {
   claim(slots: number, choose: typeof admit): Promise<Lease[]>;
   adopt(): Promise<{ putBack: Lease[]; adopted: Lease[] }>;
@@ -42,7 +44,7 @@ export interface PoolOptions {
 
 /** The TaskPool: takes what may start, keeps its leases, applies kill requests. */
 export interface TaskPool {
-  /** Takes over what this node left, then begins to claim. */
+  /** Takes over what this node left, however long the database is away, then begins to claim. */
   start(): Promise<void>;
   /** The queue may have something to start. */
   wake(): void;
@@ -141,12 +143,18 @@ export function createTaskPool(options: PoolOptions): TaskPool {
     if (taskIds.some((id) => idle.has(id))) resumeSoon();
   }
 
+  const stopping = new AbortController();
+
+  /** At the start there is no next round that would try again. */
+  const patiently = <T>(work: () => Promise<T>) =>
+    retryTransient(work, stopping.signal, warnOnce(logger, "take over what ran here"));
+
   return {
     async start() {
-      const { putBack, adopted } = await store.adopt();
+      const { putBack, adopted } = await patiently(() => store.adopt());
       if (adopted.length > 0)
         logger.info({ tasks: adopted.length }, "took over tasks that were running here");
-      const kept = [...adopted, ...(await store.parked())];
+      const kept = [...adopted, ...(await patiently(() => store.parked()))];
       await options.leftovers.clearAllBut(kept.map(({ id }) => id));
       for (const { id } of putBack) onStatus(id, "WAITING");
       for (const lease of adopted) begin(lease);
@@ -156,6 +164,7 @@ export function createTaskPool(options: PoolOptions): TaskPool {
     wake: () => claims.wake(),
     applyKillRequests,
     async stop() {
+      stopping.abort(new ShutdownRequested());
       await Promise.all([claims, tidy, renewals, killRequests].map((loop) => loop.stop()));
       await Promise.all([...runs.values()].map(({ done }) => done));
     },

@@ -3,7 +3,7 @@ import { startLoop } from "../async/poll-loop.ts";
 import type { HealthState } from "../http/health-state.ts";
 import { removeOldMirrors } from "../jobs/local/old-mirrors.ts";
 import { observeWatched } from "../live/poller.ts";
-import { keepHouse, ping } from "../store/housekeeping.ts";
+import { assertWritable, keepHouse } from "../store/housekeeping.ts";
 import { readMarks } from "../store/tasks/progress.ts";
 import type { Ground } from "./ground.ts";
 import type { Live } from "./live.ts";
@@ -29,11 +29,13 @@ export function choresOf(
       name: "ask the database",
       everyMs: 2000,
       async work() {
-        const isThere = await ping(databases.health).then(
-          () => true,
-          () => false,
-        );
-        health.set(isThere);
+        try {
+          await assertWritable(databases.health);
+          health.set(true);
+        } catch (error) {
+          health.set(false);
+          throw error;
+        }
       },
     },
     {

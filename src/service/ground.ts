@@ -1,4 +1,5 @@
 import type { Logger } from "pino";
+import { warnOnce } from "../async/warn-once.ts";
 import type { Config } from "../config.ts";
 import { openDataFolder } from "../embedded/data-folder.ts";
 import { startEmbeddedPostgres } from "../embedded/postgres.ts";
@@ -29,7 +30,7 @@ export async function openGround(
   const embedded =
     config.databaseUrl === undefined ? stack.use(await startEmbeddedPostgres(folder)) : undefined;
   const databaseUrl = config.databaseUrl ?? embedded?.url ?? "";
-  await migratePatiently(databaseUrl);
+  await migratePatiently(databaseUrl, warnOnce(logger, "waiting for the database"));
   const cipher = createCipher(config.secretKeys ?? (await readSecretKeys(folder.path)));
   const databases = openDatabases(databaseUrl);
   stack.defer(() => databases.close());

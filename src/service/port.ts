@@ -5,7 +5,7 @@ import { listen } from "../http/port.ts";
 import { interceptors } from "../rpc/interceptors/all.ts";
 import { violationsOf } from "../rpc/rules/check.ts";
 import { ShutdownRequested } from "../runner/control.ts";
-import { isTransientError } from "../store/postgres/transient-errors.ts";
+import { isDatabaseAway } from "../store/postgres/transient-errors.ts";
 import type { Ground } from "./ground.ts";
 
 /** Calls that are under way may take this long to end at shutdown. */
@@ -25,7 +25,7 @@ export async function openPort(
       logger,
       token: config.token,
       rules: violationsOf,
-      isPassing: isTransientError,
+      isPassing: isDatabaseAway,
     }),
     health,
     shutdown: shutdown.signal,

@@ -27,9 +27,10 @@ export async function startService(config: Config, logger: Logger): Promise<Serv
   const ground = await openGround(config, logger, stack);
   const live = openLive(ground, stack);
   const runner = config.roles.includes("runner") ? await openRunner(ground, live, stack) : undefined;
+  // The port opens when this server can serve: a database that is slow to answer is waited for here.
+  await runner?.pool.start();
   const health = createHealthState();
   const url = await openPort(ground, answers ? apiRoutes(ground, live) : () => {}, health, stack);
-  await runner?.pool.start();
   health.set(true);
   stack.use(startBackground(choresOf(ground, live, { health, runner }), logger));
   const owned = stack.move();

@@ -227,7 +227,7 @@ test.concurrent("a server that does not reach its database at its start says so 
 }, async () => {
   const databaseUrl = "postgres://me:secret@127.0.0.1:1/tasks";
   const failure = await startService({ databaseUrl }).then(() => "it started", String);
-  expect(failure).toMatch(/Cannot reach PostgreSQL at 127.0.0.1:1\/tasks for 20 s: .*ECONNREFUSED/);
+  expect(failure).toMatch(/Cannot use PostgreSQL at 127.0.0.1:1\/tasks for 20 s: .*ECONNREFUSED/);
   expect(failure).not.toMatch(/secret/);
 });
 

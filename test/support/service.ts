@@ -32,7 +32,7 @@ export interface TestService extends AsyncDisposable {
   readonly dataDir: string;
   readonly databaseUrl: string;
   readonly process: ChildProcess;
-  /** What the server has logged so far. */
+  /** What the server has logged since its last start, also before it is ready. */
   log(): string;
   client<S extends DescService>(service: S): Client<S>;
   /** Sends the signal and waits for the end. */
@@ -49,6 +49,7 @@ export async function startService(options: ServiceOptions = {}): Promise<TestSe
   if (!options.dataDir) stack.defer(() => rm(dataDir, { recursive: true, force: true, maxRetries: 5 }));
   const databaseUrl = options.databaseUrl ?? database?.url ?? "";
   let port = 0;
+  let lines: string[] = [];
   let current = await launch();
   stack.defer(() => endTasksIn(dataDir));
   stack.defer(async () => void (await kill("SIGTERM")));
@@ -68,11 +69,11 @@ export async function startService(options: ServiceOptions = {}): Promise<TestSe
       env,
       stdio: ["ignore", "ignore", "pipe"],
     });
-    const lines: string[] = [];
+    lines = [];
     const ended = once(child, "exit") as Promise<[number | null, NodeJS.Signals | null]>;
     const url = await readyUrl(child, lines);
     port = Number(new URL(url).port);
-    return { child, lines, ended, url };
+    return { child, ended, url };
   }
 
   async function kill(signal: NodeJS.Signals = "SIGTERM") {
@@ -91,7 +92,7 @@ export async function startService(options: ServiceOptions = {}): Promise<TestSe
     },
     dataDir,
     databaseUrl,
-    log: () => current.lines.join("\n"),
+    log: () => lines.join("\n"),
     client: (service) => createClient(service, createGrpcTransport({ baseUrl: current.url })),
     kill,
     async start() {

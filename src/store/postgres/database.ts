@@ -32,16 +32,32 @@ export class DatabaseDeadline extends Error {
   }
 }
 
-/** A statement failed. Its parameters are left out: they may be what users want nobody to see in a log. */
+/**
+ * A statement failed, or the connection that it needed. Its parameters are left out: they may be what users want nobody to
+ * see in a log.
+ */
 export class QueryFailed extends Error {
+  /** Empty for BEGIN, COMMIT, and what the driver sends by itself. */
   readonly query: string;
 
-  constructor({ query, cause }: DrizzleQueryError) {
-    super(`A query failed: ${cause?.message}`, { cause });
+  constructor(query: string, cause: Error) {
+    super(`A query failed: ${cause.message}`, { cause });
     this.name = "QueryFailed";
     this.query = query;
   }
 }
+
+/** Only reading is allowed for now: the server is a standby, or was told so. Its code is PostgreSQL's own. */
+export class DatabaseReadOnly extends Error {
+  readonly code = READ_ONLY;
+
+  constructor() {
+    super("The database is read-only");
+    this.name = "DatabaseReadOnly";
+  }
+}
+
+const READ_ONLY = "25006";
 
 /** A pool of connections for one kind of work, with a deadline on our side for every piece of it. */
 export interface Database {
@@ -73,9 +89,11 @@ export function openDatabase(options: DatabaseOptions): Database {
     }, deadlineMs);
     try {
       return await Promise.race([work(used), late]);
-    } catch (error) {
-      if (isConnectionLost(error)) replace(used, FAREWELL_S);
-      throw error instanceof DrizzleQueryError ? new QueryFailed(error) : error;
+    } catch (thrown) {
+      const error = asQueryFailed(thrown);
+      // Sessions keep a default_transaction_read_only of the time when they began, and a standby's may be led elsewhere.
+      if (isConnectionLost(error) || hasCode(error, READ_ONLY)) replace(used, FAREWELL_S);
+      throw error;
     } finally {
       clearTimeout(timer);
     }
@@ -86,6 +104,18 @@ export function openDatabase(options: DatabaseOptions): Database {
     runUnprepared: (work) => within(options.deadlineMs, ({ unprepared }) => work(unprepared)),
     close: () => pool.client.end({ timeout: 2 }),
   };
+}
+
+/** Only what the driver throws has a code: drizzle wraps what a statement threw, but not what BEGIN and COMMIT did. */
+function asQueryFailed(thrown: unknown): unknown {
+  if (thrown instanceof DrizzleQueryError)
+    return new QueryFailed(thrown.query, thrown.cause ?? new Error("no cause given"));
+  if (thrown instanceof Error && "code" in thrown) return new QueryFailed("", thrown);
+  return thrown;
+}
+
+function hasCode(error: unknown, code: string): boolean {
+  return error instanceof QueryFailed && (error.cause as { code?: unknown }).code === code;
 }
 
 type Pool = ReturnType<typeof openPool>;
@@ -112,6 +142,9 @@ function preparing<S extends postgres.Sql>(client: S): S {
   });
 }
 
+/** Seconds after which a connection that nothing uses is closed. */
+const IDLE_S = 10;
+
 /** Milliseconds after which PostgreSQL gives up on a transaction whose server has stopped, and frees its locks. */
 const IDLE_IN_TRANSACTION_MS = 10_000;
 
@@ -129,6 +162,7 @@ export function connect(
     // Arrays are sent as text; a connection that was lost while it asked for their types would end the process.
     fetch_types: false,
     connect_timeout: 5,
+    idle_timeout: IDLE_S,
     keep_alive: 10,
     // Reconnect soon: a log waits in the spool meanwhile.
     backoff: (attempts) => Math.min(0.05 * 2 ** attempts, 1),

@@ -44,25 +44,31 @@ async function assertUsable(client: ReturnType<typeof connect>): Promise<void> {
   }
 }
 
-/** How long PostgreSQL may take to answer at start: it may be starting too. */
-const DATABASE_PATIENCE_MS = 20_000;
+/** Milliseconds for which PostgreSQL may be out of reach at the start of a server: it may be starting too. */
+const PATIENCE_MS = 20_000;
 
-/** As `migrate`, again and again while PostgreSQL does not answer. @throws Error that says what the trouble was, if it did not pass. */
-export async function migratePatiently(url: string): Promise<void> {
-  const patience = AbortSignal.timeout(DATABASE_PATIENCE_MS);
-  let trouble: unknown = new Error("no answer");
-  const attempt = () =>
-    migrate(url).catch((error: unknown) => {
-      trouble = error;
-      throw error;
-    });
-  await retryTransient(attempt, patience).catch((error: unknown) => {
-    if (!patience.aborted) throw error;
-    const { host, pathname } = new URL(url);
-    const place = `PostgreSQL at ${decodeURIComponent(host)}${pathname}`;
-    throw new Error(
-      `Cannot reach ${place} for ${DATABASE_PATIENCE_MS / 1000} s: ${messageOf(trouble)}. Is DATABASE_URL right, and does it run?`,
-      { cause: trouble },
-    );
-  });
+/**
+ * As `migrate`, repeated while the trouble is transient. `onRetry` gets each error. A migration may take longer than 20 s,
+ * and so may another server's, which is waited for.
+ * @throws Error that says what the trouble was, if an attempt fails after 20 s.
+ */
+export async function migratePatiently(
+  url: string,
+  onRetry: (error: unknown) => void = () => {},
+): Promise<void> {
+  const begun = performance.now();
+  await retryTransient(
+    () => migrate(url),
+    new AbortController().signal,
+    (trouble) => {
+      onRetry(trouble);
+      if (performance.now() - begun < PATIENCE_MS) return;
+      const { host, pathname } = new URL(url);
+      const place = `PostgreSQL at ${decodeURIComponent(host)}${pathname}`;
+      throw new Error(
+        `Cannot use ${place} for ${PATIENCE_MS / 1000} s: ${messageOf(trouble)}. Is DATABASE_URL right, and does it run?`,
+        { cause: trouble },
+      );
+    },
+  );
 }

@@ -1,21 +1,34 @@
 import { setTimeout as delay } from "node:timers/promises";
-import { isConnectionLost } from "./connection-errors.ts";
-import { DatabaseDeadline } from "./database.ts";
+import { DatabaseDeadline, QueryFailed } from "./database.ts";
 
 /**
- * PostgreSQL classes that pass by themselves: 08 connection, 53 resources, 57P0x shutdown and start, 57014 and 25P03
- * our own time limits, 40001/40P01 serialization and deadlock, 25006 a standby that is being promoted (PostgreSQL,
- * appendix A).
+ * Errors that a repetition does not change, since the statement or its values are at fault: SQLSTATE classes 22 (data),
+ * 23 (constraints) and 42 (syntax and access, but for 42501: a right that was revoked can be granted again), and what
+ * postgres.js refuses to send. Everything else that the driver reports ends without a change of the request: refused
+ * logins (28), a database that is missing or renamed (3D), read-only (25006), shortages (53), locks (55), shutdowns (57),
+ * broken disks (58, XX), and connections that are lost or cannot be made (PostgreSQL, appendix A).
  */
-const PASSING_STATES = /^(08|53|57P0|57014|25P03|40001|40P01|25006)/;
+const FINAL =
+  /^(22...|23...|42(?!501)...|UNDEFINED_VALUE|MAX_PARAMETERS_EXCEEDED|NOT_TAGGED_CALL|UNSAFE_TRANSACTION|ERR_(INVALID|OUT_OF)_.*)$/;
 
-/** The database is out of reach for now; whether a write took place is not known. */
+/**
+ * Whether an error of database work passes by itself; whether a write took place is then not known. An error without a
+ * code does not come from the driver, and is final.
+ */
 export function isTransientError(error: unknown): boolean {
   for (let e = error; e instanceof Error; e = e.cause) {
     if (e instanceof DatabaseDeadline) return true;
-    if ("code" in e && PASSING_STATES.test(String(e.code))) return true;
+    if ("code" in e && typeof e.code === "string") return !FINAL.test(e.code);
   }
-  return isConnectionLost(error);
+  return false;
+}
+
+/** The same for an error of any work: only what a database has thrown counts, not a file or a socket of a client. */
+export function isDatabaseAway(error: unknown): boolean {
+  for (let e = error; e instanceof Error; e = e.cause) {
+    if (e instanceof DatabaseDeadline || e instanceof QueryFailed) return isTransientError(e);
+  }
+  return false;
 }
 
 /** The PostgreSQL constraint that an error names, if it is about one. */
@@ -27,16 +40,22 @@ export function violatedConstraint(error: unknown): string | undefined {
 }
 
 /**
- * Does `work` until it gives a result or an error that does not pass. `work` must bear being done twice.
+ * Repeats database work, with pauses of 50 ms to 1 s, until it gives a result or an error that is final. `work` must bear
+ * being done twice. `onRetry` gets every transient error, and may throw one to give up.
  * @throws the signal's reason as soon as it is aborted; what is under way then may still take place.
  */
-export async function retryTransient<T>(work: () => Promise<T>, signal: AbortSignal): Promise<T> {
+export async function retryTransient<T>(
+  work: () => Promise<T>,
+  signal: AbortSignal,
+  onRetry: (error: unknown) => void = () => {},
+): Promise<T> {
   for (let pause = 50; ; pause = Math.min(pause * 2, 1000)) {
     try {
       return await unlessAborted(work(), signal);
     } catch (error) {
       signal.throwIfAborted();
       if (!isTransientError(error)) throw error;
+      onRetry(error);
     }
     await delay(pause, undefined, { signal }).catch(() => signal.throwIfAborted());
   }

@@ -1,12 +1,15 @@
 import { sql } from "drizzle-orm";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { assertWritable } from "../../../src/store/housekeeping.ts";
 import { openBus } from "../../../src/store/postgres/bus.ts";
 import { DatabaseDeadline, openDatabase, QueryFailed } from "../../../src/store/postgres/database.ts";
 import {
+  isDatabaseAway,
   isTransientError,
   retryTransient,
   violatedConstraint,
 } from "../../../src/store/postgres/transient-errors.ts";
+import { LeaseLost } from "../../../src/task/errors.ts";
 import { NODE, OTHER_NODE, openStore, type TestStore } from "../fixture.ts";
 
 let store: TestStore;
@@ -48,17 +51,72 @@ describe("a piece of work", () => {
   });
 });
 
+describe("a pool", () => {
+  const sessions = async () => {
+    const [row] = await store.sql`
+      SELECT count(*)::integer AS n FROM pg_stat_activity
+      WHERE application_name = 'signalman crowd' AND datname = current_database()`;
+    return row?.n as number;
+  };
+
+  test("shrinks to nothing when it is idle", { timeout: 60_000 }, async () => {
+    const database = openDatabase({ url: store.url, max: 6, name: "crowd", deadlineMs: 15_000 });
+    await Promise.all(
+      Array.from({ length: 6 }, () => database.run((db) => db.execute(sql`SELECT pg_sleep(0.1)`))),
+    );
+    expect(await sessions()).toBe(6);
+    await expect.poll(sessions, { timeout: 40_000 }).toBe(0);
+    expect([...(await database.run((db) => db.execute(sql`SELECT 1 AS one`)))]).toEqual([{ one: 1 }]);
+    await database.close();
+  });
+
+  test("that was read-only works again as soon as new sessions may write", async () => {
+    const database = openDatabase({ url: store.url, max: 2, name: "standby", deadlineMs: 15_000 });
+    const write = () => database.run((db) => db.execute(sql`UPDATE projects SET revision = revision`));
+    const [row] = await store.sql`SELECT current_database() AS name`;
+    await store.sql`ALTER DATABASE ${store.sql(row?.name)} SET default_transaction_read_only = on`;
+    await expect(write()).rejects.toThrow(/read-only transaction/);
+    await expect(assertWritable(database)).rejects.toThrow("read-only");
+    await store.sql`ALTER DATABASE ${store.sql(row?.name)} RESET default_transaction_read_only`;
+    await assertWritable(database);
+    await write();
+    await database.close();
+  });
+});
+
 describe("trouble", () => {
   const withCode = (code: string) =>
     new Error("outer", { cause: Object.assign(new Error("inner"), { code }) });
 
-  test.each(
-    "08006 53300 57P01 57P03 57014 25P03 25006 40001 40P01 ECONNREFUSED CONNECTION_CLOSED".split(" "),
-  )("%s passes by itself", (code) => expect(isTransientError(withCode(code))).toBe(true));
+  const TRANSIENT = `08006 0A000 25006 25P03 28000 28P01 3D000 40001 40P01 42501 53100 53300 55006 55P03 57014 57P01 57P03
+    58030 XX000 ECONNREFUSED CONNECTION_CLOSED CONNECT_TIMEOUT SASL_SIGNATURE_MISMATCH CERT_HAS_EXPIRED`;
 
-  test.each(["23505", "42601", "22P02", "28P01"])("%s does not", (code) =>
-    expect(isTransientError(withCode(code))).toBe(false),
+  test.each(TRANSIENT.split(/\s+/))("%s passes by itself", (code) =>
+    expect(isTransientError(withCode(code))).toBe(true),
   );
+
+  test.each(["22P02", "22021", "23505", "23514", "42601", "42P01", "UNDEFINED_VALUE", "ERR_OUT_OF_RANGE"])(
+    "%s does not",
+    (code) => expect(isTransientError(withCode(code))).toBe(false),
+  );
+
+  test("is the database's only if a database threw it: not a lost lease, a file, nor the socket of a client", async () => {
+    expect(isTransientError(new LeaseLost("x"))).toBe(false);
+    expect(isDatabaseAway(withCode("ENOENT"))).toBe(false);
+    expect(isDatabaseAway(withCode("ECONNRESET"))).toBe(false);
+    expect(isDatabaseAway(new Error("outer", { cause: new DatabaseDeadline("reads", 1) }))).toBe(true);
+    const url = "postgres://me:secret@127.0.0.1:1/tasks";
+    const nowhere = openDatabase({ url, max: 1, name: "nowhere", deadlineMs: 5000 });
+    for (const work of [
+      () => nowhere.run((db) => db.execute(sql`SELECT 1`)),
+      () => nowhere.run((db) => db.transaction((tx) => tx.execute(sql`SELECT 1`))),
+    ]) {
+      const error = await work().catch((e: unknown) => e);
+      expect(error).toBeInstanceOf(QueryFailed);
+      expect(isDatabaseAway(error)).toBe(true);
+    }
+    await nowhere.close();
+  });
 
   test("is outlived: work is done again until it succeeds", async () => {
     let tries = 0;
