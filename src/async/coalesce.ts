@@ -1,7 +1,7 @@
 /**
- * A reader whose callers of the same moment share one read: those who ask for the same in one turn of the event loop. A
- * read that has begun is not joined, since what a caller has just heard of may be newer. Thousands of watchers of a task
- * wake at once when its status changes; each for itself, they would keep the database busy for minutes.
+ * Coalesces reads: callers that ask for the same within one turn of the event loop share one read. A read that has begun
+ * takes no more callers, since the change they were notified of may be newer. Thousands of watchers of a task wake at once
+ * when its status changes; a read for each would keep the database busy for minutes.
  */
 export function coalesce<A extends readonly (string | number)[], T>(
   read: (...args: A) => Promise<T>,

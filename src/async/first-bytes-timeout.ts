@@ -1,6 +1,6 @@
 /**
- * Calls `over` once a peer has had `ms` to say something; returns what calls that off. If we have stood still meanwhile,
- * what came in time is read first: timers run before sockets are looked at, and an immediate behind that.
+ * Calls `over` when a peer has sent nothing for `ms` milliseconds; returns a function that cancels it. If this process was
+ * paused meanwhile, bytes that came in time are read first: timers run before sockets are polled, immediates after.
  */
 export function startFirstBytesTimeout(ms: number, over: () => void): () => void {
   let behindReading: NodeJS.Immediate | undefined;

@@ -1,4 +1,4 @@
-/** Resolves with the first of several waits and ends the others; rejects when `signal` aborts. */
+/** Resolves when the first of several waits resolves and aborts the others; rejects when `signal` aborts. */
 export async function firstOf(
   signal: AbortSignal,
   ...waits: ((signal: AbortSignal) => Promise<unknown>)[]
@@ -17,7 +17,7 @@ export async function firstOf(
   }
 }
 
-/** Heard by nobody; an error of its own for each would cost more than the waits. */
+/** Abort reason of the losing waits. Shared, since a new error for each costs more than the waits themselves. */
 const DECIDED = new Error("Another wait was the first to end");
 
 function aborted(signal: AbortSignal): Promise<never> {

@@ -1,6 +1,6 @@
 import { firstOf } from "./first-of.ts";
 
-/** Work on a thing, one at a time, in the order of asking. */
+/** Runs work one at a time for each key, in the order of the calls. */
 export type Queues = <T>(thing: string, signal: AbortSignal, work: () => Promise<T>) => Promise<T>;
 
 export function createQueues(): Queues {

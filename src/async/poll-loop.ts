@@ -1,18 +1,18 @@
 import type { Logger } from "pino";
 import { messageOf } from "../task/errors.ts";
 
-/** Work that is done on request, and every `everyMs` in any case; never twice at once. */
+/** Runs work on request and at least every `everyMs` milliseconds; never two runs at once. */
 export interface Loop {
   start(): void;
-  /** Soon; also when the work is being done just now, once more after it. */
+  /** Requests a run. During a run, one more follows it. */
   wake(): void;
-  /** The same, but many of these within a moment are one: the first is heard at once, the others together after it. */
+  /** Requests a run, debounced: the first request runs at once, further ones within TOGETHER_MS share one run after it. */
   wakeTogether(): void;
-  /** Resolves when the work that is under way is done; none follows. */
+  /** Stops the loop; resolves when the current run has ended. */
   stop(): Promise<void>;
 }
 
-/** Milliseconds of such a moment. */
+/** Debounce time of `wakeTogether`, in milliseconds. */
 const TOGETHER_MS = 20;
 
 /** A failure is logged once until the work succeeds again: a database that is away fails every second. */

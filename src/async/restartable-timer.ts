@@ -1,4 +1,4 @@
-/** A timer that can be started again and again, at little cost, and that keeps no process alive. */
+/** A timer that is cheap to restart and does not keep the process alive. */
 export class RestartableTimer {
   isRunning = false;
   readonly #ms: number;
@@ -10,7 +10,7 @@ export class RestartableTimer {
     this.#ring = ring;
   }
 
-  /** Rings once, `ms` from now; if it was running, only that. */
+  /** Calls back once, `ms` milliseconds from now; restarts the timer if it is running. */
   start(): void {
     this.isRunning = true;
     if (this.#timer !== undefined) this.#timer.refresh();

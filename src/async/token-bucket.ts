@@ -1,6 +1,6 @@
 /**
- * When a chunk that is not full may go: a few at once after a silence, so that the first lines of a burst are seen
- * as they come, then one every `ms`, so that a program that prints line by line costs few commits.
+ * Limits how often a partly filled chunk is sent: `burst` at once after a silence, so that the first lines are shown as they
+ * come, then one every `ms` milliseconds, so that a program that prints line by line costs few commits.
  */
 export class TokenBucket {
   readonly #ms: number;
@@ -9,7 +9,7 @@ export class TokenBucket {
   #spent = 0;
   #timer: NodeJS.Timeout | undefined;
 
-  /** `onOpen` is called every `ms` as long as something is spent. */
+  /** `onOpen` is called each time a token is returned. */
   constructor(ms: number, burst: number, onOpen: () => void) {
     this.#ms = ms;
     this.#burst = burst;
@@ -20,7 +20,7 @@ export class TokenBucket {
     return this.#spent < this.#burst;
   }
 
-  /** A chunk goes, full or not. */
+  /** Takes a token: a chunk is sent. */
   spend(): void {
     this.#spent = Math.min(this.#spent + 1, this.#burst);
     this.#timer ??= setInterval(() => this.#earn(), this.#ms).unref();

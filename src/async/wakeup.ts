@@ -1,8 +1,8 @@
-/** Waits for news, one waiter at a time. */
+/** Lets one waiter at a time wait for a notification. */
 export interface Wakeup {
-  /** Wakes whoever waits. */
+  /** Wakes the waiter, if there is one. */
   notify(): void;
-  /** Resolves at the next news, or after `ms`, or when the signal is aborted. Never rejects. */
+  /** Resolves at the next notification, after `ms` milliseconds, or when the signal is aborted. Never rejects. */
   next(ms: number, signal: AbortSignal): Promise<void>;
 }
 

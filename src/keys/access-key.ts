@@ -1,11 +1,11 @@
-/** What an access key holds, opened: what its spec tells, and its secrets. */
+/** The decrypted content of an access key. */
 export type KeyMaterial =
   | { kind: "none" }
   | { kind: "ssh"; login: string; privateKey: string; passphrase: string }
   | { kind: "login_password"; login: string; password: string }
   | { kind: "text"; value: string };
 
-/** With the full name of its resource; empty where none is named, which holds nothing. */
+/** A decrypted access key with its full resource name; empty for the key of kind `none`. */
 export type AccessKey = KeyMaterial & { name: string };
 
 /** The JSON object that is encrypted as an access key's secrets; logins are in its spec. An empty passphrase: none. */
@@ -20,7 +20,7 @@ export interface EnvironmentSecrets {
   env: Record<string, string>;
 }
 
-/** What secrets are bound to (`context` of the cipher), so that they open for nothing else. Last parts of names. */
+/** Contexts of the cipher: a sealed secret opens only with the context it was sealed for. Arguments are last parts of names. */
 export const accessKeyContext = (project: string, name: string) => `accessKeys/${project}/${name}`;
 export const environmentContext = (project: string, name: string) => `environments/${project}/${name}`;
 export const runContext = (taskId: string) => `run ${taskId}`;

@@ -8,7 +8,7 @@ import { sweepMarked } from "../process/kill-by-marker.ts";
 import { taskVariable } from "../process/scan.ts";
 import { PrepareError } from "../task/errors.ts";
 import type { AccessKey } from "./access-key.ts";
-import type { Place } from "./key-folder.ts";
+import type { KeyFolder } from "./key-folder.ts";
 import { makeSocketFolder } from "./socket-folder.ts";
 
 export type SshAccessKey = Extract<AccessKey, { kind: "ssh" }>;
@@ -19,7 +19,7 @@ export interface Agent extends AsyncDisposable {
   readonly socket: string;
 }
 
-/** ssh-add takes milliseconds; a key with many rounds (`ssh-keygen -a`) some seconds. */
+/** Time limit for ssh-add, which takes milliseconds, or seconds for a key with many rounds (`ssh-keygen -a`). */
 const ADD_MS = 30_000;
 
 /**
@@ -28,7 +28,7 @@ const ADD_MS = 30_000;
  * @throws PrepareError that says what is wrong with the key; the signal's reason.
  */
 export async function startAgent(
-  place: Place,
+  place: KeyFolder,
   purpose: string,
   key: SshAccessKey,
   signal: AbortSignal,
@@ -51,10 +51,15 @@ export async function startAgent(
 }
 
 /**
- * A shell stays above the agent: the agent hides its environment, with the marker, from everyone but root, but its parent
- * is seen. Resolves when it listens, which it tells by its first words.
+ * Starts the agent below a shell that carries the task's marker: the agent hides its own environment from all users but root,
+ * so the sweep finds it by its parent. Resolves when the agent listens, which its first output tells.
  */
-async function listening(place: Place, socket: string, marker: string, signal: AbortSignal): Promise<void> {
+async function listening(
+  place: KeyFolder,
+  socket: string,
+  marker: string,
+  signal: AbortSignal,
+): Promise<void> {
   await rm(socket, { force: true });
   const child = spawn("/bin/sh", ["-c", 'ssh-agent -D -a "$0"; exit $?', socket], {
     cwd: "/",
@@ -72,10 +77,15 @@ async function listening(place: Place, socket: string, marker: string, signal: A
   throw new PrepareError(`Cannot start ssh-agent for the task's keys: ${reason}`);
 }
 
-/** Gives the passphrase once: ssh-add would ask for ever. */
+/** Prints the passphrase once and removes it: ssh-add would ask again for ever. */
 const ASKPASS = `#!/bin/sh\ncat "$0.text" && exec rm "$0.text"\n`;
 
-async function addKey(place: Place, socket: string, key: SshAccessKey, signal: AbortSignal): Promise<void> {
+async function addKey(
+  place: KeyFolder,
+  socket: string,
+  key: SshAccessKey,
+  signal: AbortSignal,
+): Promise<void> {
   const askpass = `${join(place.folder, "passphrase")}-${process.hrtime.bigint()}`;
   const passphrase = `${askpass}.text`;
   await using cleanup = new AsyncDisposableStack();

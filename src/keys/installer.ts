@@ -4,18 +4,18 @@ import { removeTree } from "../process/remove-tree.ts";
 import { PrepareError } from "../task/errors.ts";
 import type { AccessKey } from "./access-key.ts";
 import { type Agent, startAgent } from "./agent.ts";
-import { makePrivate, type Place } from "./key-folder.ts";
+import { type KeyFolder, makePrivate } from "./key-folder.ts";
 import { dropSocketFolder } from "./socket-folder.ts";
 
-/** A file that is gone when this is disposed. */
+/** A file that disposing removes. */
 export interface Installed extends AsyncDisposable {
   readonly path: string;
 }
 
 /**
- * AccessKeyInstaller: makes a task's keys usable for its programs, never by a command line or an environment. Each
- * install is gone when it is disposed; what nobody disposes of, because a program that outlives this server uses it, goes
- * with the task's folder (`removeInstalls`). `purpose` and `name` are file names, each used by one install at a time.
+ * Makes a task's access keys usable for its programs, never through arguments or the environment. Disposing removes an
+ * install. Installs that are used by a program that outlives this server are removed with the task's folder
+ * (`removeInstalls`). `purpose` and `name` are file names, each used by one install at a time.
  */
 export interface AccessKeyInstaller {
   /** @throws PrepareError if the key is of another type, or cannot be used; the signal's reason. */
@@ -35,11 +35,11 @@ case $1 in
 esac
 `;
 
-export function createInstaller(place: Place): AccessKeyInstaller {
+export function createInstaller(place: KeyFolder): AccessKeyInstaller {
   const write = async (name: string, content: string, mode = 0o600): Promise<Installed> => {
     makePrivate(place.folder);
     const path = join(place.folder, name);
-    // Whatever an earlier server left there goes; nobody gets to read a file that was open to others.
+    // A file that an earlier server left is removed first: its permissions may allow other users to read it.
     await rm(path, { force: true });
     await writeFile(path, content, { mode, flag: "wx" });
     return { path, [Symbol.asyncDispose]: () => rm(path, { force: true }) };
@@ -63,7 +63,7 @@ export function createInstaller(place: Place): AccessKeyInstaller {
   };
 }
 
-/** All that was installed there, by whatever server. The processes of the task must be gone. */
+/** Removes all installs in the folder, of earlier servers too. The task's processes must have ended. */
 export async function removeInstalls(folder: string): Promise<void> {
   await dropSocketFolder(folder);
   await removeTree(folder);

@@ -1,10 +1,10 @@
 import { mkdirSync } from "node:fs";
 
-/** Where keys are installed, and for which task. */
-export interface Place {
+/** The folder of a task's keys, and what finds the task's processes. */
+export interface KeyFolder {
   /** The task's private folder; 0700, and made when something is to be in it. */
   folder: string;
-  /** What every process of the task carries. */
+  /** The marker in the environment of every process of the task. */
   marker: string;
   /** PATH, to find ssh-agent and ssh-add by. */
   path: string;

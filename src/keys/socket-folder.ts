@@ -8,12 +8,12 @@ import { makePrivate } from "./key-folder.ts";
 
 /** sockaddr_un.sun_path, less the closing NUL. */
 const MAX_SOCKET_PATH = process.platform === "darwin" ? 103 : 107;
-/** For the names in it: ssh puts 17 characters behind that of a master's socket until it listens. */
+/** Longest socket name: ssh appends 17 characters to a master's socket until it listens. */
 const NAME_LENGTH = 32;
 
 /**
- * Where the sockets of a task go: a folder in its private one, or, where that is too long for a socket's address, one
- * under /tmp whose name follows from it.
+ * Returns the folder of a task's sockets: in its private folder, or, where that path is too long for a socket's address,
+ * under /tmp, by a hash of the path.
  */
 export function socketFolder(folder: string): string {
   const inside = join(folder, "s");
@@ -23,7 +23,7 @@ export function socketFolder(folder: string): string {
 
 export const hasSockets = (folder: string) => existsSync(socketFolder(folder));
 
-/** Makes it, 0700, and the private folder; they may be there already. @throws PrepareError if what is there belongs to somebody else. */
+/** Creates the socket folder and the private folder (0700), if missing. @throws PrepareError if another user owns what is there. */
 export async function makeSocketFolder(folder: string): Promise<string> {
   makePrivate(folder);
   const path = socketFolder(folder);
@@ -34,7 +34,7 @@ export async function makeSocketFolder(folder: string): Promise<string> {
   return path;
 }
 
-/** Once the processes of the task are gone. The masters of its shared SSH connections, which nobody knows by more than their socket, go with it. */
+/** Removes the socket folder after the task's processes have ended, and ends SSH masters, which are known only by their socket. */
 export async function dropSocketFolder(folder: string): Promise<void> {
   const path = socketFolder(folder);
   if (!isOurs(path)) return;

@@ -7,15 +7,15 @@ export interface Change {
   project: string;
   template: string;
   labels: Record<string, string>;
-  /** A `signalman.v1.TaskTransition`, in memory of its own: kept, a piece of Node's pool would hold 64 KiB. */
+  /** A `signalman.v1.TaskTransition` in its own memory: a slice of Node's buffer pool would keep 64 KiB alive. */
   data: Uint8Array;
 }
 
 /** One watcher of many tasks. */
 export interface ChangeSubscription extends Disposable {
-  /** The last position that is known to be there, with all before it; undefined: it is not known yet. */
+  /** The highest position up to which every change is known; undefined until the first read. */
   readonly tip: number | undefined;
-  /** The changes behind a position up to the tip, if all of them are here; else the store must be read. */
+  /** Changes after a position up to the tip; undefined if some have been dropped from memory and the store must be read. */
   changesAfter(position: number): readonly Change[] | undefined;
   /** Resolves when the tip has moved, or after `ms`, or when the signal is aborted. Never rejects. */
   changed(ms: number, signal: AbortSignal): Promise<void>;
@@ -23,23 +23,23 @@ export interface ChangeSubscription extends Disposable {
 
 export interface ChangesOptions {
   hub: Pick<Hub, "subscribeToAll">;
-  /** Gives positions to what was committed. */
+  /** Assigns positions to committed changes; returns the highest one, and whether all have theirs. */
   place(): Promise<{ tip: number; isDone: boolean }>;
-  /** The first ones behind a position, up to another. */
+  /** Returns the first `limit` changes after one position, up to and including another. */
   read(range: { after: number; to: number }, limit: number): Promise<Change[]>;
-  /** Milliseconds between two looks at the store that nothing was heard of. */
+  /** Milliseconds between two reads of the store when no notification arrives. Default 1000. */
   everyMs?: number;
 }
 
-/** Milliseconds from one look at the store to the next, whatever is heard. */
+/** Shortest time between two reads of the store, in milliseconds, however many notifications arrive. */
 const PAUSE_MS = 50;
 const PAGE = 200;
 /** Bytes of changes kept: how far watchers may lag without reading the store. */
 const KEPT_BYTES = 8 * 1024 * 1024;
 
 /**
- * Changes of all tasks, read once for all watchers of this server while there are any. What is heard only wakes; the
- * store speaks, once a second in any case. A look that fails is left to the next one.
+ * Reads the status changes of all tasks from the store, once for all watchers of this server, while there are watchers.
+ * Notifications only trigger a read; without any, the store is read once a second. A failed read is repeated by the next.
  */
 export function createChanges(options: ChangesOptions): { subscribe(): ChangeSubscription } {
   const { hub, everyMs = 1000 } = options;
@@ -79,7 +79,7 @@ function startReader({ hub, place, read, everyMs = 1000 }: ChangesOptions, onMov
   const tail = createTail();
   let state: "idle" | "busy" | "busy and woken" | "stopped" = "idle";
 
-  /** Returns whether there is more. */
+  /** Reads what is new; returns whether more remains. */
   async function look(): Promise<boolean> {
     const { tip, isDone } = await place();
     if (tail.tip === undefined) tail.begin(tip);
@@ -129,7 +129,7 @@ function startReader({ hub, place, read, everyMs = 1000 }: ChangesOptions, onMov
 
 type Tail = ReturnType<typeof createTail>;
 
-/** The newest changes, up to a number of bytes. */
+/** Holds the newest changes, up to KEPT_BYTES. */
 function createTail() {
   let held: Change[] = [];
   let bytes = 0;

@@ -1,7 +1,7 @@
 import { createWakeup, type Wakeup } from "../async/wakeup.ts";
 
 /**
- * Lines that have just been stored, encoded once. Watchers at the tip share it; those behind read the store.
+ * Lines that have just been stored, encoded once. Watchers at the tip share these bytes; others read the store.
  */
 export interface Batch {
   firstSeq: number;
@@ -13,7 +13,7 @@ export interface Batch {
   events: number;
 }
 
-/** How far a task's log and events have got. */
+/** The committed position of a task: its last line number and its number of events. */
 export interface Mark {
   lastSeq: number;
   events: number;
@@ -21,28 +21,31 @@ export interface Mark {
 
 /** One watcher's subscription to a task. */
 export interface Subscription extends Disposable {
-  /** The newest batch that begins right behind `seq`, if it is still here. */
+  /** Returns the batch whose first line is `seq + 1`, if it is still in memory. */
   batchAfter(seq: number): Batch | undefined;
-  /** The store holds more than a watcher at `seq` has, or may do: it must be read. */
+  /** Whether the store may hold lines or events that a watcher at `seq` does not have, and must be read. */
   isBehind(seq: number): boolean;
-  /** Call it before reading the store. */
+  /** Marks the subscription as up to date. To be called before the store is read, so that later changes count. */
   rest(): void;
-  /** Resolves at the next news, or after `ms`, or when the signal is aborted. Never rejects. */
+  /** Resolves at the next change, after `ms` milliseconds, or when the signal is aborted. Never rejects. */
   changed(ms: number, signal: AbortSignal): Promise<void>;
 }
 
-/** Wakes watchers; the store speaks. Keeps the newest batches of tasks that somebody watches, and nothing else. */
+/**
+ * Wakes the watchers of this server when a task changes, and keeps the newest batches of watched tasks for them. Everything
+ * else a watcher needs, it reads from the store.
+ */
 export interface Hub {
   publish(taskId: string, batch: Batch): void;
-  /** Something else about the task was committed. */
+  /** Reports a committed change other than lines, such as a status. */
   wake(taskId: string): void;
   wakeAll(): void;
-  /** What the store says; wakes if nobody here has heard of it. */
+  /** Takes a task's position from the store; wakes its watchers if it is ahead of what they know. */
   observe(taskId: string, mark: Mark): void;
   subscribe(taskId: string): Subscription;
-  /** Calls back when something but lines was committed, of any task. */
+  /** Calls back when a change other than lines is committed, for any task. */
   subscribeToAll(notify: () => void): Disposable;
-  /** Tasks that somebody watches here. */
+  /** Ids of the tasks that have watchers on this server. */
   watched(): string[];
 }
 
@@ -50,13 +53,13 @@ export interface Hub {
 const KEPT_BYTES = 8 * 1024 * 1024;
 
 interface Listener extends Wakeup {
-  /** Something was committed that is not in the batches. */
+  /** A change was committed that the batches in memory do not show. */
   isStale: boolean;
 }
 
 interface Topic {
   wakeups: Set<Listener>;
-  /** By first number; insertion order is age. */
+  /** By first line number, the oldest first. */
   batches: Map<number, Batch>;
   known: Mark;
 }
@@ -114,7 +117,7 @@ export function createHub(): Hub {
   };
 }
 
-/** Holds batches up to a number of bytes; the oldest make room, whosever they are. */
+/** Holds batches of all tasks up to `limit` bytes; the oldest are dropped first. */
 function createShelf(limit: number) {
   const held: { batches: Map<number, Batch>; batch: Batch }[] = [];
   let oldest = 0;

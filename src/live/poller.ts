@@ -1,6 +1,9 @@
 import type { Hub, Mark } from "./hub.ts";
 
-/** The slow poll behind the hints, to be done once a second: one query for all tasks that are watched here. */
+/**
+ * Reads the positions of all tasks that have watchers here once a second, in one query, so that a lost notification delays a
+ * watcher by a second at most. A failed query is repeated by the next.
+ */
 export async function observeWatched(options: {
   hub: Pick<Hub, "watched" | "observe">;
   readMarks(ids: string[]): Promise<(Mark & { id: string })[]>;

@@ -5,7 +5,7 @@ import { TAG, WireReader } from "./wire.ts";
 /** One line of a chunk. */
 export interface StoredLine {
   seq: number;
-  /** Milliseconds since 1970, with fractions where there are any. */
+  /** Milliseconds since 1970; may have a fraction. */
   timeMs: number;
   stream: LogStreamName;
   /** A view of the chunk's bytes. */

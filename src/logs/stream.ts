@@ -7,11 +7,11 @@ import { StreamWindow } from "./window.ts";
 
 /** Unterminated text is shown after this long: it may be a prompt. */
 const PROMPT_MS = 200;
-/** How much of a write goes through the stages at a time: it stays in the cache, and memory is bounded. */
+/** Bytes of a write that pass the stages at a time: they fit the CPU's cache, and memory stays bounded. */
 const SLICE_BYTES = 64 * 1024;
 const NOTHING = Buffer.alloc(0);
 
-/** One stream of a log on its way in: what was written, what of it may be shown, and since when it waits. */
+/** The input side of one stream: bytes written, the part already redacted, and the time an unterminated line has waited. */
 export class InputStream {
   readonly name: LogStreamName;
   readonly number: number;
@@ -20,7 +20,7 @@ export class InputStream {
   stamp: Buffer = NOTHING;
   /** A write that waits for room. */
   writing: Promise<void> | undefined;
-  /** What is left of the write: the caller's own buffer. */
+  /** The rest of the current write: a view of the caller's buffer. */
   #rest: Buffer = NOTHING;
   #stampedAt = Number.NaN;
   readonly #prompt: RestartableTimer;
@@ -34,7 +34,7 @@ export class InputStream {
     this.#prompt = new RestartableTimer(PROMPT_MS, () => onPrompt(this));
   }
 
-  /** Takes a write in; advance() brings it into the window. */
+  /** Accepts a write; advance() moves it into the window. */
   accept(bytes: Buffer, ms: number): void {
     this.#rest = bytes;
     this.stampAt(ms);
@@ -56,20 +56,20 @@ export class InputStream {
     return true;
   }
 
-  /** Decides what of the window may be shown; `final`: nothing more comes. */
+  /** Redacts the window as far as no secret can span its end; `final`: no more bytes come, so all of it. */
   redact(matcher: Matcher | undefined, final: boolean): void {
     const { window } = this;
     if (matcher === undefined) window.show(window.end, []);
     else window.show(...findSecrets(matcher, window.bytes, window.shown, window.end, final));
   }
 
-  /** The same with new patterns, also for what was decided before. */
+  /** Redacts again with new patterns, including bytes that were decided before. */
   redactAgain(matcher: Matcher): void {
     this.window.doubt();
     this.redact(matcher, false);
   }
 
-  /** Call when all lines have been taken: whatever text is left begins to wait, or goes on waiting. */
+  /** Starts the prompt timer for unterminated text. To be called when all whole lines have been taken. */
   watchPrompt(): void {
     const { window } = this;
     const { offset } = window;
@@ -78,7 +78,7 @@ export class InputStream {
     this.#promptOffset = offset;
   }
 
-  /** Stops the timer and lets go of the caller's buffer. */
+  /** Stops the timer and releases the caller's buffer. */
   stop(): void {
     this.#prompt.stop();
     this.#rest = NOTHING;

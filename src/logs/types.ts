@@ -20,9 +20,8 @@ export interface Chunk {
 }
 
 /**
- * Where chunks go. `store` resolves once the chunk is committed. It is called in order, and called again before
- * an earlier call has resolved (`depth` calls at most): commits must keep that order. It retries by itself;
- * a rejection is for good, and ends the log.
+ * Stores chunks. `store` resolves once the chunk is committed. It is called in order, also while earlier calls are pending
+ * (`depth` at most), and must commit in that order. It retries transient errors itself; a rejection ends the log.
  */
 export interface ChunkSink {
   store(chunk: Chunk): Promise<void>;
@@ -34,7 +33,7 @@ export interface TaskLogOptions {
   lastSeq: number;
   /** What is already stored of each stream. */
   offsets: Readonly<StreamOffsets>;
-  /** Whatever must not be seen in the log. */
+  /** Secret values, which are masked in the log. */
   secrets: readonly string[];
   /** Called after each commit, in order. */
   onStored?(chunk: Chunk): void;
@@ -44,7 +43,7 @@ export interface TaskLogOptions {
   depth?: number;
 }
 
-/** The log of one task while it runs: bytes in, chunks out. See docs at each member for its promise. */
+/** The log of one running task: takes bytes, stores chunks. */
 export interface TaskLog extends AsyncDisposable {
   /**
    * Takes bytes of a stream; `offset` is the raw offset of the first one and must be where the last write
@@ -53,14 +52,14 @@ export interface TaskLog extends AsyncDisposable {
    * failure of the sink bytes are dropped. Throws on a wrong offset, a write that did not wait, or after end().
    */
   write(stream: ProgramStream, bytes: Buffer, offset: number): Promise<void> | undefined;
-  /** Adds lines of our own, redacted too. Never waits; throws after end(). */
+  /** Adds lines of the service itself, redacted too. Never waits; throws after end(). */
   say(text: string): void;
-  /** Masks these as well, from here on, and in what no line has been made of yet. */
+  /** Masks further secrets, from now on and in bytes that are not yet lines. */
   addSecrets(secrets: readonly string[]): void;
   /**
-   * Waits for pending writes, makes lines of all that is left and stores all but the last chunk, which it
+   * Waits for pending writes, makes lines of the remaining bytes and stores all chunks but the last, which it
    * returns: the caller commits it together with the final status. Undefined: nothing is left to store.
-   * Rejects with the sink's error if that failed.
+   * Rejects with the sink's error if storing failed.
    */
   end(): Promise<Chunk | undefined>;
   /** Number of the last line made, stored or not. */
@@ -69,6 +68,6 @@ export interface TaskLog extends AsyncDisposable {
   readonly storedOffsets: Readonly<StreamOffsets>;
   /** Aborts with the sink's error when it failed; everything after is dropped. */
   readonly failed: AbortSignal;
-  /** Without end(): drops what the sink does not have yet and waits for what it has. For a server that goes. */
+  /** For a server that shuts down: drops chunks that were not handed to the sink and waits for the others. */
   [Symbol.asyncDispose](): Promise<void>;
 }

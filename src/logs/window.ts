@@ -3,14 +3,14 @@ import type { Span } from "./secrets.ts";
 const MASK = Buffer.from("***");
 const SMALLEST = 4096;
 
-/** A `***` in the window, and by how much the bytes that it hides are more than its own. */
+/** A `***` in the window, and the number of bytes by which the secret is longer. */
 interface Mask {
   at: number;
   excess: number;
 }
 
 /**
- * The bytes of one stream that no line has been made of yet:
+ * The bytes of one stream that are not yet lines:
  * `bytes[taken..shown)` is redacted and may be shown, `bytes[shown..end)` is raw and undecided.
  */
 export class StreamWindow {
@@ -52,7 +52,7 @@ export class StreamWindow {
     else this.shown = decided;
   }
 
-  /** Takes back what has been decided, as far as no `***` is in it. */
+  /** Marks shown bytes as undecided again, back to the last `***`. */
   doubt(): void {
     const last = this.#masks.at(-1);
     this.shown = Math.max(this.taken, last === undefined ? 0 : last.at + MASK.length);

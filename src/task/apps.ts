@@ -8,12 +8,12 @@ const FAMILIES: Readonly<Record<string, AppFamily>> = {
   terragrunt: "terraform",
 };
 
-/** By the name that templates use. Whatever has no family of its own is like a shell: a program that runs a script. */
+/** Returns the family of an app by its name in templates. Apps without a family of their own are shell-like. */
 export function familyOf(app: string): AppFamily {
   return Object.hasOwn(FAMILIES, app) ? (FAMILIES[app] ?? "shell") : "shell";
 }
 
-/** Milliseconds from the polite signal to SIGKILL, where nobody says otherwise: Terraform has a state to save. */
+/** Default grace period in milliseconds, from SIGTERM (SIGINT for Terraform, which saves its state) to SIGKILL. */
 export function defaultGraceMs(app: string): number {
   return familyOf(app) === "terraform" ? 30_000 : 10_000;
 }

@@ -1,7 +1,7 @@
 import type { Reason } from "./reasons.ts";
 
 /**
- * What kinds of failure there are. The RPC edge maps each to one code (rpc/errors.ts); nothing else knows codes.
+ * Kinds of failure. The RPC edge (rpc/errors/errors.ts) maps each to one gRPC code; no other room knows codes.
  */
 export type ErrorKind =
   | "invalid" // the caller's input is wrong; `violations` name the fields
@@ -9,7 +9,7 @@ export type ErrorKind =
   | "not_found"
   | "already_exists"
   | "precondition" // right input at the wrong time
-  | "aborted" // somebody else was faster
+  | "aborted" // a concurrent change was committed first
   | "exhausted" // a limit
   | "unavailable"; // try again later, perhaps elsewhere
 
@@ -22,7 +22,7 @@ export interface FieldViolation {
 export interface FailureOptions {
   reason: Reason;
   violations?: readonly FieldViolation[];
-  /** Full name of the resource that is missing, exists already or is in the way. */
+  /** Full name of the resource that is missing, that exists already, or that prevents the change. */
   resource?: string;
   /** How long to wait before another try, in milliseconds. */
   retryAfterMs?: number;
@@ -31,7 +31,8 @@ export interface FailureOptions {
 
 /**
  * A failure that the caller can understand and act on. Its message says what could not be done and what was
- * received: `Cannot run projects/demo/templates/x: no such template`. Any other error is ours, and stays inside.
+ * received: `Cannot run projects/demo/templates/x: no such template`. Any other error is a defect of the service: callers get
+ * INTERNAL, and the log has the cause.
  */
 export class Failure extends Error {
   readonly kind: ErrorKind;
@@ -51,13 +52,13 @@ export class Failure extends Error {
   }
 }
 
-/** The input is wrong: one violation for each field. */
+/** Returns an `invalid` failure with one violation for each wrong field. */
 export function invalid(violations: readonly FieldViolation[]): Failure {
   const text = violations.map((v) => `${v.field}: ${v.description}`).join("; ");
   return new Failure("invalid", text, { reason: "INVALID_ARGUMENT", violations });
 }
 
-/** `resource` is its full name. */
+/** Returns a `not_found` failure; `resource` is a full resource name. */
 export function notFound(resource: string): Failure {
   return new Failure("not_found", `There is no ${resource}`, { reason: "RESOURCE_NOT_FOUND", resource });
 }
@@ -72,7 +73,7 @@ export class PrepareError extends Error {
   }
 }
 
-/** Another server owns the task now: whoever gets this stops writing, kills what it has and stores nothing more. */
+/** Another server owns the task now. The receiver kills the task's processes here and stores nothing more. */
 export class LeaseLost extends Error {
   constructor(taskId: string) {
     super(`The lease of task ${taskId} has moved on`);
@@ -80,7 +81,7 @@ export class LeaseLost extends Error {
   }
 }
 
-/** The sentence of any thrown value. */
+/** Returns the message of any thrown value. */
 export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }

@@ -3,5 +3,5 @@ export type Exit =
   | { kind: "code"; code: number }
   /** `code` is 128 + n by the shell's convention; a program that exits with 143 by itself looks the same. */
   | { kind: "signal"; signal: NodeJS.Signals; code: number }
-  /** There is neither a record of its end nor a process: the machine went down, or its supervisor was killed. */
+  /** Neither a record of the end nor a process exists: the machine went down, or the wrapper was killed. */
   | { kind: "lost" };

@@ -1,6 +1,6 @@
 /**
- * Where a task can stand, and where it can go from there. The one table: the SQL, the contract's enum and the
- * tests read from it. Names are the reference's; the wire prefixes them with TASK_STATUS_.
+ * The statuses of a task, each with the statuses that may follow it. SQL, contract and tests read this table. Names are
+ * Semaphore UI's; on the wire they have the prefix TASK_STATUS_.
  */
 export const TRANSITIONS = {
   WAITING: ["STARTING", "STOPPED", "ERROR"],
@@ -20,14 +20,14 @@ export const STATUSES = Object.keys(TRANSITIONS) as Status[];
 
 const reachable: Record<Status, readonly Status[]> = TRANSITIONS;
 
-/** Nothing moves a task out of these. */
+/** Final statuses: none may follow them. */
 export const FINAL = STATUSES.filter((s) => reachable[s].length === 0);
 /** A server owns the task, under a lease. */
 export const OWNED: readonly Status[] = ["STARTING", "RUNNING", "CONFIRMED", "REJECTED", "STOPPING"];
-/** The task holds its template's and its project's place. */
+/** The task counts against the limits of its template and its project. */
 export const ACTIVE: readonly Status[] = [...OWNED, "WAITING_CONFIRMATION"];
 
-/** Statuses from which `to` may be entered. */
+/** Returns the statuses that `to` may follow. */
 export function sourcesOf(to: Status): Status[] {
   return STATUSES.filter((from) => reachable[from].includes(to));
 }
@@ -36,7 +36,7 @@ export function isFinal(status: Status): boolean {
   return FINAL.includes(status);
 }
 
-/** Why a task is not a success. The wire prefixes these with END_REASON_. */
+/** Reasons why a task is not a success. On the wire they have the prefix END_REASON_. */
 export const END_REASONS = [
   "EXIT_CODE",
   "SIGNAL",

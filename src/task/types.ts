@@ -1,7 +1,7 @@
 import type { JsonObject } from "@bufbuild/protobuf";
 import type { EndReason, Status } from "./status.ts";
 
-/** What the caller of RunTask set, as it is kept with the task. Secret values are kept apart, encrypted. */
+/** Settings of RunTask's caller, as stored with the task. Secret values are stored apart, encrypted. */
 export interface TaskSpec {
   message: string;
   variables: JsonObject;
@@ -10,9 +10,9 @@ export interface TaskSpec {
   arguments: string[];
   gitBranch: string;
   commit: string;
-  /** Last part of its name; absent: the template's. */
+  /** Last part of the inventory's name; absent: the template's inventory. */
   inventory?: string;
-  /** The proto3 JSON of what was set for the app: AnsibleParams or TerraformParams. */
+  /** Proto3 JSON of the app's settings in the request: AnsibleParams or TerraformParams. */
   ansible?: JsonObject;
   terraform?: JsonObject;
   /** Milliseconds; absent: for ever. */
@@ -22,16 +22,16 @@ export interface TaskSpec {
   idleTimeoutMs?: number;
 }
 
-/** What a plan would do, and which one it is. */
+/** A Terraform plan: its digest and the counts of its changes. */
 export interface Plan {
-  /** SHA-256 of its file, in hexadecimal digits. */
+  /** SHA-256 of the plan file, in hexadecimal digits. */
   digest: string;
   add: number;
   change: number;
   destroy: number;
 }
 
-/** How a task ended; what the contract calls TaskEnd, without its time. */
+/** How a task ended: the contract's TaskEnd without its time. */
 export interface TaskOutcome {
   status: Extract<Status, "SUCCESS" | "ERROR" | "STOPPED">;
   reason: EndReason | null;
@@ -41,7 +41,7 @@ export interface TaskOutcome {
   message: string;
 }
 
-/** The TaskRunner's record of one task: all that is stored of it but its log. Times are the database's. */
+/** The stored record of one task, without its log. Times are the database's. */
 export interface TaskRecord {
   /** UUIDv7 from database time. */
   id: string;
@@ -64,9 +64,9 @@ export interface TaskRecord {
   plan: Plan | null;
   /** Name of the caller who confirmed or rejected its plan; empty: nobody did, or that was not recorded. */
   decidedBy: string;
-  /** What it builds; empty: nothing that has a version. */
+  /** The version that a build makes; empty: none. */
   version: string;
-  /** Of a deploy: the task whose version it brings somewhere, and that version. */
+  /** For a deploy: the build task whose version it deploys, and that version. */
   buildTask: string | null;
   incomingVersion: string;
   commitHash: string;
@@ -76,7 +76,7 @@ export interface TaskRecord {
   executor: string;
   /** What its executor finds its program by; null: none was ever about to be started. */
   executorHandle: string | null;
-  /** Raised at every claim and adoption; every write of an owner carries it. */
+  /** Raised by every claim and adoption; every write of the owning node names it. */
   leaseEpoch: number;
   killTime: Date | null;
   killForce: boolean;
@@ -96,14 +96,14 @@ export interface StatusEvent {
   ordinal: number;
   status: Status;
   time: Date;
-  /** It comes after this line and before the next. */
+  /** Line number after which the event stands. */
   afterSeq: number;
   message: string;
   /** Name of the caller who caused it; empty: the service did. */
   by: string;
 }
 
-/** Where a task's log stands: what is committed. Offsets are raw bytes of each stream. */
+/** The committed state of a task's log. Offsets count raw bytes of each stream. */
 export interface LogHead {
   lastSeq: number;
   stdoutOffset: number;

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { AccessKey } from "../../src/keys/access-key.ts";
 import { createInstaller, removeInstalls } from "../../src/keys/installer.ts";
-import type { Place } from "../../src/keys/key-folder.ts";
+import type { KeyFolder } from "../../src/keys/key-folder.ts";
 import { sweepMarked } from "../../src/process/kill-by-marker.ts";
 import { scan } from "../../src/process/scan.ts";
 import { PrepareError } from "../../src/task/errors.ts";
@@ -15,7 +15,7 @@ const never = new AbortController().signal;
 const path = process.env.PATH ?? "";
 
 let root: string;
-let place: Place;
+let place: KeyFolder;
 beforeEach(() => {
   root = mkdtempSync(join(tmpdir(), "signalman-keys-"));
   place = { folder: join(root, "private"), marker: `test-${root.slice(-6)}`, path };
