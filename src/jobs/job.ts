@@ -118,4 +118,9 @@ export interface Job<Input> {
   cleanup(): Promise<void>;
   /** Removes all that is left, the output too: once the end is recorded. Never rejects. */
   forget(): Promise<void>;
+  /**
+   * The task is another node's now. A program that the other node can reach is left to it; else it is killed, and nothing
+   * stays. In place of `cleanup` and `forget`. Never rejects.
+   */
+  abandon(): Promise<void>;
 }

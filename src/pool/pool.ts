@@ -1,7 +1,7 @@
 import type { Logger } from "pino";
 import { startLoop } from "../async/poll-loop.ts";
 import { warnOnce } from "../async/warn-once.ts";
-import type { Leftovers } from "../jobs/local/leftovers.ts";
+import type { Leftovers } from "../jobs/executor.ts";
 import { createControl, type RunControl, ShutdownRequested } from "../runner/control.ts";
 import type { StatusListener } from "../runner/logging.ts";
 import { retryTransient } from "../store/postgres/transient-errors.ts";
@@ -35,7 +35,7 @@ export interface PoolOptions {
   /** Tasks that run at once on this server. */
   maxParallelTasks: number;
   run(lease: Lease, control: RunControl): Promise<void>;
-  /** What tasks keep on this machine. */
+  /** What tasks have left where they ran. */
   leftovers: Leftovers;
   /** Told of STARTING, WAITING and what the queue's clock ended. */
   onStatus: StatusListener;

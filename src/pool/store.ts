@@ -1,24 +1,28 @@
 import type { Databases } from "../store/postgres/databases.ts";
 import { declareLost, expirePlans, expireQueue } from "../store/tasks/expiry.ts";
 import {
-  adopt,
   claim,
   LEASE_SECONDS,
   readKillRequests,
-  readopt,
   renew,
   rescue,
   stopUnstarted,
 } from "../store/tasks/leases.ts";
 import { endedAmong, parkedOn, resume } from "../store/tasks/parked.ts";
+import { adopt, inherit, readopt } from "../store/tasks/take-over.ts";
 import { placeEvents } from "../store/tasks/transitions.ts";
 import type { PoolStore } from "./pool.ts";
 
 /** Milliseconds between two rounds after which this server counts as having been away itself: paused, or suspended. */
 const AWAY_MS = (LEASE_SECONDS * 1000) / 3;
 
-/** The pool's side of the store, for one node. */
-export function poolStore({ control }: Databases, node: string, lostTimeoutMs: number): PoolStore {
+/** The pool's side of the store, for one node. `shared`: executors whose tasks any node may take over. */
+export function poolStore(
+  { control }: Databases,
+  node: string,
+  lostTimeoutMs: number,
+  shared: readonly string[] = [],
+): PoolStore {
   // Who judges others must have held the database itself for the length of a lease. By the wall clock, since the
   // monotonic one stands still while a machine is suspended; a clock that is set only makes the judge wait.
   let heldSince = Date.now();
@@ -45,10 +49,17 @@ export function poolStore({ control }: Databases, node: string, lostTimeoutMs: n
         const stopped = await stopUnstarted(control, node);
         const late = [...(await expireQueue(control)), ...(await expirePlans(control))];
         const { putBack, adopted } = await readopt(control, node, running);
-        const lost = mayJudge() ? await declareLost(control, node, lostTimeoutMs) : [];
+        const judges = mayJudge();
+        const inherited = judges ? await inherit(control, node, shared) : [];
+        const lost = judges ? await declareLost(control, node, lostTimeoutMs, shared) : [];
         // Watchers of many tasks do so too; without any, events must not pile up that the first one then waits for.
         await placeEvents(control);
-        return { waiting: [...rescued, ...putBack], stopped, error: [...late, ...lost], adopted };
+        return {
+          waiting: [...rescued, ...putBack],
+          stopped,
+          error: [...late, ...lost],
+          adopted: [...adopted, ...inherited],
+        };
       } catch (error) {
         heldSince = Date.now();
         throw error;

@@ -31,6 +31,8 @@ export interface RunControl {
   /** Aborted by the first stop, with a StopRequested: preparation ends at once. */
   readonly signal: AbortSignal;
   readonly reason: StopReason | undefined;
+  /** Aborted when the lease is lost: the program is no longer this run's to end. */
+  readonly leaseLost: AbortSignal;
   /** May be repeated; the program's deadline may become shorter, never longer. */
   stop(reason: StopReason, graceMs: number): void;
   /** The program to end from now on; at once, if a stop came before it. */
@@ -39,23 +41,29 @@ export interface RunControl {
 
 export function createControl(): RunControl {
   const controller = new AbortController();
+  const leaseLost = new AbortController();
   let reason: StopReason | undefined;
   let program: Pick<Program, "kill"> | undefined;
   let until = Number.POSITIVE_INFINITY;
+  const kill = () => {
+    if (reason !== "lease_lost") program?.kill({ graceMs: Math.max(0, until - performance.now()) });
+  };
   return {
     signal: controller.signal,
+    leaseLost: leaseLost.signal,
     get reason() {
       return reason;
     },
     stop(next, graceMs) {
       if (!reason || WEIGHT[next] > WEIGHT[reason]) reason = next;
       until = Math.min(until, performance.now() + graceMs);
-      program?.kill({ graceMs: Math.max(0, until - performance.now()) });
+      kill();
       controller.abort(new StopRequested(reason));
+      if (reason === "lease_lost") leaseLost.abort(controller.signal.reason);
     },
     attach(started) {
       program = started;
-      if (reason) program.kill({ graceMs: Math.max(0, until - performance.now()) });
+      if (reason) kill();
     },
   };
 }

@@ -1,3 +1,4 @@
+import { executorOf } from "../jobs/executor.ts";
 import type { FoundPlan, Program } from "../jobs/job.ts";
 import type { RunRows } from "../store/tasks/details.ts";
 import type { Lease } from "../store/tasks/moves.ts";
@@ -27,7 +28,8 @@ import { supervise } from "./supervise.ts";
  *   CONFIRMED: details → RUNNING: program that applies that plan, output → cleanup → SUCCESS, ERROR or STOPPED
  *
  * Returns when the task has ended, or when it is somebody else's: on shutdown a program that runs is left alone and
- * a task that was not started goes back to the queue; if the lease is lost, the program is killed and nothing stored.
+ * a task that was not started goes back to the queue; if the lease is lost, nothing
+ * more is stored, and the job decides what becomes of the program.
  */
 export async function runTask(
   deps: RunnerDeps,
@@ -42,7 +44,7 @@ export async function runTask(
   // Before its program is looked at: it may have ended by the kill that an earlier server began.
   if (killRemainingMs !== null) control.stop("user", Math.max(0, killRemainingMs));
   await using log = openRunLog({ lease, head, listeners, storeChunks: store.storeChunks });
-  const job = deps.createJob(task, (text) => log.say(text));
+  const job = executorOf(deps.executors, task.executor).createJob(task, (text) => log.say(text));
   const from = { stdout: head.stdoutOffset, stderr: head.stderrOffset };
   const run: TaskRun = {
     task,
@@ -67,7 +69,7 @@ export async function runTask(
     if (waiting) await park(deps, run, waiting, outcome);
     else await end(deps, run, outcome);
   } catch (error) {
-    if (error instanceof LeaseLost || control.reason === "lease_lost") return abandon(run);
+    if (error instanceof LeaseLost || control.reason === "lease_lost") return job.abandon();
     if (!shutdown.aborted) throw error;
     await leave(deps, run);
   }
@@ -186,12 +188,6 @@ async function enterRunning(deps: RunnerDeps, run: TaskRun): Promise<void> {
   if (await deps.store.markRunning(run.task, run.job.handle)) return announce(deps, run.task.id, "RUNNING");
   run.control.stop("user", 0);
   throw new StopRequested("user");
-}
-
-/** The task is another server's now: nothing of it may go on here. */
-async function abandon({ job }: TaskRun): Promise<void> {
-  await job.cleanup();
-  await job.forget();
 }
 
 /** The server goes. What runs, may run or was confirmed is taken over by the next one on this data folder. */

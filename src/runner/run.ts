@@ -1,4 +1,5 @@
 import type { JsonObject } from "@bufbuild/protobuf";
+import type { Executors } from "../jobs/executor.ts";
 import type { Commit, Job } from "../jobs/job.ts";
 import type { AccessKey } from "../keys/access-key.ts";
 import type { Cipher } from "../keys/cipher.ts";
@@ -40,10 +41,7 @@ export interface RunnerDeps {
   cipher: Pick<Cipher, "seal" | "open">;
   hooks: readonly Hook[];
   listeners: Listeners;
-  createJob(
-    task: Pick<TaskRecord, "id" | "app" | "plan" | "executorHandle">,
-    say: (text: string) => void,
-  ): Job<TaskDetails>;
+  executors: Executors<TaskDetails>;
   /** Hears of failures that are ours, not the task's. */
   onDefect(taskId: string, error: unknown): void;
 }

@@ -20,10 +20,11 @@ export interface SuperviseOptions {
 /**
  * Brings a program's output into the log until both have ended, and ends the program when its time is over or the
  * log can no longer be written.
- * @throws the shutdown's reason, with the program left as it is; OutputLost
+ * @throws the shutdown's reason, with the program released; the reason of a lost lease; OutputLost
  */
 export async function supervise(options: SuperviseOptions): Promise<ProgramEnd> {
   const { program, log, control, shutdown } = options;
+  const leaving = AbortSignal.any([shutdown, control.leaseLost]);
   const progress = { bytes: 0 };
   control.attach(program);
   using _limits = enforceLimits(options, progress);
@@ -34,15 +35,17 @@ export async function supervise(options: SuperviseOptions): Promise<ProgramEnd> 
   log.failed.addEventListener("abort", onLogFailed);
   if (log.failed.aborted) onLogFailed();
   try {
-    for await (const { stream, bytes, offset } of program.output(options.from, shutdown)) {
+    for await (const { stream, bytes, offset } of program.output(options.from, leaving)) {
       const room = log.write(stream, bytes, offset);
       if (room) await room;
       progress.bytes += bytes.length;
       program.committed(log.storedOffsets);
     }
-    shutdown.throwIfAborted();
+    leaving.throwIfAborted();
     return await program.ended;
   } catch (error) {
+    // What becomes of the program then, the job says.
+    control.leaseLost.throwIfAborted();
     program.release();
     shutdown.throwIfAborted();
     throw new OutputLost(error);

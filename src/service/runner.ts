@@ -1,7 +1,8 @@
 import { createMirrors, type Mirrors } from "../git/mirrors.ts";
+import { sharedAmong } from "../jobs/executor.ts";
 import { forwardedVariables } from "../jobs/local/environment.ts";
-import { createLeftovers } from "../jobs/local/leftovers.ts";
-import { createLocalJob, type LocalJobOptions } from "../jobs/local/local-job.ts";
+import { createLocalExecutor } from "../jobs/local/executor.ts";
+import type { LocalJobOptions } from "../jobs/local/local-job.ts";
 import { makeTasksRoot } from "../jobs/local/task-folder.ts";
 import { createTaskPool, type TaskPool } from "../pool/pool.ts";
 import { poolStore } from "../pool/store.ts";
@@ -40,19 +41,20 @@ export async function openRunner(ground: Ground, live: Live, stack: AsyncDisposa
     galaxyCache: `${dataDir}/galaxy`,
     ssh: { hostKeys: config.sshHostKeys, knownHosts: config.sshKnownHosts ?? `${dataDir}/known_hosts` },
   };
+  const executors = { local: createLocalExecutor(job) };
   const runner: RunnerDeps = {
     store: runStore(databases, shutdown.signal),
     cipher,
     hooks,
     listeners: live.feed,
-    createJob: (task, say) => createLocalJob(job, task, say),
+    executors,
     onDefect: (task, err) => logger.error({ err, task }, "a task failed for a reason of ours"),
   };
   const pool = createTaskPool({
-    store: poolStore(databases, node, config.lostTimeout),
+    store: poolStore(databases, node, config.lostTimeout, sharedAmong(executors)),
     maxParallelTasks: config.maxParallelTasks,
     run: (lease, control) => runTask(runner, lease, control, shutdown.signal),
-    leftovers: createLeftovers({ tasksRoot, node }),
+    leftovers: executors.local.leftovers,
     onStatus: (id, status) => live.feed.status.forEach((listener) => void listener(id, status)),
     logger,
   });

@@ -1,19 +1,9 @@
 import { sweepMarked } from "../../process/kill-by-marker.ts";
+import type { Leftovers } from "../executor.ts";
 import { markerOf } from "./marker.ts";
 import { listTaskFolders, removeTaskFolder, taskFolder } from "./task-folder.ts";
 
-/** The folders of tasks on this machine, by the tasks' ids. */
-export interface Leftovers {
-  list(): Promise<string[]>;
-  /** Removes these, after killing whatever of their tasks is still alive. Never rejects. */
-  clear(ids: readonly string[]): Promise<void>;
-  /**
-   * The same for all others: a server that died may have left a clone that was under way, or a task that others have
-   * declared lost.
-   */
-  clearAllBut(kept: readonly string[]): Promise<void>;
-}
-
+/** The folders of tasks on this machine. */
 export function createLeftovers({ tasksRoot, node }: { tasksRoot: string; node: string }): Leftovers {
   // What cannot be removed now is removed at the next start of the server.
   const stuck = new Set<string>();

@@ -14,8 +14,8 @@ import { readEnd } from "../../process/read-end.ts";
 import type { ProgramSpec } from "../../process/wrapper.ts";
 import { familyOf } from "../../task/apps.ts";
 import { PrepareError } from "../../task/errors.ts";
-import type { TaskRecord } from "../../task/types.ts";
 import type { App, Apps } from "../app.ts";
+import type { TaskOfJob } from "../executor.ts";
 import { FAMILIES, type FamilyInput } from "../families.ts";
 import type { Family, Site } from "../family.ts";
 import type { Job, Program } from "../job.ts";
@@ -53,9 +53,6 @@ export interface LocalJobOptions {
   ssh: SshSettings;
 }
 
-/** What a job must know of its task. */
-export type TaskOfJob = Pick<TaskRecord, "id" | "app" | "plan" | "executorHandle">;
-
 /** A task on this machine: workspace, app, process. Its handle is the boot id: pids of another boot mean nothing. */
 export function createLocalJob(
   options: LocalJobOptions,
@@ -72,14 +69,20 @@ export function createLocalJob(
   let maybeAlive = true;
   // A server that was killed may have left a script that ran beside the program.
   let isInherited = false;
+  let current: RunningProcess | undefined;
   const followed = (running: RunningProcess): Program => {
+    current = running;
     void running.ended.then(() => {
       maybeAlive = false;
     });
-    return localProgram(running, spool, family.politeSignal);
+    const release = () => {
+      current = undefined;
+      running.release();
+    };
+    return localProgram({ ...running, release }, spool, family.politeSignal);
   };
 
-  return {
+  const job: Job<JobInput> = {
     handle: bootId(),
     async prepare(input, signal) {
       const known = knownApp();
@@ -138,7 +141,15 @@ export function createLocalJob(
     },
     // What cannot be removed now is removed at the next start of the server.
     forget: () => removeTaskFolder(folder).catch(() => {}),
+    // Whoever has it now cannot reach what runs here.
+    async abandon() {
+      current?.kill({ graceMs: 0 });
+      await current?.ended;
+      await job.cleanup();
+      await job.forget();
+    },
   };
+  return job;
 
   function knownApp(): { app: App; family: Family<FamilyInput> } {
     const { apps } = options;

@@ -1,11 +1,16 @@
-import { and, isNull, ne, sql } from "drizzle-orm";
+import { and, isNull, ne, notInArray, sql } from "drizzle-orm";
 import { OWNED } from "../../task/status.ts";
 import type { Database } from "../postgres/database.ts";
 import { tasks } from "../schema/tasks.ts";
 import { type Lease, move } from "./moves.ts";
 
-/** Ends what ran on a server that has been away for too long. */
-export async function declareLost(database: Database, node: string, timeoutMs: number): Promise<Lease[]> {
+/** Ends what ran on a server that has been away for too long, but for tasks of `shared` executors: see `inherit`. */
+export async function declareLost(
+  database: Database,
+  node: string,
+  timeoutMs: number,
+  shared: readonly string[] = [],
+): Promise<Lease[]> {
   const message = "Its server has been away for too long; whether the program still runs there is not known";
   return database.run((db) =>
     move(db, {
@@ -13,6 +18,7 @@ export async function declareLost(database: Database, node: string, timeoutMs: n
       from: OWNED,
       where: and(
         ne(tasks.node, node),
+        notInArray(tasks.executor, [...shared]),
         sql`${tasks.leaseExpires} < clock_timestamp() - ${`${timeoutMs} ms`}::interval`,
       ),
       set: {

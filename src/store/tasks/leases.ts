@@ -1,4 +1,4 @@
-import { and, eq, isNull, ne, notInArray, or, type SQL, sql } from "drizzle-orm";
+import { and, eq, isNull, ne, or, type SQL, sql } from "drizzle-orm";
 import { ACTIVE, OWNED } from "../../task/status.ts";
 import type { TaskRecord } from "../../task/types.ts";
 import type { Database, Queryable } from "../postgres/database.ts";
@@ -12,7 +12,7 @@ export const LEASE_SECONDS = 30;
 /** Serialises claims of all servers, so that limits are counted, not guessed. Any number, the same everywhere. */
 const CLAIM_LOCK = 5_410_252;
 
-const expired = sql`${tasks.leaseExpires} < clock_timestamp()`;
+export const expired = sql`${tasks.leaseExpires} < clock_timestamp()`;
 const leaseEnd = sql`clock_timestamp() + ${`${LEASE_SECONDS} s`}::interval`;
 
 /** A waiting task that its template and its project would admit, with what the admission rules need. */
@@ -144,56 +144,8 @@ export async function readKillRequests(
   return database.run((db) => db.select(killRequests).from(tasks).where(isOneOf(tasks.id, ids)));
 }
 
-/** What a node takes over, under a new epoch, and what it puts back instead because it was not started yet. */
-export interface TakeOver {
-  putBack: Lease[];
-  adopted: Lease[];
-}
-
-/**
- * Takes over what this node owned before it was started anew, whatever the lease says: its data folder's lock
- * proves that nobody else runs it.
- */
-export async function adopt(database: Database, node: string): Promise<TakeOver> {
-  return takeOver(database, node, undefined);
-}
-
-/**
- * The same for a node that is up, with what expired though it is not among those that it runs: it was claimed, but
- * the answer was lost; or its run failed.
- */
-export async function readopt(
-  database: Database,
-  node: string,
-  running: readonly string[],
-): Promise<TakeOver> {
-  return takeOver(database, node, and(expired, notInArray(tasks.id, [...running])));
-}
-
-/** A confirmed plan is taken up by `resume`, when there is a slot for it. */
-const TAKEN_OVER = OWNED.filter((status) => status !== "CONFIRMED");
-
-async function takeOver(database: Database, node: string, which: SQL | undefined): Promise<TakeOver> {
-  return database.run((db) =>
-    db.transaction(async (tx) => {
-      const where = and(eq(tasks.node, node), which);
-      const putBack = await backToQueue(tx, where);
-      const taking = tx
-        .update(tasks)
-        .set(take(node))
-        .where(and(where, isInStatus(TAKEN_OVER)))
-        .returning({ id: tasks.id, leaseEpoch: tasks.leaseEpoch });
-      const adopted = await tx.execute<Lease & Record<string, unknown>>(sql`
-        WITH taken AS ${taking}
-        UPDATE task_heads h SET lease_epoch = taken.lease_epoch FROM taken WHERE h.task_id = taken.id
-        RETURNING h.task_id AS id, h.lease_epoch AS "leaseEpoch"`);
-      return { putBack, adopted };
-    }),
-  );
-}
-
 /** STARTING → WAITING: nothing of the task has been started, so anyone may. */
-async function backToQueue(db: Queryable, where: SQL | undefined): Promise<Lease[]> {
+export async function backToQueue(db: Queryable, where: SQL | undefined): Promise<Lease[]> {
   return move(db, {
     to: "WAITING",
     from: ["STARTING"],

@@ -3,8 +3,8 @@ import type { TaskRecord } from "../../task/types.ts";
 import type { Database } from "../postgres/database.ts";
 import { isOneOf } from "../postgres/is-one-of.ts";
 import { tasks } from "../schema/tasks.ts";
-import { take } from "./leases.ts";
 import type { Lease } from "./moves.ts";
+import { takeAll } from "./take-over.ts";
 
 /** Tasks of which nothing runs, while their workspace on a node waits for a decision or for a slot. */
 export async function parkedOn(
@@ -29,22 +29,16 @@ export async function resume(
   slots: number,
   running: readonly string[],
 ): Promise<Lease[]> {
-  return database.run(async (db) => {
-    const taking = db
-      .update(tasks)
-      .set(take(node))
-      .where(
-        sql`${tasks.status} = 'CONFIRMED' AND ${tasks.id} IN (
-          SELECT id FROM tasks WHERE status = 'CONFIRMED' AND node = ${node}
-            AND NOT ${isOneOf(tasks.id, running)}
-          ORDER BY id LIMIT ${slots})`,
-      )
-      .returning({ id: tasks.id, leaseEpoch: tasks.leaseEpoch });
-    return db.execute<Lease & Record<string, unknown>>(sql`
-      WITH taken AS ${taking}
-      UPDATE task_heads h SET lease_epoch = taken.lease_epoch FROM taken WHERE h.task_id = taken.id
-      RETURNING h.task_id AS id, h.lease_epoch AS "leaseEpoch"`);
-  });
+  return database.run((db) =>
+    takeAll(
+      db,
+      node,
+      sql`${tasks.status} = 'CONFIRMED' AND ${tasks.id} IN (
+        SELECT id FROM tasks WHERE status = 'CONFIRMED' AND node = ${node}
+          AND NOT ${isOneOf(tasks.id, running)}
+        ORDER BY id LIMIT ${slots})`,
+    ),
+  );
 }
 
 /** Which of these have ended, or are no more. */

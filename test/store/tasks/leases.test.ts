@@ -1,7 +1,8 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { readChunks, storeChunks } from "../../../src/store/logs/logs.ts";
 import { declareLost, expireQueue } from "../../../src/store/tasks/expiry.ts";
-import { adopt, readKillRequests, release, renew, rescue } from "../../../src/store/tasks/leases.ts";
+import { readKillRequests, release, renew, rescue } from "../../../src/store/tasks/leases.ts";
+import { adopt, inherit } from "../../../src/store/tasks/take-over.ts";
 import { LeaseLost } from "../../../src/task/errors.ts";
 import { STATUSES } from "../../../src/task/status.ts";
 import { chunk, NODE, OTHER_NODE, openStore, type TestStore } from "../fixture.ts";
@@ -92,6 +93,31 @@ describe("what is lost", () => {
     await oneOfEach({ lease_expires: past(100), node: NODE });
     await oneOfEach({ lease_expires: past(10), node: OTHER_NODE });
     expect(await declareLost(store.database, NODE, 60_000)).toEqual([]);
+  });
+});
+
+describe("what every node can reach", () => {
+  test("is taken over from a node that is away, and is never lost by that", async () => {
+    const shared = { executor: "cluster", node: OTHER_NODE };
+    const statusesOf = await oneOfEach({ ...shared, lease_expires: past(100) });
+    const here = await store.makeTaskIn("RUNNING", { node: OTHER_NODE, lease_expires: past(100) });
+    expect((await declareLost(store.database, NODE, 60_000, ["cluster"])).map(({ id }) => id)).toEqual([
+      here.id,
+    ]);
+    const taken = await inherit(store.database, NODE, ["cluster"]);
+    expect(statusesOf(taken)).toEqual(["CONFIRMED", "REJECTED", "RUNNING", "STOPPING"]);
+    for (const { id, leaseEpoch } of taken) {
+      expect(leaseEpoch).toBe(2);
+      expect(await store.row(id)).toMatchObject({ node: NODE, executor: "cluster" });
+    }
+  });
+
+  test("stays with its node while that may only be late; what runs on this machine stays in any case", async () => {
+    const shared = { executor: "cluster", node: OTHER_NODE };
+    await oneOfEach({ ...shared, lease_expires: past(10) });
+    await oneOfEach({ node: OTHER_NODE, lease_expires: past(100) });
+    expect(await inherit(store.database, NODE, ["cluster"])).toEqual([]);
+    expect(await inherit(store.database, NODE, [])).toEqual([]);
   });
 });
 
