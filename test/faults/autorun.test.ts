@@ -62,7 +62,7 @@ test("nothing is started after a build that got lost", async () => {
   // As after a power cut: another boot, and the disk knows nothing of the task.
   for (const pid of aliveOf(task)) process.kill(pid, "SIGKILL");
   await rm(taskFolder(service, task), { recursive: true, force: true, maxRetries: 5 });
-  await sql`UPDATE tasks SET executor_handle = 'another' WHERE id = ${idOf(task)}`;
+  await sql`UPDATE tasks SET boot_id = 'another' WHERE id = ${idOf(task)}`;
   await service.start();
   expect(endOf(await watcher.ended)).toMatchObject({ status: "ERROR", reason: "LOST" });
   expect(await sql`SELECT 1 FROM tasks WHERE template = 'never'`).toHaveLength(0);

@@ -1,2 +1,1 @@
-ALTER TABLE "tasks" RENAME COLUMN "boot_id" TO "executor_handle";--> statement-breakpoint
 ALTER TABLE "tasks" ADD COLUMN "executor" text DEFAULT 'local' NOT NULL;

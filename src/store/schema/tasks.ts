@@ -57,7 +57,8 @@ export const tasks = pgTable(
     commitMessage: text("commit_message").notNull().default(""),
     node: uuid("node"),
     executor: text("executor").notNull().default("local"),
-    executorHandle: text("executor_handle"),
+    /** Named after what it holds for `local`, the boot id, so that servers of the version before still find it. */
+    executorHandle: text("boot_id"),
     leaseEpoch: integer("lease_epoch").notNull().default(0),
     leaseExpires: time("lease_expires"),
     killTime: time("kill_time"),
