@@ -2,7 +2,7 @@ import type { TaskRecord } from "../task/types.ts";
 import type { Job } from "./job.ts";
 
 /** What an executor must know of a task. */
-export type TaskOfJob = Pick<TaskRecord, "id" | "app" | "plan" | "executorHandle">;
+export type TaskOfJob = Pick<TaskRecord, "id" | "project" | "app" | "plan" | "executorHandle">;
 
 /** Runs tasks somewhere: on this machine, in containers, on machines elsewhere. A task's `executor` names it. */
 export interface Executor<Input> {

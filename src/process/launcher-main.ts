@@ -1,4 +1,6 @@
 import { spawn } from "node:child_process";
+import { closeSync, existsSync, openSync } from "node:fs";
+import { fileURLToPath } from "node:url";
 import type { LaunchReport, LaunchRequest } from "./launcher.ts";
 import { readProc } from "./proc.ts";
 
@@ -6,6 +8,10 @@ import { readProc } from "./proc.ts";
  * The launcher's own process (launcher.ts). It ends with the server; the programs do not. Since it stays small and does
  * nothing else, it forks fast.
  */
+
+const WRAPPER = fileURLToPath(new URL("./wrapper.sh", import.meta.url));
+/** Kept open: an upgrade of the package replaces the file while the server runs on. */
+const WRAPPER_FD = openSync(WRAPPER, "r");
 
 process.title = "signalman-launcher";
 process.on("message", start);
@@ -17,9 +23,15 @@ function start({ id, command }: LaunchRequest): void {
     const { message, code } = error as NodeJS.ErrnoException;
     report({ id, kind: "failed", message, code });
   };
+  let stdin: number | undefined;
   try {
-    const { file, args, cwd, env } = command;
-    const child = spawn(file, args, { cwd, env, detached: true, stdio: "ignore" });
+    const { file, args, stdin: script, ...options } = command;
+    stdin = script && openWrapper();
+    const child = spawn(file, args, {
+      ...options,
+      detached: true,
+      stdio: [stdin ?? "ignore", "ignore", "ignore"],
+    });
     const { pid } = child;
     child.once("error", fail);
     if (pid === undefined) return;
@@ -30,5 +42,13 @@ function start({ id, command }: LaunchRequest): void {
     );
   } catch (error) {
     fail(error);
+  } finally {
+    if (stdin !== undefined) closeSync(stdin);
   }
+}
+
+/** With an offset of its own. Where there is no /proc, the file that is there now has to do. */
+function openWrapper(): number {
+  const kept = `/proc/self/fd/${WRAPPER_FD}`;
+  return openSync(existsSync(kept) ? kept : WRAPPER, "r");
 }

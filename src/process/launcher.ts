@@ -10,12 +10,16 @@ import type { Identity } from "./proc.ts";
  * holds no state that matters: what it started lives on without it, and another one is there for the next start.
  */
 
-/** What to start, its environment complete. It gets a session of its own, and /dev/null. */
+/** What to start, its environment complete. It gets a session of its own; its output goes to /dev/null. */
 export interface Command {
   file: string;
   args: readonly string[];
   cwd: string;
   env: Readonly<Record<string, string>>;
+  /** The name that it is told it has. Default: `file`. */
+  argv0?: string;
+  /** What it reads: the script wrapper.sh. Default: /dev/null. */
+  stdin?: "wrapper";
 }
 
 /** How a process ended: by itself, by a signal, or nobody knows, since the launcher ended first. */

@@ -85,7 +85,7 @@ it("A wrapper that comes after a newer attempt does not start the program", asyn
 it("A missing directory is an error that names it", async () => {
   const task = newTask();
   const start = task.start({ ...program("true"), cwd: "/no/such/directory" });
-  await expect(start).rejects.toThrow("Cannot start true in /no/such/directory: no such directory");
+  await expect(start).rejects.toThrow("there is no folder /no/such/directory");
 });
 
 it("A second start in the same folder begins with an empty spool", async () => {

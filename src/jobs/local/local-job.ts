@@ -56,7 +56,7 @@ export interface LocalJobOptions {
 /** A task on this machine: workspace, app, process. Its handle is the boot id: pids of another boot mean nothing. */
 export function createLocalJob(
   options: LocalJobOptions,
-  { id, app: appName, plan: confirmed, executorHandle: earlier }: TaskOfJob,
+  { id, project, app: appName, plan: confirmed, executorHandle: earlier }: TaskOfJob,
   say: (text: string) => void,
 ): Job<JobInput> {
   const folder = taskFolder(options.tasksRoot, id);
@@ -114,7 +114,8 @@ export function createLocalJob(
         }),
     async start() {
       if (!program) throw new PrepareError("Cannot start a task that was not prepared");
-      const started = startProcess(options.launcher, spool, marker, program).catch((cause: unknown) => {
+      const titled = { ...program, title: `${project}/${id}` };
+      const started = startProcess(options.launcher, spool, marker, titled).catch((cause: unknown) => {
         throw new PrepareError(`Cannot start ${program?.command}: ${reasonOf(cause)}`, { cause });
       });
       return followed(await started);

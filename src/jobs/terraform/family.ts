@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { openRegular, readRegular } from "../../files/regular-file.ts";
 import type { AccessKey } from "../../keys/access-key.ts";
+import { carry } from "../../process/carried-environment.ts";
 import type { ProgramSpec } from "../../process/wrapper.ts";
 import { PrepareError } from "../../task/errors.ts";
 import type { Plan } from "../../task/types.ts";
@@ -47,12 +48,18 @@ export const terraformFamily: Family<TerraformFamilyInput> = {
     const { planOnly, autoApprove } = input.terraform;
     const next = planOnly ? "end" : autoApprove ? "apply" : "confirm";
     await writeFile(inPlan(folder, BASIS), basisOf(input), PRIVATE);
+    const { variables, restore } = carry({ ...env, PWD: cwd });
     await writeFile(
       inPlan(folder, "driver.sh"),
-      driverScript(command, stages, driverFiles(folder), next, fetching),
+      driverScript({ restore, command }, stages, driverFiles(folder), next, fetching),
       PRIVATE,
     );
-    return { command: "/bin/sh", args: [inPlan(folder, "driver.sh")], cwd, env };
+    return {
+      command: "/bin/sh",
+      args: [inPlan(folder, "driver.sh")],
+      cwd,
+      env: { PATH: site.base.PATH, ...variables },
+    };
   },
   async result(folder, { hasSucceeded, confirmed }) {
     const { hasPlanned, hasChanges, hasApplied } = await readStages(folder);

@@ -12,21 +12,28 @@ export interface DriverFiles {
   planText: string;
 }
 
+/** What a stage runs. */
+export interface StageCommand {
+  command: string;
+  /** The words that restore its environment, which passes through the script's shell (process/carried-environment.ts). */
+  restore: readonly string[];
+}
+
 /**
  * A shell script that goes from `init`, with the environment `fetching`, to the plan, and on to `apply` if no one is to be
- * asked. It outlives the server
- * as any program does; what it has come to stands in `stages`. SIGINT reaches the whole group: Terraform saves its state
- * and goes, and the script, which must not go first, begins no other stage. (A trap with a command is reset in children.)
+ * asked. It outlives the server as any program does; what it has come to stands in `stages`. SIGINT reaches the whole
+ * group: Terraform saves its state and goes, and the script, which must not go first, begins no other stage. (A trap with
+ * a command is reset in children.)
  */
 export function driverScript(
-  command: string,
+  { command, restore }: StageCommand,
   stages: TerraformStages,
   files: DriverFiles,
   then: "apply" | "confirm" | "end",
   fetching: Readonly<Record<string, string>> = {},
 ): string {
   const line = (name: string, args: readonly string[]) =>
-    `stage ${name} ${[command, ...args].map(shellWord).join(" ")}`;
+    `stage ${name} ${[...restore, command, ...args].map(shellWord).join(" ")}`;
   return `${[
     "stopped= apply=",
     "trap 'stopped=yes' INT TERM HUP",
@@ -38,7 +45,7 @@ export function driverScript(
     '  if [ "$stopped" ]; then exit 130; fi',
     "  return $code",
     "}",
-    `stage init ${[...only(fetching), command, ...stages.init].map(shellWord).join(" ")} || exit`,
+    `stage init ${[...restore, ...only(fetching), command, ...stages.init].map(shellWord).join(" ")} || exit`,
     ...(stages.workspace ? [`${line("workspace", stages.workspace)} || exit`] : []),
     line("plan", stages.plan),
     'case $code in 0) exit 0 ;; 2) ;; *) exit "$code" ;; esac',
@@ -59,7 +66,8 @@ export function driverScript(
 
 /** Runs what follows with these variables over the program's environment. */
 function only(env: Readonly<Record<string, string>>): string[] {
-  return ["/usr/bin/env", ...Object.entries(env).map(([name, value]) => `${name}=${value}`)];
+  const pairs = Object.entries(env).map(([name, value]) => `${name}=${value}`);
+  return pairs.length > 0 ? ["/usr/bin/env", ...pairs] : [];
 }
 
 /**

@@ -51,7 +51,7 @@ function makeJob({ path = "run", app = "sh", apps = BUILT_IN, forwarded = {}, in
   };
   const job = createLocalJob(
     options,
-    { id, app, plan: null, executorHandle: null },
+    { id, project: "demo", app, plan: null, executorHandle: null },
     (text) => void said.push(text),
   );
   const whole: JobInput = {

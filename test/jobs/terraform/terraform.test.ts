@@ -14,6 +14,7 @@ import {
 } from "../../../src/jobs/terraform/terraform.ts";
 import { countChanges } from "../../../src/jobs/terraform/terraform-counts.ts";
 import { driverScript, readProgress } from "../../../src/jobs/terraform/terraform-driver.ts";
+import { carry } from "../../../src/process/carried-environment.ts";
 
 const input: TerraformInput = {
   id: "id",
@@ -210,7 +211,7 @@ describe("the driver", () => {
       planJson: join(folder, "json"),
       planText: join(folder, "text"),
     };
-    const script = driverScript(terraformed, stages, paths, then);
+    const script = driverScript({ restore: [], command: terraformed }, stages, paths, then);
     let code = 0;
     try {
       execFileSync("/bin/sh", ["-c", script]);
@@ -249,6 +250,28 @@ describe("the driver", () => {
     await rm(join(folder, "stages"));
     const ended = await drive({ plan: 2 }, "end");
     expect(ended).toMatchObject({ code: 0, calls: shown, progress: { hasChanges: true, waits: false } });
+  });
+
+  test("each stage gets the environment as it was given, whatever the script's shell makes of it", async () => {
+    const given = {
+      PATH: "/usr/bin:/bin",
+      OPTIND: "abc",
+      name: "Ada",
+      code: "",
+      stopped: "no",
+      "a.b": "'$1'",
+    };
+    const { variables, restore } = carry(given);
+    const seen = join(folder, "seen");
+    const stages = terraformStages(terraform as never, input, files, undefined);
+    const note = "import sys; open(sys.argv[1], 'ab').write(open('/proc/self/environ', 'rb').read())";
+    const show = { restore: [...restore, "/usr/bin/python3", "-c", note], command: seen };
+    const paths = { stages: join(folder, "stages"), planJson: "/dev/null", planText: "/dev/null" };
+    const env = { PATH: process.env.PATH, ...variables, SIGNALMAN_TASK: "its.marker" };
+    execFileSync("/bin/sh", ["-c", driverScript(show, stages, paths, "end")], { env });
+    const [first, ...others] = (await readFile(seen, "utf8")).split("SIGNALMAN_TASK=its.marker\0").slice(1);
+    expect(first?.split("\0").slice(0, -1)).toEqual(Object.entries(given).map((pair) => pair.join("=")));
+    expect(others).toEqual([first]);
   });
 
   test("it ends with the first stage that fails, as that one did", async () => {
