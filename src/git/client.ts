@@ -3,30 +3,14 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { TimedOut } from "../process/command.ts";
 import { PrepareError } from "../task/errors.ts";
-import { type GitAccess, reach } from "./access.ts";
-import { type Clone, clone, subjectOf } from "./clone.ts";
-import { lfsConfig } from "./lfs.ts";
+import { subjectOf } from "./clone.ts";
 import type { Mirrors } from "./mirrors.ts";
-import { isSamePlace, parseRemote, type RemoteUrl, resolveSubmodule } from "./remote-url.ts";
-import { findCommit, refuse, type Wanted } from "./revision.ts";
-import { createRunGit, GitFailed } from "./run.ts";
+import { type CheckOut, gitDirOf, placeFolder, placeRemote } from "./place.ts";
+import { isSamePlace, maskUsers, parseRemote, type RemoteUrl, resolveSubmodule } from "./remote-url.ts";
+import { findCommit } from "./revision.ts";
+import { createRunGit, GitFailed, repositoryAt, workspaceAt } from "./run.ts";
 import type { SshSettings } from "./ssh-options.ts";
 import { listSubmodules, makeFolder, type Submodule } from "./submodules.ts";
-
-export interface CheckOut extends Wanted {
-  /** The repository: a folder of this server, or a remote. */
-  source: string | RemoteUrl;
-  /** What opens a remote, and the name of the access key that says so. */
-  access: GitAccess;
-  key: string;
-  /** Exists and is empty. */
-  target: string;
-  /** Commits of history; 0: all. */
-  depth: number;
-  lfs: boolean;
-  skipSubmodules: boolean;
-  say(text: string): void;
-}
 
 export interface Git {
   /**
@@ -57,6 +41,7 @@ export function holdsRepository(names: readonly string[]): boolean {
 
 export function createGit({ mirrors, ssh, env, marker }: GitOptions): Git {
   const run = createRunGit(env, marker);
+  const placing = { mirrors, ssh, run };
 
   return {
     async checkOut(options, signal) {
@@ -72,9 +57,12 @@ export function createGit({ mirrors, ssh, env, marker }: GitOptions): Git {
     say: (text: string) => void,
     signal: AbortSignal,
   ): Promise<void> {
-    const status = ["status", "--porcelain", "--untracked-files=normal"];
-    const dirty = await run(status, { cwd: source, signal }).catch((error: unknown) => {
-      if (error instanceof GitFailed) return ""; // a bare one has none
+    const gitDir = await gitDirOf(source);
+    if (gitDir === source) return; // a bare one has none
+    // Renames are not looked for: for that a partial clone would fetch.
+    const status = ["status", "--porcelain", "--untracked-files=normal", "--no-renames"];
+    const dirty = await run(status, { cwd: source, gitDir, signal }).catch((error: unknown) => {
+      if (error instanceof GitFailed) return ""; // the check-out tells what is wrong with it
       throw error;
     });
     if (dirty === "") return;
@@ -95,29 +83,11 @@ export function createGit({ mirrors, ssh, env, marker }: GitOptions): Git {
   }
 
   /** The repository itself, without its submodules; returns the commit. */
-  async function place(options: CheckOut, signal: AbortSignal): Promise<string> {
-    const { source, target, depth, say } = options;
-    if (typeof source === "string") {
-      const hash = (await findCommit(run, source, options, "HEAD", signal)) ?? refuse(source, options);
-      const config = options.lfs ? await lfsConfig(run, { cwd: target, storage: undefined, signal }) : [];
-      await clone({ source, target, hash, depth, origin: source, config, run, say }, signal);
-      return hash;
-    }
-    const way = reach(source, options.access, ssh);
-    const { mirror, hash } = await mirrors.fetch(
-      { remote: source, key: options.key, reach: way, wanted: options, run, say },
-      signal,
-    );
-    const base: Clone = { source: mirror, target, hash, depth, origin: source.text, run, say };
-    if (!options.lfs) await clone(base, signal);
-    else {
-      const config = await lfsConfig(run, { cwd: target, storage: join(mirror, "lfs"), signal });
-      await clone(
-        { ...base, config: [...way.config, ...config], env: way.env, idleMs: mirrors.idleMs },
-        signal,
-      );
-    }
-    return hash;
+  function place(options: CheckOut, signal: AbortSignal): Promise<string> {
+    const { source } = options;
+    return typeof source === "string"
+      ? placeFolder(placing, { ...options, source }, signal)
+      : placeRemote(placing, { ...options, source }, signal);
   }
 
   async function placeSubmodules(
@@ -144,7 +114,8 @@ export function createGit({ mirrors, ssh, env, marker }: GitOptions): Git {
         target: await makeFolder(target, submodule.path),
       };
       await placeWhole(options, nesting, signal);
-      await run(["config", `submodule.${submodule.name}.url`, nameOf(source)], { cwd: target, signal });
+      const url = typeof source === "string" ? source : source.text;
+      await run(["config", `submodule.${submodule.name}.url`, url], { ...workspaceAt(target), signal });
     }
   }
 
@@ -153,15 +124,16 @@ export function createGit({ mirrors, ssh, env, marker }: GitOptions): Git {
     const { source } = parent;
     const { name, url, hash } = submodule;
     if (typeof source !== "string") return remoteOf(resolveSubmodule(url, source.text), url);
-    for (const kept of [join(source, ".git/modules", name), join(source, "modules", name)]) {
-      const wanted = { gitBranch: "", commit: hash };
-      if ((await exists(kept)) && (await findCommit(run, kept, wanted, "HEAD", signal))) return kept;
-    }
-    const options = { cwd: source, signal };
-    const origin = await run(["config", "--get", "remote.origin.url"], options).catch((error: unknown) => {
-      if (error instanceof GitFailed) return source;
-      throw error;
-    });
+    const read = (...args: string[]) =>
+      run(args, { ...repositoryAt(gitDir), signal }).catch((error: unknown) => {
+        if (error instanceof GitFailed) return "";
+        throw error;
+      });
+    const gitDir = await gitDirOf(source);
+    const kept = join(await read("rev-parse", "--absolute-git-dir"), "modules", name);
+    const wanted = { gitBranch: "", commit: hash };
+    if ((await exists(kept)) && (await findCommit(run, kept, wanted, "HEAD", signal))) return kept;
+    const origin = (await read("config", "--get", "remote.origin.url")) || source;
     const resolved = resolveSubmodule(url, origin);
     if (resolved.startsWith("file:///") && URL.canParse(resolved)) return fileURLToPath(resolved);
     return resolved.startsWith("/") ? resolved : remoteOf(resolved, url);
@@ -169,7 +141,7 @@ export function createGit({ mirrors, ssh, env, marker }: GitOptions): Git {
 }
 
 function nameOf(source: string | RemoteUrl): string {
-  return typeof source === "string" ? source : source.text;
+  return typeof source === "string" ? source : source.shown;
 }
 
 /** A remote's submodules are remote ones: it may not reach into this server's disk. */
@@ -177,7 +149,7 @@ function remoteOf(resolved: string, url: string): RemoteUrl {
   const remote = parseRemote(resolved);
   if (remote) return remote;
   throw new PrepareError(
-    `Cannot check out a submodule: ${JSON.stringify(url)} is no https://, http:// or ssh:// URL without a password, nor user@host:path`,
+    `Cannot check out a submodule: ${JSON.stringify(maskUsers(url))} is no https://, http:// or ssh:// URL without a password, nor user@host:path`,
   );
 }
 

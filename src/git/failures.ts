@@ -32,15 +32,49 @@ const WORDS: readonly [Trouble, RegExp][] = [
   ],
 ];
 
+/** What git says of a repository on this disk of which something is missing or spoilt. */
+const DAMAGE = new RegExp(
+  [
+    "not a git repository",
+    "bad (tree |ref|object |config line|shallow line|signature)",
+    "reference broken|broken ref|null OID|does not point to a valid object",
+    "(object|pack|packfile|file) .* (is corrupt|is empty|is truncated|is too small|is far too short|does not match)",
+    "inflate: |unknown object type|hash mismatch|garbage at end|invalid object",
+    "unable to (read|parse|unpack) (sha1 file|tree|commit|object|header|[0-9a-f]{40})",
+    "could not (read|parse) [0-9a-f]{40}|missing (blob|tree|commit)",
+    "(unexpected|unterminated) line in .*packed-refs",
+    "did not send all necessary objects",
+  ].join("|"),
+  "i",
+);
+
 function troubleOf(error: unknown): Trouble | undefined {
   if (error instanceof TimedOut) return "silent";
   if (!(error instanceof GitFailed)) return undefined;
   return WORDS.find(([, words]) => words.test(error.said))?.[0];
 }
 
+/** Of the repository on this disk in which git works something is missing or spoilt. */
+export function isDamage(error: unknown): error is GitFailed {
+  if (!(error instanceof GitFailed)) return false;
+  // What the other side tells of its own repository begins so.
+  const own = error.said.split("\n").filter((line) => !line.startsWith("remote:"));
+  return DAMAGE.test(own.join("\n"));
+}
+
+/** The same of the repository on this disk from which git clones. */
+export function isSourceDamage(error: unknown): error is GitFailed {
+  return error instanceof GitFailed && (DAMAGE.test(error.said) || /repository corruption/.test(error.said));
+}
+
+/** The remote names its objects by another hash (SHA-1, SHA-256) than the repository on this disk. */
+export function isOtherFormat(error: unknown): error is GitFailed {
+  return error instanceof GitFailed && /mismatched algorithms/.test(error.said);
+}
+
 /** Another try may help: the network or the server had a bad moment. */
 export function isPassing(error: unknown): boolean {
-  return troubleOf(error) === "away";
+  return troubleOf(error) === "away" && !isDamage(error);
 }
 
 /** It took its time, and would take it again. */
@@ -61,7 +95,7 @@ export function wordsOf(error: unknown): string {
 /** A failed fetch, as the task's owner should read it. Other errors than git's are thrown on. */
 export function explainFetch(remote: RemoteUrl, error: unknown): never {
   if (!(error instanceof GitFailed) && !(error instanceof TimedOut)) throw error;
-  const sentence = `Cannot fetch ${remote.text}: ${reasonOf(remote, error)}`;
+  const sentence = `Cannot fetch ${remote.shown}: ${reasonOf(remote, error)}`;
   throw new PrepareError(sentence, { cause: error });
 }
 

@@ -1,21 +1,36 @@
-import { readdir, rm } from "node:fs/promises";
+import { mkdir, readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
+import type { RunGit } from "./run.ts";
 
-/** Removes what a git that was killed left in a bare repository, on which nobody else works: locks, half packs. */
+/**
+ * Removes what a git that was killed left in a bare repository while no other git works on it: locks, half packs, half
+ * objects.
+ */
 export async function removeTraces(repository: string): Promise<void> {
-  const top = await readdir(repository).catch(() => []);
-  const refs = await readdir(join(repository, "refs"), { recursive: true }).catch(() => []);
-  const packs = await readdir(join(repository, "objects/pack")).catch(() => []);
-  const objects = await readdir(join(repository, "objects")).catch(() => []);
-  const traces = [
-    ...top.filter(isLock),
-    ...refs.filter(isLock).map((name) => join("refs", name)),
-    ...packs
-      .filter((name) => name.startsWith("tmp_") || isLock(name))
-      .map((name) => join("objects/pack", name)),
-    ...objects.filter((name) => name.startsWith("tmp_")).map((name) => join("objects", name)),
+  const list = async (folder: string, options: { recursive?: boolean } = {}) =>
+    (await readdir(join(repository, folder), options).catch(() => [])).map((name) => join(folder, name));
+  const objects = await list("objects");
+  const inside = objects.filter((folder) => /^objects\/([0-9a-f]{2}|info|pack)$/.test(folder));
+  const found = [
+    ...(await list(".")),
+    ...(await list("refs", { recursive: true })),
+    ...objects,
+    ...(await Promise.all(inside.map((folder) => list(folder)))).flat(),
   ];
+  const traces = found.filter((path) => path.endsWith(".lock") || /^objects\/(.*\/)?tmp_/.test(path));
   for (const trace of traces) await rm(join(repository, trace), { recursive: true, force: true });
 }
 
-const isLock = (name: string) => name.endsWith(".lock");
+/** An empty mirror, which is removed again if it is still there at the end. */
+export async function initialize(path: string, format: "sha1" | "sha256", run: RunGit, signal: AbortSignal) {
+  const remove = () => rm(path, { recursive: true, force: true });
+  await remove();
+  await mkdir(path, { recursive: true, mode: 0o700 });
+  const half = { path, [Symbol.asyncDispose]: remove };
+  await using stack = new AsyncDisposableStack();
+  stack.use(half);
+  const how = ["--quiet", "--bare", "--template=", `--object-format=${format}`];
+  await run(["init", ...how, "."], { cwd: path, signal });
+  stack.move();
+  return half;
+}

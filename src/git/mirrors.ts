@@ -1,16 +1,17 @@
 import { createHash } from "node:crypto";
-import { existsSync } from "node:fs";
-import { mkdir, readdir, rename, rm, stat, utimes } from "node:fs/promises";
+import { readdir, rename, rm, stat, utimes } from "node:fs/promises";
 import { join } from "node:path";
 import { sleep } from "../async/first-of.ts";
 import { createQueues } from "../async/keyed-queue.ts";
+import { PrepareError } from "../task/errors.ts";
 import type { Reach } from "./access.ts";
-import { explainFetch, isPassing, isSilence, wordsOf } from "./failures.ts";
-import { removeTraces } from "./mirror-folder.ts";
+import { explainFetch, isDamage, isOtherFormat, isPassing, isSilence, wordsOf } from "./failures.ts";
+import { generationOf, listGenerations, mirrorOf, removeReplaced } from "./generations.ts";
+import { initialize, removeTraces } from "./mirror-folder.ts";
 import { sayProgress } from "./progress.ts";
 import type { RemoteUrl } from "./remote-url.ts";
-import { findCommit, isWholeHash, refuse, type Wanted } from "./revision.ts";
-import type { RunGit } from "./run.ts";
+import { type Found, findCommit, isWholeHash, refuse, type Wanted } from "./revision.ts";
+import { type GitFailed, type RunGit, repositoryAt } from "./run.ts";
 
 export interface Fetch {
   remote: RemoteUrl;
@@ -27,11 +28,19 @@ export interface Mirrors {
   /** A remote that says nothing for so long is given up. */
   readonly idleMs: number;
   /**
-   * Brings the mirror up to date and finds the wanted commit. One at a time for each mirror.
+   * Brings the mirror up to date and finds the wanted commit. One at a time for each mirror. A mirror that is damaged is
+   * replaced by a new one.
    * @throws PrepareError; the signal's reason.
    */
-  fetch(fetch: Fetch, signal: AbortSignal): Promise<{ mirror: string; hash: string }>;
-  /** Removes what nobody has used since then. The caller sees to it that no task is that old. */
+  fetch(fetch: Fetch, signal: AbortSignal): Promise<Found & { mirror: string }>;
+  /** A check-out found this mirror damaged: the next fetch replaces it. */
+  distrust(mirror: string, error: Error): void;
+  /** A new mirror was as bad, so the damage is the remote's: this mirror is not distrusted again. */
+  acquit(mirror: string): void;
+  /**
+   * Removes the mirrors that no task has used since then (the caller sees to it that no task is that old), and those
+   * that were replaced and have no borrower any more.
+   */
   removeUnused(since: Date): Promise<void>;
 }
 
@@ -42,6 +51,10 @@ export interface MirrorOptions {
   idleMs: number;
   /** Before each further try. */
   retryMs: readonly number[];
+  /** Ids of the tasks that have a folder on this machine. */
+  tasks: () => Promise<readonly string[]>;
+  /** Called once for each mirror that turns out to be damaged. */
+  onDamaged: (mirror: string, error: Error) => void;
 }
 
 /** The remote's default branch, whatever it is called. */
@@ -59,80 +72,134 @@ const FETCH = [
 const REFS = ["+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*"];
 const NEW = ".new";
 
-export function createMirrors({ root, idleMs, retryMs }: MirrorOptions): Mirrors {
+export function createMirrors({ root, idleMs, retryMs, tasks, onDamaged }: MirrorOptions): Mirrors {
   const inTurn = createQueues();
   /** Mirrors whose last fetch, in this process, ended well: no dead process has left a lock there. */
   const orderly = new Set<string>();
-
+  /** Mirrors that are damaged, and how that showed. */
+  const damaged = new Map<string, Error>();
+  const acquitted = new Set<string>();
   /** When a remote last gave no answer: whoever was waiting for his turn meanwhile need not wait as long again. */
   const silences = new Map<string, { at: number; error: unknown }>();
 
+  function distrust(mirror: string, error: Error): void {
+    if (damaged.has(mirror) || acquitted.has(mirror)) return;
+    damaged.set(mirror, error);
+    onDamaged(mirror, error);
+  }
+
   return {
     idleMs,
+    distrust,
+    acquit: (mirror) => void acquitted.add(mirror),
     async fetch(fetch, signal) {
-      const mirror = join(root, nameOf(fetch));
+      const name = nameOf(fetch);
       const asked = performance.now();
-      return inTurn(mirror, signal, async () => {
-        const silence = silences.get(mirror);
+      return inTurn(name, signal, async () => {
+        const silence = silences.get(name);
         if (silence && silence.at > asked) throw silence.error;
-        await update(mirror, fetch, signal).catch((error: unknown) => {
-          if (isSilence((error as Error).cause)) silences.set(mirror, { at: performance.now(), error });
+        const found = await fetchNewest(name, fetch, signal).catch((error: unknown) => {
+          if (isSilence(causeOf(error))) silences.set(name, { at: performance.now(), error });
           throw error;
         });
-        silences.delete(mirror);
-        return { mirror, hash: await findOrFetch(mirror, fetch, signal) };
+        silences.delete(name);
+        return found;
       });
     },
     async removeUnused(since) {
-      for (const name of await readdir(root).catch(() => [])) {
-        const mirror = join(root, name);
+      const entries = await readdir(root).catch(() => []);
+      const turn = (name: string, work: () => Promise<void>) =>
+        inTurn(name, new AbortController().signal, work);
+      for (const entry of entries) {
+        const path = join(root, entry);
         const isUnused = () =>
-          stat(mirror).then(
+          stat(path).then(
             ({ mtime }) => mtime < since,
             () => false,
           );
         // Asked once more in turn: a task may have come.
         const remove = async () => {
-          if (await isUnused()) await rm(mirror, { recursive: true, force: true });
+          if (await isUnused()) await rm(path, { recursive: true, force: true });
         };
-        if (await isUnused()) await inTurn(mirror, new AbortController().signal, remove);
+        if (await isUnused()) await turn(mirrorOf(entry), remove);
       }
+      const replaced = entries.filter((entry) => entry !== mirrorOf(entry)).map(mirrorOf);
+      for (const name of new Set(replaced))
+        await turn(name, async () => removeReplaced(root, name, await tasks()));
     },
   };
 
-  async function update(mirror: string, fetch: Fetch, signal: AbortSignal): Promise<void> {
-    const isDefault = fetch.wanted.gitBranch === "" && fetch.wanted.commit === "";
-    const refs = isDefault ? [...REFS, `+HEAD:${HEAD}`] : REFS;
-    if (existsSync(mirror)) {
+  /** Fetches into the newest mirror; into a new one if there is none, or only a damaged one. */
+  async function fetchNewest(name: string, fetch: Fetch, signal: AbortSignal) {
+    const generations = await listGenerations(root, name);
+    const newest = generations.at(-1);
+    if (newest) {
+      const reason = damaged.get(newest.path);
+      const made = reason ?? (await fetchInto(newest.path, fetch, signal));
+      if (generations.length > 1) await removeReplaced(root, name, await tasks());
+      if (!(made instanceof Error)) return { ...made, mirror: newest.path };
+      fetch.say(`The mirror of ${fetch.remote.shown} is damaged and is fetched anew (${wordsOf(made)})`);
+    }
+    const { path } = generationOf(root, name, (newest?.number ?? 0) + 1);
+    const found = await fetchNew(path, fetch, signal);
+    if (newest) await removeReplaced(root, name, await tasks());
+    return { ...found, mirror: path };
+  }
+
+  /** Returns git's error if that shows that the mirror is damaged. */
+  async function fetchInto(mirror: string, fetch: Fetch, signal: AbortSignal): Promise<Found | GitFailed> {
+    try {
       if (!orderly.has(mirror)) await removeTraces(mirror);
       orderly.delete(mirror);
-      await persist(mirror, fetch, refs, signal);
-    } else {
-      await using half = await initialize(`${mirror}${NEW}`, fetch.run, signal);
-      await persist(half.path, fetch, refs, signal);
-      await rename(half.path, mirror);
+      await update(mirror, fetch, signal);
+      const found = await findOrFetch(mirror, fetch, signal);
+      orderly.add(mirror);
+      const now = new Date();
+      await utimes(mirror, now, now);
+      return found;
+    } catch (error) {
+      const cause = causeOf(error);
+      if (!isDamage(cause) && !isOtherFormat(cause)) throw error;
+      distrust(mirror, cause);
+      return cause;
     }
+  }
+
+  /** A mirror gets its name after its first fetch, so that a half one is never found. */
+  async function fetchNew(mirror: string, fetch: Fetch, signal: AbortSignal): Promise<Found> {
+    await using half = await initialize(`${mirror}${NEW}`, "sha1", fetch.run, signal);
+    await update(half.path, fetch, signal).catch(async (error: unknown) => {
+      if (!isOtherFormat(causeOf(error))) throw error;
+      await initialize(half.path, "sha256", fetch.run, signal);
+      await update(half.path, fetch, signal);
+    });
+    await rename(half.path, mirror);
     orderly.add(mirror);
-    const now = new Date();
-    await utimes(mirror, now, now);
+    return findOrFetch(mirror, fetch, signal);
+  }
+
+  function update(mirror: string, fetch: Fetch, signal: AbortSignal): Promise<void> {
+    const isDefault = fetch.wanted.gitBranch === "" && fetch.wanted.commit === "";
+    return persist(mirror, fetch, isDefault ? [...REFS, `+HEAD:${HEAD}`] : REFS, signal);
   }
 
   /** A commit that is on no branch is asked for by its hash; many servers give it. */
-  async function findOrFetch(mirror: string, fetch: Fetch, signal: AbortSignal): Promise<string> {
+  async function findOrFetch(mirror: string, fetch: Fetch, signal: AbortSignal): Promise<Found> {
     const { remote, wanted, run } = fetch;
-    const find = () => findCommit(run, mirror, wanted, HEAD, signal);
+    const find = () =>
+      findCommit(run, mirror, wanted, HEAD, signal).catch((error: unknown) => explainFetch(remote, error));
     const found = await find();
     if (found) return found;
-    if (!isWholeHash(wanted.commit)) refuse(remote.text, wanted);
+    if (!isWholeHash(wanted.commit)) refuse(remote.shown, wanted);
     const hash = wanted.commit.toLowerCase();
     await persist(mirror, fetch, [`+${hash}:refs/signalman/commits/${hash}`], signal).catch((error) => {
       signal.throwIfAborted();
       if (/not our ref|unadvertised object|couldn't find remote ref/.test(wordsOf(error.cause))) {
-        refuse(remote.text, wanted);
+        refuse(remote.shown, wanted);
       }
       throw error;
     });
-    return (await find()) ?? refuse(remote.text, wanted);
+    return (await find()) ?? refuse(remote.shown, wanted);
   }
 
   /** Tries again after a bad moment of the network. */
@@ -141,18 +208,18 @@ export function createMirrors({ root, idleMs, retryMs }: MirrorOptions): Mirrors
     { remote, reach, run, say }: Fetch,
     refs: readonly string[],
     signal: AbortSignal,
-  ) {
-    const onProgress = sayProgress(`Fetching ${remote.text}`, say);
-    const attempt = () =>
-      run([...FETCH, "--", remote.text, ...refs], { cwd: mirror, signal, ...reach, idleMs, onProgress });
+  ): Promise<void> {
+    const onProgress = sayProgress(`Fetching ${remote.shown}`, say);
+    const options = { ...repositoryAt(mirror), signal, env: reach.env, idleMs, onProgress };
+    const config = ["core.bare=true", ...reach.config];
     for (let tries = 1; ; tries++) {
       try {
-        return void (await attempt());
+        return void (await run([...FETCH, "--", remote.text, ...refs], { ...options, config }));
       } catch (error) {
         const pauseMs = retryMs[tries - 1];
         if (pauseMs === undefined || !isPassing(error)) return explainFetch(remote, error);
         say(
-          `Cannot fetch ${remote.text} (${wordsOf(error)}); try ${tries + 1} of ${retryMs.length + 1} in ${pauseMs / 1000} s`,
+          `Cannot fetch ${remote.shown} (${wordsOf(error)}); try ${tries + 1} of ${retryMs.length + 1} in ${pauseMs / 1000} s`,
         );
         await sleep(pauseMs, signal);
         await removeTraces(mirror);
@@ -161,18 +228,8 @@ export function createMirrors({ root, idleMs, retryMs }: MirrorOptions): Mirrors
   }
 }
 
-/** Nobody finds a mirror before its first fetch has ended well. */
-async function initialize(path: string, run: RunGit, signal: AbortSignal) {
-  const remove = () => rm(path, { recursive: true, force: true });
-  await remove();
-  await mkdir(path, { recursive: true, mode: 0o700 });
-  const half = { path, [Symbol.asyncDispose]: remove };
-  await using stack = new AsyncDisposableStack();
-  stack.use(half);
-  await run(["init", "--quiet", "--bare", "--template=", "."], { cwd: path, signal });
-  stack.move();
-  return half;
-}
+/** Of a sentence for the task's owner, git's own error. */
+const causeOf = (error: unknown) => (error instanceof PrepareError ? error.cause : error);
 
 /** One folder for each repository and key. */
 function nameOf({ remote, key }: Fetch): string {

@@ -2,6 +2,8 @@
 export interface RemoteUrl {
   /** As it was written. */
   readonly text: string;
+  /** The same for logs and messages: the user of an http(s) URL, who may be a token, is masked. */
+  readonly shown: string;
   readonly scheme: "http" | "https" | "ssh";
   /** In small letters, with its port unless that is the scheme's own. */
   readonly host: string;
@@ -23,7 +25,7 @@ export function parseRemote(text: string): RemoteUrl | undefined {
   if (/[\0-\x20\x7f]/.test(text)) return undefined;
   if (!text.includes("://")) {
     const [, user = "", host = ""] = SCP_LIKE.exec(text) ?? [];
-    return host ? { text, scheme: "ssh", host: host.toLowerCase(), user } : undefined;
+    return host ? { text, shown: text, scheme: "ssh", host: host.toLowerCase(), user } : undefined;
   }
   const url = URL.canParse(text) ? new URL(text) : undefined;
   const scheme = url?.protocol.slice(0, -1);
@@ -32,7 +34,18 @@ export function parseRemote(text: string): RemoteUrl | undefined {
   const isUser = url.username === "" || new RegExp(`^${USER}$`).test(url.username);
   if (!isPlain || !isUser || !HOST_OR_ADDRESS.test(url.hostname)) return undefined;
   const port = url.port === "" || (scheme === "ssh" && url.port === "22") ? "" : `:${url.port}`;
-  return { text, scheme, host: `${url.hostname.toLowerCase()}${port}`, user: url.username };
+  return {
+    text,
+    shown: maskUsers(text),
+    scheme,
+    host: `${url.hostname.toLowerCase()}${port}`,
+    user: url.username,
+  };
+}
+
+/** A text with the users (and passwords) of its http(s) URLs masked. */
+export function maskUsers(text: string): string {
+  return text.replace(/(https?:\/\/)[^/?#\s]*@/gi, "$1***@");
 }
 
 /** Whether what opens the one may be shown to the other. */

@@ -1,5 +1,6 @@
 import { PrepareError } from "../task/errors.ts";
-import { GitFailed, type RunGit } from "./run.ts";
+import { isDamage } from "./failures.ts";
+import { GitFailed, type RunGit, repositoryAt } from "./run.ts";
 
 /** What a task wants of a repository. */
 export interface Wanted {
@@ -14,32 +15,46 @@ export const isWholeHash = (commit: string) => /^([0-9a-f]{40}|[0-9a-f]{64})$/i.
 // What git allows in a name; the rest would be a way to say something else (`main~1`, `main:file`).
 const isName = (name: string) => !/[\0-\x20\x7f~^:?*[\\]|\.\.|@\{|^\/|\/$|\/\/|\.lock$|\.$/.test(name);
 
+/** A commit that was found, and the tag that was asked for, if it was one: `refs/tags/…`. */
+export interface Found {
+  hash: string;
+  tag?: string;
+}
+
 /**
- * The hash of a wanted commit, as far as a repository has it. A branch wins over a tag of the same name.
- * @param head the ref that stands for the default branch.
+ * The wanted commit, as far as a repository has it. A branch wins over a tag of the same name.
+ * @param gitDir the repository. @param head the ref that stands for the default branch.
+ * @throws GitFailed if the repository is damaged; the signal's reason.
  */
 export async function findCommit(
   run: RunGit,
-  repository: string,
+  gitDir: string,
   { gitBranch, commit }: Wanted,
   head: string,
   signal: AbortSignal,
-): Promise<string | undefined> {
-  const read = async (revision: string) => {
+): Promise<Found | undefined> {
+  const read = async (revision: string): Promise<Found | undefined> => {
     const args = ["rev-parse", "--verify", "--quiet", "--end-of-options", `${revision}^{commit}`];
-    return run(args, { cwd: repository, signal }).catch((error: unknown) => {
-      if (error instanceof GitFailed) return undefined;
-      throw error;
-    });
+    try {
+      return { hash: await run(args, { ...repositoryAt(gitDir), signal }) };
+    } catch (error) {
+      if (!(error instanceof GitFailed) || isDamage(error)) throw error;
+      return undefined;
+    }
   };
   if (commit) {
     // A branch may be called like a shortened hash.
     const found = /^[0-9a-f]{4,64}$/i.test(commit) ? await read(commit) : undefined;
-    return found?.startsWith(commit.toLowerCase()) ? found : undefined;
+    return found?.hash.startsWith(commit.toLowerCase()) ? found : undefined;
   }
   if (!gitBranch) return read(head);
   if (!isName(gitBranch)) return undefined;
-  return (await read(`refs/heads/${gitBranch}`)) ?? (await read(`refs/tags/${gitBranch}`));
+  const tag = `refs/tags/${gitBranch}`;
+  const tagged = async () => {
+    const found = await read(tag);
+    return found && { ...found, tag };
+  };
+  return (await read(`refs/heads/${gitBranch}`)) ?? (await tagged());
 }
 
 /** @throws PrepareError always. */

@@ -1,16 +1,39 @@
+import { dirname, join } from "node:path";
 import { CannotStart, runCommand } from "../process/command.ts";
 import { PrepareError } from "../task/errors.ts";
 import type { Exit } from "../task/exit.ts";
+import { maskUsers } from "./remote-url.ts";
 
-export interface RunOptions {
+/**
+ * Where git works. Its repository is always named: git that looks for one itself finds, where a mirror or a workspace is
+ * damaged, the repository that the data folder happens to lie in.
+ */
+export interface Place {
   cwd: string;
+  /** Undefined only for commands that need no repository: init, clone, lfs version. */
+  gitDir?: string;
+  workTree?: string;
+}
+
+/** A bare repository, or the inside of one that is not. */
+export const repositoryAt = (gitDir: string): Place => ({ cwd: "/", gitDir });
+/** A repository that was checked out here. */
+export const workspaceAt = (folder: string): Place => ({
+  cwd: folder,
+  gitDir: join(folder, ".git"),
+  workTree: folder,
+});
+
+export interface RunOptions extends Place {
   signal: AbortSignal;
   /** More settings, `name=value`. */
   config?: readonly string[] | undefined;
   env?: Readonly<Record<string, string>> | undefined;
-  /** Ends it when it has said nothing for so long. */
+  /** Ends git when it has printed nothing for so long. */
   idleMs?: number | undefined;
-  /** What it says of its progress. */
+  /** Called with each line of stdout, of which only the last MiB is returned. */
+  onOutput?: ((line: string) => void) | undefined;
+  /** Called with each line of stderr. */
   onProgress?: ((line: string) => void) | undefined;
 }
 
@@ -20,27 +43,30 @@ export interface RunOptions {
  */
 export type RunGit = (args: readonly string[], options: RunOptions) => Promise<string>;
 
-/** Git did not succeed. */
+/** Git did not succeed. Users in URLs are masked, since tokens may stand there. */
 export class GitFailed extends Error {
   readonly exit: Exit;
-  /** The last lines of what it said. */
+  /** All of stderr. */
   readonly said: string;
 
   constructor(args: readonly string[], exit: Exit, stderr: string) {
-    const said = stderr.trim().split("\n").slice(-5).join("; ");
-    super(`git ${args.find((arg) => !arg.startsWith("-"))} said: ${said}`);
+    const said = maskUsers(stderr.trim());
+    super(`git ${args.find((arg) => !arg.startsWith("-"))} said: ${said.split("\n").slice(-5).join("; ")}`);
     this.name = "GitFailed";
     this.exit = exit;
-    this.said = stderr.trim();
+    this.said = said;
   }
 }
 
-// Of the machine's settings none counts, hooks neither; what is not allowed is forbidden.
+// Settings of the machine, and hooks, do not count; what is not allowed is forbidden.
 const CONFIG = [
   // The operator named this folder: that it belongs to another user is no reason to refuse it.
   "safe.directory=*",
+  "safe.bareRepository=explicit",
   "advice.detachedHead=false",
   "core.hooksPath=/dev/null",
+  "core.fsmonitor=false",
+  "core.sparseCheckout=false",
   "gc.auto=0",
   "maintenance.auto=false",
   "credential.helper=",
@@ -50,8 +76,10 @@ const ENVIRONMENT = {
   LC_ALL: "C",
   // No ~/.netrc, no ~/.gitconfig.
   HOME: "/dev/null",
+  XDG_CONFIG_HOME: "/dev/null",
   GIT_CONFIG_NOSYSTEM: "1",
   GIT_CONFIG_GLOBAL: "/dev/null",
+  GIT_ATTR_NOSYSTEM: "1",
   // Looking at a repository must not write to it.
   GIT_OPTIONAL_LOCKS: "0",
   // Every question fails at once: empty, this one keeps git, and git-lfs, from looking for another program to ask.
@@ -60,19 +88,28 @@ const ENVIRONMENT = {
   SSH_ASKPASS_REQUIRE: "never",
 };
 
+/** Of git's own variables those say how servers are reached; the others would lead it to other repositories and settings. */
+const isHarmless = (name: string) => !name.startsWith("GIT_") || /^GIT_(SSL|HTTP|PROXY)_/.test(name);
+
 /** @param env what git inherits, PATH among it. @param marker of the task, to find strays by. */
 export function createRunGit(env: Readonly<Record<string, string>>, marker: string): RunGit {
-  return async (args, { cwd, signal, config = [], idleMs, onProgress, ...options }) => {
+  const inherited = Object.fromEntries(Object.entries(env).filter(([name]) => isHarmless(name)));
+  return async (args, { cwd, gitDir, workTree, signal, config = [], idleMs, ...options }) => {
     const settings = [...CONFIG, ...config].flatMap((setting) => ["-c", setting]);
+    const place = [
+      ...(gitDir === undefined ? [] : [`--git-dir=${gitDir}`]),
+      ...(workTree === undefined ? [] : [`--work-tree=${workTree}`]),
+    ];
     const result = await runCommand({
       command: "git",
-      args: [...settings, ...args],
+      args: [...place, ...settings, ...args],
       cwd,
-      env: { ...env, ...ENVIRONMENT, ...options.env },
+      env: { ...inherited, ...ENVIRONMENT, GIT_CEILING_DIRECTORIES: dirname(cwd), ...options.env },
       marker,
       signal,
       ...(idleMs === undefined ? {} : { idleMs }),
-      ...(onProgress ? { onLine: (line, stream) => stream === "stderr" && onProgress(line) } : {}),
+      onLine: (line, stream) =>
+        (stream === "stderr" ? options.onProgress : options.onOutput)?.(maskUsers(line)),
       leftovers: "spared",
     }).catch((cause: unknown) => {
       if (!(cause instanceof CannotStart)) throw cause;

@@ -1,8 +1,7 @@
-import { existsSync } from "node:fs";
 import { mkdir, realpath } from "node:fs/promises";
 import { isAbsolute, join, normalize } from "node:path";
 import { PrepareError } from "../task/errors.ts";
-import { GitFailed, type RunGit } from "./run.ts";
+import { GitFailed, type RunGit, workspaceAt } from "./run.ts";
 
 /** A submodule as its commit names it. */
 export interface Submodule {
@@ -15,8 +14,8 @@ export interface Submodule {
 }
 
 /**
- * The submodules of what is checked out in `folder`.
- * @throws PrepareError for one that names a place outside, or what git could take for an option.
+ * The submodules of what is checked out in `folder`, but for those that are switched off (`update = none`).
+ * @throws PrepareError for one without a URL, one that names a place outside, or what git could take for an option.
  */
 export async function listSubmodules(
   run: RunGit,
@@ -24,16 +23,21 @@ export async function listSubmodules(
   hash: string,
   signal: AbortSignal,
 ): Promise<Submodule[]> {
-  if (!existsSync(join(folder, ".gitmodules"))) return [];
-  const named = [...(await settingsOf(run, folder, hash, signal))].flatMap(
-    ([name, { path = "", url = "", update }]) => (path && update !== "none" ? [{ name, path, url }] : []),
+  const links = await linksIn(run, folder, signal);
+  if (links.size === 0) return [];
+  const named = [...(await settingsOf(run, folder, hash, signal))].map(
+    ([name, { path = "", url = "", update }]) => ({ name, path, url, isOff: update === "none" }),
   );
-  for (const submodule of named) assertHarmless(submodule);
-  const paths = named.map(({ path }) => path);
-  const hashes = paths.length ? await linksOf(run, folder, { hash, paths, signal }) : new Map();
-  return named.flatMap((submodule) => {
-    const commit = hashes.get(submodule.path);
-    return commit ? [{ ...submodule, hash: commit }] : [];
+  const wanted = named.filter(({ path, isOff }) => path !== "" && !isOff);
+  for (const submodule of wanted) assertHarmless(submodule);
+  const [unnamed] = links.keys().filter((link) => !named.some(({ path }) => path === link));
+  if (unnamed !== undefined)
+    throw new PrepareError(
+      `Cannot check out the submodule ${unnamed}: it has no URL in .gitmodules; add one, or set skipSubmodules`,
+    );
+  return wanted.flatMap(({ name, path, url }) => {
+    const commit = links.get(path);
+    return commit ? [{ name, path, url, hash: commit }] : [];
   });
 }
 
@@ -46,15 +50,20 @@ export async function makeFolder(workspace: string, path: string): Promise<strin
   return folder;
 }
 
-/** Path → hash, of those paths where a commit has a submodule. */
-async function linksOf(
-  run: RunGit,
-  folder: string,
-  { hash, paths, signal }: { hash: string; paths: readonly string[]; signal: AbortSignal },
-): Promise<Map<string, string>> {
-  const tree = await run(["ls-tree", "-z", hash, "--", ...paths], { cwd: folder, signal });
-  const links = tree.split("\0").filter((entry) => entry.startsWith("160000 commit "));
-  return new Map(links.map((entry) => [entry.slice(entry.indexOf("\t") + 1), entry.split(/[ \t]/)[2] ?? ""]));
+/** Path → hash of all submodules of what is checked out. */
+async function linksIn(run: RunGit, folder: string, signal: AbortSignal): Promise<Map<string, string>> {
+  const links = new Map<string, string>();
+  const onOutput = (line: string) => {
+    const [, hash, path] = /^160000 ([0-9a-f]+) \d\t(.*)$/.exec(line) ?? [];
+    if (hash && path) links.set(path, hash);
+  };
+  await run(["ls-files", "--stage"], {
+    ...workspaceAt(folder),
+    config: ["core.quotePath=false"],
+    signal,
+    onOutput,
+  });
+  return links;
 }
 
 type Settings = Partial<Record<"path" | "url" | "update", string>>;
@@ -67,7 +76,7 @@ async function settingsOf(
   signal: AbortSignal,
 ): Promise<Map<string, Settings>> {
   const args = ["config", "--blob", `${hash}:.gitmodules`, "--null", "--get-regexp", "^submodule\\."];
-  const listed = await run(args, { cwd: folder, signal }).catch((error: unknown) => {
+  const listed = await run(args, { ...workspaceAt(folder), signal }).catch((error: unknown) => {
     if (error instanceof GitFailed) return ""; // no such file, or nothing in it
     throw error;
   });

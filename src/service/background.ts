@@ -45,7 +45,7 @@ export function choresOf(
     },
     { name: "housekeeping", everyMs: HOUR_MS, work: () => keepHouse(databases.control) },
     ...(runner
-      ? [{ name: "remove old mirrors", everyMs: HOUR_MS, work: () => removeOldMirrors(runner) }]
+      ? [{ name: "remove old mirrors", everyMs: 60_000, work: () => removeOldMirrors(runner) }]
       : []),
   ];
 }

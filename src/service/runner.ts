@@ -3,7 +3,7 @@ import { sharedAmong } from "../jobs/executor.ts";
 import { forwardedVariables } from "../jobs/local/environment.ts";
 import { createLocalExecutor } from "../jobs/local/executor.ts";
 import type { LocalJobOptions } from "../jobs/local/local-job.ts";
-import { makeTasksRoot } from "../jobs/local/task-folder.ts";
+import { listTaskFolders, makeTasksRoot } from "../jobs/local/task-folder.ts";
 import { createTaskPool, type TaskPool } from "../pool/pool.ts";
 import { poolStore } from "../pool/store.ts";
 import { createLauncher } from "../process/launcher.ts";
@@ -37,7 +37,12 @@ export async function openRunner(ground: Ground, live: Live, stack: AsyncDisposa
     apps: config.apps,
     launcher: stack.use(createLauncher()),
     forwarded: forwardedVariables(config.forwardedEnv),
-    mirrors: createMirrors({ root: `${dataDir}/mirrors`, ...GIT_PATIENCE }),
+    mirrors: createMirrors({
+      root: `${dataDir}/mirrors`,
+      ...GIT_PATIENCE,
+      tasks: () => listTaskFolders(tasksRoot),
+      onDamaged: (mirror, err) => logger.warn({ mirror, err }, "a mirror is damaged and is fetched anew"),
+    }),
     galaxyCache: `${dataDir}/galaxy`,
     ssh: { hostKeys: config.sshHostKeys, knownHosts: config.sshKnownHosts ?? `${dataDir}/known_hosts` },
   };

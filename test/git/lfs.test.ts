@@ -77,6 +77,21 @@ describe("files that git LFS keeps", () => {
     expect((await scene.checkOut(`${server.url}/app.git`)).read("a.bin")).toBe(pointer);
   });
 
+  test("that are wanted and not there keep the task from running", async (context) => {
+    if (!hasLfs) return context.skip(NO_LFS);
+    repo.commit("b.bin", pointer.replace(oid, "0".repeat(64)));
+    scene.publish(repo, "app.git");
+    const files = new Map([[oid, content]]);
+    const server = stack.use(await startGitHttp({ root: scene.served, files }));
+    for (const depth of [0, 1])
+      expect(await scene.refusal(`${server.url}/app.git`, { lfs: true, depth })).toMatch(
+        /^Cannot check out http:\S+: .*b\.bin/,
+      );
+    expect(readdirSync(scene.mirrors)).toHaveLength(1);
+    const { read } = await scene.checkOut(`${server.url}/app.git`);
+    expect(read("a.bin")).toBe(pointer);
+  });
+
   test("need git-lfs, which is said where it is missing", async () => {
     const bin = mkdtempSync(join(tmpdir(), "signalman-bin-"));
     stack.defer(() => rmSync(bin, { recursive: true }));

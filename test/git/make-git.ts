@@ -1,7 +1,8 @@
 import { join } from "node:path";
-import type { CheckOut, Git, GitOptions } from "../../src/git/client.ts";
+import type { Git, GitOptions } from "../../src/git/client.ts";
 import { createGit } from "../../src/git/client.ts";
 import { createMirrors, type MirrorOptions, type Mirrors } from "../../src/git/mirrors.ts";
+import type { CheckOut } from "../../src/git/place.ts";
 import type { HostKeys } from "../../src/git/ssh-options.ts";
 
 /** Of a check-out, what most tests do not care about. */
@@ -11,6 +12,7 @@ export const PLAIN = {
   access: { kind: "none" },
   key: "",
   depth: 0,
+  copyObjects: false,
   lfs: false,
   skipSubmodules: false,
   say() {},
@@ -22,10 +24,21 @@ interface Choices extends Partial<MirrorOptions> {
   env?: GitOptions["env"];
 }
 
+/** Mirrors that no other task borrows from. */
+export function makeMirrors(choices: Pick<MirrorOptions, "root"> & Partial<MirrorOptions>): Mirrors {
+  return createMirrors({
+    idleMs: 60_000,
+    retryMs: [10, 20],
+    tasks: async () => [],
+    onDamaged() {},
+    ...choices,
+  });
+}
+
 /** A git of a test's own, with mirrors and known hosts in `data`, which may not exist. */
 export function makeGit(data: string, choices: Choices = {}): Git & Pick<Mirrors, "removeUnused"> {
-  const { marker = "marker", idleMs = 60_000, retryMs = [10, 20], root = join(data, "mirrors") } = choices;
-  const mirrors = createMirrors({ root, idleMs, retryMs });
+  const { marker = "marker" } = choices;
+  const mirrors = makeMirrors({ root: join(data, "mirrors"), ...choices });
   const git = createGit({
     mirrors,
     ssh: { hostKeys: choices.hostKeys ?? "accept-new", knownHosts: join(data, "known_hosts") },

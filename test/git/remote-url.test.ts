@@ -12,7 +12,7 @@ describe("a remote", () => {
     ["git@example.com:/srv/a.git", "ssh", "example.com", "git"],
     ["example.com:a.git", "ssh", "example.com", ""],
   ])("%s", (text, scheme, host, user) => {
-    expect(parseRemote(text)).toEqual({ text, scheme, host, user });
+    expect(parseRemote(text)).toMatchObject({ text, scheme, host, user });
   });
 });
 

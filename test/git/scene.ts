@@ -3,13 +3,13 @@ import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } f
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { GitAccess } from "../../src/git/access.ts";
-import type { CheckOut } from "../../src/git/client.ts";
+import type { CheckOut } from "../../src/git/place.ts";
 import { parseRemote } from "../../src/git/remote-url.ts";
 import { PrepareError } from "../../src/task/errors.ts";
 import { makeGit, PLAIN } from "./make-git.ts";
 import type { Repository } from "./repository.ts";
 
-type Options = Partial<Omit<CheckOut, "source">> & { signal?: AbortSignal };
+export type Options = Partial<Omit<CheckOut, "source">> & { signal?: AbortSignal };
 
 /** Folders of one test: repositories to serve, a server's data, workspaces. */
 export function makeScene(choices: Parameters<typeof makeGit>[1] = {}) {

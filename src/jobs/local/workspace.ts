@@ -14,7 +14,7 @@ import { openAccess } from "./git-access.ts";
 
 export interface WorkspaceOptions {
   /** `url`: an absolute path, a `file://` URL, or a remote. */
-  repository: { url: string; depth: number; lfs: boolean; skipSubmodules: boolean };
+  repository: { url: string; depth: number; copyObjects: boolean; lfs: boolean; skipSubmodules: boolean };
   repositoryKey: AccessKey;
   gitBranch: string;
   commit: string;
@@ -31,9 +31,10 @@ export interface WorkspaceOptions {
  */
 export async function fillWorkspace(options: WorkspaceOptions, signal: AbortSignal): Promise<Commit> {
   const { repository, repositoryKey, git, keys } = options;
-  const { url, depth, lfs, skipSubmodules } = repository;
+  const { url, depth, copyObjects, lfs, skipSubmodules } = repository;
+  const how = { depth, copyObjects, lfs, skipSubmodules };
   const checkOut = (source: string | RemoteUrl, access: GitAccess) =>
-    git.checkOut({ ...options, source, access, key: repositoryKey.name, depth, lfs, skipSubmodules }, signal);
+    git.checkOut({ ...options, ...how, source, access, key: repositoryKey.name }, signal);
   const remote = parseRemote(url);
   if (remote) {
     await using open = await openAccess(keys, repositoryKey, remote, signal);

@@ -4,13 +4,13 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { TemplateType } from "../../../gen/signalman/v1/template_pb.ts";
-import { createMirrors } from "../../../src/git/mirrors.ts";
 import { type Apps, BUILT_IN } from "../../../src/jobs/app.ts";
 import type { Program } from "../../../src/jobs/job.ts";
 import { createLeftovers } from "../../../src/jobs/local/leftovers.ts";
 import { createLocalJob, type JobInput } from "../../../src/jobs/local/local-job.ts";
 import { createLauncher } from "../../../src/process/launcher.ts";
 import { PrepareError } from "../../../src/task/errors.ts";
+import { makeMirrors } from "../../git/make-git.ts";
 
 let root: string;
 let source: string;
@@ -37,7 +37,7 @@ function makeJob({ path = "run", app = "sh", apps = BUILT_IN, forwarded = {}, in
   const id = randomUUID();
   const said: string[] = [];
   const tasksRoot = join(root, "tasks");
-  const mirrors = createMirrors({ root: join(root, "mirrors"), idleMs: 60_000, retryMs: [] });
+  const mirrors = makeMirrors({ root: join(root, "mirrors"), retryMs: [] });
   const ssh = { hostKeys: "strict", knownHosts: join(root, "known_hosts") } as const;
   const options = {
     tasksRoot,
@@ -62,6 +62,7 @@ function makeJob({ path = "run", app = "sh", apps = BUILT_IN, forwarded = {}, in
       url: source,
       depth: 0,
       lfs: false,
+      copyObjects: false,
       skipSubmodules: false,
     },
     repositoryKey: { name: "", kind: "none" },

@@ -2,8 +2,8 @@ import { mkdirSync, mkdtempSync, readdirSync, rmSync, utimesSync } from "node:fs
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { createMirrors } from "../../../src/git/mirrors.ts";
 import { removeOldMirrors } from "../../../src/jobs/local/old-mirrors.ts";
+import { makeMirrors } from "../../git/make-git.ts";
 
 const DAY_MS = 24 * 3_600_000;
 
@@ -22,7 +22,7 @@ function mirror(name: string, days: number): void {
 }
 
 async function left(now?: number): Promise<string[]> {
-  const mirrors = createMirrors({ root: join(folder, "mirrors"), idleMs: 1000, retryMs: [] });
+  const mirrors = makeMirrors({ root: join(folder, "mirrors") });
   await removeOldMirrors({ mirrors, tasksRoot: join(folder, "tasks") }, now);
   return readdirSync(join(folder, "mirrors"));
 }

@@ -35,7 +35,7 @@ afterEach(() => rmSync(root, { recursive: true, force: true }));
 const never = new AbortController().signal;
 
 function fill(url: string, at: { gitBranch?: string; commit?: string } = {}, signal = never) {
-  const repository = { url, depth: 0, lfs: false, skipSubmodules: false };
+  const repository = { url, depth: 0, copyObjects: false, lfs: false, skipSubmodules: false };
   const repositoryKey = { kind: "none", name: "" } as const;
   const keys = createInstaller({ folder: root, marker: "m", path: "" });
   const git = makeGit(join(root, "data"));
