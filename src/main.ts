@@ -2,14 +2,16 @@ import { constants } from "node:os";
 import { type Logger, pino } from "pino";
 import pretty from "pino-pretty";
 import { type Config, type Flags, readConfig } from "./config.ts";
+import { killSelfIn } from "./process/last-resort.ts";
 import { startService } from "./service/start.ts";
 import { isDriverSlip } from "./store/postgres/connection-errors.ts";
 
 /** Exit codes of sysexits.h that supervisors know. */
 const EXIT = { ok: 0, failed: 1, usage: 2 } as const;
 
-/** Supervisors are promised 5 s. */
+/** Supervisors are promised 5 s: half a second before, an orderly shutdown is cut short; then comes SIGKILL. */
 const SHUTDOWN_MS = 4500;
+const LAST_RESORT_S = 5;
 
 /**
  * Runs the server until SIGTERM, SIGINT, or a failure it cannot go on after. Tasks that run then go on; the next
@@ -72,6 +74,7 @@ function logWarnings(logger: Logger): void {
 
 /** Parts that wait for a database that does not answer are left as a crash would leave them. */
 function exitInTime(code: number, logger: Logger): void {
+  killSelfIn(LAST_RESORT_S);
   setTimeout(() => {
     logger.warn("the shutdown took too long and was cut short; the next start takes over what is left");
     logger.flush();

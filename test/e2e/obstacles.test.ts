@@ -1,0 +1,78 @@
+import { existsSync } from "node:fs";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { endOf, follow } from "../faults/follow.ts";
+import { leavesNothing, until } from "../faults/traces.ts";
+import { applyDemo, runDemo } from "../support/demo.ts";
+import { startService } from "../support/service.ts";
+
+/** Puts named pipes wherever the server looks in the folder of a task, goes on when told, and then hangs or ends. */
+const SABOTEUR = `
+cd "$TMPDIR/.." || exit 9
+for file in spool/run spool/out spool/err kept kept.new plan/stages plan/plan private/report/result.json; do
+  mkdir -p "$(dirname $file)"; rm -rf $file; mkfifo $file
+done
+touch $1/ready-$2
+until [ -e $1/go ]; do sleep 0.02; done
+`;
+
+let scratch: string;
+beforeEach(async () => {
+  scratch = await mkdtemp(join(tmpdir(), "signalman-obstacles-"));
+});
+afterEach(() => rm(scratch, { recursive: true, force: true }));
+
+test("four tasks that put named pipes in place of their files hold up no other one, no restart and no shutdown", async () => {
+  await using service = await startService();
+  const allow = { allowOverrideArguments: true, allowParallelTasks: true };
+  await applyDemo(service, {
+    saboteur: { ...allow, script: SABOTEUR },
+    quick: { ...allow, script: "echo ran" },
+  });
+  const quick = async () => {
+    const task = await runDemo(service, "quick", {});
+    using watcher = follow(service, task.name);
+    expect(endOf(await watcher.ended)).toMatchObject({ status: "SUCCESS" });
+    expect(watcher.text()).toBe("ran\n");
+  };
+  const sabotage = async (name: string) => {
+    const tasks = [];
+    for (let at = 0; at < 4; at++)
+      tasks.push(await runDemo(service, "saboteur", { arguments: [scratch, `${name}-${at}`] }));
+    for (let at = 0; at < 4; at++) await until(() => existsSync(join(scratch, `ready-${name}-${at}`)));
+    return tasks;
+  };
+  const ends = async (tasks: Awaited<ReturnType<typeof sabotage>>) => {
+    for (const task of tasks) {
+      using watcher = follow(service, task.name);
+      expect(endOf(await watcher.ended)).toMatchObject({ status: "ERROR", reason: "LOST" });
+      await leavesNothing(service, task);
+    }
+  };
+
+  const first = await sabotage("first");
+  await quick();
+  await writeFile(join(scratch, "go"), "");
+  await ends(first);
+  await rm(join(scratch, "go"));
+
+  const second = await sabotage("second");
+  await service.kill("SIGKILL");
+  await service.start();
+  await quick();
+  await ends(second);
+
+  await sabotage("third");
+  expect(await service.kill("SIGTERM")).toEqual({ code: 0, signal: null });
+});
+
+test("a server whose threads hang ends by SIGTERM all the same", async () => {
+  const hang = fileURLToPath(new URL("../fixtures/hang-threads.ts", import.meta.url));
+  await using service = await startService({ execArgv: ["--import", hang] });
+  service.process.kill("SIGUSR2");
+  await until(() => service.log().includes("threads hang"));
+  expect(await service.kill("SIGTERM")).toEqual({ code: null, signal: "SIGKILL" });
+});
