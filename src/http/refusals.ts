@@ -43,12 +43,6 @@ export function refuseHost(request: HttpRequest, response: HttpResponse): Connec
   );
 }
 
-/** The request is no JSON, and what JSON.parse says of it cannot be told. */
-export function refuseJson(request: HttpRequest, response: HttpResponse): ConnectError {
-  const sentence = "The request cannot be read: it is no JSON";
-  return refuse(request, response, 400, new ConnectError(sentence, Code.InvalidArgument));
-}
-
 function formError(request: HttpRequest, status: number): ConnectError {
   switch (status) {
     case 415: {

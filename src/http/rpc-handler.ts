@@ -3,6 +3,7 @@ import {
   type ConnectRouter,
   createConnectRouter,
   createContextValues,
+  createServiceImplSpec,
   type Interceptor,
 } from "@connectrpc/connect";
 import type { UniversalHandler } from "@connectrpc/connect/protocol";
@@ -10,20 +11,14 @@ import { codeToString } from "@connectrpc/connect/protocol-connect";
 import { compressionGzip } from "@connectrpc/connect-node";
 import type { Logger } from "pino";
 import { peerKey } from "../rpc/interceptors/context.ts";
+import { requestReader } from "../rpc/json/request-reader.ts";
 import { type OpenCall, trackCalls } from "./calls.ts";
 import { completeEarlyError, markReached, reachedKey } from "./early-error.ts";
 import { faultOfGet, httpMethodsOf } from "./get.ts";
 import { withPlainMessage } from "./grpc-message.ts";
 import { authority } from "./listen-error.ts";
 import type { Handler, HttpRequest, HttpResponse } from "./port.ts";
-import {
-  refuseForm,
-  refuseGet,
-  refuseHost,
-  refuseHttpMethod,
-  refuseJson,
-  refuseUnknown,
-} from "./refusals.ts";
+import { refuseForm, refuseGet, refuseHost, refuseHttpMethod, refuseUnknown } from "./refusals.ts";
 import { sendAnswer } from "./send.ts";
 import { universalRequestOf } from "./universal-request.ts";
 import { type EncodedTail, encodedTailKey, takeEncodedFields } from "./zero-copy.ts";
@@ -82,11 +77,24 @@ function rpcsByPath(options: RpcHandlerOptions): Map<string, UniversalHandler> {
     interceptors: [markReached(), ...splicing, ...options.interceptors],
     readMaxBytes: MAX_REQUEST_BYTES,
     acceptCompression: [compressionGzip],
-    // JSON comes from people: a misspelt field is an error, not something to pass over.
-    jsonOptions: { ignoreUnknownFields: false },
   });
-  options.routes(router);
+  options.routes(withJsonReaders(router));
   return new Map(router.handlers.map((handler) => [handler.requestPath, handler]));
+}
+
+/** A router that gives each method a reader of its own JSON. */
+function withJsonReaders(router: ConnectRouter): ConnectRouter {
+  return {
+    ...router,
+    service(service, implementation) {
+      for (const { method, impl } of Object.values(createServiceImplSpec(service, implementation).methods)) {
+        // JSON comes from people: a misspelt field is an error, not something to pass over.
+        const jsonOptions = { ignoreUnknownFields: false, textDecoder: requestReader(method.input) };
+        router.rpc(method, impl as never, { jsonOptions });
+      }
+      return this;
+    },
+  };
 }
 
 interface Parts {
@@ -119,8 +127,7 @@ async function serve(
     (response as ServerResponse).setHeader("cache-control", "no-store");
   }
   using call = openCall(asked.signal);
-  const answer = await rpc({ ...asked, signal: call.signal }).catch(misquoted);
-  if (answer === undefined) return note(refuseJson(request, response).code);
+  const answer = await rpc({ ...asked, signal: call.signal });
   if (contextValues.get(reachedKey)) return await sendAnswer(withPlainMessage(answer), response, tail);
   if (answer.body === undefined && answer.trailer === undefined) {
     return note(refuseForm(request, response, answer.status).code);
@@ -128,11 +135,6 @@ async function serve(
   const early = await completeEarlyError(answer);
   note(early.error.code);
   return await sendAnswer(withPlainMessage(early.answer), response);
-}
-
-/** JSON.parse quotes a request so that it may cut a character in two; Connect fails to spell that for gRPC. */
-function misquoted(thrown: unknown): undefined {
-  if (!(thrown instanceof URIError)) throw thrown;
 }
 
 /** A write to a connection of HTTP/1.1 that was reset fails before the response hears of it. */

@@ -13,8 +13,8 @@ import {
   CatalogSchema,
   CatalogService,
 } from "../../gen/signalman/v1/catalog_service_pb.ts";
-import { decode } from "../../src/cli/catalog/decode.ts";
 import { pathText } from "../../src/cli/catalog/path.ts";
+import { decode } from "../../src/rpc/json/decode.ts";
 import { keyLike } from "../support/private-key.ts";
 import { startService, type TestService } from "../support/service.ts";
 import { everythingIn, openSql, refusal } from "./support.ts";

@@ -35,7 +35,7 @@ export interface ErrorContext {
 export function toConnectError(thrown: unknown, context: ErrorContext): ConnectError {
   if (isAbort(thrown, context.signal)) return fromAbort(context.signal.reason);
   if (thrown instanceof ConnectError && !OURS.has(thrown.code)) return withErrorInfo(thrown);
-  if (thrown instanceof Failure) return fromFailure(thrown);
+  if (thrown instanceof Failure) return failureError(thrown);
   if (context.isPassing?.(thrown)) return unavailable(thrown);
   return internal(thrown, context.requestId);
 }
@@ -56,7 +56,8 @@ export function withErrorInfo(error: ConnectError): ConnectError {
   return error;
 }
 
-function fromFailure(failure: Failure): ConnectError {
+/** The error of a failure, with the details that the contract promises for its kind. */
+export function failureError(failure: Failure): ConnectError {
   return withDetails(failure.message, CODES[failure.kind], failureDetails(failure), failure);
 }
 

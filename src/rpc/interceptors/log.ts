@@ -2,6 +2,7 @@ import type { DescMethod } from "@bufbuild/protobuf";
 import { ConnectError, type Interceptor } from "@connectrpc/connect";
 import { codeToString } from "@connectrpc/connect/protocol-connect";
 import type { Logger } from "pino";
+import { Failure } from "../../task/errors.ts";
 import { OURS } from "../errors/errors.ts";
 import { isRead } from "../permissions.ts";
 import { callerKey, peerKey, requestIdKey } from "./context.ts";
@@ -45,5 +46,15 @@ function logError(logger: Logger, thrown: unknown, fields: object): void {
   const error = ConnectError.from(thrown);
   const code = codeToString(error.code);
   if (OURS.has(error.code)) logger.error({ ...fields, code, err: error.cause ?? error }, "rpc");
-  else logger.info({ ...fields, code, error: error.rawMessage }, "rpc");
+  else logger.info({ ...fields, code, ...refusal(error) }, "rpc");
 }
+
+/** Of a request with wrong fields their names alone: the sentences quote what the caller sent. */
+function refusal({ cause, rawMessage }: ConnectError): { fields: string[] } | { error: string } {
+  const violations = cause instanceof Failure ? cause.violations : [];
+  return violations.length > 0
+    ? { fields: violations.slice(0, MOST_FIELDS).map(({ field }) => field) }
+    : { error: rawMessage };
+}
+
+const MOST_FIELDS = 20;

@@ -1,3 +1,4 @@
+import { isSecretPlace, NOT_SHOWN } from "../secret-places.ts";
 import { type Breach, received } from "./rule.ts";
 import { NOTHING } from "./to-plain.ts";
 import { MAX_DEPTH, walk } from "./walk.ts";
@@ -5,16 +6,13 @@ import { MAX_DEPTH, walk } from "./walk.ts";
 /**
  * What PostgreSQL or other clients cannot carry, wherever it stands in a plain message: NUL and broken Unicode in text
  * (`text` and `jsonb` refuse both), numbers that JSON does not have, Values without one, values within values within values.
- * `hidden`: fields whose values, and all within them, are not shown.
  */
-export function encodingBreaches(plain: object, hidden: ReadonlySet<string>): Breach[] {
+export function encodingBreaches(plain: object): Breach[] {
   const breaches: Breach[] = [];
   walk(plain, (value, path) => {
     const trouble = troubleWith(value, path.length);
     if (trouble === undefined) return;
-    const shown = path.some((step) => hidden.has(String(step)))
-      ? "a value that is not shown"
-      : received(wellFormed(value));
+    const shown = isSecretPlace(path) ? NOT_SHOWN : received(wellFormed(value));
     breaches.push({ path: [...path], got: `${shown}${trouble}` });
   });
   return breaches;

@@ -12,7 +12,9 @@ const METHODS = ["", "GET", "POST", "PUT", "PATCH", "DELETE"];
 const TOKEN = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
 
 const http = z.object({
-  url: rule(z.string(), "Required. An `http://` or `https://` URL without login and password", isHttpUrl),
+  url: ruleAt(z.string(), "Required. An `http://` or `https://` URL without login and password", (url) =>
+    isHttpUrl(url) ? [] : [{ path: [], got: hostOf(url) }],
+  ),
   method: rule(z.string(), "GET, POST, PUT, PATCH or DELETE", (method) => METHODS.includes(method)),
   headers: ruleAt(
     rule(z.custom<Record<string, string>>(), "At most 50", (map) => Object.keys(map).length <= 50),
@@ -68,6 +70,13 @@ export const hooks = () => {
   const few = rule(z.array(whole), "At most 50", (list) => list.length <= 50);
   return ruleAt(few, "each name once", repeated);
 };
+
+/** What is shown of a URL that is refused. Its path may be a secret too, as that of a chat's webhook. */
+function hostOf(text: string): string {
+  if (!URL.canParse(text)) return text === "" ? "nothing" : "a text that is no URL";
+  const { protocol, host } = new URL(text);
+  return `one of ${protocol}//${host}`;
+}
 
 function isHttpUrl(text: string): boolean {
   if (!URL.canParse(text)) return false;

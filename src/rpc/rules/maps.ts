@@ -66,7 +66,7 @@ function secretMap(says: string, hint?: string) {
   const named = ruleAt(stringMap(), says, badKeys(holds), hint);
   return ruleAt(named, "values hold no NUL", (map) =>
     Object.entries(map).flatMap(([key, value]) =>
-      value.includes("\0") ? [{ path: [key], got: "a value that is not shown" }] : [],
+      value.includes("\0") ? [{ path: [key], got: received(value) }] : [],
     ),
   );
 }
@@ -88,7 +88,8 @@ export function labels() {
   );
 }
 
-const badKeys = (holds: (key: string) => boolean) => (map: StringMap) => breaches(map, holds, (key) => key);
+const badKeys = (holds: (key: string) => boolean) => (map: StringMap) =>
+  breaches(map, holds, (key) => key).map((breach): Breach => ({ ...breach, isName: true }));
 
 const badValues = (holds: (value: string) => boolean) => (map: StringMap) =>
   breaches(

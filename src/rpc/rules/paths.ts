@@ -1,5 +1,6 @@
 import { isAbsolute, normalize } from "node:path/posix";
 import { parseRemote } from "../../git/remote-url.ts";
+import { received } from "./rule.ts";
 
 /** A path that stays in the folder to which it is relative. */
 export function isInside(path: string): boolean {
@@ -20,4 +21,10 @@ export function isFolderUrl(url: string): boolean {
 /** A git repository elsewhere. Passwords belong into an access key. */
 export function isRemoteUrl(text: string): boolean {
   return parseRemote(text) !== undefined;
+}
+
+/** A URL that is refused, without what may be secret in it: login, password, query and fragment. */
+export function receivedUrl(text: string): string {
+  const plain = text.replace(/[?#].*$/s, "?…").replace(/^([a-z][a-z0-9+.-]*:\/*)?.*@/is, "$1***@");
+  return received(plain);
 }

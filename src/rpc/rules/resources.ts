@@ -5,8 +5,8 @@ import { known } from "./enums.ts";
 import { hooks } from "./hooks.ts";
 import { env, secretEnv, variables } from "./maps.ts";
 import { catalogName, optionalCatalogName } from "./names.ts";
-import { isFolderUrl, isInside, isRemoteUrl } from "./paths.ts";
-import { free, rule } from "./rule.ts";
+import { isFolderUrl, isInside, isRemoteUrl, receivedUrl } from "./paths.ts";
+import { free, rule, ruleAt } from "./rule.ts";
 import { survey } from "./survey.ts";
 import { ansibleSettings, terraformSettings, vaults } from "./templates.ts";
 import { args, hasAtMost, int, oneOf, required, smallText, textUpTo } from "./values.ts";
@@ -51,10 +51,10 @@ const accessKey = () => ({
 
 const repository = () => ({
   ...described(),
-  url: rule(
+  url: ruleAt(
     z.string(),
     "Required. A folder on the server, by absolute path or `file://` URL, or a remote git repository, by `https://`, `http://` or `ssh://` URL or as `user@host:path`, without a password in it",
-    (url) => isFolderUrl(url) || isRemoteUrl(url),
+    (url) => (isFolderUrl(url) || isRemoteUrl(url) ? [] : [{ path: [], got: receivedUrl(url) }]),
   ),
   git_branch: free(),
   ...outputOnly(),

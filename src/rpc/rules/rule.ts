@@ -4,6 +4,8 @@ import { z } from "zod";
 export interface Breach {
   path: (string | number)[];
   got: string;
+  /** `got` tells of the name of a map's entry, which is shown even where its value is secret. */
+  isName?: true;
 }
 
 /** Of one rule for one value. Nobody reads on, and a request can hold a hundred thousand. */
@@ -32,8 +34,8 @@ export function ruleAt<S extends z.ZodType>(
   const allowed = hint === undefined ? says : `${says} (${hint})`;
   return schema
     .superRefine((value, context) => {
-      for (const { path, got } of [...breaches(value)].slice(0, MOST)) {
-        context.addIssue({ code: "custom", path, message: `${allowed}; got ${got}` });
+      for (const { path, ...params } of [...breaches(value)].slice(0, MOST)) {
+        context.addIssue({ code: "custom", path, message: allowed, params });
       }
     })
     .meta({ says: [...saysOf(schema), says], hints: [...hintsOf(schema), hint ?? ""] });
@@ -51,7 +53,7 @@ function metaOf(schema: z.ZodType, key: "says" | "hints"): string[] {
 
 const SHOWN = 80;
 
-/** A value as a violation shows it: short, in one line. Never call this with a secret. */
+/** A value as a violation shows it: short, in one line. (check.ts leaves out what stands in secret fields.) */
 export function received(value: unknown): string {
   if (value === undefined || value === null || value === "") return "nothing";
   if (typeof value === "string") return JSON.stringify(cut(value));

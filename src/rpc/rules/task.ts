@@ -70,7 +70,7 @@ const runTaskRequest = ruleAt(
   ({ variables = {}, secret_variables }) =>
     Object.keys(secret_variables)
       .filter((name) => Object.hasOwn(variables, name))
-      .map((name) => ({ path: ["secret_variables", name], got: "it in `variables` too" })),
+      .map((name) => ({ path: ["secret_variables", name], got: "it in `variables` too", isName: true })),
 );
 
 const streams = () => z.array(known(LogStreamSchema, { unspecified: false }));

@@ -1,0 +1,73 @@
+import type { DescMessage, JsonValue } from "@bufbuild/protobuf";
+import { Code, ConnectError } from "@connectrpc/connect";
+import { JSONParser } from "@streamparser/json";
+import { type FieldViolation, invalid } from "../../task/errors.ts";
+import { failureError } from "../errors/errors.ts";
+import { pathText } from "../rules/path.ts";
+import { decode, type JsonPath } from "./decode.ts";
+import { largeNumbersIn, TOO_LARGE } from "./whole-numbers.ts";
+
+/**
+ * Stands in for the TextDecoder by which Connect reads JSON requests of one message. What cannot be read is refused here, by
+ * field, since the words of JSON.parse and of protobuf-es quote the request, secrets included; and so are whole numbers
+ * that JSON.parse would change.
+ */
+export function requestReader(desc: DescMessage): { decode(bytes: Uint8Array): string } {
+  const decoder = new TextDecoder();
+  return {
+    decode(bytes) {
+      const text = decoder.decode(bytes);
+      const violations = violationsIn(desc, text);
+      if (violations.length > 0) throw failureError(invalid(violations));
+      return text;
+    },
+  };
+}
+
+function violationsIn(desc: DescMessage, text: string): FieldViolation[] {
+  const { problems } = decode(desc, parse(text));
+  return [
+    ...problems.map(({ path, description }) => violation(desc, path, description)),
+    ...largeNumbersIn(text).map((path) => violation(desc, path, TOO_LARGE)),
+  ];
+}
+
+function violation(desc: DescMessage, path: JsonPath, description: string): FieldViolation {
+  return { field: pathText(desc, inContract(desc, path)), description };
+}
+
+/** A path by the names of JSON → by those of the contract. Names in maps and Structs stay. */
+function inContract(desc: DescMessage | undefined, [step, ...rest]: JsonPath): JsonPath {
+  if (step === undefined) return [];
+  const field = desc?.fields.find(({ jsonName, name }) => step === jsonName || step === name);
+  if (field === undefined) return [step, ...inContract(typeof step === "number" ? desc : undefined, rest)];
+  if (field.fieldKind !== "map") return [field.name, ...inContract(field.message, rest)];
+  const [key, ...inner] = rest;
+  return key === undefined ? [field.name] : [field.name, key, ...inContract(field.message, inner)];
+}
+
+function parse(text: string): JsonValue {
+  try {
+    return JSON.parse(text) as JsonValue;
+  } catch {
+    // Without the cause: it quotes the request.
+    throw new ConnectError(`The request cannot be read: it is no JSON${placeOf(text)}`, Code.InvalidArgument);
+  }
+}
+
+/** Where a text stops to be JSON, as far as that can be told. */
+function placeOf(text: string): string {
+  let said = "";
+  const parser = new JSONParser();
+  parser.onValue = () => {};
+  parser.onError = ({ message }) => {
+    said ||= message;
+  };
+  try {
+    parser.write(text);
+  } catch {
+    return "";
+  }
+  const [, position] = /absolute position "(\d+)"/.exec(said) ?? [];
+  return position === undefined ? "" : ` from byte ${position} on`;
+}
