@@ -31,6 +31,7 @@ export function ansibleDetails(template: Template, spec: Pick<TaskSpec, "ansible
     verbosity: asked.verbosity ?? own?.verbosity ?? 0,
     check: asked.check,
     diff: asked.diff,
+    refreshRequirements: asked.refreshRequirements,
   };
 }
 

@@ -58,7 +58,11 @@ beforeAll(async () => {
   serve("wrong-play.git", { "site.yml": playbook, "requirements.yml": requirements("no-such.git") });
   service = await startService();
   const repository = (name: string) => ({ name, url: `${git.url}/${name}.git`, accessKey: "robot" });
-  const names = ["play", "other-play", "slow-play", "wrong-play"];
+  serve("branch-play.git", {
+    "site.yml": playbook,
+    "requirements.yml": `roles:\n  - { name: greet, src: "git+${git.url}/moving.git", version: main }\n`,
+  });
+  const names = ["play", "other-play", "slow-play", "wrong-play", "branch-play"];
   await service.client(CatalogService).applyCatalog({
     catalog: {
       project: { name: "demo" },
@@ -92,6 +96,12 @@ function serve(name: string, files: Record<string, string>): void {
   }
   cpSync(join(made.path, ".git"), join(root, name), { recursive: true });
   execFileSync("git", ["config", "core.bare", "true"], { cwd: join(root, name) });
+}
+
+/** Moves a branch of a repository that is served, to a role that says this. */
+function pushRole(name: string, words: string): void {
+  rmSync(join(root, name), { recursive: true, force: true });
+  serve(name, { "tasks/main.yml": `- debug: msg="${words}"\n`, "meta/main.yml": "galaxy_info: {}\n" });
 }
 
 const cached = () =>
@@ -172,4 +182,37 @@ test("another file of settings, which may name other servers, has a place of its
   expect(task.status).toBe(TaskStatus.SUCCESS);
   expect(said).toContain("Installing the roles");
   expect(cached()).toHaveLength(before + 1);
+});
+
+test("a branch that requirements name is fetched again when it has moved, and only then", async () => {
+  pushRole("moving.git", "the first words");
+  const before = cached().length;
+  expect((await play(service, "branch-play")).output).toContain("the first words");
+  const again = await play(service, "branch-play");
+  expect(again.output).toContain("the first words");
+  expect(again.said).not.toContain("Installing the roles");
+  expect(cached()).toHaveLength(before + 1);
+  pushRole("moving.git", "the second words");
+  expect((await play(service, "branch-play")).output).toContain("the second words");
+  // A server that does not answer: nothing old is taken for what is on the branch now.
+  rmSync(join(root, "moving.git"), { recursive: true });
+  const { task } = await play(service, "branch-play");
+  expect(task.end).toMatchObject({
+    reason: EndReason.PREPARE_FAILED,
+    message: expect.stringContaining("Cannot install the roles of requirements.yml"),
+  });
+});
+
+test("a caller can have all requirements fetched anew; what other tasks may be using stays", async () => {
+  await play(service, "play");
+  const before = cached();
+  const refresh = { params: { case: "ansible", value: { refreshRequirements: true } } } as const;
+  const { task, said } = await play(service, "play", refresh);
+  expect(task.status).toBe(TaskStatus.SUCCESS);
+  expect(said).toContain("Installing the roles");
+  expect(cached()).toHaveLength(before.length + 1);
+  expect(cached()).toEqual(expect.arrayContaining(before));
+  const count = fetches();
+  await play(service, "play");
+  expect(fetches()).toBe(count);
 });

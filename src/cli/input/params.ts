@@ -12,6 +12,7 @@ export interface ParamOptions {
   verbosity?: number;
   check?: true;
   diff?: true;
+  refreshRequirements?: true;
   planOnly?: true;
   destroy?: true;
   autoApprove?: true;
@@ -19,7 +20,7 @@ export interface ParamOptions {
   reconfigure?: true;
 }
 
-const ANSIBLE = ["limit", "tags", "skipTags", "verbosity", "check", "diff"] as const;
+const ANSIBLE = ["limit", "tags", "skipTags", "verbosity", "check", "diff", "refreshRequirements"] as const;
 const TERRAFORM = ["planOnly", "destroy", "autoApprove", "upgrade", "reconfigure"] as const;
 
 /** What can be set for the app of a template. */
@@ -31,6 +32,7 @@ export function addParams(command: Command): Command {
     .option("--verbosity <n>", "Ansible: how much it tells, 0 to 6", parseWhole(0, 6))
     .option("--check", "Ansible: change nothing")
     .option("--diff", "Ansible: show what changes in files")
+    .option("--refresh-requirements", "Ansible: fetch roles and collections of requirements anew")
     .option("--plan-only", "Terraform: end after the plan")
     .option("--destroy", "Terraform: plan to destroy everything")
     .option("--auto-approve", "Terraform: apply the plan without asking")

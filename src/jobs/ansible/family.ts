@@ -24,7 +24,7 @@ export type AnsibleFamilyInput = Omit<AnsibleInput, "inventory"> & {
   inventory?: AnsibleInput["inventory"] | undefined;
 };
 
-const PLUGIN = fileURLToPath(new URL("./signalman_result.py", import.meta.url));
+const PLUGINS = ["signalman_result.py", "signalman_async.py"];
 
 /** `ansible-playbook`, with all that it needs in files of the task's own. */
 export const ansibleFamily: Family<AnsibleFamilyInput> = {
@@ -46,7 +46,7 @@ export const ansibleFamily: Family<AnsibleFamilyInput> = {
     if (secrets) files.secretVariables = (await keys.file("secret-variables.yml", secrets)).path;
     const { agent, ...passwords } = await installKeys(keys, input, folder.work, signal);
     const env = playbookEnvironment(common, input, paths, {
-      callback: await placePlugin(folder),
+      callback: await placePlugins(folder),
       galaxy,
       sockets,
       ssh: await sshPrograms(keys, site.ssh),
@@ -84,6 +84,7 @@ async function collect(
     own: folder.private,
     env: { ...env, ...git.env },
     key: input.repositoryKey.name,
+    refresh: input.ansible.refreshRequirements,
     marker,
     say,
   };
@@ -98,10 +99,11 @@ function galaxyBeside(playbook: string, path = ""): string {
   );
 }
 
-/** It writes its report beside itself. */
-async function placePlugin(folder: TaskFolder): Promise<string> {
+/** The one that reports writes beside itself. */
+async function placePlugins(folder: TaskFolder): Promise<string> {
   const place = dirname(folder.report);
   await mkdir(place, { mode: 0o700 });
-  await copyFile(PLUGIN, join(place, "signalman_result.py"));
+  for (const name of PLUGINS)
+    await copyFile(fileURLToPath(new URL(name, import.meta.url)), join(place, name));
   return place;
 }

@@ -1,10 +1,10 @@
 import { createHash, randomUUID } from "node:crypto";
-import { existsSync } from "node:fs";
 import { mkdir, readdir, rename, rm, stat, utimes } from "node:fs/promises";
 import { join } from "node:path";
 import { runCommand } from "../../process/command.ts";
 import { PrepareError } from "../../task/errors.ts";
 import { findConfig } from "./config.ts";
+import { branchTips } from "./moving-versions.ts";
 import { findRequirements, isRemote, type Requirements } from "./requirements.ts";
 
 export interface GalaxyOptions {
@@ -21,6 +21,8 @@ export interface GalaxyOptions {
   env: Readonly<Record<string, string>>;
   /** Name of the access key that is among it; empty: none. */
   key: string;
+  /** Fetch everything anew, whatever was brought before. */
+  refresh: boolean;
   marker: string;
   say(text: string): void;
 }
@@ -36,8 +38,9 @@ const UNUSED_MS = 30 * 24 * 3_600_000;
 const IDLE_MS = 300_000;
 
 /**
- * Brings the collections and roles that the repository requires, once for all tasks with the same requirements. They are
- * fetched into the task's own folder and then put into the cache as a whole, so that it never holds half of them.
+ * Brings the collections and roles that the repository requires, once for all tasks with the same requirements; again when
+ * a branch among them has moved. They are fetched into the task's own folder and then put into the cache as a whole, so that
+ * it never holds half of them.
  * @throws PrepareError with Galaxy's own words; the signal's reason.
  */
 export async function bringFromGalaxy(
@@ -46,19 +49,21 @@ export async function bringFromGalaxy(
 ): Promise<GalaxyFolders | undefined> {
   const required = await findRequirements(options.work, options.playbook);
   if (required.length === 0) return undefined;
-  const isShared = required.every(isRemote);
-  const place = isShared && join(options.cache, await identityOf(options, required));
-  if (place && existsSync(place)) {
+  const identity = await identityOf(options, required, signal);
+  const known = identity && (await newestOf(options.cache, identity));
+  if (known && !options.refresh) {
     // The time of its last use, to which `removeUnused` looks.
-    await utimes(place, new Date(), new Date());
-    return foldersIn(place);
+    await utimes(known, new Date(), new Date());
+    return foldersIn(known);
   }
   const fresh = join(options.own, `galaxy-${randomUUID()}`);
   const folders = foldersIn(fresh);
   await mkdir(folders.collections, { recursive: true });
   await mkdir(folders.roles);
   for (const one of required) await install(options, one, folders, signal);
-  if (!place) return folders;
+  if (!identity) return folders;
+  // What is known may be in use, so that a refresh goes beside it.
+  const place = join(options.cache, known ? `${identity}.${generation()}` : identity);
   await mkdir(options.cache, { recursive: true, mode: 0o700 });
   await removeUnused(options.cache);
   // Another task may have been faster.
@@ -67,6 +72,19 @@ export async function bringFromGalaxy(
   });
   await rm(fresh, { recursive: true, force: true });
   return foldersIn(place);
+}
+
+/** Sorts behind all earlier ones. (It is part of search paths, in which `:` separates.) */
+const generation = () => `${Date.now()}-${randomUUID()}`;
+
+/** The folder of that identity that was brought last. */
+async function newestOf(cache: string, identity: string): Promise<string | undefined> {
+  const names = await readdir(cache).catch(() => []);
+  const newest = names
+    .filter((name) => name.split(".")[0] === identity)
+    .sort()
+    .at(-1);
+  return newest && join(cache, newest);
 }
 
 /** Of what Galaxy brought, that which no task has begun with for 30 days. */
@@ -113,12 +131,23 @@ async function install(
   throw new PrepareError(`Cannot install the ${kind}s of ${name}: ansible-galaxy said: ${words}`);
 }
 
-/** What decides on the content: the requirements, where from, with whose key, and by which Galaxy. */
-async function identityOf({ command, work, env, key }: GalaxyOptions, required: readonly Requirements[]) {
+/**
+ * What decides on the content: the requirements, where their branches stand, where from, with whose key, and by which
+ * Galaxy. Undefined: something is known to nobody but this task, or not at all.
+ */
+async function identityOf(
+  { command, work, env, key, marker }: GalaxyOptions,
+  required: readonly Requirements[],
+  signal: AbortSignal,
+): Promise<string | undefined> {
+  if (!required.every(isRemote)) return undefined;
+  const tips = await branchTips(required, { cwd: work, env, marker }, signal);
+  if (!tips) return undefined;
   const { size, mtimeMs } = await stat(command);
   const config = (await findConfig(work, env))?.text ?? "";
   const settings = Object.entries(env).filter(([name]) => name.startsWith("ANSIBLE_GALAXY"));
   const texts = required.map(({ kind, text }) => [kind, text]);
-  const all = [texts, size, mtimeMs, config, settings.sort(), key];
+  // Without branches, the name that earlier releases gave.
+  const all = [texts, size, mtimeMs, config, settings.sort(), key, ...(tips.length > 0 ? [tips] : [])];
   return createHash("sha256").update(JSON.stringify(all)).digest("hex");
 }

@@ -13,6 +13,8 @@ export interface AnsibleSettings {
   verbosity: number;
   check: boolean;
   diff: boolean;
+  /** Fetch what Galaxy brought before anew. */
+  refreshRequirements: boolean;
 }
 
 /** A repository and what it is fetched with. */

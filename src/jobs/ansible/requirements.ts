@@ -38,16 +38,22 @@ function holds(text: string, kind: GalaxyKind): boolean {
 }
 
 /** Whether all that they name is fetched from elsewhere, so that the text alone tells what comes. */
-export function isRemote({ text, kind }: Requirements): boolean {
+export function isRemote(requirements: Requirements): boolean {
+  return (
+    entriesOf(requirements)?.every((entry) => {
+      if (typeof entry === "string") return !isPath(entry);
+      const { name, src, source, type, include } = (entry ?? {}) as Record<string, unknown>;
+      const isLocal = ["file", "dir", "subdirs"].includes(String(type)) || include !== undefined;
+      return !isLocal && ![name, src, source].some((place) => typeof place === "string" && isPath(place));
+    }) ?? false
+  );
+}
+
+/** Entries of its kind; undefined: it has none, or cannot be read. */
+export function entriesOf({ text, kind }: Requirements): unknown[] | undefined {
   const content = contentOf(text);
   const listed = Array.isArray(content) ? content : (content as Record<string, unknown> | null)?.[`${kind}s`];
-  if (!Array.isArray(listed)) return false;
-  return listed.every((entry: unknown) => {
-    if (typeof entry === "string") return !isPath(entry);
-    const { name, src, source, type, include } = (entry ?? {}) as Record<string, unknown>;
-    const isLocal = ["file", "dir", "subdirs"].includes(String(type)) || include !== undefined;
-    return !isLocal && ![name, src, source].some((place) => typeof place === "string" && isPath(place));
-  });
+  return Array.isArray(listed) ? listed : undefined;
 }
 
 function isPath(place: string): boolean {

@@ -20,6 +20,7 @@ const ansibleParams = z.object({
   verbosity: int("0 to 6", 0, 6),
   check: free(),
   diff: free(),
+  refresh_requirements: free(),
 });
 
 /**

@@ -29,7 +29,15 @@ test("all that can be said is said in the reference's order, and nothing secret"
       { name: "prod", script: "vault.sh" },
     ],
     arguments: { template: ["--forks", "2"], task: ["--step"] },
-    ansible: { limit: ["web", "db"], tags: ["a"], skipTags: ["b"], verbosity: 3, check: true, diff: true },
+    ansible: {
+      limit: ["web", "db"],
+      tags: ["a"],
+      skipTags: ["b"],
+      verbosity: 3,
+      check: true,
+      diff: true,
+      refreshRequirements: false,
+    },
   });
   const inventory = { ...input.inventory, sshKey: login("deploy"), becomeKey: login("root") };
   const args = ansibleArguments(

@@ -27,7 +27,15 @@ export function ansibleInput(more: Partial<AnsibleInput> = {}): AnsibleInput {
       other: undefined,
     },
     vaults: [],
-    ansible: { limit: [], tags: [], skipTags: [], verbosity: 0, check: false, diff: false },
+    ansible: {
+      limit: [],
+      tags: [],
+      skipTags: [],
+      verbosity: 0,
+      check: false,
+      diff: false,
+      refreshRequirements: false,
+    },
     ...more,
   };
 }

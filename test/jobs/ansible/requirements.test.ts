@@ -2,6 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
+import { movingVersions } from "../../../src/jobs/ansible/moving-versions.ts";
 import { findRequirements, isRemote } from "../../../src/jobs/ansible/requirements.ts";
 
 let work: string;
@@ -56,4 +57,33 @@ test.each([
   ["- include: more.yml", "role", false],
 ] as const)("of %j it is known whether its text tells all", (text, kind, expected) => {
   expect(isRemote({ text, kind, file: "" })).toBe(expected);
+});
+
+test.each([
+  ["- { src: 'git+https://h/r.git', version: main }", "role", ["https://h/r.git main"]],
+  ["- { src: 'https://h/r', scm: git, version: stable-2 }", "role", ["https://h/r stable-2"]],
+  ["- git+ssh://git@h/r.git,main,name", "role", ["ssh://git@h/r.git main"]],
+  ["- { src: 'git@h:o/r.git', version: main }", "role", ["git@h:o/r.git main"]],
+  ["roles: [{ role: x.y, version: main }, { src: 'https://h/r.tar.gz', version: main }]", "role", []],
+  ["- { src: 'hg+https://h/r', version: tip }", "role", []],
+  ["collections: [{ name: 'https://h/c', type: git, version: devel }]", "collection", ["https://h/c devel"]],
+  [
+    "collections: [{ name: a.b, source: 'git+https://h/c.git#/sub/,devel' }]",
+    "collection",
+    ["https://h/c.git devel"],
+  ],
+  ["collections: ['git+https://h/c.git,devel', 'a.b:1.0.0']", "collection", ["https://h/c.git devel"]],
+  [
+    "collections: [{ name: a.b, version: '>=1' }, { name: c.d, source: 'https://galaxy.h' }]",
+    "collection",
+    [],
+  ],
+  ["- { src: 'git+https://h/r.git', version: v1.2.3 }", "role", []],
+  ["- { src: 'git+https://h/r.git', version: 1.2 }", "role", ["https://h/r.git 1.2"]],
+  ["- { src: 'git+https://h/r.git', version: 0a1b2c3d4e5f60718293a4b5c6d7e8f901234567 }", "role", []],
+  ["- { src: 'git+https://h/r.git' }", "role", []],
+  ["- [1, null, { src: 5 }]", "role", []],
+] as const)("of %j the versions that may move are known", (text, kind, expected) => {
+  const found = movingVersions({ text, kind, file: "" });
+  expect(found.map(({ url, version }) => `${url} ${version}`)).toEqual(expected);
 });

@@ -1,0 +1,79 @@
+import { runCommand } from "../../process/command.ts";
+import { entriesOf, type Requirements } from "./requirements.ts";
+
+/** A git repository, and the branch, tag or commit of it that is required. */
+export interface GitVersion {
+  url: string;
+  version: string;
+}
+
+export interface AskOptions {
+  cwd: string;
+  /** The whole environment, with what opens private sources. */
+  env: Readonly<Record<string, string>>;
+  marker: string;
+}
+
+const TIMEOUT_MS = 60_000;
+
+/**
+ * Where the branches among the required versions stand now, as git tells it. Undefined: a repository did not answer, and
+ * ansible-galaxy will say why.
+ */
+export async function branchTips(
+  required: readonly Requirements[],
+  { cwd, env, marker }: AskOptions,
+  signal: AbortSignal,
+): Promise<string[] | undefined> {
+  const tips: string[] = [];
+  for (const { url, version } of required.flatMap(movingVersions)) {
+    const { exit, stdout } = await runCommand({
+      command: "git",
+      args: ["ls-remote", "--", url, `refs/heads/${version}`, `refs/tags/${version}`],
+      cwd,
+      env: { ...env, GIT_TERMINAL_PROMPT: "0" },
+      marker,
+      timeoutMs: TIMEOUT_MS,
+      signal,
+    }).catch((error: unknown) => {
+      signal.throwIfAborted();
+      return { exit: error, stdout: "" };
+    });
+    if ((exit as { code?: unknown }).code !== 0) return undefined;
+    tips.push(stdout);
+  }
+  return tips;
+}
+
+/**
+ * Versions of git repositories that may move: neither a commit nor a whole version number. What names no version stays as it
+ * was fetched.
+ */
+export function movingVersions(requirements: Requirements): GitVersion[] {
+  const all = (entriesOf(requirements) ?? []).map(gitVersion);
+  return all.filter((found) => found !== undefined).filter(({ version }) => mayMove(version));
+}
+
+const mayMove = (version: string) =>
+  version !== "" && !/^v?\d+\.\d+\.\d+/.test(version) && !/^[0-9a-f]{7,64}$/.test(version);
+
+/** An entry as ansible-galaxy reads it; undefined: it names no git repository. */
+function gitVersion(entry: unknown): GitVersion | undefined {
+  const fields = typeof entry === "string" ? { src: entry } : ((entry ?? {}) as Record<string, unknown>);
+  const place = [fields.src, fields.source, fields.name].find(
+    (text) => typeof text === "string" && isUrl(text),
+  );
+  if (typeof place !== "string") return undefined;
+  // `git+URL#path,version,name`
+  const [source = "", listed = ""] = place.split(",").map((part) => part.trim());
+  const isGit =
+    fields.scm === "git" ||
+    fields.type === "git" ||
+    /^(git[+@]|ssh:)/.test(source) ||
+    /\.git(#|$)/.test(source);
+  if (!isGit || /^hg\+/.test(source)) return undefined;
+  const url = source.replace(/^git\+/, "").replace(/#.*$/, "");
+  return { url, version: String(fields.version ?? listed) };
+}
+
+const isUrl = (text: string) => /^(git\+)?(https?|ssh|git):\/\/|^(git\+)?[\w.-]+@[\w.-]+:/.test(text);
