@@ -30,6 +30,7 @@ export function benchClient(url: string, { window }: { window?: number } = {}) {
   });
   const run = methods.RunTask as grpc.MethodDefinition<object, never>;
   const watch = methods.WatchTask as grpc.MethodDefinition<object, never>;
+  const readLog = methods.ReadTaskLog as grpc.MethodDefinition<object, never>;
   const watchAll = methods.WatchTasks as grpc.MethodDefinition<object, never>;
   return {
     runTask: (request: object) =>
@@ -40,6 +41,13 @@ export function benchClient(url: string, { window }: { window?: number } = {}) {
           run.responseDeserialize,
           request,
           (error, answer) => (error || !answer ? reject(error) : resolve(answer)),
+        );
+      }),
+    /** One page of a log, counted only: the client's objects are not measured. */
+    countPage: (request: object) =>
+      new Promise<Page>((resolve, reject) => {
+        client.makeUnaryRequest(readLog.path, readLog.requestSerialize, countPage, request, (error, page) =>
+          error || !page ? reject(error) : resolve(page),
         );
       }),
     /** Every event as an object, as a client made from the proto gets it. */
@@ -55,6 +63,28 @@ export function benchClient(url: string, { window }: { window?: number } = {}) {
       client.makeServerStreamRequest(watch.path, watch.requestSerialize, count, { name }),
     close: () => client.close(),
   };
+}
+
+/** What the bench needs of an answer to ReadTaskLog. */
+export interface Page {
+  bytes: number;
+  next: number;
+  complete: boolean;
+}
+
+/** Field numbers of ReadTaskLogResponse. */
+const PAGE_FIELD = { next: 3, complete: 5 };
+
+function countPage(message: Buffer): Page {
+  const page: Page = { bytes: message.length, next: 0, complete: false };
+  const reader = new BinaryReader(message);
+  while (reader.pos < reader.len) {
+    const [field, type] = reader.tag();
+    if (field === PAGE_FIELD.next) page.next = Number(reader.int64());
+    else if (field === PAGE_FIELD.complete) page.complete = reader.bool();
+    else reader.skip(type, field);
+  }
+  return page;
 }
 
 /** Field numbers of WatchTaskResponse, LogBatch and LogLine. */

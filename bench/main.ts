@@ -12,6 +12,7 @@ import { benchFanout } from "./fanout.ts";
 import { benchFlood } from "./flood.ts";
 import { benchLists } from "./lists.ts";
 import { type Row, table } from "./measure.ts";
+import { benchPages } from "./pages.ts";
 import { benchReadBack } from "./read-back.ts";
 import { startServer } from "./server.ts";
 import { AT_ONCE, benchShortTasks } from "./short-tasks.ts";
@@ -38,6 +39,7 @@ const BENCHES = {
   f: benchClaims,
   g: benchCrowd,
   h: benchLists,
+  i: benchPages,
 };
 for (const [part, bench] of Object.entries(BENCHES)) {
   if (!wanted(part)) continue;

@@ -23,12 +23,17 @@ export interface EncodedTail {
 /** Each call has one. */
 export const encodedTailKey = createContextKey<EncodedTail | undefined>(undefined, { description: "tail" });
 
-/** Takes encoded fields out of a stream's messages. To be the outermost: the others see whole messages. */
+/** Takes encoded fields out of messages that get a frame. To be the outermost: the others see whole messages. */
 export function takeEncodedFields(): Interceptor {
   return (next) => async (request) => {
     const response = await next(request);
     const tail = request.contextValues.get(encodedTailKey);
-    if (!response.stream || !tail) return response;
+    if (!tail) return response;
+    if (!response.stream) {
+      // Of the protocols, Connect alone sends the answer of a unary call without a frame.
+      const hasFrame = request.header.get("content-type")?.startsWith("application/grpc");
+      return hasFrame ? { ...response, message: detach(response.message, tail) } : response;
+    }
     return {
       ...response,
       message: guardStream(response.message, { each: (message) => detach(message, tail) }),

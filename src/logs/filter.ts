@@ -1,6 +1,7 @@
+import { LineScanner } from "./scanner.ts";
 import { STREAM_NAMES } from "./stamp.ts";
 import type { LogStreamName } from "./types.ts";
-import { TAG, varintLength, WireReader, writeVarint } from "./wire.ts";
+import { TAG, varintLength, writeVarint } from "./wire.ts";
 
 export interface LineFilter {
   /** Only lines with a greater number. Default: all. */
@@ -43,38 +44,16 @@ export function filterChunk(data: Buffer, filter: LineFilter): FilteredChunk | u
 
 function findLines(data: Buffer, filter: LineFilter): { lines: Found[]; total: number } {
   const { afterSeq = 0, streams } = filter;
-  const reader = new WireReader(data);
+  const scanner = new LineScanner(data);
   const lines: Found[] = [];
   let total = 0;
-  while (reader.at < data.length) {
-    const start = reader.at;
-    const tag = reader.varint();
-    if (tag !== TAG.batchLine) {
-      reader.skip(tag);
-      continue;
-    }
-    const size = reader.varint();
-    const end = reader.at + size;
-    if (end > data.length) throw new RangeError("Cannot filter a log chunk: it ends inside a line");
+  while (scanner.next()) {
     total++;
-    const { seq, stream } = readHead(reader, end);
-    reader.at = end;
+    const { seq, stream, start, end } = scanner;
     if (seq > afterSeq && (streams === undefined || hasStream(streams, stream)))
       lines.push({ seq, start, end });
   }
   return { lines, total };
-}
-
-/** Seq and stream of a line: they come before its content, which need not be looked at. */
-function readHead(reader: WireReader, end: number): { seq: number; stream: number } {
-  let seq = 0;
-  while (reader.at < end) {
-    const tag = reader.varint();
-    if (tag === TAG.lineStream) return { seq, stream: reader.varint() };
-    if (tag === TAG.lineSeq) seq = reader.varint();
-    else reader.skip(tag);
-  }
-  return { seq, stream: 0 };
 }
 
 function hasStream(streams: ReadonlySet<LogStreamName>, number: number): boolean {

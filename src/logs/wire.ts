@@ -51,6 +51,11 @@ export class WireReader {
 
   /** Reads an unsigned varint up to 2^53 - 1; throws a RangeError if the bytes end inside it. */
   varint(): number {
+    const first = this.data[this.at];
+    if (first !== undefined && first < 0x80) {
+      this.at++;
+      return first;
+    }
     let value = 0;
     let unit = 1;
     for (;;) {

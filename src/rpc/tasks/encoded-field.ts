@@ -15,15 +15,23 @@ export function encodedField(no: number, message: Uint8Array): UnknownField[] {
   ];
 }
 
+/** The same for a repeated field: `messages` are its encoded messages, each with its tag, of one byte, and its length. */
+export function encodedFields(no: number, messages: Uint8Array): UnknownField[] {
+  return messages.length === 0
+    ? []
+    : [{ no, wireType: WireType.LengthDelimited, data: messages.subarray(1) }];
+}
+
 /**
- * The bytes of a message's encodedField, and the message without them: encoded, it ends where they belong. Undefined if
- * there is none, or one of less than `minBytes`.
+ * The bytes of a message's field that is encoded already, and the message without them: encoded, it ends where they belong.
+ * Undefined if there is none, or one of less than `minBytes`.
  */
 export function detachField<M extends Message>(
   message: M,
   minBytes: number,
 ): { rest: M; bytes: Uint8Array } | undefined {
-  const [tag, length] = message.$unknown ?? [];
-  if (!tag || !length || length.data.length < minBytes) return undefined;
-  return { rest: { ...message, $unknown: [tag, { ...length, data: NOTHING }] }, bytes: length.data };
+  const fields = message.$unknown ?? [];
+  const last = fields.at(-1);
+  if (!last || last.data.length < minBytes) return undefined;
+  return { rest: { ...message, $unknown: fields.with(-1, { ...last, data: NOTHING }) }, bytes: last.data };
 }

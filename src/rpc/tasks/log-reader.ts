@@ -17,7 +17,7 @@ export interface LogStore {
   ): Promise<{ firstSeq: number; skip: number } | undefined>;
 }
 
-/** What a reader gets. `to` is how far it has read then, also if none of the lines matched. */
+/** What a reader gets; `data` is its own. `to` is how far it has read then, also if none of the lines matched. */
 export type LogPiece =
   | { kind: "lines"; data: Buffer; to: number }
   | { kind: "none"; to: number }
@@ -25,9 +25,18 @@ export type LogPiece =
 
 /** What a query is to bring, as it is stored: a few large chunks, or many that compressed well. */
 const READ_BYTES = 256 * 1024;
-/** Of chunks that nothing is known of. */
-const FIRST_READ = 4;
 const CHUNKS_A_READ = 32;
+
+/** How a reader's queries follow each other. */
+export interface ReadPace {
+  /** Number of chunks in the first query, before their size is known. */
+  first: number;
+  /** The next query runs while the chunks of the last one are sent. */
+  ahead: boolean;
+}
+
+/** For readers that go on to the end. */
+const STEADY: ReadPace = { first: 4, ahead: true };
 export const ALL: ReadonlySet<LogStreamName> = new Set(["stdout", "stderr", "system"]);
 
 /** Stored lines after `afterSeq` up to `toSeq`, which are committed: what is missing is gone. */
@@ -36,6 +45,7 @@ export async function* readPieces(
   taskId: string,
   range: { afterSeq: number; toSeq: number },
   streams: ReadonlySet<LogStreamName>,
+  pace: ReadPace = STEADY,
 ): AsyncGenerator<LogPiece> {
   let at = range.afterSeq;
   const read = (seq: number, count: number) => {
@@ -45,10 +55,10 @@ export async function* readPieces(
     reading.catch(() => {});
     return reading;
   };
-  for (let reading = read(at, FIRST_READ); reading; ) {
+  for (let reading = read(at, pace.first); reading; ) {
     const chunks = await reading;
-    // While these are sent.
-    reading = read(chunks.at(-1)?.lastSeq ?? range.toSeq, countAfter(chunks));
+    const readOn = () => read(chunks.at(-1)?.lastSeq ?? range.toSeq, countAfter(chunks));
+    reading = pace.ahead ? readOn() : undefined;
     for (const chunk of chunks) {
       if (chunk.firstSeq > at + 1) yield { kind: "gap", from: at + 1, to: chunk.firstSeq - 1 };
       yield pieceOf(chunk, at, streams);
@@ -58,6 +68,7 @@ export async function* readPieces(
       yield { kind: "gap", from: at + 1, to: range.toSeq };
       return;
     }
+    if (!pace.ahead) reading = readOn();
   }
 }
 

@@ -1,4 +1,5 @@
 import type { MessageInitShape } from "@bufbuild/protobuf";
+import { createClient } from "@connectrpc/connect";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { LogStream } from "../../../gen/signalman/v1/task_pb.ts";
 import {
@@ -6,6 +7,7 @@ import {
   type ReadTaskLogRequestSchema,
   TaskService,
 } from "../../../gen/signalman/v1/task_service_pb.ts";
+import { TRANSPORTS } from "../../http/clients.ts";
 import { applyDemo, runDemo } from "../../support/demo.ts";
 import { startService, type TestService } from "../../support/service.ts";
 import { collect, linesOf, watch } from "../../watch/events.ts";
@@ -144,6 +146,25 @@ describe("text", () => {
     expect(Buffer.from(first).toString()).toBe("err 1\nerr 2\n");
     const rest = { streams: [STDERR], ...behind(Number(nextAfterSeq)) };
     expect(await text(LogFormat.TEXT, rest)).toBe("err 3\nerr 4\nerr 5\n");
+  });
+});
+
+describe.each(Object.entries(TRANSPORTS))("%s", (_, transport) => {
+  test("brings the same lines and the same text, of a page of a megabyte too", async () => {
+    const { name } = await runDemo(service, "big");
+    const stdout = linesOf(await collect(service, { name })).filter(({ stream }) => stream === STDOUT);
+    const client = createClient(TaskService, transport(service.url));
+    const request = { name, streams: [STDOUT], maxLines: 10_000 };
+    const { lines } = await client.readTaskLog(request);
+    expect(lines.length).toBeGreaterThan(60);
+    expect(lines).toEqual(stdout.slice(0, lines.length));
+    for (const format of [LogFormat.TEXT, LogFormat.PLAIN_TEXT]) {
+      const page = await client.readTaskLog({ ...request, format });
+      const written = stdout
+        .filter(({ seq }) => seq <= page.nextAfterSeq)
+        .flatMap(({ content, partial }) => (partial ? [content] : [content, Buffer.from("\n")]));
+      expect(Buffer.from(page.text).equals(Buffer.concat(written))).toBe(true);
+    }
   });
 });
 
