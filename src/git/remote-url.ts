@@ -11,9 +11,13 @@ export interface RemoteUrl {
   readonly user: string;
 }
 
-const HOST = "[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?";
+// Docker Compose names hosts with underscores.
+const NAME = "[A-Za-z0-9_](?:[A-Za-z0-9._-]*[A-Za-z0-9_])?";
+const HOST = `(?:${NAME}|\\[[0-9A-Fa-f:.]+\\])`;
+const HOST_ALONE = new RegExp(`^${HOST}$`);
 const USER = "[A-Za-z0-9_][A-Za-z0-9._+-]*";
-const HOST_OR_ADDRESS = new RegExp(`^(?:${HOST}|\\[[0-9a-f:.]+\\])$`, "i");
+/** Decoded, as it stands percent-encoded in a URL: also `jane@corp.example` and `CORP\jane`. */
+const USER_OF_URL = /^[A-Za-z0-9_][A-Za-z0-9._+@\\$~-]*$/;
 /**
  * As git reads it: `[user@]host:path`. Never `helper::address`, for which git starts a program, and never one that a
  * program could take for an option. Without a user the path is relative, so that no mistyped URL passes for one.
@@ -31,21 +35,32 @@ export function parseRemote(text: string): RemoteUrl | undefined {
   const scheme = url?.protocol.slice(0, -1);
   if (!url || (scheme !== "http" && scheme !== "https" && scheme !== "ssh")) return undefined;
   const isPlain = url.password === "" && url.search === "" && url.hash === "" && url.pathname.length > 1;
-  const isUser = url.username === "" || new RegExp(`^${USER}$`).test(url.username);
-  if (!isPlain || !isUser || !HOST_OR_ADDRESS.test(url.hostname)) return undefined;
+  const user = decoded(url.username);
+  const isUser = user === "" || (user !== undefined && USER_OF_URL.test(user));
+  if (!isPlain || !isUser || !HOST_ALONE.test(url.hostname)) return undefined;
   const port = url.port === "" || (scheme === "ssh" && url.port === "22") ? "" : `:${url.port}`;
   return {
     text,
     shown: maskUsers(text),
     scheme,
     host: `${url.hostname.toLowerCase()}${port}`,
-    user: url.username,
+    user,
   };
 }
 
-/** A text with the users (and passwords) of its http(s) URLs masked. */
+function decoded(text: string): string | undefined {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return undefined;
+  }
+}
+
+/** A text with the users of its http(s) URLs masked, and in all URLs a user with a password. */
 export function maskUsers(text: string): string {
-  return text.replace(/(https?:\/\/)[^/?#\s]*@/gi, "$1***@");
+  return text.replace(/([a-z][a-z0-9+.-]*:\/\/)([^/?#\s]*)@/gi, (all, scheme: string, user: string) =>
+    /^https?:/i.test(scheme) || user.includes(":") ? `${scheme}***@` : all,
+  );
 }
 
 /** Whether what opens the one may be shown to the other. */

@@ -1,4 +1,5 @@
 import { statSync } from "node:fs";
+import { maskUsers } from "../git/remote-url.ts";
 import { PrepareError } from "../task/errors.ts";
 import { realpathInside } from "./local/realpath-inside.ts";
 
@@ -17,7 +18,7 @@ export function assertPath(
   const found = realpathInside(work, template.path);
   if (found.kind === "missing") {
     throw new PrepareError(
-      `Cannot run ${template.path}: there is no such ${kind} in ${repository.name} (${repository.url})`,
+      `Cannot run ${template.path}: there is no such ${kind} in ${repository.name} (${maskUsers(repository.url)})`,
       { cause: found.cause },
     );
   }

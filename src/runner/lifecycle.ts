@@ -15,7 +15,7 @@ import { openRunLog } from "./logging.ts";
 import { outcomeOfExit, outcomeOfFailure, withoutOutput } from "./outcome.ts";
 import { park } from "./park.ts";
 import { announce, contextOf, type RunnerDeps, type TaskRun } from "./run.ts";
-import { openSecrets, type Secrets, secretValues, shortSecrets } from "./secrets.ts";
+import { openSecrets, type Secrets, secretValues, shortSecrets, usersInUrls } from "./secrets.ts";
 import { supervise } from "./supervise.ts";
 
 /**
@@ -103,7 +103,7 @@ async function verdictOn(deps: RunnerDeps, run: TaskRun): Promise<Verdict> {
   try {
     const secrets = openSecrets(deps.cipher, task, run.rows);
     const kept = await earlierSecrets(deps.cipher, run);
-    run.secrets = [...new Set([...secretValues(secrets), ...kept.values])];
+    run.secrets = [...new Set([...secretValues(secrets), ...usersInUrls(run.rows), ...kept.values])];
     run.keys = secrets.keys;
     run.log.addSecrets(run.secrets);
     run.canMask = true;

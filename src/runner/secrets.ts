@@ -1,4 +1,5 @@
 import type { JsonObject } from "@bufbuild/protobuf";
+import { parseRemote } from "../git/remote-url.ts";
 import {
   type AccessKey,
   accessKeyContext,
@@ -71,6 +72,14 @@ function materialOf({ spec }: KeyRow, secrets: JsonObject): KeyMaterial {
 /** All values that nobody may see. */
 export function secretValues(secrets: Secrets): string[] {
   return named(secrets).map(({ value }) => value);
+}
+
+/** Users in the HTTP URLs of repositories, which earlier releases stored: they may be tokens. */
+export function usersInUrls(rows: Pick<DetailRows, "repository" | "inventoryRepository"> | null): string[] {
+  return [rows?.repository?.url, rows?.inventoryRepository?.url].flatMap((url) => {
+    const remote = parseRemote(String(url ?? ""));
+    return remote && remote.scheme !== "ssh" && remote.user !== "" ? [remote.user] : [];
+  });
 }
 
 /** What is too short to be masked, by its name. */

@@ -11,6 +11,13 @@ describe("a remote", () => {
     ["git@example.com:a/b.git", "ssh", "example.com", "git"],
     ["git@example.com:/srv/a.git", "ssh", "example.com", "git"],
     ["example.com:a.git", "ssh", "example.com", ""],
+    ["http://git_server:3000/a.git", "http", "git_server:3000", ""],
+    ["ssh://git@gitea_web:2222/o/r.git", "ssh", "gitea_web:2222", "git"],
+    ["git@gitea_web:o/r.git", "ssh", "gitea_web", "git"],
+    ["git@[::1]:o/r.git", "ssh", "[::1]", "git"],
+    ["ssh://git@[::1]:2222/o/r.git", "ssh", "[::1]:2222", "git"],
+    ["ssh://jane%40corp.example@example.com/a", "ssh", "example.com", "jane@corp.example"],
+    ["ssh://CORP%5Cjane@example.com/a", "ssh", "example.com", "CORP\\jane"],
   ])("%s", (text, scheme, host, user) => {
     expect(parseRemote(text)).toMatchObject({ text, scheme, host, user });
   });
@@ -30,6 +37,8 @@ describe("what is none", () => {
     ["an option as a path", "git@example.com:-x"],
     ["an option", "--upload-pack=x"],
     ["a broken escape", "ssh://%zz@host/x"],
+    ["a line break in a user", "ssh://a%0ab@host/x"],
+    ["an address that is none", "git@[::1;id]:x"],
     ["another scheme", "git://example.com/a"],
     ["a folder", "/srv/a"],
     ["a folder by URL", "file:///srv/a"],

@@ -122,7 +122,9 @@ describe("submodules of a remote", () => {
     link(app, { ...what, hash: tipOf(lib) });
     publishAll();
     const { url } = stack.use(await startGitHttp({ root: scene.served }));
-    expect(await scene.refusal(`${url}/app.git`)).toMatch(told);
+    const message = await scene.refusal(`${url}/app.git`);
+    expect(message).toMatch(told);
+    expect(message).not.toContain("secret");
   });
 
   test("that lie in each other without end are refused", async () => {

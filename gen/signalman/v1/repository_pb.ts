@@ -36,8 +36,10 @@ export type Repository = Message<"signalman.v1.Repository"> & {
 
   /**
    * Required. A folder on the server, by absolute path or `file://` URL, or a remote git repository, by `https://`, `http://`
-   * or `ssh://` URL or as `user@host:path`, without a password in it. A git repository is checked out at its commit for each
-   * task, any other folder is copied. (In a catalog file the command line also takes a path relative to the file.)
+   * or `ssh://` URL or as `user@host:path`, without a password in it, nor by HTTP a user: logins and tokens belong into the
+   * access key that `access_key` names. A git repository is checked out at its commit for each task, any other folder is
+   * copied. (In a catalog file the command line also takes a path relative to the file. Earlier releases stored URLs with a
+   * user: these are used as they are, and shown with the user masked.)
    *
    * @generated from field: string url = 3;
    */

@@ -1,5 +1,6 @@
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
+import { maskUsers } from "../../git/remote-url.ts";
 import { PrepareError } from "../../task/errors.ts";
 import type { Site } from "../family.ts";
 import { realpathInside } from "../local/realpath-inside.ts";
@@ -36,7 +37,7 @@ function contained(
   const found = realpathInside(root, path);
   if (found.kind === "found") return found.path;
   if (found.kind === "missing") {
-    const place = `${repository.name} (${repository.url})`;
+    const place = `${repository.name} (${maskUsers(repository.url)})`;
     throw new PrepareError(`Cannot use ${inventory}: there is no ${path} in ${place}`, {
       cause: found.cause,
     });

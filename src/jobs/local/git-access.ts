@@ -22,7 +22,7 @@ export async function openAccess(
   if (key.kind === "none") return { access: { kind: "none" }, [Symbol.asyncDispose]: async () => {} };
   if (remote.scheme === "ssh") {
     if (key.kind !== "ssh")
-      throw new PrepareError(`Cannot fetch ${remote.text} with ${key.name}: SSH needs a key of type ssh`);
+      throw new PrepareError(`Cannot fetch ${remote.shown} with ${key.name}: SSH needs a key of type ssh`);
     const agent = await keys.agent("git", key, signal);
     return {
       access: { kind: "agent", socket: agent.socket, login: key.login },
@@ -31,13 +31,13 @@ export async function openAccess(
   }
   if (key.kind === "ssh")
     throw new PrepareError(
-      `Cannot fetch ${remote.text} with ${key.name}: ${remote.scheme} needs a key of type login_password or text`,
+      `Cannot fetch ${remote.shown} with ${key.name}: ${remote.scheme} needs a key of type login_password or text`,
     );
   const named = key.kind === "login_password" ? key.login : "";
   const login = named || remote.user || TOKEN_USER;
   const password = key.kind === "text" ? key.value : key.password;
   if (/[\0\r\n]/.test(`${login}${password}`))
-    throw new PrepareError(`Cannot use ${key.name} for ${remote.text}: it has more than one line`);
+    throw new PrepareError(`Cannot use ${key.name} for ${remote.shown}: it has more than one line`);
   const file = await keys.file("git-credentials", `username=${login}\npassword=${password}\n`);
   return {
     access: { kind: "credentials", file: file.path },

@@ -37,6 +37,10 @@ export async function fillWorkspace(options: WorkspaceOptions, signal: AbortSign
     git.checkOut({ ...options, ...how, source, access, key: repositoryKey.name }, signal);
   const remote = parseRemote(url);
   if (remote) {
+    if (remote.scheme !== "ssh" && remote.user !== "")
+      options.say(
+        `There is a user in the URL ${remote.shown}; put it into an access key and name that in accessKey: it may be a token, and new URLs with one are refused`,
+      );
     await using open = await openAccess(keys, repositoryKey, remote, signal);
     return await checkOut(remote, open.access);
   }

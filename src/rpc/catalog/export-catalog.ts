@@ -8,6 +8,7 @@ import {
 import { type AnyKind, KINDS, type Kind, type Resource } from "../../store/catalog/kinds.ts";
 import { lastPart } from "../names.ts";
 import { CATALOG_FIELDS, referencesOf } from "./references.ts";
+import { shownSpec } from "./schemas.ts";
 import { secretsOf, withEmptySecrets } from "./secret-fields.ts";
 
 export interface ExportCatalogDeps {
@@ -33,7 +34,7 @@ export async function exportCatalog(
 
 /** As people write it: names by their last part, secrets empty. */
 function asWritten(kind: AnyKind, { name, spec }: Resource): JsonObject {
-  const written = structuredClone(withEmptySecrets(kind, spec));
+  const written = structuredClone(withEmptySecrets(kind, shownSpec(kind, spec)));
   for (const { name: full, rename } of referencesOf(kind, written)) rename(lastPart(full));
   return { name, ...written };
 }

@@ -7,7 +7,7 @@ import { invalid } from "../../task/errors.ts";
 import { resourceName } from "../names.ts";
 import { checkProject, type Touched } from "./checks.ts";
 import { referencesOf } from "./references.ts";
-import { contractName } from "./schemas.ts";
+import { contractName, shownSpec } from "./schemas.ts";
 import { showsNames } from "./secret-fields.ts";
 import { type Settled, settle } from "./secrets.ts";
 
@@ -107,8 +107,9 @@ function difference(
   const keys = Object.keys({ ...before, ...after }).filter(
     (key) => !showsNames(kind, key) && !isDeepStrictEqual(before[key], after[key]),
   );
+  const shown = shownSpec(kind, before);
   const differences: Difference[] = [
-    ...keys.map((key) => ({ field: contractName(kind, key), before: before[key], after: after[key] })),
+    ...keys.map((key) => ({ field: contractName(kind, key), before: shown[key], after: after[key] })),
     ...changed.map((secret) => ({ field: secret.split(/[.[]/)[0] ?? secret, secret })),
   ];
   differences.sort((a, b) => (a.field < b.field ? -1 : a.field > b.field ? 1 : 0));

@@ -14,6 +14,7 @@ import { InventorySchema } from "../../../gen/signalman/v1/inventory_pb.ts";
 import { ProjectSchema } from "../../../gen/signalman/v1/project_pb.ts";
 import { RepositorySchema } from "../../../gen/signalman/v1/repository_pb.ts";
 import { TemplateSchema } from "../../../gen/signalman/v1/template_pb.ts";
+import { maskUsers } from "../../git/remote-url.ts";
 import type { AnyKind, Resource } from "../../store/catalog/kinds.ts";
 
 /** The message of each kind. All have name, etag, create_time and update_time. */
@@ -49,8 +50,19 @@ export function messageOf<K extends AnyKind>(
     createTime: timestampFromDate(resource.createTime),
     updateTime: timestampFromDate(resource.updateTime),
   });
-  const json: JsonValue = { ...resource.spec, ...(toJson(ProjectSchema, output) as JsonObject), name };
+  const json: JsonValue = {
+    ...shownSpec(kind, resource.spec),
+    ...(toJson(ProjectSchema, output) as JsonObject),
+    name,
+  };
   return fromJson(schema, json) as MessageShape<Schemas[K]>;
+}
+
+/** A spec as callers may see it: the user of a repository's URL, which earlier releases stored, may be a token. */
+export function shownSpec(kind: AnyKind, spec: JsonObject): JsonObject {
+  return kind === "repositories" && typeof spec.url === "string"
+    ? { ...spec, url: maskUsers(spec.url) }
+    : spec;
 }
 
 /** A field of a kind by its name in JSON → by that of the contract. */

@@ -18,9 +18,10 @@ export function isFolderUrl(url: string): boolean {
   return search === "" && hash === "" && !/%2f|%00/i.test(pathname);
 }
 
-/** A git repository elsewhere. Passwords belong into an access key. */
+/** A git repository elsewhere. Passwords belong into an access key, and so does the user of an HTTP URL, who may be a token. */
 export function isRemoteUrl(text: string): boolean {
-  return parseRemote(text) !== undefined;
+  const remote = parseRemote(text);
+  return remote !== undefined && (remote.scheme === "ssh" || remote.user === "");
 }
 
 /** A URL that is refused, without what may be secret in it: login, password, query and fragment. */

@@ -53,7 +53,7 @@ const repository = () => ({
   ...described(),
   url: ruleAt(
     z.string(),
-    "Required. A folder on the server, by absolute path or `file://` URL, or a remote git repository, by `https://`, `http://` or `ssh://` URL or as `user@host:path`, without a password in it",
+    "Required. A folder on the server, by absolute path or `file://` URL, or a remote git repository, by `https://`, `http://` or `ssh://` URL or as `user@host:path`, without a password in it, nor by HTTP a user: logins and tokens belong into the access key that `access_key` names",
     (url) => (isFolderUrl(url) || isRemoteUrl(url) ? [] : [{ path: [], got: receivedUrl(url) }]),
   ),
   git_branch: free(),
@@ -62,6 +62,7 @@ const repository = () => ({
   depth: int("0 to 1000000", 0, 1_000_000),
   lfs: free(),
   skip_submodules: free(),
+  copy_objects: free(),
 });
 
 const inventoryFile = z.object({
