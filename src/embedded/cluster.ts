@@ -1,7 +1,8 @@
 import { randomBytes } from "node:crypto";
-import { mkdir, readdir, readFile, rm } from "node:fs/promises";
+import { mkdir, readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { execa } from "execa";
+import { readRegular } from "../files/regular-file.ts";
 import type { Binaries } from "./binaries.ts";
 import { renameDurably, writeFileDurably } from "./durable-file.ts";
 import { EmbeddedPostgresError } from "./errors.ts";
@@ -29,7 +30,7 @@ const DRAFT = "postgres.new-";
 export async function openCluster(folder: string, binaries: Binaries, throwAway: boolean): Promise<Cluster> {
   const home = join(folder, "postgres");
   await removeDrafts(folder);
-  const version = await versionOf(home);
+  const version = firstLine(join(home, "data/PG_VERSION"));
   if (version === undefined) {
     await createCluster(folder, home, binaries, throwAway);
   } else if (version !== binaries.major) {
@@ -39,17 +40,13 @@ export async function openCluster(folder: string, binaries: Binaries, throwAway:
     );
   }
   await removeDrafts(folder);
-  const password = (await readFile(join(home, "password"), "utf8")).trim();
+  const password = firstLine(join(home, "password"));
+  if (password === undefined) throw new EmbeddedPostgresError(`There is no ${join(home, "password")}`);
   return { home, data: join(home, "data"), log: join(home, "server.log"), password };
 }
 
-async function versionOf(home: string): Promise<string | undefined> {
-  try {
-    return (await readFile(join(home, "data/PG_VERSION"), "utf8")).trim();
-  } catch (error) {
-    if (isCode(error, "ENOENT", "ENOTDIR")) return undefined;
-    throw error;
-  }
+function firstLine(path: string): string | undefined {
+  return readRegular(path, { maxBytes: 4096 })?.toString("utf8").trim();
 }
 
 function isCode(error: unknown, ...codes: string[]): boolean {

@@ -1,6 +1,7 @@
 import { spawn } from "node:child_process";
-import { closeSync, constants, ftruncateSync, openSync, readFileSync, writeSync } from "node:fs";
+import { closeSync, ftruncateSync, writeSync } from "node:fs";
 import { join } from "node:path";
+import { openOrCreate, readRegular } from "../files/regular-file.ts";
 import { DataFolderInUse } from "./errors.ts";
 
 /** Both lock the file description behind fd 3 and exit: flock(1) of util-linux or busybox; perl where macOS has none. */
@@ -22,7 +23,7 @@ const HELD_BY_ANOTHER = 1;
  */
 export async function lockFolder(folder: string): Promise<() => void> {
   // A bare descriptor: a FileHandle would let go when it is garbage collected.
-  const fd = openSync(join(folder, "lock"), constants.O_RDWR | constants.O_CREAT, 0o600);
+  const fd = openOrCreate(join(folder, "lock"), "overwrite");
   try {
     if (!(await tryLock(fd, folder))) throw new DataFolderInUse(folder, pidIn(join(folder, "lock")));
     ftruncateSync(fd);
@@ -65,6 +66,6 @@ function runWithDescriptor(fd: number, command: string, args: string[]): Promise
 }
 
 function pidIn(lockFile: string): number | undefined {
-  const pid = Number.parseInt(readFileSync(lockFile, "utf8"), 10);
+  const pid = Number.parseInt(String(readRegular(lockFile, { maxBytes: 4096 })), 10);
   return Number.isNaN(pid) ? undefined : pid;
 }

@@ -1,6 +1,9 @@
 import { type ChildProcess, type StdioOptions, spawn } from "node:child_process";
-import { open, writeFile } from "node:fs/promises";
+import { closeSync } from "node:fs";
+import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { openOrCreate } from "../files/regular-file.ts";
+import { replaceFile } from "../files/replace-file.ts";
 import type { Binaries } from "./binaries.ts";
 import type { Cluster } from "./cluster.ts";
 import { EmbeddedPostgresError } from "./errors.ts";
@@ -39,8 +42,8 @@ export async function launch(
 }
 
 async function writeConfiguration(cluster: Cluster): Promise<void> {
-  await writeFile(join(cluster.data, "postgresql.conf"), postgresqlConf(), { mode: 0o600 });
-  await writeFile(join(cluster.data, "pg_hba.conf"), PG_HBA_CONF, { mode: 0o600 });
+  replaceFile(join(cluster.data, "postgresql.conf"), postgresqlConf());
+  replaceFile(join(cluster.data, "pg_hba.conf"), PG_HBA_CONF);
   await writeFile(join(cluster.home, "custom.conf"), CUSTOM_CONF, { mode: 0o600, flag: "wx" }).catch(
     (error: NodeJS.ErrnoException) => {
       if (error.code !== "EEXIST") throw error;
@@ -52,10 +55,14 @@ type Started = { child: ChildProcess; ended: Promise<string> };
 
 async function spawnDetached(binaries: Binaries, args: string[], log: string): Promise<Started> {
   const [command, argv] = unprivileged(binaries.postgres, args);
-  await using output = await open(log, "a", 0o600);
-  const stdio: StdioOptions = ["ignore", output.fd, output.fd];
-  const child = spawn(command, argv, { detached: true, env: binaries.env, stdio });
-  return { child, ended: endOf(child) };
+  const output = openOrCreate(log, "append");
+  try {
+    const stdio: StdioOptions = ["ignore", output, output];
+    const child = spawn(command, argv, { detached: true, env: binaries.env, stdio });
+    return { child, ended: endOf(child) };
+  } finally {
+    closeSync(output);
+  }
 }
 
 /** Call it in the same turn as `spawn`, or a short life goes unnoticed. */

@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
-import { readFile } from "node:fs/promises";
 import { join } from "node:path";
+import { readRegular } from "../files/regular-file.ts";
 import { writeFileDurably } from "./durable-file.ts";
 
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
@@ -8,10 +8,7 @@ const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 /** The id of the server that lives in this folder: made on first use, the same ever after. Hold the folder's lock. */
 export async function nodeIdOf(folder: string): Promise<string> {
   const path = join(folder, "node.id");
-  const text = await readFile(path, "utf8").catch((error: NodeJS.ErrnoException) => {
-    if (error.code === "ENOENT") return undefined;
-    throw error;
-  });
+  const text = readRegular(path, { maxBytes: 4096 })?.toString("utf8");
   if (text === undefined) return makeNodeId(path);
   const id = text.trim();
   if (UUID.test(id)) return id;

@@ -1,5 +1,5 @@
-import { readFile } from "node:fs/promises";
 import { join } from "node:path";
+import { readRegular } from "../files/regular-file.ts";
 
 /** What a running PostgreSQL says about itself in `postmaster.pid`. A file left by a dead one looks the same. */
 export interface PostmasterFile {
@@ -16,10 +16,7 @@ export function postmasterFilePath(data: string): string {
 
 /** Undefined if there is none, or only its beginning so far. Lines: src/include/utils/pidfile.h of PostgreSQL. */
 export async function readPostmasterFile(data: string): Promise<PostmasterFile | undefined> {
-  const text = await readFile(postmasterFilePath(data), "utf8").catch((error: NodeJS.ErrnoException) => {
-    if (error.code === "ENOENT") return "";
-    throw error;
-  });
+  const text = String(readRegular(postmasterFilePath(data), { maxBytes: 4096 }) ?? "");
   const [pid, , , , socketFolder = "", , , status = ""] = text.split("\n");
   if (!pid || !/^\d+$/.test(pid)) return undefined;
   return {

@@ -1,4 +1,6 @@
-import { open, rename, stat } from "node:fs/promises";
+import { closeSync, readSync } from "node:fs";
+import { rename, stat } from "node:fs/promises";
+import { openRegular } from "../files/regular-file.ts";
 
 const KEEP_BYTES = 10 * 1024 * 1024;
 const TAIL_BYTES = 8 * 1024;
@@ -18,10 +20,14 @@ export async function tailOfLog(path: string, offset: number): Promise<string> {
   const start = Math.max(offset, size - TAIL_BYTES);
   if (start >= size) return "";
   // The folder may go at the same moment.
-  await using file = await open(path, "r").catch(() => undefined);
-  if (!file) return "";
-  const { buffer, bytesRead } = await file.read(Buffer.alloc(size - start), 0, size - start, start);
-  return lastLines(buffer.toString("utf8", 0, bytesRead));
+  const fd = openRegular(path);
+  if (fd === undefined) return "";
+  try {
+    const end = Buffer.alloc(size - start);
+    return lastLines(end.toString("utf8", 0, readSync(fd, end, 0, end.length, start)));
+  } finally {
+    closeSync(fd);
+  }
 }
 
 export function lastLines(output: string): string {

@@ -71,11 +71,22 @@ export function appendRegular(path: string, text: string): boolean {
   }
 }
 
+/**
+ * Returns a descriptor for writing, which the caller closes; a file that does not exist is made, 0600.
+ * @throws UnusableFileError; the system's error
+ */
+export function openOrCreate(path: string, how: "append" | "overwrite"): number {
+  const flags = how === "append" ? constants.O_WRONLY | constants.O_APPEND : constants.O_RDWR;
+  const fd = openWith(flags | constants.O_CREAT, path, {});
+  if (fd === undefined) throw new UnusableFileError(path, "there is no such folder");
+  return fd;
+}
+
 function openWith(flags: number, path: string, options: OpenOptions): number | undefined {
   const noLinks = options.links === "followed" ? 0 : constants.O_NOFOLLOW;
   let fd: number;
   try {
-    fd = openSync(path, flags | constants.O_NONBLOCK | noLinks);
+    fd = openSync(path, flags | constants.O_NONBLOCK | noLinks, 0o600);
   } catch (cause) {
     const { code = "" } = cause as NodeJS.ErrnoException;
     if (code === "ENOENT") return undefined;

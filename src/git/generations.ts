@@ -1,5 +1,7 @@
-import { readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
+import { readRegular } from "../files/regular-file.ts";
+import { replaceFile } from "../files/replace-file.ts";
 
 /** One copy of a remote repository; the next one takes its place when it is damaged. */
 export interface Generation {
@@ -36,18 +38,21 @@ export async function listGenerations(root: string, name: string): Promise<Gener
  */
 export async function removeReplaced(root: string, name: string, tasks: readonly string[]): Promise<void> {
   for (const { path } of (await listGenerations(root, name)).slice(0, -1)) {
-    const borrowers = await readBorrowers(path);
-    if (!borrowers) await writeFile(path + BORROWERS, JSON.stringify(tasks));
+    const borrowers = readBorrowers(path);
+    if (!borrowers) replaceFile(path + BORROWERS, JSON.stringify(tasks));
     if ((borrowers ?? tasks).some((task) => tasks.includes(task))) continue;
     await rm(path, { recursive: true, force: true });
     await rm(path + BORROWERS, { force: true });
   }
 }
 
+/** Some MB name more tasks than a machine can have. */
+const MAX_BORROWERS = 16 * 1024 * 1024;
+
 /** Undefined: none were noted yet, or not to the end. */
-async function readBorrowers(path: string): Promise<string[] | undefined> {
+function readBorrowers(path: string): string[] | undefined {
   try {
-    return JSON.parse(await readFile(path + BORROWERS, "utf8"));
+    return JSON.parse(String(readRegular(path + BORROWERS, { maxBytes: MAX_BORROWERS })));
   } catch {
     return undefined;
   }

@@ -1,20 +1,25 @@
 import { randomBytes } from "node:crypto";
-import { link, readFile, rm, writeFile } from "node:fs/promises";
+import { link, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { readRegular } from "../files/regular-file.ts";
 import { messageOf } from "../task/errors.ts";
 
 /** One that seals, and earlier ones that open. */
 export type SecretKeys = [Buffer, ...Buffer[]];
 
+/** Of some hundred keys. */
+const MAX_BYTES = 64 * 1024;
+
 /** The keys of a data folder, one a line; the first is made on first use: 32 random bytes as base64, mode 0600. */
 export async function readSecretKeys(folder: string): Promise<SecretKeys> {
   const file = join(folder, "secret.key");
   const made = `${file}.${process.pid}`;
-  await writeFile(made, `${randomBytes(32).toString("base64")}\n`, { mode: 0o600 });
+  await rm(made, { force: true });
+  await writeFile(made, `${randomBytes(32).toString("base64")}\n`, { mode: 0o600, flag: "wx" });
   // link() refuses to replace: whoever comes first wins, and nobody reads half a key.
   await link(made, file).catch(ignoreExisting);
   await rm(made);
-  const text = await readFile(file, "utf8");
+  const text = String(readRegular(file, { maxBytes: MAX_BYTES, links: "followed" }) ?? "");
   try {
     return decodeSecretKeys(text);
   } catch (cause) {

@@ -1,10 +1,11 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { readdir, readFile, readlink, stat, writeFile } from "node:fs/promises";
+import { readdir, readFile, readlink, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { openDataFolder } from "../../src/embedded/data-folder.ts";
 import { DataFolderInUse } from "../../src/embedded/errors.ts";
+import { OBSTACLES } from "../support/obstacles.ts";
 import { kill9, runFixture } from "./fixture.ts";
 import { type GuardedFolder, guardedFolder } from "./guarded-folder.ts";
 
@@ -32,6 +33,19 @@ describe("a data folder", () => {
     expect(second.nodeId).toMatch(/^[0-9a-f-]{36}$/);
     expect(await readdir(path)).toEqual(["lock", "node.id"]);
   });
+
+  it.each(OBSTACLES)(
+    "refuses $what in the place of its files, and does not wait for it",
+    async ({ put, what }) => {
+      await (await openDataFolder(path))[Symbol.asyncDispose]();
+      const files = what.includes("terabyte") ? ["node.id"] : ["node.id", "lock"];
+      for (const file of files) {
+        await rm(join(path, file));
+        put(join(path, file));
+        await expect(openDataFolder(path)).rejects.toThrow(`Cannot use ${path}/${file}: it `);
+      }
+    },
+  );
 
   it("refuses a node id that is none", async () => {
     await (await openDataFolder(path))[Symbol.asyncDispose]();

@@ -1,8 +1,18 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import {
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { decodeSecretKeys, readSecretKeys } from "../../src/keys/secret-key.ts";
+import { OBSTACLES } from "../support/obstacles.ts";
 
 describe("the key of a data folder", () => {
   let folder: string;
@@ -22,6 +32,19 @@ describe("the key of a data folder", () => {
     await readSecretKeys(folder);
     expect(statSync(join(folder, "secret.key")).mode & 0o777).toBe(0o600);
     expect(readdirSync(folder)).toEqual(["secret.key"]);
+  });
+
+  test("may be a link to a file, and is refused as anything else", async () => {
+    const [key] = await readSecretKeys(folder);
+    const file = join(folder, "secret.key");
+    renameSync(file, join(folder, "mounted"));
+    symlinkSync("mounted", file);
+    expect(await readSecretKeys(folder)).toEqual([key]);
+    for (const { put, what } of OBSTACLES) {
+      rmSync(file, { recursive: true });
+      put(file);
+      await expect(readSecretKeys(folder), what).rejects.toThrow(`Cannot use ${file}: it `);
+    }
   });
 
   test("is another one in another folder", async () => {
