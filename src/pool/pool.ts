@@ -6,14 +6,15 @@ import { createControl, type RunControl, ShutdownRequested } from "../runner/con
 import type { StatusListener } from "../runner/logging.ts";
 import { retryTransient } from "../store/postgres/transient-errors.ts";
 import { type KillRequestState, LEASE_SECONDS } from "../store/tasks/leases.ts";
-import type { Lease } from "../store/tasks/moves.ts";
+import type { Lease, Moved } from "../store/tasks/moves.ts";
+import type { OperatorLog } from "../task/operator-log.ts";
 import type { TaskRecord } from "../task/types.ts";
 import { admit } from "./admission.ts";
 
 /** What the pool needs of the store. Calls fail while the database is away; the next round tries again. */
 export interface PoolStore {
-  claim(slots: number, choose: typeof admit): Promise<Lease[]>;
-  adopt(): Promise<{ putBack: Lease[]; adopted: Lease[] }>;
+  claim(slots: number, choose: typeof admit): Promise<Moved[]>;
+  adopt(): Promise<{ putBack: Moved[]; adopted: Lease[] }>;
   /** What waits on this node, for a decision or for a slot. */
   parked(): Promise<Pick<TaskRecord, "id" | "status">[]>;
   /** Takes confirmed ones of them up again that are not among `running`. */
@@ -22,12 +23,10 @@ export interface PoolStore {
   renew(ids: string[]): Promise<KillRequestState[]>;
   readKillRequests(ids: string[]): Promise<KillRequestState[]>;
   /**
-   * Puts back and ends what other servers, or time, left behind; returns what moved, by status. And takes over what is
-   * this node's though it is not among `running`.
+   * Puts back and ends what other servers, or time, left behind; returns what moved. And takes over what is this node's
+   * though it is not among `running`.
    */
-  tidyUp(
-    running: string[],
-  ): Promise<{ waiting: Lease[]; stopped: Lease[]; error: Lease[]; adopted: Lease[] }>;
+  tidyUp(running: string[]): Promise<{ moved: Moved[]; adopted: Lease[] }>;
 }
 
 export interface PoolOptions {
@@ -39,6 +38,7 @@ export interface PoolOptions {
   leftovers: Leftovers;
   /** Told of STARTING, WAITING and what the queue's clock ended. */
   onStatus: StatusListener;
+  operatorLog: Pick<OperatorLog, "step">;
   logger: Logger;
 }
 
@@ -59,7 +59,7 @@ const CLAIM_POLL_MS = 1000;
 const RENEW_MS = (LEASE_SECONDS * 1000) / 3;
 
 export function createTaskPool(options: PoolOptions): TaskPool {
-  const { store, logger, onStatus } = options;
+  const { store, logger, onStatus, operatorLog } = options;
   const runs = new Map<string, { lease: Lease; control: RunControl; done: Promise<void> }>();
   /** Tasks that may be parked here: nothing of them runs, their folder stays. */
   let idle = new Set<string>();
@@ -81,6 +81,20 @@ export function createTaskPool(options: PoolOptions): TaskPool {
     runs.set(lease.id, { lease, control, done });
   }
 
+  /** Of what was put back, or ended while no run of it was here. */
+  function tell(moved: readonly Moved[]): void {
+    for (const task of moved) {
+      const { status, endReason, node, ageMs } = task;
+      onStatus(task.id, status);
+      if (status === "WAITING") {
+        operatorLog.step("put back", task);
+        continue;
+      }
+      if (endReason === "LOST") operatorLog.step("lost", task, { lostNode: node });
+      operatorLog.step("ended", task, { status, reason: endReason, totalMs: Math.round(ageMs) });
+    }
+  }
+
   const freeSlots = () => options.maxParallelTasks - runs.size;
 
   /** Confirmed plans go first: they hold their template's place already. */
@@ -92,17 +106,16 @@ export function createTaskPool(options: PoolOptions): TaskPool {
     if (freeSlots() <= 0) return;
     for (const lease of await store.claim(freeSlots(), admit)) {
       onStatus(lease.id, "STARTING");
+      operatorLog.step("claimed", lease, { waitedMs: Math.round(lease.ageMs) });
       begin(lease);
     }
   });
 
   const tidy = startLoop({ everyMs: CLAIM_POLL_MS, logger, name: "tidy up" }, async () => {
-    const { waiting, stopped, error, adopted } = await store.tidyUp([...runs.keys()]);
-    for (const { id } of waiting) onStatus(id, "WAITING");
-    for (const { id } of stopped) onStatus(id, "STOPPED");
-    for (const { id } of error) onStatus(id, "ERROR");
+    const { moved, adopted } = await store.tidyUp([...runs.keys()]);
+    tell(moved);
     for (const lease of adopted) begin(lease);
-    if (waiting.length > 0) claims.wake();
+    if (moved.some(({ status }) => status === "WAITING")) claims.wake();
     await tidyParked();
   });
 
@@ -156,7 +169,7 @@ export function createTaskPool(options: PoolOptions): TaskPool {
         logger.info({ tasks: adopted.length }, "took over tasks that were running here");
       const kept = [...adopted, ...(await patiently(() => store.parked()))];
       await options.leftovers.clearAllBut(kept.map(({ id }) => id));
-      for (const { id } of putBack) onStatus(id, "WAITING");
+      tell(putBack);
       for (const lease of adopted) begin(lease);
       for (const loop of [claims, tidy, renewals, killRequests]) loop.start();
       killRequests.wake();

@@ -55,9 +55,7 @@ export function poolStore(
         // Watchers of many tasks do so too; without any, events must not pile up that the first one then waits for.
         await placeEvents(control);
         return {
-          waiting: [...rescued, ...putBack],
-          stopped,
-          error: [...late, ...lost],
+          moved: [...rescued, ...putBack, ...stopped, ...late, ...lost],
           adopted: [...adopted, ...inherited],
         };
       } catch (error) {

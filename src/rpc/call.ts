@@ -13,6 +13,9 @@ export interface Call {
   isJson: boolean;
 }
 
+/** Who called, for the operator's log. */
+export const whoOf = ({ caller, requestId }: Call) => ({ by: caller.name, requestId });
+
 export function callOf(context: HandlerContext): Call {
   return {
     caller: context.values.get(callerKey),

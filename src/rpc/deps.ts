@@ -22,6 +22,7 @@ import { changeOf } from "./tasks/tasks-events.ts";
 export interface RpcParts {
   cipher: Cipher;
   hub: Hub;
+  operatorLog: RpcDeps["operatorLog"];
   inspectApps: RpcDeps["inspectApps"];
   onCreated(taskId: string): void;
   onDecided(task: TaskView): void;

@@ -5,6 +5,7 @@ import type { Ending } from "../store/tasks/moves.ts";
 import type { NewTask } from "../store/tasks/tasks.ts";
 import { deploysAfter } from "../submission/autorun.ts";
 import { LeaseLost } from "../task/errors.ts";
+import { msSince } from "../task/operator-log.ts";
 import type { TaskOutcome } from "../task/types.ts";
 import { runAfter } from "./hooks.ts";
 import { compressed } from "./logging.ts";
@@ -41,10 +42,11 @@ async function leaveNothing(
 /** Stores the end, tells of it, and forgets the task. */
 export async function record(
   deps: RunnerDeps,
-  { task, job }: TaskRun,
+  run: TaskRun,
   outcome: TaskOutcome,
   ending: Ending,
 ): Promise<void> {
+  const { task, job } = run;
   let final = outcome;
   const finished = await deps.store.finish(task, final, ending);
   if (!finished.moved) {
@@ -52,8 +54,29 @@ export async function record(
     await deps.store.finish(task, final, { last: ending.last });
   }
   announce(deps, task.id, final.status);
-  for (const id of finished.followers) announce(deps, id, "WAITING");
+  tellEnd(deps, run, final);
+  for (const [index, id] of finished.followers.entries()) {
+    announce(deps, id, "WAITING");
+    const follower = ending.followers?.[index];
+    if (follower)
+      deps.operatorLog.step("created", { ...follower, id }, { by: follower.createdBy, buildTask: task.id });
+  }
   await job.forget();
+}
+
+function tellEnd(
+  { operatorLog }: RunnerDeps,
+  { task, started }: TaskRun,
+  { status, reason, exitCode, signal }: TaskOutcome,
+): void {
+  operatorLog.step("ended", task, {
+    status,
+    reason,
+    exitCode,
+    signal,
+    ranMs: started ? msSince(started) : undefined,
+    totalMs: msSince(task.createTime),
+  });
 }
 
 /**

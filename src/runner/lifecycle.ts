@@ -4,6 +4,7 @@ import type { RunRows } from "../store/tasks/details.ts";
 import type { Lease } from "../store/tasks/moves.ts";
 import { defaultGraceMs } from "../task/apps.ts";
 import { LeaseLost, PrepareError } from "../task/errors.ts";
+import { msSince } from "../task/operator-log.ts";
 import type { TaskOutcome } from "../task/types.ts";
 import { type RunControl, StopRequested } from "./control.ts";
 import { populateDetails, type TaskDetails } from "./details.ts";
@@ -62,14 +63,21 @@ export async function runTask(
     control,
     shutdown,
     mayRun: task.status !== "STARTING",
+    began: new Date(),
+    started: task.startTime,
   };
+  // The pool has told of a task that it claimed.
+  if (run.mayRun) deps.operatorLog.step(task.status === "CONFIRMED" ? "resumed" : "adopted", task);
   run.hooks = [...registeredHooks(rows, run), ...deps.hooks];
   try {
     const { outcome, waiting } = await verdictOn(deps, run);
     if (waiting) await park(deps, run, waiting, outcome);
     else await end(deps, run, outcome);
   } catch (error) {
-    if (error instanceof LeaseLost || control.reason === "lease_lost") return job.abandon();
+    if (error instanceof LeaseLost || control.reason === "lease_lost") {
+      deps.operatorLog.step("taken away", task);
+      return job.abandon();
+    }
     if (!shutdown.aborted) throw error;
     await leave(deps, run);
   }
@@ -77,7 +85,7 @@ export async function runTask(
 
 /** Undefined: the task is somebody else's, or went back to the queue because the server goes. */
 async function load(
-  { store }: RunnerDeps,
+  { store, operatorLog }: RunnerDeps,
   lease: Lease,
   shutdown: AbortSignal,
 ): Promise<RunRows | undefined> {
@@ -86,7 +94,7 @@ async function load(
   } catch (error) {
     if (error instanceof LeaseLost) return undefined;
     if (!shutdown.aborted) throw error;
-    await store.release(lease);
+    await putBack({ store, operatorLog }, lease);
     return undefined;
   }
 }
@@ -160,7 +168,10 @@ async function begin(deps: RunnerDeps, run: TaskRun, secrets: Secrets, kept: Kep
   else await prepare(deps, run, details, shortSecrets(secrets));
   await keepSecrets(deps.cipher, run);
   if (!run.mayRun || task.status === "CONFIRMED") await enterRunning(deps, run);
-  return job.start();
+  const program = await job.start();
+  run.started = new Date();
+  deps.operatorLog.step("started", task, { preparedMs: msSince(run.began) });
+  return program;
 }
 
 /** Hooks and workspace. `short`: names of secrets that cannot be masked. */
@@ -192,7 +203,16 @@ async function enterRunning(deps: RunnerDeps, run: TaskRun): Promise<void> {
 
 /** The server goes. What runs, may run or was confirmed is taken over by the next one on this data folder. */
 async function leave(deps: RunnerDeps, { task, job, mayRun }: TaskRun): Promise<void> {
-  if (mayRun) return;
+  if (mayRun) return deps.operatorLog.step("left running", task);
   await job.cleanup();
-  await deps.store.release(task);
+  await putBack(deps, task);
+}
+
+/** Into the queue. If that fails, the lease expires, or the next server on this data folder finds the task. */
+async function putBack(
+  { store, operatorLog }: Pick<RunnerDeps, "store" | "operatorLog">,
+  lease: Lease,
+): Promise<void> {
+  const moved = await store.release(lease);
+  if (moved) operatorLog.step("put back", moved);
 }

@@ -1,6 +1,7 @@
 import type { FoundPlan } from "../jobs/job.ts";
 import { compress } from "../logs/compress.ts";
 import { redactText } from "../logs/redact-text.ts";
+import { msSince } from "../task/operator-log.ts";
 import type { TaskOutcome } from "../task/types.ts";
 import { lastChunk, record } from "./end.ts";
 import { stoppedInstead, withoutLog } from "./outcome.ts";
@@ -25,6 +26,11 @@ export async function park(
   const last = await lastChunk(deps, run);
   const stored = { plan, text: compress(Buffer.from(shown(text, run.secrets))) };
   if (!log.failed.aborted && (await deps.store.park(task, stored, last))) {
+    const { add, change, destroy } = plan;
+    deps.operatorLog.step("waiting for confirmation", task, {
+      plan: { add, change, destroy },
+      ranMs: run.started ? msSince(run.started) : undefined,
+    });
     return announce(deps, task.id, "WAITING_CONFIRMATION");
   }
   await job.cleanup();

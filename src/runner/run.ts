@@ -6,9 +6,10 @@ import type { Cipher } from "../keys/cipher.ts";
 import type { StreamOffsets, TaskLog } from "../logs/types.ts";
 import type { StoredChunk } from "../store/logs/logs.ts";
 import type { RunRows } from "../store/tasks/details.ts";
-import type { Ending, Lease } from "../store/tasks/moves.ts";
+import type { Ending, Lease, Moved } from "../store/tasks/moves.ts";
 import type { StoredPlan } from "../store/tasks/plans.ts";
 import type { Autorun } from "../store/tasks/versions.ts";
+import type { OperatorLog } from "../task/operator-log.ts";
 import type { Status } from "../task/status.ts";
 import type { TaskOutcome, TaskRecord } from "../task/types.ts";
 import type { RunControl } from "./control.ts";
@@ -33,7 +34,8 @@ export interface RunStore {
   ): Promise<{ moved: boolean; followers: string[] }>;
   /** False: somebody asked for its end meanwhile. */
   park(task: TaskRecord, plan: StoredPlan, last: StoredChunk | undefined): Promise<boolean>;
-  release(lease: Lease): Promise<void>;
+  /** One try. Undefined: it failed, or somebody was faster. */
+  release(lease: Lease): Promise<Moved | undefined>;
 }
 
 export interface RunnerDeps {
@@ -41,6 +43,7 @@ export interface RunnerDeps {
   cipher: Pick<Cipher, "seal" | "open">;
   hooks: readonly Hook[];
   listeners: Listeners;
+  operatorLog: Pick<OperatorLog, "step">;
   executors: Executors<TaskDetails>;
   /** Hears of failures that are ours, not the task's. */
   onDefect(taskId: string, error: unknown): void;
@@ -68,6 +71,10 @@ export interface TaskRun {
   shutdown: AbortSignal;
   /** Not STARTING any more: RUNNING is committed, or may be, and a program may exist; or there is a plan to apply. */
   mayRun: boolean;
+  /** When this run began. */
+  began: Date;
+  /** When its program did; null: it has not. */
+  started: Date | null;
 }
 
 export function contextOf({ task, log, job, commit }: TaskRun): HookContext {

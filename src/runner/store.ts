@@ -8,23 +8,44 @@ import { park } from "../store/tasks/plans.ts";
 import { storeResult } from "../store/tasks/results.ts";
 import { recordCommit } from "../store/tasks/tasks.ts";
 import { loadAutoruns } from "../store/tasks/versions.ts";
+import type { OperatorLog } from "../task/operator-log.ts";
 import type { RunStore } from "./run.ts";
 
 /** A run writes until it is done: while the database is away it waits, up to the shutdown. */
-export function runStore({ control, logs }: Databases, shutdown: AbortSignal): RunStore {
+export function runStore(
+  { control, logs }: Databases,
+  shutdown: AbortSignal,
+  operatorLog: Pick<OperatorLog, "retried">,
+): RunStore {
+  async function until<T>(what: string, taskId: string, work: () => Promise<T>): Promise<T> {
+    const began = performance.now();
+    let [tries, last] = [0, undefined as unknown];
+    try {
+      return await retryTransient(work, shutdown, (error) => {
+        tries++;
+        last = error;
+      });
+    } finally {
+      const ms = Math.round(performance.now() - began);
+      if (tries > 0) operatorLog.retried({ taskId, what, tries, ms, error: last });
+    }
+  }
+
   return {
-    load: (lease) => retryTransient(() => loadRun(control, lease), shutdown),
+    load: (lease) => until("load its details", lease.id, () => loadRun(control, lease)),
     storeChunks: (lease, chunks) =>
-      retryTransient(() => logs.run((db) => storeChunks(db, lease, chunks)), shutdown),
+      until("store its output", lease.id, () => logs.run((db) => storeChunks(db, lease, chunks))),
     recordCommit: (id, hash, message) =>
-      retryTransient(() => recordCommit(control, id, hash, message), shutdown),
-    storeResult: (lease, result) => retryTransient(() => storeResult(control, lease, result), shutdown),
-    markRunning: (task, handle) => retryTransient(() => markRunning(control, task, handle), shutdown),
-    loadAutoruns: (task) => retryTransient(() => loadAutoruns(control, task), shutdown),
+      until("record its commit", id, () => recordCommit(control, id, hash, message)),
+    storeResult: (lease, result) =>
+      until("store its result", lease.id, () => storeResult(control, lease, result)),
+    markRunning: (task, handle) =>
+      until("record its start", task.id, () => markRunning(control, task, handle)),
+    loadAutoruns: (task) => until("look for deploys that follow", task.id, () => loadAutoruns(control, task)),
     finish: (lease, outcome, ending) =>
-      retryTransient(() => finish(control, lease, outcome, ending), shutdown),
-    park: (task, plan, last) => retryTransient(() => park(control, task, plan, last), shutdown),
+      until("record its end", lease.id, () => finish(control, lease, outcome, ending)),
+    park: (task, plan, last) => until("store its plan", task.id, () => park(control, task, plan, last)),
     // Called during the shutdown: one try. Without it the lease expires, or the next start finds the task.
-    release: (lease) => release(control, lease).catch(() => {}),
+    release: (lease) => release(control, lease).catch(() => undefined),
   };
 }

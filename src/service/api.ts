@@ -8,13 +8,14 @@ import type { Live } from "./live.ts";
 
 /** The part that answers calls: the services of the contract. */
 export function apiRoutes(
-  { config, databases, cipher }: Ground,
+  { config, databases, cipher, operatorLog }: Ground,
   { hub, bus, feed, pool }: Live,
 ): (router: ConnectRouter) => void {
   return routes(
     rpcDeps(databases, {
       cipher,
       hub,
+      operatorLog,
       inspectApps: config.roles.includes("runner")
         ? createAppInspector({ apps: config.apps, forwarded: forwardedVariables(config.forwardedEnv) })
         : async () => appsElsewhere(config.apps),

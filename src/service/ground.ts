@@ -7,6 +7,7 @@ import { type Cipher, createCipher } from "../keys/cipher.ts";
 import { readSecretKeys } from "../keys/secret-key.ts";
 import { type Databases, openDatabases } from "../store/postgres/databases.ts";
 import { migratePatiently } from "../store/postgres/migrate.ts";
+import { createOperatorLog, type OperatorLog } from "../task/operator-log.ts";
 
 /** What every part of the service stands on. */
 export interface Ground {
@@ -18,6 +19,7 @@ export interface Ground {
   databaseUrl: string;
   databases: Databases;
   cipher: Cipher;
+  operatorLog: OperatorLog;
 }
 
 /** `died` resolves, with a sentence, if the embedded PostgreSQL ends; without one it never does. */
@@ -42,6 +44,7 @@ export async function openGround(
     databaseUrl,
     databases,
     cipher,
+    operatorLog: createOperatorLog(logger, folder.nodeId),
     died: embedded?.died ?? new Promise(() => {}),
   };
 }

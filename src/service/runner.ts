@@ -27,7 +27,7 @@ export interface Runner {
 }
 
 export async function openRunner(ground: Ground, live: Live, stack: AsyncDisposableStack): Promise<Runner> {
-  const { config, logger, databases, node, dataDir, cipher } = ground;
+  const { config, logger, databases, node, dataDir, cipher, operatorLog } = ground;
   const hooks = [...(await loadHookModules(config.hooks)), ...HOOKS];
   const shutdown = new AbortController();
   const tasksRoot = await makeTasksRoot(`${dataDir}/tasks`);
@@ -48,10 +48,11 @@ export async function openRunner(ground: Ground, live: Live, stack: AsyncDisposa
   };
   const executors = { local: createLocalExecutor(job) };
   const runner: RunnerDeps = {
-    store: runStore(databases, shutdown.signal),
+    store: runStore(databases, shutdown.signal, operatorLog),
     cipher,
     hooks,
     listeners: live.feed,
+    operatorLog,
     executors,
     onDefect: (task, err) => logger.error({ err, task }, "a task failed for a reason of ours"),
   };
@@ -61,6 +62,7 @@ export async function openRunner(ground: Ground, live: Live, stack: AsyncDisposa
     run: (lease, control) => runTask(runner, lease, control, shutdown.signal),
     leftovers: executors.local.leftovers,
     onStatus: (id, status) => live.feed.status.forEach((listener) => void listener(id, status)),
+    operatorLog,
     logger,
   });
   live.connect(pool);

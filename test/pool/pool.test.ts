@@ -3,7 +3,8 @@ import { afterEach, expect, test } from "vitest";
 import { createTaskPool, type PoolOptions, type PoolStore, type TaskPool } from "../../src/pool/pool.ts";
 import type { RunControl } from "../../src/runner/control.ts";
 import type { KillRequestState } from "../../src/store/tasks/leases.ts";
-import type { Lease } from "../../src/store/tasks/moves.ts";
+import type { Lease, Moved } from "../../src/store/tasks/moves.ts";
+import type { EndReason, Status } from "../../src/task/status.ts";
 
 const logger = pino({ level: "silent" });
 const request = (id: string, more: Partial<KillRequestState> = {}): KillRequestState => ({
@@ -16,10 +17,15 @@ const request = (id: string, more: Partial<KillRequestState> = {}): KillRequestS
   ...more,
 });
 
+const moved = (id: string, status: Status, endReason: EndReason | null = null): Moved => {
+  return { id, leaseEpoch: 2, project: "p", template: "t", node: null, ageMs: 5, status, endReason };
+};
+
 /** A pool on a store of the test's own; runs last until the test ends them. */
 function makePool(store: Partial<PoolStore>, options: Partial<PoolOptions> = {}) {
   const runs = new Map<string, { control: RunControl; end: () => void }>();
   const statuses: string[] = [];
+  const steps: string[] = [];
   const order: string[] = [];
   const pool = createTaskPool({
     store: {
@@ -30,7 +36,7 @@ function makePool(store: Partial<PoolStore>, options: Partial<PoolOptions> = {})
       endedAmong: async () => [],
       renew: async (ids) => ids.map((id) => request(id)),
       readKillRequests: async () => [],
-      tidyUp: async () => ({ waiting: [], stopped: [], error: [], adopted: [] }),
+      tidyUp: async () => ({ moved: [], adopted: [] }),
       ...store,
     },
     maxParallelTasks: 2,
@@ -44,11 +50,12 @@ function makePool(store: Partial<PoolStore>, options: Partial<PoolOptions> = {})
       clearAllBut: async (kept) => void order.push(`clear all but ${kept.join(" ")}`),
     },
     onStatus: (id, status) => void statuses.push(`${id} ${status}`),
+    operatorLog: { step: (step, { id }) => void steps.push(`${id} ${step}`) },
     logger,
     ...options,
   });
   pools.push({ pool, end: () => runs.forEach((run) => void run.end()) });
-  return { pool, runs, statuses, order };
+  return { pool, runs, statuses, steps, order };
 }
 
 const pools: { pool: TaskPool; end: () => void }[] = [];
@@ -66,10 +73,10 @@ function queue(...ids: string[]) {
   const waiting: (() => void)[] = [];
   return {
     asked,
-    claim: async (slots: number): Promise<Lease[]> => {
+    claim: async (slots: number): Promise<Moved[]> => {
       asked.push(slots);
       for (const resolve of waiting.splice(0)) resolve();
-      return ids.splice(0, slots).map((id) => ({ id, leaseEpoch: 1 }));
+      return ids.splice(0, slots).map((id) => ({ ...moved(id, "STARTING"), leaseEpoch: 1 }));
     },
     /** The next question. */
     next: () => new Promise<void>((resolve) => waiting.push(resolve)),
@@ -104,16 +111,17 @@ test("a full pool does not ask for more", async () => {
 test("at start it takes over what ran here, clears the rest up, and only then claims", async () => {
   const { claim, next } = queue("new");
   const adopt = async () => ({
-    putBack: [{ id: "back", leaseEpoch: 2 }],
+    putBack: [moved("back", "WAITING")],
     adopted: [{ id: "mine", leaseEpoch: 2 }],
   });
-  const { pool, statuses, order, runs } = makePool({ claim, adopt });
+  const { pool, statuses, steps, order, runs } = makePool({ claim, adopt });
   const asking = next();
   await pool.start();
   await asking;
   await expect.poll(() => runs.has("new")).toBe(true);
   expect(order).toEqual(["clear all but mine", "run mine", "run new"]);
   expect(statuses).toEqual(["back WAITING", "new STARTING"]);
+  expect(steps).toEqual(["back put back", "new claimed"]);
 });
 
 test("a request reaches the run at once, with what is left of its grace", async () => {
@@ -151,28 +159,29 @@ test("a lease that cannot be renewed under its epoch ends the run as lost", asyn
 test("what time or other servers left behind is told of, and the queue is looked at again", async () => {
   let told = false;
   const tidyUp = async () => {
-    const found = told ? [] : ["x"];
+    if (told) return { moved: [], adopted: [] };
     told = true;
     return {
-      waiting: found.map((id) => ({ id, leaseEpoch: 2 })),
-      stopped: found.map(() => ({ id: "unwanted", leaseEpoch: 2 })),
-      error: found.map(() => ({ id: "late", leaseEpoch: 0 })),
-      adopted: found.map(() => ({ id: "forgotten", leaseEpoch: 2 })),
+      moved: [
+        moved("x", "WAITING"),
+        moved("unwanted", "STOPPED"),
+        moved("late", "ERROR", "QUEUE_TIMEOUT"),
+        moved("gone", "ERROR", "LOST"),
+      ],
+      adopted: [{ id: "forgotten", leaseEpoch: 2 }],
     };
   };
   const { claim, asked } = queue();
-  const { pool, runs, statuses } = makePool({ claim, tidyUp });
+  const { pool, runs, statuses, steps } = makePool({ claim, tidyUp });
   await pool.start();
   await expect.poll(() => asked.length).toBeGreaterThanOrEqual(2);
-  expect(statuses).toEqual(["x WAITING", "unwanted STOPPED", "late ERROR"]);
+  expect(statuses).toEqual(["x WAITING", "unwanted STOPPED", "late ERROR", "gone ERROR"]);
+  expect(steps).toEqual(["x put back", "unwanted ended", "late ended", "gone lost", "gone ended"]);
   expect([...runs.keys()]).toEqual(["forgotten"]);
 });
 
 test("a task that comes back while its earlier run is still winding up begins when that is over", async () => {
-  const leases = [
-    { id: "a", leaseEpoch: 1 },
-    { id: "a", leaseEpoch: 3 },
-  ];
+  const leases = [1, 3].map((leaseEpoch) => ({ ...moved("a", "STARTING"), leaseEpoch }));
   const claim = async () => leases.splice(0, 1);
   const order: string[] = [];
   const ends: (() => void)[] = [];

@@ -5,13 +5,15 @@ import {
   ConfirmTaskResponseSchema,
 } from "../../../gen/signalman/v1/task_service_pb.ts";
 import type { TaskView } from "../../store/tasks/tasks.ts";
-import type { Call } from "../call.ts";
+import type { OperatorLog } from "../../task/operator-log.ts";
+import { type Call, whoOf } from "../call.ts";
 import { parseTaskName, type TaskName } from "../names.ts";
 import { taskMessage } from "./messages.ts";
 
 export interface ConfirmTaskDeps {
   /** @throws Failure */
   confirmPlan(task: TaskName, digest: string, by: string): Promise<TaskView>;
+  operatorLog: Pick<OperatorLog, "step">;
   /** Somebody has decided on a plan. */
   onDecided(task: TaskView): void;
 }
@@ -19,9 +21,10 @@ export interface ConfirmTaskDeps {
 export async function confirmTask(
   deps: ConfirmTaskDeps,
   request: ConfirmTaskRequest,
-  { caller }: Call,
+  call: Call,
 ): Promise<ConfirmTaskResponse> {
-  const task = await deps.confirmPlan(parseTaskName(request.name), request.planDigest, caller.name);
+  const task = await deps.confirmPlan(parseTaskName(request.name), request.planDigest, call.caller.name);
+  deps.operatorLog.step("confirmed", task, whoOf(call));
   deps.onDecided(task);
   return create(ConfirmTaskResponseSchema, { task: taskMessage(task) });
 }

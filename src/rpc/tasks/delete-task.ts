@@ -4,11 +4,14 @@ import {
   type DeleteTaskResponse,
   DeleteTaskResponseSchema,
 } from "../../../gen/signalman/v1/task_service_pb.ts";
+import type { NamedTask, OperatorLog } from "../../task/operator-log.ts";
+import { type Call, whoOf } from "../call.ts";
 import { parseTaskName, type TaskName } from "../names.ts";
 
 export interface DeleteTaskDeps {
   /** @throws Failure not_found, or precondition while it has not ended. */
-  deleteTask(task: TaskName): Promise<void>;
+  deleteTask(task: TaskName): Promise<NamedTask>;
+  operatorLog: Pick<OperatorLog, "step">;
   /** It is gone. */
   onChanged(taskId: string): void;
 }
@@ -16,9 +19,10 @@ export interface DeleteTaskDeps {
 export async function deleteTask(
   deps: DeleteTaskDeps,
   request: DeleteTaskRequest,
+  call: Call,
 ): Promise<DeleteTaskResponse> {
-  const task = parseTaskName(request.name);
-  await deps.deleteTask(task);
-  deps.onChanged(task.id.toLowerCase());
+  const task = await deps.deleteTask(parseTaskName(request.name));
+  deps.operatorLog.step("deleted", task, whoOf(call));
+  deps.onChanged(task.id);
   return create(DeleteTaskResponseSchema);
 }

@@ -8,12 +8,14 @@ import {
 import type { KillRequest, KillOutcome as Outcome } from "../../store/tasks/kills.ts";
 import type { TaskView } from "../../store/tasks/tasks.ts";
 import { msFromDuration } from "../../task/duration.ts";
-import type { Call } from "../call.ts";
+import type { NamedTask, OperatorLog } from "../../task/operator-log.ts";
+import { type Call, whoOf } from "../call.ts";
 import { parseTaskName, type TaskName } from "../names.ts";
 import { taskMessage } from "./messages.ts";
 
 export interface KillTaskDeps {
   requestKill(task: TaskName, request: KillRequest): Promise<{ task: TaskView; outcome: Outcome }>;
+  operatorLog: Pick<OperatorLog, "step">;
   /** A request was recorded, or a task was stopped. */
   onChanged(taskId: string): void;
 }
@@ -24,8 +26,23 @@ export async function killTask(
   call: Call,
 ): Promise<KillTaskResponse> {
   const { task, outcome } = await deps.requestKill(parseTaskName(request.name), killRequestOf(request, call));
-  if (outcome !== "ALREADY_FINAL") deps.onChanged(task.id);
+  if (outcome !== "ALREADY_FINAL") {
+    tellKill(deps.operatorLog, task, { outcome, request, call });
+    deps.onChanged(task.id);
+  }
   return create(KillTaskResponseSchema, { task: taskMessage(task), outcome: KillOutcome[outcome] });
+}
+
+/** A task that ran nothing has ended by the request. */
+export function tellKill(
+  operatorLog: Pick<OperatorLog, "step">,
+  task: NamedTask,
+  kill: { outcome: Outcome; request: Pick<KillTaskRequest, "force">; call: Call },
+): void {
+  const { outcome, call } = kill;
+  operatorLog.step("kill requested", task, { ...whoOf(call), force: kill.request.force, outcome });
+  if (outcome === "KILLED_BEFORE_START")
+    operatorLog.step("ended", task, { status: "STOPPED", reason: "STOPPED_BY_USER" });
 }
 
 /** What a call of KillTask or KillTasks asks for. */

@@ -8,9 +8,9 @@ import {
 import type { Killed, KillRequest } from "../../store/tasks/kills.ts";
 import type { Call } from "../call.ts";
 import { parseResourceName, taskName } from "../names.ts";
-import { type KillTaskDeps, killRequestOf } from "./kill-task.ts";
+import { type KillTaskDeps, killRequestOf, tellKill } from "./kill-task.ts";
 
-export interface KillTasksDeps extends Pick<KillTaskDeps, "onChanged"> {
+export interface KillTasksDeps extends Pick<KillTaskDeps, "onChanged" | "operatorLog"> {
   /** Those that ran first. @throws Failure not_found if there is no such project. */
   killTemplate(template: { project: string; name: string }, request: KillRequest): Promise<Killed[]>;
 }
@@ -25,7 +25,12 @@ export async function killTasks(
 ): Promise<KillTasksResponse> {
   const template = parseResourceName(request.template);
   const killed = await deps.killTemplate(template, killRequestOf(request, call));
-  for (const { id, outcome } of killed) if (outcome !== "ALREADY_FINAL") deps.onChanged(id);
+  for (const { id, outcome } of killed) {
+    if (outcome === "ALREADY_FINAL") continue;
+    const task = { id, project: template.project, template: template.name };
+    tellKill(deps.operatorLog, task, { outcome, request, call });
+    deps.onChanged(id);
+  }
   return create(KillTasksResponseSchema, {
     tasks: killed.slice(0, MOST_NAMED).map(({ id, outcome }) => ({
       name: taskName({ project: template.project, id }),

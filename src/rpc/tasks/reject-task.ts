@@ -5,12 +5,13 @@ import {
   RejectTaskResponseSchema,
 } from "../../../gen/signalman/v1/task_service_pb.ts";
 import type { TaskView } from "../../store/tasks/tasks.ts";
-import type { Call } from "../call.ts";
+import { msSince } from "../../task/operator-log.ts";
+import { type Call, whoOf } from "../call.ts";
 import { parseTaskName, type TaskName } from "../names.ts";
 import type { ConfirmTaskDeps } from "./confirm-task.ts";
 import { taskMessage } from "./messages.ts";
 
-export interface RejectTaskDeps extends Pick<ConfirmTaskDeps, "onDecided"> {
+export interface RejectTaskDeps extends Pick<ConfirmTaskDeps, "onDecided" | "operatorLog"> {
   /** @throws Failure */
   rejectPlan(task: TaskName, reason: string, by: string): Promise<TaskView>;
 }
@@ -18,9 +19,15 @@ export interface RejectTaskDeps extends Pick<ConfirmTaskDeps, "onDecided"> {
 export async function rejectTask(
   deps: RejectTaskDeps,
   request: RejectTaskRequest,
-  { caller }: Call,
+  call: Call,
 ): Promise<RejectTaskResponse> {
-  const task = await deps.rejectPlan(parseTaskName(request.name), request.reason, caller.name);
+  const task = await deps.rejectPlan(parseTaskName(request.name), request.reason, call.caller.name);
+  deps.operatorLog.step("rejected", task, whoOf(call));
+  deps.operatorLog.step("ended", task, {
+    status: task.status,
+    reason: task.endReason,
+    totalMs: msSince(task.createTime),
+  });
   deps.onDecided(task);
   return create(RejectTaskResponseSchema, { task: taskMessage(task) });
 }

@@ -16,7 +16,8 @@ import { bringing, newTask } from "../../submission/new-task.ts";
 import { sealSecrets } from "../../submission/seal-secrets.ts";
 import { templateParts } from "../../submission/template.ts";
 import { Failure, invalid } from "../../task/errors.ts";
-import type { Call } from "../call.ts";
+import type { OperatorLog } from "../../task/operator-log.ts";
+import { type Call, whoOf } from "../call.ts";
 import { parseResourceName, parseTaskName, resourceName } from "../names.ts";
 import { taskMessage } from "./messages.ts";
 
@@ -29,6 +30,7 @@ export interface RunTaskDeps {
     request: RequestKey | undefined,
   ): Promise<{ task: TaskView; deduplicated: boolean }>;
   cipher: Pick<Cipher, "seal" | "hash">;
+  operatorLog: Pick<OperatorLog, "step">;
   /** A task was created. */
   onCreated(taskId: string): void;
 }
@@ -36,12 +38,15 @@ export interface RunTaskDeps {
 export async function runTask(
   deps: RunTaskDeps,
   request: RunTaskRequest,
-  { caller }: Call,
+  call: Call,
 ): Promise<RunTaskResponse> {
-  const task = { ...(await taskOf(deps, request)), createdBy: caller.name };
+  const task = { ...(await taskOf(deps, request)), createdBy: call.caller.name };
   if (request.validateOnly) return create(RunTaskResponseSchema, { task: taskPreview(task) });
   const made = await deps.createTask(task, requestKey(deps.cipher, request));
-  if (!made.deduplicated) deps.onCreated(made.task.id);
+  if (!made.deduplicated) {
+    deps.operatorLog.step("created", made.task, whoOf(call));
+    deps.onCreated(made.task.id);
+  }
   return create(RunTaskResponseSchema, { task: taskMessage(made.task), deduplicated: made.deduplicated });
 }
 

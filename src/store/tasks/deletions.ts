@@ -1,6 +1,7 @@
 import { and, eq, sql } from "drizzle-orm";
 import { Failure, notFound } from "../../task/errors.ts";
 import { isFinal } from "../../task/status.ts";
+import type { TaskRecord } from "../../task/types.ts";
 import type { Database } from "../postgres/database.ts";
 import { logChunks, tasks } from "../schema/tasks.ts";
 import { forbidPlacing } from "./transitions.ts";
@@ -16,9 +17,9 @@ const DEADLINE_MS = 60_000;
 export async function deleteTask(
   database: Database,
   { project, id }: { project: string; id: string },
-): Promise<void> {
+): Promise<Pick<TaskRecord, "id" | "project" | "template">> {
   const name = `projects/${project}/tasks/${id}`;
-  await database.run(
+  return database.run(
     (db) =>
       db.transaction(async (tx) => {
         // Planned for this task: else the partitions of all days are locked.
@@ -26,7 +27,7 @@ export async function deleteTask(
           SELECT set_config('statement_timeout', ${String(DEADLINE_MS)}, true),
                  set_config('plan_cache_mode', 'force_custom_plan', true)`);
         const [task] = await tx
-          .select({ status: tasks.status })
+          .select({ id: tasks.id, project: tasks.project, template: tasks.template, status: tasks.status })
           .from(tasks)
           .where(and(eq(tasks.id, id), eq(tasks.project, project)))
           .for("update");
@@ -38,6 +39,7 @@ export async function deleteTask(
         await tx.delete(logChunks).where(eq(logChunks.taskId, id));
         await forbidPlacing(tx);
         await tx.delete(tasks).where(eq(tasks.id, id));
+        return task;
       }),
     DEADLINE_MS,
   );

@@ -2,7 +2,7 @@ import { and, isNull, ne, notInArray, sql } from "drizzle-orm";
 import { OWNED } from "../../task/status.ts";
 import type { Database } from "../postgres/database.ts";
 import { tasks } from "../schema/tasks.ts";
-import { type Lease, move } from "./moves.ts";
+import { type Moved, move } from "./moves.ts";
 
 /** Ends what ran on a server that has been away for too long, but for tasks of `shared` executors: see `inherit`. */
 export async function declareLost(
@@ -10,7 +10,7 @@ export async function declareLost(
   node: string,
   timeoutMs: number,
   shared: readonly string[] = [],
-): Promise<Lease[]> {
+): Promise<Moved[]> {
   const message = "Its server has been away for too long; whether the program still runs there is not known";
   return database.run((db) =>
     move(db, {
@@ -33,7 +33,7 @@ export async function declareLost(
 }
 
 /** Ends what has waited longer than it may. */
-export async function expireQueue(database: Database): Promise<Lease[]> {
+export async function expireQueue(database: Database): Promise<Moved[]> {
   const message = "It waited longer than its queue_timeout";
   return database.run((db) =>
     move(db, {
@@ -47,7 +47,7 @@ export async function expireQueue(database: Database): Promise<Lease[]> {
 }
 
 /** Ends plans that nobody has decided on in time. */
-export async function expirePlans(database: Database): Promise<Lease[]> {
+export async function expirePlans(database: Database): Promise<Moved[]> {
   const message = "Nobody confirmed or rejected its plan within its confirm_timeout";
   return database.run((db) =>
     move(db, {

@@ -5,7 +5,7 @@ import type { Database, Queryable } from "../postgres/database.ts";
 import { isInStatus, isOneOf, uuidArray } from "../postgres/is-one-of.ts";
 import { statement } from "../postgres/statement.ts";
 import { tasks } from "../schema/tasks.ts";
-import { type Lease, move, moveOf } from "./moves.ts";
+import { type Lease, type Moved, move, moveOf } from "./moves.ts";
 
 /** Seconds that a lease lasts; its owner renews it three times as often. */
 export const LEASE_SECONDS = 30;
@@ -35,7 +35,7 @@ export async function claim(
   node: string,
   slots: number,
   admit: (candidates: Candidate[], slots: number) => string[],
-): Promise<Lease[]> {
+): Promise<Moved[]> {
   return database.run((db) =>
     db.transaction(async (tx) => {
       // Sent together: each statement of a transaction sees what was committed when it begins (READ COMMITTED).
@@ -48,7 +48,7 @@ export async function claim(
   );
 }
 
-const toStarting = statement<{ node: string; ids: string }, Lease>((at) =>
+const toStarting = statement<{ node: string; ids: string }, Moved>((at) =>
   moveOf({
     to: "STARTING",
     from: ["WAITING"],
@@ -145,7 +145,7 @@ export async function readKillRequests(
 }
 
 /** STARTING → WAITING: nothing of the task has been started, so anyone may. */
-export async function backToQueue(db: Queryable, where: SQL | undefined): Promise<Lease[]> {
+export async function backToQueue(db: Queryable, where: SQL | undefined): Promise<Moved[]> {
   return move(db, {
     to: "WAITING",
     from: ["STARTING"],
@@ -155,19 +155,21 @@ export async function backToQueue(db: Queryable, where: SQL | undefined): Promis
   });
 }
 
-/** Gives a task back that this server has not started. */
-export async function release(database: Database, lease: Lease): Promise<void> {
+/** Gives a task back that this server has not started; undefined: it is not STARTING under this epoch any more. */
+export async function release(database: Database, lease: Lease): Promise<Moved | undefined> {
   const { id, leaseEpoch } = lease;
-  await database.run((db) => backToQueue(db, and(eq(tasks.id, id), eq(tasks.leaseEpoch, leaseEpoch))));
+  const where = and(eq(tasks.id, id), eq(tasks.leaseEpoch, leaseEpoch));
+  const [moved] = await database.run((db) => backToQueue(db, where));
+  return moved;
 }
 
 /** Puts back what other servers than this node claimed, did not start, and let expire. */
-export async function rescue(database: Database, node: string): Promise<Lease[]> {
+export async function rescue(database: Database, node: string): Promise<Moved[]> {
   return database.run((db) => backToQueue(db, and(ne(tasks.node, node), expired)));
 }
 
 /** The same for what somebody asked to end before it was started: nothing of it runs, so it has ended. */
-export async function stopUnstarted(database: Database, node: string): Promise<Lease[]> {
+export async function stopUnstarted(database: Database, node: string): Promise<Moved[]> {
   const message = "Stopped before it was started";
   return database.run((db) =>
     move(db, {

@@ -24,13 +24,22 @@ export interface Move {
   by?: string;
 }
 
+/** A task that has moved. */
+export type Moved = Pick<
+  TaskRecord,
+  "id" | "leaseEpoch" | "project" | "template" | "status" | "node" | "endReason"
+> & {
+  /** Milliseconds since its creation. */
+  ageMs: number;
+};
+
 /**
  * Moves tasks to another status and records the event, in one statement. The head's row lock gives the event
  * its place among the log lines. Returns those that moved, under their epoch now: one that is missing was not in a
  * source status (or not under the epoch that `where` names).
  */
-export async function move(db: Queryable, step: Move): Promise<Lease[]> {
-  return db.execute<Lease & Record<string, unknown>>(moveOf(step));
+export async function move(db: Queryable, step: Move): Promise<Moved[]> {
+  return db.execute<Moved & Record<string, unknown>>(moveOf(step));
 }
 
 /** The statement of a move. */
@@ -40,17 +49,26 @@ export function moveOf({ to, where, from = sourcesOf(to), set, message = "", by 
     .update(tasks)
     .set({ ...ended, ...set, status: to })
     .where(and(isInStatus(from), where))
-    .returning({ id: tasks.id, leaseEpoch: tasks.leaseEpoch });
+    .returning({
+      id: tasks.id,
+      leaseEpoch: tasks.leaseEpoch,
+      project: tasks.project,
+      template: tasks.template,
+      node: tasks.node,
+      endReason: tasks.endReason,
+      createTime: tasks.createTime,
+    });
   return sql`
     WITH moved AS ${update},
     head AS (
       UPDATE task_heads h SET events = h.events + 1, lease_epoch = moved.lease_epoch
       FROM moved WHERE h.task_id = moved.id
-      RETURNING h.task_id, h.events, h.last_seq, h.lease_epoch),
+      RETURNING moved.*, h.events, h.last_seq),
     event AS (
       INSERT INTO task_events (task_id, ordinal, status, time, after_seq, message, by)
-      SELECT task_id, events, ${to}, clock_timestamp(), last_seq, ${message}, ${by} FROM head)
-    SELECT task_id AS id, lease_epoch AS "leaseEpoch" FROM head`;
+      SELECT id, events, ${to}, clock_timestamp(), last_seq, ${message}, ${by} FROM head)
+    SELECT id, lease_epoch AS "leaseEpoch", project, template, ${to}::text AS status, node, end_reason AS "endReason",
+           (extract(epoch FROM clock_timestamp() - create_time) * 1000)::float8 AS "ageMs" FROM head`;
 }
 
 /** A task under the epoch of its owner. */

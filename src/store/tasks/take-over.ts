@@ -4,11 +4,11 @@ import type { Database, Queryable } from "../postgres/database.ts";
 import { isInStatus } from "../postgres/is-one-of.ts";
 import { tasks } from "../schema/tasks.ts";
 import { backToQueue, expired, LEASE_SECONDS, take } from "./leases.ts";
-import type { Lease } from "./moves.ts";
+import type { Lease, Moved } from "./moves.ts";
 
 /** What a node takes over, under a new epoch, and what it puts back instead because it was not started yet. */
 export interface TakeOver {
-  putBack: Lease[];
+  putBack: Moved[];
   adopted: Lease[];
 }
 

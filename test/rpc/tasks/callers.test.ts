@@ -23,7 +23,10 @@ describe.each([
 ])("a call of $caller", ({ caller, options }) => {
   /** A server that answers with what the call gave it. */
   const server = (deps: Partial<RpcDeps>) =>
-    inMemory({ onCreated() {}, onChanged() {}, onDecided() {}, ...deps }, options)(TaskService);
+    inMemory(
+      { operatorLog: { step() {} }, onCreated() {}, onChanged() {}, onDecided() {}, ...deps },
+      options,
+    )(TaskService);
 
   test("is recorded with a task that it makes", async () => {
     const template = {

@@ -32,7 +32,7 @@ const idOf = (name: string) => [...names].find(([, n]) => n === name)?.[0] ?? ""
 test("a claim makes a task STARTING, the node's, under a new epoch and a lease", async () => {
   await store.makeProject(["t"]);
   const id = await store.makeTask("t");
-  expect(await claim(store.database, NODE, 5, admit)).toEqual([{ id, leaseEpoch: 1 }]);
+  expect(await claim(store.database, NODE, 5, admit)).toMatchObject([{ id, leaseEpoch: 1 }]);
   const row = await store.row(id);
   expect(row).toMatchObject({ status: "STARTING", node: NODE, leaseEpoch: 1 });
   const [{ left } = { left: 0 }] = await store.sql`

@@ -129,7 +129,9 @@ test("what waited longer than its queue_timeout ends as QUEUE_TIMEOUT; what runs
     queue_deadline: new Date(Date.now() + 60_000),
   });
   await store.makeTaskIn("RUNNING", { queue_deadline: past(1) });
-  expect(await expireQueue(store.database)).toEqual([{ id: late.id, leaseEpoch: 1 }]);
+  expect(await expireQueue(store.database)).toMatchObject([
+    { id: late.id, leaseEpoch: 1, project: "p", template: "t", status: "ERROR", endReason: "QUEUE_TIMEOUT" },
+  ]);
   expect(await store.row(late.id)).toMatchObject({ status: "ERROR", endReason: "QUEUE_TIMEOUT" });
   expect((await store.row(inTime.id)).status).toBe("WAITING");
 });

@@ -1,0 +1,189 @@
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { HookEvent } from "../../gen/signalman/v1/hook_pb.ts";
+import type { Task } from "../../gen/signalman/v1/task_pb.ts";
+import { TaskService } from "../../gen/signalman/v1/task_service_pb.ts";
+import { TemplateType } from "../../gen/signalman/v1/template_pb.ts";
+import { follow } from "../faults/follow.ts";
+import { type CutProxy, openProxy } from "../faults/proxy.ts";
+import { idOf } from "../faults/traces.ts";
+import { testDatabase } from "../support/database.ts";
+import { applyDemo, runDemo, watchToEnd } from "../support/demo.ts";
+import { startService, type TestService } from "../support/service.ts";
+import { makeProject, needsTerraform } from "../terraform/project.ts";
+import { PUPPET, runPuppet } from "../watch/puppet.ts";
+
+const stack = new AsyncDisposableStack();
+let proxy: CutProxy;
+let service: TestService;
+/** What the servers before this one have logged. */
+let earlier = "";
+
+beforeAll(async () => {
+  const database = await testDatabase();
+  stack.defer(() => database.drop());
+  proxy = stack.use(await openProxy(database.url));
+  service = stack.use(await startService({ databaseUrl: proxy.url }));
+  const held = { name: "hold", event: HookEvent.BEFORE_TASK };
+  await applyDemo(service, {
+    build: { script: "exit 0", type: TemplateType.BUILD, startVersion: "1" },
+    deploy: { script: "exit 3", type: TemplateType.DEPLOY, buildTemplate: "build", autorun: true },
+    puppet: { script: PUPPET, allowParallelTasks: true },
+    alone: PUPPET,
+    held: {
+      script: "true",
+      hooks: [
+        { ...held, kind: { case: "program", value: { app: "bash", script: "echo held; exec sleep 1000" } } },
+      ],
+    },
+  });
+});
+afterAll(() => stack.disposeAsync());
+
+async function restart(signal: NodeJS.Signals): Promise<void> {
+  await service.kill(signal);
+  earlier += `${service.log()}\n`;
+  await service.start();
+}
+
+/** What a grep for the task's id finds. */
+function linesOf(task: Pick<Task, "name">): Record<string, unknown>[] {
+  const found = `${earlier}${service.log()}`.split("\n").filter((line) => line.includes(idOf(task)));
+  return found.map((line) => JSON.parse(line));
+}
+const story = (task: Pick<Task, "name">) => linesOf(task).map(({ msg }) => String(msg).replace("task ", ""));
+const line = (task: Pick<Task, "name">, msg: string) =>
+  linesOf(task).find((one) => one.msg === `task ${msg}`);
+
+test("tells of a task from its creation to its end, and of the deploy that follows", async () => {
+  const tasks = service.client(TaskService);
+  const request = { template: "projects/demo/templates/build" };
+  const { task } = await tasks.runTask(request, { headers: { "x-request-id": "from-ci" } });
+  if (!task) throw new Error("no task");
+  await watchToEnd(service, task.name);
+  // The deploy's line names its build, too.
+  await expect.poll(() => story(task)).toEqual(["created", "claimed", "started", "ended", "created"]);
+  const common = {
+    level: 30,
+    task: idOf(task),
+    template: "projects/demo/templates/build",
+    node: expect.stringMatching(/^[0-9a-f-]{36}$/),
+  };
+  const ms = expect.any(Number);
+  expect(line(task, "created")).toMatchObject({ ...common, requestId: "from-ci", by: "anonymous" });
+  expect(line(task, "claimed")).toMatchObject({ ...common, waitedMs: ms });
+  expect(line(task, "started")).toMatchObject({ ...common, preparedMs: ms });
+  expect(line(task, "ended")).toMatchObject({
+    ...common,
+    status: "SUCCESS",
+    exitCode: 0,
+    ranMs: ms,
+    totalMs: ms,
+  });
+  const deploy = linesOf(task).at(-1);
+  expect(deploy).toMatchObject({ template: "projects/demo/templates/deploy", by: "anonymous" });
+  const name = `projects/demo/tasks/${deploy?.task}`;
+  await watchToEnd(service, name);
+  await expect.poll(() => story({ name })).toEqual(["created", "claimed", "started", "ended"]);
+  expect(line({ name }, "ended")).toMatchObject({ status: "ERROR", reason: "EXIT_CODE", exitCode: 3 });
+});
+
+test("tells who killed a task, running or waiting, and who deleted it", async () => {
+  const tasks = service.client(TaskService);
+  const running = await runPuppet(service, "alone");
+  using watcher = follow(service, running.name);
+  await watcher.reaches("RUNNING");
+  const waiting = await runDemo(service, "alone");
+  await tasks.killTask({ name: waiting.name });
+  await tasks.killTasks(
+    { template: "projects/demo/templates/alone" },
+    { headers: { "x-request-id": "stop" } },
+  );
+  await watcher.ended;
+  await tasks.deleteTask({ name: running.name });
+  await expect
+    .poll(() => story(running))
+    .toEqual(["created", "claimed", "started", "kill requested", "ended", "deleted"]);
+  expect(line(running, "kill requested")).toMatchObject({ by: "anonymous", requestId: "stop", force: false });
+  expect(line(running, "ended")).toMatchObject({ status: "STOPPED", reason: "STOPPED_BY_USER" });
+  expect(story(waiting)).toEqual(["created", "kill requested", "ended"]);
+});
+
+test("tells why a task ended that nobody started", async () => {
+  const running = await runPuppet(service, "alone");
+  using watcher = follow(service, running.name);
+  await watcher.reaches("RUNNING");
+  const waiting = await runDemo(service, "alone", { queueTimeout: { seconds: 1n } });
+  await watchToEnd(service, waiting.name);
+  await expect.poll(() => story(waiting)).toEqual(["created", "ended"]);
+  expect(line(waiting, "ended")).toMatchObject({ status: "ERROR", reason: "QUEUE_TIMEOUT" });
+  await running.do("exit");
+  await watcher.ended;
+});
+
+test("tells what becomes of tasks when their server goes, or is killed", async () => {
+  const running = await runPuppet(service, "puppet");
+  using watcher = follow(service, running.name);
+  await watcher.reaches("RUNNING");
+  const held = await runDemo(service, "held");
+  using preparing = follow(service, held.name);
+  await preparing.reaches("STARTING");
+  await restart("SIGTERM");
+  await expect.poll(() => story(running)).toContain("adopted");
+  await expect.poll(() => story(held)).toEqual(["created", "claimed", "put back", "claimed"]);
+  await restart("SIGKILL");
+  await running.do("exit");
+  await watcher.ended;
+  const adopted = ["created", "claimed", "started", "left running", "adopted", "adopted", "ended"];
+  await expect.poll(() => story(running)).toEqual(adopted);
+  await expect.poll(() => story(held).slice(4, 6)).toEqual(["put back", "claimed"]);
+  await service.client(TaskService).killTask({ name: held.name });
+  await preparing.ended;
+});
+
+test("tells at warn what was retried while the database was away", async () => {
+  const running = await runPuppet(service, "puppet");
+  using watcher = follow(service, running.name);
+  await watcher.reaches("RUNNING");
+  proxy.cut();
+  await running.do("echo while it is away");
+  await expect.poll(() => service.log()).toContain('"msg":"tidy up: ');
+  proxy.heal();
+  await running.do("exit");
+  await watcher.ended;
+  await expect
+    .poll(() => line(running, "retried"))
+    .toMatchObject({
+      level: 40,
+      what: "store its output",
+      tries: expect.any(Number),
+      ms: expect.any(Number),
+      err: expect.objectContaining({ message: expect.any(String) }),
+    });
+});
+
+test("tells of a plan that waits, and who decided", async (context) => {
+  needsTerraform(context);
+  await using project = await makeProject(service, {}, { project: "plans" });
+  const tasks = service.client(TaskService);
+  const task = await project.planned();
+  await project.confirm(task);
+  await watchToEnd(service, task.name);
+  await expect
+    .poll(() => story(task))
+    .toEqual([
+      "created",
+      "claimed",
+      "started",
+      "waiting for confirmation",
+      "confirmed",
+      "resumed",
+      "started",
+      "ended",
+    ]);
+  expect(line(task, "waiting for confirmation")).toMatchObject({ plan: { add: 1, change: 0, destroy: 0 } });
+  expect(line(task, "confirmed")).toMatchObject({ by: "anonymous", requestId: expect.any(String) });
+  const other = await project.planned({ variables: { name: "two" } });
+  await tasks.rejectTask({ name: other.name });
+  await expect.poll(() => story(other).slice(-2)).toEqual(["rejected", "ended"]);
+  expect(line(other, "ended")).toMatchObject({ status: "ERROR", reason: "REJECTED" });
+});
