@@ -4,6 +4,7 @@ import type { NewTask } from "../store/tasks/tasks.ts";
 import type { Build } from "../store/tasks/versions.ts";
 import { msFromDuration } from "../task/duration.ts";
 import { invalid } from "../task/errors.ts";
+import { withTextAnswers } from "./answers.ts";
 import { checkAsked } from "./overrides.ts";
 import { storedParams } from "./params.ts";
 
@@ -14,7 +15,8 @@ const DEFAULT_PRIORITY = 50;
  * @throws Failure invalid, by field of the request, if the template does not allow it.
  */
 export function newTask(template: Template, request: RunTaskRequest): Omit<NewTask, "secrets" | "createdBy"> {
-  const violations = checkAsked(template, { ...request, variables: request.variables ?? {} });
+  const variables = withTextAnswers(template.survey, request.variables ?? {});
+  const violations = checkAsked(template, { ...request, variables });
   if (violations.length > 0) throw invalid(violations);
   const [, project = "", , name = ""] = template.name.split("/");
   const timeout = (field: "queueTimeout" | "runTimeout" | "idleTimeout" | "confirmTimeout") =>
@@ -28,7 +30,7 @@ export function newTask(template: Template, request: RunTaskRequest): Omit<NewTa
     startVersion: template.type === TemplateType.BUILD ? template.startVersion : "",
     spec: {
       message: request.message,
-      variables: request.variables ?? {},
+      variables,
       secretNames: Object.keys(request.secretVariables).sort(),
       env: request.env,
       arguments: request.arguments,

@@ -144,7 +144,7 @@ templates:
     expect(code).toBe(2);
     const only = "only a map can be merged, or a list of maps";
     expect(stderr.trim().split("\n")).toEqual([
-      `signalman: /catalog.yaml:3: project.labels["<<"]: cannot read missing.yaml: there is no such file`,
+      `signalman: /catalog.yaml:3: project.labels["<<"]: !file works in secret fields alone, unless apply --allow-tags says that this file may read more`,
       `signalman: /catalog.yaml:3: project.labels["<<"]: ${only}`,
       `signalman: /catalog.yaml:6: templates[1]["<<"][1].env.A: there is no &none before it`,
       `signalman: /catalog.yaml:9: templates[2]["<<"]: ${only}`,
@@ -158,7 +158,7 @@ templates:
 templates:
   - name: x
     app: 7
-    env: { A: 1, "b c": yes }
+    env: { A: [1], "b c": yes, D: 1 }
   - name: y
     survey: [ { name: q, type: SURVEY_TYPE_TXT } ]
     runTimeout: soon

@@ -44,6 +44,80 @@ describe("-e", () => {
     expect(await read(`@${await file("# nothing\n")}`)).toEqual({});
   });
 
+  it("takes what answers a question of text as it is written, on every way in", async () => {
+    const names = new Set(["n", "v", "flag", "none", "list", "big", "again"]);
+    const readAs = (...texts: string[]) =>
+      readVariables(
+        texts.reduce<VariableInput[]>((before, text) => collectVariables(text, before), []),
+        async () => names,
+      );
+    const typed = [
+      "n=1234",
+      "v=1.10",
+      "flag=true",
+      "none=null",
+      'list={"a":  [1]}',
+      "big=9007199254740993",
+      "other=5",
+    ];
+    const written = {
+      n: "1234",
+      v: "1.10",
+      flag: "true",
+      none: "null",
+      list: '{"a":  [1]}',
+      big: "9007199254740993",
+    };
+    expect(await readAs(...typed)).toEqual({ ...written, other: 5 });
+    const yaml =
+      "n: 0123\nv: 1.10\nflag: true\nnone: null\nbig: 9007199254740993\nagain: &a 0x1F\nother: 0123\ncopy: *a\n";
+    expect(await readAs(`@${await file(yaml)}`)).toEqual({
+      ...{ n: "0123", v: "1.10", flag: "true", none: "null", big: "9007199254740993" },
+      ...{ again: "0x1F", other: 123, copy: 31 },
+    });
+    expect(await readAs(`@${await file('{"n": 1234, "v": 1.10, "flag": false, "other": true}')}`)).toEqual({
+      ...{ n: "1234", v: "1.10", flag: "false", other: true },
+    });
+  });
+
+  it("does not ask for the names if all is text already", async () => {
+    const ask = () => Promise.reject(new Error("asked"));
+    const inputs = collectVariables("a=x", collectVariables("b=1.10"));
+    expect(await readVariables(inputs, ask)).toEqual({ a: "x", b: "1.10" });
+  });
+
+  it("keeps whole numbers that lose digits as text, or refuses them by their place", async () => {
+    expect(await read("a=9007199254740993", "b=9007199254740991")).toEqual({
+      a: "9007199254740993",
+      b: 9007199254740991,
+    });
+    await expect(read('a={"b": [1, 9007199254740993]}')).rejects.toThrow(
+      /^-e a\.b\[1\]: whole numbers beyond .*as text/,
+    );
+    expect(await complaint("a: 1\nb:\n  c: [1, 9007199254740993]\n")).toMatch(
+      /^vars\.yaml:3: b\.c\[1\]: whole numbers beyond/,
+    );
+    expect(await complaint('{"id": -12345678901234567890}')).toMatch(/^vars\.yaml:1: id: whole numbers/);
+    const fine = await file(
+      "a: 9007199254740991\nb: '9007199254740993'\nc: 0.12345678901234567890\nd: 1e300\n",
+    );
+    expect(await read(`@${fine}`)).toEqual({
+      a: 9007199254740991,
+      b: "9007199254740993",
+      c: 0.12345678901234568,
+      d: 1e300,
+    });
+  });
+
+  it("takes keys as they are written, and no values from elsewhere", async () => {
+    expect(await read(`@${await file("a: { 1.10: x, 12345678901234567890: y, no: z }\n")}`)).toEqual({
+      a: { "1.10": "x", "12345678901234567890": "y", no: "z" },
+    });
+    expect(await complaint("a: !file /etc/hostname\nb: [!env PATH]\n")).toMatch(
+      /^vars\.yaml:1: a: !file is for catalogs.*\nvars\.yaml:2: b\[0\]: !env is for catalogs/,
+    );
+  });
+
   it("lets later ones win, whatever they are", async () => {
     const path = await file("a: file\nb: file\n");
     expect(await read("a=1", `@${path}`, "b=2")).toEqual({ a: "file", b: 2 });

@@ -1,4 +1,5 @@
 import { type Document, isAlias, isMap, isSeq, type Node } from "yaml";
+import { isSecretPlace } from "../../rpc/secret-places.ts";
 import { type Problem, placesIn } from "./nodes.ts";
 
 /** Aliases of nothing, and merges of what is no map. The library finds them too, but says no line. */
@@ -10,7 +11,10 @@ export function aliasTroubles(document: Document): Problem[] {
     const meant = meantBy(node);
     if (!isAlias(node) && node.anchor) anchors.set(node.anchor, node);
     if (isAlias(node) && meant === undefined)
-      problems.push({ ...place, description: `there is no &${node.source} before it` });
+      problems.push({
+        ...place,
+        description: `there is no ${isSecretPlace(place.path) ? "such anchor" : `&${node.source}`} before it`,
+      });
     else if (place.role === "merged" && !isMap(meant) && !(isSeq(meant) && meant.items.every(isMapOrUnknown)))
       problems.push({ ...place, description: "only a map can be merged, or a list of maps" });
   }

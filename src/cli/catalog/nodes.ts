@@ -1,4 +1,4 @@
-import { isMap, isNode, isScalar, isSeq, type Node } from "yaml";
+import { isMap, isNode, isScalar, isSeq, type Node, Scalar } from "yaml";
 import type { Path } from "./path.ts";
 
 /** A node of a document, and the path from the root to its value. */
@@ -20,7 +20,7 @@ export function* placesIn(node: unknown, path: Path = [], role: Place["role"] = 
   yield { node, path, role };
   if (isMap(node)) {
     for (const { key, value } of node.items) {
-      const merges = isScalar(key) && typeof key.value === "symbol";
+      const merges = isScalar(key) && key.value === "<<" && key.type === Scalar.PLAIN;
       const at = [...path, merges ? "<<" : String(key)];
       yield* placesIn(key, at, "key");
       yield* placesIn(value, at, merges ? "merged" : "value");

@@ -1,13 +1,21 @@
 import { dirname, resolve } from "node:path";
+import type { JsonObject, JsonValue } from "@bufbuild/protobuf";
 import { ConnectError } from "@connectrpc/connect";
 import { BadRequestSchema } from "../../../gen/google/rpc/error_details_pb.ts";
 import { type Catalog, CatalogSchema } from "../../../gen/signalman/v1/catalog_service_pb.ts";
 import { decode } from "../../rpc/json/decode.ts";
+import { TOO_LARGE } from "../../rpc/json/whole-numbers.ts";
 import { UsageError } from "../errors.ts";
 import { readText } from "../input/read-text.ts";
-import { parsePath } from "./path.ts";
+import { type Path, parsePath } from "./path.ts";
 import { absoluteUrls } from "./relative-urls.ts";
+import { isSecretField } from "./secret-fields.ts";
+import { spelledOut } from "./shorthand.ts";
 import { parseText, type Source } from "./source.ts";
+import { fillTags } from "./tags.ts";
+
+const NOT_SECRET =
+  "works in secret fields alone, unless apply --allow-tags says that this file may read more";
 
 export interface CatalogFile {
   catalog: Catalog;
@@ -16,20 +24,30 @@ export interface CatalogFile {
 }
 
 /**
- * Reads a catalog as people write it: the proto3 JSON mapping, in YAML or JSON, with `!env NAME` and `!file PATH` for
- * values that stand elsewhere. `-` is stdin.
+ * Reads a catalog as people write it: the proto3 JSON mapping, in YAML or JSON, with the short forms of shorthand.ts, and with
+ * `!env NAME` and `!file PATH` for secrets that stand elsewhere; for any value with `allowTags`. `-` is stdin.
  * @throws UsageError that names file, line and path of all that is wrong.
  */
-export async function readCatalog(file: string): Promise<CatalogFile> {
+export async function readCatalog(file: string, { allowTags = false } = {}): Promise<CatalogFile> {
   const name = file === "-" ? "stdin" : file;
   const folder = file === "-" ? process.cwd() : dirname(resolve(file));
-  const source = parseText(name, await readText(file), folder);
-  const { message, problems } = decode(CatalogSchema, source.value);
-  if (!message) {
-    throw new UsageError(problems.map(({ path, description }) => `${source.place(path)}: ${description}`));
+  const tags = { folder, allows: allowTags ? undefined : isSecretField, refusal: NOT_SECRET };
+  const source = parseText(name, await readText(file), (document) => fillTags(document, tags));
+  const json = spelledOut(CatalogSchema, source.value, source);
+  const { message, problems } = decode(CatalogSchema, json);
+  const large = source.largeNumbers.filter((path) => typeof valueAt(json, path) === "number");
+  if (!message || large.length > 0) {
+    const all = [...problems, ...large.map((path) => ({ path, description: TOO_LARGE }))];
+    throw new UsageError(all.map(({ path, description }) => `${source.place(path)}: ${description}`));
   }
   absoluteUrls(message, folder);
   return { catalog: message, locate: (error) => throwLocated(source, error) };
+}
+
+/** Undefined for a place that is not there. */
+function valueAt(json: JsonValue | undefined, [key, ...rest]: Path): JsonValue | undefined {
+  if (key === undefined || typeof json !== "object" || json === null) return json;
+  return valueAt((json as JsonObject)[key], rest);
 }
 
 function throwLocated(source: Source, error: unknown): never {

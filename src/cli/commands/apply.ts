@@ -14,6 +14,7 @@ import { printable } from "../terminal/printable.ts";
 interface ApplyOptions {
   dryRun?: true;
   prune?: true;
+  allowTags?: true;
 }
 
 const MARKS = [
@@ -35,11 +36,12 @@ export function addApply(program: Command): void {
     .description("make a project be what a catalog file says")
     .argument("<file>", "the catalog, YAML or JSON; - for stdin")
     .option("--dry-run", "only say what would change")
+    .option("--allow-tags", "let !env and !file stand in any field, not only in secret ones")
     .option("--prune", "delete what the project has and the catalog does not name")
     .action(
-      withSession(async (session, file: string, { dryRun, prune }: ApplyOptions) => {
+      withSession(async (session, file: string, { dryRun, prune, allowTags }: ApplyOptions) => {
         const { readCatalog } = await import("../catalog/read.ts");
-        const { catalog, locate } = await readCatalog(file);
+        const { catalog, locate } = await readCatalog(file, { allowTags });
         const request = { catalog, validateOnly: dryRun, prune };
         const response = await session
           .call((client, options) => client.catalog.applyCatalog(request, options))

@@ -2,11 +2,12 @@ import { randomUUID } from "node:crypto";
 import type { Duration } from "@bufbuild/protobuf/wkt";
 import type { Command } from "commander";
 import { type RunTaskResponse, RunTaskResponseSchema } from "../../../gen/signalman/v1/task_service_pb.ts";
+import type { SurveyVariable } from "../../../gen/signalman/v1/template_pb.ts";
 import { follow } from "../follow.ts";
 import { parseTask, parseTemplate } from "../input/names.ts";
 import { addParams, type ParamOptions, paramsOf } from "../input/params.ts";
 import { findSecrets } from "../input/secrets.ts";
-import { type Answers, askSurvey } from "../input/survey.ts";
+import { type Answers, askSurvey, textQuestions } from "../input/survey.ts";
 import { collect, collectPairs, collectSecrets, parseDuration, parseWhole } from "../input/values.ts";
 import { collectVariables, readVariables, type VariableInput } from "../input/variables.ts";
 import { type Session, withSession } from "../session.ts";
@@ -43,7 +44,7 @@ export function addRun(program: Command): void {
     .argument("<template>", "the template, PROJECT/TEMPLATE", parseTemplate)
     .option(
       "-e, --var <name=value|@file>",
-      "variable; JSON if it is (2, true, [1]), else text; @file: a file of them, YAML or JSON",
+      "variable; text if the survey says so, else JSON if it is (2, true, [1]); @file: a file of them, YAML or JSON",
       collectVariables,
     )
     .option(
@@ -107,17 +108,26 @@ async function runTask(session: Session, template: string, options: RunOptions):
   return session.call(({ tasks }, call) => tasks.runTask(request, call));
 }
 
-/** What was given and, at a terminal, what the template's survey asks beyond it. */
+/**
+ * What was given and, at a terminal, what the template's survey asks beyond it. What is given for a question of text or of
+ * a choice is text, whatever it looks like.
+ */
 async function answersOf(session: Session, name: string, options: RunOptions): Promise<Answers> {
+  let asked: Promise<readonly SurveyVariable[]> | undefined;
+  const survey = () => {
+    asked ??= session
+      .call(({ templates }, call) => templates.getTemplate({ name }, call))
+      .then(({ template }) => template?.survey ?? []);
+    return asked;
+  };
   const given = {
-    variables: await readVariables(options.var),
+    variables: await readVariables(options.var, async () => textQuestions(await survey())),
     secrets: await findSecrets(options.secret, options.input),
   };
   if (!options.input || !hasTerminal() || !process.stdout.isTTY) return given;
-  const { template } = await session.call(({ templates }, call) => templates.getTemplate({ name }, call));
   const isAnswered = (question: string) =>
     Object.hasOwn(given.variables, question) || Object.hasOwn(given.secrets, question);
-  const open = template?.survey.filter((question) => !isAnswered(question.name)) ?? [];
+  const open = (await survey()).filter((question) => !isAnswered(question.name));
   if (open.length === 0) return given;
   using prompt = openPrompt();
   return await askSurvey(open, given, { prompt, say });

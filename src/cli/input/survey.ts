@@ -1,11 +1,17 @@
 import type { JsonObject, JsonValue } from "@bufbuild/protobuf";
 import { SurveyType, type SurveyVariable } from "../../../gen/signalman/v1/template_pb.ts";
+import { isTextQuestion } from "../../submission/answers.ts";
 import { printable } from "../terminal/printable.ts";
 import type { Prompt } from "../terminal/prompt.ts";
 
 export interface Answers {
   variables: JsonObject;
   secrets: Record<string, string>;
+}
+
+/** Names of the questions whose answers are text, whatever they look like. */
+export function textQuestions(survey: readonly SurveyVariable[]): ReadonlySet<string> {
+  return new Set(survey.filter(isTextQuestion).map(({ name }) => name));
 }
 
 /**

@@ -1,55 +1,108 @@
-import { dirname, resolve } from "node:path";
 import type { JsonObject, JsonValue } from "@bufbuild/protobuf";
 import { InvalidArgumentError } from "commander";
+import { largeNumbersIn, TOO_LARGE } from "../../rpc/json/whole-numbers.ts";
+import { pathText } from "../catalog/path.ts";
 import type { Source } from "../catalog/source.ts";
 import { UsageError } from "../errors.ts";
 import { readText } from "./read-text.ts";
 import { collectPairs, parseVariable } from "./values.ts";
 
-/** What `-e` was given: variables, or a file of them. */
-export type VariableInput = { variables: JsonObject } | { file: string };
+/** What `-e` was given: a variable as it was typed, or a file of variables. */
+export type VariableInput = { name: string; text: string } | { file: string };
 
 /** Collects `NAME=VALUE` and `@FILE` of an option that may be given again. */
 export function collectVariables(text: string, before: readonly VariableInput[] = []): VariableInput[] {
   if (text.startsWith("@") && text.length > 1) return [...before, { file: text.slice(1) }];
   if (text.indexOf("=") < 1) throw new InvalidArgumentError("It must be NAME=VALUE or @FILE.");
   const [[name, value] = ["", ""]] = Object.entries(collectPairs(text));
-  return [...before, { variables: { [name]: parseVariable(value) } }];
+  return [...before, { name, text: value }];
 }
 
 /**
- * All variables; the later ones win. A file holds an object, in YAML or JSON; `-` is stdin.
+ * All variables; the later ones win. A file holds an object, in YAML or JSON; `-` is stdin. `textNames` tells those that are
+ * text whatever they look like; it is asked only if something looks like something else.
  * @throws UsageError that names file and line.
  */
-export async function readVariables(inputs: readonly VariableInput[] = []): Promise<JsonObject> {
-  let all: JsonObject = {};
-  for (const input of inputs)
-    all = { ...all, ...("file" in input ? await readFile(input.file) : input.variables) };
-  return all;
+export async function readVariables(
+  inputs: readonly VariableInput[] = [],
+  textNames: () => Promise<ReadonlySet<string>> = async () => new Set(),
+): Promise<JsonObject> {
+  const layers: Layer[] = [];
+  for (const input of inputs) layers.push("file" in input ? await readFile(input.file) : typed(input));
+  const names = layers.some(looksOtherwise) ? await textNames() : new Set<string>();
+  return Object.assign({}, ...layers.map((layer) => valuesOf(layer, names)));
 }
 
-async function readFile(file: string): Promise<JsonObject> {
-  // Loads the YAML library, which most commands do without.
-  const { parseText } = await import("../catalog/source.ts");
-  const [name, folder] = file === "-" ? ["stdin", process.cwd()] : [file, dirname(resolve(file))];
-  const source = parseText(name, await readText(file), folder);
+/** Variables of one `-e`, not yet judged. */
+interface Layer {
+  variables: JsonObject;
+  /** How a variable was written that is no text; undefined: it is text, or cannot be. */
+  written(name: string): string | undefined;
+  /** What is wrong with the variables that stay as they are, by name and in words. */
+  faults: { name: string; sentence: string }[];
+}
+
+const looksOtherwise = ({ variables }: Layer) =>
+  Object.values(variables).some((value) => typeof value !== "string");
+
+function valuesOf({ variables, written, faults }: Layer, names: ReadonlySet<string>): JsonObject {
+  const texts = new Map<string, string>();
+  for (const name of Object.keys(variables)) {
+    const text = names.has(name) ? written(name) : undefined;
+    if (text !== undefined) texts.set(name, text);
+  }
+  const counting = faults.filter(({ name }) => !texts.has(name));
+  if (counting.length > 0) throw new UsageError(counting.map(({ sentence }) => sentence));
+  const entries = Object.entries(variables).map(([name, value]) => [name, texts.get(name) ?? value]);
+  return Object.fromEntries(entries) as JsonObject;
+}
+
+function typed({ name, text }: { name: string; text: string }): Layer {
+  const value = parseVariable(text);
+  const large = typeof value === "object" ? largeNumbersIn(text) : [];
+  const faults = large.map((path) => ({ name, sentence: `-e ${pathText([name, ...path])}: ${TOO_LARGE}` }));
+  return { variables: { [name]: value }, written: () => text, faults };
+}
+
+const NO_TAGS = "is for catalogs: variables are not secret, and a file of them may be somebody else's";
+
+async function readFile(file: string): Promise<Layer> {
+  // Load the YAML library, which most commands do without.
+  const [{ parseText }, { fillTags }] = await Promise.all([
+    import("../catalog/source.ts"),
+    import("../catalog/tags.ts"),
+  ]);
+  const name = file === "-" ? "stdin" : file;
+  const tags = { folder: ".", allows: () => false, refusal: NO_TAGS };
+  const source = parseText(name, await readText(file), (document) => fillTags(document, tags));
   const { value } = source;
-  if (value === null) return {};
-  if (typeof value !== "object" || Array.isArray(value)) {
-    const kind = Array.isArray(value) ? "a list" : JSON.stringify(value);
+  if (value !== null && (typeof value !== "object" || Array.isArray(value))) {
+    const kind = Array.isArray(value) ? "a list" : JSON.stringify(value).slice(0, 80);
     throw new UsageError(`${source.place([])}: must be an object of variables, not ${kind}`);
   }
-  assertNumbers(source, value, []);
-  return value;
+  return {
+    variables: value ?? {},
+    written: (variable) => source.written([variable]) ?? repeated(value?.[variable]),
+    faults: [
+      ...noNumbers(source, value, []),
+      ...source.largeNumbers.map(([variable, ...rest]) => ({
+        name: String(variable),
+        sentence: `${source.place([String(variable), ...rest])}: ${TOO_LARGE}`,
+      })),
+    ],
+  };
+}
+
+/** Of an alias, the value alone is known. */
+function repeated(value: JsonValue | undefined): string | undefined {
+  return typeof value === "object" || value === undefined ? undefined : String(value);
 }
 
 /** YAML has numbers that JSON has not. */
-function assertNumbers(source: Source, value: JsonValue, path: (string | number)[]): void {
+function noNumbers(source: Source, value: JsonValue, path: (string | number)[]): Layer["faults"] {
   if (typeof value === "number" && !Number.isFinite(value))
-    throw new UsageError(`${source.place(path)}: ${value} is no number in JSON`);
-  if (Array.isArray(value)) {
-    for (const [at, item] of value.entries()) assertNumbers(source, item, [...path, at]);
-  } else if (typeof value === "object" && value !== null) {
-    for (const [key, item] of Object.entries(value)) assertNumbers(source, item, [...path, key]);
-  }
+    return [{ name: String(path[0]), sentence: `${source.place(path)}: ${value} is no number in JSON` }];
+  if (Array.isArray(value)) return value.flatMap((item, at) => noNumbers(source, item, [...path, at]));
+  if (typeof value !== "object" || value === null) return [];
+  return Object.entries(value).flatMap(([key, item]) => noNumbers(source, item, [...path, key]));
 }
