@@ -15,15 +15,21 @@ import {
   type WholeResource,
 } from "./kinds.ts";
 
-/** A project while nobody else changes it, by kind and name. */
+/*
+ * Writes catalog resources. Every write, of one resource or of a whole catalog, goes through `changeProject`: under an advisory
+ * lock of the project it reads the stored state, passes it to a pure function of rpc/catalog/, and writes the result in the
+ * same transaction. Two writers of one project follow each other.
+ */
+
+/** The stored state of a project, by kind and name, read under the project's lock. */
 export interface ProjectState {
-  /** Of all that is there: its spec without what is big and refers to nothing. */
+  /** Specs of all stored resources, without the fields in BULKY. */
   outlines: Record<AnyKind, Map<string, JsonObject>>;
-  /** Those that were asked for, as far as they are there. */
+  /** The requested resources that exist, whole and with their sealed secrets. */
   wholes: Record<AnyKind, Map<string, WholeResource>>;
 }
 
-/** What a resource is to be. */
+/** A resource to create or update. */
 export interface Put extends Place {
   spec: JsonObject;
   secrets: Buffer | null;
@@ -31,22 +37,21 @@ export interface Put extends Place {
 
 export interface Writes {
   put: readonly Put[];
-  /** A project goes with its ended tasks and their logs if `force`; else it may have no tasks. */
+  /** Resources to delete. With `force`, a project's ended tasks and their logs are deleted too; else it may have no tasks. */
   remove: readonly Place[];
   force?: boolean;
-  /** Nothing is written. */
+  /** Decides and checks, but writes nothing. */
   isRehearsal: boolean;
 }
 
-/** Fields of a spec that may be big. Nothing in them refers to another resource. */
+/** Large fields of a spec, none of which refers to another resource. */
 const BULKY = ["description", "ini", "yaml", "variables", "env", "arguments", "survey"];
 
 /**
- * The one way to write resources: shows a project to `decide`, which is pure, and writes what it says, all in one
- * transaction; of two at once one comes after the other, whole. Returns the decision, what was put, as it is now, and
- * for a rehearsal what it would fail with.
- * `patienceMs`: how long it may take, if not as long as any other work.
- * @throws Failure precondition if a template is to go whose tasks have not ended; whatever `decide` throws.
+ * Reads a project, calls `decide`, which is pure, and writes its decision, in one transaction under the project's lock.
+ * Returns the decision, the written resources, and the failures that a real run of a rehearsal would meet.
+ * `patienceMs`: time limit in milliseconds, if not the default of all statements.
+ * @throws Failure precondition if a template to delete has tasks that have not ended; errors of `decide`.
  */
 export async function changeProject<W extends Writes>(
   database: Database,
@@ -107,14 +112,14 @@ async function readWholes(
   return new Map(rows.map((row) => [row.name, { ...row, secrets: row.secrets ?? null }]));
 }
 
-/** As one parameter, so that there is one statement. */
+/** Passes the names as one array parameter, so that one prepared statement serves any number of names. */
 function isOneOfNames(table: (typeof TABLES)[Kind], names: readonly string[]) {
   return sql`${table.name} IN (SELECT jsonb_array_elements_text(${JSON.stringify(names)}::jsonb))`;
 }
 
 const SET = { spec: sql`excluded.spec`, updateTime: sql`now()` };
 
-/** In the order in which the kinds refer to each other, and backwards where something goes. */
+/** Writes resources in the order in which kinds refer to each other; deletes in the reverse order. */
 async function write(db: Queryable, project: string, { put, remove }: Writes): Promise<Resource[]> {
   const written: Resource[] = [];
   for (const { spec } of put.filter(({ kind }) => kind === "projects"))

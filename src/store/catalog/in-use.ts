@@ -13,8 +13,8 @@ interface Doomed {
 }
 
 /**
- * A failure for each template that is to go and has tasks that have not ended, naming one of them; or for a project that
- * is to go and has such tasks, or without `force` any.
+ * Returns a failure for each template to delete that has tasks which have not ended, naming one of them. For a project to
+ * delete, returns a failure if it has such tasks, or, without `force`, any tasks.
  */
 export async function obstaclesTo(
   db: Queryable,
@@ -35,7 +35,7 @@ export async function obstaclesTo(
 }
 
 async function tasksOf(db: Queryable, project: string, force: boolean): Promise<Failure[]> {
-  // From here on no task can be created in it.
+  // The row lock keeps new tasks of the project from being created.
   await db.select({ name: projects.name }).from(projects).where(eq(projects.name, project)).for("update");
   const where = force ? and(eq(tasks.project, project), hasNotEnded()) : eq(tasks.project, project);
   const [user] = await db.select({ id: tasks.id }).from(tasks).where(where).limit(1);
@@ -46,7 +46,7 @@ async function tasksOf(db: Queryable, project: string, force: boolean): Promise<
 const hasNotEnded = () => not(isInStatus(FINAL));
 const taskOf = (project: string, { id }: { id: string }) => `projects/${project}/tasks/${id}`;
 
-/** `user` is in the way. */
+/** Returns the failure for a resource that `user`, a full resource name, still uses. */
 export function inUse(resource: string, user: string, why: string): Failure {
   return new Failure("precondition", `Cannot delete ${resource}: ${user} ${why}`, {
     reason: "RESOURCE_IN_USE",
@@ -54,7 +54,7 @@ export function inUse(resource: string, user: string, why: string): Failure {
   });
 }
 
-/** The tasks of a project, all of which have ended, with their logs. Planned for how many these are. */
+/** Deletes the tasks of a project, all of which have ended, with their logs. Planned anew each time, for the actual number. */
 export async function deleteTasks(db: Queryable, project: string): Promise<void> {
   await db.execute(sql`SET LOCAL plan_cache_mode = force_custom_plan`);
   const ids = db.select({ id: tasks.id }).from(tasks).where(eq(tasks.project, project));

@@ -14,7 +14,7 @@ export const TABLES = {
   templates,
 } as const satisfies Record<Kind, unknown>;
 
-/** Kinds that have something to hide. */
+/** Kinds with secrets. */
 export const SECRET_TABLES = { accessKeys, environments } as const satisfies Partial<Record<Kind, unknown>>;
 
 /** A stored resource: `spec` is the proto3 JSON of its message without name, etag, times and secrets. */
@@ -27,12 +27,12 @@ export interface Resource {
   updateTime: Date;
 }
 
-/** With its secrets, as they are encrypted. */
+/** A stored resource with its sealed secrets. */
 export interface WholeResource extends Resource {
   secrets: Buffer | null;
 }
 
-/** A resource of a project, or the project itself. */
+/** Kind and name of a resource of a project, or of the project itself. */
 export interface Place {
   kind: AnyKind;
   name: string;

@@ -4,7 +4,7 @@ import type { Database, Queryable } from "../postgres/database.ts";
 import { projects } from "../schema/resources.ts";
 import { type AnyKind, KINDS, type Kind, type Resource, TABLES } from "./kinds.ts";
 
-/** Resources of one kind by name; `after` is the last name of the page before. */
+/** Returns a page of resources of one kind, ordered by name; `after` is the last name of the page before. */
 export async function listResources(
   database: Database,
   kind: AnyKind,
@@ -52,7 +52,7 @@ export async function assertProject(db: Queryable, name: string): Promise<void> 
   if (!row) throw notFound(`projects/${name}`);
 }
 
-/** A project with all that belongs to it by name, as one moment had it. @throws Failure not_found. */
+/** Returns a project and its resources, ordered by name, as one snapshot. @throws Failure not_found. */
 export async function readProject(
   database: Database,
   name: string,

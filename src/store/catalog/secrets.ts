@@ -3,11 +3,11 @@ import type { Database } from "../postgres/database.ts";
 import { accessKeys, environments } from "../schema/resources.ts";
 import { tasks } from "../schema/tasks.ts";
 
-/** What is encrypted in the database: by name in its project, but a task by its id. */
+/** Sealed secrets of a resource or a task. `name` is the resource's name, or the task's id. */
 export interface Sealed {
   project: string;
   name: string;
-  /** Of a task, the template that it runs. */
+  /** For a task: the template that it runs. */
   template?: string;
   secrets: Buffer;
 }
@@ -16,7 +16,7 @@ export type SealedKind = "accessKeys" | "environments" | "tasks";
 
 const PAGE = 500;
 
-/** Page by page, in an order that others' changes do not disturb. */
+/** Yields all sealed secrets of a kind in pages, in key order, so that concurrent changes neither skip nor repeat one. */
 export async function* readSealed(database: Database, kind: SealedKind): AsyncGenerator<Sealed[]> {
   for (let after: Sealed | undefined; ; ) {
     const page =
@@ -59,7 +59,7 @@ async function taskPage(database: Database, after: Sealed | undefined): Promise<
   return rows.map((row) => ({ ...row, secrets: row.secrets ?? Buffer.alloc(0) }));
 }
 
-/** Puts other bytes in the place of what was read; false: somebody else has changed or removed it meanwhile. */
+/** Replaces sealed secrets if they are still as they were read; false if they were changed or deleted meanwhile. */
 export async function replaceSealed(
   database: Database,
   kind: SealedKind,

@@ -5,20 +5,20 @@ import type { Database, Queryable } from "../postgres/database.ts";
 import { statement } from "../postgres/statement.ts";
 import { logChunks } from "../schema/tasks.ts";
 
-/** A chunk as it is stored: consecutive lines, compressed. */
+/** A stored chunk: consecutive lines, compressed. */
 export interface StoredChunk {
   firstSeq: number;
   lastSeq: number;
   counts: { stdout: number; stderr: number; system: number };
-  /** Raw bytes of each stream that are covered by this and all earlier chunks. */
+  /** Raw bytes of each stream that this and all earlier chunks cover. */
   offsets: { stdout: number; stderr: number };
   data: Buffer;
 }
 
 /**
- * Moves the log's head forward and adds the chunks, which follow each other, in one statement; what is stored already
- * (after a doubtful commit) is left as it is. Returns how many of the task's events precede the lines.
- * @throws LeaseLost if the head is not where the chunks begin: another server writes this log now.
+ * Moves the log's head forward and inserts consecutive chunks, in one statement. Chunks that an earlier attempt of unknown
+ * outcome has stored are left as they are. Returns the number of the task's events before these lines.
+ * @throws LeaseLost if the head is elsewhere: another server writes this log now.
  */
 export async function storeChunks(
   db: Queryable,
@@ -64,7 +64,7 @@ const append = statement<Appended, { events: number }>(
 interface Appended extends Joined {
   id: string;
   leaseEpoch: number;
-  /** The log's last line before, and then; and the offsets then. */
+  /** The last line number before and after the chunks, and the offsets after them. */
   before: number;
   lastSeq: number;
   stdout: number;
@@ -74,8 +74,8 @@ interface Appended extends Joined {
 type Joined = ReturnType<typeof joined>;
 
 /**
- * The chunks as columns, and all their data as one value. However many they are, the statement is the same, so that
- * it is prepared once; and the driver, whose buffer grows with each parameter, copies the data once.
+ * Returns the chunks as one array for each column, and their data as one value. So one prepared statement serves any number
+ * of chunks, and the driver, whose buffer grows with each parameter, copies the data once.
  */
 function joined(chunks: readonly StoredChunk[]) {
   const column = (of: (chunk: StoredChunk) => number) => `{${chunks.map(of).join(",")}}`;
@@ -97,7 +97,7 @@ function joined(chunks: readonly StoredChunk[]) {
   };
 }
 
-/** Chunks that hold lines from `fromSeq` to `toSeq`, the first ones: at most `limit`. */
+/** Returns the first chunks, at most `limit`, that hold lines from `fromSeq` to `toSeq`. */
 export async function readChunks(
   database: Database,
   taskId: string,
@@ -131,8 +131,8 @@ export async function readChunks(
 }
 
 /**
- * Where the last `lines` lines of the given streams begin: the chunk's first number, and how many matching
- * lines of that chunk to skip. Undefined: there are not that many.
+ * Finds the beginning of the last `lines` lines of the given streams: the first line number of a chunk, and how many matching
+ * lines of that chunk to skip. Undefined if there are fewer lines.
  */
 export async function findTail(
   database: Database,

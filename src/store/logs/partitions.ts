@@ -1,15 +1,14 @@
 import { sql } from "drizzle-orm";
 import type { Queryable } from "../postgres/database.ts";
 
-/** Days ahead of today that have a partition: how long all servers may be away before they start again. */
+/** Days ahead of today that have a partition: the longest time for which all servers may be stopped. */
 const DAYS_AHEAD = 7;
-/** Any number, the same in every version of Signalman. */
+/** Key of the advisory lock. Arbitrary, but the same in every version of Signalman. */
 const PARTITION_LOCK = 5_410_253;
 
 /**
- * Makes the partitions of `log_chunks` for today and the days to come, in UTC. Creating one locks the parent
- * for a moment, so it is done only where one is missing; `db` is a transaction, since two servers must not make the
- * same one at once.
+ * Creates missing partitions of `log_chunks` for today and the following days, in UTC. Creating one locks the parent table
+ * briefly. `db` must be a transaction: its advisory lock keeps two servers from creating the same partition at once.
  */
 export async function ensurePartitions(db: Queryable): Promise<void> {
   await db.execute(sql`SELECT pg_advisory_xact_lock(${PARTITION_LOCK})`);

@@ -13,8 +13,8 @@ import {
 import { bytea, count, time } from "./columns.ts";
 
 /**
- * A catalog resource is stored as the proto3 JSON of its message (without name, etag and times), so that the
- * contract is the one definition of its fields. What SQL itself needs is generated out of it.
+ * Catalog resources are stored as the proto3 JSON of their messages (without name, etag and times), so that the contract is
+ * the one definition of their fields. Columns that SQL itself needs are generated from the JSON.
  */
 const resource = () => ({
   spec: jsonb("spec").$type<JsonObject>().notNull(),
@@ -34,7 +34,7 @@ const refersTo = (
   to: { project: AnyPgColumn; name: AnyPgColumn },
 ) => foreignKey({ name, columns: [from.project, from.column], foreignColumns: [to.project, to.name] });
 
-/** What nobody may see of a resource: an encrypted JSON object. */
+/** The secrets of a resource: a JSON object, encrypted. */
 const secret = () => ({ secrets: bytea("secrets") });
 
 const inProject = () => ({

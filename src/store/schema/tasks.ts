@@ -25,7 +25,7 @@ import type { Plan, TaskSpec } from "../../task/types.ts";
 import { bytea, count, time, words } from "./columns.ts";
 import { projects } from "./resources.ts";
 
-/** One row a task. It names its template without a foreign key: what ran stays on record. */
+/** One row for each task. The template has no foreign key: the record of a task outlives its template. */
 export const tasks = pgTable(
   "tasks",
   {
@@ -116,8 +116,8 @@ export const tasks = pgTable(
 );
 
 /**
- * Where a task's log and events stand. Apart from `tasks`, since every chunk moves it; its row lock puts
- * chunks and status changes into one order.
+ * The head of a task: its last line number, event count and stored offsets. Apart from `tasks`, since every chunk updates it.
+ * Its row lock puts chunks and status changes into one order.
  */
 export const taskHeads = pgTable("task_heads", {
   taskId: uuid("task_id")
@@ -145,7 +145,7 @@ export const taskEvents = pgTable(
     message: text("message").notNull().default(""),
     /** Name of the caller who caused it; empty: the service did. */
     by: text("by").notNull().default(""),
-    /** Its place among the events of all tasks, given to it after its commit; null until then. */
+    /** Position among the events of all tasks, assigned after the commit; null until then. */
     position: count("position"),
   },
   (t) => [
@@ -158,7 +158,7 @@ export const taskEvents = pgTable(
 /** Counts the events of all tasks. */
 export const eventPositions = pgSequence("task_event_positions");
 
-/** A plan as people read it: zstd-compressed text, secrets masked. */
+/** The readable text of a Terraform plan: zstd-compressed, secrets masked. */
 export const taskPlans = pgTable("task_plans", {
   taskId: uuid("task_id")
     .primaryKey()
@@ -166,7 +166,7 @@ export const taskPlans = pgTable("task_plans", {
   text: bytea("text").notNull(),
 });
 
-/** What a task brought about: the proto3 JSON of a signalman.v1.TaskResult. */
+/** The result of a task: the proto3 JSON of a signalman.v1.TaskResult. */
 export const taskResults = pgTable("task_results", {
   taskId: uuid("task_id")
     .primaryKey()
