@@ -4,7 +4,7 @@ import { file_google_rpc_error_details } from "../../gen/google/rpc/error_detail
 import { Health } from "../../gen/health/v1/health_pb.ts";
 import { type AllowedOrigins, withCors } from "./cors.ts";
 import { healthPage, healthService } from "./health.ts";
-import type { HealthState } from "./health-state.ts";
+import type { Readable } from "./health-state.ts";
 import type { Handler } from "./port.ts";
 import { reflectionRoutes } from "./reflection.ts";
 import { rpcHandler } from "./rpc-handler.ts";
@@ -13,7 +13,10 @@ export interface HandlerOptions {
   /** The services of the contract. */
   routes(router: ConnectRouter): void;
   interceptors: Interceptor[];
-  health: HealthState;
+  /** Of the server as a whole and of each service of the contract. */
+  health: Readable;
+  /** Of parts of the server that are no services of the contract, by the names that health gives them. */
+  partsHealth: ReadonlyMap<string, Readable>;
   shutdown: AbortSignal;
   /** Compress answers for clients that offer it. */
   gzip: boolean;
@@ -31,8 +34,9 @@ export function createHandler(options: HandlerOptions): Handler {
     routes(router) {
       options.routes(router);
       const services = [...new Set(router.handlers.map((rpc) => rpc.service))];
-      const names = services.map((service) => service.typeName);
-      router.service(Health, healthService(health, names));
+      const names = ["", ...services.map((service) => service.typeName)];
+      const states = new Map(names.map((name) => [name, health]));
+      router.service(Health, healthService(new Map([...states, ...options.partsHealth])));
       reflectionRoutes(router, [...services, Health], [file_google_rpc_error_details]);
     },
     interceptors,

@@ -24,11 +24,27 @@ export function createHealthState(serving = false): HealthState {
   };
 }
 
+export type Readable = Pick<HealthState, "serving" | "subscribe">;
+
+/** Serving while all of these are. */
+export function allOf(...states: Readable[]): Readable {
+  const serving = () => states.every((state) => state.serving);
+  return {
+    get serving() {
+      return serving();
+    },
+    subscribe(listener) {
+      const stops = states.map((state) => state.subscribe(() => listener(serving())));
+      return () => stops.forEach((stop) => void stop());
+    },
+  };
+}
+
 /**
  * The state now, then every change of it that is still one when it is read.
  * @throws the signal's reason, once it is aborted and the last change has been read.
  */
-export async function* followHealth(health: HealthState, signal: AbortSignal): AsyncGenerator<boolean> {
+export async function* followHealth(health: Readable, signal: AbortSignal): AsyncGenerator<boolean> {
   let changed = Promise.withResolvers<void>();
   const wake = (): void => changed.resolve();
   const unsubscribe = health.subscribe(wake);

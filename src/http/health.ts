@@ -2,27 +2,28 @@ import type { ServerResponse } from "node:http";
 import type { ServiceImpl } from "@connectrpc/connect";
 import { type Health, HealthCheckResponse_ServingStatus as Status } from "../../gen/health/v1/health_pb.ts";
 import { Failure } from "../task/errors.ts";
-import { followHealth, type HealthState, whenAborted } from "./health-state.ts";
+import { followHealth, type Readable, whenAborted } from "./health-state.ts";
 import { plainText } from "./plain-text.ts";
 import type { Handler } from "./port.ts";
 
 /**
- * grpc.health.v1 (https://github.com/grpc/grpc/blob/master/doc/health-checking.md). All services of this server stand
- * and fall together with its database; "" is the server as a whole.
+ * grpc.health.v1 (https://github.com/grpc/grpc/blob/master/doc/health-checking.md), for these services; "" is the server
+ * as a whole.
  */
-export function healthService(health: HealthState, services: readonly string[]): ServiceImpl<typeof Health> {
-  const known = new Set(["", ...services]);
+export function healthService(services: ReadonlyMap<string, Readable>): ServiceImpl<typeof Health> {
   return {
     check({ service }) {
-      if (!known.has(service)) throw unknownService(service);
+      const health = services.get(service);
+      if (!health) throw unknownService(service);
       return { status: statusOf(health.serving) };
     },
     list() {
-      const status = statusOf(health.serving);
-      return { statuses: Object.fromEntries([...known].map((name) => [name, { status }])) };
+      const status = (health: Readable) => ({ status: statusOf(health.serving) });
+      return { statuses: Object.fromEntries([...services].map(([name, health]) => [name, status(health)])) };
     },
     async *watch({ service }, { signal }) {
-      if (known.has(service)) {
+      const health = services.get(service);
+      if (health) {
         for await (const serving of followHealth(health, signal)) yield { status: statusOf(serving) };
       }
       // The document asks for an open stream, in case the service appears; here it never does.
@@ -44,7 +45,7 @@ function unknownService(service: string): Failure {
 }
 
 /** `GET /healthz` for load balancers that know no gRPC: 200 or 503, and a word for people. */
-export function healthPage(health: HealthState): Handler {
+export function healthPage(health: Readable): Handler {
   return (request, response) => {
     if (request.method !== "GET" && request.method !== "HEAD") {
       (response as ServerResponse).setHeader("allow", "GET, HEAD");

@@ -10,6 +10,7 @@ import type { Lease, Moved } from "../store/tasks/moves.ts";
 import type { OperatorLog } from "../task/operator-log.ts";
 import type { TaskRecord } from "../task/types.ts";
 import { admit } from "./admission.ts";
+import type { Fitness } from "./fitness.ts";
 
 /** What the pool needs of the store. Calls fail while the database is away; the next round tries again. */
 export interface PoolStore {
@@ -34,6 +35,8 @@ export interface PoolOptions {
   /** Tasks that run at once on this server. */
   maxParallelTasks: number;
   run(lease: Lease, control: RunControl): Promise<void>;
+  /** While this server cannot start tasks it claims none. */
+  fitness: Pick<Fitness, "isFit">;
   /** What tasks have left where they ran. */
   leftovers: Leftovers;
   /** Told of STARTING, WAITING and what the queue's clock ended. */
@@ -99,6 +102,7 @@ export function createTaskPool(options: PoolOptions): TaskPool {
 
   /** Confirmed plans go first: they hold their template's place already. */
   const claims = startLoop({ everyMs: CLAIM_POLL_MS, logger, name: "claim" }, async () => {
+    if (!options.fitness.isFit) return;
     if (mayResume && freeSlots() > 0) {
       mayResume = false;
       for (const lease of await store.resume(freeSlots(), [...runs.keys()])) begin(lease);

@@ -17,6 +17,7 @@ import { outcomeOfExit, outcomeOfFailure, withoutOutput } from "./outcome.ts";
 import { park } from "./park.ts";
 import { announce, contextOf, type RunnerDeps, type TaskRun } from "./run.ts";
 import { openSecrets, type Secrets, secretValues, shortSecrets, usersInUrls } from "./secrets.ts";
+import { returnToQueue, ServerFault } from "./server-fault.ts";
 import { supervise } from "./supervise.ts";
 
 /**
@@ -27,6 +28,8 @@ import { supervise } from "./supervise.ts";
  * A program that made a plan may leave it to be confirmed. Then this run is over too, and the next one goes
  *
  *   CONFIRMED: details → RUNNING: program that applies that plan, output → cleanup → SUCCESS, ERROR or STOPPED
+ *
+ * A task that this server cannot start, for want of disk, descriptors or processes, goes back to the queue.
  *
  * Returns when the task has ended, or when it is somebody else's: on shutdown a program that runs is left alone and
  * a task that was not started goes back to the queue; if the lease is lost, nothing
@@ -78,6 +81,7 @@ export async function runTask(
       deps.operatorLog.step("taken away", task);
       return job.abandon();
     }
+    if (error instanceof ServerFault && !error.mayHaveStarted) return returnToQueue(deps, run, error);
     if (!shutdown.aborted) throw error;
     await leave(deps, run);
   }
@@ -108,6 +112,7 @@ interface Verdict {
 /** Everything up to the end of the program. */
 async function verdictOn(deps: RunnerDeps, run: TaskRun): Promise<Verdict> {
   const { task, control, shutdown } = run;
+  let mayHaveStarted = task.status !== "STARTING" && task.status !== "CONFIRMED";
   try {
     const secrets = openSecrets(deps.cipher, task, run.rows);
     const kept = await earlierSecrets(deps.cipher, run);
@@ -118,7 +123,9 @@ async function verdictOn(deps: RunnerDeps, run: TaskRun): Promise<Verdict> {
     if (task.status !== "STARTING") run.details = detailsAgain(run, secrets);
     const found = await takeOver(run);
     if (found === "lost") return { outcome: outcomeOfExit({ kind: "lost" }, control.reason, task.spec) };
+    mayHaveStarted = found !== undefined;
     const program = found ?? (await begin(deps, run, secrets, kept));
+    mayHaveStarted = true;
     const { idleTimeoutMs, runTimeoutMs } = task.spec;
     const { exit, isOutputMissing } = await supervise({
       ...run,
@@ -133,6 +140,8 @@ async function verdictOn(deps: RunnerDeps, run: TaskRun): Promise<Verdict> {
     return { outcome, waiting: outcome.status === "SUCCESS" ? await run.job.waitingPlan() : undefined };
   } catch (error) {
     if (error instanceof LeaseLost || control.reason === "lease_lost" || shutdown.aborted) throw error;
+    const fault = control.reason ? undefined : await deps.faultBehind(error, task.id);
+    if (fault) throw new ServerFault(fault, mayHaveStarted, error);
     if (!(error instanceof PrepareError || error instanceof StopRequested)) deps.onDefect(task.id, error);
     return { outcome: outcomeOfFailure(error, control.reason, task.spec) };
   }

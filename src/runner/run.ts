@@ -36,6 +36,8 @@ export interface RunStore {
   park(task: TaskRecord, plan: StoredPlan, last: StoredChunk | undefined): Promise<boolean>;
   /** One try. Undefined: it failed, or somebody was faster. */
   release(lease: Lease): Promise<Moved | undefined>;
+  /** Gives a task back whose program was not started; `why`: for people. False: somebody asked for its end meanwhile. */
+  putBack(lease: Lease, why: string): Promise<boolean>;
 }
 
 export interface RunnerDeps {
@@ -45,6 +47,8 @@ export interface RunnerDeps {
   listeners: Listeners;
   operatorLog: Pick<OperatorLog, "step">;
   executors: Executors<TaskDetails>;
+  /** Why a failure is this server's own and not the task's, in words; undefined: the task is at fault. */
+  faultBehind(error: unknown, taskId: string): Promise<string | undefined>;
   /** Hears of failures that are ours, not the task's. */
   onDefect(taskId: string, error: unknown): void;
 }

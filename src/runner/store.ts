@@ -5,6 +5,7 @@ import { loadRun } from "../store/tasks/details.ts";
 import { release } from "../store/tasks/leases.ts";
 import { finish, markRunning } from "../store/tasks/moves.ts";
 import { park } from "../store/tasks/plans.ts";
+import { putBack } from "../store/tasks/put-back.ts";
 import { storeResult } from "../store/tasks/results.ts";
 import { recordCommit } from "../store/tasks/tasks.ts";
 import { loadAutoruns } from "../store/tasks/versions.ts";
@@ -45,6 +46,7 @@ export function runStore(
     finish: (lease, outcome, ending) =>
       until("record its end", lease.id, () => finish(control, lease, outcome, ending)),
     park: (task, plan, last) => until("store its plan", task.id, () => park(control, task, plan, last)),
+    putBack: (lease, why) => until("put it back", lease.id, () => putBack(control, lease, why)),
     // Called during the shutdown: one try. Without it the lease expires, or the next start finds the task.
     release: (lease) => release(control, lease).catch(() => undefined),
   };

@@ -45,7 +45,10 @@ export function choresOf(
     },
     { name: "housekeeping", everyMs: HOUR_MS, work: () => keepHouse(databases.control) },
     ...(runner
-      ? [{ name: "remove old mirrors", everyMs: 60_000, work: () => removeOldMirrors(runner) }]
+      ? [
+          { name: "try this machine", everyMs: 5000, work: () => runner.fitness.check() },
+          { name: "remove old mirrors", everyMs: 60_000, work: () => removeOldMirrors(runner) },
+        ]
       : []),
   ];
 }

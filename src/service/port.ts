@@ -1,6 +1,6 @@
 import type { ConnectRouter } from "@connectrpc/connect";
 import { createHandler } from "../http/handler.ts";
-import type { HealthState } from "../http/health-state.ts";
+import type { HealthState, Readable } from "../http/health-state.ts";
 import { listen } from "../http/port.ts";
 import { interceptors } from "../rpc/interceptors/all.ts";
 import { violationsOf } from "../rpc/rules/check.ts";
@@ -15,7 +15,7 @@ const CLOSE_GRACE_MS = 2000;
 export async function openPort(
   { config, logger }: Ground,
   routes: (router: ConnectRouter) => void,
-  health: HealthState,
+  { health, partsHealth }: { health: HealthState; partsHealth: ReadonlyMap<string, Readable> },
   stack: AsyncDisposableStack,
 ): Promise<string> {
   const shutdown = new AbortController();
@@ -28,6 +28,7 @@ export async function openPort(
       isPassing: isDatabaseAway,
     }),
     health,
+    partsHealth,
     shutdown: shutdown.signal,
     gzip: config.compression === "gzip",
     host: config.listen.host,

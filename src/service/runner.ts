@@ -1,9 +1,12 @@
 import { createMirrors, type Mirrors } from "../git/mirrors.ts";
+import { createHealthState, type HealthState } from "../http/health-state.ts";
 import { sharedAmong } from "../jobs/executor.ts";
 import { forwardedVariables } from "../jobs/local/environment.ts";
 import { createLocalExecutor } from "../jobs/local/executor.ts";
 import type { LocalJobOptions } from "../jobs/local/local-job.ts";
+import { probeMachine } from "../jobs/local/probe.ts";
 import { listTaskFolders, makeTasksRoot } from "../jobs/local/task-folder.ts";
+import { createFitness, type Fitness } from "../pool/fitness.ts";
 import { createTaskPool, type TaskPool } from "../pool/pool.ts";
 import { poolStore } from "../pool/store.ts";
 import { createLauncher } from "../process/launcher.ts";
@@ -22,6 +25,9 @@ const GIT_PATIENCE = { idleMs: 60_000, retryMs: [1000, 4000] };
 /** The part that runs tasks. */
 export interface Runner {
   pool: TaskPool;
+  fitness: Fitness;
+  /** Whether it can start tasks. */
+  health: HealthState;
   tasksRoot: string;
   mirrors: Mirrors;
 }
@@ -31,11 +37,22 @@ export async function openRunner(ground: Ground, live: Live, stack: AsyncDisposa
   const hooks = [...(await loadHookModules(config.hooks)), ...HOOKS];
   const shutdown = new AbortController();
   const tasksRoot = await makeTasksRoot(`${dataDir}/tasks`);
+  const launcher = stack.use(createLauncher());
+  const health = createHealthState(true);
+  const fitness = createFitness({
+    probe: () => probeMachine({ tasksRoot, launcher }),
+    onChange(isFit) {
+      health.set(isFit);
+      live.pool.wake();
+    },
+    logger,
+  });
+  await fitness.check();
   const job: LocalJobOptions = {
     tasksRoot,
     node,
     apps: config.apps,
-    launcher: stack.use(createLauncher()),
+    launcher,
     forwarded: forwardedVariables(config.forwardedEnv),
     mirrors: createMirrors({
       root: `${dataDir}/mirrors`,
@@ -54,12 +71,14 @@ export async function openRunner(ground: Ground, live: Live, stack: AsyncDisposa
     listeners: live.feed,
     operatorLog,
     executors,
+    faultBehind: fitness.faultBehind,
     onDefect: (task, err) => logger.error({ err, task }, "a task failed for a reason of ours"),
   };
   const pool = createTaskPool({
     store: poolStore(databases, node, config.lostTimeout, sharedAmong(executors)),
     maxParallelTasks: config.maxParallelTasks,
     run: (lease, control) => runTask(runner, lease, control, shutdown.signal),
+    fitness,
     leftovers: executors.local.leftovers,
     onStatus: (id, status) => live.feed.status.forEach((listener) => void listener(id, status)),
     operatorLog,
@@ -70,5 +89,5 @@ export async function openRunner(ground: Ground, live: Live, stack: AsyncDisposa
     shutdown.abort(new ShutdownRequested());
     await pool.stop();
   });
-  return { pool, tasksRoot, mirrors: job.mirrors };
+  return { pool, fitness, health, tasksRoot, mirrors: job.mirrors };
 }

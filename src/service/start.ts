@@ -1,6 +1,6 @@
 import type { Logger } from "pino";
 import type { Config } from "../config.ts";
-import { createHealthState } from "../http/health-state.ts";
+import { allOf, createHealthState } from "../http/health-state.ts";
 import { assertSafeListen } from "../http/safe-listen.ts";
 import { apiRoutes } from "./api.ts";
 import { choresOf, startBackground } from "./background.ts";
@@ -16,6 +16,9 @@ export interface Service extends AsyncDisposable {
   readonly died: Promise<string>;
 }
 
+/** What health calls the part that runs tasks: NOT_SERVING while this server cannot start any. */
+const RUNNER = "signalman.runner";
+
 /**
  * Builds every part once, as the roles say: one that only runs tasks has health and reflection on its port, one that only
  * answers calls has no pool. Disposing it takes them down in reverse: no new work, streams end, what runs is left alone.
@@ -30,7 +33,9 @@ export async function startService(config: Config, logger: Logger): Promise<Serv
   // The port opens when this server can serve: a database that is slow to answer is waited for here.
   await runner?.pool.start();
   const health = createHealthState();
-  const url = await openPort(ground, answers ? apiRoutes(ground, live) : () => {}, health, stack);
+  const partsHealth = new Map(runner ? [[RUNNER, allOf(health, runner.health)]] : []);
+  const routes = answers ? apiRoutes(ground, live) : () => {};
+  const url = await openPort(ground, routes, { health, partsHealth }, stack);
   health.set(true);
   stack.use(startBackground(choresOf(ground, live, { health, runner }), logger));
   const owned = stack.move();

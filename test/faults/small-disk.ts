@@ -1,5 +1,6 @@
-import { execFileSync } from "node:child_process";
+import { execFileSync, spawnSync } from "node:child_process";
 import { mkdirSync } from "node:fs";
+import { join } from "node:path";
 
 /** A file system of a few MiB at `folder`; undefined where we may not make one. */
 export function smallDisk(folder: string, mib: number): Disposable | undefined {
@@ -12,4 +13,9 @@ export function smallDisk(folder: string, mib: number): Disposable | undefined {
     return undefined;
   }
   return { [Symbol.dispose]: () => void execFileSync("umount", ["--lazy", folder]) };
+}
+
+/** Writes a file `filler` there until nothing more fits. */
+export function fill(folder: string): void {
+  spawnSync("dd", ["if=/dev/zero", `of=${join(folder, "filler")}`, "bs=4k"], { stdio: "ignore" });
 }

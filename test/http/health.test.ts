@@ -1,7 +1,7 @@
 import { Code, createClient } from "@connectrpc/connect";
 import { describe, expect, test } from "vitest";
 import { Health, HealthCheckResponse_ServingStatus as Status } from "../../gen/health/v1/health_pb.ts";
-import { createHealthState, followHealth } from "../../src/http/health-state.ts";
+import { allOf, createHealthState, followHealth } from "../../src/http/health-state.ts";
 import { essence, TRANSPORTS } from "./clients.ts";
 import { startServer } from "./server.ts";
 
@@ -49,6 +49,24 @@ test("/healthz is 200 or 503", async () => {
   expect((await fetch(`${server.url}/healthz`)).status).toBe(200);
   server.health.set(false);
   expect((await fetch(`${server.url}/healthz`)).status).toBe(503);
+});
+
+test("a part is serving while it and the whole are", async () => {
+  const [whole, part] = [createHealthState(true), createHealthState(true)];
+  const both = allOf(whole, part);
+  const abort = new AbortController();
+  const follow = followHealth(both, abort.signal);
+  expect((await follow.next()).value).toBe(true);
+  part.set(false);
+  expect((await follow.next()).value).toBe(false);
+  const next = follow.next();
+  whole.set(false);
+  part.set(true);
+  expect(both.serving).toBe(false);
+  whole.set(true);
+  expect((await next).value).toBe(true);
+  abort.abort(new Error("enough"));
+  await expect(follow.next()).rejects.toThrow("enough");
 });
 
 test("whoever follows the health leaves no listener behind", async () => {

@@ -67,7 +67,7 @@ function routes(
   health: ReturnType<typeof createHealthState>,
 ): void {
   router.service(TaskService, options.tasks ?? {});
-  router.service(Health, healthService(health, [TaskService.typeName]));
+  router.service(Health, healthService(new Map(["", TaskService.typeName].map((name) => [name, health]))));
   reflectionRoutes(router, [TaskService, Health], [file_google_rpc_error_details]);
 }
 

@@ -40,6 +40,7 @@ function makePool(store: Partial<PoolStore>, options: Partial<PoolOptions> = {})
       ...store,
     },
     maxParallelTasks: 2,
+    fitness: { isFit: true },
     run({ id }, control) {
       order.push(`run ${id}`);
       return new Promise((end) => runs.set(id, { control, end }));
@@ -106,6 +107,31 @@ test("a full pool does not ask for more", async () => {
   pool.wake();
   await new Promise(setImmediate);
   expect(asked).toEqual([2]);
+});
+
+test("a server that cannot start tasks claims none, and asks again when it can", async () => {
+  const { claim, asked } = queue("a");
+  const fitness = { isFit: false };
+  const { pool, runs } = makePool({ claim }, { fitness });
+  await pool.start();
+  pool.wake();
+  await new Promise(setImmediate);
+  expect(asked).toEqual([]);
+  fitness.isFit = true;
+  pool.wake();
+  await expect.poll(() => runs.has("a")).toBe(true);
+});
+
+test("a database that is away at the start is waited for", async () => {
+  let tries = 0;
+  const adopt = async () => {
+    tries++;
+    if (tries < 3) throw Object.assign(new Error("not permitted to log in"), { code: "28000" });
+    return { putBack: [], adopted: [{ id: "mine", leaseEpoch: 2 }] };
+  };
+  const { pool, order } = makePool({ adopt });
+  await pool.start();
+  await expect.poll(() => order).toEqual(["clear all but mine", "run mine"]);
 });
 
 test("at start it takes over what ran here, clears the rest up, and only then claims", async () => {

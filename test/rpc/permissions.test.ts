@@ -3,7 +3,6 @@ import { createConnectRouter } from "@connectrpc/connect";
 import { expect, test } from "vitest";
 import { Health } from "../../gen/health/v1/health_pb.ts";
 import { healthService } from "../../src/http/health.ts";
-import { createHealthState } from "../../src/http/health-state.ts";
 import { reflectionRoutes } from "../../src/http/reflection.ts";
 import { isRead, permissionOf } from "../../src/rpc/permissions.ts";
 import { type RpcDeps, routes } from "../../src/rpc/routes.ts";
@@ -11,7 +10,7 @@ import { type RpcDeps, routes } from "../../src/rpc/routes.ts";
 /** All that the port serves. */
 const router = createConnectRouter();
 routes({} as RpcDeps)(router);
-router.service(Health, healthService(createHealthState(), []));
+router.service(Health, healthService(new Map()));
 reflectionRoutes(router, [], []);
 const methods = router.handlers.map(({ method }) => method);
 const nameOf = (method: (typeof methods)[number]) => `${method.parent.typeName}/${method.name}`;

@@ -11,6 +11,7 @@ import { createControl, type RunControl, ShutdownRequested } from "../../src/run
 import type { TaskDetails } from "../../src/runner/details.ts";
 import type { Hook } from "../../src/runner/hooks.ts";
 import { runTask } from "../../src/runner/lifecycle.ts";
+import type { RunnerDeps } from "../../src/runner/run.ts";
 import { runStore } from "../../src/runner/store.ts";
 import { changeProject } from "../../src/store/catalog/catalog.ts";
 import { readChunks } from "../../src/store/logs/logs.ts";
@@ -38,7 +39,12 @@ export interface RunnerRig extends AsyncDisposable {
   source: string;
   /** A file that scripts may wait for. */
   go: string;
-  run(lease: Lease, executor: Executor<TaskDetails>, hooks?: readonly Hook[]): TestRun;
+  run(
+    lease: Lease,
+    executor: Executor<TaskDetails>,
+    hooks?: readonly Hook[],
+    faultBehind?: RunnerDeps["faultBehind"],
+  ): TestRun;
   /** What the program wrote to a stream, as the log has it. */
   text(id: string, stream: "stdout" | "stderr"): Promise<string>;
   /** What template `t` runs. */
@@ -78,7 +84,7 @@ export async function openRig(executorName: string): Promise<RunnerRig> {
         isRehearsal: false,
       }));
     },
-    run(lease, executor, hooks = []) {
+    run(lease, executor, hooks = [], faultBehind) {
       const shutdown = new AbortController();
       const control = createControl();
       const stored = { count: 0, changed: Promise.withResolvers<void>() };
@@ -94,6 +100,7 @@ export async function openRig(executorName: string): Promise<RunnerRig> {
         hooks,
         listeners: { status: [], log: [onLog] },
         executors: { [executorName]: executor },
+        faultBehind: faultBehind ?? (async () => undefined),
         onDefect: (_: string, error: unknown) => console.error(error),
       };
       const done = runTask(deps, lease, control, shutdown.signal);

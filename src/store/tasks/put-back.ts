@@ -1,0 +1,30 @@
+import { sql } from "drizzle-orm";
+import type { Database } from "../postgres/database.ts";
+import { storableText } from "../postgres/storable.ts";
+import { tasks } from "../schema/tasks.ts";
+import { type Lease, move, underLease } from "./moves.ts";
+
+/**
+ * STARTING or RUNNING → WAITING, by the task's owner, who knows that its program was not started: any server may start it.
+ * Returns false if somebody asked for its end meanwhile. A repeat after a doubtful commit counts as done.
+ */
+export async function putBack(database: Database, lease: Lease, why: string): Promise<boolean> {
+  return database.run(async (db) => {
+    const moved = await move(db, {
+      to: "WAITING",
+      where: underLease(lease),
+      set: {
+        node: null,
+        leaseExpires: null,
+        leaseEpoch: sql`${tasks.leaseEpoch} + 1`,
+        startTime: null,
+        runDeadline: null,
+        executorHandle: null,
+      },
+      message: storableText(`Back in the queue: its server cannot start it, ${why}`),
+    });
+    if (moved.length === 1) return true;
+    const stillOwned = await db.select({ id: tasks.id }).from(tasks).where(underLease(lease));
+    return stillOwned.length === 0;
+  });
+}

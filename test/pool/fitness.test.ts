@@ -1,0 +1,90 @@
+import { pino } from "pino";
+import { describe, expect, test } from "vitest";
+import { createFitness, shortageIn } from "../../src/pool/fitness.ts";
+import { PrepareError } from "../../src/task/errors.ts";
+
+const withCode = (code: string) =>
+  new PrepareError("Cannot make the workspace", { cause: Object.assign(new Error(code), { code }) });
+
+/** A fitness whose machine and clock are the test's. */
+function make() {
+  const machine = { trouble: undefined as string | undefined, now: 0 };
+  const changes: boolean[] = [];
+  const lines: string[] = [];
+  const logger = pino({ base: null }, { write: (line) => void lines.push(JSON.parse(line).msg) });
+  const fitness = createFitness({
+    probe: async () => machine.trouble,
+    onChange: (isFit) => void changes.push(isFit),
+    logger,
+    now: () => machine.now,
+  });
+  return { fitness, machine, changes, lines };
+}
+
+test("a task that fails on a machine that works is at fault itself", async () => {
+  const { fitness, changes } = make();
+  expect(await fitness.faultBehind(new PrepareError("no such branch"), "a")).toBeUndefined();
+  expect(fitness.isFit).toBe(true);
+  expect(changes).toEqual([]);
+});
+
+test("a machine that does not work is at fault, whatever the task says", async () => {
+  const { fitness, machine, lines } = make();
+  machine.trouble = "ENOSPC: no space left on device";
+  expect(await fitness.faultBehind(new PrepareError("git ended with 128"), "a")).toMatch(/ENOSPC/);
+  expect(fitness.isFit).toBe(false);
+  expect(lines).toEqual([expect.stringMatching(/cannot start tasks and claims none until it can: ENOSPC/)]);
+});
+
+describe.each(["EMFILE", "ENFILE", "EAGAIN", "ENOMEM", "EROFS"])("%s", (code) => {
+  test("is the machine's, though it works again a moment later", async () => {
+    const { fitness } = make();
+    expect(await fitness.faultBehind(withCode(code), "a")).toContain(code);
+    expect(fitness.isFit).toBe(false);
+  });
+});
+
+test("a task that is larger than the disk fails at last, another one still goes back", async () => {
+  const { fitness } = make();
+  for (let i = 0; i < 3; i++)
+    expect(await fitness.faultBehind(withCode("ENOSPC"), "large")).toContain("ENOSPC");
+  expect(await fitness.faultBehind(withCode("ENOSPC"), "large")).toBeUndefined();
+  expect(await fitness.faultBehind(withCode("ENOSPC"), "small")).toContain("ENOSPC");
+});
+
+test("it comes back by itself, not before other servers had time to claim, and says each once", async () => {
+  const { fitness, machine, changes, lines } = make();
+  machine.trouble = "EROFS: read-only file system";
+  await fitness.check();
+  await fitness.check();
+  machine.trouble = undefined;
+  machine.now = 4_999;
+  await fitness.check();
+  expect(changes).toEqual([false]);
+  machine.now = 5_000;
+  await fitness.check();
+  await fitness.check();
+  expect(changes).toEqual([false, true]);
+  expect(fitness.isFit).toBe(true);
+  expect(lines).toHaveLength(2);
+});
+
+test("a shortage that comes back soon makes it pause for longer", async () => {
+  const { fitness, machine } = make();
+  await fitness.faultBehind(withCode("EMFILE"), "a");
+  machine.now = 5_000;
+  await fitness.check();
+  await fitness.faultBehind(withCode("EMFILE"), "a");
+  machine.now = 14_999;
+  await fitness.check();
+  expect(fitness.isFit).toBe(false);
+  machine.now = 15_000;
+  await fitness.check();
+  expect(fitness.isFit).toBe(true);
+});
+
+test("a shortage is found in the causes; other codes are none", () => {
+  expect(shortageIn(new Error("outer", { cause: withCode("EDQUOT") }))?.code).toBe("EDQUOT");
+  expect(shortageIn(withCode("ENOENT"))).toBeUndefined();
+  expect(shortageIn("a text")).toBeUndefined();
+});
