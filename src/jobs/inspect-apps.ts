@@ -2,6 +2,8 @@ import { randomUUID } from "node:crypto";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { familyOf } from "../task/apps.ts";
+import { userBase } from "./ansible/user-base.ts";
 import type { App, Apps, BaseEnvironment } from "./app.ts";
 import { findProgram, pathTrouble, programNames } from "./find-program.ts";
 import { type Forwarded, inheritedEnvironment } from "./local/environment.ts";
@@ -75,7 +77,8 @@ async function look(name: string, app: App, base: BaseEnvironment, marker: strin
     const problem = `There is no program ${programNames(app)}${why ? `: ${why}` : ` in ${where}; install it`}`;
     return { name, app, problem };
   }
-  const { version, trouble } = await probeVersion(path, env, marker);
+  const packages = familyOf(name) === "ansible" ? userBase(path) : {};
+  const { version, trouble } = await probeVersion(path, { ...packages, ...env }, marker);
   const problem = trouble && `${path} cannot be started: ${trouble}; repair or reinstall it`;
   return { name, app, path, version, problem };
 }

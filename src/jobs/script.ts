@@ -1,32 +1,49 @@
-import { statSync } from "node:fs";
+import { realpathSync, statSync } from "node:fs";
+import { join, relative } from "node:path";
 import { maskUsers } from "../git/remote-url.ts";
 import { PrepareError } from "../task/errors.ts";
 import { realpathInside } from "./local/realpath-inside.ts";
 
 /** What to run, and where from. */
 export interface ScriptInput {
-  template: { path: string };
+  template: { path: string; workingDir: string };
   repository: { name: string; url: string };
 }
 
 /** A template's path leads to something of this kind in the workspace. @throws PrepareError */
-export function assertPath(
+export function assertPath(work: string, input: ScriptInput, kind: "file" | "folder"): void {
+  findInside(work, input, input.template.path, kind, `run ${input.template.path}`);
+}
+
+/**
+ * The folder in which a script runs, by absolute path, and the script's path as seen from there.
+ * @throws PrepareError unless both are in the workspace
+ */
+export function scriptPlace(work: string, input: ScriptInput): { cwd: string; path: string } {
+  const { path, workingDir } = input.template;
+  assertPath(work, input, "file");
+  if (workingDir === "") return { cwd: work, path };
+  const cwd = findInside(work, input, workingDir, "folder", `work in ${workingDir}`);
+  return { cwd, path: relative(cwd, join(realpathSync.native(work), path)) };
+}
+
+function findInside(
   work: string,
-  { template, repository }: ScriptInput,
+  { repository }: ScriptInput,
+  path: string,
   kind: "file" | "folder",
-): void {
-  const found = realpathInside(work, template.path);
-  if (found.kind === "missing") {
-    throw new PrepareError(
-      `Cannot run ${template.path}: there is no such ${kind} in ${repository.name} (${maskUsers(repository.url)})`,
-      { cause: found.cause },
+  purpose: string,
+): string {
+  const refused = (why: string, cause?: unknown) => new PrepareError(`Cannot ${purpose}: ${why}`, { cause });
+  const found = realpathInside(work, path);
+  if (found.kind === "missing")
+    throw refused(
+      `there is no such ${kind} in ${repository.name} (${maskUsers(repository.url)})`,
+      found.cause,
     );
-  }
-  if (found.kind === "outside")
-    throw new PrepareError(`Cannot run ${template.path}: it leads out of ${repository.name}`);
+  if (found.kind === "outside") throw refused(`it leads out of ${repository.name}`);
   const isFolder = statSync(found.path).isDirectory();
-  if (isFolder && kind === "file")
-    throw new PrepareError(`Cannot run ${template.path}: it is a folder, not a file`);
-  if (!isFolder && kind === "folder")
-    throw new PrepareError(`Cannot run ${template.path}: it is a file, not a folder`);
+  if (isFolder && kind === "file") throw refused("it is a folder, not a file");
+  if (!isFolder && kind === "folder") throw refused("it is a file, not a folder");
+  return found.path;
 }

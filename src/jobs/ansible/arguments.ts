@@ -1,8 +1,10 @@
 import { pathArgument } from "../path-argument.ts";
 import type { AnsibleInput } from "./input.ts";
 
-/** The files that a command line refers to, by absolute path. */
+/** The files that a command line refers to; all but the playbook by absolute path. */
 export interface AnsibleFiles {
+  /** As seen from the working directory. */
+  playbook: string;
   inventory: string;
   variables: string;
   secretVariables?: string;
@@ -14,7 +16,7 @@ export interface AnsibleFiles {
 
 /** The command line of `ansible-playbook`, in the order of the reference. Secrets are in files only. */
 export function ansibleArguments(input: AnsibleInput, files: AnsibleFiles): string[] {
-  const { ansible, inventory, vaults, template } = input;
+  const { ansible, inventory, vaults } = input;
   const option = (name: string, value: string | undefined) => (value ? [name, value] : []);
   const list = (name: string, values: readonly string[]) =>
     values.length > 0 ? [`${name}=${values.join(",")}`] : [];
@@ -37,7 +39,7 @@ export function ansibleArguments(input: AnsibleInput, files: AnsibleFiles): stri
     ...list("--skip-tags", ansible.skipTags),
     ...input.arguments.template,
     ...input.arguments.task,
-    pathArgument(template.path),
+    pathArgument(files.playbook),
   ];
 }
 

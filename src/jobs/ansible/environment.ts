@@ -21,7 +21,6 @@ export interface AnsiblePlaces {
 /** Under everything that users set. */
 const DEFAULTS = {
   PYTHONUNBUFFERED: "1",
-  ANSIBLE_FORCE_COLOR: "True",
   ANSIBLE_HOST_KEY_CHECKING: "True",
   // Else a play on no host would be a success.
   ANSIBLE_INVENTORY_UNPARSED_FAILED: "True",

@@ -7,9 +7,9 @@ import { commandOf, type Family, type Site } from "../family.ts";
 import { findProgram } from "../find-program.ts";
 import { gitEnvironment } from "../local/git-environment.ts";
 import type { TaskFolder } from "../local/task-folder.ts";
-import { assertPath } from "../script.ts";
+import { scriptPlace } from "../script.ts";
 import { type AnsibleFiles, ansibleArguments } from "./arguments.ts";
-import { searchPaths } from "./config.ts";
+import { colors, findConfig, searchPaths } from "./config.ts";
 import { galaxyEnvironment, playbookEnvironment } from "./environment.ts";
 import { bringFromGalaxy, type GalaxyFolders } from "./galaxy.ts";
 import type { AnsibleInput } from "./input.ts";
@@ -17,6 +17,7 @@ import { installKeys } from "./install-keys.ts";
 import { placeInventory } from "./inventory.ts";
 import { playbookResult } from "./result.ts";
 import { sshPrograms } from "./ssh.ts";
+import { userBase } from "./user-base.ts";
 import { openVariables, secretVariables } from "./variables.ts";
 
 /** The inventory is missing until it has been checked. */
@@ -28,16 +29,20 @@ const PLUGINS = ["signalman_result.py", "signalman_async.py"];
 
 /** `ansible-playbook`, with all that it needs in files of the task's own. */
 export const ansibleFamily: Family<AnsibleFamilyInput> = {
-  async prepare(given, signal) {
-    const site = withInventory(given);
+  async prepare(asked, signal) {
+    const site = withInventory(asked);
     const { input, app, folder, base, commit, keys } = site;
-    assertPath(folder.work, input, "file");
-    const common = galaxyEnvironment(app, input, base);
-    const command = commandOf(app, input.template.app, common.PATH);
-    const paths = await searchPaths(folder.work, common);
+    const { cwd, path } = scriptPlace(folder.work, input);
+    const place = { root: folder.work, cwd };
+    const given = galaxyEnvironment(app, input, base);
+    const command = commandOf(app, input.template.app, given.PATH);
+    const config = findConfig(place, given);
+    const common = { ...colors(given, config), ...userBase(command), ...given };
+    const paths = searchPaths(place, common, config);
     const sockets = await makeSocketFolder(folder.private);
-    const galaxy = await collect(site, command, common, signal);
+    const galaxy = await collect(site, { command, cwd }, common, signal);
     const files: AnsibleFiles = {
+      playbook: path,
       inventory: await placeInventory(site, signal),
       variables: (await keys.file("variables.yml", openVariables(input, commit))).path,
       vaults: [],
@@ -53,7 +58,7 @@ export const ansibleFamily: Family<AnsibleFamilyInput> = {
       agent,
     });
     const args = [...app.args, ...ansibleArguments(input, { ...files, ...passwords })];
-    return { command, args, cwd: folder.work, env };
+    return { command, args, cwd, env };
   },
   result: ({ report }, { mask }) => playbookResult(report, mask),
 };
@@ -70,7 +75,7 @@ function withInventory(site: Site<AnsibleFamilyInput>): Site<AnsibleInput> {
 /** Private sources are opened by the repository's own key, for as long as Galaxy runs. */
 async function collect(
   site: Site<AnsibleInput>,
-  command: string,
+  { command, cwd }: { command: string; cwd: string },
   env: Record<string, string>,
   signal: AbortSignal,
 ): Promise<GalaxyFolders | undefined> {
@@ -78,7 +83,7 @@ async function collect(
   await using git = await gitEnvironment(site, input, signal);
   const options = {
     command: galaxyBeside(command, env.PATH),
-    work: folder.work,
+    place: { root: folder.work, cwd },
     playbook: input.template.path,
     cache: site.galaxyCache,
     own: folder.private,

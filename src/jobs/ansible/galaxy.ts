@@ -1,17 +1,17 @@
 import { createHash, randomUUID } from "node:crypto";
 import { mkdir, readdir, rename, rm, stat, utimes } from "node:fs/promises";
-import { join } from "node:path";
+import { join, relative } from "node:path";
 import { runCommand } from "../../process/command.ts";
 import { PrepareError } from "../../task/errors.ts";
-import { findConfig } from "./config.ts";
+import { findConfig, type Place } from "./config.ts";
 import { branchTips } from "./moving-versions.ts";
 import { findRequirements, isRemote, type Requirements } from "./requirements.ts";
 
 export interface GalaxyOptions {
   /** Absolute path of ansible-galaxy. */
   command: string;
-  /** The repository's root, and the playbook in it. */
-  work: string;
+  place: Place;
+  /** Relative to the repository's root. */
   playbook: string;
   /** Folder of all that was brought before, by what it depends on. */
   cache: string;
@@ -47,7 +47,7 @@ export async function bringFromGalaxy(
   options: GalaxyOptions,
   signal: AbortSignal,
 ): Promise<GalaxyFolders | undefined> {
-  const required = await findRequirements(options.work, options.playbook);
+  const required = await findRequirements(options.place, options.playbook);
   if (required.length === 0) return undefined;
   const identity = await identityOf(options, required, signal);
   const known = identity && (await newestOf(options.cache, identity));
@@ -107,14 +107,14 @@ async function install(
   folders: GalaxyFolders,
   signal: AbortSignal,
 ): Promise<void> {
-  const { command, work, env, marker, say } = options;
-  const name = file.slice(work.length + 1);
+  const { command, place, env, marker, say } = options;
+  const name = relative(place.root, file);
   const target = kind === "role" ? folders.roles : folders.collections;
   say(`Installing the ${kind}s of ${name}`);
   const { exit, stdout, stderr } = await runCommand({
     command,
     args: [kind, "install", "-r", file, "-p", target, "--force"],
-    cwd: work,
+    cwd: place.cwd,
     env: {
       ...env,
       ANSIBLE_FORCE_COLOR: "False",
@@ -136,15 +136,15 @@ async function install(
  * Galaxy. Undefined: something is known to nobody but this task, or not at all.
  */
 async function identityOf(
-  { command, work, env, key, marker }: GalaxyOptions,
+  { command, place, env, key, marker }: GalaxyOptions,
   required: readonly Requirements[],
   signal: AbortSignal,
 ): Promise<string | undefined> {
   if (!required.every(isRemote)) return undefined;
-  const tips = await branchTips(required, { cwd: work, env, marker }, signal);
+  const tips = await branchTips(required, { cwd: place.cwd, env, marker }, signal);
   if (!tips) return undefined;
   const { size, mtimeMs } = await stat(command);
-  const config = (await findConfig(work, env))?.text ?? "";
+  const config = findConfig(place, env)?.text ?? "";
   const settings = Object.entries(env).filter(([name]) => name.startsWith("ANSIBLE_GALAXY"));
   const texts = required.map(({ kind, text }) => [kind, text]);
   // Without branches, the name that earlier releases gave.

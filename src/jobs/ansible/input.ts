@@ -39,7 +39,7 @@ export type AnsibleVault = { name: string } & ({ key: AccessKey } | { script: st
 
 /** What a call of Ansible is made of; a part of the task's details. */
 export interface AnsibleInput extends ToldTask {
-  template: ToldTask["template"] & { app: string; path: string };
+  template: ToldTask["template"] & { app: string; path: string; workingDir: string };
   repository: { name: string; url: string };
   repositoryKey: AccessKey;
   arguments: { template: readonly string[]; task: readonly string[] };

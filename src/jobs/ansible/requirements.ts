@@ -1,6 +1,8 @@
+import { realpathSync } from "node:fs";
 import { dirname, join, relative } from "node:path";
 import { parse } from "yaml";
 import { readRepositoryFile } from "../local/repository-file.ts";
+import type { Place } from "./config.ts";
 
 export type GalaxyKind = "collection" | "role";
 
@@ -12,21 +14,33 @@ export interface Requirements {
 }
 
 /**
- * Requirements where the reference looks for them: collections first, then roles, each below the playbook's folder and
- * below the repository's root, in a folder of its kind and in the one file that holds both.
+ * Requirements, collections first, then roles. They are looked for beside the playbook, one folder above it, in the working
+ * directory and in the repository's root; there in a folder of their kind and in the one file that holds both.
  */
-export async function findRequirements(work: string, playbook: string): Promise<Requirements[]> {
-  const folders = [...new Set([dirname(join(work, playbook)), work])];
+export async function findRequirements({ root, cwd }: Place, playbook: string): Promise<Requirements[]> {
+  const beside = dirname(playbook);
+  const above = beside === "." ? "." : dirname(beside);
+  const folders = [beside, above, relative(realpathSync.native(root), realpathSync.native(cwd)) || ".", "."];
   const found: Requirements[] = [];
   for (const kind of ["collection", "role"] as const) {
-    for (const folder of folders) {
-      for (const file of [join(folder, `${kind}s`, "requirements.yml"), join(folder, "requirements.yml")]) {
-        const text = readRepositoryFile(work, relative(work, file));
-        if (text !== undefined && holds(text, kind)) found.push({ kind, file, text });
+    for (const folder of new Set(folders.map((path) => join(path)))) {
+      for (const within of [`${kind}s`, "."]) {
+        const one = readOne(root, join(folder, within), kind);
+        if (one) found.push(one);
       }
     }
   }
   return found;
+}
+
+function readOne(root: string, folder: string, kind: GalaxyKind): Requirements | undefined {
+  for (const name of ["requirements.yml", "requirements.yaml"]) {
+    const path = join(folder, name);
+    const text = readRepositoryFile(root, path);
+    if (text === undefined) continue;
+    return holds(text, kind) ? { kind, file: join(root, path), text } : undefined;
+  }
+  return undefined;
 }
 
 /** Of the old form, a list, all are roles. What cannot be read is for ansible-galaxy to explain. */

@@ -1,5 +1,5 @@
 import { commandOf, type Family } from "../family.ts";
-import { assertPath, type ScriptInput } from "../script.ts";
+import { type ScriptInput, scriptPlace } from "../script.ts";
 import { type ShellInput, shellArguments, shellEnvironment } from "./shell.ts";
 
 export type ShellFamilyInput = ShellInput & ScriptInput & { template: { app: string } };
@@ -8,8 +8,8 @@ export type ShellFamilyInput = ShellInput & ScriptInput & { template: { app: str
 export const shellFamily: Family<ShellFamilyInput> = {
   async prepare({ input, app, folder, base, commit }) {
     const env = shellEnvironment(app, input, base, commit);
-    assertPath(folder.work, input, "file");
+    const { cwd, path } = scriptPlace(folder.work, input);
     const command = commandOf(app, input.template.app, env.PATH);
-    return { command, args: shellArguments(app, input), cwd: folder.work, env };
+    return { command, args: shellArguments(app, input, path), cwd, env };
   },
 };

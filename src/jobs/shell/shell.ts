@@ -15,14 +15,14 @@ export interface ShellInput extends ToldTask {
 
 /**
  * The command line of a shell-like app, in the reference's order: path, the template's arguments, variables as
- * NAME=VALUE, the task's arguments. Variables are in the order of their names; secret ones are not among them.
+ * NAME=VALUE, the task's arguments. `path` is the script's, as seen from the working directory. Variables are in the order of their names; secret ones are not among them.
  */
-export function shellArguments(app: App, input: ShellInput): string[] {
+export function shellArguments(app: App, input: ShellInput, path = input.template.path): string[] {
   const names = Object.keys(input.variables).sort();
   const variables = names.map((name) => `${name}=${render(input.variables[name] ?? null)}`);
   return [
     ...app.args,
-    pathArgument(input.template.path),
+    pathArgument(path),
     ...input.arguments.template,
     ...variables,
     ...input.arguments.task,

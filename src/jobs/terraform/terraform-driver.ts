@@ -46,7 +46,7 @@ export function driverScript(
     "  return $code",
     "}",
     `stage init ${[...restore, ...only(fetching), command, ...stages.init].map(shellWord).join(" ")} || exit`,
-    ...(stages.workspace ? [`${line("workspace", stages.workspace)} || exit`] : []),
+    ...(stages.workspace ? [selection(command, stages.workspace, line)] : []),
     line("plan", stages.plan),
     'case $code in 0) exit 0 ;; 2) ;; *) exit "$code" ;; esac',
     ...kept(line("show", stages.show.json), files.planJson, files),
@@ -82,6 +82,17 @@ const hasEphemeral = (() => {
     `grep -Eqrs --include='*.tf' --include='*.tofu' --include='*.json' ${pattern} .terragrunt-cache`,
   ].join(" || ");
 })();
+
+/** Selects a workspace that is not selected. Some backends know nothing but `default`, and select not even that. */
+function selection(
+  command: string,
+  { name, show, select }: NonNullable<TerraformStages["workspace"]>,
+  line: (name: string, args: readonly string[]) => string,
+): string {
+  const shown = `"$(${[command, ...show].map(shellWord).join(" ")} 2>/dev/null)"`;
+  const isSelected = name === "default" ? `[ ${shown} = default ] || ` : "";
+  return `${isSelected}${line("workspace", select)} || exit`;
+}
 
 /** By cat, since Terraform passes over a disk that is full: what it shows would be cut off, and its exit code 0. */
 function kept(show: string, file: string, { stages }: DriverFiles): string[] {

@@ -38,7 +38,7 @@ const PATIENCE = "-lock-timeout=5s";
 
 export interface TerraformStages {
   init: string[];
-  workspace: string[] | undefined;
+  workspace: { name: string; show: string[]; select: string[] } | undefined;
   plan: string[];
   show: { json: string[]; text: string[] };
   apply: string[];
@@ -74,7 +74,13 @@ export function terraformStages(
   return {
     init: call("init", ...(own("init") ?? []), "-input=false", ...chosen, ...backend),
     workspace:
-      workspace === undefined ? undefined : call("workspace", "select", "-or-create=true", workspace),
+      workspace === undefined
+        ? undefined
+        : {
+            name: workspace,
+            show: call("workspace", "show"),
+            select: call("workspace", "select", "-or-create=true", workspace),
+          },
     plan: call(
       "plan",
       PATIENCE,

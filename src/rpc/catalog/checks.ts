@@ -126,7 +126,12 @@ function settingsTrouble({ app, inventory, ...settings }: JsonObject): FieldViol
   const foreign = (["ansible", "terraform"] as const).filter(
     (name) => settings[name] !== undefined && name !== family,
   );
-  const wrong = foreign.map((field) => ({ field, description: `Not for app ${JSON.stringify(app)}` }));
+  const wrong: FieldViolation[] = foreign.map((field) => ({
+    field,
+    description: `Not for app ${JSON.stringify(app)}`,
+  }));
+  if (family === "terraform" && settings.workingDir !== undefined)
+    wrong.push({ field: "working_dir", description: `Not for app ${JSON.stringify(app)}; set \`path\`` });
   const isMissing = family === "ansible" && inventory === undefined;
   return isMissing ? [...wrong, { field: "inventory", description: "Required for app ansible" }] : wrong;
 }

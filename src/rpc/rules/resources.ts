@@ -133,6 +133,11 @@ const template = () => ({
   ansible: ansibleSettings.optional(),
   terraform: terraformSettings.optional(),
   hooks: hooks(),
+  working_dir: rule(
+    z.string(),
+    "relative to the root of the repository; it may not lead out of it",
+    (path) => path === "" || isInside(path),
+  ),
 });
 
 const ONE_SOURCE = "One of `ini`, `yaml`, `file` and `workspace` is required";

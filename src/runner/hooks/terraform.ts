@@ -20,7 +20,12 @@ export const terraformHook: Hook = {
   async after({ app, lastErrors }, outcome) {
     if (outcome.reason !== "EXIT_CODE") return outcome;
     const errors = plain(await lastErrors());
-    const reason = lockOf(app, errors) ?? staleness(errors) ?? fullDisk(errors) ?? firstError(errors);
+    const reason =
+      lockOf(app, errors) ??
+      staleness(errors) ??
+      fullDisk(errors) ??
+      noWorkspaces(errors) ??
+      firstError(errors);
     return reason ? { ...outcome, message: `${outcome.message}: ${reason}` } : outcome;
   },
 };
@@ -53,6 +58,11 @@ function staleness(errors: string): string | undefined {
 function fullDisk(errors: string): string | undefined {
   if (!errors.toLowerCase().includes("no space left on device")) return undefined;
   return "a disk is full, most likely that of the data folder; free some space and run the template again";
+}
+
+function noWorkspaces(errors: string): string | undefined {
+  if (!/^workspaces not supported/m.test(errors)) return undefined;
+  return "the backend has no workspace but default; name that one in the inventory, or use another backend";
 }
 
 function firstError(errors: string): string | undefined {

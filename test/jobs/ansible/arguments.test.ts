@@ -3,15 +3,14 @@ import { ansibleArguments } from "../../../src/jobs/ansible/arguments.ts";
 import type { AccessKey } from "../../../src/keys/access-key.ts";
 import { ansibleInput } from "./input.ts";
 
-const files = { inventory: "/i", variables: "/v", vaults: [] };
+const files = { playbook: "site.yml", inventory: "/i", variables: "/v", vaults: [] };
 
 test("of a call that sets nothing there are inventory, variables and playbook", () => {
   expect(ansibleArguments(ansibleInput(), files)).toEqual(["-i", "/i", "--extra-vars", "@/v", "site.yml"]);
 });
 
 test("a playbook's path is taken for no option", () => {
-  const { template } = ansibleInput();
-  const args = ansibleArguments(ansibleInput({ template: { ...template, path: "--list-hosts" } }), files);
+  const args = ansibleArguments(ansibleInput(), { ...files, playbook: "--list-hosts" });
   expect(args.at(-1)).toBe("./--list-hosts");
 });
 

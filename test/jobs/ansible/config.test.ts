@@ -1,18 +1,22 @@
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { searchPaths } from "../../../src/jobs/ansible/config.ts";
+import { colors, findConfig, searchPaths } from "../../../src/jobs/ansible/config.ts";
 
 let work: string;
 beforeEach(() => {
   work = mkdtempSync(join(tmpdir(), "signalman-cfg-"));
 });
 afterEach(() => rmSync(work, { recursive: true }));
+const pathsWith = (env: Record<string, string>, cwd = work) => {
+  const place = { root: work, cwd };
+  return searchPaths(place, env, findConfig(place, env));
+};
 const configure = (text: string, name = "ansible.cfg") => writeFileSync(join(work, name), text);
 
 test("without a configuration Ansible looks below HOME and the machine's folders", async () => {
-  expect(await searchPaths(work, { HOME: "/h" })).toEqual({
+  expect(pathsWith({ HOME: "/h" })).toEqual({
     callbackPlugins: "/h/.ansible/plugins/callback:/usr/share/ansible/plugins/callback",
     roles: "/h/.ansible/roles:/usr/share/ansible/roles:/etc/ansible/roles",
     collections: "/h/.ansible/collections:/usr/share/ansible/collections",
@@ -23,7 +27,7 @@ test("the repository's ansible.cfg counts, its paths beginning where it lies", a
   configure(
     "[other]\nroles_path = /wrong\n[defaults]\n# roles_path = /no\nroles_path = ./roles:~/mine:/abs ; why\ncollections_paths=c\n[x]\ncallback_plugins=/no\n",
   );
-  const paths = await searchPaths(work, { HOME: "/h" });
+  const paths = pathsWith({ HOME: "/h" });
   expect(paths.roles).toBe(`${work}/roles:/h/mine:/abs`);
   expect(paths.collections).toBe(`${work}/c`);
   expect(paths.callbackPlugins).toMatch(/^\/h\/\.ansible/);
@@ -32,7 +36,41 @@ test("the repository's ansible.cfg counts, its paths beginning where it lies", a
 test("another file that the environment names counts instead, and what the environment says itself before all", async () => {
   configure("[defaults]\nroles_path = a\n");
   configure("[defaults]\nroles_path = b\n", "other.cfg");
-  expect((await searchPaths(work, { HOME: "/h", ANSIBLE_CONFIG: "other.cfg" })).roles).toBe(`${work}/b`);
+  expect(pathsWith({ HOME: "/h", ANSIBLE_CONFIG: "other.cfg" }).roles).toBe(`${work}/b`);
   const said = { HOME: "/h", ANSIBLE_ROLES_PATH: "/e" };
-  expect((await searchPaths(work, said)).roles).toBe("/e");
+  expect(pathsWith(said).roles).toBe("/e");
+});
+
+test("paths hold variables, keys have any case, and only a semicolon begins a comment behind a value", () => {
+  configure(
+    `[defaults]\nROLES_PATH = $PWD/roles:$\{HOME}/mine:$NONE/x ; why\nCollections_Path : {{CWD}}/c # 1\r\n`,
+  );
+  mkdirSync(join(work, "deploy"));
+  const env = { HOME: "/h", ANSIBLE_CONFIG: "../ansible.cfg", PWD: "/wrong" };
+  const { roles, collections } = pathsWith(env, join(work, "deploy"));
+  expect(roles).toBe(`${work}/deploy/roles:/h/mine:${work}/$NONE/x`);
+  expect(collections).toBe(`${work}/deploy/c # 1`);
+});
+
+test("the ansible.cfg of the working directory counts", () => {
+  configure("[defaults]\nroles_path = root\n");
+  mkdirSync(join(work, "deploy"));
+  configure("[defaults]\nroles_path = own\n", "deploy/ansible.cfg");
+  expect(pathsWith({ HOME: "/h" }, join(work, "deploy")).roles).toBe(`${work}/deploy/own`);
+});
+
+test.each([
+  [{}, "", true],
+  [{ NO_COLOR: "1" }, "", false],
+  [{ NO_COLOR: "" }, "", true],
+  [{ ANSIBLE_NOCOLOR: "yes" }, "", false],
+  [{ ANSIBLE_NOCOLOR: "false" }, "nocolor = 1", true],
+  [{}, "NoColor = TRUE", false],
+  [{}, "nocolor = no", true],
+  [{}, "force_color = False", false],
+])("colors with %j and %j: %j", (env, line, expected) => {
+  const config = { file: "/w/ansible.cfg", text: `[defaults]\n${line}\n` };
+  expect(colors(env as Record<string, string>, config)).toEqual(
+    expected ? { ANSIBLE_FORCE_COLOR: "True" } : {},
+  );
 });

@@ -15,8 +15,10 @@ function write(path: string, text: string): void {
   mkdirSync(dirname(join(work, path)), { recursive: true });
   writeFileSync(join(work, path), text);
 }
-const found = async (playbook: string) =>
-  (await findRequirements(work, playbook)).map(({ kind, file }) => `${kind} ${file.slice(work.length + 1)}`);
+const found = async (playbook: string, workingDir = ".") =>
+  (await findRequirements({ root: work, cwd: join(work, workingDir) }, playbook)).map(
+    ({ kind, file }) => `${kind} ${file.slice(work.length + 1)}`,
+  );
 
 test("collections come first, then roles, each from its four places", async () => {
   const both = "collections: [a.b]\nroles: [c.d]\n";
@@ -45,6 +47,19 @@ test("a playbook at the root has each place once, and a file only the kinds that
   expect(await found("site.yml")).toEqual(["collection requirements.yml"]);
   write("requirements.yml", "{ broken");
   expect(await found("site.yml")).toEqual(["collection requirements.yml", "role requirements.yml"]);
+});
+
+test("they are found one folder above the playbook, in the working directory, and by the longer name", async () => {
+  write("ansible/requirements.yaml", "collections: [a.b]\n");
+  write("ansible/roles/requirements.yml", "- src: c.d\n");
+  write("elsewhere/requirements.yml", "roles: [{ src: e.f }]\n");
+  // Of two names in one folder the usual one counts.
+  write("elsewhere/requirements.yaml", "roles: [{ src: g.h }]\n");
+  expect(await found("ansible/playbooks/site.yml", "elsewhere")).toEqual([
+    "collection ansible/requirements.yaml",
+    "role ansible/roles/requirements.yml",
+    "role elsewhere/requirements.yml",
+  ]);
 });
 
 test.each([

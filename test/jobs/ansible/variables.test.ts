@@ -74,7 +74,7 @@ describe("of a task", () => {
       message: "{{ x }}",
       variables: { semaphore_vars: "mine" },
       secretVariables: { semaphore_vars: "mine too" },
-      template: { type: TemplateType.BUILD, app: "ansible", path: "site.yml" },
+      template: { type: TemplateType.BUILD, app: "ansible", path: "site.yml", workingDir: "" },
       version: "1.0.1",
     });
     const { semaphore_vars } = read(openVariables(input, commit)) as Record<string, unknown>;

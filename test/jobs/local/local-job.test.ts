@@ -56,7 +56,7 @@ function makeJob({ path = "run", app = "sh", apps = BUILT_IN, forwarded = {}, in
   );
   const whole: JobInput = {
     id,
-    template: { app, path, type: TemplateType.TASK, environment: "", survey: [] },
+    template: { app, path, type: TemplateType.TASK, environment: "", survey: [], workingDir: "" },
     repository: {
       name: "projects/p/repositories/r",
       url: source,
@@ -109,6 +109,11 @@ async function stdoutOf(program: Program): Promise<string> {
   return Buffer.concat(pieces).toString();
 }
 
+/** A template's path and the folder in which it runs. */
+const placed = (path: string, workingDir: string): Partial<JobInput> => ({
+  template: { app: "sh", path, type: TemplateType.TASK, environment: "", survey: [], workingDir },
+});
+
 /** What a script prints. */
 async function output(script: string, options: Options = {}): Promise<string> {
   writeFileSync(join(source, "run"), script);
@@ -120,6 +125,27 @@ async function output(script: string, options: Options = {}): Promise<string> {
   await job.forget();
   return text;
 }
+
+test("a working directory is where a script runs, also through a link; one that is not in the repository is refused", async () => {
+  mkdirSync(join(source, "a/b"), { recursive: true });
+  symlinkSync("a/b", join(source, "link"));
+  symlinkSync("/", join(source, "out"));
+  for (const [folder, path] of [
+    ["a", "../run"],
+    ["link", "../../run"],
+    [".", "run"],
+  ] as const) {
+    const text = await output('echo "$0 in $PWD $(pwd -P)"', { input: placed("run", folder) });
+    const [, script, told, found] = /^(\S+) in (\S+) (\S+)$/m.exec(text) ?? [];
+    expect(script).toBe(path);
+    expect(told).toBe(found);
+    expect(found).toMatch(new RegExp(`/work${{ a: "/a", link: "/a/b", ".": "" }[folder]}$`));
+  }
+  expect(await refusal({ input: placed("run", "out") })).toMatch(/^Cannot work in out: it leads out of/);
+  expect(await refusal({ input: placed("run", "run") })).toMatch(
+    /^Cannot work in run: it is a file, not a folder/,
+  );
+});
 
 async function refusal(options: Options): Promise<string> {
   const error = await makeJob(options)

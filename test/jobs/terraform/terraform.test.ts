@@ -52,7 +52,7 @@ describe("arguments of the stages", () => {
     for (const app of [terraform, tofu]) {
       const stages = terraformStages(app as never, input, files, "staging");
       expect(stages.init).toEqual(["init", "-input=false", "-backend-config=/t/backend.json"]);
-      expect(stages.workspace).toEqual(["workspace", "select", "-or-create=true", "staging"]);
+      expect(stages.workspace?.select).toEqual(["workspace", "select", "-or-create=true", "staging"]);
       expect(stages.plan).toEqual([
         "plan",
         "-lock-timeout=5s",
@@ -123,7 +123,14 @@ describe("arguments of the stages", () => {
 
   test("Terragrunt runs each of them by `run --`, with the Terraform that TG_TF_PATH names", () => {
     const stages = terraformStages(terragrunt as never, input, files, "staging");
-    for (const stage of [stages.init, stages.workspace ?? [], stages.plan, stages.show.json, stages.apply]) {
+    for (const stage of [
+      stages.init,
+      stages.workspace?.show ?? [],
+      stages.workspace?.select ?? [],
+      stages.plan,
+      stages.show.json,
+      stages.apply,
+    ]) {
       expect(stage.slice(0, 2)).toEqual(["run", "--"]);
     }
     const env = terraformEnvironment(terragrunt as never, { ...input, env: { TG_TF_PATH: "tofu" } }, base);
