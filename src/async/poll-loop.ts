@@ -15,11 +15,18 @@ export interface Loop {
 /** Debounce time of `wakeTogether`, in milliseconds. */
 const TOGETHER_MS = 20;
 
+export interface LoopOptions {
+  everyMs: number;
+  /** Milliseconds from the start of a run to that of the next one, at least. Default: 0. */
+  pauseMs?: number;
+  name: string;
+  /** Default: failures are not logged. */
+  logger?: Pick<Logger, "info" | "warn">;
+}
+
 /** A failure is logged once until the work succeeds again: a database that is away fails every second. */
-export function startLoop(
-  options: { everyMs: number; name: string; logger: Logger },
-  work: () => Promise<void>,
-): Loop {
+export function startLoop(options: LoopOptions, work: () => Promise<void>): Loop {
+  const { everyMs, pauseMs = 0, name, logger } = options;
   let state: "idle" | "busy" | "busy and woken" | "stopped" = "stopped";
   let current: Promise<void> = Promise.resolve();
   let timer: NodeJS.Timeout | undefined;
@@ -29,17 +36,19 @@ export function startLoop(
   async function once(): Promise<void> {
     try {
       await work();
-      if (hasFailed) options.logger.info(`${options.name}: works again`);
+      if (hasFailed) logger?.info(`${name}: works again`);
       hasFailed = false;
     } catch (error) {
-      if (!hasFailed) options.logger.warn({ err: error }, `${options.name}: ${messageOf(error)}`);
+      if (!hasFailed) logger?.warn({ err: error }, `${name}: ${messageOf(error)}`);
       hasFailed = true;
     }
   }
 
   function run(): void {
     state = "busy";
-    current = once().then(() => {
+    current = once();
+    const paused = pauseMs > 0 ? new Promise((resolve) => setTimeout(resolve, pauseMs)) : undefined;
+    void Promise.all([current, paused]).then(() => {
       const again = state === "busy and woken";
       if (state === "stopped") return;
       state = "idle";
@@ -70,7 +79,7 @@ export function startLoop(
     start() {
       if (state !== "stopped") return;
       state = "idle";
-      timer = setInterval(wake, options.everyMs);
+      timer = setInterval(wake, everyMs);
       timer.unref();
       wake();
     },

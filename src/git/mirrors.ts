@@ -1,8 +1,8 @@
 import { createHash } from "node:crypto";
 import { readdir, rename, rm, stat, utimes } from "node:fs/promises";
 import { join } from "node:path";
-import { sleep } from "../async/first-of.ts";
 import { createQueues } from "../async/keyed-queue.ts";
+import { retry } from "../async/retry.ts";
 import { PrepareError } from "../task/errors.ts";
 import type { Reach } from "./access.ts";
 import { explainFetch, isDamage, isOtherFormat, isPassing, isSilence, wordsOf } from "./failures.ts";
@@ -212,19 +212,23 @@ export function createMirrors({ root, idleMs, retryMs, tasks, onDamaged }: Mirro
     const onProgress = sayProgress(`Fetching ${remote.shown}`, say);
     const options = { ...repositoryAt(mirror), signal, env: reach.env, idleMs, onProgress };
     const config = ["core.bare=true", ...reach.config];
-    for (let tries = 1; ; tries++) {
-      try {
-        return void (await run([...FETCH, "--", remote.text, ...refs], { ...options, config }));
-      } catch (error) {
-        const pauseMs = retryMs[tries - 1];
-        if (pauseMs === undefined || !isPassing(error)) return explainFetch(remote, error);
+    let tries = 0;
+    const fetchOnce = async () => {
+      if (tries++ > 0) await removeTraces(mirror);
+      await run([...FETCH, "--", remote.text, ...refs], { ...options, config });
+    };
+    await retry(fetchOnce, {
+      pausesMs: retryMs,
+      signal,
+      mayPass: isPassing,
+      onRetry: (error, pauseMs) =>
         say(
           `Cannot fetch ${remote.shown} (${wordsOf(error)}); try ${tries + 1} of ${retryMs.length + 1} in ${pauseMs / 1000} s`,
-        );
-        await sleep(pauseMs, signal);
-        await removeTraces(mirror);
-      }
-    }
+        ),
+    }).catch((error: unknown) => {
+      signal.throwIfAborted();
+      explainFetch(remote, error);
+    });
   }
 }
 

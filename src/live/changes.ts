@@ -1,3 +1,4 @@
+import { startLoop } from "../async/poll-loop.ts";
 import { createWakeup, type Wakeup } from "../async/wakeup.ts";
 import type { Hub } from "./hub.ts";
 
@@ -77,8 +78,6 @@ interface Reader extends Disposable {
 
 function startReader({ hub, place, read, everyMs = 1000 }: ChangesOptions, onMoved: () => void): Reader {
   const tail = createTail();
-  let state: "idle" | "busy" | "busy and woken" | "stopped" = "idle";
-
   /** Reads what is new; returns whether more remains. */
   async function look(): Promise<boolean> {
     const { tip, isDone } = await place();
@@ -96,32 +95,15 @@ function startReader({ hub, place, read, everyMs = 1000 }: ChangesOptions, onMov
     }
   }
 
-  function run(): void {
-    state = "busy";
-    const pause = new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
-    const isMore = look().catch(() => false);
-    void Promise.all([isMore, pause]).then(([again]) => {
-      if (state === "stopped") return;
-      again ||= state === "busy and woken";
-      state = "idle";
-      if (again) run();
-    });
-  }
-
-  function wake(): void {
-    if (state === "idle") run();
-    else if (state === "busy") state = "busy and woken";
-  }
-
-  const subscription = hub.subscribeToAll(wake);
-  const timer = setInterval(wake, everyMs);
-  timer.unref();
-  wake();
+  const loop = startLoop({ everyMs, pauseMs: PAUSE_MS, name: "read changes" }, async () => {
+    if (await look()) loop.wake();
+  });
+  const subscription = hub.subscribeToAll(loop.wake);
+  loop.start();
   return {
     tail,
     [Symbol.dispose]() {
-      state = "stopped";
-      clearInterval(timer);
+      void loop.stop();
       subscription[Symbol.dispose]();
     },
   };

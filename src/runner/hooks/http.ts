@@ -1,4 +1,4 @@
-import { setTimeout as delay } from "node:timers/promises";
+import { backOff, retry } from "../../async/retry.ts";
 import { messageOf } from "../../task/errors.ts";
 
 /** A call with everything filled in. */
@@ -16,8 +16,7 @@ export interface Call {
   mask(text: string): string;
 }
 
-const FIRST_PAUSE_MS = 200;
-const LONGEST_PAUSE_MS = 10_000;
+const PAUSES = { firstMs: 200, longestMs: 10_000 };
 /** Bytes of an answer that are read at most, and characters of it that are shown. */
 const READ = 4096;
 const SHOWN = 200;
@@ -29,15 +28,16 @@ const SHOWN = 200;
  */
 export async function callHttp(call: Call, signal: AbortSignal): Promise<number> {
   const headers = headersOf(call);
-  for (let tried = 0; ; tried++) {
-    const trouble = await attempt({ ...call, headers }, signal);
-    if (typeof trouble === "number") return trouble;
-    signal.throwIfAborted();
-    if (tried >= call.retries) throw new Error(tried > 0 ? `${trouble}, after ${tried + 1} tries` : trouble);
-    await delay(Math.min(FIRST_PAUSE_MS * 2 ** tried, LONGEST_PAUSE_MS), undefined, { signal }).catch(() =>
-      signal.throwIfAborted(),
-    );
-  }
+  let tries = 0;
+  return retry(
+    async () => {
+      tries++;
+      const trouble = await attempt({ ...call, headers }, signal);
+      if (typeof trouble === "number") return trouble;
+      throw new Error(tries > 1 ? `${trouble}, after ${tries} tries` : trouble);
+    },
+    { pausesMs: backOff(PAUSES, call.retries), signal },
+  );
 }
 
 function headersOf({ headers, secret, body }: Call): Headers {

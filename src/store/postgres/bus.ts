@@ -1,5 +1,6 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { sql } from "drizzle-orm";
+import { backOff, retry } from "../../async/retry.ts";
 import { connect, openDatabase } from "./database.ts";
 
 const CHANNEL = "signalman";
@@ -11,6 +12,9 @@ const PAUSE_MS = 50;
 const DEADLINE_MS = 2000;
 /** Milliseconds between two tests of our hearing: a connection can die without a word, and then nobody tells. */
 const HEARING_MS = 5000;
+
+/** Milliseconds between two tries to listen. */
+const LISTEN_PAUSE_MS = 500;
 
 /** What changed. A hint only: whoever hears it reads the store, and polls slowly in case it was lost. */
 export interface Notice {
@@ -101,7 +105,7 @@ export function openBus(options: BusOptions): Bus {
 /** A connection that listens until it is closed. */
 function openEars(options: BusOptions) {
   const client = connect(options.url, { max: 1, name: "bus" });
-  let state: "open" | "closed" = "open";
+  const closing = new AbortController();
   let expectsOwn = false;
 
   function hear(payload: string): void {
@@ -111,18 +115,11 @@ function openEars(options: BusOptions) {
   }
 
   /** postgres.js connects again by itself; the first LISTEN is ours to repeat. */
-  async function listen(): Promise<void> {
-    while (state === "open") {
-      try {
-        await client.listen(CHANNEL, hear, () => options.onReconnect());
-        return;
-      } catch {
-        await delay(500, undefined, { ref: false });
-      }
-    }
-  }
-
-  void listen();
+  const listening = retry(() => client.listen(CHANNEL, hear, () => options.onReconnect()), {
+    pausesMs: backOff({ firstMs: LISTEN_PAUSE_MS, longestMs: LISTEN_PAUSE_MS }),
+    signal: closing.signal,
+  });
+  listening.catch(() => {}); // closed
   return {
     /** Whether something of ours is being said, and should be heard. */
     expectOwn(expected: boolean) {
@@ -130,7 +127,7 @@ function openEars(options: BusOptions) {
     },
     isDeaf: () => expectsOwn,
     async close() {
-      state = "closed";
+      closing.abort();
       await client.end({ timeout: 1 });
     },
   };

@@ -1,4 +1,4 @@
-import { setTimeout as delay } from "node:timers/promises";
+import { backOff, retry } from "../../async/retry.ts";
 import { DatabaseDeadline, QueryFailed } from "./database.ts";
 
 /**
@@ -49,16 +49,12 @@ export async function retryTransient<T>(
   signal: AbortSignal,
   onRetry: (error: unknown) => void = () => {},
 ): Promise<T> {
-  for (let pause = 50; ; pause = Math.min(pause * 2, 1000)) {
-    try {
-      return await unlessAborted(work(), signal);
-    } catch (error) {
-      signal.throwIfAborted();
-      if (!isTransientError(error)) throw error;
-      onRetry(error);
-    }
-    await delay(pause, undefined, { signal }).catch(() => signal.throwIfAborted());
-  }
+  return retry(() => unlessAborted(work(), signal), {
+    pausesMs: backOff({ firstMs: 50, longestMs: 1000 }),
+    signal,
+    mayPass: isTransientError,
+    onRetry,
+  });
 }
 
 /** A database that does not answer must not hold up a shutdown, nor a caller that has gone. */
