@@ -95,6 +95,8 @@ export interface Job<Input> {
   waitingPlan(): Promise<FoundPlan | undefined>;
   /** Removes keys and files with secrets while a plan waits; it stays itself, and so does the workspace. */
   park(): Promise<void>;
+  /** Once the wait is recorded: removes the output of the program, as it was before secrets were masked. Never rejects. */
+  dropOutput(): Promise<void>;
   /**
    * In place of `prepare`, for a plan that was confirmed: the program that applies it, in the workspace that is there.
    * @throws PrepareError

@@ -26,6 +26,7 @@ export async function park(
   const last = await lastChunk(deps, run);
   const stored = { plan, text: compress(Buffer.from(shown(text, run.secrets))) };
   if (!log.failed.aborted && (await deps.store.park(task, stored, last))) {
+    await job.dropOutput();
     const { add, change, destroy } = plan;
     deps.operatorLog.step("waiting for confirmation", task, {
       plan: { add, change, destroy },

@@ -63,7 +63,9 @@ export async function openRunner(ground: Ground, live: Live, stack: AsyncDisposa
     galaxyCache: `${dataDir}/galaxy`,
     ssh: { hostKeys: config.sshHostKeys, knownHosts: config.sshKnownHosts ?? `${dataDir}/known_hosts` },
   };
-  const executors = { local: createLocalExecutor(job) };
+  const onStuck = (folder: string, err: unknown) =>
+    logger.warn({ folder, err }, "the folder of an ended task cannot be removed; it is tried again");
+  const executors = { local: createLocalExecutor({ ...job, onStuck }) };
   const runner: RunnerDeps = {
     store: runStore(databases, shutdown.signal, operatorLog),
     cipher,

@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process";
-import { existsSync, readdirSync, readFileSync, statSync, utimesSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { type GitHttp, type GitHttpOptions, startGitHttp } from "../support/git-http.ts";
@@ -106,6 +106,34 @@ describe("a remote repository is cloned by way of its mirror", () => {
     const pinned = await scene.checkOut(url, { depth: 1, commit: second });
     expect([pinned.hash, countIn(pinned.target), pinned.read("a")]).toEqual([second, "1", "2"]);
   });
+});
+
+test("a tag that was asked for is there although the history is cut; so is SHA-256", async () => {
+  for (const format of ["sha1", "sha256"]) {
+    rmSync(join(repo.path, ".git"), { recursive: true });
+    repo.git("init", "--quiet", "--initial-branch=main", `--object-format=${format}`);
+    repo.commit("a", "1");
+    const hash = repo.commit("a", format);
+    repo.git("tag", "--annotate", "--message", "v1.2", "v1.2");
+    scene.publish(repo, `${format}.git`);
+    const url = `${(await serve()).url}/${format}.git`;
+    for (const depth of [0, 1]) {
+      const made = await scene.checkOut(url, { depth, gitBranch: "v1.2" });
+      const described = execFileSync("git", ["describe", "--exact-match"], {
+        cwd: made.target,
+        encoding: "utf8",
+      });
+      expect([made.hash, made.read("a"), described]).toEqual([hash, format, "v1.2\n"]);
+    }
+  }
+});
+
+test("all objects are copied if that is wanted, so that a container needs nothing but the workspace", async () => {
+  repo.commit("a", "1");
+  publish();
+  const { target } = await scene.checkOut(`${(await serve()).url}/app.git`, { copyObjects: true });
+  rmSync(scene.data, { recursive: true });
+  expect(execFileSync("git", ["fsck", "--full"], { cwd: target, encoding: "utf8" })).toBe("");
 });
 
 describe("what changes on the remote", () => {

@@ -1,5 +1,5 @@
-import { execFileSync } from "node:child_process";
-import { chmod, mkdir, mkdtemp, readdir, rm, symlink, writeFile } from "node:fs/promises";
+import { execFileSync, spawnSync } from "node:child_process";
+import { chmod, mkdir, mkdtemp, readdir, rm, stat, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
@@ -54,6 +54,63 @@ test("trees of many files, of large ones, and deep ones go too", async () => {
   await mkdir(join(deep, ...Array.from({ length: 100 }, () => "d")), { recursive: true });
   for (const path of [many, large, deep]) await removeTree(path);
   expect(await left()).toEqual([]);
+});
+
+/** Root may do everything: meanwhile, this process and what it starts are somebody else. */
+async function asNobody<T>(work: () => Promise<T>): Promise<T> {
+  const isRoot = process.geteuid?.() === 0;
+  if (isRoot) process.seteuid?.(65_534);
+  return work().finally(() => isRoot && process.seteuid?.(0));
+}
+
+test("read-only and closed folders go, also for one who is not root", async () => {
+  await chmod(folder, 0o777);
+  await asNobody(async () => {
+    const tree = join(folder, "mod");
+    await mkdir(join(tree, "x@v1", "sub"), { recursive: true });
+    await writeFile(join(tree, "x@v1", "sub", "file"), "");
+    for (const path of ["x@v1/sub", "x@v1", ""]) await chmod(join(tree, path), 0o555);
+    await removeTree(tree);
+    await mkdir(join(folder, "closed", "inner"), { recursive: true });
+    await chmod(join(folder, "closed", "inner"), 0);
+    await chmod(join(folder, "closed"), 0);
+    await removeTree(join(folder, "closed"));
+  });
+  expect(await left()).toEqual([]);
+});
+
+test("names that are no UTF-8 go, and trees that are deeper than a path may be", async () => {
+  const script = `
+    mkdir tree && cd tree && d=$(printf 'x\\377') && mkdir "$d" && : >"$d/file"
+    long=$(printf '%0200d' 1); for n in $(seq 50); do mkdir $long && cd $long; done; : >file`;
+  execFileSync("bash", ["-c", script], { cwd: folder });
+  await removeTree(join(folder, "tree"));
+  expect(await left()).toEqual([]);
+});
+
+test("what a chmod would lead out by is not followed", async () => {
+  const outside = join(folder, "outside");
+  await mkdir(outside, { mode: 0o500 });
+  await mkdir(join(folder, "tree"));
+  await symlink(outside, join(folder, "tree", "link"));
+  execFileSync("sh", ["-c", ": >\"$(printf 'x\\377')\""], { cwd: join(folder, "tree") });
+  await removeTree(join(folder, "tree"));
+  expect(await left()).toEqual(["outside"]);
+  expect((await stat(outside)).mode & 0o777).toBe(0o500);
+});
+
+test("what stays is named", async (context) => {
+  const [tree, file] = [join(folder, "tree"), join(folder, "tree", "fixed")];
+  await mkdir(tree);
+  await writeFile(file, "");
+  if (spawnSync("chattr", ["+i", file]).status !== 0)
+    return context.skip("there is no chattr, or no right to it");
+  try {
+    await expect(removeTree(tree)).rejects.toThrow(`cannot remove '${file}'`);
+  } finally {
+    execFileSync("chattr", ["-i", file]);
+  }
+  await removeTree(tree);
 });
 
 test("a folder that nobody may read or write goes as far as the system lets its owner", async () => {

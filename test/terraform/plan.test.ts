@@ -1,3 +1,5 @@
+import { existsSync } from "node:fs";
+import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import type { Task } from "../../gen/signalman/v1/task_pb.ts";
 import { TaskService } from "../../gen/signalman/v1/task_service_pb.ts";
@@ -34,6 +36,10 @@ test("a plan that is confirmed is applied, and nothing of the task is left", asy
   expect(plan).toEqual(task.plan);
   expect(text).toContain("Plan: 1 to add, 0 to change, 0 to destroy.");
   expect(await project.applied()).toEqual({});
+  // Its output, in which nothing is masked, is not kept while it waits.
+  await expect
+    .poll(() => existsSync(join(service.dataDir, "tasks", task.name.split("/").at(-1) ?? "", "spool")))
+    .toBe(false);
   using watcher = follow(service, task.name);
   await project.confirm(task);
   expect(endOf(await watcher.ended)).toMatchObject({ status: "SUCCESS", exitCode: 0 });

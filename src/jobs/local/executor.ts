@@ -1,9 +1,11 @@
 import type { Executor } from "../executor.ts";
-import { createLeftovers } from "./leftovers.ts";
+import { createLeftovers, type LeftoversOptions } from "./leftovers.ts";
 import { createLocalJob, type JobInput, type LocalJobOptions } from "./local-job.ts";
 
 /** Runs tasks on this machine. Only the node whose data folder it is can reach them; the folder's lock proves which. */
-export function createLocalExecutor(options: LocalJobOptions): Executor<JobInput> {
+export function createLocalExecutor(
+  options: LocalJobOptions & Pick<LeftoversOptions, "onStuck">,
+): Executor<JobInput> {
   return {
     takenOverBy: "the same",
     createJob: (task, say) => createLocalJob(options, task, say),

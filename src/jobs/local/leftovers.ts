@@ -3,20 +3,40 @@ import type { Leftovers } from "../executor.ts";
 import { markerOf } from "./marker.ts";
 import { listTaskFolders, removeTaskFolder, taskFolder } from "./task-folder.ts";
 
+export interface LeftoversOptions {
+  tasksRoot: string;
+  node: string;
+  /** Called when a folder cannot be removed, the first time. */
+  onStuck: (folder: string, error: unknown) => void;
+}
+
+/** A folder that could not be removed is tried again after a minute, then after twice as long each time, up to an hour. */
+const FIRST_PAUSE_MS = 60_000;
+const LONGEST_PAUSE_MS = 3_600_000;
+
 /** The folders of tasks on this machine. */
-export function createLeftovers({ tasksRoot, node }: { tasksRoot: string; node: string }): Leftovers {
-  // What cannot be removed now is removed at the next start of the server.
-  const stuck = new Set<string>();
+export function createLeftovers({ tasksRoot, node, onStuck }: LeftoversOptions): Leftovers {
+  /** Folders that could not be removed, by their tasks' ids. */
+  const stuck = new Map<string, { until: number; pauseMs: number }>();
 
   async function clear(ids: readonly string[]): Promise<void> {
     for (const id of ids) {
       await sweepMarked(markerOf(id, node));
-      await removeTaskFolder(taskFolder(tasksRoot, id)).catch(() => stuck.add(id));
+      const folder = taskFolder(tasksRoot, id);
+      await removeTaskFolder(folder).then(
+        () => stuck.delete(id),
+        (error: unknown) => {
+          if (!stuck.has(id)) onStuck(folder.root, error);
+          const pauseMs = Math.min((stuck.get(id)?.pauseMs ?? FIRST_PAUSE_MS / 2) * 2, LONGEST_PAUSE_MS);
+          stuck.set(id, { until: performance.now() + pauseMs, pauseMs });
+        },
+      );
     }
   }
 
+  const isWaiting = (id: string) => (stuck.get(id)?.until ?? 0) > performance.now();
   return {
-    list: async () => (await listTaskFolders(tasksRoot)).filter((id) => IS_UUID.test(id) && !stuck.has(id)),
+    list: async () => (await listTaskFolders(tasksRoot)).filter((id) => IS_UUID.test(id) && !isWaiting(id)),
     clear,
     async clearAllBut(kept) {
       const ids = new Set(kept);

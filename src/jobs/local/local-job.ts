@@ -11,6 +11,7 @@ import type { Launcher } from "../../process/launcher.ts";
 import { bootId } from "../../process/proc.ts";
 import { adoptProcess, type RunningProcess, startProcess } from "../../process/process.ts";
 import { readEnd } from "../../process/read-end.ts";
+import { removeTree } from "../../process/remove-tree.ts";
 import type { ProgramSpec } from "../../process/wrapper.ts";
 import { familyOf } from "../../task/apps.ts";
 import { PrepareError } from "../../task/errors.ts";
@@ -101,6 +102,7 @@ export function createLocalJob(
       if (hasSockets(folder.private)) await sweepMarked(marker);
       await removeInstalls(folder.private);
     },
+    dropOutput: () => removeTree(spool).catch(() => {}),
     async prepareApply(input, { digest }) {
       const { app, family } = knownApp();
       program = await family.planning?.apply(siteOf(app, input), digest);
@@ -140,7 +142,7 @@ export function createLocalJob(
         say(`Cannot remove the workspace: ${reasonOf(error)}`),
       );
     },
-    // What cannot be removed now is removed at the next start of the server.
+    // What cannot be removed now is left to the rounds of the pool (`leftovers`).
     forget: () => removeTaskFolder(folder).catch(() => {}),
     // Whoever has it now cannot reach what runs here.
     async abandon() {

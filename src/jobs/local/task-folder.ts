@@ -5,6 +5,7 @@ import { execa } from "execa";
 import { removeInstalls } from "../../keys/installer.ts";
 import { mountIn } from "../../process/mounts.ts";
 import { removeTree } from "../../process/remove-tree.ts";
+import { messageOf } from "../../task/errors.ts";
 
 /** A task's own folder: nothing in it is shared with another task. */
 export interface TaskFolder {
@@ -70,7 +71,10 @@ export async function makeTaskFolder(folder: TaskFolder): Promise<void> {
 export async function removeWorkspace(folder: TaskFolder): Promise<void> {
   await removeInstalls(folder.private);
   assertNoMount(folder);
-  await Promise.all([folder.work, folder.home, folder.tmp, folder.plan].map(removeTree));
+  const parts = [folder.work, folder.home, folder.tmp, folder.plan];
+  const removed = await Promise.allSettled(parts.map(removeTree));
+  const failures = removed.flatMap((one) => (one.status === "rejected" ? [messageOf(one.reason)] : []));
+  if (failures.length > 0) throw new Error(failures.join("; "));
 }
 
 /** @throws as removeWorkspace does. */

@@ -1,5 +1,4 @@
-import type { Dirent } from "node:fs";
-import { readdir, realpath } from "node:fs/promises";
+import { realpath } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { GitAccess } from "../../git/access.ts";
@@ -9,7 +8,7 @@ import type { AccessKey } from "../../keys/access-key.ts";
 import type { AccessKeyInstaller } from "../../keys/installer.ts";
 import { PrepareError } from "../../task/errors.ts";
 import type { Commit } from "../job.ts";
-import { copyEntries } from "./copy-folder.ts";
+import { copyEntries, type Entry, readEntries } from "./copy-folder.ts";
 import { openAccess } from "./git-access.ts";
 
 export interface WorkspaceOptions {
@@ -45,7 +44,7 @@ export async function fillWorkspace(options: WorkspaceOptions, signal: AbortSign
     return await checkOut(remote, open.access);
   }
   const { source, entries } = await readFolder(url.startsWith("file://") ? fileURLToPath(url) : url);
-  if (holdsRepository(entries.map(({ name }) => name))) return checkOut(source, { kind: "none" });
+  if (holdsRepository(entries.map(({ name }) => name.toString()))) return checkOut(source, { kind: "none" });
   if (options.gitBranch !== "" || options.commit !== "") {
     throw new PrepareError(
       `Cannot check out ${options.commit || options.gitBranch}: ${source} is not a git repository`,
@@ -64,10 +63,10 @@ export async function fillWorkspace(options: WorkspaceOptions, signal: AbortSign
 }
 
 /** The folder itself, where a link leads to it, and what is in it. */
-async function readFolder(path: string): Promise<{ source: string; entries: Dirent[] }> {
+async function readFolder(path: string): Promise<{ source: string; entries: Entry[] }> {
   try {
     const source = await realpath(path);
-    return { source, entries: await readdir(source, { withFileTypes: true }) };
+    return { source, entries: await readEntries(source) };
   } catch (cause) {
     if ((cause as NodeJS.ErrnoException).code === "ENOTDIR")
       throw new PrepareError(`Cannot use ${path} as a repository: it is not a folder`, { cause });

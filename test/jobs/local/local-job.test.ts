@@ -249,7 +249,7 @@ test("leftovers go, with whatever of them is alive; what was adopted stays", asy
     await prepare();
     programs.push(await job.start());
   }
-  await createLeftovers({ tasksRoot: join(root, "tasks"), node: "n" }).clearAllBut([kept.id]);
+  await createLeftovers({ tasksRoot: join(root, "tasks"), node: "n", onStuck() {} }).clearAllBut([kept.id]);
   expect((await programs[0]?.ended)?.exit).not.toMatchObject({ code: 0 });
   expect([existsSync(lost.folder), existsSync(kept.folder)]).toEqual([false, true]);
   programs[1]?.kill({ graceMs: 0 });

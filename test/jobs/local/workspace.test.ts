@@ -2,6 +2,7 @@ import { execFileSync } from "node:child_process";
 import {
   chmodSync,
   lstatSync,
+  lutimesSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
@@ -10,6 +11,7 @@ import {
   rmSync,
   statSync,
   symlinkSync,
+  utimesSync,
   writeFileSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
@@ -92,6 +94,33 @@ describe("a folder is copied", () => {
     }
     writeFileSync(join(target, "near"), "written by the task");
     expect(readFileSync(join(source, "file"), "utf8")).toBe("x");
+  });
+
+  test("with its times, those of folders and links too", async () => {
+    const [old, older] = [1_009_843_200.5, 978_307_200.25];
+    mkdirSync(join(source, "folder"));
+    writeFileSync(join(source, "folder/file"), "x");
+    symlinkSync("file", join(source, "folder/link"));
+    utimesSync(join(source, "folder/file"), old, old);
+    lutimesSync(join(source, "folder/link"), old, older);
+    utimesSync(join(source, "folder"), old, older);
+    await fill(source);
+    const timeOf = (path: string) => lstatSync(join(target, path)).mtimeMs / 1000;
+    expect(["folder/file", "folder/link", "folder"].map(timeOf)).toEqual([old, older, older]);
+  });
+
+  test("whose names are no UTF-8", async () => {
+    const folder = Buffer.concat([Buffer.from(`${source}/`), Buffer.from([0x64, 0xff])]);
+    const file = Buffer.concat([folder, Buffer.from("/caf"), Buffer.from([0xe9])]);
+    mkdirSync(folder);
+    writeFileSync(file, "x");
+    symlinkSync(file, Buffer.concat([folder, Buffer.from("/link")]));
+    await fill(source);
+    const list = (path: string) => execFileSync("sh", ["-c", 'cd "$1" && find . | sort | od -c', "-", path]);
+    expect(list(target)).toEqual(list(source));
+    expect(readFileSync(Buffer.concat([Buffer.from(target), file.subarray(source.length)]), "utf8")).toBe(
+      "x",
+    );
   });
 
   test("without sockets and pipes, which nobody can copy", async () => {
