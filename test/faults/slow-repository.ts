@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process";
-import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, readFileSync, utimesSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { until } from "./traces.ts";
 
@@ -14,14 +14,20 @@ export interface SlowRepository {
   release(): void;
 }
 
-/** `scripts`: file → text, committed. Git asks the repository's own fsmonitor hook for changes; this one waits. */
+/**
+ * `scripts`: file → text, committed. Git asks the repository's own filter whether a file with a new time has changed; this
+ * filter waits.
+ */
 export function slowRepository(folder: string, scripts: Record<string, string>): SlowRepository {
   const url = join(folder, "repository");
   const begun = join(folder, "begun");
   const released = join(folder, "released");
   const hook = join(folder, "hook");
   mkdirSync(url, { recursive: true });
-  writeFileSync(hook, `#!/bin/sh\necho >>${begun}\nuntil [ -e ${released} ]; do sleep 0.01; done\nexit 1\n`);
+  writeFileSync(
+    hook,
+    `#!/bin/sh\necho >>${begun}\nuntil [ -e ${released} ]; do sleep 0.01; done\nexec cat\n`,
+  );
   chmodSync(hook, 0o755);
   for (const [name, text] of Object.entries(scripts)) writeFileSync(join(url, name), text);
   const git = (...args: string[]) =>
@@ -34,7 +40,11 @@ export function slowRepository(folder: string, scripts: Record<string, string>):
   git("init", "--quiet");
   git("add", ".");
   git("commit", "--quiet", "-m", "first");
-  git("config", "core.fsmonitor", hook);
+  git("config", "filter.slow.clean", hook);
+  const [first = ""] = Object.keys(scripts);
+  mkdirSync(join(url, ".git/info"), { recursive: true });
+  writeFileSync(join(url, ".git/info/attributes"), `/${first} filter=slow\n`);
+  utimesSync(join(url, first), 0, 0);
   const count = () => (existsSync(begun) ? readFileSync(begun).length : 0);
   return {
     url,

@@ -53,6 +53,7 @@ async function localBench(): Promise<Bench> {
         mirrors: makeMirrors({ root: join(root, "mirrors"), retryMs: [] }),
         galaxyCache: join(root, "galaxy"),
         ssh: { hostKeys: "strict", knownHosts: join(root, "known_hosts") },
+        onStuck() {},
       });
     },
     async crash({ store }, id) {

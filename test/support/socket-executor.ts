@@ -167,6 +167,7 @@ function createSocketJob(
       await ask(path, { op: "forget", id }).catch(() => {});
     },
     park: async () => {},
+    dropOutput: async () => {},
     result: async () => undefined,
     cleanup: async () => {},
     abandon: async () => {},
