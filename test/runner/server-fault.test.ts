@@ -41,6 +41,7 @@ function executor(change: (job: Job<TaskDetails>) => Partial<Job<TaskDetails>>):
     mirrors: makeMirrors({ root: join(root, "mirrors"), retryMs: [] }),
     galaxyCache: join(root, "galaxy"),
     ssh: { hostKeys: "strict", knownHosts: join(root, "known_hosts") },
+    onStuck() {},
   });
   return {
     ...local,
