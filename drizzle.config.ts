@@ -2,6 +2,10 @@ import { defineConfig } from "drizzle-kit";
 
 export default defineConfig({
   dialect: "postgresql",
-  schema: ["./src/store/schema/resources.ts", "./src/store/schema/tasks.ts"],
+  schema: [
+    "./src/store/schema/resources.ts",
+    "./src/store/schema/tasks.ts",
+    "./src/store/schema/secret-key.ts",
+  ],
   out: "./src/store/migrations",
 });

@@ -17,13 +17,18 @@ const CONTEXTS: Record<SealedKind, (of: Sealed) => string> = {
   tasks: ({ project, template = "" }) => taskContext(project, template),
 };
 
+export const SEALED_KINDS = Object.keys(CONTEXTS) as SealedKind[];
+
+/** What is bound to a sealed value. */
+export const contextOf = (kind: SealedKind, one: Sealed): string => CONTEXTS[kind](one);
+
 /**
  * Encrypts all that another key has sealed under the first one. Servers may run meanwhile, if they have both keys in
  * this order: what they change while it is looked at, they seal themselves.
  */
 export async function rotateSecrets(database: Database, cipher: Cipher): Promise<Rotated> {
   const rotated: Rotated = { sealed: { accessKeys: 0, environments: 0, tasks: 0 }, failed: [] };
-  for (const kind of ["accessKeys", "environments", "tasks"] as const) {
+  for (const kind of SEALED_KINDS) {
     for await (const page of readSealed(database, kind)) {
       for (const one of page) {
         if (cipher.isCurrent(one.secrets)) continue;
@@ -37,7 +42,7 @@ export async function rotateSecrets(database: Database, cipher: Cipher): Promise
 }
 
 async function sealAnew(database: Database, cipher: Cipher, kind: SealedKind, one: Sealed): Promise<string> {
-  const context = CONTEXTS[kind](one);
+  const context = contextOf(kind, one);
   let text: string;
   try {
     text = cipher.open(one.secrets, context);

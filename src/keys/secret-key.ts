@@ -13,18 +13,27 @@ const MAX_BYTES = 64 * 1024;
 /** The keys of a data folder, one a line; the first is made on first use: 32 random bytes as base64, mode 0600. */
 export async function readSecretKeys(folder: string): Promise<SecretKeys> {
   const file = join(folder, "secret.key");
+  // A folder that is full or read-only is no reason not to start again.
+  const text = readKeyFile(file) ?? (await makeKeyFile(file));
+  try {
+    return decodeSecretKeys(text);
+  } catch (cause) {
+    throw new Error(`${file} ${messageOf(cause)}`, { cause });
+  }
+}
+
+const readKeyFile = (file: string) =>
+  readRegular(file, { maxBytes: MAX_BYTES, links: "followed" })?.toString();
+
+/** Returns what the file holds then: another process may have been faster. */
+async function makeKeyFile(file: string): Promise<string> {
   const made = `${file}.${process.pid}`;
   await rm(made, { force: true });
   await writeFile(made, `${randomBytes(32).toString("base64")}\n`, { mode: 0o600, flag: "wx" });
   // link() refuses to replace: whoever comes first wins, and nobody reads half a key.
   await link(made, file).catch(ignoreExisting);
   await rm(made);
-  const text = String(readRegular(file, { maxBytes: MAX_BYTES, links: "followed" }) ?? "");
-  try {
-    return decodeSecretKeys(text);
-  } catch (cause) {
-    throw new Error(`${file} ${messageOf(cause)}`, { cause });
-  }
+  return readKeyFile(file) ?? "";
 }
 
 /**

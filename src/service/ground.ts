@@ -4,9 +4,11 @@ import type { Config } from "../config.ts";
 import { openDataFolder } from "../embedded/data-folder.ts";
 import { startEmbeddedPostgres } from "../embedded/postgres.ts";
 import { type Cipher, createCipher } from "../keys/cipher.ts";
+import { checkSecretKeys } from "../keys/key-check.ts";
 import { readSecretKeys } from "../keys/secret-key.ts";
 import { type Databases, openDatabases } from "../store/postgres/databases.ts";
 import { migratePatiently } from "../store/postgres/migrate.ts";
+import { retryTransient } from "../store/postgres/transient-errors.ts";
 import { createOperatorLog, type OperatorLog } from "../task/operator-log.ts";
 
 /** What every part of the service stands on. */
@@ -36,6 +38,12 @@ export async function openGround(
   const cipher = createCipher(config.secretKeys ?? (await readSecretKeys(folder.path)));
   const databases = openDatabases(databaseUrl);
   stack.defer(() => databases.close());
+  const source = config.secretKeys ? "SIGNALMAN_SECRET_KEY" : `${folder.path}/secret.key`;
+  await retryTransient(
+    () => checkSecretKeys(databases.control, cipher, source),
+    new AbortController().signal,
+    warnOnce(logger, "waiting for the database"),
+  );
   return {
     config,
     logger,

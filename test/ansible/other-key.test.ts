@@ -3,6 +3,7 @@ import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import { TaskService } from "../../gen/signalman/v1/task_service_pb.ts";
+import { cli } from "../cli/cli.ts";
 import { until } from "../process/harness.ts";
 import { hasAnsible, NO_ANSIBLE } from "../support/ansible.ts";
 import { endOf, runDemo, watchToEnd } from "../support/demo.ts";
@@ -44,6 +45,8 @@ test("a server that cannot open a task's secrets stores nothing of what its play
   writeFileSync(go, "");
   await until(() => /^exit/m.test(journal()));
   env.SIGNALMAN_SECRET_KEY = newKey();
+  const variables = { DATABASE_URL: service.databaseUrl, SIGNALMAN_DATA_DIR: service.dataDir, ...env };
+  await cli(["rotate-secrets", "--lost-key"], { env: variables });
   await service.start();
   const events = await watchToEnd(service, name);
   expect(endOf(events).end?.message).toContain("Cannot open the secrets of the task");

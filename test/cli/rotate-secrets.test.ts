@@ -19,8 +19,8 @@ beforeAll(async () => {
 });
 afterAll(() => service?.[Symbol.asyncDispose]());
 
-const rotate = (keys: string) =>
-  cli(["rotate-secrets"], {
+const rotate = (keys: string, ...options: string[]) =>
+  cli(["rotate-secrets", ...options], {
     env: {
       SIGNALMAN_SECRET_KEY: keys,
       DATABASE_URL: service.databaseUrl,
@@ -93,4 +93,23 @@ test("what no key opens is named and left as it is", async () => {
   expect(code).toBe(1);
   expect(stderr).toMatch(/projects\/demo\/accessKeys\/token: Cannot decrypt a secret/);
   expect(stderr).toMatch(/projects\/demo\/environments\/e: Cannot decrypt a secret/);
+});
+
+test("a server with another key is refused with a sentence, until the lost one is given up", async () => {
+  await service.kill();
+  const another = text(randomBytes(32));
+  env.SIGNALMAN_SECRET_KEY = another;
+  const refused = await service.start().then(() => "it started", String);
+  expect(refused).toMatch(/SIGNALMAN_SECRET_KEY holds another key than the one that encrypts the secrets/);
+  expect(await rotate(another)).toMatchObject({
+    code: 1,
+    stderr: expect.stringMatching(/None of these keys/),
+  });
+  const { code, stderr } = await rotate(another, "--lost-key");
+  expect(code).toBe(1);
+  expect(stderr).toMatch(/projects\/demo\/accessKeys\/token: Cannot decrypt a secret/);
+  await service.start();
+  env.SIGNALMAN_SECRET_KEY = text(fresh);
+  await service.kill();
+  await expect(service.start()).rejects.toThrow(/holds another key/);
 });

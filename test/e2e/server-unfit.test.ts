@@ -17,7 +17,6 @@ import { startService, type TestService } from "../support/service.ts";
 
 const TASKS = 40;
 const RUNNER = "signalman.runner";
-const SIGNALMAN_SECRET_KEY = Buffer.alloc(32, 7).toString("base64");
 
 let scratch: string;
 let database: TestDatabase;
@@ -29,7 +28,7 @@ beforeAll(async () => {
   database = await testDatabase();
   disk = smallDisk(join(scratch, "disk"), 8);
   const start = (dataDir?: string) =>
-    startService({ databaseUrl: database.url, env: { SIGNALMAN_SECRET_KEY }, ...(dataDir && { dataDir }) });
+    startService({ databaseUrl: database.url, ...(dataDir && { dataDir }) });
   const [a, b, c] = await Promise.all([start(join(scratch, "disk")), start(), start()]);
   unfit = a;
   healthy = [b, c];

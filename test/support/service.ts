@@ -14,6 +14,8 @@ import { testDatabase } from "./database.ts";
 const CACHE = fileURLToPath(new URL("../../node_modules/.cache/signalman", import.meta.url));
 const SERVE = fileURLToPath(new URL("./serve.ts", import.meta.url));
 
+const SECRET_KEY = Buffer.alloc(32, "a key of tests").toString("base64");
+
 export interface ServiceOptions {
   /** Settings, by the names of their variables. */
   env?: Record<string, string>;
@@ -63,6 +65,8 @@ export async function startService(options: ServiceOptions = {}): Promise<TestSe
       SIGNALMAN_DATA_DIR: dataDir,
       SIGNALMAN_LISTEN: `127.0.0.1:${port}`,
       SIGNALMAN_LOG_FORMAT: "json",
+      // Servers of one database need the same.
+      SIGNALMAN_SECRET_KEY: SECRET_KEY,
       ...options.env,
     };
     const child = spawn(process.execPath, ["--max-semi-space-size=4", ...(options.execArgv ?? []), SERVE], {

@@ -12,8 +12,12 @@ It takes the settings of serve from the environment. To change the key: put a ne
 comma (in secret.key: on a line of its own), restart every server, run this, and then take the old one away.
 With the embedded PostgreSQL the server must be stopped meanwhile.`,
     )
-    .action(async () => {
+    .option(
+      "--lost-key",
+      "the earlier key is lost: servers may start with the first one; enter again what is named",
+    )
+    .action(async (options: { lostKey?: boolean }) => {
       const { runRotation } = await import("../server/rotate-secrets.ts");
-      process.exitCode = await runRotation(process.env);
+      process.exitCode = await runRotation(process.env, options);
     });
 }

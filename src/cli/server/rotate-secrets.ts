@@ -3,6 +3,7 @@ import { openDataFolder } from "../../embedded/data-folder.ts";
 import { DataFolderInUse } from "../../embedded/errors.ts";
 import { startEmbeddedPostgres } from "../../embedded/postgres.ts";
 import { createCipher } from "../../keys/cipher.ts";
+import { sealCheckAnew } from "../../keys/key-check.ts";
 import { rotateSecrets } from "../../keys/rotation.ts";
 import { readSecretKeys } from "../../keys/secret-key.ts";
 import { openDatabase } from "../../store/postgres/database.ts";
@@ -10,11 +11,20 @@ import { migratePatiently } from "../../store/postgres/migrate.ts";
 import { UsageError } from "../errors.ts";
 import { print, say } from "../terminal/output.ts";
 
+const UNKNOWN_KEY =
+  "None of these keys is the one that servers of this database start with: add it behind the new one, or give --lost-key if it is lost";
+
 /** Milliseconds for one statement. */
 const DEADLINE_MS = 60_000;
 
-/** Seals everything under the first key; returns the exit code: 1 if something could not be opened. */
-export async function runRotation(env: NodeJS.ProcessEnv): Promise<number> {
+/**
+ * Seals everything under the first key; returns the exit code: 1 if something could not be opened. `lostKey`: servers may
+ * start with the first key from now on, though secrets remain that no key opens.
+ */
+export async function runRotation(
+  env: NodeJS.ProcessEnv,
+  { lostKey = false }: { lostKey?: boolean } = {},
+): Promise<number> {
   const config = settings(env);
   await using stack = new AsyncDisposableStack();
   // Only the embedded database needs the folder for itself.
@@ -27,9 +37,11 @@ export async function runRotation(env: NodeJS.ProcessEnv): Promise<number> {
   stack.defer(() => database.close());
   const { sealed, failed } = await rotateSecrets(database, cipher);
   for (const failure of failed) say(failure);
+  const isSealed = await sealCheckAnew(database, cipher, lostKey);
+  if (!isSealed) say(UNKNOWN_KEY);
   const { accessKeys, environments, tasks } = sealed;
   await print(`Sealed anew: ${accessKeys} access keys, ${environments} environments, ${tasks} tasks`);
-  return failed.length > 0 ? 1 : 0;
+  return failed.length > 0 || !isSealed ? 1 : 0;
 }
 
 async function takeFolder(dir: string) {

@@ -1,0 +1,67 @@
+import { readSealed } from "../store/catalog/secrets.ts";
+import type { Database } from "../store/postgres/database.ts";
+import { addKeyCheck, readKeyCheck, replaceKeyCheck } from "../store/secret-key-check.ts";
+import type { Cipher } from "./cipher.ts";
+import { contextOf, SEALED_KINDS } from "./rotation.ts";
+
+const TEXT = "signalman";
+const CONTEXT = "secret key check";
+
+/** No key of this server is the one that this database's secrets are sealed under. */
+export class WrongSecretKeyError extends Error {
+  /** `source`: where the keys came from. */
+  constructor(source: string) {
+    super(
+      `${source} holds another key than the one that encrypts the secrets of this database. All servers of a database need the same SIGNALMAN_SECRET_KEY: give this one the key of the others. If that key is lost, run \`signalman rotate-secrets --lost-key\` with a new one and enter the secrets again`,
+    );
+    this.name = "WrongSecretKeyError";
+  }
+}
+
+/**
+ * Makes sure that this server's keys open the secrets of its database. The first server writes the check value; in a
+ * database of an earlier version, only if its keys open a secret that is stored there.
+ * @throws WrongSecretKeyError
+ */
+export async function checkSecretKeys(database: Database, cipher: Cipher, source: string): Promise<void> {
+  let stored = await readKeyCheck(database);
+  if (!stored) {
+    if (!(await opensWhatIsStored(database, cipher))) throw new WrongSecretKeyError(source);
+    await addKeyCheck(database, cipher.seal(TEXT, CONTEXT));
+    // Another server, with another key, may have been faster.
+    stored = await readKeyCheck(database);
+  }
+  if (stored && !opens(cipher, stored, CONTEXT)) throw new WrongSecretKeyError(source);
+}
+
+/**
+ * Seals the check value under the first key, once all secrets are. Returns false, and leaves it, if no key opens it; unless
+ * that key `isLost`.
+ */
+export async function sealCheckAnew(database: Database, cipher: Cipher, isLost: boolean): Promise<boolean> {
+  const stored = await readKeyCheck(database);
+  const isOurs = stored ? opens(cipher, stored, CONTEXT) : await opensWhatIsStored(database, cipher);
+  if (isOurs || isLost) await replaceKeyCheck(database, cipher.seal(TEXT, CONTEXT));
+  return isOurs || isLost;
+}
+
+/** One secret is enough; true also if there is none. */
+async function opensWhatIsStored(database: Database, cipher: Cipher): Promise<boolean> {
+  let isEmpty = true;
+  for (const kind of SEALED_KINDS) {
+    for await (const page of readSealed(database, kind)) {
+      if (page.some((one) => opens(cipher, one.secrets, contextOf(kind, one)))) return true;
+      isEmpty = false;
+    }
+  }
+  return isEmpty;
+}
+
+function opens(cipher: Cipher, sealed: Buffer, context: string): boolean {
+  try {
+    cipher.open(sealed, context);
+    return true;
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,21 @@
+import type { Database } from "./postgres/database.ts";
+import { secretKeyCheck } from "./schema/secret-key.ts";
+
+/** The check value of the database; undefined: there is none yet. */
+export async function readKeyCheck(database: Database): Promise<Buffer | undefined> {
+  const [row] = await database.run((db) => db.select({ sealed: secretKeyCheck.sealed }).from(secretKeyCheck));
+  return row?.sealed;
+}
+
+/** Stores the first check value; one that is there already stays. */
+export async function addKeyCheck(database: Database, sealed: Buffer): Promise<void> {
+  await database.run((db) => db.insert(secretKeyCheck).values({ sealed }).onConflictDoNothing());
+}
+
+/** Stores a check value in the place of an earlier one. */
+export async function replaceKeyCheck(database: Database, sealed: Buffer): Promise<void> {
+  const target = secretKeyCheck.id;
+  await database.run((db) =>
+    db.insert(secretKeyCheck).values({ sealed }).onConflictDoUpdate({ target, set: { sealed } }),
+  );
+}
