@@ -1,7 +1,8 @@
 import { homedir } from "node:os";
 import { join, resolve } from "node:path";
 import type { HostKeys } from "./git/ssh-options.ts";
-import { type Apps, BUILT_IN } from "./jobs/app.ts";
+import type { Apps } from "./jobs/app.ts";
+import { BUILT_IN } from "./jobs/families.ts";
 import { decodeSecretKeys } from "./keys/secret-key.ts";
 import { parseApps } from "./settings/apps.ts";
 import { parseRoles, ROLES } from "./settings/roles.ts";

@@ -1,7 +1,7 @@
 import { homedir } from "node:os";
 import { describe, expect, test } from "vitest";
 import { ConfigError, type Flags, readConfig, SETTINGS } from "../src/config.ts";
-import { BUILT_IN } from "../src/jobs/app.ts";
+import { BUILT_IN } from "../src/jobs/families.ts";
 
 /** What is said about a setting that comes from the environment or, if it has one, from its flag. */
 function complaint(flags: Flags, env: NodeJS.ProcessEnv): string {

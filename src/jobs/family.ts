@@ -1,10 +1,13 @@
 import type { JsonObject } from "@bufbuild/protobuf";
+import type { RunTaskRequest } from "../../gen/signalman/v1/task_service_pb.ts";
+import type { Template } from "../../gen/signalman/v1/template_pb.ts";
 import type { Git } from "../git/client.ts";
 import type { SshSettings } from "../git/ssh-options.ts";
 import type { AccessKeyInstaller } from "../keys/installer.ts";
 import type { ProgramSpec } from "../process/wrapper.ts";
-import { PrepareError } from "../task/errors.ts";
-import type { App, BaseEnvironment } from "./app.ts";
+import { type FieldViolation, PrepareError } from "../task/errors.ts";
+import type { TaskOutcome, TaskSpec } from "../task/types.ts";
+import type { App, Apps, BaseEnvironment } from "./app.ts";
 import { findProgram, pathTrouble, programNames } from "./find-program.ts";
 import type { Commit, FoundPlan } from "./job.ts";
 import type { TaskFolder } from "./local/task-folder.ts";
@@ -30,8 +33,56 @@ export interface Site<Input> {
   say(text: string): void;
 }
 
-/** Apps that are called alike. */
+/** What a caller sets for an app, as RunTaskRequest and Task have it. */
+export type Params = RunTaskRequest["params"];
+
+/** What a caller asks for, secret values included. */
+export type Asked = Pick<TaskSpec, "variables" | "env" | "arguments" | "gitBranch" | "commit"> & {
+  secretVariables: Record<string, string>;
+  /** Full name; empty: the template's. */
+  inventory: string;
+  params: Params;
+};
+
+/** Something that a caller may set only if the template allows it. */
+export interface Override {
+  /** Of RunTaskRequest. */
+  field: string;
+  allowed(template: Template): boolean;
+  given(asked: Asked): boolean;
+}
+
+/** What the service's own hook says in the log of each task. */
+export interface FamilyHook<Input> {
+  /** Before the task: what will run. */
+  announce(input: Input & { template: { name: string; path: string }; repository: { name: string } }): string;
+  /** After a task that failed: what its exit code or its last errors mean; undefined: nothing more is known. */
+  explain(end: FailedRun): string | undefined | Promise<string | undefined>;
+}
+
+export interface FailedRun {
+  app: string;
+  outcome: TaskOutcome;
+  /** The end of what the program wrote to stderr. */
+  lastErrors(): Promise<Buffer>;
+}
+
+/** Apps that are called alike: all that the service knows of them. families.ts lists the families. */
 export interface Family<Input> {
+  /** Its apps, by the names that templates use. */
+  readonly apps: Apps;
+  /** Milliseconds from the signal that asks its programs to end to SIGKILL, unless a caller says otherwise. */
+  readonly graceMs: number;
+  readonly hook: FamilyHook<Input>;
+  /** Its part of a task's details: the template's settings with the caller's over them. */
+  settings?(template: Template, params: Params): object;
+  readonly overrides?: readonly Override[];
+  /** Everything else that a caller may not ask for, by field of RunTaskRequest. */
+  checkAsked?(template: Template, asked: Asked): FieldViolation[];
+  /** What is wrong with the stored spec of a template, by its fields. */
+  checkTemplate?(spec: JsonObject): FieldViolation[];
+  /** What is wrong with the stored spec of a template's inventory, in words behind its name; undefined: nothing. */
+  checkInventory?(inventory: JsonObject, app: string): string | undefined;
   /**
    * Writes what the program needs beside the workspace, and says what to start.
    * @throws PrepareError; the signal's reason.

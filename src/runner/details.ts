@@ -3,7 +3,8 @@ import { InventorySchema } from "../../gen/signalman/v1/inventory_pb.ts";
 import { type Project, ProjectSchema } from "../../gen/signalman/v1/project_pb.ts";
 import { type Repository, RepositorySchema } from "../../gen/signalman/v1/repository_pb.ts";
 import type { Template, Vault } from "../../gen/signalman/v1/template_pb.ts";
-import type { AnsibleInventory, AnsibleSettings, AnsibleVault } from "../jobs/ansible/input.ts";
+import type { AnsibleInventory, AnsibleVault } from "../jobs/ansible/input.ts";
+import { type FamilySettings, settingsOf } from "../jobs/families.ts";
 import type { AccessKey } from "../keys/access-key.ts";
 import type { DetailRows } from "../store/tasks/details.ts";
 import { checkAsked, surveyDefaults } from "../submission/overrides.ts";
@@ -11,7 +12,6 @@ import { paramsOf } from "../submission/params.ts";
 import { type TemplateParts, templateParts } from "../submission/template.ts";
 import { PrepareError } from "../task/errors.ts";
 import type { TaskRecord, TaskSpec } from "../task/types.ts";
-import { ansibleDetails, type TerraformDetails, terraformDetails } from "./app-settings.ts";
 import type { Secrets } from "./secrets.ts";
 import { mergeVariables, type VariableLayer } from "./variables.ts";
 
@@ -22,7 +22,7 @@ export interface RepositoryAccess {
 }
 
 /** All that a job needs to know of a task: the template's settings with the task's laid over them. */
-export interface TaskDetails extends RepositoryAccess {
+export interface TaskDetails extends RepositoryAccess, FamilySettings {
   /** UUID. */
   id: string;
   project: Project;
@@ -47,8 +47,6 @@ export interface TaskDetails extends RepositoryAccess {
   incomingVersion: string;
   inventory: AnsibleInventory<RepositoryAccess> | undefined;
   vaults: readonly AnsibleVault[];
-  ansible: AnsibleSettings;
-  terraform: TerraformDetails;
   /** Milliseconds that a plan may wait; undefined: for ever. */
   confirmTimeoutMs: number | undefined;
   /** Every access key that is named here, by its full name. */
@@ -91,8 +89,7 @@ export function populateDetails(
     incomingVersion: task.incomingVersion,
     inventory: inventoryDetails(task, template, rows, keyOf),
     vaults: template.vaults.map((vault) => vaultDetails(vault, keyOf)),
-    ansible: ansibleDetails(template, spec),
-    terraform: terraformDetails(template, spec),
+    ...settingsOf(template, paramsOf(spec)),
     confirmTimeoutMs: spec.confirmTimeoutMs,
     keys: secrets.keys,
   };

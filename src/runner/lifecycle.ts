@@ -1,8 +1,8 @@
 import { executorOf } from "../jobs/executor.ts";
+import { familyOf } from "../jobs/families.ts";
 import type { FoundPlan, Program } from "../jobs/job.ts";
 import type { RunRows } from "../store/tasks/details.ts";
 import type { Lease } from "../store/tasks/moves.ts";
-import { defaultGraceMs } from "../task/apps.ts";
 import { LeaseLost, PrepareError } from "../task/errors.ts";
 import { msSince } from "../task/operator-log.ts";
 import type { TaskOutcome } from "../task/types.ts";
@@ -132,7 +132,7 @@ async function verdictOn(deps: RunnerDeps, run: TaskRun): Promise<Verdict> {
       program,
       idleTimeoutMs,
       runTimeoutMs: run.runRemainingMs ?? runTimeoutMs,
-      graceMs: defaultGraceMs(task.app),
+      graceMs: familyOf(task.app).graceMs,
     });
     if (control.reason === "lease_lost") throw new LeaseLost(task.id);
     const outcome = outcomeOfExit(exit, control.reason, task.spec);

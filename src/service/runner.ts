@@ -12,7 +12,7 @@ import { poolStore } from "../pool/store.ts";
 import { createLauncher } from "../process/launcher.ts";
 import { ShutdownRequested } from "../runner/control.ts";
 import { loadHookModules } from "../runner/hook-modules.ts";
-import { HOOKS } from "../runner/hooks/all.ts";
+import { familyHook } from "../runner/hooks/family.ts";
 import { runTask } from "../runner/lifecycle.ts";
 import type { RunnerDeps } from "../runner/run.ts";
 import { runStore } from "../runner/store.ts";
@@ -34,7 +34,7 @@ export interface Runner {
 
 export async function openRunner(ground: Ground, live: Live, stack: AsyncDisposableStack): Promise<Runner> {
   const { config, logger, databases, node, dataDir, cipher, operatorLog } = ground;
-  const hooks = [...(await loadHookModules(config.hooks)), ...HOOKS];
+  const hooks = [...(await loadHookModules(config.hooks)), familyHook];
   const shutdown = new AbortController();
   const tasksRoot = await makeTasksRoot(`${dataDir}/tasks`);
   const launcher = stack.use(createLauncher());

@@ -1,21 +1,8 @@
 import type { JsonObject, JsonValue } from "@bufbuild/protobuf";
-import type { AnsibleParams, TerraformParams } from "../../gen/signalman/v1/task_pb.ts";
-import type { RunTaskRequest } from "../../gen/signalman/v1/task_service_pb.ts";
 import { SurveyType, type SurveyVariable, type Template } from "../../gen/signalman/v1/template_pb.ts";
-import { familyOf } from "../task/apps.ts";
+import { FAMILIES, familyNameOf, familyOf } from "../jobs/families.ts";
+import type { Asked, Override } from "../jobs/family.ts";
 import type { FieldViolation } from "../task/errors.ts";
-import type { TaskSpec } from "../task/types.ts";
-
-/** What a caller asks for, secret values included. */
-export type Asked = Pick<TaskSpec, "variables" | "env" | "arguments" | "gitBranch" | "commit"> & {
-  secretVariables: Record<string, string>;
-  /** Full name; empty: the template's. */
-  inventory: string;
-  params: Params;
-};
-
-/** What is set for the app, as RunTaskRequest and Task have it. */
-export type Params = RunTaskRequest["params"];
 
 /** Which overrides need the template's leave. */
 const OVERRIDES: readonly Override[] = [
@@ -23,43 +10,8 @@ const OVERRIDES: readonly Override[] = [
   { field: "git_branch", allowed: (t) => t.allowOverrideGitBranch, given: (a) => a.gitBranch !== "" },
   { field: "commit", allowed: (t) => t.allowOverrideGitBranch, given: (a) => a.commit !== "" },
   { field: "inventory", allowed: (t) => t.allowOverrideInventory, given: (a) => a.inventory !== "" },
-  ansible("limit", "allowOverrideLimit", ({ limit }) => limit.length > 0),
-  ansible("tags", "allowOverrideTags", ({ tags }) => tags.length > 0),
-  ansible("skip_tags", "allowOverrideSkipTags", ({ skipTags }) => skipTags.length > 0),
-  ansible("verbosity", "allowOverrideVerbosity", ({ verbosity }) => verbosity !== undefined),
-  terraform("destroy", "allowDestroy", ({ destroy }) => destroy),
-  terraform("auto_approve", "allowAutoApprove", ({ autoApprove }) => autoApprove),
+  ...Object.values(FAMILIES).flatMap(({ overrides = [] }) => overrides),
 ];
-
-interface Override {
-  field: string;
-  allowed(template: Template): boolean;
-  given(asked: Asked): boolean;
-}
-
-function ansible(
-  field: string,
-  flag: "allowOverrideLimit" | "allowOverrideTags" | "allowOverrideSkipTags" | "allowOverrideVerbosity",
-  given: (params: AnsibleParams) => boolean,
-): Override {
-  return {
-    field: `ansible.${field}`,
-    allowed: ({ settings }) => settings.case === "ansible" && settings.value[flag],
-    given: ({ params }) => params.case === "ansible" && given(params.value),
-  };
-}
-
-function terraform(
-  field: string,
-  flag: "allowDestroy" | "allowAutoApprove",
-  given: (params: TerraformParams) => boolean,
-): Override {
-  return {
-    field: `terraform.${field}`,
-    allowed: ({ settings }) => settings.case === "terraform" && settings.value[flag],
-    given: ({ params }) => params.case === "terraform" && given(params.value),
-  };
-}
 
 /** Everything that the template does not allow or its survey does not accept, by field of RunTaskRequest. */
 export function checkAsked(template: Template, asked: Asked): FieldViolation[] {
@@ -83,50 +35,14 @@ export function checkAsked(template: Template, asked: Asked): FieldViolation[] {
 /** What another app would understand, or another project has. */
 function misfits(template: Template, asked: Asked): FieldViolation[] {
   const { name, app } = template;
-  const { inventory, params, variables } = asked;
+  const { inventory, params } = asked;
   const found: FieldViolation[] = [];
-  if (params.case !== undefined && params.case !== familyOf(app))
+  if (params.case !== undefined && params.case !== familyNameOf(app))
     found.push({ field: params.case, description: `${name} runs ${app}, which has no such settings` });
   const [, project = ""] = name.split("/");
   if (inventory !== "" && !inventory.startsWith(`projects/${project}/`))
     found.push({ field: "inventory", description: `must be one of projects/${project}, not ${inventory}` });
-  if (familyOf(app) === "ansible") found.push(...expressionNames(app, variables));
-  if (familyOf(app) === "terraform") found.push(...detours(template, asked));
-  return found;
-}
-
-/** Other ways to say what the template's leave and its survey are for. */
-function detours({ name, app, settings }: Template, { env, arguments: args }: Asked): FieldViolation[] {
-  const settingUp = Object.keys(env).filter((variable) => /^(TF|TG|TERRAGRUNT)_/.test(variable));
-  const mayDestroy = settings.case === "terraform" && settings.value.allowDestroy;
-  const destroying = [...args.entries()].filter(([, arg]) => !mayDestroy && /^--?destroy(=|$)/.test(arg));
-  return [
-    ...settingUp.map((variable) => ({
-      field: `env[${JSON.stringify(variable)}]`,
-      description: `sets up ${app}, which only environment and template may; variables belong into variables`,
-    })),
-    ...destroying.map(([index]) => ({
-      field: `arguments[${index}]`,
-      description: `${name} does not allow its tasks to destroy`,
-    })),
-  ];
-}
-
-/** Texts are tagged so that Ansible does not evaluate them; what it makes of a name, it evaluates all the same. */
-function expressionNames(app: string, variables: JsonObject): FieldViolation[] {
-  return Object.entries(variables)
-    .filter(([name, value]) => namesHold(/\{[{%#]/, { [name]: value }))
-    .map(([name]) => ({
-      field: `variables[${JSON.stringify(name)}]`,
-      description: `no name in it may hold {{, {% or {#, for app ${app}`,
-    }));
-}
-
-/** Names of objects, however deep they lie. */
-function namesHold(pattern: RegExp, value: JsonValue): boolean {
-  if (typeof value !== "object" || value === null) return false;
-  if (Array.isArray(value)) return value.some((item) => namesHold(pattern, item));
-  return Object.entries(value).some(([name, inner]) => pattern.test(name) || namesHold(pattern, inner));
+  return [...found, ...(familyOf(app).checkAsked?.(template, asked) ?? [])];
 }
 
 function checkAnswer(question: SurveyVariable, asked: Asked): FieldViolation[] {

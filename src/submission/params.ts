@@ -1,7 +1,7 @@
 import { fromJson, type JsonObject, toJson } from "@bufbuild/protobuf";
 import { AnsibleParamsSchema, TerraformParamsSchema } from "../../gen/signalman/v1/task_pb.ts";
+import type { Params } from "../jobs/family.ts";
 import type { TaskSpec } from "../task/types.ts";
-import type { Params } from "./overrides.ts";
 
 type Stored = Pick<TaskSpec, "ansible" | "terraform">;
 

@@ -2,7 +2,8 @@ import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSyn
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { type Apps, BUILT_IN } from "../../src/jobs/app.ts";
+import type { Apps } from "../../src/jobs/app.ts";
+import { BUILT_IN } from "../../src/jobs/families.ts";
 import { createAppInspector } from "../../src/jobs/inspect-apps.ts";
 
 let folder: string;

@@ -5,9 +5,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-
-import { BUILT_IN } from "../../src/jobs/app.ts";
 import type { Executor } from "../../src/jobs/executor.ts";
+import { BUILT_IN } from "../../src/jobs/families.ts";
 import { createLocalExecutor } from "../../src/jobs/local/executor.ts";
 import { decompress } from "../../src/logs/compress.ts";
 import { sweepMarked } from "../../src/process/kill-by-marker.ts";
@@ -128,7 +127,7 @@ describe.each(["local", "socket"] as const)("over the executor %s", (name) => {
   const claimed = (columns = {}) => rig.store.makeTaskIn("STARTING", { executor: name, ...columns });
   /** As the pool does when it hears of a request to kill. */
   async function kill(run: TestRun, { id }: Lease, graceMs: number): Promise<void> {
-    const request = { force: graceMs === 0, graceMs, reason: "", by: "" };
+    const request = { force: graceMs === 0, graceMs: () => graceMs, reason: "", by: "" };
     await requestKill(rig.databases.control, { project: "p", id }, request);
     run.control.stop("user", graceMs);
     await run.done;

@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
+import { familyNameOf } from "../../src/jobs/families.ts";
 import type { TaskDetails } from "../../src/runner/details.ts";
-import { terraformHook } from "../../src/runner/hooks/terraform.ts";
+import { familyHook } from "../../src/runner/hooks/family.ts";
 import type { HookContext } from "../../src/runner/hooks.ts";
 import type { TaskOutcome } from "../../src/task/types.ts";
 
@@ -24,7 +25,7 @@ function context(stderr = "", said: string[] = []): HookContext {
   };
 }
 const messageOf = async (stderr: string, outcome = failed) =>
-  (await terraformHook.after?.(context(stderr), outcome, undefined, never))?.message;
+  (await familyHook.after?.(context(stderr), outcome, undefined, never))?.message;
 
 /** As Terraform 1.11 writes it, with colors. */
 const boxed = (...lines: string[]) =>
@@ -48,8 +49,7 @@ const LOCKED = boxed(
 );
 
 test("it belongs to the Terraform family", () => {
-  expect(["terraform", "tofu", "terragrunt"].every(terraformHook.appliesTo)).toBe(true);
-  expect(["bash", "ansible"].some(terraformHook.appliesTo)).toBe(false);
+  expect(["terraform", "tofu", "terragrunt"].map(familyNameOf)).toEqual(Array(3).fill("terraform"));
 });
 
 test("before a task it says what will run, and where", async () => {
@@ -60,7 +60,7 @@ test("before a task it says what will run, and where", async () => {
     terraform: { destroy: true },
     inventory: { source: { case: "workspace", value: "staging" } },
   } as TaskDetails;
-  await terraformHook.before?.(context("", said), details, never);
+  await familyHook.before?.(context("", said), details, never);
   expect(said).toEqual([
     "Running projects/p/templates/t: tofu, a plan to destroy everything of infra from projects/p/repositories/r, workspace staging",
   ]);

@@ -2,7 +2,8 @@ import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import { describe, expect, test } from "vitest";
 import { AnsibleParamsSchema, TerraformParamsSchema } from "../../gen/signalman/v1/task_pb.ts";
 import { SurveyType, type SurveyVariableSchema, TemplateSchema } from "../../gen/signalman/v1/template_pb.ts";
-import { type Asked, checkAsked, surveyDefaults } from "../../src/submission/overrides.ts";
+import type { Asked } from "../../src/jobs/family.ts";
+import { checkAsked, surveyDefaults } from "../../src/submission/overrides.ts";
 
 type Init = MessageInitShape<typeof TemplateSchema>;
 const ASKED: Asked = {

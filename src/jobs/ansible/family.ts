@@ -12,9 +12,17 @@ import { type AnsibleFiles, ansibleArguments } from "./arguments.ts";
 import { colors, findConfig, searchPaths } from "./config.ts";
 import { galaxyEnvironment, playbookEnvironment } from "./environment.ts";
 import { bringFromGalaxy, type GalaxyFolders } from "./galaxy.ts";
+import { ansibleHook } from "./hook.ts";
 import type { AnsibleInput } from "./input.ts";
 import { installKeys } from "./install-keys.ts";
 import { placeInventory } from "./inventory.ts";
+import {
+  ANSIBLE_OVERRIDES,
+  ansibleSettings,
+  checkAnsibleInventory,
+  checkAnsibleTemplate,
+  expressionNames,
+} from "./request.ts";
 import { playbookResult } from "./result.ts";
 import { sshPrograms } from "./ssh.ts";
 import { userBase } from "./user-base.ts";
@@ -28,7 +36,15 @@ export type AnsibleFamilyInput = Omit<AnsibleInput, "inventory"> & {
 const PLUGINS = ["signalman_result.py", "signalman_async.py"];
 
 /** `ansible-playbook`, with all that it needs in files of the task's own. */
-export const ansibleFamily: Family<AnsibleFamilyInput> = {
+export const ansibleFamily = {
+  apps: { ansible: { command: "ansible-playbook", args: [] } },
+  graceMs: 10_000,
+  hook: ansibleHook,
+  settings: ansibleSettings,
+  overrides: ANSIBLE_OVERRIDES,
+  checkAsked: expressionNames,
+  checkTemplate: checkAnsibleTemplate,
+  checkInventory: checkAnsibleInventory,
   async prepare(asked, signal) {
     const site = withInventory(asked);
     const { input, app, folder, base, commit, keys } = site;
@@ -61,7 +77,7 @@ export const ansibleFamily: Family<AnsibleFamilyInput> = {
     return { command, args, cwd, env };
   },
   result: ({ report }, { mask }) => playbookResult(report, mask),
-};
+} satisfies Family<AnsibleFamilyInput>;
 
 function withInventory(site: Site<AnsibleFamilyInput>): Site<AnsibleInput> {
   const { input } = site;

@@ -13,11 +13,10 @@ import { adoptProcess, type RunningProcess, startProcess } from "../../process/p
 import { readEnd } from "../../process/read-end.ts";
 import { removeTree } from "../../process/remove-tree.ts";
 import type { ProgramSpec } from "../../process/wrapper.ts";
-import { familyOf } from "../../task/apps.ts";
 import { PrepareError } from "../../task/errors.ts";
 import type { App, Apps } from "../app.ts";
 import type { TaskOfJob } from "../executor.ts";
-import { FAMILIES, type FamilyInput } from "../families.ts";
+import { type FamilyInput, familyOf } from "../families.ts";
 import type { Family, Site } from "../family.ts";
 import type { Job, Program } from "../job.ts";
 import { type Forwarded, inheritedEnvironment } from "./environment.ts";
@@ -61,7 +60,7 @@ export function createLocalJob(
   say: (text: string) => void,
 ): Job<JobInput> {
   const folder = taskFolder(options.tasksRoot, id);
-  const family = FAMILIES[familyOf(appName)];
+  const family = familyOf(appName);
   // A task whose plan was confirmed has a second program, which is not to be taken for the first.
   const spool = confirmed ? folder.applySpool : folder.spool;
   const marker = markerOf(id, options.node);

@@ -2,10 +2,10 @@ import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { runCommand } from "../../process/command.ts";
 import { sweepMarked } from "../../process/kill-by-marker.ts";
-import { familyOf } from "../../task/apps.ts";
 import { PrepareError } from "../../task/errors.ts";
 import type { Exit } from "../../task/exit.ts";
 import type { Apps } from "../app.ts";
+import { familyNameOf } from "../families.ts";
 import { commandOf } from "../family.ts";
 import type { Commit, SideScript } from "../job.ts";
 import { type ShellInput, shellEnvironment } from "../shell/shell.ts";
@@ -34,7 +34,7 @@ export async function runSideScript(
   signal: AbortSignal,
 ): Promise<Exit> {
   const app = Object.hasOwn(apps, script.app) ? apps[script.app] : undefined;
-  if (!app || familyOf(script.app) !== "shell")
+  if (!app || familyNameOf(script.app) !== "shell")
     throw new PrepareError(`Cannot run app ${script.app}: this server knows no such shell-like app`);
   for (const path of [folder.work, folder.home, folder.tmp])
     await mkdir(path, { recursive: true, mode: 0o700 });

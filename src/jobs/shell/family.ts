@@ -1,15 +1,46 @@
+import type { Apps } from "../app.ts";
 import { commandOf, type Family } from "../family.ts";
+import { meaningOf } from "../meanings.ts";
 import { type ScriptInput, scriptPlace } from "../script.ts";
 import { type ShellInput, shellArguments, shellEnvironment } from "./shell.ts";
 
 export type ShellFamilyInput = ShellInput & ScriptInput & { template: { app: string } };
 
+/** What shells mean by these exit codes (POSIX, Shell Command Language 2.8.2). */
+const MEANINGS: Record<number, string> = {
+  126: "a command was found but could not be executed; is it executable, and is its first line right?",
+  127: "a command was not found; is it installed on this server, and in PATH?",
+  137: "SIGKILL, which nobody sent through Signalman; was the machine out of memory?",
+};
+
+const apps: Apps = {
+  bash: { command: "bash", args: [] },
+  sh: { command: "sh", args: [] },
+  // Unbuffered, or a pipe would show its output only at the end.
+  python: { command: "python3", args: [], env: { PYTHONUNBUFFERED: "1" } },
+  node: { command: "node", args: [] },
+  // PowerShell 7 and newer; Windows' own has the other name. -File takes the rest of the line as the script's.
+  powershell: {
+    command: "pwsh",
+    otherwise: "powershell",
+    args: ["-NoProfile", "-NonInteractive", "-File"],
+    env: { POWERSHELL_TELEMETRY_OPTOUT: "1" },
+  },
+};
+
 /** Programs that run one script: bash, python and the like. */
-export const shellFamily: Family<ShellFamilyInput> = {
+export const shellFamily = {
+  apps,
+  graceMs: 10_000,
+  hook: {
+    announce: ({ template, repository }) =>
+      `Running ${template.name}: ${template.app} ${template.path} from ${repository.name}`,
+    explain: ({ outcome }) => meaningOf(outcome, MEANINGS),
+  },
   async prepare({ input, app, folder, base, commit }) {
     const env = shellEnvironment(app, input, base, commit);
     const { cwd, path } = scriptPlace(folder.work, input);
     const command = commandOf(app, input.template.app, env.PATH);
     return { command, args: shellArguments(app, input, path), cwd, env };
   },
-};
+} satisfies Family<ShellFamilyInput>;

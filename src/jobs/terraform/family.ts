@@ -9,6 +9,7 @@ import { carry } from "../../process/carried-environment.ts";
 import type { ProgramSpec } from "../../process/wrapper.ts";
 import { PrepareError } from "../../task/errors.ts";
 import type { Plan } from "../../task/types.ts";
+import type { Apps } from "../app.ts";
 import { commandOf, type Family, type Site } from "../family.ts";
 import type { FoundPlan } from "../job.ts";
 import { gitEnvironment } from "../local/git-environment.ts";
@@ -16,6 +17,14 @@ import type { TaskFolder } from "../local/task-folder.ts";
 import { reasonOf } from "../local/workspace.ts";
 import { assertPath, type ScriptInput } from "../script.ts";
 import { writeBackend, writeVariables } from "./files.ts";
+import { terraformHook } from "./hook.ts";
+import {
+  checkTerraformInventory,
+  checkTerraformTemplate,
+  detours,
+  TERRAFORM_OVERRIDES,
+  terraformSettings,
+} from "./request.ts";
 import { type TerraformInput, terraformEnvironment, terraformStages } from "./terraform.ts";
 import { type BasisInput, basisOf, onBasis } from "./terraform-basis.ts";
 import { countChanges } from "./terraform-counts.ts";
@@ -29,8 +38,28 @@ export type TerraformFamilyInput = TerraformInput &
     inventory?: { name: string; source: { case?: string; value?: unknown } };
   };
 
+const apps: Apps = {
+  terraform: { command: "terraform", args: [] },
+  tofu: { command: "tofu", args: [] },
+  // Everything behind `--` is Terraform's; its output comes as it is.
+  terragrunt: {
+    command: "terragrunt",
+    args: ["run", "--"],
+    env: { TG_TF_PATH: "terraform", TG_NON_INTERACTIVE: "true", TG_TF_FORWARD_STDOUT: "true" },
+  },
+};
+
 /** Terraform, OpenTofu, Terragrunt: a plan, which a person confirms, and then exactly that plan. */
-export const terraformFamily: Family<TerraformFamilyInput> = {
+export const terraformFamily = {
+  apps,
+  // It has a state to save.
+  graceMs: 30_000,
+  hook: terraformHook,
+  settings: terraformSettings,
+  overrides: TERRAFORM_OVERRIDES,
+  checkAsked: detours,
+  checkTemplate: checkTerraformTemplate,
+  checkInventory: checkTerraformInventory,
   // It saves its state and releases its lock.
   politeSignal: "SIGINT",
   async prepare(site, signal) {
@@ -76,7 +105,7 @@ export const terraformFamily: Family<TerraformFamilyInput> = {
     },
     apply,
   },
-};
+} satisfies Family<TerraformFamilyInput>;
 
 async function apply(site: Omit<Site<TerraformFamilyInput>, "commit">, digest: string): Promise<ProgramSpec> {
   const { app, folder } = site;

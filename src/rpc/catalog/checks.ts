@@ -1,7 +1,7 @@
 import type { JsonObject, JsonValue } from "@bufbuild/protobuf";
+import { FAMILIES, familyNameOf, familyOf } from "../../jobs/families.ts";
 import type { ProjectState } from "../../store/catalog/catalog.ts";
 import { type AnyKind, KINDS } from "../../store/catalog/kinds.ts";
-import { familyOf } from "../../task/apps.ts";
 import type { FieldViolation } from "../../task/errors.ts";
 import { fullName, lastPart } from "../names.ts";
 import { pathText } from "../rules/path.ts";
@@ -51,11 +51,7 @@ function keyToFetch(url: string): Demand {
 }
 
 function inventoryFor(inventory: JsonObject, { app }: JsonObject): string | undefined {
-  const family = familyOf(String(app));
-  const isWorkspace = inventory.workspace !== undefined;
-  if (family === "ansible" && isWorkspace) return `must hold hosts, not a workspace, for app ${app}`;
-  if (family === "terraform" && !isWorkspace) return `must be a workspace for app ${app}`;
-  return undefined;
+  return familyOf(String(app)).checkInventory?.(inventory, String(app));
 }
 
 /** What is wrong with a project as it would be, on account of what is written. `after` holds specs by kind and name. */
@@ -121,19 +117,13 @@ function troubleWith(
   return demand && `${name} ${demand}`;
 }
 
-function settingsTrouble({ app, inventory, ...settings }: JsonObject): FieldViolation[] {
-  const family = familyOf(String(app));
-  const foreign = (["ansible", "terraform"] as const).filter(
-    (name) => settings[name] !== undefined && name !== family,
+function settingsTrouble(spec: JsonObject): FieldViolation[] {
+  const app = String(spec.app);
+  const foreign = Object.keys(FAMILIES).filter(
+    (name) => spec[name] !== undefined && name !== familyNameOf(app),
   );
-  const wrong: FieldViolation[] = foreign.map((field) => ({
-    field,
-    description: `Not for app ${JSON.stringify(app)}`,
-  }));
-  if (family === "terraform" && settings.workingDir !== undefined)
-    wrong.push({ field: "working_dir", description: `Not for app ${JSON.stringify(app)}; set \`path\`` });
-  const isMissing = family === "ansible" && inventory === undefined;
-  return isMissing ? [...wrong, { field: "inventory", description: "Required for app ansible" }] : wrong;
+  const wrong = foreign.map((field) => ({ field, description: `Not for app ${JSON.stringify(app)}` }));
+  return [...wrong, ...(familyOf(app).checkTemplate?.(spec) ?? [])];
 }
 
 /** A deploy that brings on its own versions, by way of others: with `autorun` each would start the next for ever. */

@@ -5,6 +5,7 @@ import {
   type KillTaskResponse,
   KillTaskResponseSchema,
 } from "../../../gen/signalman/v1/task_service_pb.ts";
+import { familyOf } from "../../jobs/families.ts";
 import type { KillRequest, KillOutcome as Outcome } from "../../store/tasks/kills.ts";
 import type { TaskView } from "../../store/tasks/tasks.ts";
 import { msFromDuration } from "../../task/duration.ts";
@@ -50,5 +51,6 @@ export function killRequestOf(
   { force, reason, gracePeriod }: Pick<KillTaskRequest, "force" | "reason" | "gracePeriod">,
   { caller }: Call,
 ): KillRequest {
-  return { force, reason, graceMs: msFromDuration(gracePeriod), by: caller.name };
+  const graceMs = (app: string) => msFromDuration(gracePeriod) ?? familyOf(app).graceMs;
+  return { force, reason, graceMs, by: caller.name };
 }

@@ -1,5 +1,4 @@
 import { eq, type SQL, sql } from "drizzle-orm";
-import { defaultGraceMs } from "../../task/apps.ts";
 import { ACTIVE, isFinal, type Status } from "../../task/status.ts";
 import type { TaskRecord } from "../../task/types.ts";
 import { assertProject } from "../catalog/resources.ts";
@@ -13,8 +12,8 @@ export type KillOutcome = "KILLED_BEFORE_START" | "KILL_REQUESTED" | "ALREADY_ST
 
 export interface KillRequest {
   force: boolean;
-  /** Milliseconds from the polite signal to SIGKILL; undefined: as many as the task's app needs. */
-  graceMs?: number | undefined;
+  /** Milliseconds from the signal that asks a program of this app to end to SIGKILL. */
+  graceMs(app: string): number;
   /** For people. */
   reason: string;
   /** Name of the caller. */
@@ -86,7 +85,12 @@ async function stopWaiting(
   const next = sql`
     SELECT id FROM tasks WHERE ${tasks.status} = 'WAITING' AND ${ofTemplate(template)}
     ORDER BY priority DESC NULLS LAST, id LIMIT ${BATCH} FOR UPDATE SKIP LOCKED`;
-  return stop(db, sql`${tasks.id} = ANY(ARRAY(${next}))`, columnsOf({ ...request, graceMs: 0 }, ""), request);
+  return stop(
+    db,
+    sql`${tasks.id} = ANY(ARRAY(${next}))`,
+    columnsOf({ ...request, graceMs: () => 0 }, ""),
+    request,
+  );
 }
 
 async function openTasks(db: Queryable, template: { project: string; name: string }): Promise<string[]> {
@@ -141,7 +145,7 @@ async function stop(db: Queryable, where: SQL, set: KillColumns, request: KillRe
 
 /** A repeated request may shorten the deadline, never lengthen it, and never takes `force` back. */
 function columnsOf(request: KillRequest, app: string) {
-  const graceMs = request.force ? 0 : (request.graceMs ?? defaultGraceMs(app));
+  const graceMs = request.force ? 0 : request.graceMs(app);
   return {
     killTime: sql`coalesce(${tasks.killTime}, clock_timestamp())`,
     killForce: sql`${tasks.killForce} OR ${request.force}`,

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { TemplateType } from "../../../gen/signalman/v1/template_pb.ts";
-import { type App, BUILT_IN } from "../../../src/jobs/app.ts";
+import type { App } from "../../../src/jobs/app.ts";
+import { BUILT_IN } from "../../../src/jobs/families.ts";
 import { type ShellInput, shellArguments, shellEnvironment } from "../../../src/jobs/shell/shell.ts";
 
 const BASE = { PATH: "/bin", HOME: "/home", TMPDIR: "/tmp", LANG: "C.UTF-8" };

@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { TemplateType } from "../../../gen/signalman/v1/template_pb.ts";
-import { BUILT_IN } from "../../../src/jobs/app.ts";
+import { BUILT_IN } from "../../../src/jobs/families.ts";
 import {
   backendOverride,
   type TerraformInput,

@@ -60,7 +60,7 @@ test("a template runs one task at a time unless it allows parallel ones", async 
   await requestKill(
     store.database,
     { project: "p", id: idOf("a1") },
-    { force: false, graceMs: 0, reason: "", by: "ada" },
+    { force: false, graceMs: () => 0, reason: "", by: "ada" },
   );
   expect(await claimed(9)).toBe("");
   await store.sql`UPDATE tasks SET status = 'STOPPED', end_time = now(), end_reason = 'LOST' WHERE id = ${idOf("a1")}`;
@@ -119,7 +119,11 @@ test("a task that was killed while it waited never starts, also when both happen
   await store.makeProject(["t*"]);
   const ids = await Promise.all(Array.from({ length: 20 }, () => store.makeTask("t")));
   const kills = ids.map((id) =>
-    requestKill(store.database, { project: "p", id }, { force: false, graceMs: 0, reason: "", by: "ada" }),
+    requestKill(
+      store.database,
+      { project: "p", id },
+      { force: false, graceMs: () => 0, reason: "", by: "ada" },
+    ),
   );
   const [leases, outcomes] = await Promise.all([claim(store.database, NODE, 50, admit), Promise.all(kills)]);
   const started = new Set(leases.map(({ id }) => id));

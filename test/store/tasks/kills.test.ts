@@ -17,7 +17,7 @@ const kill = (id: string, request: Partial<KillRequest> = {}) =>
   requestKill(
     store.database,
     { project: "p", id },
-    { force: false, graceMs: 10_000, reason: "", by: "ada", ...request },
+    { force: false, graceMs: () => 10_000, reason: "", by: "ada", ...request },
   );
 /** Seconds from the request to its deadline. */
 const grace = ({ killTime, killDeadline }: { killTime: Date | null; killDeadline: Date | null }) =>
@@ -40,7 +40,7 @@ test.each(["STARTING", "RUNNING", "CONFIRMED"] as const)(
   "of a task in %s the request is recorded",
   async (status) => {
     const { id } = await store.makeTaskIn(status);
-    const { task, outcome } = await kill(id, { graceMs: 30_000, reason: "enough" });
+    const { task, outcome } = await kill(id, { graceMs: () => 30_000, reason: "enough" });
     expect(outcome).toBe("KILL_REQUESTED");
     expect(task).toMatchObject({ status: "STOPPING", killForce: false, killReason: "enough", endTime: null });
     expect(task.killBy).toBe("ada");
@@ -60,12 +60,12 @@ test.each(FINAL)("a task that is %s stays as it is", async (status) => {
 
 test("a repeated request may shorten the deadline, never lengthen it, and never takes force back", async () => {
   const { id } = await store.makeTaskIn("RUNNING");
-  const first = await kill(id, { graceMs: 20_000 });
-  const longer = await kill(id, { graceMs: 600_000 });
+  const first = await kill(id, { graceMs: () => 20_000 });
+  const longer = await kill(id, { graceMs: () => 600_000 });
   expect(longer.outcome).toBe("ALREADY_STOPPING");
   expect(longer.task.killTime).toEqual(first.task.killTime);
   expect(grace(longer.task)).toBe(20);
-  expect(grace((await kill(id, { graceMs: 5000 })).task)).toBe(5);
+  expect(grace((await kill(id, { graceMs: () => 5000 })).task)).toBe(5);
   const forced = await kill(id, { force: true });
   expect(forced.task.killForce).toBe(true);
   expect(grace(forced.task)).toBe(0);
@@ -86,7 +86,7 @@ test("of many callers at once one is the first", async () => {
 describe("a task that is not there", () => {
   test("or is another project's is not found", async () => {
     const { id } = await store.makeTaskIn("RUNNING");
-    const request = { force: false, graceMs: 0, reason: "", by: "ada" };
+    const request = { force: false, graceMs: () => 0, reason: "", by: "ada" };
     const elsewhere = requestKill(store.database, { project: "q", id }, request);
     await expect(elsewhere).rejects.toThrow(`There is no projects/q/tasks/${id}`);
     expect((await store.row(id)).status).toBe("RUNNING");
@@ -111,7 +111,7 @@ test("a kill and an end at the same moment do not wait for each other", async ()
     const killing = requestKill(
       database,
       { project: "p", id },
-      { force: false, graceMs: 0, reason: "", by: "ada" },
+      { force: false, graceMs: () => 0, reason: "", by: "ada" },
     );
     await expect.poll(blocked).toBe(2);
     return [ending, killing];

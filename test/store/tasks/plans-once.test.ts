@@ -73,7 +73,11 @@ const rounds: Record<string, (control: Database) => Promise<unknown>> = {
   "what has lost its server": (control) => declareLost(control, randomUUID(), 60_000),
   "the start of a node": (control) => poolStore({ ...databases, control }, randomUUID(), 60_000).adopt(),
   "the end of all tasks of a template": (control) =>
-    killTemplate(control, { project: "steady", name: "old" }, { force: false, reason: "", by: "ada" }),
+    killTemplate(
+      control,
+      { project: "steady", name: "old" },
+      { force: false, graceMs: () => 10_000, reason: "", by: "ada" },
+    ),
 };
 
 test.each(Object.entries(rounds))("%s reads no table of tasks as a whole", async (_, work) => {

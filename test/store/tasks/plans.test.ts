@@ -64,7 +64,12 @@ describe("park", () => {
   test("does nothing but store the lines if somebody asked for the end, or owns the task now", async () => {
     const lease = await store.makeTaskIn("RUNNING");
     const own = { ...lease, ...(await spec(lease.id)) };
-    await requestKill(store.database, task(lease), { force: false, reason: "", by: "ada" });
+    await requestKill(store.database, task(lease), {
+      force: false,
+      graceMs: () => 10_000,
+      reason: "",
+      by: "ada",
+    });
     expect(await park(store.database, own, stored, chunk(1, 2))).toBe(false);
     expect(await store.row(lease.id)).toMatchObject({ status: "STOPPING", plan: null });
     expect((await readHead(store.database, lease.id))?.lastSeq).toBe(2);
@@ -146,7 +151,12 @@ describe("a confirmed task", () => {
   test("that was not resumed yet is stopped by its node at once, after a kill", async () => {
     const lease = await parked();
     await confirmPlan(store.database, task(lease), "d1", "bob");
-    await requestKill(store.database, task(lease), { force: false, reason: "", by: "ada" });
+    await requestKill(store.database, task(lease), {
+      force: false,
+      graceMs: () => 10_000,
+      reason: "",
+      by: "ada",
+    });
     expect(await resume(store.database, NODE, 5, [])).toEqual([]);
     const { adopted } = await readopt(store.database, NODE, []);
     expect(adopted).toEqual([{ id: lease.id, leaseEpoch: 2 }]);

@@ -1,32 +1,33 @@
 import { stripEscapes } from "../../logs/escapes.ts";
-import { familyOf } from "../../task/apps.ts";
-import type { Hook } from "../hooks.ts";
+import type { FamilyHook } from "../family.ts";
+
+/** What is announced of a task. */
+interface Announced {
+  template: { app: string };
+  terraform: { destroy: boolean };
+  inventory?: { source: { case?: string | undefined; value?: unknown } } | undefined;
+}
 
 /**
- * The Terraform family. Before: says in the log what will run. After: says what Terraform gave as its reason, and what to
- * do about a lock that somebody holds, which is never broken, and about a plan that became stale, which is never
- * replaced. Both may run again.
+ * Says after a failure what Terraform gave as its reason, and what to do about a lock that somebody holds, which is never
+ * broken, and about a plan that became stale, which is never replaced.
  */
-export const terraformHook: Hook = {
-  name: "terraform",
-  appliesTo: (app) => familyOf(app) === "terraform",
-  async before({ say }, { template, repository, terraform, inventory }) {
-    const wish = terraform.destroy ? "a plan to destroy everything" : "a plan";
+export const terraformHook: FamilyHook<Announced> = {
+  announce({ template, repository, terraform, inventory }) {
+    const what = terraform.destroy ? "a plan to destroy everything" : "a plan";
     const place = inventory?.source.case === "workspace" ? `, workspace ${inventory.source.value}` : "";
-    say(
-      `Running ${template.name}: ${template.app}, ${wish} of ${template.path} from ${repository.name}${place}`,
-    );
+    return `Running ${template.name}: ${template.app}, ${what} of ${template.path} from ${repository.name}${place}`;
   },
-  async after({ app, lastErrors }, outcome) {
-    if (outcome.reason !== "EXIT_CODE") return outcome;
+  async explain({ app, outcome, lastErrors }) {
+    if (outcome.reason !== "EXIT_CODE") return undefined;
     const errors = plain(await lastErrors());
-    const reason =
+    return (
       lockOf(app, errors) ??
       staleness(errors) ??
       fullDisk(errors) ??
       noWorkspaces(errors) ??
-      firstError(errors);
-    return reason ? { ...outcome, message: `${outcome.message}: ${reason}` } : outcome;
+      firstError(errors)
+    );
   },
 };
 

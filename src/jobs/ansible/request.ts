@@ -1,0 +1,67 @@
+import { create, type JsonObject, type JsonValue } from "@bufbuild/protobuf";
+import { type AnsibleParams, AnsibleParamsSchema } from "../../../gen/signalman/v1/task_pb.ts";
+import type { Template } from "../../../gen/signalman/v1/template_pb.ts";
+import type { FieldViolation } from "../../task/errors.ts";
+import type { Asked, Override, Params } from "../family.ts";
+import type { AnsibleSettings } from "./input.ts";
+
+/** The template's settings with what the task sets in their place; its overrides have been checked. */
+export function ansibleSettings(template: Template, params: Params): AnsibleSettings {
+  const own = template.settings.case === "ansible" ? template.settings.value : undefined;
+  const asked = params.case === "ansible" ? params.value : create(AnsibleParamsSchema);
+  const list = (field: "limit" | "tags" | "skipTags") =>
+    asked[field].length > 0 ? asked[field] : (own?.[field] ?? []);
+  return {
+    limit: list("limit"),
+    tags: list("tags"),
+    skipTags: list("skipTags"),
+    verbosity: asked.verbosity ?? own?.verbosity ?? 0,
+    check: asked.check,
+    diff: asked.diff,
+    refreshRequirements: asked.refreshRequirements,
+  };
+}
+
+export const ANSIBLE_OVERRIDES: readonly Override[] = [
+  override("limit", "allowOverrideLimit", ({ limit }) => limit.length > 0),
+  override("tags", "allowOverrideTags", ({ tags }) => tags.length > 0),
+  override("skip_tags", "allowOverrideSkipTags", ({ skipTags }) => skipTags.length > 0),
+  override("verbosity", "allowOverrideVerbosity", ({ verbosity }) => verbosity !== undefined),
+];
+
+function override(
+  field: string,
+  flag: "allowOverrideLimit" | "allowOverrideTags" | "allowOverrideSkipTags" | "allowOverrideVerbosity",
+  given: (params: AnsibleParams) => boolean,
+): Override {
+  return {
+    field: `ansible.${field}`,
+    allowed: ({ settings }) => settings.case === "ansible" && settings.value[flag],
+    given: ({ params }) => params.case === "ansible" && given(params.value),
+  };
+}
+
+/** Texts are tagged so that Ansible does not evaluate them; what it makes of a name, it evaluates all the same. */
+export function expressionNames({ app }: Template, { variables }: Asked): FieldViolation[] {
+  return Object.entries(variables)
+    .filter(([name, value]) => namesHold(/\{[{%#]/, { [name]: value }))
+    .map(([name]) => ({
+      field: `variables[${JSON.stringify(name)}]`,
+      description: `no name in it may hold {{, {% or {#, for app ${app}`,
+    }));
+}
+
+/** Names of objects, however deep they lie. */
+function namesHold(pattern: RegExp, value: JsonValue): boolean {
+  if (typeof value !== "object" || value === null) return false;
+  if (Array.isArray(value)) return value.some((item) => namesHold(pattern, item));
+  return Object.entries(value).some(([name, inner]) => pattern.test(name) || namesHold(pattern, inner));
+}
+
+export function checkAnsibleTemplate({ inventory }: JsonObject): FieldViolation[] {
+  return inventory === undefined ? [{ field: "inventory", description: "Required for app ansible" }] : [];
+}
+
+export function checkAnsibleInventory({ workspace }: JsonObject, app: string): string | undefined {
+  return workspace === undefined ? undefined : `must hold hosts, not a workspace, for app ${app}`;
+}

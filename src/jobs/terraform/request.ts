@@ -1,0 +1,80 @@
+import { create, type JsonObject } from "@bufbuild/protobuf";
+import { type TerraformParams, TerraformParamsSchema } from "../../../gen/signalman/v1/task_pb.ts";
+import type { BackendOverride, Template } from "../../../gen/signalman/v1/template_pb.ts";
+import type { FieldViolation } from "../../task/errors.ts";
+import type { Asked, Override, Params } from "../family.ts";
+
+/** How the Terraform family is called. */
+export interface TerraformSettings {
+  planOnly: boolean;
+  destroy: boolean;
+  autoApprove: boolean;
+  upgrade: boolean;
+  reconfigure: boolean;
+  /** By `init`, `plan` or `apply`: in place of the template's arguments. */
+  stageArguments: Readonly<Record<string, readonly string[]>>;
+  backend: BackendOverride | undefined;
+}
+
+/** The template's settings with what the task sets in their place; its overrides have been checked. */
+export function terraformSettings(template: Template, params: Params): TerraformSettings {
+  const own = template.settings.case === "terraform" ? template.settings.value : undefined;
+  const asked = params.case === "terraform" ? params.value : create(TerraformParamsSchema);
+  const { planOnly, destroy, autoApprove, upgrade, reconfigure } = asked;
+  const stages = Object.entries(own?.stageArguments ?? {});
+  return {
+    planOnly,
+    destroy,
+    autoApprove: autoApprove || own?.autoApprove === true,
+    upgrade,
+    reconfigure,
+    stageArguments: Object.fromEntries(stages.map(([stage, of]) => [stage, of.arguments])),
+    backend: own?.backend,
+  };
+}
+
+export const TERRAFORM_OVERRIDES: readonly Override[] = [
+  override("destroy", "allowDestroy", ({ destroy }) => destroy),
+  override("auto_approve", "allowAutoApprove", ({ autoApprove }) => autoApprove),
+];
+
+function override(
+  field: string,
+  flag: "allowDestroy" | "allowAutoApprove",
+  given: (params: TerraformParams) => boolean,
+): Override {
+  return {
+    field: `terraform.${field}`,
+    allowed: ({ settings }) => settings.case === "terraform" && settings.value[flag],
+    given: ({ params }) => params.case === "terraform" && given(params.value),
+  };
+}
+
+/** Other ways to say what the template's leave and its survey are for. */
+export function detours(
+  { name, app, settings }: Template,
+  { env, arguments: args }: Asked,
+): FieldViolation[] {
+  const settingUp = Object.keys(env).filter((variable) => /^(TF|TG|TERRAGRUNT)_/.test(variable));
+  const mayDestroy = settings.case === "terraform" && settings.value.allowDestroy;
+  const destroying = [...args.entries()].filter(([, arg]) => !mayDestroy && /^--?destroy(=|$)/.test(arg));
+  return [
+    ...settingUp.map((variable) => ({
+      field: `env[${JSON.stringify(variable)}]`,
+      description: `sets up ${app}, which only environment and template may; variables belong into variables`,
+    })),
+    ...destroying.map(([index]) => ({
+      field: `arguments[${index}]`,
+      description: `${name} does not allow its tasks to destroy`,
+    })),
+  ];
+}
+
+export function checkTerraformTemplate({ app, workingDir }: JsonObject): FieldViolation[] {
+  if (workingDir === undefined) return [];
+  return [{ field: "working_dir", description: `Not for app ${JSON.stringify(app)}; set \`path\`` }];
+}
+
+export function checkTerraformInventory({ workspace }: JsonObject, app: string): string | undefined {
+  return workspace === undefined ? `must be a workspace for app ${app}` : undefined;
+}
