@@ -211,7 +211,7 @@ describe("settings of the app", () => {
   test("are the template's where the task sets none", () => {
     const value = { limit: ["web"], tags: ["a"], skipTags: ["b"], verbosity: 2 };
     const { ansible } = detailsOf({ app: "ansible", settings: { case: "ansible", value } });
-    expect(ansible).toEqual({ ...value, check: false, diff: false });
+    expect(ansible).toEqual({ ...value, check: false, diff: false, refreshRequirements: false });
   });
 
   test("are the task's where it may set them, verbosity zero too", () => {
