@@ -74,6 +74,8 @@ export interface Family<Input> {
   /** Milliseconds from the signal that asks its programs to end to SIGKILL, unless a caller says otherwise. */
   readonly graceMs: number;
   readonly hook: FamilyHook<Input>;
+  /** What else the program at this path needs in its environment to tell its version. */
+  probeEnvironment?(command: string): Record<string, string>;
   /** Its part of a task's details: the template's settings with the caller's over them. */
   settings?(template: Template, params: Params): object;
   readonly overrides?: readonly Override[];

@@ -2,9 +2,8 @@ import { randomUUID } from "node:crypto";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { familyOf } from "../task/apps.ts";
-import { userBase } from "./ansible/user-base.ts";
 import type { App, Apps, BaseEnvironment } from "./app.ts";
+import { familyOf } from "./families.ts";
 import { findProgram, pathTrouble, programNames } from "./find-program.ts";
 import { type Forwarded, inheritedEnvironment } from "./local/environment.ts";
 import { probeVersion } from "./probe-version.ts";
@@ -77,7 +76,7 @@ async function look(name: string, app: App, base: BaseEnvironment, marker: strin
     const problem = `There is no program ${programNames(app)}${why ? `: ${why}` : ` in ${where}; install it`}`;
     return { name, app, problem };
   }
-  const packages = familyOf(name) === "ansible" ? userBase(path) : {};
+  const packages = familyOf(name).probeEnvironment?.(path) ?? {};
   const { version, trouble } = await probeVersion(path, { ...packages, ...env }, marker);
   const problem = trouble && `${path} cannot be started: ${trouble}; repair or reinstall it`;
   return { name, app, path, version, problem };

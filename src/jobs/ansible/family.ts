@@ -40,6 +40,7 @@ export const ansibleFamily = {
   apps: { ansible: { command: "ansible-playbook", args: [] } },
   graceMs: 10_000,
   hook: ansibleHook,
+  probeEnvironment: userBase,
   settings: ansibleSettings,
   overrides: ANSIBLE_OVERRIDES,
   checkAsked: expressionNames,
