@@ -29,9 +29,11 @@ export function executorOf<Input>(executors: Executors<Input>, name: string): Ex
   );
 }
 
-/** Names of those whose tasks any node may take over. */
-export function sharedAmong(executors: Executors<never>): string[] {
-  return Object.keys(executors).filter((name) => executors[name]?.takenOverBy === "any");
+/** Names of executors, by who may take their tasks over: only the node that started them, or any. */
+export function namesOf(executors: Executors<never>): { own: string[]; shared: string[] } {
+  const names = Object.keys(executors);
+  const isShared = (name: string) => executors[name]?.takenOverBy === "any";
+  return { own: names.filter((name) => !isShared(name)), shared: names.filter(isShared) };
 }
 
 /** What tasks have left with an executor, by their ids. */

@@ -3,6 +3,7 @@ import { declareLost, expirePlans, expireQueue } from "../store/tasks/expiry.ts"
 import {
   claim,
   LEASE_SECONDS,
+  LOCAL,
   readKillRequests,
   renew,
   rescue,
@@ -16,13 +17,17 @@ import type { PoolStore } from "./pool.ts";
 /** Milliseconds between two rounds after which this server counts as having been away itself: paused, or suspended. */
 const AWAY_MS = (LEASE_SECONDS * 1000) / 3;
 
-/** The pool's side of the store, for one node. `shared`: executors whose tasks any node may take over. */
+/**
+ * The pool's side of the store, for one node with these executors; it leaves tasks of others alone. `shared`: those whose
+ * tasks any node may take over.
+ */
 export function poolStore(
   { control }: Databases,
   node: string,
   lostTimeoutMs: number,
-  shared: readonly string[] = [],
+  { own, shared }: { own: readonly string[]; shared: readonly string[] } = { own: [LOCAL], shared: [] },
 ): PoolStore {
+  const known = [...own, ...shared];
   // Who judges others must have held the database itself for the length of a lease. By the wall clock, since the
   // monotonic one stands still while a machine is suspended; a clock that is set only makes the judge wait.
   let heldSince = Date.now();
@@ -36,9 +41,9 @@ export function poolStore(
   }
 
   return {
-    claim: (slots, choose) => claim(control, node, slots, choose),
+    claim: (slots, choose) => claim(control, node, slots, choose, known),
     resume: (slots, running) => resume(control, node, slots, running),
-    adopt: () => adopt(control, node),
+    adopt: () => adopt(control, node, known),
     renew: (ids) => renew(control, node, ids),
     parked: () => parkedOn(control, node),
     endedAmong: (ids) => endedAmong(control, ids),
@@ -48,10 +53,10 @@ export function poolStore(
         const rescued = await rescue(control, node);
         const stopped = await stopUnstarted(control, node);
         const late = [...(await expireQueue(control)), ...(await expirePlans(control))];
-        const { putBack, adopted } = await readopt(control, node, running);
+        const { putBack, adopted } = await readopt(control, node, running, known);
         const judges = mayJudge();
         const inherited = judges ? await inherit(control, node, shared) : [];
-        const lost = judges ? await declareLost(control, node, lostTimeoutMs, shared) : [];
+        const lost = judges ? await declareLost(control, node, lostTimeoutMs, own) : [];
         // Watchers of many tasks do so too; without any, events must not pile up that the first one then waits for.
         await placeEvents(control);
         return {

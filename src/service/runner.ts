@@ -1,6 +1,6 @@
 import { createMirrors, type Mirrors } from "../git/mirrors.ts";
 import { createHealthState, type HealthState } from "../http/health-state.ts";
-import { sharedAmong } from "../jobs/executor.ts";
+import { namesOf } from "../jobs/executor.ts";
 import { forwardedVariables } from "../jobs/local/environment.ts";
 import { createLocalExecutor } from "../jobs/local/executor.ts";
 import type { LocalJobOptions } from "../jobs/local/local-job.ts";
@@ -77,7 +77,7 @@ export async function openRunner(ground: Ground, live: Live, stack: AsyncDisposa
     onDefect: (task, err) => logger.error({ err, task }, "a task failed for a reason of ours"),
   };
   const pool = createTaskPool({
-    store: poolStore(databases, node, config.lostTimeout, sharedAmong(executors)),
+    store: poolStore(databases, node, config.lostTimeout, namesOf(executors)),
     maxParallelTasks: config.maxParallelTasks,
     run: (lease, control) => runTask(runner, lease, control, shutdown.signal),
     fitness,

@@ -136,7 +136,7 @@ describe.each(["local", "socket"] as const)("over the executor %s", (name) => {
 
   /** The next server of the same node. */
   async function taken(): Promise<Lease> {
-    const { adopted } = await adopt(rig.databases.control, NODE);
+    const { adopted } = await adopt(rig.databases.control, NODE, [name]);
     expect(adopted).toHaveLength(1);
     return adopted[0] as Lease;
   }

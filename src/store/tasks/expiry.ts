@@ -1,15 +1,16 @@
-import { and, isNull, ne, notInArray, sql } from "drizzle-orm";
+import { and, inArray, isNull, ne, sql } from "drizzle-orm";
 import { OWNED } from "../../task/status.ts";
 import type { Database } from "../postgres/database.ts";
 import { tasks } from "../schema/tasks.ts";
+import { LOCAL } from "./leases.ts";
 import { type Moved, move } from "./moves.ts";
 
-/** Ends what ran on a server that has been away for too long, but for tasks of `shared` executors: see `inherit`. */
+/** Ends what ran on a server that has been away for too long, if only that server can reach what `executors` ran there. */
 export async function declareLost(
   database: Database,
   node: string,
   timeoutMs: number,
-  shared: readonly string[] = [],
+  executors: readonly string[] = [LOCAL],
 ): Promise<Moved[]> {
   const message = "Its server has been away for too long; whether the program still runs there is not known";
   return database.run((db) =>
@@ -18,7 +19,7 @@ export async function declareLost(
       from: OWNED,
       where: and(
         ne(tasks.node, node),
-        notInArray(tasks.executor, [...shared]),
+        inArray(tasks.executor, [...executors]),
         sql`${tasks.leaseExpires} < clock_timestamp() - ${`${timeoutMs} ms`}::interval`,
       ),
       set: {

@@ -9,6 +9,8 @@ import { type Lease, type Moved, move, moveOf } from "./moves.ts";
 
 /** Seconds that a lease lasts; its owner renews it three times as often. */
 export const LEASE_SECONDS = 30;
+/** The executor of tasks that name no other. */
+export const LOCAL = "local";
 /** Serialises claims of all servers, so that limits are counted, not guessed. Any number, the same everywhere. */
 const CLAIM_LOCK = 5_410_252;
 
@@ -28,20 +30,25 @@ export interface Candidate {
 
 /**
  * Takes waiting tasks for a node: STARTING, under a new epoch. `admit` chooses among the candidates, which come
- * in the order of the queue (priority, then age), the best few of each template that is not blocked.
+ * in the order of the queue (priority, then age), the best few of each template that is not blocked. Tasks of other
+ * executors than these wait for a node that has theirs.
  */
 export async function claim(
   database: Database,
   node: string,
   slots: number,
   admit: (candidates: Candidate[], slots: number) => string[],
+  executors: readonly string[] = [LOCAL],
 ): Promise<Moved[]> {
   return database.run((db) =>
     db.transaction(async (tx) => {
       // Sent together: each statement of a transaction sees what was committed when it begins (READ COMMITTED).
       // A query of drizzle is sent by `execute` or the first `then`: without the former, the lock would come second.
       const locked = tx.execute(sql`SELECT pg_advisory_xact_lock(${CLAIM_LOCK})`).execute();
-      const [, found] = await Promise.all([locked, candidates(tx, { slots })]);
+      const [, found] = await Promise.all([
+        locked,
+        candidates(tx, { slots, executors: JSON.stringify(executors) }),
+      ]);
       const chosen = admit(found, slots);
       return chosen.length === 0 ? [] : toStarting(tx, { node, ids: uuidArray(chosen) });
     }),
@@ -65,7 +72,7 @@ export const take = (node: string | SQL) => ({
 });
 
 /** One index probe for each template that has waiting tasks, however many wait. */
-const candidates = statement<{ slots: number }, Candidate>(
+const candidates = statement<{ slots: number; executors: string }, Candidate>(
   (at) => sql`
     WITH RECURSIVE queued (project, template) AS (
       (SELECT project, template FROM tasks WHERE status = 'WAITING' ORDER BY project, template LIMIT 1)
@@ -88,6 +95,7 @@ const candidates = statement<{ slots: number }, Candidate>(
     CROSS JOIN LATERAL (
       SELECT id, priority FROM tasks w
       WHERE w.status = 'WAITING' AND w.project = q.project AND w.template = q.template
+        AND ${at.executors}::jsonb ? w.executor
       ORDER BY w.priority DESC NULLS LAST, w.id
       LIMIT CASE WHEN t.allow_parallel_tasks THEN ${at.slots}::integer ELSE 1 END) AS c
     WHERE (t.allow_parallel_tasks OR a.n IS NULL)

@@ -3,7 +3,7 @@ import { OWNED } from "../../task/status.ts";
 import type { Database, Queryable } from "../postgres/database.ts";
 import { isInStatus } from "../postgres/is-one-of.ts";
 import { tasks } from "../schema/tasks.ts";
-import { backToQueue, expired, LEASE_SECONDS, take } from "./leases.ts";
+import { backToQueue, expired, LEASE_SECONDS, LOCAL, take } from "./leases.ts";
 import type { Lease, Moved } from "./moves.ts";
 
 /** What a node takes over, under a new epoch, and what it puts back instead because it was not started yet. */
@@ -16,8 +16,12 @@ export interface TakeOver {
  * Takes over what this node owned before it was started anew, whatever the lease says: its data folder's lock
  * proves that nobody else runs it.
  */
-export async function adopt(database: Database, node: string): Promise<TakeOver> {
-  return takeOver(database, node, undefined);
+export async function adopt(
+  database: Database,
+  node: string,
+  executors: readonly string[] = [LOCAL],
+): Promise<TakeOver> {
+  return takeOver(database, node, isOf(executors));
 }
 
 /**
@@ -28,9 +32,12 @@ export async function readopt(
   database: Database,
   node: string,
   running: readonly string[],
+  executors: readonly string[] = [LOCAL],
 ): Promise<TakeOver> {
-  return takeOver(database, node, and(expired, notInArray(tasks.id, [...running])));
+  return takeOver(database, node, and(isOf(executors), expired, notInArray(tasks.id, [...running])));
 }
+
+const isOf = (executors: readonly string[]) => inArray(tasks.executor, [...executors]);
 
 /** A confirmed plan is taken up by `resume`, when there is a slot for it. */
 const TAKEN_OVER = OWNED.filter((status) => status !== "CONFIRMED");
@@ -71,10 +78,6 @@ export async function inherit(
   const isAway = sql`${tasks.leaseExpires} < clock_timestamp() - ${`${LEASE_SECONDS} s`}::interval`;
   const started = OWNED.filter((status) => status !== "STARTING");
   return database.run((db) =>
-    takeAll(
-      db,
-      node,
-      and(ne(tasks.node, node), inArray(tasks.executor, [...executors]), isInStatus(started), isAway),
-    ),
+    takeAll(db, node, and(ne(tasks.node, node), isOf(executors), isInStatus(started), isAway)),
   );
 }

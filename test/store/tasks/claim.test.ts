@@ -1,8 +1,10 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { admit } from "../../../src/pool/admission.ts";
 import { changeProject } from "../../../src/store/catalog/catalog.ts";
+import { declareLost } from "../../../src/store/tasks/expiry.ts";
 import { requestKill } from "../../../src/store/tasks/kills.ts";
 import { claim } from "../../../src/store/tasks/leases.ts";
+import { adopt } from "../../../src/store/tasks/take-over.ts";
 import { NODE, OTHER_NODE, openStore, type TestStore } from "../fixture.ts";
 
 let store: TestStore;
@@ -40,6 +42,21 @@ test("a claim makes a task STARTING, the node's, under a new epoch and a lease",
   expect(left).toBeGreaterThan(20);
   expect(left).toBeLessThanOrEqual(30);
   expect(await claim(store.database, NODE, 5, admit)).toEqual([]);
+});
+
+test("a node leaves tasks of executors alone that it does not have", async () => {
+  await store.makeProject(["t"]);
+  const foreign = await store.makeTask("t");
+  await store.sql`UPDATE tasks SET executor = 'cluster' WHERE id = ${foreign}`;
+  const own = await store.makeTask("t");
+  expect(await claim(store.database, NODE, 5, admit)).toMatchObject([{ id: own }]);
+  expect(await claim(store.database, NODE, 5, admit, ["local", "cluster"])).toEqual([]);
+  await store.sql`UPDATE tasks SET status = 'WAITING', node = NULL, lease_expires = NULL WHERE id = ${own}`;
+  expect(await claim(store.database, NODE, 5, admit, ["cluster"])).toMatchObject([{ id: foreign }]);
+  const past = new Date(Date.now() - 100_000);
+  await store.sql`UPDATE tasks SET status = 'RUNNING', lease_expires = ${past} WHERE id = ${foreign}`;
+  expect((await adopt(store.database, NODE)).adopted).toEqual([]);
+  expect(await declareLost(store.database, OTHER_NODE, 60_000)).toEqual([]);
 });
 
 test("the higher priority goes first, then the older", async () => {

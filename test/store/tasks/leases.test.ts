@@ -101,9 +101,7 @@ describe("what every node can reach", () => {
     const shared = { executor: "cluster", node: OTHER_NODE };
     const statusesOf = await oneOfEach({ ...shared, lease_expires: past(100) });
     const here = await store.makeTaskIn("RUNNING", { node: OTHER_NODE, lease_expires: past(100) });
-    expect((await declareLost(store.database, NODE, 60_000, ["cluster"])).map(({ id }) => id)).toEqual([
-      here.id,
-    ]);
+    expect((await declareLost(store.database, NODE, 60_000)).map(({ id }) => id)).toEqual([here.id]);
     const taken = await inherit(store.database, NODE, ["cluster"]);
     expect(statusesOf(taken)).toEqual(["CONFIRMED", "REJECTED", "RUNNING", "STOPPING"]);
     for (const { id, leaseEpoch } of taken) {
