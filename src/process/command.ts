@@ -6,6 +6,7 @@ import { exitFromSignal } from "./exit.ts";
 import { sweepMarked } from "./kill-by-marker.ts";
 import { type LineOf, readLines } from "./lines.ts";
 import { taskVariable } from "./scan.ts";
+import { tooLarge } from "./too-large.ts";
 
 /** A short program that helps a task: git, ssh-add, ansible-galaxy. (The task's own is started by `startProcess`.) */
 export interface Command {
@@ -103,7 +104,7 @@ export async function runCommand(options: Command): Promise<CommandResult> {
   const wasStarted = child.pid !== undefined;
   if (wasStarted && (limits.signal.aborted || options.leftovers !== "spared")) await sweepMarked(marker);
   limits.signal.throwIfAborted();
-  if (!wasStarted) throw cannotStart(command, cwd, result.cause);
+  if (!wasStarted) throw cannotStart(options, result.cause);
   const [stdout, stderr] = outputs.map((output) => output.end()) as [string, string];
   const exit: Exit = signalCode ? exitFromSignal(signalCode) : { kind: "code", code: exitCode ?? 0 };
   return { exit, stdout, stderr, isCut: outputs.some((output) => output.isCut()) };
@@ -156,12 +157,14 @@ function endHolders(child: ReturnType<typeof execa>, marker: string, stop: Abort
 }
 
 // A missing folder is reported as if the program were missing.
-function cannotStart(command: string, cwd: string, cause: unknown): CannotStart {
+function cannotStart({ command, args, cwd, env }: Command, cause: unknown): CannotStart {
   const { code = "", message = String(cause) } = (cause ?? {}) as NodeJS.ErrnoException;
   const reason = !existsSync(cwd)
     ? `there is no folder ${cwd}`
     : code === "ENOENT"
       ? "there is no such program on this server; install it"
-      : message;
+      : code === "E2BIG"
+        ? tooLarge(args, env)
+        : message;
   return new CannotStart(`Cannot start ${command}: ${reason}`, { cause });
 }

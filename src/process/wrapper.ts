@@ -6,6 +6,7 @@ import { type Launched, type Launcher, LauncherLost } from "./launcher.ts";
 import { taskVariable } from "./scan.ts";
 import { shellWord } from "./shell-word.ts";
 import { titled } from "./title.ts";
+import { tooLarge } from "./too-large.ts";
 
 /** What to run, completely. `env` is the whole environment of the program, byte for byte, but for PWD and SIGNALMAN_TASK. */
 export interface ProgramSpec {
@@ -52,19 +53,8 @@ export async function startWrapper(
 function why(error: NodeJS.ErrnoException, { args, cwd, env }: ProgramSpec): string {
   if (!existsSync(cwd)) return `there is no folder ${cwd}`;
   if (error.code !== "E2BIG") return error.message;
-  const sizes: (readonly [string, number])[] = [
-    ...Object.entries(env).map(([name, value]) => [`the variable ${name}`, bytes(value)] as const),
-    ...args.map((arg, at) => [`argument ${at + 1}${variableIn(arg)}`, bytes(arg)] as const),
-  ];
-  const [name, most] = sizes.reduce((largest, one) => (one[1] > largest[1] ? one : largest), ["none", 0]);
-  const all = sizes.reduce((sum, [, size]) => sum + size, 0);
-  return `its arguments and environment are too large: ${all} bytes, of which ${name} has ${most}; this system takes 131072 bytes for each, and about 2 MiB in all (ulimit -s)`;
+  return tooLarge(args, env);
 }
-
-/** Variables of tasks are arguments of the form NAME=VALUE. */
-const variableIn = (arg: string) => (/^\w+=/.test(arg) ? ` (${arg.slice(0, arg.indexOf("="))}=…)` : "");
-
-const bytes = (text: string) => Buffer.byteLength(text);
 
 // A child of a shell is no group leader, so setsid keeps its pid. macOS has no setsid, but perl.
 function detach(): string[] {

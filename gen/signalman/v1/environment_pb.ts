@@ -35,14 +35,16 @@ export type Environment = Message<"signalman.v1.Environment"> & {
   description: string;
 
   /**
-   * Variables handed to the app. At most 1 MiB, no NUL.
+   * Variables handed to the app. At most 1 MiB, no NUL; names are not empty and hold no `=`. Numbers are doubles: write a whole
+   * number beyond 2^53 - 1 as text, or it loses digits. A JSON request that holds one as a number is refused.
    *
    * @generated from field: google.protobuf.Struct variables = 3;
    */
   variables?: JsonObject | undefined;
 
   /**
-   * Process environment. Names match `[A-Za-z_][A-Za-z0-9_]*` and do not begin with SIGNALMAN_ or SEMAPHORE_TASK_; values hold no NUL.
+   * Process environment. Names match `[A-Za-z_][A-Za-z0-9_]*` and do not begin with SIGNALMAN_ or SEMAPHORE_TASK_; values hold no NUL
+   * and have at most 131000 bytes with their names.
    *
    * @generated from field: map<string, string> env = 4;
    */
@@ -80,7 +82,7 @@ export type Environment = Message<"signalman.v1.Environment"> & {
 
   /**
    * Input only, secret: as `env`, otherwise as `secret_variables`. Names match `[A-Za-z_][A-Za-z0-9_]*` and do not begin with
-   * SIGNALMAN_ or SEMAPHORE_TASK_; values hold no NUL.
+   * SIGNALMAN_ or SEMAPHORE_TASK_; values hold no NUL and have at most 131000 bytes with their names.
    *
    * @generated from field: map<string, string> secret_env = 9;
    */

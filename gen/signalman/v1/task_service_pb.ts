@@ -39,8 +39,11 @@ export type RunTaskRequest = Message<"signalman.v1.RunTaskRequest"> & {
 
   /**
    * Laid over the variables of the environment and the template, name by name: these win.
-   * Checked against the template's survey. At most 1 MiB, no NUL. For Ansible their texts stay text, and no name, however
-   * deep, may hold `{{`, `{%` or `{#`.
+   * Checked against the template's survey. At most 1 MiB, no NUL; names are not empty and hold no `=`. For Ansible their
+   * texts stay text, and no name, however deep, may hold `{{`, `{%` or `{#`. Numbers and booleans that answer a question of text
+   * or of a choice are kept as text. Shell-like apps get each as an argument; one over 131000 bytes with its name is refused.
+   * Numbers are doubles: write a whole number beyond 2^53 - 1 as text, or it loses digits. A JSON request that holds one as a
+   * number is refused.
    *
    * @generated from field: google.protobuf.Struct variables = 3;
    */
@@ -58,7 +61,8 @@ export type RunTaskRequest = Message<"signalman.v1.RunTaskRequest"> & {
 
   /**
    * Process environment, laid over that of the environment and the template: these win.
-   * Names match `[A-Za-z_][A-Za-z0-9_]*` and do not begin with SIGNALMAN_ or SEMAPHORE_TASK_; values hold no NUL.
+   * Names match `[A-Za-z_][A-Za-z0-9_]*` and do not begin with SIGNALMAN_ or SEMAPHORE_TASK_; values hold no NUL
+   * and have at most 131000 bytes with their names. Arguments and environment of a program over 1.5 MiB in all are refused.
    * For the Terraform family they do not begin with TF_, TG_ or TERRAGRUNT_ either, which would set up the program: that is
    * for environment and template, and variables belong into `variables`.
    *

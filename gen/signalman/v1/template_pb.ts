@@ -74,7 +74,9 @@ export type Template = Message<"signalman.v1.Template"> & {
   arguments: string[];
 
   /**
-   * Variables, laid over those of the environment. At most 1 MiB, no NUL.
+   * Variables, laid over those of the environment. At most 1 MiB, no NUL; names are not empty and hold no `=`. Numbers are
+   * doubles: write a whole number beyond 2^53 - 1 as text, or it loses digits. A JSON request that holds one as a number is
+   * refused.
    *
    * @generated from field: google.protobuf.Struct variables = 8;
    */
@@ -82,7 +84,7 @@ export type Template = Message<"signalman.v1.Template"> & {
 
   /**
    * Process environment, laid over that of the environment. Names match `[A-Za-z_][A-Za-z0-9_]*` and do not begin with
-   * SIGNALMAN_ or SEMAPHORE_TASK_; values hold no NUL.
+   * SIGNALMAN_ or SEMAPHORE_TASK_; values hold no NUL and have at most 131000 bytes with their names.
    *
    * @generated from field: map<string, string> env = 9;
    */

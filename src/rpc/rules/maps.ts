@@ -1,5 +1,6 @@
 import type { JsonObject } from "@bufbuild/protobuf";
 import { z } from "zod";
+import { MAX_WORD_BYTES } from "../../task/limits.ts";
 import { type Breach, received, rule, ruleAt } from "./rule.ts";
 import { hasAtMost } from "./values.ts";
 import { walk } from "./walk.ts";
@@ -15,7 +16,12 @@ export function variables() {
   const holds = (value: JsonObject | undefined): boolean =>
     Buffer.byteLength(JSON.stringify(value ?? {})) <= MIB;
   const small = rule(z.custom<JsonObject | undefined>(), "At most 1 MiB", holds);
-  return ruleAt(small, "no NUL", nulsIn);
+  const plain = ruleAt(small, "no NUL", nulsIn);
+  return ruleAt(plain, "names are not empty and hold no `=`", (value) =>
+    Object.keys(value ?? {})
+      .filter((name) => name === "" || name.includes("="))
+      .map((name) => ({ path: [name], got: name === "" ? "an empty name" : received(name), isName: true })),
+  );
 }
 
 function nulsIn(value: unknown): Breach[] {
@@ -45,11 +51,23 @@ export function env() {
     "do not begin with SIGNALMAN_ or SEMAPHORE_TASK_",
     badKeys((key) => !RESERVED.test(key)),
   );
-  return ruleAt(
+  const plain = ruleAt(
     allowed,
     "values hold no NUL",
     badValues((value) => !value.includes("\0")),
   );
+  return ruleAt(plain, SHORT_VALUES, longValues, "Linux: 128 KiB");
+}
+
+const SHORT_VALUES = `at most ${MAX_WORD_BYTES} bytes with their names`;
+
+function longValues(map: StringMap): Breach[] {
+  const sizes = Object.entries(map).map(
+    ([name, value]) => [name, Buffer.byteLength(`${name}=${value}`)] as const,
+  );
+  return sizes
+    .filter(([, bytes]) => bytes > MAX_WORD_BYTES)
+    .map(([name, bytes]) => ({ path: [name], got: `${bytes} bytes`, isName: true }));
 }
 
 const SECRET_NAMES =
@@ -58,8 +76,11 @@ const SECRET_NAMES =
 /** Of RunTask. Names are shown, values never are. */
 export const secretVariables = () => secretMap("follow the rule of `env`", SECRET_NAMES.replace("N", "n"));
 
-/** The same of an environment, where a comment states the rule. */
-export const secretEnv = () => secretMap(SECRET_NAMES);
+/** Of an environment's process environment. */
+export const secretEnv = () => ruleAt(secretMap(SECRET_NAMES), SHORT_VALUES, longValues, "Linux: 128 KiB");
+
+/** Secret variables of an environment, which apps may get in files. */
+export const secretEnvironmentVariables = () => secretMap(SECRET_NAMES);
 
 function secretMap(says: string, hint?: string) {
   const holds = (key: string) => isVariableName(key) && !RESERVED.test(key);

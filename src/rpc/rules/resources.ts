@@ -3,7 +3,7 @@ import { TemplateTypeSchema } from "../../../gen/signalman/v1/template_pb.ts";
 import { timeout } from "./durations.ts";
 import { known } from "./enums.ts";
 import { hooks } from "./hooks.ts";
-import { env, secretEnv, variables } from "./maps.ts";
+import { env, secretEnv, secretEnvironmentVariables, variables } from "./maps.ts";
 import { catalogName, optionalCatalogName } from "./names.ts";
 import { isFolderUrl, isInside, isRemoteUrl, receivedUrl } from "./paths.ts";
 import { free, rule, ruleAt } from "./rule.ts";
@@ -94,7 +94,7 @@ const environment = () => ({
   variables: variables(),
   env: env(),
   ...outputOnly(),
-  secret_variables: secretEnv(),
+  secret_variables: secretEnvironmentVariables(),
   secret_env: secretEnv(),
   secret_variable_names: free(),
   secret_env_names: free(),

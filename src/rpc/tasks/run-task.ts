@@ -14,6 +14,7 @@ import { blankTask, type NewTask, type RequestKey, type TaskView } from "../../s
 import type { Build } from "../../store/tasks/versions.ts";
 import { bringing, newTask } from "../../submission/new-task.ts";
 import { sealSecrets } from "../../submission/seal-secrets.ts";
+import { tooLarge } from "../../submission/sizes.ts";
 import { templateParts } from "../../submission/template.ts";
 import { Failure, invalid } from "../../task/errors.ts";
 import type { OperatorLog } from "../../task/operator-log.ts";
@@ -52,8 +53,11 @@ export async function runTask(
 
 async function taskOf(deps: RunTaskDeps, request: RunTaskRequest): Promise<Omit<NewTask, "createdBy">> {
   const { project, name } = parseResourceName(request.template);
-  const { template } = templateParts(request.template, await deps.loadTemplate(project, name));
+  const parts = templateParts(request.template, await deps.loadTemplate(project, name));
+  const { template } = parts;
   const task = newTask(template, request);
+  const violations = tooLarge(parts, request);
+  if (violations.length > 0) throw invalid(violations);
   return {
     ...task,
     ...(await incomingOf(deps, template, request.buildTask)),
