@@ -1,6 +1,6 @@
 import type { StreamWindow } from "./window.ts";
 
-/** Longer lines are split into pieces of this many bytes. */
+/** Longer lines are split into pieces of this many bytes, or up to 3 fewer, so that no UTF-8 character is cut. */
 export const LINE_BYTES = 16 * 1024;
 const NEWLINE = 10;
 
@@ -32,9 +32,35 @@ export function takeTail(window: StreamWindow, put: PutLine): boolean {
   return true;
 }
 
+/**
+ * Makes a partial line of text that has waited. The beginning of a UTF-8 character at its end stays, since the rest may
+ * come; if nothing else is there, it has waited by itself, and is no such beginning. False as above.
+ */
+export function takePrompt(window: StreamWindow, put: PutLine): boolean {
+  const { bytes, taken, shown } = window;
+  if (taken === shown) return true;
+  const whole = characterStart(bytes, shown);
+  const cut = whole > taken ? whole : shown;
+  if (!put(bytes, taken, cut, true)) return false;
+  window.taken = cut;
+  return true;
+}
+
+/** The start of the UTF-8 character that is cut at `at`; `at` itself if none is. */
+function characterStart(bytes: Buffer, at: number): number {
+  for (let start = at - 1; start >= Math.max(0, at - 3); start--) {
+    const byte = bytes[start] as number;
+    if (byte < 0x80) return at;
+    if (byte < 0xc0) continue;
+    const length = byte < 0xe0 ? 2 : byte < 0xf0 ? 3 : 4;
+    return start + length > at ? start : at;
+  }
+  return at;
+}
+
 function takePieces(window: StreamWindow, end: number, put: PutLine): boolean {
   while (end - window.taken > LINE_BYTES) {
-    const cut = window.cutBefore(window.taken + LINE_BYTES);
+    const cut = window.cutBefore(characterStart(window.bytes, window.taken + LINE_BYTES));
     if (!put(window.bytes, window.taken, cut, true)) return false;
     window.taken = cut;
   }

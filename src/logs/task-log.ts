@@ -4,7 +4,7 @@ import { CommitWindow } from "./commit-window.ts";
 import { ChunkEncoder } from "./encoder.ts";
 import { Matcher } from "./matcher.ts";
 import { patternsOf } from "./secret-patterns.ts";
-import { type PutLine, takeLines, takeTail } from "./split.ts";
+import { type PutLine, takeLines, takePrompt, takeTail } from "./split.ts";
 import { InputStream } from "./stream.ts";
 import type { Chunk, ProgramStream, StreamOffsets, TaskLog, TaskLogOptions } from "./types.ts";
 
@@ -137,8 +137,8 @@ class OpenLog implements TaskLog {
   #flushPrompt(stream: InputStream): void {
     if (this.#state !== "open") return;
     const put = this.#putter(stream, false);
-    if (stream.writing === undefined && takeTail(stream.window, put)) this.#shipSoon();
-    else stream.watchPrompt();
+    if (stream.writing === undefined && takePrompt(stream.window, put)) this.#shipSoon();
+    stream.watchPrompt();
   }
 
   /** Ships what there is, if it is time; else the pace or the next commit calls again. */

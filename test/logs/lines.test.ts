@@ -1,9 +1,11 @@
+import { isUtf8 } from "node:buffer";
 import { expect, test } from "vitest";
 import { Matcher } from "../../src/logs/matcher.ts";
 import { patternsOf } from "../../src/logs/secret-patterns.ts";
-import { takeLines } from "../../src/logs/split.ts";
+import { type PutLine, takeLines, takePrompt } from "../../src/logs/split.ts";
 import { InputStream } from "../../src/logs/stream.ts";
 import type { Chunk } from "../../src/logs/types.ts";
+import { StreamWindow } from "../../src/logs/window.ts";
 import { endOf, joined, linesOf, memorySink, open } from "./support.ts";
 
 async function linesFor(text: string | Buffer, secrets: string[] = []) {
@@ -22,6 +24,60 @@ test("a line of exactly 16 KiB is whole, one byte more makes two pieces", async 
     [16_384, true],
     [1, false],
   ]);
+});
+
+test.each([
+  ["characters of two bytes", "ä", 2],
+  ["of three", "€", 3],
+  ["of four", "🚚", 4],
+])("a line is cut between its characters: %s", async (_, character, size) => {
+  for (let before = 0; before < size; before++) {
+    const text = `${"x".repeat(before)}${character.repeat(30_000)}`;
+    const lines = await linesFor(`${text}\n`);
+    expect(joined(lines, "stdout").toString()).toBe(`${text}\n`);
+    for (const { content } of lines) {
+      expect(isUtf8(content)).toBe(true);
+      expect(content.length).toBeLessThanOrEqual(16_384);
+    }
+    for (const { content } of lines.slice(0, -1)) expect(content.length).toBeGreaterThan(16_384 - size);
+  }
+});
+
+test("bytes that are no UTF-8 are cut where a piece is full, give or take a character", async () => {
+  for (const byte of [0x80, 0xbf, 0xc3, 0xe2, 0xf0, 0xff]) {
+    const text = Buffer.alloc(50_000, byte);
+    const lines = await linesFor(Buffer.concat([text, Buffer.from("\n")]));
+    expect(joined(lines, "stdout").subarray(0, -1).equals(text)).toBe(true);
+    expect(lines).toHaveLength(4);
+  }
+});
+
+test("text that waits is shown up to its last whole character; what stays of one is shown with it, or when it waits alone", async () => {
+  const sink = memorySink();
+  const log = open(sink);
+  const shown = () => linesOf(sink.chunks).map(({ content }) => content.toString("latin1"));
+  const prompt = Buffer.from("Größe in €");
+  await log.write("stdout", prompt.subarray(0, -2), 0);
+  await expect.poll(shown).toEqual([Buffer.from("Größe in ").toString("latin1"), "\xe2"]);
+  await log.write("stdout", prompt.subarray(-2), prompt.length - 2);
+  expect(joined(linesOf(await endOf(log, sink)), "stdout").equals(prompt)).toBe(true);
+});
+
+test("what waits is taken without the beginning of a character, unless that is all", () => {
+  const window = new StreamWindow(0);
+  const taken: string[] = [];
+  const put: PutLine = (bytes, start, end) => taken.push(bytes.toString("latin1", start, end)) > 0;
+  for (const bytes of ["in \xe2", "\x82\xac\xf0\x9f", "\x9a\x9a", "x\x80"]) {
+    window.append(Buffer.from(bytes, "latin1"));
+    window.show(window.end, []);
+    takePrompt(window, put);
+  }
+  takePrompt(window, put);
+  expect(taken).toEqual(["in ", "\xe2\x82\xac", "\xf0\x9f\x9a\x9a", "x\x80"]);
+  window.append(Buffer.from([0xe2]));
+  window.show(window.end, []);
+  takePrompt(window, put);
+  expect(taken.at(-1)).toBe("\xe2");
 });
 
 test("output that ends without a newline ends in a partial line, output that ends with one does not", async () => {
