@@ -3,8 +3,10 @@ import type { WatchTaskResponse } from "../../gen/signalman/v1/task_service_pb.t
 import { shortName } from "./input/names.ts";
 import { resultLines, resultOf } from "./result.ts";
 import type { Session } from "./session.ts";
+import { startFor } from "./tail.ts";
 import { onInterrupt } from "./terminal/interrupt.ts";
 import { exitCodeOf } from "./terminal/status.ts";
+import type { OutputOptions } from "./terminal/task-output.ts";
 import { createJsonView } from "./view/json-view.ts";
 import { createLiveView } from "./view/live-view.ts";
 import type { View } from "./view/view.ts";
@@ -13,8 +15,14 @@ import type { View } from "./view/view.ts";
  * Shows a task until its end and returns the exit code that tells it.
  * @throws Left if a signal ended the watching.
  */
-export async function follow(session: Session, name: string, tail?: number): Promise<number> {
-  await using view: View = session.json ? createJsonView() : createLiveView(process.stdout, process.stderr);
+export async function follow(
+  session: Session,
+  name: string,
+  options: OutputOptions & { tail?: number } = {},
+): Promise<number> {
+  const { stdout, stderr } = process;
+  const start = await startFor(session, { name }, options.tail);
+  await using view: View = session.json ? createJsonView() : createLiveView(stdout, stderr, options);
   using interrupt = onInterrupt({
     say: (text) => view.note(text),
     command: session.command(`watch ${shortName(name)}`),
@@ -23,7 +31,7 @@ export async function follow(session: Session, name: string, tail?: number): Pro
   view.note(shortName(name));
   let isBroken = false;
   const events = session.client.watch(
-    { name, start: tail === undefined ? undefined : { case: "tailLines", value: tail } },
+    { name, start },
     {
       signal: interrupt.signal,
       repeatSnapshots: true,

@@ -1,5 +1,5 @@
 import type { TaskPlan } from "../../gen/signalman/v1/task_pb.ts";
-import { printable } from "./terminal/printable.ts";
+import { printableLines } from "./terminal/printable.ts";
 
 /** `1 to add, 0 to change, 0 to destroy` */
 export function changesOf({ add, change, destroy }: TaskPlan): string {
@@ -8,5 +8,5 @@ export function changesOf({ add, change, destroy }: TaskPlan): string {
 
 /** The text of a plan, which holds what others wrote. */
 export function planText(text: string): string {
-  return text.split("\n").map(printable).join("\n").trim();
+  return printableLines(text).trim();
 }

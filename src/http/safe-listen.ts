@@ -15,7 +15,7 @@ export async function assertSafeListen(host: string, hasToken: boolean): Promise
   const where = open === host ? host : `${host} (${open})`;
   throw new ListenError(
     `Cannot listen on ${where}: other machines could run programs here, since no token is set. ` +
-      "Set a token, or listen on 127.0.0.1",
+      "Set SIGNALMAN_TOKEN, or listen on 127.0.0.1",
   );
 }
 

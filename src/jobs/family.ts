@@ -117,6 +117,6 @@ export function commandOf(app: App, name: string, path = ""): string {
   const found = findProgram(app, path);
   if (found) return found;
   throw new PrepareError(
-    `Cannot run app ${name}: there is no program ${programNames(app)} on this server (${pathTrouble(app) ?? `PATH ${path}`}); install it`,
+    `Cannot run app ${name}: there is no program ${programNames(app)} on this server (${pathTrouble(app) ?? "no folder of its PATH has it"}); install it`,
   );
 }

@@ -1,9 +1,13 @@
+import { Code, ConnectError } from "@connectrpc/connect";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { parse } from "yaml";
+import { HookEvent } from "../../gen/signalman/v1/hook_pb.ts";
+import { forEachName } from "../../src/cli/each.ts";
 import { applyDemo, runDemo, watchToEnd } from "../support/demo.ts";
 import { startService, type TestService } from "../support/service.ts";
-import { cli } from "./cli.ts";
+import { cli, startCli } from "./cli.ts";
 
+const LONG = 'print("before"); print("x" + "äöü€" * 20000); print("between"); print("a" * 40000, end="")';
 let service: TestService;
 let server: string;
 let name: string;
@@ -15,6 +19,22 @@ beforeAll(async () => {
   await applyDemo(service, {
     both: String.raw`echo one; sleep 0.3; echo two >&2; sleep 0.3; printf '\033[31mthree\033[0m'`,
     count: "seq 1 25000",
+    long: { app: "python", script: LONG },
+    endless: "head -c 3000000 /dev/zero | tr '\\0' z; echo",
+    wait: "echo before; echo started; exec sleep 600",
+    hooked: {
+      script: "exit 0",
+      hooks: [
+        {
+          name: "tell",
+          event: HookEvent.AFTER_TASK,
+          kind: {
+            case: "program",
+            value: { app: "bash", script: String.raw`printf 'told \033]0;title\007 \302\233 2J\n'` },
+          },
+        },
+      ],
+    },
     fail: "exit 1",
   });
   ({ name } = await runDemo(service, "both", { message: "a\u001b[31m\nnote", labels: { team: "web" } }));
@@ -46,14 +66,64 @@ describe("signalman get", () => {
 });
 
 describe("signalman logs", () => {
+  it("counts a line of many pieces as one, and cuts none of its characters", async () => {
+    const { name: task } = await runDemo(service, "long");
+    await watchToEnd(service, task);
+    const of = async (tail: number, ...more: string[]) =>
+      (await cli(["logs", task, "--stream", "stdout", "--tail", String(tail), ...more], { server })).stdout;
+    const first = `x${"äöü€".repeat(20_000)}\n`;
+    expect(await of(1)).toBe("a".repeat(40_000));
+    expect(await of(2)).toBe(`between\n${"a".repeat(40_000)}`);
+    expect(await of(3)).toBe(`${first}between\n${"a".repeat(40_000)}`);
+    expect(await of(100)).toBe(`before\n${first}between\n${"a".repeat(40_000)}`);
+    const json = (await of(3, "--json"))
+      .trim()
+      .split("\n")
+      .map((line) => JSON.parse(line));
+    expect(json.map(({ text }) => text).join("")).toBe(
+      `x${"äöü€".repeat(20_000)}between${"a".repeat(40_000)}`,
+    );
+    const watched = await cli(["watch", task, "--tail", "1"], { server });
+    expect(watched.stdout).toBe("a".repeat(40_000));
+  });
+
+  it("counts a line of more than 1 MiB from there on", async () => {
+    const { name: task } = await runDemo(service, "endless");
+    await watchToEnd(service, task);
+    const { stdout } = await cli(["logs", task, "--stream", "stdout", "--tail", "1"], { server });
+    expect(stdout.length).toBeGreaterThan(16_000);
+    expect(stdout.length).toBeLessThanOrEqual(1 << 20);
+    expect(stdout).toMatch(/^z+\n$/);
+  });
+
+  it("goes on with --follow until the task has ended", async () => {
+    const { name: task } = await runDemo(service, "wait");
+    const run = startCli(["logs", "-f", "--stream", "stdout", "--tail", "1", task], { server });
+    await run.shows("stdout", "started");
+    await cli(["kill", task, "--force"], { server });
+    expect(await run.ended).toBe(0);
+    expect(run.stdout.toString()).toBe("started\n");
+  });
+
+  it("makes the service's lines printable, and has times before lines with -t", async () => {
+    const system = await cli(["logs", short, "--stream", "system", "-t"], { server });
+    expect(system.stdout).toMatch(/^\d{4}-\S+Z Running /);
+    const hooked = await runDemo(service, "hooked");
+    await watchToEnd(service, hooked.name);
+    const { stdout } = await cli(["logs", hooked.name, "--stream", "system", "--raw"], { server });
+    expect(stdout).toContain("told");
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: it is about them
+    expect(stdout).not.toMatch(/[\x00-\x09\x0b-\x1f\x7f-\x9f]/);
+  });
+
   it("prints the log, or a stream, or its end", async () => {
     const all = await cli(["logs", short], { server });
     expect(all.stdout).toContain("one\n");
     expect(all.stdout).toContain("two\n");
     expect((await cli(["logs", short, "--stream", "stderr"], { server })).stdout).toBe("two\n");
-    expect((await cli(["logs", short, "--stream", "stdout", "--tail", "1"], { server })).stdout).toBe(
-      "\x1b[31mthree\x1b[0m",
-    );
+    const last = ["logs", short, "--stream", "stdout", "--tail", "1"];
+    expect((await cli(last, { server })).stdout).toBe("three");
+    expect((await cli([...last, "--raw"], { server })).stdout).toBe("\x1b[31mthree\x1b[0m");
     const plain = await cli(["logs", "--stream", "stdout", "--plain", short], { server });
     expect(plain.stdout).toBe("one\nthree");
   });
@@ -118,5 +188,33 @@ describe("signalman run", () => {
     const { code, stderr } = await cli(args, { server });
     expect(code).toBe(2);
     expect(stderr).toMatch(/^signalman: arguments: .*\nsignalman: git_branch: .*\n$/);
+  });
+});
+
+describe("several tasks at once", () => {
+  const MISSING = "demo/0192f0c1-0000-7000-8000-000000000001";
+
+  it("kill and delete go on after one that is not there, tell each, and exit with 2", async () => {
+    const names = await Promise.all(["wait", "wait"].map((template) => runDemo(service, template)));
+    const [first = "", second = ""] = names.map((task) => task.name.replace("projects/demo/tasks", "demo"));
+    const kill = await cli(["kill", first, MISSING, second, first, "--force"], { server });
+    expect(kill.code).toBe(2);
+    expect(kill.stdout.match(/^demo\/\S+/gm)).toEqual([first, second]);
+    expect(kill.stderr).toContain("000000000001 (not_found)");
+    for (const { name: task } of names) await watchToEnd(service, task);
+    const { code, stdout, stderr } = await cli(["delete", MISSING, first, second], { server });
+    expect(code).toBe(2);
+    expect(stdout).toBe(`${first} deleted\n${second} deleted\n`);
+    expect(stderr).toContain("000000000001 (not_found)");
+  });
+
+  it("what every call would meet ends it at once", async () => {
+    const tried: string[] = [];
+    const act = async (task: string) => {
+      tried.push(task);
+      throw new ConnectError("gone", Code.Unavailable);
+    };
+    await expect(forEachName(["a", "b"], act)).rejects.toThrow("gone");
+    expect(tried).toEqual(["a"]);
   });
 });

@@ -16,6 +16,7 @@ beforeAll(async () => {
     both: "echo out; echo err >&2; printf 'no newline'",
     bytes: String.raw`printf '\x00\xff\x1b[31mred\x1b[0m\r\n\n\nlast'`,
     fail: "exit 3",
+    pieces: "printf 'first half'; sleep 0.5; echo ' and second'; echo next",
     show: {
       script: 'printf "%s\\n" "$@"; echo "env $STAGE, secret $(printf %s "$token" | wc -c)"',
       allowOverrideArguments: true,
@@ -36,11 +37,19 @@ describe("signalman run", () => {
     expect(stderr).toMatch(/^signalman: demo\/[0-9a-f-]{36} SUCCESS after [\d.]+ s$/m);
   });
 
-  it("hands the bytes through in a pipe, and nothing of ours is among them", async () => {
-    const run = startCli(["run", "demo/bytes"], { server });
-    expect(await run.ended).toBe(0);
-    expect(run.stdout).toEqual(Buffer.from("\x00\xff\x1b[31mred\x1b[0m\r\n\n\nlast", "latin1"));
-  });
+  it.each([
+    ["all but colors", [], {}, "\x00\xffred\r\n\n\nlast"],
+    ["every one with --raw", ["--raw"], {}, "\x00\xff\x1b[31mred\x1b[0m\r\n\n\nlast"],
+    ["every one where colors are forced", [], { FORCE_COLOR: "1" }, "\x00\xff\x1b[31mred\x1b[0m\r\n\n\nlast"],
+    ["those of text with --plain", ["--plain"], {}, "\x00\xffred\r\n\n\nlast"],
+  ])(
+    "hands the bytes through in a pipe, %s, and nothing of ours is among them",
+    async (_, args, env, bytes) => {
+      const run = startCli(["run", "demo/bytes", ...args], { server, env });
+      expect(await run.ended).toBe(0);
+      expect(run.stdout).toEqual(Buffer.from(bytes, "latin1"));
+    },
+  );
 
   it("says in a pipe that its task waits in the queue", async () => {
     const first = startCli(["run", "demo/wait"], { server });
@@ -70,6 +79,15 @@ describe("signalman run", () => {
     const kill = await cli(["kill", task, "--force", "--reason", "enough"], { server });
     expect(kill).toMatchObject({ code: 0, stdout: `${task} asked to stop (STOPPING)\n` });
     expect(await run.ended).toBe(3);
+    expect(run.stderr).toContain("signalman: Killed: enough\n");
+    expect(run.stderr).toMatch(/ STOPPED after [\d.]+ s: killed: enough\n$/);
+  });
+
+  it("puts the time before each line, once for all its pieces", async () => {
+    const { stdout, stderr } = await cli(["run", "demo/pieces", "--timestamps"], { server });
+    const time = String.raw`\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z`;
+    expect(stdout).toMatch(new RegExp(`^${time} first half and second\n${time} next\n$`));
+    expect(stderr).toMatch(new RegExp(`^signalman: ${time} Running `, "m"));
   });
 
   it("hands on variables, secrets, environment and arguments", async () => {

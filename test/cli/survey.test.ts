@@ -34,6 +34,7 @@ beforeAll(async () => {
       ],
     },
     plain: script,
+    plainly: { script, survey: [{ name: "note" }] },
   });
 });
 afterAll(() => service[Symbol.asyncDispose]());
@@ -52,6 +53,17 @@ function shown(run: Cli): string {
   terminal.write(run.stdout.toString());
   return terminal.text;
 }
+
+it("asks also where stdout is a pipe", async () => {
+  const command = `"$0" "$1" run demo/plainly | tee /dev/null`;
+  const run = startProgram(
+    ["python3", ON_TERMINAL, String(ROWS), String(COLUMNS), "sh", "-c", command, process.execPath, SIGNALMAN],
+    { server: service.url, env: { TERM: "dumb" }, keepStdin: true },
+  );
+  await reply(run, "note", "hello");
+  expect(await run.ended).toBe(0);
+  expect(shown(run)).toContain("note=hello");
+});
 
 /** Types a line once the question is there. */
 async function reply(run: Cli, question: string, text: string) {

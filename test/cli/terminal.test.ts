@@ -20,6 +20,7 @@ beforeAll(async () => {
     partial: String.raw`
       printf 'first '; sleep 0.5; printf 'second \033[3'; sleep 0.5; printf '1mred\033[0m \xc3'; sleep 0.5
       printf '\xa4 end\n'; for i in 1 2 3; do printf '\rstep %s' $i; sleep 0.4; done; echo; seq 1 12; printf 'prompt> '; sleep 0.5; echo answer`,
+    evil: String.raw`printf '\033]0;title\007\033]52;c;eA==\007\033[2J\033[5A\302\2332J\033[31mred\033[0m end\n'`,
     secret: `test "$token" = 'top secret' && echo right`,
     wait: "trap 'echo bye; exit 0' TERM; echo started; while :; do sleep 0.05; done",
   });
@@ -76,7 +77,42 @@ describe("on a terminal", () => {
       ...numbers,
       "prompt> answer",
     ]);
-    expect(run.stdout.toString()).toContain("\x1b[31mred\x1b[0m \u00e4");
+    expect(run.stdout.toString()).toContain("\x1b[31mred\x1b[0m ");
+    expect(run.stdout.toString()).toContain("\u00e4 end");
+  });
+
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: it is about them
+  const EVIL = /\x1b\]|\x1b\[2J|\x1b\[5A|\u009b|\x07/;
+
+  it("of what a task writes, text and colors alone reach the terminal", async () => {
+    const run = onTerminal(["run", "demo/evil"]);
+    expect(await run.ended).toBe(0);
+    expect(run.stdout.toString()).not.toMatch(EVIL);
+    expect(run.stdout.toString()).toContain("\x1b[31mred\x1b[0m end");
+    const [task = ""] = /demo\/[0-9a-f-]{36}/.exec(run.stdout.toString()) ?? [];
+    for (const args of [
+      ["logs", task],
+      ["watch", task],
+      ["logs", "--follow", task],
+    ]) {
+      const again = onTerminal(args);
+      expect(await again.ended).toBe(0);
+      expect(again.stdout.toString()).not.toMatch(EVIL);
+      expect(again.stdout.toString()).toContain("\x1b[31mred\x1b[0m end");
+    }
+    const uncolored = onTerminal(["logs", task], { NO_COLOR: "1" });
+    await uncolored.ended;
+    expect(uncolored.stdout.toString()).not.toContain("\x1b");
+    const plain = onTerminal(["watch", "--plain", task]);
+    await plain.ended;
+    expect(plain.stdout.toString()).toContain("red end");
+    const raw = onTerminal(["logs", "--raw", task]);
+    await raw.ended;
+    expect(raw.stdout.toString()).toContain("\x1b]0;title\x07\x1b]52;c;eA==\x07\x1b[2J\x1b[5A\u009b2J");
+    const json = onTerminal(["--json", "logs", task]);
+    await json.ended;
+    expect(json.stdout.toString()).not.toMatch(EVIL);
+    expect(json.stdout.toString()).toContain("\\u009b2J");
   });
 
   it("colors stay out with NO_COLOR, and there is no status line on a dumb terminal", async () => {

@@ -1,4 +1,6 @@
+import { create } from "@bufbuild/protobuf";
 import { describe, expect, it } from "vitest";
+import { TaskSchema, TaskStatus } from "../../gen/signalman/v1/task_pb.ts";
 import { parsePath, pathText } from "../../src/cli/catalog/path.ts";
 import { parseTask, parseTemplate, shortName } from "../../src/cli/input/names.ts";
 import { parseVariable } from "../../src/cli/input/values.ts";
@@ -6,6 +8,7 @@ import { printable } from "../../src/cli/terminal/printable.ts";
 import { table } from "../../src/cli/terminal/table.ts";
 import { clock, duration, rough } from "../../src/cli/terminal/time.ts";
 import { cut, width } from "../../src/cli/terminal/width.ts";
+import { boardLines } from "../../src/cli/view/board.ts";
 import { trackCursor } from "../../src/cli/view/cursor.ts";
 import { serverUrl } from "../../src/client/server-url.ts";
 
@@ -121,4 +124,36 @@ describe("where output leaves the cursor", () => {
     [[[0xff]], "within-sequence"],
     [[[0x80]], "within-line"],
   ] as const)("%j: %s", (parts, place) => expect(after(...(parts as unknown as never[]))).toBe(place));
+});
+
+describe("the board", () => {
+  it("shows what runs by age, and what waits in the queue's order", () => {
+    const task = (id: number, status: TaskStatus, priority = 50) =>
+      create(TaskSchema, {
+        name: `projects/p/tasks/${id}`,
+        template: "projects/p/templates/t",
+        status,
+        priority,
+      });
+    const lines = boardLines(
+      [
+        task(1, TaskStatus.WAITING, 10),
+        task(2, TaskStatus.RUNNING, 1),
+        task(3, TaskStatus.WAITING),
+        task(4, TaskStatus.WAITING, 90),
+        task(5, TaskStatus.RUNNING, 99),
+        task(6, TaskStatus.WAITING),
+      ],
+      100,
+      20,
+    );
+    expect(lines.slice(1).map((line) => line.split(" ")[0])).toEqual([
+      "p/2",
+      "p/5",
+      "p/4",
+      "p/3",
+      "p/6",
+      "p/1",
+    ]);
+  });
 });

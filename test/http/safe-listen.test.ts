@@ -10,7 +10,7 @@ test.each(["127.0.0.1", "127.8.9.10", "::1", "localhost", "::ffff:127.0.0.1"])(
 
 test.each(["0.0.0.0", "::", "", "192.0.2.7", "::ffff:192.0.2.7"])("%s wants a token", async (host) => {
   await expect(assertSafeListen(host, false)).rejects.toThrow(
-    /Cannot listen on .*Set a token, or listen on 127.0.0.1/,
+    /Cannot listen on .*Set SIGNALMAN_TOKEN, or listen on 127.0.0.1/,
   );
   await assertSafeListen(host, true);
 });

@@ -5,7 +5,6 @@ import { fromBinary } from "@bufbuild/protobuf";
 import { expect, test } from "vitest";
 import { LogBatchSchema } from "../../gen/signalman/v1/task_pb.ts";
 import { compress, decompress } from "../../src/logs/compress.ts";
-import { stripEscapes } from "../../src/logs/escapes.ts";
 import { filterChunk } from "../../src/logs/filter.ts";
 import { decodeChunk } from "../../src/logs/read.ts";
 import type { LogStreamName } from "../../src/logs/types.ts";
@@ -89,19 +88,4 @@ test("what has been decompressed and read is gone with the next young objects", 
   for (let i = 0; i < 500; i++) decompress(small);
   for (let i = 0; i < 3; i++) collect({ type: "minor" });
   expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(10_000_000);
-});
-
-test.each([
-  ["plain ü\r", "plain ü\r"],
-  ["\x1b[1;31mred\x1b[0m", "red"],
-  ["\x1b[2K\x1b[38;5;12mx\x1b[?25l", "x"],
-  ["\x1b]0;title\x07a\x1b]8;;http://x\x1b\\link\x1b]8;;\x1b\\", "alink"],
-  ["\x1b(Bok\x1bMup\x1b7", "okup"],
-  ["\x1bPdcs\x1b\\x\x1b_apc\x07y", "xy"],
-  ["end\x1b", "end"],
-  ["cut\x1b[3", "cut"],
-  ["\x1b]open\nnext", "\nnext"],
-  ["\x1b[31\nnext", "\nnext"],
-])("escapes are stripped from %j", (text, wanted) => {
-  expect(stripEscapes(Buffer.from(text)).toString()).toBe(wanted);
 });

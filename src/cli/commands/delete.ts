@@ -1,6 +1,7 @@
 import { create } from "@bufbuild/protobuf";
 import type { Command } from "commander";
 import { DeleteTaskRequestSchema } from "../../../gen/signalman/v1/task_service_pb.ts";
+import { forEachName } from "../each.ts";
 import { parseTask, shortName } from "../input/names.ts";
 import { withSession } from "../session.ts";
 import { jsonLine } from "../terminal/json.ts";
@@ -13,15 +14,14 @@ export function addDelete(program: Command): void {
     .argument("<task...>", "the tasks", (text: string, before: string[] = []) => [...before, parseTask(text)])
     .action(
       withSession(async (session, names: string[]) => {
-        for (const name of names) {
+        return forEachName(names, async (name) => {
           await session.call(({ tasks }, options) => tasks.deleteTask({ name }, options));
           await print(
             session.json
               ? jsonLine(DeleteTaskRequestSchema, create(DeleteTaskRequestSchema, { name }))
               : `${shortName(name)} deleted`,
           );
-        }
-        return 0;
+        });
       }),
     );
 }

@@ -8,6 +8,7 @@ import {
   type KillTasksRequestSchema,
   KillTasksResponseSchema,
 } from "../../../gen/signalman/v1/task_service_pb.ts";
+import { forEachName } from "../each.ts";
 import { UsageError } from "../errors.ts";
 import { parseTask, parseTemplate, shortName } from "../input/names.ts";
 import { parseDuration } from "../input/values.ts";
@@ -34,8 +35,8 @@ const SAID: Record<KillOutcome, string> = {
 export function addKill(program: Command): void {
   program
     .command("kill")
-    .description("stop a task, or all of a template: SIGTERM first, SIGKILL after a while")
-    .argument("[task]", "the task", parseTask)
+    .description("stop tasks, or all of a template: SIGTERM first, SIGKILL after a while")
+    .argument("[task...]", "the tasks", (text: string, before: string[] = []) => [...before, parseTask(text)])
     .option("--template <template>", "all tasks of this template that have not ended", parseTemplate)
     .option("--force", "SIGKILL at once")
     .option(
@@ -45,13 +46,12 @@ export function addKill(program: Command): void {
     )
     .option("--reason <text>", "why, for people")
     .action(
-      withSession(async (session, name: string | undefined, { template, ...request }: KillOptions) => {
-        if ((name === undefined) === (template === undefined))
-          throw new UsageError("name a task, or --template PROJECT/TEMPLATE");
+      withSession(async (session, names: string[], { template, ...request }: KillOptions) => {
+        if ((names.length === 0) === (template === undefined))
+          throw new UsageError("name tasks, or --template PROJECT/TEMPLATE");
         const asked = { force: request.force, gracePeriod: request.grace, reason: request.reason };
-        if (name !== undefined) await killOne(session, { name, ...asked });
-        else if (template !== undefined) await killAll(session, { template, ...asked });
-        return 0;
+        if (template !== undefined) await killAll(session, { template, ...asked });
+        return forEachName(names, (name) => killOne(session, { name, ...asked }));
       }),
     );
 }

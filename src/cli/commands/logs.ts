@@ -1,16 +1,21 @@
 import { type Command, InvalidArgumentError, Option } from "commander";
-import { LogStream } from "../../../gen/signalman/v1/task_pb.ts";
-import { LogFormat, type ReadTaskLogResponse } from "../../../gen/signalman/v1/task_service_pb.ts";
+import { type LogLine, LogStream } from "../../../gen/signalman/v1/task_pb.ts";
+import type { EscapeFilter } from "../../logs/escapes.ts";
 import { parseTask } from "../input/names.ts";
 import { parseWhole } from "../input/values.ts";
+import { type LogRange, logPages } from "../log-pages.ts";
 import { type Session, withSession } from "../session.ts";
-import { jsonLogLine } from "../terminal/json.ts";
-import { print, write } from "../terminal/output.ts";
+import { startFor } from "../tail.ts";
+import { jsonLogLine, stringify } from "../terminal/json.ts";
+import { print, say, write } from "../terminal/output.ts";
+import { printableLines } from "../terminal/printable.ts";
+import { addOutputOptions, type OutputOptions, taskFilter } from "../terminal/task-output.ts";
+import { createChunker } from "../view/chunks.ts";
 
-interface LogsOptions {
+interface LogsOptions extends OutputOptions {
   tail?: number;
   stream?: LogStream[];
-  plain?: true;
+  follow?: true;
 }
 
 const STREAMS = new Map([
@@ -18,20 +23,24 @@ const STREAMS = new Map([
   ["stderr", LogStream.STDERR],
   ["system", LogStream.SYSTEM],
 ]);
-const PAGE_LINES = 10_000;
 
 export function addLogs(program: Command): void {
-  program
-    .command("logs")
-    .description("print a task's log so far to stdout; `watch` goes on")
+  const command = program.command("logs");
+  addOutputOptions(command)
+    .description("print a task's log so far to stdout")
     .argument("<task>", "the task", parseTask)
-    .option("--tail <n>", "the last lines only", parseWhole(0, 1_000_000))
+    .option("-f, --follow", "go on until the task has ended")
+    .option(
+      "--tail <n>",
+      "the last lines only, each with all its pieces up to 1 MiB",
+      parseWhole(0, 1_000_000),
+    )
     .addOption(new Option("--stream <name>", "this stream only; may be repeated").argParser(collectStreams))
-    .option("--plain", "without terminal escape codes")
     .action(
       withSession(async (session, name: string, options: LogsOptions) => {
-        if (options.tail === 0) return 0;
-        for await (const page of pages(session, name, options)) await show(page, session.json);
+        const output = createOutput(session.json, options);
+        for await (const lines of logLines(session, name, options)) await output.lines(lines);
+        await output.end();
         return 0;
       }),
     );
@@ -44,32 +53,56 @@ function collectStreams(text: string, before: readonly LogStream[] = []): LogStr
   return [...before, stream];
 }
 
-/** The log as it was when the first page was read: a task that prints on and on does not keep us here. */
-async function* pages(
+async function* logLines(
   session: Session,
   name: string,
-  options: LogsOptions,
-): AsyncGenerator<ReadTaskLogResponse> {
-  const { stream: streams } = options;
-  const text = options.plain ? LogFormat.PLAIN_TEXT : LogFormat.TEXT;
-  const base = { name, streams, maxLines: PAGE_LINES, format: session.json ? LogFormat.LINES : text };
-  let lastSeq: bigint | undefined;
-  let afterSeq: bigint | undefined;
-  do {
-    const start = startOf(afterSeq, options.tail);
-    const page = await session.call(({ tasks }, call) => tasks.readTaskLog({ ...base, start }, call));
-    yield page;
-    lastSeq ??= page.lastSeq;
-    afterSeq = page.nextAfterSeq;
-  } while (afterSeq < lastSeq);
+  { stream: streams, tail, follow }: LogsOptions,
+): AsyncGenerator<LogLine[]> {
+  const range = { name, streams };
+  if (!follow && tail === 0) return;
+  const start = await startFor(session, range, tail);
+  if (follow) return yield* followed(session, { ...range, start });
+  for await (const page of logPages(session, { ...range, start })) yield page.lines;
 }
 
-function startOf(afterSeq: bigint | undefined, tail: number | undefined) {
-  if (afterSeq !== undefined) return { case: "afterSeq", value: afterSeq } as const;
-  return tail === undefined ? undefined : ({ case: "tailLines", value: tail } as const);
+async function* followed(session: Session, range: LogRange): AsyncGenerator<LogLine[]> {
+  // The watch itself would try for ever; whoever names a wrong server wants to know.
+  await session.call(({ tasks }, options) => tasks.getTask({ name: range.name }, options));
+  let isBroken = false;
+  const events = session.client.watch(range, {
+    onReconnect({ error, attempt }) {
+      if (attempt === 1) say(`the connection broke (${error.rawMessage}); trying again`);
+      isBroken = true;
+    },
+  });
+  for await (const { event } of events) {
+    if (isBroken) say("connected again");
+    isBroken = false;
+    if (event.case === "log") yield event.value.lines;
+    if (event.case === "gap")
+      say(`lines ${event.value.fromSeq} to ${event.value.toSeq} are missing: ${event.value.reason}`);
+  }
 }
 
-async function show(page: ReadTaskLogResponse, json: boolean): Promise<void> {
-  if (!json) return write(process.stdout, page.text);
-  for (const line of page.lines) await print(JSON.stringify(jsonLogLine(line)));
+/** All streams go to stdout. Escape codes are told apart in each stream by itself. */
+function createOutput(isJson: boolean, options: OutputOptions) {
+  const { stdout } = process;
+  const chunksOf = createChunker(options);
+  const filters = new Map<LogStream, EscapeFilter>([
+    [LogStream.STDOUT, taskFilter(stdout, options)],
+    [LogStream.STDERR, taskFilter(stdout, options)],
+  ]);
+  return {
+    async lines(lines: readonly LogLine[]): Promise<void> {
+      if (isJson) {
+        for (const line of lines) await print(stringify(jsonLogLine(line)));
+        return;
+      }
+      for (const { stream, data } of chunksOf(lines))
+        await write(stdout, filters.get(stream)?.write(data) ?? printableLines(data.toString()));
+    },
+    async end(): Promise<void> {
+      for (const filter of filters.values()) await write(stdout, filter.end());
+    },
+  };
 }

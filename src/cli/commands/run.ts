@@ -14,8 +14,9 @@ import { type Session, withSession } from "../session.ts";
 import { jsonLine } from "../terminal/json.ts";
 import { print, say } from "../terminal/output.ts";
 import { hasTerminal, openPrompt } from "../terminal/prompt.ts";
+import { addOutputOptions, type OutputOptions } from "../terminal/task-output.ts";
 
-interface RunOptions extends ParamOptions {
+interface RunOptions extends ParamOptions, OutputOptions {
   var?: VariableInput[];
   secret?: Record<string, string | undefined>;
   env?: Record<string, string>;
@@ -39,7 +40,7 @@ interface RunOptions extends ParamOptions {
 
 export function addRun(program: Command): void {
   const command = program.command("run");
-  addParams(command)
+  addOutputOptions(addParams(command))
     .description("run a template and show the task live")
     .argument("<template>", "the template, PROJECT/TEMPLATE", parseTemplate)
     .option(
@@ -73,7 +74,7 @@ export function addRun(program: Command): void {
       withSession(async (session, template: string, options: RunOptions) => {
         const response = await runTask(session, template, options);
         const name = response.task?.name ?? "";
-        if (name && options.watch) return follow(session, name);
+        if (name && options.watch) return follow(session, name, options);
         if (session.json) await print(jsonLine(RunTaskResponseSchema, response));
         else await print(name || `${template} may run so`);
         return 0;
@@ -124,7 +125,7 @@ async function answersOf(session: Session, name: string, options: RunOptions): P
     variables: await readVariables(options.var, async () => textQuestions(await survey())),
     secrets: await findSecrets(options.secret, options.input),
   };
-  if (!options.input || !hasTerminal() || !process.stdout.isTTY) return given;
+  if (!options.input || !hasTerminal()) return given;
   const isAnswered = (question: string) =>
     Object.hasOwn(given.variables, question) || Object.hasOwn(given.secrets, question);
   const open = (await survey()).filter((question) => !isAnswered(question.name));

@@ -8,9 +8,17 @@ import {
 
 const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
+/** JSON on one line that does nothing to a terminal: C1 codes and marks of direction are written as `\\u009b`. */
+export function stringify(value: JsonValue): string {
+  return JSON.stringify(value).replace(
+    /[\x7f-\x9f\u202a-\u202e\u2066-\u2069]/g,
+    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`,
+  );
+}
+
 /** A message as proto3 JSON, on one line. */
 export function jsonLine<D extends DescMessage>(desc: D, message: MessageShape<D>): string {
-  return JSON.stringify(toJson(desc, message));
+  return stringify(toJson(desc, message));
 }
 
 /** A log line as proto3 JSON, and `text` beside `content` (base64) if it is UTF-8. */
@@ -22,7 +30,7 @@ export function jsonLogLine(line: LogLine): JsonValue {
 export function jsonEvent(event: WatchTaskResponse): string {
   if (event.event.case !== "log") return jsonLine(WatchTaskResponseSchema, event);
   const { firstSeq, lines } = event.event.value;
-  return JSON.stringify({
+  return stringify({
     resumeToken: event.resumeToken,
     log: { firstSeq: String(firstSeq), lines: lines.map(jsonLogLine) },
   });

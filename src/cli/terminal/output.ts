@@ -1,4 +1,4 @@
-import { printable } from "./printable.ts";
+import { harmless, printable } from "./printable.ts";
 
 export type Sink = NodeJS.WriteStream & { fd: 1 | 2 };
 
@@ -13,7 +13,7 @@ export function write(sink: NodeJS.WriteStream, data: string | Uint8Array): Prom
 
 /** A line of results. */
 export async function print(line: string): Promise<void> {
-  await write(process.stdout, `${line}\n`);
+  await write(process.stdout, `${harmless(line)}\n`);
 }
 
 /** A line of our own, beside the results. */

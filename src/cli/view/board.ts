@@ -90,11 +90,17 @@ export function createBoard(stdout: NodeJS.WriteStream): TasksView {
   };
 }
 
-/** Those that run or have ended just now, then those that wait, each in the order of their creation; as many as fit. */
+/**
+ * Those that run or have ended just now, in the order of their creation, then those that wait, in the queue's order: by
+ * priority, then by creation. As many as fit.
+ */
 export function boardLines(tasks: readonly Task[], columns: number, rows: number): string[] {
   const rank = (task: Task) => (statusWord(task.status) === "WAITING" ? 1 : 0);
   const id = (task: Task) => task.name.split("/").at(-1) ?? "";
-  const sorted = tasks.toSorted((a, b) => rank(a) - rank(b) || (id(a) < id(b) ? -1 : 1));
+  const urgency = (task: Task) => (rank(task) === 1 ? task.priority : 0);
+  const sorted = tasks.toSorted(
+    (a, b) => rank(a) - rank(b) || urgency(b) - urgency(a) || (id(a) < id(b) ? -1 : 1),
+  );
   const room = rows - 1;
   const shown = sorted.length > room ? sorted.slice(0, Math.max(0, room - 1)) : sorted;
   const rest = sorted.slice(shown.length);

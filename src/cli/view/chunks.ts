@@ -1,18 +1,41 @@
+import { type Timestamp, timestampDate } from "@bufbuild/protobuf/wkt";
 import type { LogLine, LogStream } from "../../../gen/signalman/v1/task_pb.ts";
 
 const NEWLINE = Uint8Array.of(10);
 
-/** What the program wrote: a newline behind each line that had one. Neighbours of one stream are joined. */
-export function chunksOf(lines: readonly LogLine[]): { stream: LogStream; data: Buffer }[] {
-  const chunks: { stream: LogStream; parts: Uint8Array[] }[] = [];
-  for (const { stream, content, partial } of lines) {
-    let last = chunks.at(-1);
-    if (last?.stream !== stream) {
-      last = { stream, parts: [] };
-      chunks.push(last);
+export interface StreamChunk {
+  stream: LogStream;
+  data: Buffer;
+}
+
+/**
+ * Makes lines what the program wrote: a newline behind each line that had one. Neighbours of one stream are joined.
+ * `timestamps`: each line begins with its time; pieces of a line that went on have none.
+ */
+export function createChunker({ timestamps = false } = {}): (lines: readonly LogLine[]) => StreamChunk[] {
+  /** Streams whose last line goes on. */
+  const open = new Set<LogStream>();
+  return (lines) => {
+    const chunks: { stream: LogStream; parts: Uint8Array[] }[] = [];
+    for (const { stream, content, partial, time } of lines) {
+      let last = chunks.at(-1);
+      if (last?.stream !== stream) {
+        last = { stream, parts: [] };
+        chunks.push(last);
+      }
+      if (timestamps && !open.has(stream)) last.parts.push(stamp(time));
+      last.parts.push(content);
+      if (partial) open.add(stream);
+      else {
+        last.parts.push(NEWLINE);
+        open.delete(stream);
+      }
     }
-    last.parts.push(content);
-    if (!partial) last.parts.push(NEWLINE);
-  }
-  return chunks.map(({ stream, parts }) => ({ stream, data: Buffer.concat(parts) }));
+    return chunks.map(({ stream, parts }) => ({ stream, data: Buffer.concat(parts) }));
+  };
+}
+
+/** `2026-11-30T22:10:01.123Z ` */
+function stamp(time: Timestamp | undefined): Buffer {
+  return Buffer.from(time ? `${timestampDate(time).toISOString()} ` : "");
 }

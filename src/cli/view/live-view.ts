@@ -7,18 +7,26 @@ import {
   TaskStatus,
 } from "../../../gen/signalman/v1/task_pb.ts";
 import type { LogGap, WatchTaskResponse } from "../../../gen/signalman/v1/task_service_pb.ts";
+import type { EscapeFilter } from "../../logs/escapes.ts";
 import { printable } from "../terminal/printable.ts";
-import { chunksOf } from "./chunks.ts";
+import { type OutputOptions, taskFilter } from "../terminal/task-output.ts";
+import { createChunker } from "./chunks.ts";
 import { createScreen, type Screen } from "./screen.ts";
 import type { View } from "./view.ts";
 import { cause, statusText, summary } from "./words.ts";
 
 const TICK_MS = 1000;
 
+interface Output {
+  readonly stream: NodeJS.WriteStream;
+  readonly filter: EscapeFilter;
+}
+
 interface Live {
   readonly screen: Screen;
-  readonly stdout: NodeJS.WriteStream;
-  readonly stderr: NodeJS.WriteStream;
+  /** The task's own streams, as they are shown. */
+  readonly outputs: ReadonlyMap<LogStream, Output>;
+  readonly chunksOf: ReturnType<typeof createChunker>;
   task: Task | undefined;
   /** The service's last words about the task. */
   lastSaid: string;
@@ -27,14 +35,29 @@ interface Live {
 }
 
 /**
- * The task's stdout to our stdout and its stderr to ours, byte by byte. What the service says goes to stderr, behind
- * `signalman: `, dimmed on a terminal. On a terminal there is a status line below.
+ * The task's stdout to this program's stdout and its stderr to stderr, as taskFilter lets it pass. What the service says
+ * goes to stderr, behind `signalman: `, dimmed on a terminal. On a terminal there is a status line below.
  */
-export function createLiveView(stdout: NodeJS.WriteStream, stderr: NodeJS.WriteStream): View {
+export function createLiveView(
+  stdout: NodeJS.WriteStream,
+  stderr: NodeJS.WriteStream,
+  options: OutputOptions = {},
+): View {
   const status = (columns: number) => statusText(live.task, columns);
   const hasLine = hasStatusLine(stderr);
   const screen = createScreen(stderr, hasLine ? status : undefined);
-  const live: Live = { screen, stdout, stderr, task: undefined, lastSaid: "", hasToldOfQueue: hasLine };
+  const output = (stream: NodeJS.WriteStream): Output => ({ stream, filter: taskFilter(stream, options) });
+  const live: Live = {
+    screen,
+    outputs: new Map([
+      [LogStream.STDOUT, output(stdout)],
+      [LogStream.STDERR, output(stderr)],
+    ]),
+    chunksOf: createChunker(options),
+    task: undefined,
+    lastSaid: "",
+    hasToldOfQueue: hasLine,
+  };
   const timer = setInterval(() => {
     screen.refresh();
     tellOfQueue(live);
@@ -46,6 +69,7 @@ export function createLiveView(stdout: NodeJS.WriteStream, stderr: NodeJS.WriteS
     async [Symbol.asyncDispose]() {
       clearInterval(timer);
       stderr.off("resize", screen.refresh);
+      await endOutputs(live).catch(() => {});
       await screen.close().catch(() => {});
     },
   };
@@ -73,17 +97,24 @@ async function show(live: Live, { event }: WatchTaskResponse): Promise<void> {
     case "gap":
       return note(screen, missing(event.value));
     case "end":
+      await endOutputs(live);
       await screen.close();
       if (event.value.task) await screen.line(`signalman: ${summary(event.value.task, live.lastSaid)}`);
   }
 }
 
 async function showLines(live: Live, lines: readonly LogLine[]): Promise<void> {
-  const { screen, stdout, stderr } = live;
+  const { screen, outputs, chunksOf } = live;
   for (const { stream, data } of chunksOf(lines)) {
-    if (stream === LogStream.SYSTEM) live.lastSaid = await showSystem(screen, data.toString());
-    else await screen.write(stream === LogStream.STDERR ? stderr : stdout, data);
+    const output = outputs.get(stream);
+    if (output) await screen.write(output.stream, output.filter.write(data));
+    else live.lastSaid = await showSystem(screen, data.toString());
   }
+}
+
+/** Shows what the filters held back. */
+async function endOutputs({ screen, outputs }: Live): Promise<void> {
+  for (const { stream, filter } of outputs.values()) await screen.write(stream, filter.end());
 }
 
 const note = (screen: Screen, text: string) => screen.line(`signalman: ${printable(text)}`);

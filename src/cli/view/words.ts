@@ -51,7 +51,8 @@ function version(task: Task, before: string, behind = ""): string {
   return text && `${before}${text}${behind}`;
 }
 
-function why({ end }: Task, lastSaid: string): string {
+function why({ end, kill }: Task, lastSaid: string): string {
+  if (end?.reason === EndReason.STOPPED_BY_USER && kill?.reason) return `: killed: ${printable(kill.reason)}`;
   if (!end || end.reason === EndReason.UNSPECIFIED || end.message === lastSaid) return "";
   return `: ${printable(end.message || reasonWord(end.reason))}`;
 }

@@ -133,7 +133,7 @@ async function record(
   return "KILLED_BEFORE_START";
 }
 
-const messageOf = (request: KillRequest) => request.reason || "Stopped by KillTask";
+const messageOf = ({ reason }: KillRequest) => (reason ? `Killed: ${reason}` : "Stopped by KillTask");
 
 type KillColumns = ReturnType<typeof columnsOf>;
 

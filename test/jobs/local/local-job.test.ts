@@ -294,7 +294,7 @@ describe("what cannot run is said in a sentence", () => {
     writeFileSync(join(source, "run"), "");
     const apps = { none: { command: "no-such-program", args: [] } };
     expect(await refusal({ app: "none", apps, input: { env: { PATH: "/bin:/opt" } } })).toBe(
-      "Cannot run app none: there is no program no-such-program on this server (PATH /bin:/opt); install it",
+      "Cannot run app none: there is no program no-such-program on this server (no folder of its PATH has it); install it",
     );
   });
 

@@ -30,7 +30,7 @@ test.each(["WAITING", "WAITING_CONFIRMATION"] as const)("a task in %s is stopped
   expect(task).toMatchObject({
     status: "STOPPED",
     endReason: "STOPPED_BY_USER",
-    endMessage: "not today",
+    endMessage: "Killed: not today",
     killBy: "ada",
   });
   expect(task.endTime).toBeInstanceOf(Date);
@@ -47,7 +47,11 @@ test.each(["STARTING", "RUNNING", "CONFIRMED"] as const)(
     expect(grace(task)).toBe(30);
     expect((await kill(id, { by: "bob" })).task.killBy).toBe("ada");
     const progress = await readProgress(store.database, id, 0);
-    expect(progress?.events.at(-1)).toMatchObject({ status: "STOPPING", by: "ada" });
+    expect(progress?.events.at(-1)).toMatchObject({
+      status: "STOPPING",
+      by: "ada",
+      message: "Killed: enough",
+    });
   },
 );
 
