@@ -7,6 +7,8 @@ export interface ToldTask {
   message: string;
   template: { type: TemplateType };
   repository: { name: string };
+  /** Branch or tag that was asked for; empty: none. */
+  gitBranch: string;
   inventory?: { name: string };
   /** What it builds; empty: nothing that has a version. */
   version: string;
@@ -25,7 +27,7 @@ const TYPES: Partial<Record<TemplateType, string>> = {
  * and no page to link to yet, which the reference shows by the same empty values.
  */
 export function taskDetails(task: ToldTask, commit: Commit): Record<string, string | null> {
-  const { inventory, repository, incomingVersion } = task;
+  const { inventory, repository, gitBranch, incomingVersion } = task;
   const type = TYPES[task.template.type];
   return {
     id: task.id,
@@ -34,6 +36,7 @@ export function taskDetails(task: ToldTask, commit: Commit): Record<string, stri
     url: null,
     commit_hash: commit.hash || null,
     commit_message: commit.message,
+    ...(gitBranch && { branch: gitBranch }),
     ...(inventory && { inventory_name: shortName(inventory.name), inventory_id: inventory.name }),
     repository_name: shortName(repository.name),
     repository_id: repository.name,

@@ -197,7 +197,7 @@ async function prepare(
   const commit = await job.prepare(details, signal);
   if (commit.hash) {
     log.say(`At commit ${commit.hash.slice(0, 12)} ${commit.message}`);
-    await deps.store.recordCommit(task.id, commit.hash, commit.message);
+    await deps.store.recordCommit(task, commit);
     run.commit = commit;
   }
 }

@@ -21,7 +21,7 @@ import type { Listeners, RunLogOptions } from "./logging.ts";
 export interface RunStore {
   load(lease: Lease): Promise<RunRows>;
   storeChunks: RunLogOptions["storeChunks"];
-  recordCommit(taskId: string, hash: string, message: string): Promise<void>;
+  recordCommit(lease: Lease, commit: Commit): Promise<void>;
   /** `handle`: what finds the program again. False: somebody asked for the task's end meanwhile. */
   markRunning(task: TaskRecord, handle: string): Promise<boolean>;
   /** The proto3 JSON of a TaskResult, in place of an earlier one. */

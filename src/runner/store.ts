@@ -36,8 +36,8 @@ export function runStore(
     load: (lease) => until("load its details", lease.id, () => loadRun(control, lease)),
     storeChunks: (lease, chunks) =>
       until("store its output", lease.id, () => logs.run((db) => storeChunks(db, lease, chunks))),
-    recordCommit: (id, hash, message) =>
-      until("record its commit", id, () => recordCommit(control, id, hash, message)),
+    recordCommit: (lease, commit) =>
+      until("record its commit", lease.id, () => recordCommit(control, lease, commit)),
     storeResult: (lease, result) =>
       until("store its result", lease.id, () => storeResult(control, lease, result)),
     markRunning: (task, handle) =>

@@ -15,6 +15,7 @@ function told(type: TemplateType, more: Partial<ToldTask> = {}): ToldTask {
     message: "",
     template: { type },
     repository: { name: "projects/p/repositories/scripts" },
+    gitBranch: "",
     version: "",
     incomingVersion: "",
     ...more,
@@ -47,6 +48,12 @@ test("the details of a build have its type and version, those of a deploy what i
 });
 
 describe("the environment", () => {
+  test("has the branch or tag that was asked for", () => {
+    expect(detailsEnvironment({ ...build, gitBranch: "v1.2" }, COMMIT)).toMatchObject({
+      SEMAPHORE_TASK_DETAILS_BRANCH: "v1.2",
+    });
+  });
+
   test("has the details that are known, as they are, without the type", () => {
     expect(detailsEnvironment(build, COMMIT)).toEqual({
       SEMAPHORE_TASK_DETAILS_ID: "0192f0c1-0000-7000-8000-000000000000",

@@ -58,8 +58,11 @@ function namesHold(pattern: RegExp, value: JsonValue): boolean {
   return Object.entries(value).some(([name, inner]) => pattern.test(name) || namesHold(pattern, inner));
 }
 
-export function checkAnsibleTemplate({ inventory }: JsonObject): FieldViolation[] {
-  return inventory === undefined ? [{ field: "inventory", description: "Required for app ansible" }] : [];
+export function checkAnsibleTemplate({ inventory, gitAccess }: JsonObject): FieldViolation[] {
+  return [
+    ...(inventory === undefined ? [{ field: "inventory", description: "Required for app ansible" }] : []),
+    ...(gitAccess === undefined ? [] : [{ field: "git_access", description: "Not for app ansible" }]),
+  ];
 }
 
 export function checkAnsibleInventory({ workspace }: JsonObject, app: string): string | undefined {

@@ -34,6 +34,24 @@ export async function gitEnvironment(
   };
 }
 
+/**
+ * The same for the task's own program: it stays until the program has ended and the task's private folder goes. The
+ * environment that a template sets counts before it.
+ * @throws as `gitEnvironment`.
+ */
+export async function lastingGitEnvironment(
+  site: Pick<
+    Site<Parameters<typeof gitEnvironment>[1] & { env: Readonly<Record<string, string>> }>,
+    "keys" | "ssh" | "input"
+  >,
+  signal: AbortSignal,
+): Promise<Readonly<Record<string, string>>> {
+  const { env } = await gitEnvironment(site, site.input, signal);
+  const isSet = (name: string) => Object.hasOwn(site.input.env, name);
+  if (isSet("GIT_CONFIG_COUNT")) return {};
+  return Object.fromEntries(Object.entries(env).filter(([name]) => !isSet(name)));
+}
+
 /** Git takes settings from its environment too. */
 function asEnvironment({ config, env }: Reach): Record<string, string> {
   const settings = config.flatMap((setting, at) => {

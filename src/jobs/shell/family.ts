@@ -1,10 +1,13 @@
+import type { AccessKey } from "../../keys/access-key.ts";
 import type { Apps } from "../app.ts";
 import { commandOf, type Family } from "../family.ts";
+import { lastingGitEnvironment } from "../local/git-environment.ts";
 import { meaningOf } from "../meanings.ts";
 import { type ScriptInput, scriptPlace } from "../script.ts";
 import { type ShellInput, shellArguments, shellEnvironment } from "./shell.ts";
 
-export type ShellFamilyInput = ShellInput & ScriptInput & { template: { app: string } };
+export type ShellFamilyInput = ShellInput &
+  ScriptInput & { template: { app: string; gitAccess: boolean }; repositoryKey: AccessKey };
 
 /** What shells mean by these exit codes (POSIX, Shell Command Language 2.8.2). */
 const MEANINGS: Record<number, string> = {
@@ -37,8 +40,10 @@ export const shellFamily = {
       `Running ${template.name}: ${template.app} ${template.path} from ${repository.name}`,
     explain: ({ outcome }) => meaningOf(outcome, MEANINGS),
   },
-  async prepare({ input, app, folder, base, commit }) {
-    const env = shellEnvironment(app, input, base, commit);
+  async prepare(site, signal) {
+    const { input, app, folder, base, commit } = site;
+    const git = input.template.gitAccess ? await lastingGitEnvironment(site, signal) : {};
+    const env = { ...git, ...shellEnvironment(app, input, base, commit) };
     const { cwd, path } = scriptPlace(folder.work, input);
     const command = commandOf(app, input.template.app, env.PATH);
     return { command, args: shellArguments(app, input, path), cwd, env };

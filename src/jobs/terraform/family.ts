@@ -12,7 +12,7 @@ import type { Plan } from "../../task/types.ts";
 import type { Apps } from "../app.ts";
 import { commandOf, type Family, type Site } from "../family.ts";
 import type { FoundPlan } from "../job.ts";
-import { gitEnvironment } from "../local/git-environment.ts";
+import { lastingGitEnvironment } from "../local/git-environment.ts";
 import type { TaskFolder } from "../local/task-folder.ts";
 import { reasonOf } from "../local/workspace.ts";
 import { assertPath, type ScriptInput } from "../script.ts";
@@ -72,7 +72,7 @@ export const terraformFamily = {
       backend: await writeBackend(site, cwd),
     };
     const stages = terraformStages(site.app, input, files, workspaceOf(input));
-    const fetching = await fetchEnvironment(site, signal);
+    const fetching = await lastingGitEnvironment(site, signal);
     await warnOfLostState(site, cwd);
     const { planOnly, autoApprove } = input.terraform;
     const next = planOnly ? "end" : autoApprove ? "apply" : "confirm";
@@ -127,20 +127,6 @@ async function apply(site: Omit<Site<TerraformFamilyInput>, "commit">, digest: s
   const variables = isEphemeral ? await writeVariables({ ...site, input }) : { variables: [], answers: [] };
   const stages = terraformStages(app, input, { plan, ...variables, backend: undefined }, undefined);
   return { command, args: isEphemeral ? stages.applyWithVariables : stages.apply, cwd, env };
-}
-
-/**
- * What lets `init` fetch modules with the repository's own key. It stays until the program has ended; the environment that a
- * template sets counts before it.
- */
-async function fetchEnvironment(
-  site: Site<TerraformFamilyInput>,
-  signal: AbortSignal,
-): Promise<Readonly<Record<string, string>>> {
-  const { env } = await gitEnvironment(site, site.input, signal);
-  const isSet = (name: string) => Object.hasOwn(site.input.env, name);
-  if (isSet("GIT_CONFIG_COUNT")) return {};
-  return Object.fromEntries(Object.entries(env).filter(([name]) => !isSet(name)));
 }
 
 const PLAN = "plan";

@@ -70,9 +70,12 @@ export function detours(
   ];
 }
 
-export function checkTerraformTemplate({ app, workingDir }: JsonObject): FieldViolation[] {
-  if (workingDir === undefined) return [];
-  return [{ field: "working_dir", description: `Not for app ${JSON.stringify(app)}; set \`path\`` }];
+export function checkTerraformTemplate({ app, workingDir, gitAccess }: JsonObject): FieldViolation[] {
+  const not = `Not for app ${JSON.stringify(app)}`;
+  return [
+    ...(workingDir === undefined ? [] : [{ field: "working_dir", description: `${not}; set \`path\`` }]),
+    ...(gitAccess === undefined ? [] : [{ field: "git_access", description: not }]),
+  ];
 }
 
 export function checkTerraformInventory({ workspace }: JsonObject, app: string): string | undefined {

@@ -138,6 +138,7 @@ const template = () => ({
     "relative to the root of the repository; it may not lead out of it",
     (path) => path === "" || isInside(path),
   ),
+  git_access: free(),
 });
 
 const ONE_SOURCE = "One of `ini`, `yaml`, `file` and `workspace` is required";

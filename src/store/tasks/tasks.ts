@@ -212,15 +212,17 @@ export function selectTasks<M extends Record<string, SQL>>(db: Queryable, more: 
   return db.select({ tasks, lastSeq, ...more }).from(tasks);
 }
 
-/** What was checked out, once it is known. */
+/** Records what was checked out; nothing, if the lease has moved on: another server checks out for itself. */
 export async function recordCommit(
   database: Database,
-  id: string,
-  hash: string,
-  message: string,
+  lease: Pick<TaskRecord, "id" | "leaseEpoch">,
+  { hash, message }: { hash: string; message: string },
 ): Promise<void> {
   await database.run((db) =>
-    db.update(tasks).set({ commitHash: hash, commitMessage: message }).where(eq(tasks.id, id)),
+    db
+      .update(tasks)
+      .set({ commitHash: hash, commitMessage: message })
+      .where(and(eq(tasks.id, lease.id), eq(tasks.leaseEpoch, lease.leaseEpoch))),
   );
 }
 

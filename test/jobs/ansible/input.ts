@@ -9,6 +9,7 @@ export function ansibleInput(more: Partial<AnsibleInput> = {}): AnsibleInput {
   return {
     id: "018f",
     message: "",
+    gitBranch: "",
     template: { type: TemplateType.TASK, app: "ansible", path: "site.yml", workingDir: "" },
     repository: { name: "projects/p/repositories/r", url: "/r" },
     repositoryKey: NO_KEY,

@@ -57,7 +57,15 @@ function makeJob({ path = "run", app = "sh", apps = BUILT_IN, forwarded = {}, in
   );
   const whole: JobInput = {
     id,
-    template: { app, path, type: TemplateType.TASK, environment: "", survey: [], workingDir: "" },
+    template: {
+      app,
+      path,
+      type: TemplateType.TASK,
+      environment: "",
+      survey: [],
+      workingDir: "",
+      gitAccess: false,
+    },
     repository: {
       name: "projects/p/repositories/r",
       url: source,
@@ -112,7 +120,15 @@ async function stdoutOf(program: Program): Promise<string> {
 
 /** A template's path and the folder in which it runs. */
 const placed = (path: string, workingDir: string): Partial<JobInput> => ({
-  template: { app: "sh", path, type: TemplateType.TASK, environment: "", survey: [], workingDir },
+  template: {
+    app: "sh",
+    path,
+    type: TemplateType.TASK,
+    environment: "",
+    survey: [],
+    workingDir,
+    gitAccess: false,
+  },
 });
 
 /** What a script prints. */

@@ -14,6 +14,7 @@ function input(more: Partial<ShellInput> = {}): ShellInput {
     template: { path: "deploy.sh", type: TemplateType.UNSPECIFIED },
     repository: { name: "projects/p/repositories/scripts" },
     message: "",
+    gitBranch: "",
     arguments: { template: [], task: [] },
     variables: {},
     secretVariables: {},

@@ -19,6 +19,7 @@ import { carry } from "../../../src/process/carried-environment.ts";
 const input: TerraformInput = {
   id: "id",
   message: "",
+  gitBranch: "",
   template: { type: TemplateType.TASK, survey: [] },
   repository: { name: "projects/p/repositories/r" },
   version: "",

@@ -105,6 +105,10 @@ test("a task is found under its own project only", async () => {
 
 test("a commit is recorded with its task", async () => {
   const id = await store.makeTask("t");
-  await recordCommit(store.database, id, "abc", "Fix it");
+  const { leaseEpoch } = await store.row(id);
+  await recordCommit(store.database, { id, leaseEpoch }, { hash: "abc", message: "Fix it" });
+  expect(await store.row(id)).toMatchObject({ commitHash: "abc", commitMessage: "Fix it" });
+  // A server whose lease has moved on says nothing of the checkout of another.
+  await recordCommit(store.database, { id, leaseEpoch: leaseEpoch - 1 }, { hash: "old", message: "Stale" });
   expect(await store.row(id)).toMatchObject({ commitHash: "abc", commitMessage: "Fix it" });
 });
