@@ -21,6 +21,24 @@ export async function removeTraces(repository: string): Promise<void> {
   for (const trace of traces) await rm(join(repository, trace), { recursive: true, force: true });
 }
 
+/**
+ * Returns what git would wait at for ever: a named pipe or a device in the place of one of its files, or a link to one. Git
+ * makes none in a mirror, but tasks run as the server's user. `undefined`: there is none, or no such repository.
+ */
+export async function findObstacle(repository: string): Promise<Error | undefined> {
+  try {
+    const entries = await readdir(repository, { recursive: true, withFileTypes: true });
+    const found = entries.find((entry) => !entry.isFile() && !entry.isDirectory());
+    if (!found) return undefined;
+    return new Error(`${join(found.parentPath, found.name)} is neither a file nor a folder`);
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    return code === "ENOENT"
+      ? undefined
+      : new Error(`${repository} cannot be read: ${message}`, { cause: error });
+  }
+}
+
 /** An empty mirror, which is removed again if it is still there at the end. */
 export async function initialize(path: string, format: "sha1" | "sha256", run: RunGit, signal: AbortSignal) {
   const remove = () => rm(path, { recursive: true, force: true });

@@ -7,7 +7,7 @@ import { PrepareError } from "../task/errors.ts";
 import type { Reach } from "./access.ts";
 import { explainFetch, isDamage, isOtherFormat, isPassing, isSilence, wordsOf } from "./failures.ts";
 import { generationOf, listGenerations, mirrorOf, removeReplaced } from "./generations.ts";
-import { initialize, removeTraces } from "./mirror-folder.ts";
+import { findObstacle, initialize, removeTraces } from "./mirror-folder.ts";
 import { sayProgress } from "./progress.ts";
 import type { RemoteUrl } from "./remote-url.ts";
 import { type Found, findCommit, isWholeHash, refuse, type Wanted } from "./revision.ts";
@@ -134,6 +134,8 @@ export function createMirrors({ root, idleMs, retryMs, tasks, onDamaged }: Mirro
     const generations = await listGenerations(root, name);
     const newest = generations.at(-1);
     if (newest) {
+      const obstacle = await findObstacle(newest.path);
+      if (obstacle) distrust(newest.path, obstacle);
       const reason = damaged.get(newest.path);
       const made = reason ?? (await fetchInto(newest.path, fetch, signal));
       if (generations.length > 1) await removeReplaced(root, name, await tasks());

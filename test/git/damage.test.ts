@@ -7,6 +7,7 @@ import {
   readFileSync,
   renameSync,
   rmSync,
+  symlinkSync,
   truncateSync,
   writeFileSync,
 } from "node:fs";
@@ -55,6 +56,10 @@ function overwrite(path: string, text: string) {
   chmodSync(path, 0o600);
   writeFileSync(path, text);
 }
+function pipeAt(path: string) {
+  rmSync(path, { recursive: true, force: true });
+  execFileSync("mkfifo", [path]);
+}
 const packs = () => packObjects().filter((path) => path.endsWith(".pack"));
 
 /** What a power cut, a full disk or a clean-up leaves of a mirror. */
@@ -97,6 +102,14 @@ const DAMAGES: Record<string, () => void> = {
   },
   "a bad config": () => writeFileSync(at("config"), "[core"),
   "an empty config": () => writeFileSync(at("config"), ""),
+  "a named pipe as HEAD": () => pipeAt(at("HEAD")),
+  "a named pipe as packed-refs": () => pipeAt(at("packed-refs")),
+  "a named pipe as an object": () => pipeAt(objectOf("main:a")),
+  "a link to a device as a ref": () => {
+    rmSync(at("refs/heads/main"));
+    symlinkSync("/dev/zero", at("refs/heads/main"));
+  },
+  "a named pipe as the whole mirror": () => pipeAt(mirror()),
   "a lock that is left": () => writeFileSync(at("shallow.lock"), ""),
 };
 
