@@ -18,7 +18,8 @@ export async function adoptRun(
   const attempt = readAttempt(folder);
   const runOf = (wrapper: Identity) =>
     describeRun(folder, marker, wrapper, { birth: undefined, child: undefined, released });
-  if (attempt === undefined) return undefined;
+  // Without a record, what runs can only be ended: to start it anew would run it twice.
+  if (attempt === undefined) return (await isAnyAlive(marker)) ? runOf(nobody) : undefined;
   if (attempt === "torn") return runOf(nobody);
   if (attempt.marker !== marker) {
     throw new Error(
@@ -39,9 +40,12 @@ async function recordedWrapper(folder: string, marker: string): Promise<Identity
   for (;;) {
     const wrapper = readWrapper(folder);
     if (wrapper) return wrapper;
-    const snapshot = await scan();
-    const alive = [...snapshot.procs.values()].some((proc) => snapshot.taskMarker(proc) === marker);
-    if (!alive) return readWrapper(folder);
+    if (!(await isAnyAlive(marker))) return readWrapper(folder);
     await sleep(5, new AbortController().signal);
   }
+}
+
+async function isAnyAlive(marker: string): Promise<boolean> {
+  const snapshot = await scan();
+  return [...snapshot.procs.values()].some((proc) => !proc.dead && snapshot.taskMarker(proc) === marker);
 }

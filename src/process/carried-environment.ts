@@ -1,4 +1,5 @@
 import { spawnSync } from "node:child_process";
+import { PrepareError } from "../task/errors.ts";
 import { taskVariable } from "./scan.ts";
 
 /*
@@ -21,7 +22,7 @@ export interface Carried {
 }
 
 /**
- * @throws Error that names the variable, if something holds a NUL; Error if the machine has no such env(1)
+ * @throws PrepareError that names the variable, if something holds a NUL, or if the machine has no such env(1)
  */
 export function carry(env: Readonly<Record<string, string>>, command: readonly string[] = []): Carried {
   const pairs = Object.entries(env).filter(([name]) => name !== taskVariable);
@@ -49,7 +50,7 @@ export function carry(env: Readonly<Record<string, string>>, command: readonly s
 const expand = (name: string) => `"\${${name}}"`;
 
 function assertNoNul(what: string, text: string): void {
-  if (text.includes("\0")) throw new Error(`${what} holds a NUL byte, which no program can be given`);
+  if (text.includes("\0")) throw new PrepareError(`${what} holds a NUL byte, which no program can be given`);
 }
 
 /** GNU coreutils 8.30 and newer, uutils and FreeBSD have `-S`; BusyBox has not. Looked for once: it costs a program. */
@@ -69,7 +70,7 @@ function findRestorer(): readonly string[] {
     encoding: "utf8",
   });
   if (stdout === `${odd}\n`) return words;
-  throw new Error(
+  throw new PrepareError(
     `${path} has no option -S that takes values from variables; install GNU coreutils 8.30 or newer (Alpine: apk add coreutils)`,
   );
 }

@@ -34,7 +34,7 @@ async function supervise(run: ProcessRun, killer: Killer, pumps: Pumps): Promise
   const gone = supervisorsGone(run);
   await firstOf(
     run.released,
-    (stop) => exitRecorded(run.folder, stop),
+    (stop) => exitRecorded(run, stop),
     () => gone,
   );
   await firstOf(

@@ -12,15 +12,25 @@ const adoptedPollMs = 50;
 // Behind inotify, whose events may be lost; alone where there are no watches left.
 const recordPollMs = { watched: 1000, unwatched: 50 };
 
-/** Resolves when the exit record is complete. */
-export async function exitRecorded(folder: string, signal: AbortSignal): Promise<void> {
+/**
+ * Resolves when the exit record is complete. On the way it notes the leader as soon as that is recorded: the program may
+ * make its journal unusable, and a signal has to reach it all the same.
+ */
+export async function exitRecorded(
+  { folder, leader }: Pick<ProcessRun, "folder" | "leader">,
+  signal: AbortSignal,
+): Promise<void> {
   const { promise: changed, resolve } = Promise.withResolvers<void>();
+  const isRecorded = () => {
+    leader();
+    return readStatus(folder) !== undefined;
+  };
   const watcher = tryWatch(journalPath(folder), () => {
-    if (readStatus(folder) !== undefined) resolve();
+    if (isRecorded()) resolve();
   });
   const pollMs = watcher ? recordPollMs.watched : recordPollMs.unwatched;
   try {
-    while (readStatus(folder) === undefined) {
+    while (!isRecorded()) {
       await firstOf(
         signal,
         () => changed,

@@ -1,5 +1,5 @@
 import { existsSync } from "node:fs";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -67,6 +67,27 @@ test("four tasks that put named pipes in place of their files hold up no other o
 
   await sabotage("third");
   expect(await service.kill("SIGTERM")).toEqual({ code: 0, signal: null });
+});
+
+test("a task that puts a link in place of its folder harms nothing behind the link", async () => {
+  await using service = await startService();
+  const precious = join(scratch, "precious");
+  for (const folder of ["work", "home", "tmp", "private/s", "spool"])
+    await mkdir(join(precious, folder), { recursive: true, mode: 0o700 });
+  await writeFile(join(precious, "work/file"), "precious");
+  await applyDemo(service, {
+    linker: {
+      allowOverrideArguments: true,
+      script: 'root=$(dirname "$TMPDIR"); cd /; rm -rf "$root"; ln -s "$1" "$root"',
+    },
+  });
+  const task = await runDemo(service, "linker", { arguments: [precious] });
+  using watcher = follow(service, task.name);
+  expect(endOf(await watcher.ended)).toMatchObject({ status: "ERROR", reason: "LOST" });
+  await leavesNothing(service, task);
+  expect((await readdir(precious, { recursive: true })).sort()).toEqual(
+    ["home", "private", "private/s", "spool", "tmp", "work", "work/file"].sort(),
+  );
 });
 
 test("a server whose threads hang ends by SIGTERM all the same", async () => {

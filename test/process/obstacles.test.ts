@@ -1,12 +1,13 @@
 import { rmSync, writeFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { UnusableFileError } from "../../src/files/regular-file.ts";
+import { sweepMarked } from "../../src/process/kill-by-marker.ts";
 import { adoptProcess } from "../../src/process/process.ts";
 import { punch } from "../../src/process/punch.ts";
 import { readEnd } from "../../src/process/read-end.ts";
 import { tailSpool } from "../../src/process/tail.ts";
 import { OBSTACLES } from "../support/obstacles.ts";
-import { expectNobodyLeft, newTask, program, type Task } from "./harness.ts";
+import { expectNobodyLeft, newTask, program, type Task, until } from "./harness.ts";
 
 expectNobodyLeft();
 
@@ -24,6 +25,17 @@ async function tailed(folder: string): Promise<void> {
   const from = { stdout: 0, stderr: 0 };
   for await (const _ of tailSpool({ folder, from, ended: Promise.resolve(), signal: forever }));
 }
+
+it("A program whose journal is gone is lost, not started anew", async () => {
+  const task = newTask();
+  const running = await started(task);
+  running.release();
+  rmSync(`${task.folder}/run`);
+  const adopted = await adoptProcess(task.folder, task.marker);
+  expect(await adopted?.ended).toEqual({ kind: "lost" });
+  await sweepMarked(task.marker);
+  await until(() => task.isEmpty());
+});
 
 describe.each(OBSTACLES)("$what", ({ what, put }) => {
   it("in the place of the journal loses the exit, and holds nobody up", async () => {

@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync } from "node:fs";
+import { lstatSync, mkdirSync } from "node:fs";
 import { mkdir, readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { execa } from "execa";
@@ -59,16 +59,17 @@ export async function makeTasksRoot(tasksRoot: string): Promise<string> {
 
 /** Makes it anew. Synchronous, since that takes a tenth of a millisecond, and each way to the thread pool more. */
 export async function makeTaskFolder(folder: TaskFolder): Promise<void> {
-  if (existsSync(folder.root)) await removeWorkspace(folder);
+  if (lstatSync(folder.root, { throwIfNoEntry: false })) await removeWorkspace(folder);
   mkdirSync(folder.root, { recursive: true, mode: 0o700 });
   for (const path of [folder.work, folder.home, folder.tmp]) mkdirSync(path, { mode: 0o700 });
 }
 
 /**
- * All but the spools.
+ * All but the spools. If a program put something else in the folder's place, that goes: what a link leads to stays.
  * @throws if a program has mounted something there: that is not the task's, and would be emptied.
  */
 export async function removeWorkspace(folder: TaskFolder): Promise<void> {
+  if (isReplaced(folder)) return removeTree(folder.root);
   await removeInstalls(folder.private);
   assertNoMount(folder);
   const parts = [folder.work, folder.home, folder.tmp, folder.plan];
@@ -79,10 +80,14 @@ export async function removeWorkspace(folder: TaskFolder): Promise<void> {
 
 /** @throws as removeWorkspace does. */
 export async function removeTaskFolder(folder: TaskFolder): Promise<void> {
+  if (isReplaced(folder)) return removeTree(folder.root);
   await removeInstalls(folder.private);
   assertNoMount(folder);
   await removeTree(folder.root);
 }
+
+const isReplaced = ({ root }: TaskFolder): boolean =>
+  lstatSync(root, { throwIfNoEntry: false })?.isDirectory() === false;
 
 function assertNoMount({ root }: TaskFolder): void {
   const mount = mountIn(root);

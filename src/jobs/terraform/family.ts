@@ -196,7 +196,7 @@ async function readPlan(folder: TaskFolder): Promise<FoundPlan> {
 }
 
 async function readCounts(folder: TaskFolder): Promise<Omit<Plan, "digest">> {
-  return countChanges(streamOf(driverFiles(folder).planJson));
+  return countChanges(streamOf(driverFiles(folder).planJson, MAX_JSON));
 }
 
 /** A little more than is kept, so that what is masked in it may become shorter. */
@@ -214,16 +214,17 @@ const MAX_TEXT = 1_100_000;
 
 async function digestOf(path: string): Promise<string> {
   const hash = createHash("sha256");
-  await pipeline(streamOf(path), hash);
+  await pipeline(streamOf(path, MAX_PLAN), hash);
   return hash.digest("hex");
 }
 
-/** Of a plan or its JSON: some MB as a rule, and never this much. */
-function streamOf(path: string): ReadStream {
-  return createReadStream(path, { fd: openRegular(path, { maxBytes: MAX_PLAN }) ?? missing(path) });
+function streamOf(path: string, maxBytes: number): ReadStream {
+  return createReadStream(path, { fd: openRegular(path, { maxBytes }) ?? missing(path) });
 }
 
+/** Some MB as a rule. The JSON is parsed, and one text in it may take all of its size in memory. */
 const MAX_PLAN = 1024 * 1024 * 1024;
+const MAX_JSON = 256 * 1024 * 1024;
 
 function missing(path: string): never {
   throw new Error(`there is no ${path}`);
