@@ -24,6 +24,8 @@ export interface RpcParts {
   hub: Hub;
   operatorLog: RpcDeps["operatorLog"];
   inspectApps: RpcDeps["inspectApps"];
+  appNames: readonly string[];
+  runsTasks: boolean;
   onCreated(taskId: string): void;
   onDecided(task: TaskView): void;
   onChanged(taskId: string): void;

@@ -12,6 +12,7 @@ import { type Call, callOf } from "./call.ts";
 import { applyCatalog } from "./catalog/apply-catalog.ts";
 import { type ExportCatalogDeps, exportCatalog } from "./catalog/export-catalog.ts";
 import { type StandardDeps, standardMethods } from "./catalog/methods.ts";
+import type { CatalogWarningDeps } from "./catalog/warnings.ts";
 import { type ListAppsDeps, listApps } from "./list-apps.ts";
 import { type ConfirmTaskDeps, confirmTask } from "./tasks/confirm-task.ts";
 import { type DeleteTaskDeps, deleteTask } from "./tasks/delete-task.ts";
@@ -42,6 +43,7 @@ export type RpcDeps = RunTaskDeps &
   ReadTaskLogDeps &
   GetTaskResultDeps &
   ExportCatalogDeps &
+  CatalogWarningDeps &
   StandardDeps;
 
 /** Every RPC of the contract, each in a file of its own. */

@@ -19,6 +19,8 @@ export function apiRoutes(
       inspectApps: config.roles.includes("runner")
         ? createAppInspector({ apps: config.apps, forwarded: forwardedVariables(config.forwardedEnv) })
         : async () => appsElsewhere(config.apps),
+      appNames: Object.keys(config.apps),
+      runsTasks: config.roles.includes("runner"),
       onCreated(id) {
         for (const listener of feed.status) listener(id, "WAITING");
         pool.wake();

@@ -75,6 +75,25 @@ describe("signalman apply", () => {
     expect(pruned.stdout).toContain("- projects/shop/environments/defaults\n");
   });
 
+  it("warns of apps that the server does not know, and of folders that it does not have", async () => {
+    const doubtful = CATALOG.replace("name: shop", "name: doubtful")
+      .replace("app: bash", "app: bsh")
+      .replace("./scripts", "./script");
+    for (const options of [["--dry-run"], []]) {
+      const { code, stderr } = await apply(doubtful, ...options);
+      expect(code).toBe(0);
+      expect(stderr.split("\n")).toEqual([
+        expect.stringMatching(
+          /^signalman: warning: \/catalog.yaml:9: templates\[0\]\.app: this server knows no app bsh; it knows .*bash/,
+        ),
+        "signalman: warning: /catalog.yaml:4: repositories[0].url: there is no folder /script on this server",
+        "",
+      ]);
+    }
+    expect((await apply(doubtful, "--json")).stdout).toContain('"field":"catalog.templates[0].app"');
+    expect((await apply(CATALOG)).stderr).toBe("");
+  });
+
   it("--dry-run --prune shows the difference, and what is in the way; it ends as the apply itself would", async () => {
     await apply(CATALOG.replace("name: shop", "name: busy"));
     await writeFile(join(folder, "scripts/hello.sh"), "exec sleep 600");

@@ -22,7 +22,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file signalman/v1/catalog_service.proto.
  */
 export const file_signalman_v1_catalog_service: GenFile = /*@__PURE__*/
-  fileDesc("CiJzaWduYWxtYW4vdjEvY2F0YWxvZ19zZXJ2aWNlLnByb3RvEgxzaWduYWxtYW4udjEimQIKB0NhdGFsb2cSJgoHcHJvamVjdBgBIAEoCzIVLnNpZ25hbG1hbi52MS5Qcm9qZWN0Ei4KDHJlcG9zaXRvcmllcxgCIAMoCzIYLnNpZ25hbG1hbi52MS5SZXBvc2l0b3J5Ei8KDGVudmlyb25tZW50cxgDIAMoCzIZLnNpZ25hbG1hbi52MS5FbnZpcm9ubWVudBIpCgl0ZW1wbGF0ZXMYBCADKAsyFi5zaWduYWxtYW4udjEuVGVtcGxhdGUSLAoLaW52ZW50b3JpZXMYBSADKAsyFy5zaWduYWxtYW4udjEuSW52ZW50b3J5EiwKC2FjY2Vzc19rZXlzGAYgAygLMhcuc2lnbmFsbWFuLnYxLkFjY2Vzc0tleSJjChNBcHBseUNhdGFsb2dSZXF1ZXN0EiYKB2NhdGFsb2cYASABKAsyFS5zaWduYWxtYW4udjEuQ2F0YWxvZxINCgVwcnVuZRgCIAEoCBIVCg12YWxpZGF0ZV9vbmx5GAMgASgIIkQKFEFwcGx5Q2F0YWxvZ1Jlc3BvbnNlEiwKB2NoYW5nZXMYASADKAsyGy5zaWduYWxtYW4udjEuQ2F0YWxvZ0NoYW5nZSKcAQoNQ2F0YWxvZ0NoYW5nZRIMCgRuYW1lGAEgASgJEisKBmFjdGlvbhgCIAEoDjIbLnNpZ25hbG1hbi52MS5DYXRhbG9nQWN0aW9uEg4KBmZpZWxkcxgDIAMoCRIuCgtkaWZmZXJlbmNlcxgEIAMoCzIZLnNpZ25hbG1hbi52MS5GaWVsZENoYW5nZRIQCghvYnN0YWNsZRgFIAEoCSJLCgtGaWVsZENoYW5nZRINCgVmaWVsZBgBIAEoCRIOCgZiZWZvcmUYAiABKAkSDQoFYWZ0ZXIYAyABKAkSDgoGc2VjcmV0GAQgASgIIiQKFEV4cG9ydENhdGFsb2dSZXF1ZXN0EgwKBG5hbWUYASABKAkiUQoVRXhwb3J0Q2F0YWxvZ1Jlc3BvbnNlEiYKB2NhdGFsb2cYASABKAsyFS5zaWduYWxtYW4udjEuQ2F0YWxvZxIQCghsZWZ0X291dBgCIAMoCSq3AQoNQ2F0YWxvZ0FjdGlvbhIeChpDQVRBTE9HX0FDVElPTl9VTlNQRUNJRklFRBAAEhkKFUNBVEFMT0dfQUNUSU9OX0NSRUFURRABEhkKFUNBVEFMT0dfQUNUSU9OX1VQREFURRACEhwKGENBVEFMT0dfQUNUSU9OX1VOQ0hBTkdFRBADEhkKFUNBVEFMT0dfQUNUSU9OX0RFTEVURRAEEhcKE0NBVEFMT0dfQUNUSU9OX0tFRVAQBTLGAQoOQ2F0YWxvZ1NlcnZpY2USVQoMQXBwbHlDYXRhbG9nEiEuc2lnbmFsbWFuLnYxLkFwcGx5Q2F0YWxvZ1JlcXVlc3QaIi5zaWduYWxtYW4udjEuQXBwbHlDYXRhbG9nUmVzcG9uc2USXQoNRXhwb3J0Q2F0YWxvZxIiLnNpZ25hbG1hbi52MS5FeHBvcnRDYXRhbG9nUmVxdWVzdBojLnNpZ25hbG1hbi52MS5FeHBvcnRDYXRhbG9nUmVzcG9uc2UiA5ACAUJUChBkZXYuc2lnbmFsbWFuLnYxUAFaKXNpZ25hbG1hbi5kZXYvZ28vc2lnbmFsbWFuL3YxO3NpZ25hbG1hbnYxogIDU0dNqgIMU2lnbmFsbWFuLlYxYgZwcm90bzM", [file_signalman_v1_access_key, file_signalman_v1_environment, file_signalman_v1_inventory, file_signalman_v1_project, file_signalman_v1_repository, file_signalman_v1_template]);
+  fileDesc("CiJzaWduYWxtYW4vdjEvY2F0YWxvZ19zZXJ2aWNlLnByb3RvEgxzaWduYWxtYW4udjEimQIKB0NhdGFsb2cSJgoHcHJvamVjdBgBIAEoCzIVLnNpZ25hbG1hbi52MS5Qcm9qZWN0Ei4KDHJlcG9zaXRvcmllcxgCIAMoCzIYLnNpZ25hbG1hbi52MS5SZXBvc2l0b3J5Ei8KDGVudmlyb25tZW50cxgDIAMoCzIZLnNpZ25hbG1hbi52MS5FbnZpcm9ubWVudBIpCgl0ZW1wbGF0ZXMYBCADKAsyFi5zaWduYWxtYW4udjEuVGVtcGxhdGUSLAoLaW52ZW50b3JpZXMYBSADKAsyFy5zaWduYWxtYW4udjEuSW52ZW50b3J5EiwKC2FjY2Vzc19rZXlzGAYgAygLMhcuc2lnbmFsbWFuLnYxLkFjY2Vzc0tleSJjChNBcHBseUNhdGFsb2dSZXF1ZXN0EiYKB2NhdGFsb2cYASABKAsyFS5zaWduYWxtYW4udjEuQ2F0YWxvZxINCgVwcnVuZRgCIAEoCBIVCg12YWxpZGF0ZV9vbmx5GAMgASgIInQKFEFwcGx5Q2F0YWxvZ1Jlc3BvbnNlEiwKB2NoYW5nZXMYASADKAsyGy5zaWduYWxtYW4udjEuQ2F0YWxvZ0NoYW5nZRIuCgh3YXJuaW5ncxgCIAMoCzIcLnNpZ25hbG1hbi52MS5DYXRhbG9nV2FybmluZyI0Cg5DYXRhbG9nV2FybmluZxINCgVmaWVsZBgBIAEoCRITCgtkZXNjcmlwdGlvbhgCIAEoCSKcAQoNQ2F0YWxvZ0NoYW5nZRIMCgRuYW1lGAEgASgJEisKBmFjdGlvbhgCIAEoDjIbLnNpZ25hbG1hbi52MS5DYXRhbG9nQWN0aW9uEg4KBmZpZWxkcxgDIAMoCRIuCgtkaWZmZXJlbmNlcxgEIAMoCzIZLnNpZ25hbG1hbi52MS5GaWVsZENoYW5nZRIQCghvYnN0YWNsZRgFIAEoCSJLCgtGaWVsZENoYW5nZRINCgVmaWVsZBgBIAEoCRIOCgZiZWZvcmUYAiABKAkSDQoFYWZ0ZXIYAyABKAkSDgoGc2VjcmV0GAQgASgIIiQKFEV4cG9ydENhdGFsb2dSZXF1ZXN0EgwKBG5hbWUYASABKAkiUQoVRXhwb3J0Q2F0YWxvZ1Jlc3BvbnNlEiYKB2NhdGFsb2cYASABKAsyFS5zaWduYWxtYW4udjEuQ2F0YWxvZxIQCghsZWZ0X291dBgCIAMoCSq3AQoNQ2F0YWxvZ0FjdGlvbhIeChpDQVRBTE9HX0FDVElPTl9VTlNQRUNJRklFRBAAEhkKFUNBVEFMT0dfQUNUSU9OX0NSRUFURRABEhkKFUNBVEFMT0dfQUNUSU9OX1VQREFURRACEhwKGENBVEFMT0dfQUNUSU9OX1VOQ0hBTkdFRBADEhkKFUNBVEFMT0dfQUNUSU9OX0RFTEVURRAEEhcKE0NBVEFMT0dfQUNUSU9OX0tFRVAQBTLGAQoOQ2F0YWxvZ1NlcnZpY2USVQoMQXBwbHlDYXRhbG9nEiEuc2lnbmFsbWFuLnYxLkFwcGx5Q2F0YWxvZ1JlcXVlc3QaIi5zaWduYWxtYW4udjEuQXBwbHlDYXRhbG9nUmVzcG9uc2USXQoNRXhwb3J0Q2F0YWxvZxIiLnNpZ25hbG1hbi52MS5FeHBvcnRDYXRhbG9nUmVxdWVzdBojLnNpZ25hbG1hbi52MS5FeHBvcnRDYXRhbG9nUmVzcG9uc2UiA5ACAUJUChBkZXYuc2lnbmFsbWFuLnYxUAFaKXNpZ25hbG1hbi5kZXYvZ28vc2lnbmFsbWFuL3YxO3NpZ25hbG1hbnYxogIDU0dNqgIMU2lnbmFsbWFuLlYxYgZwcm90bzM", [file_signalman_v1_access_key, file_signalman_v1_environment, file_signalman_v1_inventory, file_signalman_v1_project, file_signalman_v1_repository, file_signalman_v1_template]);
 
 /**
  * A project and all that belongs to it. Resources may be named by their last part alone.
@@ -127,6 +127,14 @@ export type ApplyCatalogResponse = Message<"signalman.v1.ApplyCatalogResponse"> 
    * @generated from field: repeated signalman.v1.CatalogChange changes = 1;
    */
   changes: CatalogChange[];
+
+  /**
+   * What is right, and yet unlikely to be meant: apps that this server does not know, folders that it does not have. Other
+   * servers of the same database may.
+   *
+   * @generated from field: repeated signalman.v1.CatalogWarning warnings = 2;
+   */
+  warnings: CatalogWarning[];
 };
 
 /**
@@ -135,6 +143,34 @@ export type ApplyCatalogResponse = Message<"signalman.v1.ApplyCatalogResponse"> 
  */
 export const ApplyCatalogResponseSchema: GenMessage<ApplyCatalogResponse> = /*@__PURE__*/
   messageDesc(file_signalman_v1_catalog_service, 2);
+
+/**
+ * A doubt about a field of a catalog.
+ *
+ * @generated from message signalman.v1.CatalogWarning
+ */
+export type CatalogWarning = Message<"signalman.v1.CatalogWarning"> & {
+  /**
+   * By its path in the request, such as `catalog.templates[2].app`.
+   *
+   * @generated from field: string field = 1;
+   */
+  field: string;
+
+  /**
+   * A sentence for a person.
+   *
+   * @generated from field: string description = 2;
+   */
+  description: string;
+};
+
+/**
+ * Describes the message signalman.v1.CatalogWarning.
+ * Use `create(CatalogWarningSchema)` to create a new message.
+ */
+export const CatalogWarningSchema: GenMessage<CatalogWarning> = /*@__PURE__*/
+  messageDesc(file_signalman_v1_catalog_service, 3);
 
 /**
  * What happened to a resource, or would happen.
@@ -184,7 +220,7 @@ export type CatalogChange = Message<"signalman.v1.CatalogChange"> & {
  * Use `create(CatalogChangeSchema)` to create a new message.
  */
 export const CatalogChangeSchema: GenMessage<CatalogChange> = /*@__PURE__*/
-  messageDesc(file_signalman_v1_catalog_service, 3);
+  messageDesc(file_signalman_v1_catalog_service, 4);
 
 /**
  * How a field differs.
@@ -226,7 +262,7 @@ export type FieldChange = Message<"signalman.v1.FieldChange"> & {
  * Use `create(FieldChangeSchema)` to create a new message.
  */
 export const FieldChangeSchema: GenMessage<FieldChange> = /*@__PURE__*/
-  messageDesc(file_signalman_v1_catalog_service, 4);
+  messageDesc(file_signalman_v1_catalog_service, 5);
 
 /**
  * Asks for a project's catalog.
@@ -247,7 +283,7 @@ export type ExportCatalogRequest = Message<"signalman.v1.ExportCatalogRequest"> 
  * Use `create(ExportCatalogRequestSchema)` to create a new message.
  */
 export const ExportCatalogRequestSchema: GenMessage<ExportCatalogRequest> = /*@__PURE__*/
-  messageDesc(file_signalman_v1_catalog_service, 5);
+  messageDesc(file_signalman_v1_catalog_service, 6);
 
 /**
  * Answer to ExportCatalog.
@@ -276,7 +312,7 @@ export type ExportCatalogResponse = Message<"signalman.v1.ExportCatalogResponse"
  * Use `create(ExportCatalogResponseSchema)` to create a new message.
  */
 export const ExportCatalogResponseSchema: GenMessage<ExportCatalogResponse> = /*@__PURE__*/
-  messageDesc(file_signalman_v1_catalog_service, 6);
+  messageDesc(file_signalman_v1_catalog_service, 7);
 
 /**
  * What happened to a resource.

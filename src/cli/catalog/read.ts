@@ -21,6 +21,8 @@ export interface CatalogFile {
   catalog: Catalog;
   /** Throws the error; what the service finds wrong with the catalog is said with file and line. */
   locate(error: unknown): never;
+  /** `catalog.yaml:12: templates[0].path`, of a field of the request. */
+  place(field: string): string;
 }
 
 /**
@@ -41,7 +43,11 @@ export async function readCatalog(file: string, { allowTags = false } = {}): Pro
     throw new UsageError(all.map(({ path, description }) => `${source.place(path)}: ${description}`));
   }
   absoluteUrls(message, folder);
-  return { catalog: message, locate: (error) => throwLocated(source, error) };
+  return {
+    catalog: message,
+    locate: (error) => throwLocated(source, error),
+    place: (field) => placeOf(source, field),
+  };
 }
 
 /** Undefined for a place that is not there. */
@@ -50,12 +56,15 @@ function valueAt(json: JsonValue | undefined, [key, ...rest]: Path): JsonValue |
   return valueAt((json as JsonObject)[key], rest);
 }
 
+const placeOf = (source: Source, field: string): string =>
+  source.place(parsePath(field.replace(/^catalog\.?/, "")));
+
 function throwLocated(source: Source, error: unknown): never {
   if (!(error instanceof ConnectError)) throw error;
   const violations = error.findDetails(BadRequestSchema).flatMap((detail) => detail.fieldViolations);
   if (violations.length === 0) throw error;
   const lines = violations.map(({ field, description }) => {
-    return `${source.place(parsePath(field.replace(/^catalog\.?/, "")))}: ${description}`;
+    return `${placeOf(source, field)}: ${description}`;
   });
   throw new UsageError(lines, { cause: error });
 }

@@ -41,13 +41,15 @@ export function addApply(program: Command): void {
     .action(
       withSession(async (session, file: string, { dryRun, prune, allowTags }: ApplyOptions) => {
         const { readCatalog } = await import("../catalog/read.ts");
-        const { catalog, locate } = await readCatalog(file, { allowTags });
+        const { catalog, locate, place } = await readCatalog(file, { allowTags });
         const request = { catalog, validateOnly: dryRun, prune };
         const response = await session
           .call((client, options) => client.catalog.applyCatalog(request, options))
           .catch(locate);
         if (session.json) await print(jsonLine(ApplyCatalogResponseSchema, response));
         else for (const line of told(response.changes, dryRun ?? false)) await print(line);
+        for (const { field, description } of response.warnings)
+          say(`warning: ${place(field)}: ${printable(description)}`);
         const obstacles = response.changes.filter(({ obstacle }) => obstacle !== "");
         for (const { obstacle } of obstacles) say(obstacle);
         return obstacles.length > 0 ? 2 : 0;

@@ -14,6 +14,7 @@ import { fullName, lastPart } from "../names.ts";
 import { type DesiredResource, type Difference, type PlannedChange, planChanges } from "./plan.ts";
 import { CATALOG_FIELDS } from "./references.ts";
 import { jsonOf, type Schemas } from "./schemas.ts";
+import { type CatalogWarningDeps, catalogWarnings } from "./warnings.ts";
 import type { WriteDeps } from "./write.ts";
 
 interface Change extends Place {
@@ -27,7 +28,7 @@ const PATIENCE_MS = 30_000;
 const SHOWN = 1000;
 
 export async function applyCatalog(
-  deps: WriteDeps,
+  deps: WriteDeps & CatalogWarningDeps,
   { catalog, prune, validateOnly }: ApplyCatalogRequest,
 ): Promise<ApplyCatalogResponse> {
   // The rules have seen to it that there is one, with a project.
@@ -60,6 +61,7 @@ export async function applyCatalog(
       fields: [...new Set(differences.map(({ field }) => field))],
       differences: validateOnly ? differences.map(fieldChange) : [],
     })),
+    warnings: catalogWarnings(deps, catalog),
   });
 }
 
