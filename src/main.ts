@@ -28,6 +28,7 @@ export async function serve(flags: Flags): Promise<number> {
   }
   const logger = createLogger(config);
   outliveSlips(logger);
+  warnOfPassword(flags, logger);
   logWarnings(logger);
   // Also while it still starts.
   void told.then(({ code }) => exitInTime(code, logger));
@@ -48,6 +49,15 @@ export async function serve(flags: Flags): Promise<number> {
   } finally {
     logger.flush();
   }
+}
+
+function warnOfPassword({ databaseUrl = "" }: Flags, logger: Logger): void {
+  if (!URL.canParse(databaseUrl)) return;
+  const { password, searchParams } = new URL(databaseUrl);
+  if (password || searchParams.has("password"))
+    logger.warn(
+      "--database-url holds a password, and every user of this machine can read it in the list of processes (ps): set DATABASE_URL instead",
+    );
 }
 
 /** To whoever starts it a sentence says more than a stack, which is for those who look for a defect. */

@@ -16,6 +16,7 @@ import {
   type WatchTasksResponse,
 } from "../../gen/signalman/v1/task_service_pb.ts";
 import { TemplateService } from "../../gen/signalman/v1/template_pb.ts";
+import { lostIsUnavailable } from "./lost-connections.ts";
 import type { ReconnectOptions } from "./reconnect.ts";
 import { serverUrl } from "./server-url.ts";
 import { Sessions } from "./sessions.ts";
@@ -64,7 +65,7 @@ export const DEFAULT_SERVER = "127.0.0.1:8480";
 export function connectSignalman({ server = DEFAULT_SERVER, token }: ConnectOptions = {}): Signalman {
   const url = serverUrl(server);
   const sessionManager = new Sessions(url);
-  const interceptors = token === undefined ? [] : [bearer(token)];
+  const interceptors = [lostIsUnavailable, ...(token === undefined ? [] : [bearer(token)])];
   const transport = createGrpcTransport({ baseUrl: url, sessionManager, interceptors });
   const tasks = createClient(TaskService, transport);
   return {

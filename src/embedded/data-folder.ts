@@ -1,4 +1,6 @@
+import { existsSync, statSync } from "node:fs";
 import { mkdir, realpath } from "node:fs/promises";
+import { dirname, resolve } from "node:path";
 import { lockFolder } from "./folder-lock.ts";
 import { nodeIdOf } from "./node-id.ts";
 
@@ -24,7 +26,11 @@ export async function openDataFolder(path: string): Promise<DataFolder> {
     throw new Error(`Cannot make the data folder ${path}: ${cause.message}`, { cause });
   });
   await using onFailure = new AsyncDisposableStack();
-  const unlock = await lockFolder(folder);
+  const unlock = await lockFolder(folder).catch((cause: NodeJS.ErrnoException) => {
+    // The system's own words name only the file.
+    if (!cause.syscall) throw cause;
+    throw new Error(`Cannot use the data folder ${path}: ${cause.message}`, { cause });
+  });
   onFailure.defer(unlock);
   const nodeId = await nodeIdOf(folder);
   onFailure.move();
@@ -41,6 +47,17 @@ export async function openDataFolder(path: string): Promise<DataFolder> {
 }
 
 async function make(path: string): Promise<string> {
-  await mkdir(path, { recursive: true, mode: 0o700 });
+  await makeFolder(resolve(path));
   return realpath(path);
+}
+
+/** As `mkdir -p`. Node's own never returns where a folder that exists takes no folders, as /proc does. */
+async function makeFolder(path: string): Promise<void> {
+  const isThere = () => existsSync(path) && statSync(path).isDirectory();
+  if (isThere()) return;
+  const parent = dirname(path);
+  if (parent !== path) await makeFolder(parent);
+  await mkdir(path, { mode: 0o700 }).catch((error: unknown) => {
+    if (!isThere()) throw error;
+  });
 }

@@ -26,13 +26,23 @@ export async function lockFolder(folder: string): Promise<() => void> {
   const fd = openOrCreate(join(folder, "lock"), "overwrite");
   try {
     if (!(await tryLock(fd, folder))) throw new DataFolderInUse(folder, pidIn(join(folder, "lock")));
-    ftruncateSync(fd);
-    writeSync(fd, `${process.pid}\n`, 0);
+    writePid(fd);
   } catch (error) {
     closeSync(fd);
     throw error;
   }
   return () => closeSync(fd);
+}
+
+/** For the message to another process that wants the folder. A disk that is full is no reason not to start again. */
+function writePid(fd: number): void {
+  try {
+    ftruncateSync(fd);
+    writeSync(fd, `${process.pid}\n`, 0);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code !== "ENOSPC" && code !== "EDQUOT") throw error;
+  }
 }
 
 async function tryLock(fd: number, folder: string): Promise<boolean> {

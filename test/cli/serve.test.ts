@@ -13,7 +13,7 @@ import { cli, SIGNALMAN } from "./cli.ts";
 async function refusalOf(args: string[], env: Record<string, string> = {}): Promise<string> {
   const { code, stdout, stderr } = await cli(["serve", ...args], { env });
   expect({ code, stdout }).toEqual({ code: 1, stdout: "" });
-  const told = stderr.split("\n").filter((line) => line !== "" && !line.startsWith('{"level":30'));
+  const told = stderr.split("\n").filter((line) => line !== "" && !/^\{"level":(30|40)/.test(line));
   expect(told).toHaveLength(1);
   return told[0] ?? "";
 }
@@ -22,6 +22,24 @@ test("a data folder that cannot be made is said in a sentence", async () => {
   expect(await refusalOf(["--data-dir", "/dev/null/x"])).toMatch(
     /^signalman: Cannot make the data folder \/dev\/null\/x: /,
   );
+});
+
+test.each(["/proc/signalman/x", "/proc/self/x", "/proc"])(
+  "%s as a data folder is answered, not waited for",
+  async (folder) => {
+    expect(await refusalOf(["--data-dir", folder])).toMatch(
+      /^signalman: Cannot (make|use) (the data folder )?\/proc\S*: /,
+    );
+  },
+);
+
+test("a password in --database-url is warned of, since every user can read it there", async () => {
+  const url = "postgres://me:hunter2@127.0.0.1:1/tasks";
+  const { stderr } = await cli(["serve", "--data-dir", "/dev/null/x", "--database-url", url], {});
+  expect(stderr).toMatch(/--database-url holds a password.*set DATABASE_URL instead/);
+  expect(stderr).not.toContain("hunter2");
+  const quiet = await cli(["serve", "--data-dir", "/dev/null/x"], { env: { DATABASE_URL: url } });
+  expect(quiet.stderr).not.toContain("holds a password");
 });
 
 test("a port that another program has is said in a sentence", async () => {
@@ -44,7 +62,7 @@ test("a database that does not answer is said in a sentence, without its passwor
   const url = "postgres://somebody:hidden-word@127.0.0.1:1/signalman";
   const told = await refusalOf(["--listen", "127.0.0.1:0", "--data-dir", folder], { DATABASE_URL: url });
   await rm(folder, { recursive: true, force: true });
-  expect(told).toMatch(/^signalman: Cannot reach PostgreSQL at 127\.0\.0\.1:1\/signalman for 20 s: .*\?$/);
+  expect(told).toMatch(/^signalman: Cannot use PostgreSQL at 127\.0\.0\.1:1\/signalman for 20 s: .*\?$/);
 });
 
 test("a warning of Node is a line of the log", async () => {

@@ -1,11 +1,11 @@
 import { once } from "node:events";
 import http2 from "node:http2";
-import type { AddressInfo } from "node:net";
+import type { AddressInfo, Socket } from "node:net";
 import { create, toBinary } from "@bufbuild/protobuf";
 import { Code } from "@connectrpc/connect";
 import { describe, expect, it, onTestFinished, vi } from "vitest";
 import { WatchTaskResponseSchema } from "../../gen/signalman/v1/task_service_pb.ts";
-import { connectSignalman } from "../../src/client/connect.ts";
+import { connectSignalman, type Signalman } from "../../src/client/connect.ts";
 
 /** A server that answers each watch with one event and says no more. */
 async function silentServer() {
@@ -42,6 +42,48 @@ async function silentServer() {
     },
   };
 }
+
+/** A server that treats each call as the test wants. */
+async function rudeServer(treat: (stream: http2.ServerHttp2Stream) => void) {
+  const server = http2.createServer().on("stream", (stream) => {
+    stream.on("error", () => {});
+    treat(stream);
+  });
+  server.on("sessionError", () => {});
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const address = `127.0.0.1:${(server.address() as AddressInfo).port}`;
+  return { address, [Symbol.dispose]: () => void server.close() };
+}
+
+/** RST from TCP, instead of a proper end. */
+const cut = (stream: http2.ServerHttp2Stream) => (stream.session?.socket as Socket)?.resetAndDestroy?.();
+
+describe("a connection that breaks is UNAVAILABLE", () => {
+  const unary = (client: Signalman) => client.tasks.getTask({ name: "x" });
+  const stream = (client: Signalman) => client.tasks.watchTask({ name: "x" })[Symbol.asyncIterator]().next();
+
+  it.each([
+    [
+      "refused by the server",
+      (s: http2.ServerHttp2Stream) => s.close(http2.constants.NGHTTP2_REFUSED_STREAM),
+    ],
+    ["reset by the network", cut],
+    [
+      "reset after the answer began",
+      (s: http2.ServerHttp2Stream) => {
+        s.respond({ ":status": 200, "content-type": "application/grpc+proto" });
+        setImmediate(() => cut(s));
+      },
+    ],
+  ])("%s", async (_, treat) => {
+    using server = await rudeServer(treat);
+    for (const call of [unary, stream]) {
+      using client = connectSignalman({ server: server.address });
+      await expect(call(client)).rejects.toMatchObject({ code: Code.Unavailable });
+    }
+  });
+});
 
 describe("connectSignalman", () => {
   it("sends the token with every call", async () => {
