@@ -34,9 +34,14 @@ export async function listGenerations(root: string, name: string): Promise<Gener
 /**
  * Removes the generations that were replaced and from which no task borrows: of the tasks that were there after the
  * replacement none is left. Later tasks do not know the replaced one, so no clock is asked, and nothing that tasks write.
- * @param tasks ids of the tasks that have a folder on this machine.
+ * @param list ids of the tasks that have a folder on this machine.
  */
-export async function removeReplaced(root: string, name: string, tasks: readonly string[]): Promise<void> {
+export async function removeReplaced(
+  root: string,
+  name: string,
+  list: () => Promise<readonly string[]>,
+): Promise<void> {
+  const tasks = await list();
   for (const { path } of (await listGenerations(root, name)).slice(0, -1)) {
     const borrowers = readBorrowers(path);
     if (!borrowers) replaceFile(path + BORROWERS, JSON.stringify(tasks));

@@ -124,8 +124,7 @@ export function createMirrors({ root, idleMs, retryMs, tasks, onDamaged }: Mirro
         if (await isUnused()) await turn(mirrorOf(entry), remove);
       }
       const replaced = entries.filter((entry) => entry !== mirrorOf(entry)).map(mirrorOf);
-      for (const name of new Set(replaced))
-        await turn(name, async () => removeReplaced(root, name, await tasks()));
+      for (const name of new Set(replaced)) await turn(name, () => removeReplaced(root, name, tasks));
     },
   };
 
@@ -138,14 +137,19 @@ export function createMirrors({ root, idleMs, retryMs, tasks, onDamaged }: Mirro
       if (obstacle) distrust(newest.path, obstacle);
       const reason = damaged.get(newest.path);
       const made = reason ?? (await fetchInto(newest.path, fetch, signal));
-      if (generations.length > 1) await removeReplaced(root, name, await tasks());
+      if (generations.length > 1) await clearReplaced(name);
       if (!(made instanceof Error)) return { ...made, mirror: newest.path };
       fetch.say(`The mirror of ${fetch.remote.shown} is damaged and is fetched anew (${wordsOf(made)})`);
     }
     const { path } = generationOf(root, name, (newest?.number ?? 0) + 1);
     const found = await fetchNew(path, fetch, signal);
-    if (newest) await removeReplaced(root, name, await tasks());
+    if (newest) await clearReplaced(name);
     return { ...found, mirror: path };
+  }
+
+  /** What cannot be removed now is left to `removeUnused`. */
+  async function clearReplaced(name: string): Promise<void> {
+    await removeReplaced(root, name, tasks).catch(() => {});
   }
 
   /** Returns git's error if that shows that the mirror is damaged. */
@@ -177,6 +181,9 @@ export function createMirrors({ root, idleMs, retryMs, tasks, onDamaged }: Mirro
     });
     await rename(half.path, mirror);
     orderly.add(mirror);
+    // Its name may have been that of an earlier one.
+    damaged.delete(mirror);
+    acquitted.delete(mirror);
     return findOrFetch(mirror, fetch, signal);
   }
 

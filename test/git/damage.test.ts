@@ -205,3 +205,33 @@ test("a repository in which the data folder lies is not touched, whatever its mi
   expect(above.git("for-each-ref")).toBe(before);
   expect(above.git("status", "--porcelain")).toBe("?? data/");
 });
+
+test("a damaged mirror stays while the tasks cannot be listed", async () => {
+  let isShort = false;
+  const list = async () => {
+    if (isShort) throw new Error("EMFILE");
+    return [];
+  };
+  using short = makeScene({ root: scene.mirrors, tasks: list });
+  await short.checkOut(url);
+  const first = mirror();
+  rmSync(join(first, "HEAD"));
+  isShort = true;
+  await short.checkOut(url);
+  await expect(short.removeUnused(new Date(0))).rejects.toThrow("EMFILE");
+  expect(existsSync(join(first, "objects"))).toBe(true);
+  isShort = false;
+  await short.removeUnused(new Date(0));
+  expect(existsSync(first)).toBe(false);
+});
+
+test("several tasks that meet the damage at once fetch one new mirror", async () => {
+  await scene.checkOut(url);
+  const first = mirror();
+  rmSync(objectOf("main:a"));
+  const made = await Promise.all([1, 2, 3].map(() => scene.checkOut(url)));
+  expect(made.map(({ read }) => read("b"))).toEqual(["2", "2", "2"]);
+  expect(told).toEqual([first]);
+  await scene.checkOut(url);
+  expect(readdirSync(scene.mirrors)).toEqual([expect.stringMatching(/\.2$/)]);
+});

@@ -34,13 +34,15 @@ export function createLeftovers({ tasksRoot, node, onStuck }: LeftoversOptions):
     }
   }
 
+  /** None while they cannot be listed: the next round tries again. */
+  const found = () => listTaskFolders(tasksRoot).catch(() => []);
   const isWaiting = (id: string) => (stuck.get(id)?.until ?? 0) > performance.now();
   return {
-    list: async () => (await listTaskFolders(tasksRoot)).filter((id) => IS_UUID.test(id) && !isWaiting(id)),
+    list: async () => (await found()).filter((id) => IS_UUID.test(id) && !isWaiting(id)),
     clear,
     async clearAllBut(kept) {
       const ids = new Set(kept);
-      await clear((await listTaskFolders(tasksRoot)).filter((id) => !ids.has(id)));
+      await clear((await found()).filter((id) => !ids.has(id)));
     },
   };
 }

@@ -1,7 +1,7 @@
 import { stat } from "node:fs/promises";
 import { join } from "node:path";
 import type { Mirrors } from "../../git/mirrors.ts";
-import { listTaskFolders } from "./task-folder.ts";
+import { listTaskFolders, orMissing } from "./task-folder.ts";
 
 /** A mirror goes when nobody has used it for so long. */
 const UNUSED_MS = 30 * 24 * 3_600_000;
@@ -18,7 +18,7 @@ export async function removeOldMirrors(
     (await listTaskFolders(tasksRoot)).map((id) =>
       stat(join(tasksRoot, id)).then(
         ({ birthtimeMs }) => birthtimeMs,
-        () => now, // gone meanwhile
+        orMissing(now), // gone meanwhile
       ),
     ),
   );

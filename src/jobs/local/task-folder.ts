@@ -94,7 +94,18 @@ function assertNoMount({ root }: TaskFolder): void {
   if (mount !== undefined) throw new Error(`something is mounted at ${mount}; unmount it`);
 }
 
-/** Ids of tasks that have a folder. */
+/**
+ * Ids of tasks that have a folder.
+ * @throws what the file system throws, a shortage of descriptors for example: that list would be wrong, not empty.
+ */
 export async function listTaskFolders(tasksRoot: string): Promise<string[]> {
-  return readdir(tasksRoot).catch(() => []);
+  return readdir(tasksRoot).catch(orMissing([]));
 }
+
+/** For what is not there; every other error is thrown on. */
+export const orMissing =
+  <T>(value: T) =>
+  (error: NodeJS.ErrnoException): T => {
+    if (error.code === "ENOENT") return value;
+    throw error;
+  };
