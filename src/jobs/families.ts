@@ -2,6 +2,7 @@ import type { Template } from "../../gen/signalman/v1/template_pb.ts";
 import { ansibleFamily } from "./ansible/family.ts";
 import type { Apps } from "./app.ts";
 import type { Family, Params, Site } from "./family.ts";
+import { makeFamily } from "./make/family.ts";
 import { shellFamily } from "./shell/family.ts";
 import { terraformFamily } from "./terraform/family.ts";
 
@@ -10,6 +11,7 @@ const LIST = {
   shell: shellFamily,
   ansible: ansibleFamily,
   terraform: terraformFamily,
+  make: makeFamily,
 };
 
 type Families = typeof LIST;

@@ -14,7 +14,7 @@ import type { JsonObject, Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file signalman/v1/template.proto.
  */
 export const file_signalman_v1_template: GenFile = /*@__PURE__*/
-  fileDesc("ChtzaWduYWxtYW4vdjEvdGVtcGxhdGUucHJvdG8SDHNpZ25hbG1hbi52MSLqCAoIVGVtcGxhdGUSDAoEbmFtZRgBIAEoCRITCgtkZXNjcmlwdGlvbhgCIAEoCRILCgNhcHAYAyABKAkSEgoKcmVwb3NpdG9yeRgEIAEoCRIMCgRwYXRoGAUgASgJEhMKC2Vudmlyb25tZW50GAYgASgJEhEKCWFyZ3VtZW50cxgHIAMoCRIqCgl2YXJpYWJsZXMYCCABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0EiwKA2VudhgJIAMoCzIfLnNpZ25hbG1hbi52MS5UZW1wbGF0ZS5FbnZFbnRyeRIsCgZzdXJ2ZXkYCiADKAsyHC5zaWduYWxtYW4udjEuU3VydmV5VmFyaWFibGUSEgoKZ2l0X2JyYW5jaBgLIAEoCRIoCgR0eXBlGAwgASgOMhouc2lnbmFsbWFuLnYxLlRlbXBsYXRlVHlwZRIcChRhbGxvd19wYXJhbGxlbF90YXNrcxgNIAEoCBIgChhhbGxvd19vdmVycmlkZV9hcmd1bWVudHMYDiABKAgSIQoZYWxsb3dfb3ZlcnJpZGVfZ2l0X2JyYW5jaBgPIAEoCBIwCg1xdWV1ZV90aW1lb3V0GBAgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEi4KC3J1bl90aW1lb3V0GBEgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEi8KDGlkbGVfdGltZW91dBgSIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIMCgRldGFnGBMgASgJEi8KC2NyZWF0ZV90aW1lGBQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIvCgt1cGRhdGVfdGltZRgVIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEQoJaW52ZW50b3J5GBYgASgJEiAKGGFsbG93X292ZXJyaWRlX2ludmVudG9yeRgXIAEoCBIjCgZ2YXVsdHMYGCADKAsyEy5zaWduYWxtYW4udjEuVmF1bHQSFQoNc3RhcnRfdmVyc2lvbhgZIAEoCRIWCg5idWlsZF90ZW1wbGF0ZRgaIAEoCRIPCgdhdXRvcnVuGBsgASgIEjIKD2NvbmZpcm1fdGltZW91dBgcIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIwCgdhbnNpYmxlGB0gASgLMh0uc2lnbmFsbWFuLnYxLkFuc2libGVTZXR0aW5nc0gAEjQKCXRlcnJhZm9ybRgeIAEoCzIfLnNpZ25hbG1hbi52MS5UZXJyYWZvcm1TZXR0aW5nc0gAEiEKBWhvb2tzGB8gAygLMhIuc2lnbmFsbWFuLnYxLkhvb2sSEwoLd29ya2luZ19kaXIYICABKAkSEgoKZ2l0X2FjY2VzcxghIAEoCBoqCghFbnZFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBQgoKCHNldHRpbmdzIkAKBVZhdWx0EgwKBG5hbWUYASABKAkSDQoDa2V5GAIgASgJSAASEAoGc2NyaXB0GAMgASgJSABCCAoGc291cmNlItMBCg9BbnNpYmxlU2V0dGluZ3MSDQoFbGltaXQYASADKAkSDAoEdGFncxgCIAMoCRIRCglza2lwX3RhZ3MYAyADKAkSEQoJdmVyYm9zaXR5GAQgASgFEhwKFGFsbG93X292ZXJyaWRlX2xpbWl0GAUgASgIEhsKE2FsbG93X292ZXJyaWRlX3RhZ3MYBiABKAgSIAoYYWxsb3dfb3ZlcnJpZGVfc2tpcF90YWdzGAcgASgIEiAKGGFsbG93X292ZXJyaWRlX3ZlcmJvc2l0eRgIIAEoCCKvAgoRVGVycmFmb3JtU2V0dGluZ3MSFAoMYXV0b19hcHByb3ZlGAEgASgIEhoKEmFsbG93X2F1dG9fYXBwcm92ZRgCIAEoCBIVCg1hbGxvd19kZXN0cm95GAMgASgIEkwKD3N0YWdlX2FyZ3VtZW50cxgEIAMoCzIzLnNpZ25hbG1hbi52MS5UZXJyYWZvcm1TZXR0aW5ncy5TdGFnZUFyZ3VtZW50c0VudHJ5Ei4KB2JhY2tlbmQYBSABKAsyHS5zaWduYWxtYW4udjEuQmFja2VuZE92ZXJyaWRlGlMKE1N0YWdlQXJndW1lbnRzRW50cnkSCwoDa2V5GAEgASgJEisKBXZhbHVlGAIgASgLMhwuc2lnbmFsbWFuLnYxLlN0YWdlQXJndW1lbnRzOgI4ASIjCg5TdGFnZUFyZ3VtZW50cxIRCglhcmd1bWVudHMYASADKAkiiQEKD0JhY2tlbmRPdmVycmlkZRIMCgR0eXBlGAEgASgJEjkKBmNvbmZpZxgCIAMoCzIpLnNpZ25hbG1hbi52MS5CYWNrZW5kT3ZlcnJpZGUuQ29uZmlnRW50cnkaLQoLQ29uZmlnRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASK4AQoOU3VydmV5VmFyaWFibGUSDAoEbmFtZRgBIAEoCRINCgV0aXRsZRgCIAEoCRITCgtkZXNjcmlwdGlvbhgDIAEoCRImCgR0eXBlGAQgASgOMhguc2lnbmFsbWFuLnYxLlN1cnZleVR5cGUSEAoIcmVxdWlyZWQYBSABKAgSKQoGdmFsdWVzGAYgAygLMhkuc2lnbmFsbWFuLnYxLlN1cnZleVZhbHVlEg8KB2RlZmF1bHQYByABKAkiKgoLU3VydmV5VmFsdWUSDAoEbmFtZRgBIAEoCRINCgV2YWx1ZRgCIAEoCSJmChVDcmVhdGVUZW1wbGF0ZVJlcXVlc3QSDgoGcGFyZW50GAEgASgJEhMKC3RlbXBsYXRlX2lkGAIgASgJEigKCHRlbXBsYXRlGAMgASgLMhYuc2lnbmFsbWFuLnYxLlRlbXBsYXRlIkIKFkNyZWF0ZVRlbXBsYXRlUmVzcG9uc2USKAoIdGVtcGxhdGUYASABKAsyFi5zaWduYWxtYW4udjEuVGVtcGxhdGUiIgoSR2V0VGVtcGxhdGVSZXF1ZXN0EgwKBG5hbWUYASABKAkiPwoTR2V0VGVtcGxhdGVSZXNwb25zZRIoCgh0ZW1wbGF0ZRgBIAEoCzIWLnNpZ25hbG1hbi52MS5UZW1wbGF0ZSJNChRMaXN0VGVtcGxhdGVzUmVxdWVzdBIOCgZwYXJlbnQYASABKAkSEQoJcGFnZV9zaXplGAIgASgFEhIKCnBhZ2VfdG9rZW4YAyABKAkiWwoVTGlzdFRlbXBsYXRlc1Jlc3BvbnNlEikKCXRlbXBsYXRlcxgBIAMoCzIWLnNpZ25hbG1hbi52MS5UZW1wbGF0ZRIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkicgoVVXBkYXRlVGVtcGxhdGVSZXF1ZXN0EigKCHRlbXBsYXRlGAEgASgLMhYuc2lnbmFsbWFuLnYxLlRlbXBsYXRlEi8KC3VwZGF0ZV9tYXNrGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLkZpZWxkTWFzayJCChZVcGRhdGVUZW1wbGF0ZVJlc3BvbnNlEigKCHRlbXBsYXRlGAEgASgLMhYuc2lnbmFsbWFuLnYxLlRlbXBsYXRlIjMKFURlbGV0ZVRlbXBsYXRlUmVxdWVzdBIMCgRuYW1lGAEgASgJEgwKBGV0YWcYAiABKAkiGAoWRGVsZXRlVGVtcGxhdGVSZXNwb25zZSp4CgxUZW1wbGF0ZVR5cGUSHQoZVEVNUExBVEVfVFlQRV9VTlNQRUNJRklFRBAAEhYKElRFTVBMQVRFX1RZUEVfVEFTSxABEhcKE1RFTVBMQVRFX1RZUEVfQlVJTEQQAhIYChRURU1QTEFURV9UWVBFX0RFUExPWRADKoIBCgpTdXJ2ZXlUeXBlEhsKF1NVUlZFWV9UWVBFX1VOU1BFQ0lGSUVEEAASFAoQU1VSVkVZX1RZUEVfVEVYVBABEhMKD1NVUlZFWV9UWVBFX0lOVBACEhQKEFNVUlZFWV9UWVBFX0VOVU0QAxIWChJTVVJWRVlfVFlQRV9TRUNSRVQQBDLgAwoPVGVtcGxhdGVTZXJ2aWNlElsKDkNyZWF0ZVRlbXBsYXRlEiMuc2lnbmFsbWFuLnYxLkNyZWF0ZVRlbXBsYXRlUmVxdWVzdBokLnNpZ25hbG1hbi52MS5DcmVhdGVUZW1wbGF0ZVJlc3BvbnNlElcKC0dldFRlbXBsYXRlEiAuc2lnbmFsbWFuLnYxLkdldFRlbXBsYXRlUmVxdWVzdBohLnNpZ25hbG1hbi52MS5HZXRUZW1wbGF0ZVJlc3BvbnNlIgOQAgESXQoNTGlzdFRlbXBsYXRlcxIiLnNpZ25hbG1hbi52MS5MaXN0VGVtcGxhdGVzUmVxdWVzdBojLnNpZ25hbG1hbi52MS5MaXN0VGVtcGxhdGVzUmVzcG9uc2UiA5ACARJbCg5VcGRhdGVUZW1wbGF0ZRIjLnNpZ25hbG1hbi52MS5VcGRhdGVUZW1wbGF0ZVJlcXVlc3QaJC5zaWduYWxtYW4udjEuVXBkYXRlVGVtcGxhdGVSZXNwb25zZRJbCg5EZWxldGVUZW1wbGF0ZRIjLnNpZ25hbG1hbi52MS5EZWxldGVUZW1wbGF0ZVJlcXVlc3QaJC5zaWduYWxtYW4udjEuRGVsZXRlVGVtcGxhdGVSZXNwb25zZUJUChBkZXYuc2lnbmFsbWFuLnYxUAFaKXNpZ25hbG1hbi5kZXYvZ28vc2lnbmFsbWFuL3YxO3NpZ25hbG1hbnYxogIDU0dNqgIMU2lnbmFsbWFuLlYxYgZwcm90bzM", [file_google_protobuf_duration, file_google_protobuf_field_mask, file_google_protobuf_struct, file_google_protobuf_timestamp, file_signalman_v1_hook]);
+  fileDesc("ChtzaWduYWxtYW4vdjEvdGVtcGxhdGUucHJvdG8SDHNpZ25hbG1hbi52MSKWCQoIVGVtcGxhdGUSDAoEbmFtZRgBIAEoCRITCgtkZXNjcmlwdGlvbhgCIAEoCRILCgNhcHAYAyABKAkSEgoKcmVwb3NpdG9yeRgEIAEoCRIMCgRwYXRoGAUgASgJEhMKC2Vudmlyb25tZW50GAYgASgJEhEKCWFyZ3VtZW50cxgHIAMoCRIqCgl2YXJpYWJsZXMYCCABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0EiwKA2VudhgJIAMoCzIfLnNpZ25hbG1hbi52MS5UZW1wbGF0ZS5FbnZFbnRyeRIsCgZzdXJ2ZXkYCiADKAsyHC5zaWduYWxtYW4udjEuU3VydmV5VmFyaWFibGUSEgoKZ2l0X2JyYW5jaBgLIAEoCRIoCgR0eXBlGAwgASgOMhouc2lnbmFsbWFuLnYxLlRlbXBsYXRlVHlwZRIcChRhbGxvd19wYXJhbGxlbF90YXNrcxgNIAEoCBIgChhhbGxvd19vdmVycmlkZV9hcmd1bWVudHMYDiABKAgSIQoZYWxsb3dfb3ZlcnJpZGVfZ2l0X2JyYW5jaBgPIAEoCBIwCg1xdWV1ZV90aW1lb3V0GBAgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEi4KC3J1bl90aW1lb3V0GBEgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEi8KDGlkbGVfdGltZW91dBgSIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIMCgRldGFnGBMgASgJEi8KC2NyZWF0ZV90aW1lGBQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIvCgt1cGRhdGVfdGltZRgVIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEQoJaW52ZW50b3J5GBYgASgJEiAKGGFsbG93X292ZXJyaWRlX2ludmVudG9yeRgXIAEoCBIjCgZ2YXVsdHMYGCADKAsyEy5zaWduYWxtYW4udjEuVmF1bHQSFQoNc3RhcnRfdmVyc2lvbhgZIAEoCRIWCg5idWlsZF90ZW1wbGF0ZRgaIAEoCRIPCgdhdXRvcnVuGBsgASgIEjIKD2NvbmZpcm1fdGltZW91dBgcIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIwCgdhbnNpYmxlGB0gASgLMh0uc2lnbmFsbWFuLnYxLkFuc2libGVTZXR0aW5nc0gAEjQKCXRlcnJhZm9ybRgeIAEoCzIfLnNpZ25hbG1hbi52MS5UZXJyYWZvcm1TZXR0aW5nc0gAEioKBG1ha2UYIiABKAsyGi5zaWduYWxtYW4udjEuTWFrZVNldHRpbmdzSAASIQoFaG9va3MYHyADKAsyEi5zaWduYWxtYW4udjEuSG9vaxITCgt3b3JraW5nX2RpchggIAEoCRISCgpnaXRfYWNjZXNzGCEgASgIGioKCEVudkVudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAFCCgoIc2V0dGluZ3MiQAoFVmF1bHQSDAoEbmFtZRgBIAEoCRINCgNrZXkYAiABKAlIABIQCgZzY3JpcHQYAyABKAlIAEIICgZzb3VyY2UiHwoMTWFrZVNldHRpbmdzEg8KB3RhcmdldHMYASADKAki0wEKD0Fuc2libGVTZXR0aW5ncxINCgVsaW1pdBgBIAMoCRIMCgR0YWdzGAIgAygJEhEKCXNraXBfdGFncxgDIAMoCRIRCgl2ZXJib3NpdHkYBCABKAUSHAoUYWxsb3dfb3ZlcnJpZGVfbGltaXQYBSABKAgSGwoTYWxsb3dfb3ZlcnJpZGVfdGFncxgGIAEoCBIgChhhbGxvd19vdmVycmlkZV9za2lwX3RhZ3MYByABKAgSIAoYYWxsb3dfb3ZlcnJpZGVfdmVyYm9zaXR5GAggASgIIq8CChFUZXJyYWZvcm1TZXR0aW5ncxIUCgxhdXRvX2FwcHJvdmUYASABKAgSGgoSYWxsb3dfYXV0b19hcHByb3ZlGAIgASgIEhUKDWFsbG93X2Rlc3Ryb3kYAyABKAgSTAoPc3RhZ2VfYXJndW1lbnRzGAQgAygLMjMuc2lnbmFsbWFuLnYxLlRlcnJhZm9ybVNldHRpbmdzLlN0YWdlQXJndW1lbnRzRW50cnkSLgoHYmFja2VuZBgFIAEoCzIdLnNpZ25hbG1hbi52MS5CYWNrZW5kT3ZlcnJpZGUaUwoTU3RhZ2VBcmd1bWVudHNFbnRyeRILCgNrZXkYASABKAkSKwoFdmFsdWUYAiABKAsyHC5zaWduYWxtYW4udjEuU3RhZ2VBcmd1bWVudHM6AjgBIiMKDlN0YWdlQXJndW1lbnRzEhEKCWFyZ3VtZW50cxgBIAMoCSKJAQoPQmFja2VuZE92ZXJyaWRlEgwKBHR5cGUYASABKAkSOQoGY29uZmlnGAIgAygLMikuc2lnbmFsbWFuLnYxLkJhY2tlbmRPdmVycmlkZS5Db25maWdFbnRyeRotCgtDb25maWdFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIrgBCg5TdXJ2ZXlWYXJpYWJsZRIMCgRuYW1lGAEgASgJEg0KBXRpdGxlGAIgASgJEhMKC2Rlc2NyaXB0aW9uGAMgASgJEiYKBHR5cGUYBCABKA4yGC5zaWduYWxtYW4udjEuU3VydmV5VHlwZRIQCghyZXF1aXJlZBgFIAEoCBIpCgZ2YWx1ZXMYBiADKAsyGS5zaWduYWxtYW4udjEuU3VydmV5VmFsdWUSDwoHZGVmYXVsdBgHIAEoCSIqCgtTdXJ2ZXlWYWx1ZRIMCgRuYW1lGAEgASgJEg0KBXZhbHVlGAIgASgJImYKFUNyZWF0ZVRlbXBsYXRlUmVxdWVzdBIOCgZwYXJlbnQYASABKAkSEwoLdGVtcGxhdGVfaWQYAiABKAkSKAoIdGVtcGxhdGUYAyABKAsyFi5zaWduYWxtYW4udjEuVGVtcGxhdGUiQgoWQ3JlYXRlVGVtcGxhdGVSZXNwb25zZRIoCgh0ZW1wbGF0ZRgBIAEoCzIWLnNpZ25hbG1hbi52MS5UZW1wbGF0ZSIiChJHZXRUZW1wbGF0ZVJlcXVlc3QSDAoEbmFtZRgBIAEoCSI/ChNHZXRUZW1wbGF0ZVJlc3BvbnNlEigKCHRlbXBsYXRlGAEgASgLMhYuc2lnbmFsbWFuLnYxLlRlbXBsYXRlIk0KFExpc3RUZW1wbGF0ZXNSZXF1ZXN0Eg4KBnBhcmVudBgBIAEoCRIRCglwYWdlX3NpemUYAiABKAUSEgoKcGFnZV90b2tlbhgDIAEoCSJbChVMaXN0VGVtcGxhdGVzUmVzcG9uc2USKQoJdGVtcGxhdGVzGAEgAygLMhYuc2lnbmFsbWFuLnYxLlRlbXBsYXRlEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSJyChVVcGRhdGVUZW1wbGF0ZVJlcXVlc3QSKAoIdGVtcGxhdGUYASABKAsyFi5zaWduYWxtYW4udjEuVGVtcGxhdGUSLwoLdXBkYXRlX21hc2sYAiABKAsyGi5nb29nbGUucHJvdG9idWYuRmllbGRNYXNrIkIKFlVwZGF0ZVRlbXBsYXRlUmVzcG9uc2USKAoIdGVtcGxhdGUYASABKAsyFi5zaWduYWxtYW4udjEuVGVtcGxhdGUiMwoVRGVsZXRlVGVtcGxhdGVSZXF1ZXN0EgwKBG5hbWUYASABKAkSDAoEZXRhZxgCIAEoCSIYChZEZWxldGVUZW1wbGF0ZVJlc3BvbnNlKngKDFRlbXBsYXRlVHlwZRIdChlURU1QTEFURV9UWVBFX1VOU1BFQ0lGSUVEEAASFgoSVEVNUExBVEVfVFlQRV9UQVNLEAESFwoTVEVNUExBVEVfVFlQRV9CVUlMRBACEhgKFFRFTVBMQVRFX1RZUEVfREVQTE9ZEAMqggEKClN1cnZleVR5cGUSGwoXU1VSVkVZX1RZUEVfVU5TUEVDSUZJRUQQABIUChBTVVJWRVlfVFlQRV9URVhUEAESEwoPU1VSVkVZX1RZUEVfSU5UEAISFAoQU1VSVkVZX1RZUEVfRU5VTRADEhYKElNVUlZFWV9UWVBFX1NFQ1JFVBAEMuADCg9UZW1wbGF0ZVNlcnZpY2USWwoOQ3JlYXRlVGVtcGxhdGUSIy5zaWduYWxtYW4udjEuQ3JlYXRlVGVtcGxhdGVSZXF1ZXN0GiQuc2lnbmFsbWFuLnYxLkNyZWF0ZVRlbXBsYXRlUmVzcG9uc2USVwoLR2V0VGVtcGxhdGUSIC5zaWduYWxtYW4udjEuR2V0VGVtcGxhdGVSZXF1ZXN0GiEuc2lnbmFsbWFuLnYxLkdldFRlbXBsYXRlUmVzcG9uc2UiA5ACARJdCg1MaXN0VGVtcGxhdGVzEiIuc2lnbmFsbWFuLnYxLkxpc3RUZW1wbGF0ZXNSZXF1ZXN0GiMuc2lnbmFsbWFuLnYxLkxpc3RUZW1wbGF0ZXNSZXNwb25zZSIDkAIBElsKDlVwZGF0ZVRlbXBsYXRlEiMuc2lnbmFsbWFuLnYxLlVwZGF0ZVRlbXBsYXRlUmVxdWVzdBokLnNpZ25hbG1hbi52MS5VcGRhdGVUZW1wbGF0ZVJlc3BvbnNlElsKDkRlbGV0ZVRlbXBsYXRlEiMuc2lnbmFsbWFuLnYxLkRlbGV0ZVRlbXBsYXRlUmVxdWVzdBokLnNpZ25hbG1hbi52MS5EZWxldGVUZW1wbGF0ZVJlc3BvbnNlQlQKEGRldi5zaWduYWxtYW4udjFQAVopc2lnbmFsbWFuLmRldi9nby9zaWduYWxtYW4vdjE7c2lnbmFsbWFudjGiAgNTR02qAgxTaWduYWxtYW4uVjFiBnByb3RvMw", [file_google_protobuf_duration, file_google_protobuf_field_mask, file_google_protobuf_struct, file_google_protobuf_timestamp, file_signalman_v1_hook]);
 
 /**
  * What to run, and what a caller may change of it.
@@ -37,7 +37,7 @@ export type Template = Message<"signalman.v1.Template"> & {
   description: string;
 
   /**
-   * Required. `ansible`, `terraform`, `tofu`, `terragrunt`, `bash`, `sh`, `python`, `node`, `powershell`, or an app that the
+   * Required. `ansible`, `terraform`, `tofu`, `terragrunt`, `make`, `bash`, `sh`, `python`, `node`, `powershell`, or an app that the
    * operator declared; ListApps tells.
    *
    * @generated from field: string app = 3;
@@ -52,8 +52,8 @@ export type Template = Message<"signalman.v1.Template"> & {
   repository: string;
 
   /**
-   * Required. What to run, relative to the root of the repository; it may not lead out of it. A playbook, a script, or, for the
-   * Terraform family, a folder (`.`: the root).
+   * Required. What to run, relative to the root of the repository; it may not lead out of it. A playbook, a script, a makefile, or,
+   * for the Terraform family, a folder (`.`: the root).
    *
    * @generated from field: string path = 5;
    */
@@ -250,6 +250,14 @@ export type Template = Message<"signalman.v1.Template"> & {
      */
     value: TerraformSettings;
     case: "terraform";
+  } | {
+    /**
+     * For `make`.
+     *
+     * @generated from field: signalman.v1.MakeSettings make = 34;
+     */
+    value: MakeSettings;
+    case: "make";
   } | { case: undefined; value?: undefined };
 
   /**
@@ -261,7 +269,8 @@ export type Template = Message<"signalman.v1.Template"> & {
 
   /**
    * Folder in which the program runs, relative to the root of the repository; it may not lead out of it. `ansible.cfg` and
-   * requirements are looked for there too. Empty: the root. Not for the Terraform family, whose `path` is the folder.
+   * requirements are looked for there too. Empty: the root; for `make` the folder of the makefile. Not for the Terraform
+   * family, whose `path` is the folder.
    *
    * @generated from field: string working_dir = 32;
    */
@@ -327,6 +336,28 @@ export type Vault = Message<"signalman.v1.Vault"> & {
  */
 export const VaultSchema: GenMessage<Vault> = /*@__PURE__*/
   messageDesc(file_signalman_v1_template, 1);
+
+/**
+ * How `make` is called. `path` names the makefile; it runs in the makefile's folder unless `working_dir` says otherwise.
+ *
+ * @generated from message signalman.v1.MakeSettings
+ */
+export type MakeSettings = Message<"signalman.v1.MakeSettings"> & {
+  /**
+   * Targets to make; empty: the makefile's default goal. At most 1000, no NUL, each the name of a target: no option, without
+   * `=` and `$`.
+   *
+   * @generated from field: repeated string targets = 1;
+   */
+  targets: string[];
+};
+
+/**
+ * Describes the message signalman.v1.MakeSettings.
+ * Use `create(MakeSettingsSchema)` to create a new message.
+ */
+export const MakeSettingsSchema: GenMessage<MakeSettings> = /*@__PURE__*/
+  messageDesc(file_signalman_v1_template, 2);
 
 /**
  * How `ansible-playbook` is called, and what a caller may change of it.
@@ -396,7 +427,7 @@ export type AnsibleSettings = Message<"signalman.v1.AnsibleSettings"> & {
  * Use `create(AnsibleSettingsSchema)` to create a new message.
  */
 export const AnsibleSettingsSchema: GenMessage<AnsibleSettings> = /*@__PURE__*/
-  messageDesc(file_signalman_v1_template, 2);
+  messageDesc(file_signalman_v1_template, 3);
 
 /**
  * How the Terraform family is called, and what a caller may change of it.
@@ -446,7 +477,7 @@ export type TerraformSettings = Message<"signalman.v1.TerraformSettings"> & {
  * Use `create(TerraformSettingsSchema)` to create a new message.
  */
 export const TerraformSettingsSchema: GenMessage<TerraformSettings> = /*@__PURE__*/
-  messageDesc(file_signalman_v1_template, 3);
+  messageDesc(file_signalman_v1_template, 4);
 
 /**
  * Arguments of one stage.
@@ -467,7 +498,7 @@ export type StageArguments = Message<"signalman.v1.StageArguments"> & {
  * Use `create(StageArgumentsSchema)` to create a new message.
  */
 export const StageArgumentsSchema: GenMessage<StageArguments> = /*@__PURE__*/
-  messageDesc(file_signalman_v1_template, 4);
+  messageDesc(file_signalman_v1_template, 5);
 
 /**
  * A backend in place of the configuration's own.
@@ -495,7 +526,7 @@ export type BackendOverride = Message<"signalman.v1.BackendOverride"> & {
  * Use `create(BackendOverrideSchema)` to create a new message.
  */
 export const BackendOverrideSchema: GenMessage<BackendOverride> = /*@__PURE__*/
-  messageDesc(file_signalman_v1_template, 5);
+  messageDesc(file_signalman_v1_template, 6);
 
 /**
  * One question of a survey.
@@ -558,7 +589,7 @@ export type SurveyVariable = Message<"signalman.v1.SurveyVariable"> & {
  * Use `create(SurveyVariableSchema)` to create a new message.
  */
 export const SurveyVariableSchema: GenMessage<SurveyVariable> = /*@__PURE__*/
-  messageDesc(file_signalman_v1_template, 6);
+  messageDesc(file_signalman_v1_template, 7);
 
 /**
  * An answer to choose from.
@@ -586,7 +617,7 @@ export type SurveyValue = Message<"signalman.v1.SurveyValue"> & {
  * Use `create(SurveyValueSchema)` to create a new message.
  */
 export const SurveyValueSchema: GenMessage<SurveyValue> = /*@__PURE__*/
-  messageDesc(file_signalman_v1_template, 7);
+  messageDesc(file_signalman_v1_template, 8);
 
 /**
  * Asks for a new template.
@@ -621,7 +652,7 @@ export type CreateTemplateRequest = Message<"signalman.v1.CreateTemplateRequest"
  * Use `create(CreateTemplateRequestSchema)` to create a new message.
  */
 export const CreateTemplateRequestSchema: GenMessage<CreateTemplateRequest> = /*@__PURE__*/
-  messageDesc(file_signalman_v1_template, 8);
+  messageDesc(file_signalman_v1_template, 9);
 
 /**
  * Answer to CreateTemplate.
@@ -642,7 +673,7 @@ export type CreateTemplateResponse = Message<"signalman.v1.CreateTemplateRespons
  * Use `create(CreateTemplateResponseSchema)` to create a new message.
  */
 export const CreateTemplateResponseSchema: GenMessage<CreateTemplateResponse> = /*@__PURE__*/
-  messageDesc(file_signalman_v1_template, 9);
+  messageDesc(file_signalman_v1_template, 10);
 
 /**
  * Asks for one template.
@@ -663,7 +694,7 @@ export type GetTemplateRequest = Message<"signalman.v1.GetTemplateRequest"> & {
  * Use `create(GetTemplateRequestSchema)` to create a new message.
  */
 export const GetTemplateRequestSchema: GenMessage<GetTemplateRequest> = /*@__PURE__*/
-  messageDesc(file_signalman_v1_template, 10);
+  messageDesc(file_signalman_v1_template, 11);
 
 /**
  * Answer to GetTemplate.
@@ -684,7 +715,7 @@ export type GetTemplateResponse = Message<"signalman.v1.GetTemplateResponse"> & 
  * Use `create(GetTemplateResponseSchema)` to create a new message.
  */
 export const GetTemplateResponseSchema: GenMessage<GetTemplateResponse> = /*@__PURE__*/
-  messageDesc(file_signalman_v1_template, 11);
+  messageDesc(file_signalman_v1_template, 12);
 
 /**
  * Asks for templates.
@@ -719,7 +750,7 @@ export type ListTemplatesRequest = Message<"signalman.v1.ListTemplatesRequest"> 
  * Use `create(ListTemplatesRequestSchema)` to create a new message.
  */
 export const ListTemplatesRequestSchema: GenMessage<ListTemplatesRequest> = /*@__PURE__*/
-  messageDesc(file_signalman_v1_template, 12);
+  messageDesc(file_signalman_v1_template, 13);
 
 /**
  * Answer to ListTemplates.
@@ -747,7 +778,7 @@ export type ListTemplatesResponse = Message<"signalman.v1.ListTemplatesResponse"
  * Use `create(ListTemplatesResponseSchema)` to create a new message.
  */
 export const ListTemplatesResponseSchema: GenMessage<ListTemplatesResponse> = /*@__PURE__*/
-  messageDesc(file_signalman_v1_template, 13);
+  messageDesc(file_signalman_v1_template, 14);
 
 /**
  * Asks for a change of a template.
@@ -776,7 +807,7 @@ export type UpdateTemplateRequest = Message<"signalman.v1.UpdateTemplateRequest"
  * Use `create(UpdateTemplateRequestSchema)` to create a new message.
  */
 export const UpdateTemplateRequestSchema: GenMessage<UpdateTemplateRequest> = /*@__PURE__*/
-  messageDesc(file_signalman_v1_template, 14);
+  messageDesc(file_signalman_v1_template, 15);
 
 /**
  * Answer to UpdateTemplate.
@@ -797,7 +828,7 @@ export type UpdateTemplateResponse = Message<"signalman.v1.UpdateTemplateRespons
  * Use `create(UpdateTemplateResponseSchema)` to create a new message.
  */
 export const UpdateTemplateResponseSchema: GenMessage<UpdateTemplateResponse> = /*@__PURE__*/
-  messageDesc(file_signalman_v1_template, 15);
+  messageDesc(file_signalman_v1_template, 16);
 
 /**
  * Asks for the end of a template.
@@ -825,7 +856,7 @@ export type DeleteTemplateRequest = Message<"signalman.v1.DeleteTemplateRequest"
  * Use `create(DeleteTemplateRequestSchema)` to create a new message.
  */
 export const DeleteTemplateRequestSchema: GenMessage<DeleteTemplateRequest> = /*@__PURE__*/
-  messageDesc(file_signalman_v1_template, 16);
+  messageDesc(file_signalman_v1_template, 17);
 
 /**
  * Answer to DeleteTemplate.
@@ -840,7 +871,7 @@ export type DeleteTemplateResponse = Message<"signalman.v1.DeleteTemplateRespons
  * Use `create(DeleteTemplateResponseSchema)` to create a new message.
  */
 export const DeleteTemplateResponseSchema: GenMessage<DeleteTemplateResponse> = /*@__PURE__*/
-  messageDesc(file_signalman_v1_template, 17);
+  messageDesc(file_signalman_v1_template, 18);
 
 /**
  * Of what kind a template's tasks are.

@@ -8,7 +8,7 @@ import { catalogName, optionalCatalogName } from "./names.ts";
 import { isFolderUrl, isInside, isRemoteUrl, receivedUrl } from "./paths.ts";
 import { free, rule, ruleAt } from "./rule.ts";
 import { survey } from "./survey.ts";
-import { ansibleSettings, terraformSettings, vaults } from "./templates.ts";
+import { ansibleSettings, makeSettings, terraformSettings, vaults } from "./templates.ts";
 import { args, hasAtMost, int, oneOf, required, smallText, textUpTo } from "./values.ts";
 
 /** Patterns of resource names, by kind. */
@@ -132,6 +132,7 @@ const template = () => ({
   confirm_timeout: timeout(),
   ansible: ansibleSettings.optional(),
   terraform: terraformSettings.optional(),
+  make: makeSettings.optional(),
   hooks: hooks(),
   working_dir: rule(
     z.string(),

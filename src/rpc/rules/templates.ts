@@ -38,6 +38,16 @@ export const ansibleSettings = z.object({
   allow_override_verbosity: free(),
 });
 
+const TARGET = "each the name of a target: no option, without `=` and `$`";
+
+export const makeSettings = z.object({
+  targets: ruleAt(args(), TARGET, (list) =>
+    [...list.entries()]
+      .filter(([, text]) => text === "" || /^-|[=$]/.test(text))
+      .map(([index, text]) => ({ path: [index], got: received(text) })),
+  ),
+});
+
 const STAGES = ["init", "plan", "apply"];
 type Stages = Record<string, { arguments: string[] }>;
 

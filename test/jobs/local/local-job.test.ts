@@ -84,6 +84,7 @@ function makeJob({ path = "run", app = "sh", apps = BUILT_IN, forwarded = {}, in
     callerVariables: new Set(),
     secretEnv: new Set(),
     vaults: [],
+    make: { targets: [] },
     ansible: {
       limit: [],
       tags: [],

@@ -1,0 +1,38 @@
+import { dirname, join, relative } from "node:path";
+import { commandOf, type Family } from "../family.ts";
+import { assertPath, type ScriptInput, scriptPlace } from "../script.ts";
+import { type ShellInput, shellEnvironment } from "../shell/shell.ts";
+import { makeVariables } from "./arguments.ts";
+import { makeHook } from "./hook.ts";
+import { checkMakeAsked, checkMakeTemplate, type MakeSettings, makeSettings } from "./request.ts";
+
+export type MakeFamilyInput = ShellInput & ScriptInput & { template: { app: string }; make: MakeSettings };
+
+/**
+ * GNU make: `path` is a makefile, which runs in its own folder, or in `working_dir`. Variables become arguments
+ * `NAME=VALUE`, their text as it is; secret ones stand in the environment.
+ */
+export const makeFamily = {
+  apps: { make: { command: "make", args: [] } },
+  graceMs: 10_000,
+  hook: makeHook,
+  settings: makeSettings,
+  checkAsked: checkMakeAsked,
+  checkTemplate: checkMakeTemplate,
+  async prepare({ input, app, folder, base, commit }) {
+    const env = shellEnvironment(app, input, base, commit);
+    const { cwd, path } = placeOf(folder.work, input);
+    const command = commandOf(app, input.template.app, env.PATH);
+    const { template, task } = input.arguments;
+    const variables = makeVariables(input.variables);
+    const args = [...app.args, `--file=${path}`, ...template, ...variables, ...input.make.targets, ...task];
+    return { command, args, cwd, env };
+  },
+} satisfies Family<MakeFamilyInput>;
+
+function placeOf(work: string, input: MakeFamilyInput): { cwd: string; path: string } {
+  if (input.template.workingDir !== "") return scriptPlace(work, input);
+  assertPath(work, input, "file");
+  const makefile = join(work, input.template.path);
+  return { cwd: dirname(makefile), path: relative(dirname(makefile), makefile) };
+}
