@@ -1,4 +1,4 @@
-import { type Task, TaskStatus } from "../../gen/signalman/v1/task_pb.ts";
+import { type Task, type TaskResult, TaskStatus } from "../../gen/signalman/v1/task_pb.ts";
 import type { WatchTaskResponse } from "../../gen/signalman/v1/task_service_pb.ts";
 import { shortName } from "./input/names.ts";
 import { resultLines, resultOf } from "./result.ts";
@@ -11,15 +11,18 @@ import { createJsonView } from "./view/json-view.ts";
 import { createLiveView } from "./view/live-view.ts";
 import type { View } from "./view/view.ts";
 
+export interface FollowOptions extends OutputOptions {
+  /** Begin with so many last lines; undefined: with the first one. */
+  tail?: number;
+  /** Tell a plan that changes something by exit code 2, and every failure by 1. */
+  detailedExitcode?: true;
+}
+
 /**
  * Shows a task until its end and returns the exit code that tells it.
  * @throws Left if a signal ended the watching.
  */
-export async function follow(
-  session: Session,
-  name: string,
-  options: OutputOptions & { tail?: number } = {},
-): Promise<number> {
+export async function follow(session: Session, name: string, options: FollowOptions = {}): Promise<number> {
   const { stdout, stderr } = process;
   const start = await startFor(session, { name }, options.tail);
   await using view: View = session.json ? createJsonView() : createLiveView(stdout, stderr, options);
@@ -42,19 +45,31 @@ export async function follow(
     },
   );
   let end: Task | undefined;
+  let result: TaskResult | undefined;
   for await (const event of events) {
     if (isBroken) view.note("connected again");
     const isRepeated = isBroken && event.event.case === "snapshot";
     isBroken = false;
     if (event.event.case === "end") {
       end = event.event.value.task;
-      const result = session.json ? undefined : await resultOf(session, name);
-      for (const line of result ? resultLines(result) : []) view.note(line);
+      result = await resultOf(session, name);
+      for (const line of result && !session.json ? resultLines(result) : []) view.note(line);
     }
-    if (!isRepeated) await view.event(event);
+    if (!isRepeated) await view.event(event, result);
     if (isWaiting(event)) await sayHowToDecide(session, name, view);
   }
-  return exitCodeOf(end?.status ?? 0);
+  const code = exitCodeOf(end?.status ?? 0);
+  return options.detailedExitcode && code === 0 ? planCode(result, (text) => view.note(text)) : code;
+}
+
+/** As `terraform plan -detailed-exitcode`: 0, or 2 for changes. */
+function planCode(result: TaskResult | undefined, say: (text: string) => void): number {
+  if (result?.app.case !== "terraform") {
+    say("the server does not tell what the plan changes");
+    return 1;
+  }
+  const { hasChanges, added, changed, destroyed } = result.app.value;
+  return hasChanges || added + changed + destroyed > 0 ? 2 : 0;
 }
 
 function isWaiting({ event }: WatchTaskResponse): boolean {

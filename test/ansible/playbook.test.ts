@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { EndReason, TaskStatus } from "../../gen/signalman/v1/task_pb.ts";
+import { TaskService } from "../../gen/signalman/v1/task_service_pb.ts";
 import { TemplateType } from "../../gen/signalman/v1/template_pb.ts";
 import { cli } from "../cli/cli.ts";
 import { hasAnsible, NO_ANSIBLE } from "../support/ansible.ts";
@@ -39,6 +40,16 @@ const PLAYBOOKS = {
     - debug: msg="{{ lookup('env', 'SEMAPHORE_TASK_TYPE') }} {{ lookup('env', 'SEMAPHORE_TASK_TARGET_VERSION') }} {{ semaphore_vars.task_details.target_version }}"
 `,
   "gone.yml": "- hosts: all\n  tasks: []\n",
+  "stats.yml": `${head}  tasks:
+    - set_stats:
+        data:
+          word: "{{ mine }}"
+          leak: "with {{ pin }}"
+          number: "{{ 9007199254740993 | int }}"
+          nested: { list: [1, true, null, "x"], when: 2026-01-01 }
+    - set_stats: { data: { count: 1 }, aggregate: true }
+    - set_stats: { data: { own: 1 }, per_host: true }
+`,
   "odd.yml": `${head}  tasks:
     - fail: msg="NUL \\x00, half \\ud800"
 `,
@@ -74,6 +85,7 @@ beforeAll(async () => {
       build: { path: "version.yml", type: TemplateType.BUILD, startVersion: "1.0.0" },
       gone: { path: "gone.yml", inventory: "gone" },
       odd: { path: "odd.yml" },
+      stats: { path: "stats.yml" },
       ask: { path: "ask.yml" },
       mute: { path: "count.yml", inventory: "mute" },
       config: { path: "config.yml" },
@@ -151,6 +163,20 @@ describe("results", () => {
     const run = await cli(["run", "demo/count"], { server: service.url });
     expect(run.stderr).toMatch(/^signalman: host {2}ok {2}changed {2}unreachable/m);
     expect(run.stderr).toMatch(/^signalman: here: the last failed: it went wrong/m);
+  });
+
+  test("hold what set_stats sets for the whole run, secrets masked", async () => {
+    const variables = { mine: "0123" };
+    const { task } = await play(service, "stats", { variables, secretVariables: { pin: "tell-nobody" } });
+    const { result } = await service.client(TaskService).getTaskResult({ name: task.name });
+    expect(result?.outputs).toMatchObject({
+      word: "0123",
+      leak: "with ***",
+      nested: { list: [1, true, null, "x"], when: "2026-01-01" },
+      count: 1,
+    });
+    expect(String(result?.outputs?.number)).toBe("9007199254740993");
+    expect(result?.outputs).not.toHaveProperty("own");
   });
 
   test("show no secret, not even in the name of a host", async () => {

@@ -1,15 +1,10 @@
-import { type JsonObject, toJson } from "@bufbuild/protobuf";
+import { type JsonValue, toJson } from "@bufbuild/protobuf";
 import type { Command } from "commander";
-import {
-  type Task,
-  type TaskResult,
-  TaskResultSchema,
-  TaskSchema,
-} from "../../../gen/signalman/v1/task_pb.ts";
+import { TaskSchema } from "../../../gen/signalman/v1/task_pb.ts";
 import { parseTask } from "../input/names.ts";
 import { resultOf } from "../result.ts";
 import { withSession } from "../session.ts";
-import { jsonLine } from "../terminal/json.ts";
+import { withResult } from "../terminal/json.ts";
 import { print, write } from "../terminal/output.ts";
 
 export function addGet(program: Command): void {
@@ -21,16 +16,16 @@ export function addGet(program: Command): void {
       withSession(async (session, name: string) => {
         const { task } = await session.call(({ tasks }, options) => tasks.getTask({ name }, options));
         if (!task) return 0;
-        if (session.json) await print(jsonLine(TaskSchema, task));
-        else await write(process.stdout, await yaml(task, await resultOf(session, name)));
+        const told = withResult(toJson(TaskSchema, task), await resultOf(session, name));
+        if (session.json) await print(JSON.stringify(told));
+        else await write(process.stdout, await yaml(told));
         return 0;
       }),
     );
 }
 
 /** YAML quotes control characters: what others wrote cannot play with the terminal. */
-async function yaml(task: Task, result: TaskResult | undefined): Promise<string> {
+async function yaml(told: JsonValue): Promise<string> {
   const { stringify } = await import("yaml");
-  const known = toJson(TaskSchema, task) as JsonObject;
-  return stringify(result ? { ...known, result: toJson(TaskResultSchema, result) } : known, { lineWidth: 0 });
+  return stringify(told, { lineWidth: 0 });
 }

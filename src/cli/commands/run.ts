@@ -3,6 +3,7 @@ import type { Duration } from "@bufbuild/protobuf/wkt";
 import type { Command } from "commander";
 import { type RunTaskResponse, RunTaskResponseSchema } from "../../../gen/signalman/v1/task_service_pb.ts";
 import type { SurveyVariable } from "../../../gen/signalman/v1/template_pb.ts";
+import { UsageError } from "../errors.ts";
 import { follow } from "../follow.ts";
 import { parseTask, parseTemplate } from "../input/names.ts";
 import { addParams, type ParamOptions, paramsOf } from "../input/params.ts";
@@ -10,6 +11,7 @@ import { findSecrets } from "../input/secrets.ts";
 import { type Answers, askSurvey, textQuestions } from "../input/survey.ts";
 import { collect, collectPairs, collectSecrets, parseDuration, parseWhole } from "../input/values.ts";
 import { collectVariables, readVariables, type VariableInput } from "../input/variables.ts";
+import { report } from "../report.ts";
 import { type Session, withSession } from "../session.ts";
 import { jsonLine } from "../terminal/json.ts";
 import { print, say } from "../terminal/output.ts";
@@ -34,6 +36,7 @@ interface RunOptions extends ParamOptions, OutputOptions {
   buildTask?: string;
   requestId?: string;
   dryRun?: true;
+  detailedExitcode?: true;
   input: boolean;
   watch: boolean;
 }
@@ -69,17 +72,39 @@ export function addRun(program: Command): void {
     .option("--request-id <uuid>", "the same id twice is the same task; made anew unless given")
     .option("--dry-run", "check everything and run nothing")
     .option("--no-input", "ask nothing: neither questions of the survey nor secrets")
+    .option(
+      "--detailed-exitcode",
+      "with --plan-only: exit with 2 if the plan changes something, with 1 if anything fails",
+    )
     .option("--no-watch", "print the task's name and leave it")
     .action(
       withSession(async (session, template: string, options: RunOptions) => {
-        const response = await runTask(session, template, options);
-        const name = response.task?.name ?? "";
-        if (name && options.watch) return follow(session, name, options);
-        if (session.json) await print(jsonLine(RunTaskResponseSchema, response));
-        else await print(name || `${template} may run so`);
-        return 0;
+        if (!options.detailedExitcode) return await runAndFollow(session, template, options);
+        return await runPlan(session, template, options).catch((error: unknown) => {
+          const code = report(error);
+          return code === CHANGES ? 1 : code;
+        });
       }),
     );
+}
+
+/** Exit code of a plan that changes something. Without `--detailed-exitcode` it tells that a call failed. */
+const CHANGES = 2;
+
+/** With `--detailed-exitcode`. */
+async function runPlan(session: Session, template: string, options: RunOptions): Promise<number> {
+  if (!options.planOnly || !options.watch || options.dryRun)
+    throw new UsageError("--detailed-exitcode needs --plan-only, and neither --no-watch nor --dry-run");
+  return await runAndFollow(session, template, options);
+}
+
+async function runAndFollow(session: Session, template: string, options: RunOptions): Promise<number> {
+  const response = await runTask(session, template, options);
+  const name = response.task?.name ?? "";
+  if (name && options.watch) return await follow(session, name, options);
+  if (session.json) await print(jsonLine(RunTaskResponseSchema, response));
+  else await print(name || `${template} may run so`);
+  return 0;
 }
 
 /** The request id makes it safe to call again when the answer got lost. */

@@ -1,6 +1,12 @@
-import { type DescMessage, type JsonValue, type MessageShape, toJson } from "@bufbuild/protobuf";
-import type { LogLine } from "../../../gen/signalman/v1/task_pb.ts";
-import { LogLineSchema } from "../../../gen/signalman/v1/task_pb.ts";
+import {
+  type DescMessage,
+  type JsonObject,
+  type JsonValue,
+  type MessageShape,
+  toJson,
+} from "@bufbuild/protobuf";
+import type { LogLine, TaskResult } from "../../../gen/signalman/v1/task_pb.ts";
+import { LogLineSchema, TaskResultSchema } from "../../../gen/signalman/v1/task_pb.ts";
 import {
   type WatchTaskResponse,
   WatchTaskResponseSchema,
@@ -26,8 +32,20 @@ export function jsonLogLine(line: LogLine): JsonValue {
   return { ...(toJson(LogLineSchema, line) as object), ...textOf(line) };
 }
 
-/** An event of a watch as proto3 JSON, its lines as in `jsonLogLine`, on one line. */
-export function jsonEvent(event: WatchTaskResponse): string {
+/** A message as proto3 JSON, with a task's result beside its fields, if there is one. */
+export function withResult(message: JsonValue, result: TaskResult | undefined): JsonValue {
+  return result ? { ...(message as JsonObject), result: toJson(TaskResultSchema, result) } : message;
+}
+
+/**
+ * An event of a watch as proto3 JSON, its lines as in `jsonLogLine`, on one line. `result`: what the task brought about, for
+ * its end.
+ */
+export function jsonEvent(event: WatchTaskResponse, result?: TaskResult): string {
+  if (event.event.case === "end") {
+    const { end, ...rest } = toJson(WatchTaskResponseSchema, event) as JsonObject;
+    return JSON.stringify({ ...rest, end: withResult(end ?? {}, result) });
+  }
   if (event.event.case !== "log") return jsonLine(WatchTaskResponseSchema, event);
   const { firstSeq, lines } = event.event.value;
   return stringify({

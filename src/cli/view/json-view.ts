@@ -5,7 +5,7 @@ import type { View } from "./view.ts";
 /** One JSON object for each event. */
 export function createJsonView(): View {
   return {
-    event: (event) => print(jsonEvent(event)),
+    event: (event, result) => print(jsonEvent(event, result)),
     note: say,
     async [Symbol.asyncDispose]() {},
   };

@@ -2,6 +2,7 @@ import { create, type JsonObject, toJson } from "@bufbuild/protobuf";
 import { z } from "zod";
 import { AnsibleResultSchema, TaskResultSchema } from "../../../gen/signalman/v1/task_pb.ts";
 import { readRegular } from "../../files/regular-file.ts";
+import { maskOutputs, parseExactly } from "../outputs.ts";
 
 const MAX_REPORT_BYTES = 64 * 1024 * 1024;
 const MAX_FAILURES = 1000;
@@ -34,6 +35,7 @@ const reportSchema = z.object({
       ignored: z.boolean(),
     }),
   ),
+  outputs: z.record(z.string(), z.unknown()).default({}),
 });
 
 /**
@@ -47,7 +49,7 @@ export async function playbookResult(
   // Undefined: the playbook was never played to its end.
   const text = readRegular(report, { maxBytes: MAX_REPORT_BYTES });
   if (text === undefined) return undefined;
-  const { hosts, failures } = reportSchema.parse(JSON.parse(text.toString("utf8")));
+  const { hosts, failures, outputs } = reportSchema.parse(parseExactly(text.toString("utf8")));
   const named = hosts.map((recap) => ({ ...recap, host: mask(recap.host) }));
   const masked = failures.slice(0, MAX_FAILURES).map((failure) => ({
     ...failure,
@@ -60,6 +62,6 @@ export async function playbookResult(
   const value = create(AnsibleResultSchema, { hosts: named, failures: masked });
   return toJson(
     TaskResultSchema,
-    create(TaskResultSchema, { app: { case: "ansible", value } }),
+    create(TaskResultSchema, { app: { case: "ansible", value }, outputs: maskOutputs(outputs, mask) }),
   ) as JsonObject;
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import sys
 
@@ -21,6 +22,17 @@ DOCUMENTATION = """
 NOBODY_ANSWERS = 99
 MAX_FAILURES = 1000
 MAX_MESSAGE = 16384
+
+
+def _plain(value):
+    """What JSON can hold of a value; all else as text."""
+    if isinstance(value, dict):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple, set)):
+        return [_plain(item) for item in value]
+    if value is None or isinstance(value, (bool, int)) or (isinstance(value, float) and math.isfinite(value)):
+        return value
+    return str(value)
 
 
 class CallbackModule(CallbackBase):
@@ -51,7 +63,11 @@ class CallbackModule(CallbackBase):
         hosts = [self._recap(host, stats.summarize(host)) for host in sorted(stats.processed)]
         path = os.path.join(os.path.dirname(os.path.abspath(__file__)), "result.json")
         with open(path + ".new", "w", encoding="utf-8") as file:
-            json.dump({"hosts": hosts, "failures": self._failures}, file)
+            try:
+                outputs = _plain(stats.custom.get("_run") or {})
+            except RecursionError:
+                outputs = {}
+            json.dump({"hosts": hosts, "failures": self._failures, "outputs": outputs}, file)
         os.rename(path + ".new", path)
 
     @staticmethod

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { closeSync, createReadStream, type ReadStream, readSync } from "node:fs";
-import { access, mkdir, readdir, writeFile } from "node:fs/promises";
+import { access, mkdir, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { openRegular, readRegular } from "../../files/regular-file.ts";
@@ -18,6 +18,8 @@ import { reasonOf } from "../local/workspace.ts";
 import { assertPath, type ScriptInput } from "../script.ts";
 import { writeBackend, writeVariables } from "./files.ts";
 import { terraformHook } from "./hook.ts";
+import { warnOfLostState } from "./lost-state.ts";
+import { readOutputs } from "./outputs.ts";
 import {
   checkTerraformInventory,
   checkTerraformTemplate,
@@ -28,7 +30,14 @@ import {
 import { type TerraformInput, terraformEnvironment, terraformStages } from "./terraform.ts";
 import { type BasisInput, basisOf, onBasis } from "./terraform-basis.ts";
 import { countChanges } from "./terraform-counts.ts";
-import { type DriverFiles, driverScript, type Progress, readProgress } from "./terraform-driver.ts";
+import {
+  applyScript,
+  type DriverFiles,
+  driverScript,
+  type Progress,
+  readProgress,
+  type StageCommand,
+} from "./terraform-driver.ts";
 
 export type TerraformFamilyInput = TerraformInput &
   ScriptInput &
@@ -77,26 +86,20 @@ export const terraformFamily = {
     const { planOnly, autoApprove } = input.terraform;
     const next = planOnly ? "end" : autoApprove ? "apply" : "confirm";
     await writeFile(inPlan(folder, BASIS), basisOf(input), PRIVATE);
-    const { variables, restore } = carry({ ...env, PWD: cwd });
-    await writeFile(
-      inPlan(folder, "driver.sh"),
-      driverScript({ restore, command }, stages, driverFiles(folder), next, fetching),
-      PRIVATE,
+    return writeScript(site, "driver.sh", { command, cwd, env }, (program, files) =>
+      driverScript(program, stages, files, next, fetching),
     );
-    return {
-      command: "/bin/sh",
-      args: [inPlan(folder, "driver.sh")],
-      cwd,
-      env: { PATH: site.base.PATH, ...variables },
-    };
   },
-  async result(folder, { hasSucceeded, confirmed }) {
+  async result(folder, { hasSucceeded, confirmed, mask }) {
     const { hasPlanned, hasChanges, hasApplied } = await readStages(folder);
     if (!hasPlanned) return undefined;
     const none = { add: 0, change: 0, destroy: 0 };
     const { add, change, destroy } = hasChanges ? await readCounts(folder) : none;
     const applied = hasApplied || (confirmed && hasSucceeded);
-    return { terraform: { added: add, changed: change, destroyed: destroy, applied } };
+    return {
+      terraform: { added: add, changed: change, destroyed: destroy, applied, hasChanges },
+      ...readOutputs(driverFiles(folder).outputs, mask),
+    };
   },
   planning: {
     async waitingPlan(folder) {
@@ -126,7 +129,23 @@ async function apply(site: Omit<Site<TerraformFamilyInput>, "commit">, digest: s
   const { isEphemeral } = await readStages(folder);
   const variables = isEphemeral ? await writeVariables({ ...site, input }) : { variables: [], answers: [] };
   const stages = terraformStages(app, input, { plan, ...variables, backend: undefined }, undefined);
-  return { command, args: isEphemeral ? stages.applyWithVariables : stages.apply, cwd, env };
+  // An earlier server may have come as far as this.
+  await rm(inPlan(folder, "apply.sh"), { force: true });
+  return writeScript(site, "apply.sh", { command, cwd, env }, (program, files) =>
+    applyScript(program, stages, files, isEphemeral),
+  );
+}
+
+async function writeScript(
+  { folder, base }: Pick<Site<TerraformFamilyInput>, "folder" | "base">,
+  name: string,
+  { command, cwd, env }: { command: string; cwd: string; env: Record<string, string> },
+  text: (program: StageCommand, files: DriverFiles) => string,
+): Promise<ProgramSpec> {
+  const { variables, restore } = carry({ ...env, PWD: cwd });
+  const script = inPlan(folder, name);
+  await writeFile(script, text({ restore, command }, driverFiles(folder)), PRIVATE);
+  return { command: "/bin/sh", args: [script], cwd, env: { PATH: base.PATH, ...variables } };
 }
 
 const PLAN = "plan";
@@ -144,29 +163,13 @@ function callOf({ input, app, folder, base }: Omit<Site<TerraformFamilyInput>, "
 
 function driverFiles(folder: TaskFolder): DriverFiles {
   const at = (name: string) => inPlan(folder, name);
-  return { stages: at("stages"), planJson: at("plan.json"), planText: at("plan.txt") };
+  return {
+    stages: at("stages"),
+    planJson: at("plan.json"),
+    planText: at("plan.txt"),
+    outputs: at("outputs.json"),
+  };
 }
-
-/** Without a backend the state is a file in the workspace. (Terragrunt may write a backend later.) */
-async function warnOfLostState({ input, say }: Site<TerraformFamilyInput>, cwd: string): Promise<void> {
-  if (input.terraform.backend || input.template.app === "terragrunt") return;
-  const names = (await readdir(cwd)).filter((name) => /\.(tf|tofu)(\.json)?$/.test(name));
-  if (names.some((name) => /\b(backend|cloud)\b/.test(configurationAt(join(cwd, name))))) return;
-  say(
-    "The configuration names no backend: its state will be gone with the workspace. Name one there, or the template's",
-  );
-}
-
-/** Whatever cannot be read is for Terraform to explain. */
-function configurationAt(path: string): string {
-  try {
-    return String(readRegular(path, { maxBytes: MAX_CONFIGURATION, links: "followed" }) ?? "");
-  } catch {
-    return "";
-  }
-}
-
-const MAX_CONFIGURATION = 16 * 1024 * 1024;
 
 function workspaceOf({ template, inventory }: TerraformFamilyInput): string | undefined {
   if (!inventory) return undefined;

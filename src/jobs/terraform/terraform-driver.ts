@@ -10,6 +10,8 @@ export interface DriverFiles {
   stages: string;
   planJson: string;
   planText: string;
+  /** Outputs of the state, once they are what the configuration says. */
+  outputs: string;
 }
 
 /** What a stage runs. */
@@ -21,19 +23,54 @@ export interface StageCommand {
 
 /**
  * A shell script that goes from `init`, with the environment `fetching`, to the plan, and on to `apply` if no one is to be
- * asked. It outlives the server as any program does; what it has come to stands in `stages`. SIGINT reaches the whole
- * group: Terraform saves its state and goes, and the script, which must not go first, begins no other stage. (A trap with
- * a command is reset in children.)
+ * asked.
  */
 export function driverScript(
-  { command, restore }: StageCommand,
+  program: StageCommand,
   stages: TerraformStages,
   files: DriverFiles,
   then: "apply" | "confirm" | "end",
   fetching: Readonly<Record<string, string>> = {},
 ): string {
-  const line = (name: string, args: readonly string[]) =>
-    `stage ${name} ${[...restore, command, ...args].map(shellWord).join(" ")}`;
+  const line = stageLine(program);
+  return script(files, [
+    `${line("init", stages.init, only(fetching))} || exit`,
+    ...(stages.workspace ? [selection(program, stages.workspace)] : []),
+    line("plan", stages.plan),
+    `case $code in 0) ${outputs(program, stages, files)}; exit 0 ;; 2) ;; *) exit "$code" ;; esac`,
+    ...kept(line("show", stages.show.json), files.planJson, files),
+    ...kept(line("show", stages.show.text), files.planText, files),
+    `if ${hasEphemeral}; then echo ephemeral >>${shellWord(files.stages)}; apply=with; fi`,
+    ...(then === "apply"
+      ? [
+          `case $apply in`,
+          `with) ${line("apply", stages.applyWithVariables)} || exit ;;`,
+          `*) ${line("apply", stages.apply)} || exit ;;`,
+          `esac`,
+          outputs(program, stages, files),
+        ]
+      : []),
+    ...(then === "confirm" ? [`echo confirm >>${shellWord(files.stages)}`] : []),
+  ]);
+}
+
+/** A shell script that applies a plan that was confirmed. */
+export function applyScript(
+  program: StageCommand,
+  stages: TerraformStages,
+  files: DriverFiles,
+  isEphemeral: boolean,
+): string {
+  const args = isEphemeral ? stages.applyWithVariables : stages.apply;
+  return script(files, [`${stageLine(program)("apply", args)} || exit`, outputs(program, stages, files)]);
+}
+
+/**
+ * Outlives the server as any program does; what it has come to stands in `stages`. SIGINT reaches the whole group: Terraform
+ * saves its state and goes, and the script, which must not go first, begins no other stage. (A trap with a command is reset
+ * in children.)
+ */
+function script(files: DriverFiles, lines: readonly string[]): string {
   return `${[
     "stopped= apply=",
     "trap 'stopped=yes' INT TERM HUP",
@@ -45,23 +82,22 @@ export function driverScript(
     '  if [ "$stopped" ]; then exit 130; fi',
     "  return $code",
     "}",
-    `stage init ${[...restore, ...only(fetching), command, ...stages.init].map(shellWord).join(" ")} || exit`,
-    ...(stages.workspace ? [selection(command, stages.workspace, line)] : []),
-    line("plan", stages.plan),
-    'case $code in 0) exit 0 ;; 2) ;; *) exit "$code" ;; esac',
-    ...kept(line("show", stages.show.json), files.planJson, files),
-    ...kept(line("show", stages.show.text), files.planText, files),
-    `if ${hasEphemeral}; then echo ephemeral >>${shellWord(files.stages)}; apply=with; fi`,
-    ...(then === "apply"
-      ? [
-          `case $apply in`,
-          `with) ${line("apply", stages.applyWithVariables)} || exit ;;`,
-          `*) ${line("apply", stages.apply)} || exit ;;`,
-          `esac`,
-        ]
-      : []),
-    ...(then === "confirm" ? [`echo confirm >>${shellWord(files.stages)}`] : []),
+    ...lines,
   ].join("\n")}\n`;
+}
+
+const words = ({ command, restore }: StageCommand, args: readonly string[], before: readonly string[] = []) =>
+  [...restore, ...before, command, ...args].map(shellWord).join(" ");
+
+const stageLine =
+  (program: StageCommand) =>
+  (name: string, args: readonly string[], before: readonly string[] = []) =>
+    `stage ${name} ${words(program, args, before)}`;
+
+/** Without them the task is no worse: what they say stands in the state. */
+function outputs(program: StageCommand, { output }: TerraformStages, files: DriverFiles): string {
+  const file = shellWord(files.outputs);
+  return `${words(program, output)} >${file} 2>/dev/null || rm -f ${file}`;
 }
 
 /** Runs what follows with these variables over the program's environment. */
@@ -85,13 +121,11 @@ const hasEphemeral = (() => {
 
 /** Selects a workspace that is not selected. Some backends know nothing but `default`, and select not even that. */
 function selection(
-  command: string,
+  program: StageCommand,
   { name, show, select }: NonNullable<TerraformStages["workspace"]>,
-  line: (name: string, args: readonly string[]) => string,
 ): string {
-  const shown = `"$(${[command, ...show].map(shellWord).join(" ")} 2>/dev/null)"`;
-  const isSelected = name === "default" ? `[ ${shown} = default ] || ` : "";
-  return `${isSelected}${line("workspace", select)} || exit`;
+  const isSelected = name === "default" ? `[ "$(${words(program, show)} 2>/dev/null)" = default ] || ` : "";
+  return `${isSelected}${stageLine(program)("workspace", select)} || exit`;
 }
 
 /** By cat, since Terraform passes over a disk that is full: what it shows would be cut off, and its exit code 0. */

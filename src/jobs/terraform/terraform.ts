@@ -44,6 +44,7 @@ export interface TerraformStages {
   apply: string[];
   /** The same with the plan's variables: a saved plan holds no values of ephemeral ones. */
   applyWithVariables: string[];
+  output: string[];
 }
 
 /**
@@ -93,6 +94,7 @@ export function terraformStages(
     show: { json: call("show", "-json", files.plan), text: call("show", "-no-color", files.plan) },
     apply: apply([]),
     applyWithVariables: apply(variablesAmong(planning)),
+    output: call("output", "-json"),
   };
 }
 

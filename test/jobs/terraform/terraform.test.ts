@@ -218,6 +218,7 @@ describe("the driver", () => {
       stages: join(folder, "stages"),
       planJson: join(folder, "json"),
       planText: join(folder, "text"),
+      outputs: join(folder, "outputs"),
     };
     const script = driverScript({ restore: [], command: terraformed }, stages, paths, then);
     let code = 0;
@@ -236,7 +237,7 @@ describe("the driver", () => {
 
   test("without changes it ends with the plan", async () => {
     const { code, calls, progress } = await drive({ plan: 0 }, "apply");
-    expect([code, calls]).toEqual([0, ["init", "plan"]]);
+    expect([code, calls]).toEqual([0, ["init", "plan", "output"]]);
     expect(progress).toEqual({
       hasPlanned: true,
       hasChanges: false,
@@ -249,7 +250,11 @@ describe("the driver", () => {
   test("with changes it shows them, and applies, waits or ends", async () => {
     const shown = ["init", "plan", "show", "show"];
     const applied = await drive({ plan: 2 }, "apply");
-    expect(applied).toMatchObject({ code: 0, calls: [...shown, "apply"], progress: { hasApplied: true } });
+    expect(applied).toMatchObject({
+      code: 0,
+      calls: [...shown, "apply", "output"],
+      progress: { hasApplied: true },
+    });
     await rm(join(folder, "calls"));
     await rm(join(folder, "stages"));
     const waiting = await drive({ plan: 2 }, "confirm");
@@ -274,12 +279,17 @@ describe("the driver", () => {
     const stages = terraformStages(terraform as never, input, files, undefined);
     const note = "import sys; open(sys.argv[1], 'ab').write(open('/proc/self/environ', 'rb').read())";
     const show = { restore: [...restore, "/usr/bin/python3", "-c", note], command: seen };
-    const paths = { stages: join(folder, "stages"), planJson: "/dev/null", planText: "/dev/null" };
+    const paths = {
+      stages: join(folder, "stages"),
+      planJson: "/dev/null",
+      planText: "/dev/null",
+      outputs: join(folder, "outputs"),
+    };
     const env = { PATH: process.env.PATH, ...variables, SIGNALMAN_TASK: "its.marker" };
     execFileSync("/bin/sh", ["-c", driverScript(show, stages, paths, "end")], { env });
     const [first, ...others] = (await readFile(seen, "utf8")).split("SIGNALMAN_TASK=its.marker\0").slice(1);
     expect(first?.split("\0").slice(0, -1)).toEqual(Object.entries(given).map((pair) => pair.join("=")));
-    expect(others).toEqual([first]);
+    expect(others).toEqual([first, first]);
   });
 
   test("it ends with the first stage that fails, as that one did", async () => {
