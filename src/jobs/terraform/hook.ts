@@ -2,7 +2,7 @@ import { stripEscapes } from "../../logs/escapes.ts";
 import type { FamilyHook } from "../family.ts";
 
 /** What is announced of a task. */
-interface Announced {
+export interface Announced {
   template: { app: string };
   terraform: { destroy: boolean };
   inventory?: { source: { case?: string | undefined; value?: unknown } } | undefined;
