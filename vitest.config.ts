@@ -13,7 +13,5 @@ export default defineConfig({
     testTimeout: 300_000,
     hookTimeout: 300_000,
     expect: { poll: { timeout: 60_000 } },
-    // Another try where the machine is not ours alone; what needed it is reported.
-    retry: process.env.CI ? 1 : 0,
   },
 });
