@@ -951,7 +951,7 @@ export const TaskStatus = {
   UNSPECIFIED: 0,
 
   /**
-   * In the queue.
+   * In the queue. A task comes back here from STARTING or RUNNING if its server cannot start its program.
    *
    * @generated from enum value: TASK_STATUS_WAITING = 1;
    */
