@@ -1,6 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { TaskService } from "../../gen/signalman/v1/task_service_pb.ts";
+import { SurveyType } from "../../gen/signalman/v1/template_pb.ts";
 import { applyDemo } from "../support/demo.ts";
 import { startService, type TestService } from "../support/service.ts";
 import { cli, startCli } from "./cli.ts";
@@ -21,6 +22,14 @@ beforeAll(async () => {
       script: 'printf "%s\\n" "$@"; echo "env $STAGE, secret $(printf %s "$token" | wc -c)"',
       allowOverrideArguments: true,
       allowParallelTasks: true,
+    },
+    asks: {
+      script: 'printf "%s\\n" "$@"',
+      survey: [
+        { name: "text", type: SurveyType.TEXT },
+        { name: "choice", type: SurveyType.ENUM, values: [{ value: "1" }, { value: "null" }] },
+        { name: "count", type: SurveyType.INT },
+      ],
     },
     count: "seq 1 200000",
     wait: "echo started; sleep 1000",
@@ -113,6 +122,12 @@ describe("signalman run", () => {
       "env a=b, secret 20",
       "",
     ]);
+  });
+
+  it("takes answers to questions of text as they are typed", async () => {
+    const answers = ["text=[1,  2]", "choice=null", "count=7"].flatMap((answer) => ["-e", answer]);
+    const { stdout, code } = await cli(["run", "demo/asks", ...answers, "-e", "other=[1,  2]"], { server });
+    expect([code, stdout]).toEqual([0, "choice=null\ncount=7\nother=[1,2]\ntext=[1,  2]\n"]);
   });
 
   it("sends labels, message, priority and time-outs", async () => {

@@ -23,6 +23,7 @@ const WRONG: [string[], RegExp][] = [
     /'--run-timeout <duration>'.* It must be a duration such as 90s/,
   ],
   [["run", "demo/hello", "--secret", "nowhere"], /--secret nowhere: there is no nowhere in the environment/],
+  [["run", "demo/hello", "--secret", "=hunter2"], /^signalman: --secret: it must be NAME or NAME=VALUE\n$/],
   [["run", "demo/hello", "--frob"], /unknown option '--frob'/],
   [["watch", "0192f0c1-0000-7000-8000-000000000001"], /projects\/PROJECT\/tasks\/UUID or PROJECT\/UUID/],
   [["kill", "demo/hello"], /PROJECT\/UUID/],

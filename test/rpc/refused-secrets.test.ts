@@ -170,6 +170,18 @@ describe.each(TYPES)("a refused %s request shows no secret:", (type) => {
   });
 });
 
+test.each([
+  ["items of the wrong type", run({ arguments: Array(500_000).fill(1), secretVariables: { A: [SECRET] } })],
+  ["brackets", `{"variables": {"a": 1234567890123456789, "password": ${"[".repeat(1_000_000)}"${SECRET}"`],
+  ["levels", `{"variables": {"password": ${"[".repeat(100_000)}"${SECRET}"${"]".repeat(100_000)}}}`],
+])("a request of a megabyte with nothing but wrong %s is refused in little time", async (_, body) => {
+  const started = performance.now();
+  const told = await answer(RUN, body);
+  expect(told).toContain("INVALID_ARGUMENT");
+  expect(told).not.toContain(SECRET);
+  expect(performance.now() - started).toBeLessThan(10_000);
+});
+
 test("what the caller sent stands in no line of the log, which names the fields", async () => {
   await answer(
     RUN,

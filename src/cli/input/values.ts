@@ -2,6 +2,7 @@ import type { JsonValue } from "@bufbuild/protobuf";
 import { type Duration, durationFromMs } from "@bufbuild/protobuf/wkt";
 import { InvalidArgumentError } from "commander";
 import { durationMs } from "../../task/duration.ts";
+import { UsageError } from "../errors.ts";
 
 /** Collects `NAME=VALUE` of an option that may be given again; the last one of a name wins. */
 export function collectPairs(text: string, before: Record<string, string> = {}): Record<string, string> {
@@ -10,8 +11,12 @@ export function collectPairs(text: string, before: Record<string, string> = {}):
   return { ...before, [text.slice(0, at)]: text.slice(at + 1) };
 }
 
-/** As `collectPairs`; a name alone stands for a value that is found elsewhere. */
+/**
+ * As `collectPairs`; a name alone stands for a value that is found elsewhere.
+ * @throws UsageError, since commander quotes what an InvalidArgumentError is about
+ */
 export function collectSecrets(text: string, before: Record<string, string | undefined> = {}) {
+  if (text === "" || text.startsWith("=")) throw new UsageError("--secret: it must be NAME or NAME=VALUE");
   return text.includes("=") ? { ...before, ...collectPairs(text) } : { ...before, [text]: undefined };
 }
 

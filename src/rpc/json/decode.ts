@@ -40,7 +40,7 @@ export function decode<D extends DescMessage>(
 
 function problemsOf(desc: DescMessage, json: JsonValue, path: JsonPath): Problem[] {
   if (desc.typeName.startsWith("google.protobuf.")) {
-    return works(desc, json) ? [] : [{ path, description: mismatch(expectedOf(desc), json, path) }];
+    return decodes(desc, json) ? [] : [{ path, description: mismatch(expectedOf(desc), json, path) }];
   }
   if (!isObject(json)) return [{ path, description: mismatch("fields with values", json, path) }];
   return Object.entries(json).flatMap(([key, value]) => {
@@ -61,7 +61,7 @@ function fieldProblems(
   value: JsonValue,
   at: JsonPath,
 ): Problem[] {
-  if (works(desc, { [key]: value })) return [];
+  if (decodes(desc, { [key]: value })) return [];
   const problem = (expected: string, got: JsonValue, path: JsonPath): Problem[] => [
     { path, description: mismatch(expected, got, path) },
   ];
@@ -69,13 +69,13 @@ function fieldProblems(
     if (!Array.isArray(value)) return problem("a list", value, at);
     return value.flatMap((item, i) => {
       if (field.listKind === "message") return problemsOf(field.message, item, [...at, i]);
-      return works(desc, { [key]: [item] }) ? [] : problem(expectedIn(field), item, [...at, i]);
+      return decodes(desc, { [key]: [item] }) ? [] : problem(expectedIn(field), item, [...at, i]);
     });
   }
   if (field.fieldKind === "map") {
     if (!isObject(value)) return problem("names with values", value, at);
     return Object.entries(value).flatMap(([name, item]) => {
-      if (works(desc, { [key]: { [name]: item } })) return [];
+      if (decodes(desc, { [key]: { [name]: item } })) return [];
       if (field.mapKind === "message") return problemsOf(field.message, item, [...at, name]);
       return problem(expectedIn(field), item, [...at, name]);
     });
@@ -132,7 +132,8 @@ function kindOf(json: JsonValue): string {
   ];
 }
 
-function works(desc: DescMessage, json: JsonValue): boolean {
+/** Whether JSON is a message of this kind. */
+export function decodes(desc: DescMessage, json: JsonValue): boolean {
   try {
     fromJson(desc, json);
     return true;
