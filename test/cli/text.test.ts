@@ -1,13 +1,16 @@
 import { create } from "@bufbuild/protobuf";
 import { describe, expect, it } from "vitest";
+import { Document, parse } from "yaml";
 import { TaskSchema, TaskStatus } from "../../gen/signalman/v1/task_pb.ts";
 import { parsePath, pathText } from "../../src/cli/catalog/path.ts";
 import { parseTask, parseTemplate, shortName } from "../../src/cli/input/names.ts";
 import { parseVariable } from "../../src/cli/input/values.ts";
-import { printable } from "../../src/cli/terminal/printable.ts";
+import { stringify } from "../../src/cli/terminal/json.ts";
+import { harmless, printable } from "../../src/cli/terminal/printable.ts";
 import { table } from "../../src/cli/terminal/table.ts";
 import { clock, duration, rough } from "../../src/cli/terminal/time.ts";
 import { cut, width } from "../../src/cli/terminal/width.ts";
+import { yamlText } from "../../src/cli/terminal/yaml.ts";
 import { boardLines } from "../../src/cli/view/board.ts";
 import { trackCursor } from "../../src/cli/view/cursor.ts";
 import { serverUrl } from "../../src/client/server-url.ts";
@@ -91,6 +94,25 @@ describe("widths", () => {
 describe("text of others", () => {
   it("cannot play with the terminal", () => {
     expect(printable("a\x1b[2J\r\nb\tc\x9b\u202e")).toBe("a\ufffd[2J b c\ufffd\ufffd");
+  });
+});
+
+describe("results", () => {
+  const value = { name: "a\u009b31m\x1b[2J\u202eb", "k\u0085": ["plain", 7], lines: "x\ny\n" };
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: it is about them
+  const PLAYING = /[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e]/;
+
+  it("as JSON and YAML cannot play with the terminal, and are the same when they are read", () => {
+    const json = stringify(value);
+    const yaml = yamlText(new Document(value));
+    for (const text of [json, yaml]) expect(text).not.toMatch(PLAYING);
+    expect(JSON.parse(json)).toEqual(value);
+    expect(parse(yaml)).toEqual(value);
+    expect(yamlText(new Document({ a: "plain" }))).toBe("a: plain\n");
+  });
+
+  it("as lines keep this program's own colors alone", () => {
+    expect(harmless("\x1b[31mred\x1b[39m \x1b[2Jx\u009b\ty")).toBe("\x1b[31mred\x1b[39m \ufffd[2Jx\ufffd\ty");
   });
 });
 

@@ -324,7 +324,7 @@ export type WatchTaskRequest = Message<"signalman.v1.WatchTaskRequest"> & {
     case: "resumeToken";
   } | {
     /**
-     * The last lines so far, 0 to 1000000, counting those of `streams` only; then what comes.
+     * The last lines so far, 0 to 1000000, counting those of `streams` only; then what comes. Pieces of a line count as lines.
      *
      * @generated from field: int32 tail_lines = 3;
      */
@@ -701,7 +701,7 @@ export type ReadTaskLogRequest = Message<"signalman.v1.ReadTaskLogRequest"> & {
     case: "afterSeq";
   } | {
     /**
-     * The last lines so far, 1 to 1000000, counting those of `streams` only.
+     * The last lines so far, 1 to 1000000, counting those of `streams` only. Pieces of a line count as lines.
      *
      * @generated from field: int32 tail_lines = 3;
      */

@@ -1,6 +1,7 @@
 import { type DescMessage, toJson } from "@bufbuild/protobuf";
 import { Document, Scalar } from "yaml";
 import { CatalogSchema, type ExportCatalogResponse } from "../../../gen/signalman/v1/catalog_service_pb.ts";
+import { yamlText } from "../terminal/yaml.ts";
 import { type Path, parsePath } from "./path.ts";
 
 const LEFT_OUT = " left out: a secret; empty keeps what is stored";
@@ -16,7 +17,7 @@ export function catalogText({ catalog, leftOut }: ExportCatalogResponse): string
     empty.comment = LEFT_OUT;
     document.setIn(inJson(CatalogSchema, parsePath(path)), empty);
   }
-  return document.toString({ lineWidth: 0 });
+  return yamlText(document);
 }
 
 /** A path by the names of the contract → by those of JSON. Names in a map stay. */

@@ -4,8 +4,9 @@ import { TaskSchema } from "../../../gen/signalman/v1/task_pb.ts";
 import { parseTask } from "../input/names.ts";
 import { resultOf } from "../result.ts";
 import { withSession } from "../session.ts";
-import { withResult } from "../terminal/json.ts";
+import { stringify, withResult } from "../terminal/json.ts";
 import { print, write } from "../terminal/output.ts";
+import { yamlText } from "../terminal/yaml.ts";
 
 export function addGet(program: Command): void {
   program
@@ -17,15 +18,14 @@ export function addGet(program: Command): void {
         const { task } = await session.call(({ tasks }, options) => tasks.getTask({ name }, options));
         if (!task) return 0;
         const told = withResult(toJson(TaskSchema, task), await resultOf(session, name));
-        if (session.json) await print(JSON.stringify(told));
+        if (session.json) await print(stringify(told));
         else await write(process.stdout, await yaml(told));
         return 0;
       }),
     );
 }
 
-/** YAML quotes control characters: what others wrote cannot play with the terminal. */
 async function yaml(told: JsonValue): Promise<string> {
-  const { stringify } = await import("yaml");
-  return stringify(told, { lineWidth: 0 });
+  const { Document } = await import("yaml");
+  return yamlText(new Document(told));
 }

@@ -14,12 +14,22 @@ import {
 
 const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
-/** JSON on one line that does nothing to a terminal: C1 codes and marks of direction are written as `\\u009b`. */
-export function stringify(value: JsonValue): string {
-  return JSON.stringify(value).replace(
-    /[\x7f-\x9f\u202a-\u202e\u2066-\u2069]/g,
-    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`,
+/** DEL, C1 codes and marks that turn the direction of writing: JSON and YAML leave them as they are. */
+const MARKS = /[\x7f-\x9f\u202a-\u202e\u2066-\u2069]/;
+
+export const hasMarks = (text: string): boolean => MARKS.test(text);
+
+/** Writes those marks as `\u009b`, which both JSON and YAML in double quotes read as the same text. */
+export function escapeMarks(text: string): string {
+  return text.replace(
+    new RegExp(MARKS, "g"),
+    (mark) => `\\u${mark.charCodeAt(0).toString(16).padStart(4, "0")}`,
   );
+}
+
+/** JSON on one line that does nothing to a terminal. */
+export function stringify(value: JsonValue): string {
+  return escapeMarks(JSON.stringify(value));
 }
 
 /** A message as proto3 JSON, on one line. */
@@ -44,7 +54,7 @@ export function withResult(message: JsonValue, result: TaskResult | undefined): 
 export function jsonEvent(event: WatchTaskResponse, result?: TaskResult): string {
   if (event.event.case === "end") {
     const { end, ...rest } = toJson(WatchTaskResponseSchema, event) as JsonObject;
-    return JSON.stringify({ ...rest, end: withResult(end ?? {}, result) });
+    return stringify({ ...rest, end: withResult(end ?? {}, result) });
   }
   if (event.event.case !== "log") return jsonLine(WatchTaskResponseSchema, event);
   const { firstSeq, lines } = event.event.value;
