@@ -25,7 +25,7 @@ export const invalid = (...fields: string[]) => ({
 });
 
 /** The service's database, for looking into. */
-export function openSql(service: TestService): postgres.Sql {
+export function openSql(service: Pick<TestService, "databaseUrl">): postgres.Sql {
   return postgres(service.databaseUrl, { ...socketOptions(service.databaseUrl), max: 1, onnotice() {} });
 }
 

@@ -1,9 +1,17 @@
+import { randomBytes } from "node:crypto";
 import type { DescService } from "@bufbuild/protobuf";
 import { type Client, createClient, createRouterTransport } from "@connectrpc/connect";
 import { pino } from "pino";
+import { BUILT_IN } from "../../src/jobs/families.ts";
+import { appsElsewhere } from "../../src/jobs/inspect-apps.ts";
+import { createCipher } from "../../src/keys/cipher.ts";
+import { createHub } from "../../src/live/hub.ts";
+import { rpcDeps } from "../../src/rpc/deps.ts";
 import { interceptors } from "../../src/rpc/interceptors/all.ts";
 import { type RpcDeps, routes } from "../../src/rpc/routes.ts";
 import { violationsOf } from "../../src/rpc/rules/check.ts";
+import { openDatabases } from "../../src/store/postgres/databases.ts";
+import { testDatabase } from "./database.ts";
 
 export interface InMemoryOptions {
   /** The server's token, which the client sends along. */
@@ -33,4 +41,34 @@ export function inMemory(
     },
   });
   return (service) => createClient(service, transport);
+}
+
+/** A database of its own behind the RPCs, and no port, no runner: for what calls read and write by themselves. */
+export interface InMemoryApi extends AsyncDisposable {
+  client<S extends DescService>(service: S): Client<S>;
+  readonly databaseUrl: string;
+}
+
+export async function startApi(): Promise<InMemoryApi> {
+  const database = await testDatabase();
+  const databases = openDatabases(database.url);
+  const deps = rpcDeps(databases, {
+    cipher: createCipher([randomBytes(32)]),
+    hub: createHub(),
+    operatorLog: { step() {} },
+    inspectApps: async () => appsElsewhere(BUILT_IN),
+    appNames: Object.keys(BUILT_IN),
+    runsTasks: false,
+    onCreated() {},
+    onDecided() {},
+    onChanged() {},
+  });
+  return {
+    client: inMemory(deps),
+    databaseUrl: database.url,
+    async [Symbol.asyncDispose]() {
+      await databases.close();
+      await database.drop();
+    },
+  };
 }

@@ -4,15 +4,15 @@ import { EnvironmentService } from "../../../gen/signalman/v1/environment_pb.ts"
 import { ProjectService } from "../../../gen/signalman/v1/project_pb.ts";
 import { RepositoryService } from "../../../gen/signalman/v1/repository_pb.ts";
 import { SurveyType, TemplateService } from "../../../gen/signalman/v1/template_pb.ts";
-import { startService, type TestService } from "../../support/service.ts";
+import { type InMemoryApi, startApi } from "../../support/in-memory.ts";
 import { everythingIn, openSql, refusal } from "../support.ts";
 import { applier, type Catalog, full, NAMES } from "./catalogs.ts";
 
-let service: TestService;
+let service: InMemoryApi;
 let sql: postgres.Sql;
 let apply: ReturnType<typeof applier>["apply"];
 beforeAll(async () => {
-  service = await startService();
+  service = await startApi();
   sql = openSql(service);
   ({ apply } = applier(service));
 });

@@ -1,15 +1,15 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { HookEvent } from "../../../gen/signalman/v1/hook_pb.ts";
 import { TemplateService, TemplateType } from "../../../gen/signalman/v1/template_pb.ts";
+import { type InMemoryApi, startApi } from "../../support/in-memory.ts";
 import { keyLike } from "../../support/private-key.ts";
-import { startService, type TestService } from "../../support/service.ts";
 import { invalid, refusal } from "../support.ts";
 import { applier, type Catalog } from "./catalogs.ts";
 
-let service: TestService;
+let service: InMemoryApi;
 let call: ReturnType<typeof applier>["call"];
 beforeAll(async () => {
-  service = await startService();
+  service = await startApi();
   ({ call } = applier(service));
 });
 afterAll(() => service[Symbol.asyncDispose]());

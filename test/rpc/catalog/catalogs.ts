@@ -6,13 +6,13 @@ import {
   CatalogService,
 } from "../../../gen/signalman/v1/catalog_service_pb.ts";
 import { SurveyType, TemplateType } from "../../../gen/signalman/v1/template_pb.ts";
-import type { TestService } from "../../support/service.ts";
+import type { InMemoryApi } from "../../support/in-memory.ts";
 
 export type Catalog = Exclude<MessageInitShape<typeof CatalogSchema>, { $typeName: string }>;
 type Options = { prune?: boolean; validateOnly?: boolean };
 
 /** ApplyCatalog of a service, as it is, and as its changes in words: `ACTION name fields`, without the project's name. */
-export function applier(service: TestService) {
+export function applier(service: Pick<InMemoryApi, "client">) {
   const call = (catalog: Catalog, options: Options = {}): Promise<ApplyCatalogResponse> =>
     service.client(CatalogService).applyCatalog({ catalog, ...options });
   return {

@@ -1,12 +1,12 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
-import { startService, type TestService } from "../../support/service.ts";
+import { type InMemoryApi, startApi } from "../../support/in-memory.ts";
 import { invalid, refusal } from "../support.ts";
 import { applier, type Catalog } from "./catalogs.ts";
 import { type KindName, standard } from "./kinds.ts";
 
-let service: TestService;
+let service: InMemoryApi;
 beforeAll(async () => {
-  service = await startService();
+  service = await startApi();
 });
 afterAll(() => service[Symbol.asyncDispose]());
 

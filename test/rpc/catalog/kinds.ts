@@ -1,13 +1,11 @@
 import { create, type DescMessage, fromJson, type JsonObject, toJson } from "@bufbuild/protobuf";
-import { createClient } from "@connectrpc/connect";
-import { createGrpcTransport } from "@connectrpc/connect-node";
 import { AccessKeyService } from "../../../gen/signalman/v1/access_key_pb.ts";
 import { EnvironmentService } from "../../../gen/signalman/v1/environment_pb.ts";
 import { InventoryService } from "../../../gen/signalman/v1/inventory_pb.ts";
 import { ProjectService } from "../../../gen/signalman/v1/project_pb.ts";
 import { RepositoryService } from "../../../gen/signalman/v1/repository_pb.ts";
 import { TemplateService } from "../../../gen/signalman/v1/template_pb.ts";
-import type { TestService } from "../../support/service.ts";
+import type { InMemoryApi } from "../../support/in-memory.ts";
 
 /** Every kind, what its messages call it, and what one needs to be right. */
 export const KINDS = {
@@ -25,10 +23,10 @@ export const KINDS = {
 export type KindName = keyof typeof KINDS;
 
 /** The standard methods of a kind in proto3 JSON, whatever its messages are called. */
-export function standard(service: TestService, kind: KindName) {
+export function standard(service: Pick<InMemoryApi, "client">, kind: KindName) {
   const { service: desc, one } = KINDS[kind];
   const field = `${one.charAt(0).toLowerCase()}${one.slice(1)}`;
-  const client = createClient(desc as never, createGrpcTransport({ baseUrl: service.url }));
+  const client = service.client(desc as never);
 
   async function call(name: string, request: JsonObject): Promise<JsonObject> {
     const method = desc.methods.find((candidate) => candidate.name === name);

@@ -1,14 +1,14 @@
 import type { JsonObject } from "@bufbuild/protobuf";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { type InMemoryApi, startApi } from "../../support/in-memory.ts";
 import { keyLike } from "../../support/private-key.ts";
-import { startService, type TestService } from "../../support/service.ts";
 import { invalid, refusal } from "../support.ts";
 import { applier } from "./catalogs.ts";
 import { KINDS, type KindName, standard } from "./kinds.ts";
 
-let service: TestService;
+let service: InMemoryApi;
 beforeAll(async () => {
-  service = await startService();
+  service = await startApi();
   await applier(service).apply({ project: { name: "p" }, repositories: [{ name: "base", url: "/srv" }] });
 });
 afterAll(() => service[Symbol.asyncDispose]());
