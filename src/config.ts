@@ -18,14 +18,15 @@ import {
 } from "./settings/values.ts";
 import { durationMs } from "./task/duration.ts";
 
-/** A setting of the server: where it comes from, what it means, and what it is without being set. */
+/** A setting of the server: its names, its meaning, and its default. */
 export interface Setting<T> {
+  /** Name of the environment variable. */
   env: string;
-  /** Secrets have none: the command line is seen by everyone on the machine. */
+  /** Name of the flag; absent for secrets, since every user of the machine can read command lines. */
   flag?: string;
   placeholder: string;
   description: string;
-  /** For the help text; `parse(undefined)` gives the value. */
+  /** Default in words, for the help text. `parse(undefined)` returns its value. */
   default: string;
   /** @throws Error whose message completes "SIGNALMAN_X …". */
   parse(text: string | undefined): T;
@@ -33,13 +34,13 @@ export interface Setting<T> {
 
 const setting = <T>(definition: Setting<T>) => definition;
 
-/** Every setting of `signalman serve`. The flag wins over the environment. */
+/** Settings of `signalman serve`. A flag overrides the environment variable. */
 export const SETTINGS = {
   listen: setting({
     env: "SIGNALMAN_LISTEN",
     flag: "listen",
     placeholder: "HOST:PORT",
-    description: "where to listen; beyond loopback only with a token; port 0: any free one",
+    description: "address to listen on; one beyond loopback needs a token; port 0: any free port",
     default: "127.0.0.1:8480",
     parse: (text = "127.0.0.1:8480") => parseListen(text),
   }),
@@ -47,8 +48,8 @@ export const SETTINGS = {
     env: "SIGNALMAN_ALLOWED_ORIGINS",
     flag: "allowed-origins",
     placeholder: "ORIGIN,…",
-    description: "web pages that may call from a browser, such as https://app.example.com, or * for all",
-    default: "none but those of the server itself",
+    description: "web origins that may call from a browser, such as https://app.example.com, or * for all",
+    default: "only the server's own origin",
     parse: (text = "") => parseOrigins(text),
   }),
   dataDir: setting({
@@ -78,7 +79,7 @@ export const SETTINGS = {
     env: "SIGNALMAN_SECRET_KEY",
     placeholder: "BASE64,…",
     description:
-      "32 bytes that encrypt secrets at rest; the same on all servers of one database. Earlier ones may follow behind a comma: they open what the first has not sealed yet (rotate-secrets)",
+      "32 bytes as base64 that encrypt secrets at rest; the same on all servers of one database. Earlier keys may follow after a comma: they decrypt secrets until rotate-secrets has encrypted them with the first key",
     default: "secret.key in the data folder, made on first start",
     parse: (text) => (text ? decodeSecretKeys(text) : undefined),
   }),
@@ -87,7 +88,7 @@ export const SETTINGS = {
     flag: "roles",
     placeholder: "ROLE,…",
     description:
-      "what this server does: api (answers calls), runner (runs tasks); one alone needs DATABASE_URL",
+      "roles of this server: api (answers calls), runner (runs tasks); a server with one of them needs DATABASE_URL",
     default: ROLES.join(","),
     parse: (text = ROLES.join(",")) => parseRoles(text),
   }),
@@ -95,7 +96,7 @@ export const SETTINGS = {
     env: "SIGNALMAN_MAX_PARALLEL_TASKS",
     flag: "max-parallel-tasks",
     placeholder: "N",
-    description: "tasks that run at once on this server, 1 to 1000",
+    description: "number of tasks that run at once on this server, 1 to 1000",
     default: "10",
     parse: (text = "10") => parseWhole(text, 1, 1000),
   }),
@@ -112,7 +113,7 @@ export const SETTINGS = {
     env: "SIGNALMAN_FORWARDED_ENV",
     flag: "forwarded-env",
     placeholder: "NAME,…",
-    description: "variables of the server that every task inherits, beside PATH and LANG",
+    description: "environment variables of the server that every task inherits, in addition to PATH and LANG",
     default: "none",
     parse: (text = "") => parseNames(text),
   }),
@@ -121,7 +122,7 @@ export const SETTINGS = {
     flag: "ssh-host-keys",
     placeholder: "HOW",
     description:
-      "accept-new (learn the key of a new host, insist on it later), strict (known hosts alone) or off",
+      "check of SSH host keys: accept-new (stores the key of a new host, refuses another key later), strict (known hosts only) or off",
     default: "accept-new",
     parse: (text = "accept-new"): HostKeys => oneOf(text, ["accept-new", "strict", "off"]),
   }),
@@ -129,7 +130,7 @@ export const SETTINGS = {
     env: "SIGNALMAN_SSH_KNOWN_HOSTS",
     flag: "ssh-known-hosts",
     placeholder: "FILE",
-    description: "file of known hosts, beside the machine's own; new ones are added to it",
+    description: "file of known hosts, in addition to the machine's own; new hosts are added to it",
     default: "known_hosts in the data folder",
     parse: (text) => (text ? parseFile(text) : undefined),
   }),
@@ -137,7 +138,7 @@ export const SETTINGS = {
     env: "SIGNALMAN_HOOKS",
     flag: "hooks",
     placeholder: "FILE,…",
-    description: "ES modules with hooks of yours, which run around every task",
+    description: "ES modules with hooks that run before or after every task",
     default: "none",
     parse: (text = "") =>
       text
@@ -149,7 +150,7 @@ export const SETTINGS = {
     env: "SIGNALMAN_LOST_TIMEOUT",
     flag: "lost-timeout",
     placeholder: "DURATION",
-    description: "how long another server may be away before its running tasks end as LOST",
+    description: "time that another server may be away before its running tasks end as LOST",
     default: "10m",
     parse: (text = "10m") => durationMs(text),
   }),
@@ -173,7 +174,7 @@ export const SETTINGS = {
     env: "SIGNALMAN_COMPRESSION",
     flag: "compression",
     placeholder: "KIND",
-    description: "none, or gzip for clients that offer it: worth it over slow networks only",
+    description: "none, or gzip for clients that accept it; useful only over slow networks",
     default: "none",
     parse: (text = "none") => oneOf(text, ["none", "gzip"]),
   }),
@@ -181,13 +182,13 @@ export const SETTINGS = {
 
 type Settings = typeof SETTINGS;
 export type Config = Readonly<{ [K in keyof Settings]: ReturnType<Settings[K]["parse"]> }>;
-/** What the command line says, by setting. */
+/** Texts of the flags on the command line, by setting. */
 export type Flags = Partial<Record<keyof Settings, string>>;
 
-/** Variables of ours that are no settings of the server. */
+/** Variables of Signalman that are not settings of the server. */
 const OTHERS = new Set(["SIGNALMAN_SERVER", "SIGNALMAN_TASK", "SIGNALMAN_PUMP"]);
 
-/** A setting that was not understood; the message names the variable or the flag. */
+/** Thrown for a setting that is not valid; the message names the variable or the flag. */
 export class ConfigError extends Error {
   constructor(message: string, options?: ErrorOptions) {
     super(message, options);
@@ -195,14 +196,13 @@ export class ConfigError extends Error {
   }
 }
 
-/** @throws ConfigError */
+/** Reads all settings. @throws ConfigError if one is not valid or not known. */
 export function readConfig(flags: Flags, env: NodeJS.ProcessEnv): Config {
   const known = new Set<string>(Object.values(SETTINGS).map((s) => s.env));
   const unknown = Object.keys(env).find(
     (name) => name.startsWith("SIGNALMAN_") && !known.has(name) && !OTHERS.has(name),
   );
-  if (unknown)
-    throw new ConfigError(`${unknown} is no setting of Signalman; there are ${[...known].join(", ")}`);
+  if (unknown) throw new ConfigError(`unknown setting ${unknown}; expected one of ${[...known].join(", ")}`);
   const entries = Object.entries(SETTINGS).map(([key, definition]) => [
     key,
     read(definition, flags[key as keyof Settings], env),
@@ -210,7 +210,7 @@ export function readConfig(flags: Flags, env: NodeJS.ProcessEnv): Config {
   const config = Object.freeze(Object.fromEntries(entries)) as Config;
   if (config.roles.length < ROLES.length && config.databaseUrl === undefined)
     throw new ConfigError(
-      `SIGNALMAN_ROLES is ${config.roles.join()} alone, so another server does the rest: DATABASE_URL must name the database of both`,
+      `SIGNALMAN_ROLES is ${config.roles.join()} only, so another server has the other role: set DATABASE_URL to the database of both`,
     );
   return config;
 }

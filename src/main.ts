@@ -6,16 +6,17 @@ import { killSelfIn } from "./process/last-resort.ts";
 import { startService } from "./service/start.ts";
 import { isDriverSlip } from "./store/postgres/connection-errors.ts";
 
-/** Exit codes of sysexits.h that supervisors know. */
+/** Exit codes; `usage`: a flag or a setting is wrong. */
 const EXIT = { ok: 0, failed: 1, usage: 2 } as const;
 
-/** Supervisors are promised 5 s: half a second before, an orderly shutdown is cut short; then comes SIGKILL. */
+/** Milliseconds after which an orderly shutdown is cut short. */
 const SHUTDOWN_MS = 4500;
+/** Seconds after which the process kills itself by SIGKILL; the documentation promises an end within 5 s. */
 const LAST_RESORT_S = 5;
 
 /**
- * Runs the server until SIGTERM, SIGINT, or a failure it cannot go on after. Tasks that run then go on; the next
- * server on this data folder takes them over. Resolves to the exit code.
+ * Runs the server until SIGTERM, SIGINT or a fatal error. Running tasks go on, and the next server on this data folder takes
+ * them over. Resolves to the exit code.
  */
 export async function serve(flags: Flags): Promise<number> {
   const told = untilSignal();
@@ -30,7 +31,7 @@ export async function serve(flags: Flags): Promise<number> {
   outliveSlips(logger);
   warnOfPassword(flags, logger);
   logWarnings(logger);
-  // Also while it still starts.
+  // A signal also ends a server that is still starting.
   void told.then(({ code }) => exitInTime(code, logger));
   try {
     await using service = await startService(config, logger).catch((cause) => refuse(logger, cause));
@@ -56,17 +57,17 @@ function warnOfPassword({ databaseUrl = "" }: Flags, logger: Logger): void {
   const { password, searchParams } = new URL(databaseUrl);
   if (password || searchParams.has("password"))
     logger.warn(
-      "--database-url holds a password, and every user of this machine can read it in the list of processes (ps): set DATABASE_URL instead",
+      "--database-url holds a password, which every user of this machine can read in the list of processes (ps); set DATABASE_URL instead",
     );
 }
 
-/** To whoever starts it a sentence says more than a stack, which is for those who look for a defect. */
+/** Reports why the server could not be started: a sentence on stderr, the stack in the log at level debug. */
 function refuse(logger: Logger, cause: unknown): undefined {
   logger.debug({ err: cause }, "the server could not be started");
   process.stderr.write(`signalman: ${cause instanceof Error ? cause.message : cause}\n`);
 }
 
-/** An error that nobody caught ends the process, but for those of the database driver that harm nobody. */
+/** Makes an uncaught error end the process, except for known harmless errors of the database driver. */
 function outliveSlips(logger: Logger): void {
   process.on("uncaughtException", (err) => {
     if (isDriverSlip(err)) return logger.warn({ err }, "the database driver wrote to a lost connection");
@@ -76,13 +77,16 @@ function outliveSlips(logger: Logger): void {
   });
 }
 
-/** Writes the warnings of Node into the log. By default Node prints them as plain text between the log's lines. */
+/** Writes warnings of Node into the log. By default Node prints them as plain text between the lines of the log. */
 function logWarnings(logger: Logger): void {
   process.removeAllListeners("warning");
   process.on("warning", (err) => logger.warn({ err }, err.message));
 }
 
-/** Parts that wait for a database that does not answer are left as a crash would leave them. */
+/**
+ * Ends the process within 5 s. Parts that still wait for a database then are left as after a crash, which the next start
+ * repairs.
+ */
 function exitInTime(code: number, logger: Logger): void {
   killSelfIn(LAST_RESORT_S);
   setTimeout(() => {
@@ -92,7 +96,10 @@ function exitInTime(code: number, logger: Logger): void {
   }, SHUTDOWN_MS).unref();
 }
 
-/** A second SIGINT ends the process at once. Not a second SIGTERM: a process group gets one, and the launcher passes it on. */
+/**
+ * Resolves at the first SIGTERM or SIGINT. A second SIGINT ends the process at once. A second SIGTERM does not, since a
+ * SIGTERM to the process group arrives twice: from the sender and from the launcher.
+ */
 function untilSignal(): Promise<{ reason: string; code: number }> {
   return new Promise((resolve) => {
     for (const signal of ["SIGTERM", "SIGINT"] as const) {

@@ -84,7 +84,7 @@ test("a flag wins over its variable, and an empty variable is none", () => {
 });
 
 test("one role alone needs a database that another server can reach", () => {
-  expect(complaint({ roles: "api" }, {})).toMatch(/^SIGNALMAN_ROLES is api alone.*DATABASE_URL/);
+  expect(complaint({ roles: "api" }, {})).toMatch(/^SIGNALMAN_ROLES is api only.*DATABASE_URL/);
   expect(complaint({ roles: "runner" }, { DATABASE_URL: "postgres://db/x" })).toBe("");
 });
 
@@ -166,7 +166,7 @@ describe("a bad value is an error that names its variable, or its flag, and says
 describe("a variable of ours that is no setting", () => {
   test("is an error that names it and those there are", () => {
     const told = complaint({}, { SIGNALMAN_LISTN: "127.0.0.1:1" });
-    expect(told).toMatch(/^SIGNALMAN_LISTN is no setting of Signalman; there are .*SIGNALMAN_LISTEN/);
+    expect(told).toMatch(/^unknown setting SIGNALMAN_LISTN; expected one of .*SIGNALMAN_LISTEN/);
   });
 
   test("is left alone if it is the client's, or a mark of a task that this server runs in", () => {

@@ -1,9 +1,9 @@
 import type { Candidate } from "../store/tasks/leases.ts";
 
 /**
- * Which candidates may start, in their order, at most `slots`: a template without parallel runs one at a time, a
- * project up to its limit. A candidate that may not start holds nobody up behind it. Candidates of a template that
- * is busy are not among them (store/leases.ts).
+ * Returns the ids of the candidates that may start, in their order, at most `slots`. A template without parallel runs
+ * starts one task at a time, a project up to its limit. A candidate that may not start does not hold up those behind it.
+ * Candidates of a busy template have been left out by the query (store/tasks/leases.ts).
  */
 export function admit(candidates: readonly Candidate[], slots: number): string[] {
   const admitted: string[] = [];

@@ -1,33 +1,33 @@
 import type { Logger } from "pino";
 
 /*
- * Whether this server can start tasks. A full or read-only data folder, and a machine that is out of descriptors, processes
- * or memory, are the server's trouble, not the task's: such a task goes back to the queue, for a server that can run it,
- * and this one claims nothing until it can work again.
+ * Tells whether this server can start tasks. A full or read-only data folder, or a machine without free descriptors,
+ * processes or memory, is the fault of the server and not of the task. A task that fails for such a reason goes back to the
+ * queue for another server, and this server claims no tasks until it can start them again.
  */
 
 export interface Fitness {
   readonly isFit: boolean;
   /**
-   * Says why a failure of a run is this server's own, as "the disk of the data folder is full (ENOSPC)", and
-   * counts this server as unfit from then on. Undefined: the task itself is at fault.
+   * Resolves to the cause if this server is at fault for a run's failure, such as "the disk of the data folder is full
+   * (ENOSPC)", and makes this server unfit. Undefined: the task is at fault.
    */
   faultBehind(error: unknown, taskId: string): Promise<string | undefined>;
-  /** Looks whether this server can work, and tells of a change. Called now and then. */
+  /** Probes whether this server can start tasks, and reports a change. Called every few seconds. */
   check(): Promise<void>;
 }
 
 export interface FitnessOptions {
-  /** Undefined: a task can be started here now. Else why not. Never rejects. */
+  /** Resolves to the reason why no task can be started here; undefined: one can. Never rejects. */
   probe(): Promise<string | undefined>;
   onChange(isFit: boolean): void;
   logger: Logger;
   now?: () => number;
 }
 
-/** What each code of the system says of a machine. */
+/** System error codes that tell of a shortage. `mayBeTask`: the task may have caused it, so the machine is probed as well. */
 const SHORTAGES: Readonly<Record<string, { means: string; mayBeTask: boolean }>> = {
-  // A task whose files are larger than the disk runs out of it everywhere, on a server that can work.
+  // A task whose files are larger than the disk fails on every server, also on one that can start other tasks.
   ENOSPC: { means: "the disk of the data folder is full", mayBeTask: true },
   EDQUOT: { means: "the disk quota of the data folder is used up", mayBeTask: true },
   EROFS: { means: "the data folder is read-only", mayBeTask: false },
@@ -37,11 +37,12 @@ const SHORTAGES: Readonly<Record<string, { means: string; mayBeTask: boolean }>>
   ENOMEM: { means: "the machine is out of memory", mayBeTask: false },
 };
 
-/** How often a task goes back to the queue for want of room, if there is room again as soon as its files are gone. */
+/** Number of times that a task goes back to the queue for a full disk that has room again once the task's files are gone. */
 const TRIES_FOR_ROOM = 3;
-/** Milliseconds without claims after a shortage, so that other servers take the task; longer if it comes back soon. */
+/** Milliseconds without claims after a shortage, so that another server claims the task. */
 const FIRST_PAUSE_MS = 5_000;
 const LONGEST_PAUSE_MS = 60_000;
+/** The pause doubles if the next shortage comes within this time, in milliseconds, after the server was fit again. */
 const SOON_MS = 60_000;
 
 export function createFitness({ probe, onChange, logger, now = Date.now }: FitnessOptions): Fitness {
@@ -96,7 +97,7 @@ export function createFitness({ probe, onChange, logger, now = Date.now }: Fitne
   };
 }
 
-/** What the system said, in the error or in one of its causes. */
+/** Returns the shortage that the code of an error, or of one of its causes, tells of; undefined: none. */
 export function shortageIn(error: unknown): { code: string; means: string; mayBeTask: boolean } | undefined {
   for (let e = error; e instanceof Error; e = e.cause) {
     const code = "code" in e ? String(e.code) : "";

@@ -1,3 +1,17 @@
+/*
+ * The room pool/ decides which tasks this server runs. Four loops share one table of runs:
+ *
+ *   claim              takes waiting tasks under a lease, and confirmed plans of this node, while slots are free
+ *   tidy up            puts back, ends or adopts tasks whose server, or whose time, is over
+ *   renew leases       keeps the leases of the running tasks; a lost one stops its run
+ *   read kill requests applies KillTask and RejectTask to the runs of this server
+ *
+ * Each loop runs every few seconds and at once when it is woken. The store has the state: if a notification is lost or the
+ * database was away, the next round finds what to do. The pool guarantees at most `maxParallelTasks` runs, and one run of a
+ * task at a time on this server. A run itself is the work of runner/; admission.ts has the limits of templates and
+ * projects, fitness.ts whether this server can start tasks at all.
+ */
+
 import type { Logger } from "pino";
 import { startLoop } from "../async/poll-loop.ts";
 import { warnOnce } from "../async/warn-once.ts";
@@ -12,49 +26,54 @@ import type { TaskRecord } from "../task/types.ts";
 import { admit } from "./admission.ts";
 import type { Fitness } from "./fitness.ts";
 
-/** What the pool needs of the store. Calls fail while the database is away; the next round tries again. */
+/** Queries of the pool. They reject while the database is away; the next round of the loop tries again. */
 export interface PoolStore {
+  /** Claims up to `slots` waiting tasks that `choose` admits. */
   claim(slots: number, choose: typeof admit): Promise<Moved[]>;
+  /** At start: adopts the tasks of this node whose program may run, and puts those back that were not started. */
   adopt(): Promise<{ putBack: Moved[]; adopted: Lease[] }>;
-  /** What waits on this node, for a decision or for a slot. */
+  /** Resolves to this node's plans that wait for a decision or, confirmed, for a slot. */
   parked(): Promise<Pick<TaskRecord, "id" | "status">[]>;
-  /** Takes confirmed ones of them up again that are not among `running`. */
+  /** Takes new leases of up to `slots` confirmed plans that are not among `running`. */
   resume(slots: number, running: string[]): Promise<Lease[]>;
+  /** Resolves to those of the tasks that have ended or no longer exist. */
   endedAmong(ids: string[]): Promise<string[]>;
+  /** Extends the leases of these tasks. Resolves to the tasks whose lease this node still holds. */
   renew(ids: string[]): Promise<KillRequestState[]>;
   readKillRequests(ids: string[]): Promise<KillRequestState[]>;
   /**
-   * Puts back and ends what other servers, or time, left behind; returns what moved. And takes over what is this node's
-   * though it is not among `running`.
+   * Puts back or ends tasks whose server is gone or whose time limit has passed, and adopts tasks of this node that are
+   * not among `running`.
    */
   tidyUp(running: string[]): Promise<{ moved: Moved[]; adopted: Lease[] }>;
 }
 
 export interface PoolOptions {
   store: PoolStore;
-  /** Tasks that run at once on this server. */
+  /** Number of tasks that may run at once on this server. */
   maxParallelTasks: number;
   run(lease: Lease, control: RunControl): Promise<void>;
-  /** While this server cannot start tasks it claims none. */
+  /** Tells whether this server can start tasks; it claims none while it cannot. */
   fitness: Pick<Fitness, "isFit">;
-  /** What tasks have left where they ran. */
+  /** Folders that tasks have left on this node. */
   leftovers: Leftovers;
-  /** Told of STARTING, WAITING and what the queue's clock ended. */
+  /** Called after the changes that the pool commits: STARTING, WAITING, and the end of a task that had no run here. */
   onStatus: StatusListener;
   operatorLog: Pick<OperatorLog, "step">;
   logger: Logger;
 }
 
-/** The TaskPool: takes what may start, keeps its leases, applies kill requests. */
+/** Claims tasks, renews their leases, and applies kill requests to their runs. */
 export interface TaskPool {
-  /** Takes over what this node left, however long the database is away, then begins to claim. */
+  /** Takes over the tasks that this node has left, retrying while the database is away, and then starts to claim. */
   start(): Promise<void>;
-  /** The queue may have something to start. */
+  /** Starts a round of claims: a task may be waiting, or a slot may be free. */
   wake(): void;
   /** Reads the kill requests of these tasks and applies them to their runs. */
   applyKillRequests(taskIds: readonly string[]): void;
-  /** No new work. Resolves when all runs have let go, which the shutdown's signal tells them to. */
+  /** Stops claiming. Resolves when all runs have ended, which the caller's shutdown signal makes them do. */
   stop(): Promise<void>;
+  /** Number of runs. */
   readonly running: number;
 }
 
@@ -64,11 +83,11 @@ const RENEW_MS = (LEASE_SECONDS * 1000) / 3;
 export function createTaskPool(options: PoolOptions): TaskPool {
   const { store, logger, onStatus, operatorLog } = options;
   const runs = new Map<string, { lease: Lease; control: RunControl; done: Promise<void> }>();
-  /** Tasks that may be parked here: nothing of them runs, their folder stays. */
+  /** Ids of tasks that may be parked here: no process of them runs, and their folder is kept. */
   let idle = new Set<string>();
   let mayResume = false;
 
-  /** A run of the same task under an earlier epoch is over first: it shares the task's folder. */
+  /** Starts a run. An earlier run of the same task, under an earlier epoch, ends first, since both use the task's folder. */
   function begin(lease: Lease): void {
     const earlier = runs.get(lease.id);
     earlier?.control.stop("lease_lost", 0);
@@ -84,7 +103,7 @@ export function createTaskPool(options: PoolOptions): TaskPool {
     runs.set(lease.id, { lease, control, done });
   }
 
-  /** Of what was put back, or ended while no run of it was here. */
+  /** Announces tasks that the pool has put back or ended, and logs these steps. */
   function tell(moved: readonly Moved[]): void {
     for (const task of moved) {
       const { status, endReason, node, ageMs } = task;
@@ -100,7 +119,7 @@ export function createTaskPool(options: PoolOptions): TaskPool {
 
   const freeSlots = () => options.maxParallelTasks - runs.size;
 
-  /** Confirmed plans go first: they hold their template's place already. */
+  /** Confirmed plans start before waiting tasks, since they already count against their template's limit. */
   const claims = startLoop({ everyMs: CLAIM_POLL_MS, logger, name: "claim" }, async () => {
     if (!options.fitness.isFit) return;
     if (mayResume && freeSlots() > 0) {
@@ -123,7 +142,7 @@ export function createTaskPool(options: PoolOptions): TaskPool {
     await tidyParked();
   });
 
-  /** Finds plans that were confirmed, and clears up after those that ended while they waited. */
+  /** Resumes confirmed plans, and removes the folders of tasks that ended while they were parked. */
   async function tidyParked(): Promise<void> {
     const parked = await store.parked();
     idle = new Set(parked.map(({ id }) => id));
@@ -162,7 +181,7 @@ export function createTaskPool(options: PoolOptions): TaskPool {
 
   const stopping = new AbortController();
 
-  /** At the start there is no next round that would try again. */
+  /** Retries while the database is away: at start no later round would try again. */
   const patiently = <T>(work: () => Promise<T>) =>
     retryTransient(work, stopping.signal, warnOnce(logger, "take over what ran here"));
 
@@ -191,7 +210,7 @@ export function createTaskPool(options: PoolOptions): TaskPool {
   };
 }
 
-/** Another epoch: the task is somebody else's now. */
+/** Stops a run whose task has a kill request, or whose lease has another epoch because another run has the task. */
 function applyKillRequest(control: RunControl, lease: Lease, request: KillRequestState): void {
   if (request.leaseEpoch !== lease.leaseEpoch) control.stop("lease_lost", 0);
   else if (request.killTime)

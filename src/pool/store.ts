@@ -14,12 +14,12 @@ import { adopt, inherit, readopt } from "../store/tasks/take-over.ts";
 import { placeEvents } from "../store/tasks/transitions.ts";
 import type { PoolStore } from "./pool.ts";
 
-/** Milliseconds between two rounds after which this server counts as having been away itself: paused, or suspended. */
+/** Milliseconds between two rounds after which this server counts as having been paused or suspended itself. */
 const AWAY_MS = (LEASE_SECONDS * 1000) / 3;
 
 /**
- * The pool's side of the store, for one node with these executors; it leaves tasks of others alone. `shared`: those whose
- * tasks any node may take over.
+ * Returns the pool's queries for one node. It takes up only tasks of the executors named. Tasks of `own` executors stay
+ * with their node; tasks of `shared` executors may be taken over by any node.
  */
 export function poolStore(
   { control }: Databases,
@@ -28,8 +28,8 @@ export function poolStore(
   { own, shared }: { own: readonly string[]; shared: readonly string[] } = { own: [LOCAL], shared: [] },
 ): PoolStore {
   const known = [...own, ...shared];
-  // Who judges others must have held the database itself for the length of a lease. By the wall clock, since the
-  // monotonic one stands still while a machine is suspended; a clock that is set only makes the judge wait.
+  // A server declares others lost only after it has reached the database itself for the length of a lease. Measured by
+  // the wall clock, since the monotonic clock stops while a machine is suspended. Setting the clock only causes a delay.
   let heldSince = Date.now();
   let heldUntil = heldSince;
 
@@ -57,7 +57,7 @@ export function poolStore(
         const judges = mayJudge();
         const inherited = judges ? await inherit(control, node, shared) : [];
         const lost = judges ? await declareLost(control, node, lostTimeoutMs, own) : [];
-        // Watchers of many tasks do so too; without any, events must not pile up that the first one then waits for.
+        // WatchTasks does this as well. Without watchers it is done here, so that the first one does not wait for a backlog.
         await placeEvents(control);
         return {
           moved: [...rescued, ...putBack, ...stopped, ...late, ...lost],

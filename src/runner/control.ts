@@ -1,6 +1,6 @@
 import type { Program } from "../jobs/job.ts";
 
-/** Why a run is to end before its program does. A person's wish outweighs a time-out; a lost lease outweighs all. */
+/** Why a run is stopped before its program has ended. The reason with the highest WEIGHT is the one that is recorded. */
 export type StopReason = "user" | "run_timeout" | "idle_timeout" | "log_failed" | "lease_lost";
 const WEIGHT: Record<StopReason, number> = {
   idle_timeout: 1,
@@ -10,7 +10,7 @@ const WEIGHT: Record<StopReason, number> = {
   lease_lost: 4,
 };
 
-/** The server goes; the task stays. Reason of the shutdown signal. */
+/** Reason of the shutdown signal: the server ends, and its tasks are taken over or put back. */
 export class ShutdownRequested extends Error {
   constructor() {
     super("The server is shutting down");
@@ -18,7 +18,7 @@ export class ShutdownRequested extends Error {
   }
 }
 
-/** Somebody or something wants this task to end. Reason of a control's signal. */
+/** Reason of `RunControl.signal`: a kill request, a time limit, a failed log or a lost lease ends the run. */
 export class StopRequested extends Error {
   constructor(reason: StopReason) {
     super(`The task was stopped (${reason})`);
@@ -26,16 +26,17 @@ export class StopRequested extends Error {
   }
 }
 
-/** The one way to end a run, in whatever state it is. */
+/** Ends a run in any of its states: `stop` aborts its preparation and kills its program. */
 export interface RunControl {
   /** Aborted by the first stop, with a StopRequested: preparation ends at once. */
   readonly signal: AbortSignal;
+  /** The weightiest reason so far; undefined: the run has not been stopped. */
   readonly reason: StopReason | undefined;
-  /** Aborted when the lease is lost: the program is no longer this run's to end. */
+  /** Aborted when the lease is lost. From then on this run must not kill the program: another server owns the task. */
   readonly leaseLost: AbortSignal;
-  /** May be repeated; the program's deadline may become shorter, never longer. */
+  /** Kills the program after `graceMs` milliseconds. Repeated calls can bring the deadline forward, never put it off. */
   stop(reason: StopReason, graceMs: number): void;
-  /** The program to end from now on; at once, if a stop came before it. */
+  /** Sets the program that `stop` kills; kills it at once if the run has been stopped already. */
   attach(program: Pick<Program, "kill">): void;
 }
 

@@ -15,47 +15,49 @@ import type { TaskRecord, TaskSpec } from "../task/types.ts";
 import type { Secrets } from "./secrets.ts";
 import { mergeVariables, type VariableLayer } from "./variables.ts";
 
-/** A repository and what it is fetched with. */
+/** A repository and the access key that it is fetched with. */
 export interface RepositoryAccess {
   repository: Repository;
   repositoryKey: AccessKey;
 }
 
-/** All that a job needs to know of a task: the template's settings with the task's laid over them. */
+/** Everything that a job needs to know of a task: the settings of its template, overridden by those of the task. */
 export interface TaskDetails extends RepositoryAccess, FamilySettings {
   /** UUID. */
   id: string;
   project: Project;
   template: Template;
   message: string;
-  /** Before the variables, and behind them. */
+  /** Arguments of the program: the template's stand before the variables, the task's after them. */
   arguments: { template: string[]; task: string[] };
   variables: JsonObject;
   secretVariables: Record<string, string>;
-  /** Names of those of both kinds whose values are the caller's. */
+  /** Names of the variables, secret ones included, whose values come from the caller of RunTask. */
   callerVariables: ReadonlySet<string>;
-  /** Secret ones too. */
+  /** Environment variables of the program, secret ones included. */
   env: Record<string, string>;
-  /** Names of those in `env` whose values are secret. */
+  /** Names of the variables in `env` whose values are secret. */
   secretEnv: ReadonlySet<string>;
-  /** Empty: the one that the repository has checked out. */
+  /** Branch to check out; empty: the default branch of the repository. */
   gitBranch: string;
-  /** Empty: the tip of the branch. */
+  /** Commit to check out; empty: the tip of the branch. */
   commit: string;
-  /** What it builds, and what it brings somewhere; empty: nothing that has a version. */
+  /** Version that this build makes; empty: the task is no build. */
   version: string;
+  /** Version that this deploy installs; empty: the task deploys no build. */
   incomingVersion: string;
   inventory: AnsibleInventory<RepositoryAccess> | undefined;
   vaults: readonly AnsibleVault[];
-  /** Milliseconds that a plan may wait; undefined: for ever. */
+  /** Milliseconds that a plan may wait for its confirmation; undefined: without limit. */
   confirmTimeoutMs: number | undefined;
-  /** Every access key that is named here, by its full name. */
+  /** All access keys that these details name, by their full names. */
   keys: ReadonlyMap<string, AccessKey>;
 }
 
 /**
- * populateDetails: the template with all that it names, and the task's own settings over them. Of variables and process
- * environment the later wins: environment, template, defaults of the survey, task.
+ * Returns the template with the resources that it names, overridden by the settings of the task. Variables and process
+ * environment are merged in this order, where a later source overrides an earlier one: environment, template, defaults of
+ * the survey, task.
  * @throws PrepareError if the template is gone or no longer allows what the task asks for.
  */
 export function populateDetails(
@@ -95,12 +97,15 @@ export function populateDetails(
   };
 }
 
-/** Those that nothing open took the place of. */
+/** Returns the names of secret environment variables that no plain variable overrides. */
 function secretNames(secret: Record<string, string>, over: Record<string, string>): ReadonlySet<string> {
   return new Set(Object.keys(secret).filter((name) => !Object.hasOwn(over, name)));
 }
 
-/** The template may have changed since the task was created. */
+/**
+ * Checks the task against its template again, which may have changed since the task was created.
+ * @throws PrepareError with the first violation.
+ */
 function assertAllowed(
   { project, spec }: Pick<TaskRecord, "project" | "spec">,
   template: Template,
@@ -141,7 +146,8 @@ function inventoryDetails(
 ): AnsibleInventory<RepositoryAccess> | undefined {
   const name = spec.inventory ? `projects/${project}/inventories/${spec.inventory}` : template.inventory;
   if (name === "") return undefined;
-  if (!rows.inventory) throw new PrepareError(`Cannot run ${template.name}: there is no ${name}`);
+  if (!rows.inventory)
+    throw new PrepareError(`Cannot run ${template.name}: its inventory ${name} does not exist`);
   const { source, sshKey, becomeKey } = fromJson(InventorySchema, { ...rows.inventory, name });
   const place = source.case === "file" ? source.value.repository : "";
   const repository =

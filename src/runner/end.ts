@@ -12,7 +12,10 @@ import { compressed } from "./logging.ts";
 import { stoppedInstead, withoutLog } from "./outcome.ts";
 import { announce, contextOf, type RunnerDeps, type TaskRun } from "./run.ts";
 
-/** Hooks, then cleanup, then the end is recorded: whoever reads it finds nothing left. */
+/**
+ * Ends a run: runs the hooks, removes the workspace, and then records the end. A client that reads a final status can
+ * therefore rely on the task having left no process and no workspace.
+ */
 export async function end(deps: RunnerDeps, run: TaskRun, outcome: TaskOutcome): Promise<void> {
   const { task, log } = run;
   const signals = { stop: run.control.signal, shutdown: run.shutdown };
@@ -23,11 +26,11 @@ export async function end(deps: RunnerDeps, run: TaskRun, outcome: TaskOutcome):
   const [deploys] = await Promise.all([deploysOf(deps, run, final), leaveNothing(deps, run, final)]);
   const last = await lastChunk(deps, run);
   if (log.failed.aborted) final = withoutLog(final);
-  // Committed with the success, so that they are made with it and only with it, whoever dies when.
+  // The deploys are committed together with the success, so that a crash at any moment loses neither and repeats neither.
   await record(deps, run, final, { last, followers: final.status === "SUCCESS" ? deploys : [] });
 }
 
-/** What it brought about is read from the workspace before that goes. */
+/** Stores the result, which is read from the workspace, and then removes the workspace. */
 async function leaveNothing(
   deps: RunnerDeps,
   { task, job, secrets, canMask }: TaskRun,
@@ -39,7 +42,7 @@ async function leaveNothing(
   await job.cleanup();
 }
 
-/** Stores the end, tells of it, and forgets the task. */
+/** Stores the end and the tasks that follow it, announces them, and removes the job's files. */
 export async function record(
   deps: RunnerDeps,
   run: TaskRun,
@@ -80,12 +83,12 @@ function tellEnd(
 }
 
 /**
- * Whom no template can name as its build template: these make no version, and bring none anywhere. What a template becomes
- * while its task runs does not count.
+ * Template types that no deploy can name as its build, so that the success of their tasks starts nothing. The type that
+ * the template had when the run loaded it counts, not a later one.
  */
 const WITHOUT_VERSIONS: (TemplateType | undefined)[] = [TemplateType.UNSPECIFIED, TemplateType.TASK];
 
-/** What a success starts; of what it cannot start, the log says why. */
+/** Returns the deploys that a success starts. Why a deploy cannot be started is said in the task's log. */
 async function deploysOf(
   deps: RunnerDeps,
   { task, log, details }: TaskRun,
@@ -97,7 +100,7 @@ async function deploysOf(
   return deploys;
 }
 
-/** The last lines, to be stored with the end; none if the log cannot be stored. */
+/** Returns the last lines, which are stored together with the end; undefined if the log cannot be stored. */
 export async function lastChunk(
   deps: RunnerDeps,
   { task, log, shutdown }: TaskRun,

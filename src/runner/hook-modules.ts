@@ -5,11 +5,11 @@ import type { Hook } from "./hooks.ts";
 import { isOutcome } from "./outcome.ts";
 
 const LOADED_WITHIN_MS = 10_000;
-/** A hook that is to end has so long to do so, and is left behind then. */
+/** Milliseconds that a hook has to end after its signal was aborted. After them the runner goes on without it. */
 const GRACE_MS = 2000;
 
 /**
- * The hooks of others: each file is an ES module whose default export is a hook or a list of them.
+ * Loads the hooks of an operator's own modules: each file is an ES module whose default export is a hook or a list of them.
  * @throws Error that names the file and says what is wrong with it.
  */
 export async function loadHookModules(
@@ -21,7 +21,7 @@ export async function loadHookModules(
 }
 
 async function loadModule(path: string, withinMs: number): Promise<Hook[]> {
-  // Node's own words name this module, not what is missing.
+  // Checked here, since the error of `import` names this module instead of the missing file.
   if (!existsSync(path)) throw new Error(`Cannot load the hooks of ${path}: there is no such file`);
   const late = Promise.withResolvers<never>();
   const timer = setTimeout(
@@ -40,23 +40,26 @@ async function loadModule(path: string, withinMs: number): Promise<Hook[]> {
   return found;
 }
 
-/** Hooks of loaded modules are unchecked: they may return anything and ignore their signal. Neither may hold a task for ever. */
+/** Wraps a loaded hook, which may return anything and may ignore its signal, so that neither breaks or blocks a task. */
 function guarded(hook: Hook): Hook {
   const { name } = hook;
   return {
     name,
     appliesTo: (app) => hook.appliesTo(app),
     before: (context, details, signal) =>
-      heeding(signal, async () => hook.before?.(context, details, signal)),
+      abandonAfterAbort(signal, async () => hook.before?.(context, details, signal)),
     async after(context, outcome, details, signal) {
-      const other = await heeding(signal, async () => hook.after?.(context, outcome, details, signal));
+      const other = await abandonAfterAbort(signal, async () =>
+        hook.after?.(context, outcome, details, signal),
+      );
       if (other === undefined || isOutcome(other)) return other;
-      throw new Error("it returned something that is no outcome");
+      throw new Error("it returned a value that is neither undefined nor a task outcome");
     },
   };
 }
 
-async function heeding<T>(signal: AbortSignal, work: () => Promise<T>): Promise<T> {
+/** Settles like `work`; rejects with the signal's reason if `work` goes on for GRACE_MS after the abort. */
+async function abandonAfterAbort<T>(signal: AbortSignal, work: () => Promise<T>): Promise<T> {
   const late = Promise.withResolvers<never>();
   const giveUp = () => void setTimeout(() => late.reject(signal.reason), GRACE_MS).unref();
   if (signal.aborted) giveUp();
@@ -72,10 +75,10 @@ function faultOf(hook: unknown): string | undefined {
   if (typeof hook !== "object" || hook === null)
     return "its default export must be a hook or a list of hooks";
   const { name, appliesTo, before, after } = hook as Partial<Record<keyof Hook, unknown>>;
-  if (typeof name !== "string" || name === "") return "a hook has a name";
-  if (typeof appliesTo !== "function") return `hook ${name} has a function appliesTo(app)`;
+  if (typeof name !== "string" || name === "") return "a hook must have a name, a text that is not empty";
+  if (typeof appliesTo !== "function") return `hook ${name} must have a function appliesTo(app)`;
   const works = [before, after].filter((work) => work !== undefined);
   if (works.length === 0 || works.some((work) => typeof work !== "function"))
-    return `hook ${name} has a function before or after, or both`;
+    return `hook ${name} must have a function before or after, or both`;
   return undefined;
 }

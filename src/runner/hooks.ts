@@ -7,33 +7,38 @@ import { stoppedInstead } from "./outcome.ts";
 
 export type { Commit, Exit, SideScript, TaskDetails, TaskOutcome };
 
-/** What a hook knows of the run, and what it can do. */
+/** Facts of the run for a hook, and the actions that a hook may take in it. */
 export interface HookContext {
   /** The task's UUID. */
   taskId: string;
   app: string;
-  /** What was checked out; empty before that. */
+  /** Commit that is checked out in the workspace; empty before the checkout. */
   commit: Commit;
   /** Adds a line to the task's log, with its secrets masked. */
   say(text: string): void;
-  /** The end of what the program wrote to stderr, raw; to be asked by `after`. */
+  /** Resolves to the last bytes that the program wrote to stderr, with secrets unmasked. For `after`. */
   lastErrors(): Promise<Buffer>;
   /**
-   * Runs a short script in the task's workspace, or in a folder that is emptied afterwards while there is none, with the
-   * environment of its shell-like apps.
-   * @throws if it cannot be started, takes too long or is stopped; nothing of it is alive then.
+   * Runs a short script in the task's workspace, with the environment of shell-like apps. Without a workspace it runs in
+   * a temporary folder.
+   * @throws Error if the script cannot be started, takes too long or is stopped; none of its processes is alive then.
    */
   runScript(script: SideScript, details: TaskDetails, signal: AbortSignal): Promise<Exit>;
 }
 
 /**
- * Work around a task. `before` runs when its details are known and nothing has been prepared; what it throws ends
- * the task as PREPARE_FAILED. `after` runs when all processes of the task are gone and its workspace still stands;
- * it gets the outcome and may put another one in its place (nothing: it stays), and the details unless they could not be had. Both end with
- * the signal's reason when it aborts: the task is to end, or the server goes. After a server's end either may run again.
+ * Work before and after a task.
+ *
+ * `before` runs when the details are known and nothing has been prepared. An error that it throws ends the task as
+ * PREPARE_FAILED. `after` runs when all processes of the task are gone and its workspace still exists. It receives the
+ * outcome, and replaces it by the one that it returns; undefined keeps it. `details` is undefined if they could not be
+ * loaded.
+ *
+ * The signal aborts when the task is stopped or the server shuts down; a hook then rejects with its reason. After the end
+ * of a server the next server may run a hook again.
  */
 export interface Hook {
-  /** For the log. */
+  /** Names the hook in the task's log. */
   name: string;
   appliesTo(app: string): boolean;
   before?(context: HookContext, details: TaskDetails, signal: AbortSignal): Promise<void>;
@@ -42,11 +47,14 @@ export interface Hook {
     outcome: TaskOutcome,
     details: TaskDetails | undefined,
     signal: AbortSignal,
-    // biome-ignore lint/suspicious/noConfusingVoidType: whoever only looks on returns nothing
+    // biome-ignore lint/suspicious/noConfusingVoidType: a hook that only observes returns nothing
   ): Promise<TaskOutcome | void>;
 }
 
-/** @throws PrepareError if a hook fails; the signal's reason. */
+/**
+ * Runs the `before` of all hooks, one after the other.
+ * @throws PrepareError if a hook fails; the reason of `signal` if it aborts.
+ */
 export async function runBefore(
   hooks: readonly Hook[],
   context: HookContext,
@@ -65,18 +73,19 @@ export async function runBefore(
   }
 }
 
-/** What ends the hooks after a task. */
+/** Signals that end the hooks after a task. */
 export interface AfterSignals {
-  /** Somebody wants the task to end: ends the hook that runs, and the task is stopped. */
+  /** The task is stopped: ends the hook that is running; the other hooks still run. */
   stop: AbortSignal;
-  /** The server goes: ends them all. */
+  /** The server shuts down: ends all hooks. */
   shutdown: AbortSignal;
 }
 
 /**
- * A hook that fails is reported in the log and changes nothing. A stop that comes while a hook runs ends that one; those
- * after it run for a task that was stopped.
- * @throws the shutdown's reason
+ * Runs the `after` of all hooks in reverse order, and returns the outcome that they leave. A hook that fails is reported
+ * in the task's log and leaves the outcome as it is. A stop ends the hook that is running and turns a success into
+ * STOPPED, which the remaining hooks then see.
+ * @throws the reason of `shutdown` if it aborts.
  */
 export async function runAfter(
   hooks: readonly Hook[],
@@ -88,7 +97,7 @@ export async function runAfter(
   let result = outcome;
   for (const hook of hooks.toReversed()) {
     shutdown.throwIfAborted();
-    // A task that was stopped before has its hooks all the same.
+    // A stop from before this hook does not end it: the hooks also run for a task that was stopped.
     const canStop = !stop.aborted;
     const signal = canStop ? AbortSignal.any([stop, shutdown]) : shutdown;
     try {

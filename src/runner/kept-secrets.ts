@@ -4,18 +4,18 @@ import { messageOf, PrepareError } from "../task/errors.ts";
 import type { TaskRun } from "./run.ts";
 
 /*
- * What a program was given as a secret is masked as long as its task lives: also on the server that takes it over, when
- * the catalog holds another value already, or none. So it is kept with the task, encrypted. A plan that waits needs its
- * secret variables once more when it is applied.
+ * Secrets that a program was started with are masked until its task ends, also by a server that takes the task over after
+ * the catalog was changed. They are therefore stored with the task, encrypted. A parked plan also needs the values of its
+ * secret variables again when it is applied.
  */
 export interface KeptSecrets {
   /** Values to mask. */
   values: readonly string[];
-  /** Secret variables by name; undefined: kept by a release that did not keep them. */
+  /** Secret variables by name; undefined: stored by an earlier release, which did not keep them. */
   variables: Record<string, string> | undefined;
 }
 
-/** Before the program is started. */
+/** Stores the secrets of a run with its task. Called before the program is started. */
 export async function keepSecrets(
   cipher: Pick<Cipher, "seal">,
   { task, job, secrets, details }: TaskRun,
@@ -26,9 +26,9 @@ export async function keepSecrets(
 }
 
 /**
- * All that was kept, by this server or an earlier one. If that cannot be read, a program that runs goes on, and the log
- * says so; but a plan holds the values that it was made with, so it is not applied.
- * @throws PrepareError in that case.
+ * Returns the secrets that this server or an earlier one has stored with the task. If they cannot be read, a running
+ * program goes on and the log says so. A plan contains the values that it was made with, which then could not be masked.
+ * @throws PrepareError if the task is a confirmed plan whose secrets cannot be read.
  */
 export async function earlierSecrets(
   cipher: Pick<Cipher, "open">,
@@ -48,7 +48,9 @@ export async function earlierSecrets(
       const message = `Cannot apply the plan: the secrets that it was made with cannot be masked: ${why}`;
       throw new PrepareError(message, { cause });
     }
-    log.say(`Cannot mask secrets that were changed since the task began: ${why}`);
+    log.say(
+      `Cannot mask secrets that were changed since the task started, because its stored secrets cannot be read: ${why}`,
+    );
     return none;
   }
 }

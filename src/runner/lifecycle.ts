@@ -1,3 +1,19 @@
+/*
+ * The room runner/ brings one task from its claim, or from its takeover after another server, to its recorded end:
+ *
+ *   STARTING: details, hooks, workspace → RUNNING: program, output → cleanup → SUCCESS, ERROR or STOPPED
+ *
+ * A Terraform plan may have to wait for a confirmation. Its first run then ends, and ConfirmTask starts a second one:
+ *
+ *   CONFIRMED: details → RUNNING: program that applies the plan, output → cleanup → SUCCESS, ERROR or STOPPED
+ *
+ * The pool decides which tasks run here, a job (jobs/) runs the program, and the store writes every change under the task's
+ * lease. A control (control.ts) stops a run, and the shutdown signal makes it leave the task. RUNNING is committed before
+ * the program is started, so a program is never started twice. The end is committed last, together with the last lines,
+ * when no process and no workspace is left. A task that this server cannot start, for want of disk space, descriptors or
+ * processes, goes back to the queue.
+ */
+
 import { executorOf } from "../jobs/executor.ts";
 import { familyOf } from "../jobs/families.ts";
 import type { FoundPlan, Program } from "../jobs/job.ts";
@@ -21,19 +37,9 @@ import { returnToQueue, ServerFault } from "./server-fault.ts";
 import { supervise } from "./supervise.ts";
 
 /**
- * A task's life on this server, from the claim (or the takeover from a dead server) to its recorded end:
- *
- *   STARTING: details, hooks, workspace → RUNNING: program, output → cleanup → SUCCESS, ERROR or STOPPED
- *
- * A program that made a plan may leave it to be confirmed. Then this run is over too, and the next one goes
- *
- *   CONFIRMED: details → RUNNING: program that applies that plan, output → cleanup → SUCCESS, ERROR or STOPPED
- *
- * A task that this server cannot start, for want of disk, descriptors or processes, goes back to the queue.
- *
- * Returns when the task has ended, or when it is somebody else's: on shutdown a program that runs is left alone and
- * a task that was not started goes back to the queue; if the lease is lost, nothing
- * more is stored, and the job decides what becomes of the program.
+ * Runs a task under a lease. Resolves when the task has ended, waits for a confirmation, or no longer belongs to this run:
+ * on shutdown a running program is left running and a task that was not started goes back to the queue; if the lease is
+ * lost, nothing more is stored, and the job decides what happens to the program.
  */
 export async function runTask(
   deps: RunnerDeps,
@@ -45,7 +51,7 @@ export async function runTask(
   if (!loaded) return;
   const { task, head, rows, runRemainingMs, killRemainingMs } = loaded;
   const { listeners, store } = deps;
-  // Before its program is looked at: it may have ended by the kill that an earlier server began.
+  // Before the program is looked for, since it may have ended by the kill that an earlier server began.
   if (killRemainingMs !== null) control.stop("user", Math.max(0, killRemainingMs));
   await using log = openRunLog({ lease, head, listeners, storeChunks: store.storeChunks });
   const job = executorOf(deps.executors, task.executor).createJob(task, (text) => log.say(text));
@@ -69,7 +75,7 @@ export async function runTask(
     began: new Date(),
     started: task.startTime,
   };
-  // The pool has told of a task that it claimed.
+  // The pool has logged the step "claimed" of a STARTING task.
   if (run.mayRun) deps.operatorLog.step(task.status === "CONFIRMED" ? "resumed" : "adopted", task);
   run.hooks = [...registeredHooks(rows, run), ...deps.hooks];
   try {
@@ -87,7 +93,7 @@ export async function runTask(
   }
 }
 
-/** Undefined: the task is somebody else's, or went back to the queue because the server goes. */
+/** Loads a task; undefined: the lease is lost, or the task went back to the queue because the server shuts down. */
 async function load(
   { store, operatorLog }: RunnerDeps,
   lease: Lease,
@@ -103,13 +109,13 @@ async function load(
   }
 }
 
-/** How a run ends: with an outcome, or with a plan that waits. */
+/** Result of a run up to the end of its program: an outcome, and perhaps a plan that waits for a confirmation. */
 interface Verdict {
   outcome: TaskOutcome;
   waiting?: FoundPlan | undefined;
 }
 
-/** Everything up to the end of the program. */
+/** Prepares the task, runs its program, and resolves when the program has ended. */
 async function verdictOn(deps: RunnerDeps, run: TaskRun): Promise<Verdict> {
   const { task, control, shutdown } = run;
   let mayHaveStarted = task.status !== "STARTING" && task.status !== "CONFIRMED";
@@ -147,7 +153,10 @@ async function verdictOn(deps: RunnerDeps, run: TaskRun): Promise<Verdict> {
   }
 }
 
-/** For hooks after a task that an earlier server began; its template may have changed since. */
+/**
+ * Returns the details again, for the hooks after a task that an earlier server began; undefined: its template was deleted
+ * or no longer allows the task.
+ */
 function detailsAgain({ task, rows }: TaskRun, secrets: Secrets): TaskDetails | undefined {
   try {
     return populateDetails(task, rows, secrets);
@@ -156,7 +165,7 @@ function detailsAgain({ task, rows }: TaskRun, secrets: Secrets): TaskDetails | 
   }
 }
 
-/** The program of a task that an earlier server started; undefined: there is none, and starting it is safe. */
+/** Returns the program that an earlier server started; undefined: none was started, so starting it is safe. */
 async function takeOver({ task, job, control }: TaskRun): Promise<Program | "lost" | undefined> {
   if (task.status === "STARTING" || task.status === "CONFIRMED") return undefined;
   const program = await job.attach();
@@ -165,14 +174,14 @@ async function takeOver({ task, job, control }: TaskRun): Promise<Program | "los
   throw new StopRequested("user");
 }
 
-/** All that the program needs; then RUNNING, committed; then the program. */
+/** Prepares everything that the program needs, commits RUNNING, and starts the program. */
 async function begin(deps: RunnerDeps, run: TaskRun, secrets: Secrets, kept: KeptSecrets): Promise<Program> {
   const { task, job } = run;
   const details = populateDetails(task, run.rows, secrets);
-  // A plan is applied with the values that it was made with.
+  // A plan is applied with the secret values that it was made with.
   if (task.plan && kept.variables) details.secretVariables = kept.variables;
   run.details = details;
-  // Hooks and workspace were there before the plan that was confirmed.
+  // The run that made the plan has run the hooks and filled the workspace.
   if (task.plan) await job.prepareApply(details, task.plan);
   else await prepare(deps, run, details, shortSecrets(secrets));
   await keepSecrets(deps.cipher, run);
@@ -183,7 +192,7 @@ async function begin(deps: RunnerDeps, run: TaskRun, secrets: Secrets, kept: Kep
   return program;
 }
 
-/** Hooks and workspace. `short`: names of secrets that cannot be masked. */
+/** Runs the hooks before the task and fills the workspace. `short`: names of secrets that are too short to be masked. */
 async function prepare(
   deps: RunnerDeps,
   run: TaskRun,
@@ -191,7 +200,7 @@ async function prepare(
   short: readonly string[],
 ): Promise<void> {
   const { task, job, log, control, shutdown } = run;
-  if (short.length > 0) log.say(`Too short to be masked in this log: ${short.join(", ")}`);
+  if (short.length > 0) log.say(`These secrets are too short to be masked in this log: ${short.join(", ")}`);
   const signal = AbortSignal.any([control.signal, shutdown]);
   await runBefore(run.hooks, contextOf(run), details, signal);
   const commit = await job.prepare(details, signal);
@@ -210,14 +219,20 @@ async function enterRunning(deps: RunnerDeps, run: TaskRun): Promise<void> {
   throw new StopRequested("user");
 }
 
-/** The server goes. What runs, may run or was confirmed is taken over by the next one on this data folder. */
+/**
+ * Ends a run because the server shuts down. A program that may be running and a confirmed plan stay for the next server
+ * on this data folder; any other task goes back to the queue.
+ */
 async function leave(deps: RunnerDeps, { task, job, mayRun }: TaskRun): Promise<void> {
   if (mayRun) return deps.operatorLog.step("left running", task);
   await job.cleanup();
   await putBack(deps, task);
 }
 
-/** Into the queue. If that fails, the lease expires, or the next server on this data folder finds the task. */
+/**
+ * Returns a task to the queue. If the database does not take it, the lease expires, or the next server on this data folder
+ * finds the task.
+ */
 async function putBack(
   { store, operatorLog }: Pick<RunnerDeps, "store" | "operatorLog">,
   lease: Lease,

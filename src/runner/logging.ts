@@ -6,12 +6,12 @@ import type { Lease } from "../store/tasks/moves.ts";
 import type { Status } from "../task/status.ts";
 import type { LogHead } from "../task/types.ts";
 
-/** Hears of every committed change of status. */
+/** Called after every committed change of a task's status. */
 export type StatusListener = (taskId: string, status: Status) => void;
-/** Hears of every committed chunk of lines; `events` of the task's status events come before it. */
+/** Called after every committed chunk of lines; `events`: number of the task's status events that precede the chunk. */
 export type LogListener = (taskId: string, chunk: Chunk, events: number) => void;
 
-/** Who wants to know; told in order, after the commit. They neither wait nor throw. */
+/** Functions that are called in order after each commit. They return at once and throw nothing. */
 export interface Listeners {
   status: readonly StatusListener[];
   log: readonly LogListener[];
@@ -21,19 +21,19 @@ export interface RunLogOptions {
   lease: Lease;
   head: LogHead;
   listeners: Listeners;
-  /** Resolves to the number of the task's events so far; tries until it is done. */
+  /** Stores chunks, retrying while the database is away. Resolves to the number of the task's status events so far. */
   storeChunks(lease: Lease, chunks: readonly [StoredChunk, ...StoredChunk[]]): Promise<number>;
 }
 
-/** How many chunks of one task may be on their way: one commit takes all that wait for it. */
+/** Number of chunks of one task that may wait to be stored; one commit stores all that wait. */
 const DEPTH = 16;
 
-/** The task's log: each chunk is compressed, stored, and only then shown to the listeners. */
+/** Opens the log of a run: each chunk is compressed, stored, and then passed to the listeners. */
 export function openRunLog({ lease, head, listeners, storeChunks }: RunLogOptions): TaskLog {
   const waiting: Waiting[] = [];
   let isStoring = false;
 
-  /** One commit after the other, since a chunk fits only behind the one before it. */
+  /** Stores the queued chunks with one commit at a time, since each chunk continues the one before it. */
   async function storeWaiting(): Promise<void> {
     isStoring = true;
     for (let batch = take(waiting); batch; batch = take(waiting)) {
@@ -74,7 +74,7 @@ interface Waiting {
   reject(error: unknown): void;
 }
 
-/** All that wait, which is then nobody. */
+/** Removes and returns all queued chunks; undefined if there are none. */
 function take(waiting: Waiting[]): [Waiting, ...Waiting[]] | undefined {
   const [first, ...rest] = waiting.splice(0);
   return first && [first, ...rest];

@@ -4,8 +4,8 @@ import { isFinal } from "../task/status.ts";
 import type { Listeners } from "./logging.ts";
 
 /**
- * The live feed, in the place of the reference's WebSocket: what is committed here goes to this server's watchers
- * as it is, and to the other servers as a hint.
+ * Returns listeners that pass committed chunks and status changes on: to this server's watchers the chunks themselves, to
+ * the other servers a notification with the task's id. Watchers there read the store.
  */
 export function liveFeed(hub: Hub, bus: Pick<Bus, "publish">): Listeners {
   return {

@@ -8,7 +8,7 @@ import { OutputLost } from "./supervise.ts";
 
 type Limits = Pick<TaskRecord["spec"], "runTimeoutMs" | "idleTimeoutMs">;
 
-/** How a task ended whose program ended, or was ended. */
+/** Returns the outcome of a task whose program has ended. `stop`: the reason if the server ended it. */
 export function outcomeOfExit(exit: Exit, stop: StopReason | undefined, limits: Limits): TaskOutcome {
   const end = {
     exitCode: exit.kind === "lost" ? null : exit.code,
@@ -18,16 +18,17 @@ export function outcomeOfExit(exit: Exit, stop: StopReason | undefined, limits: 
   if (exit.kind === "lost") {
     return failed(
       "LOST",
-      "The program vanished without a record of its end: the machine went down, or somebody killed its supervisor",
+      "The program is gone and its exit was not recorded: the machine went down, or the program's supervisor was killed",
     );
   }
-  if (exit.kind === "signal") return { ...failed("SIGNAL", `The program died by ${exit.signal}`), ...end };
+  if (exit.kind === "signal")
+    return { ...failed("SIGNAL", `The program was killed by ${exit.signal}`), ...end };
   if (exit.code !== 0)
     return { ...failed("EXIT_CODE", `The program ended with exit code ${exit.code}`), ...end };
   return { status: "SUCCESS", reason: null, message: "", ...end };
 }
 
-/** How a task ended that never got as far as a program, or whose program got lost. */
+/** Returns the outcome of a task whose preparation failed, or whose output can no longer be read. */
 export function outcomeOfFailure(error: unknown, stop: StopReason | undefined, limits: Limits): TaskOutcome {
   if (stop) return stopped(stop, limits);
   return failed(error instanceof OutputLost ? "LOST" : "PREPARE_FAILED", messageOf(error));
@@ -35,19 +36,22 @@ export function outcomeOfFailure(error: unknown, stop: StopReason | undefined, l
 
 function stopped(stop: StopReason, { runTimeoutMs = 0, idleTimeoutMs = 0 }: Limits): TaskOutcome {
   if (stop === "run_timeout")
-    return failed("RUN_TIMEOUT", `It ran longer than its run_timeout of ${runTimeoutMs / 1000} s`);
+    return failed("RUN_TIMEOUT", `The program ran longer than its run_timeout of ${runTimeoutMs / 1000} s`);
   if (stop === "idle_timeout") {
     return failed(
       "IDLE_TIMEOUT",
-      `It printed nothing for longer than its idle_timeout of ${idleTimeoutMs / 1000} s`,
+      `The program printed nothing for longer than its idle_timeout of ${idleTimeoutMs / 1000} s`,
     );
   }
   return stop === "log_failed" ? logLost : userStop;
 }
 
-const logLost = failed("LOST", "Its log could not be stored, so it was ended; the server's own log says why");
+const logLost = failed(
+  "LOST",
+  "The task's log could not be stored, so its program was ended; the server's own log says why",
+);
 
-/** What an outcome becomes when the end of its log could not be stored. */
+/** Turns an outcome into LOST because the end of the task's log could not be stored. */
 export function withoutLog(outcome: TaskOutcome): TaskOutcome {
   return { ...logLost, exitCode: outcome.exitCode, signal: outcome.signal };
 }
@@ -60,7 +64,7 @@ const userStop: TaskOutcome = {
   message: "Stopped by KillTask",
 };
 
-/** What an outcome becomes when a kill was recorded before it could be stored. */
+/** Turns an outcome into STOPPED because a kill request was recorded before the outcome was. */
 export function stoppedInstead(outcome: TaskOutcome): TaskOutcome {
   return { ...userStop, exitCode: outcome.exitCode, signal: outcome.signal };
 }
@@ -70,7 +74,7 @@ const outputLost = failed(
   "The disk of the data folder was full, so a part of the program's output is lost; free some space and run it again",
 );
 
-/** What an outcome becomes when the program wrote more than the disk could take: it may have died of that, or not. */
+/** Turns an outcome into LOST because the disk was full: part of the output is missing, and may have made the program fail. */
 export function withoutOutput(outcome: TaskOutcome): TaskOutcome {
   return { ...outputLost, exitCode: outcome.exitCode, signal: outcome.signal };
 }
@@ -92,5 +96,5 @@ const outcomeSchema = z
   })
   .refine(({ status, reason }) => (status === "SUCCESS") === (reason === null));
 
-/** Of what comes from hooks that nobody has checked: whether it can be recorded. */
+/** Tells whether a value that a loaded hook returned is an outcome that can be stored. */
 export const isOutcome = (value: unknown): value is TaskOutcome => outcomeSchema.safeParse(value).success;

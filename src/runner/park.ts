@@ -7,13 +7,13 @@ import { lastChunk, record } from "./end.ts";
 import { stoppedInstead, withoutLog } from "./outcome.ts";
 import { announce, type RunnerDeps, type TaskRun } from "./run.ts";
 
-/** Bytes of a plan's text that are kept. */
+/** Bytes of a plan's text that are stored. */
 const MAX_TEXT = 1024 * 1024;
 
 /**
- * RUNNING → WAITING_CONFIRMATION: this run is over, and its slot free, while the workspace stays. ConfirmTask begins
- * another run, of the second program. If the task cannot wait, because somebody asked for its end or its log is lost, it
- * ends.
+ * Moves a task from RUNNING to WAITING_CONFIRMATION: the run ends and frees its slot, while the workspace stays. ConfirmTask
+ * starts another run, which applies the plan. A task that was killed meanwhile, or whose log cannot be stored, ends
+ * instead.
  */
 export async function park(
   deps: RunnerDeps,
@@ -44,5 +44,5 @@ function shown(text: string, secrets: readonly string[]): string {
   const kept = new TextDecoder("utf-8", { fatal: false }).decode(bytes.subarray(0, MAX_TEXT - 100), {
     stream: true,
   });
-  return `${kept}\n(The plan goes on; its first 1 MiB is kept.)\n`;
+  return `${kept}\n(The plan is longer; only its first 1 MiB is stored.)\n`;
 }

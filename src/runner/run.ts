@@ -17,14 +17,17 @@ import type { TaskDetails } from "./details.ts";
 import type { Hook, HookContext } from "./hooks.ts";
 import type { Listeners, RunLogOptions } from "./logging.ts";
 
-/** What a run needs of the store. Every call tries until it is done, or throws LeaseLost or the shutdown's reason. */
+/**
+ * Writes and reads of a run. Each call is retried while the database is away.
+ * @throws LeaseLost if the lease has ended; the shutdown's reason if the server shuts down.
+ */
 export interface RunStore {
   load(lease: Lease): Promise<RunRows>;
   storeChunks: RunLogOptions["storeChunks"];
   recordCommit(lease: Lease, commit: Commit): Promise<void>;
-  /** `handle`: what finds the program again. False: somebody asked for the task's end meanwhile. */
+  /** `handle`: the executor's handle for finding the program again. Resolves to false if the task was killed meanwhile. */
   markRunning(task: TaskRecord, handle: string): Promise<boolean>;
-  /** The proto3 JSON of a TaskResult, in place of an earlier one. */
+  /** Stores a TaskResult as proto3 JSON; replaces an earlier one. */
   storeResult(lease: Lease, result: JsonObject): Promise<void>;
   loadAutoruns(task: TaskRecord): Promise<Autorun[]>;
   finish(
@@ -32,11 +35,14 @@ export interface RunStore {
     outcome: TaskOutcome,
     ending: Ending,
   ): Promise<{ moved: boolean; followers: string[] }>;
-  /** False: somebody asked for its end meanwhile. */
+  /** Resolves to false if the task was killed meanwhile. */
   park(task: TaskRecord, plan: StoredPlan, last: StoredChunk | undefined): Promise<boolean>;
-  /** One try. Undefined: it failed, or somebody was faster. */
+  /** Returns a task to the queue, in one try. Undefined: it failed, or the lease had ended. */
   release(lease: Lease): Promise<Moved | undefined>;
-  /** Gives a task back whose program was not started; `why`: for people. False: somebody asked for its end meanwhile. */
+  /**
+   * Returns a task whose program was not started to the queue. `why` is shown to users. Resolves to false if the task was
+   * killed meanwhile.
+   */
   putBack(lease: Lease, why: string): Promise<boolean>;
 }
 
@@ -47,9 +53,9 @@ export interface RunnerDeps {
   listeners: Listeners;
   operatorLog: Pick<OperatorLog, "step">;
   executors: Executors<TaskDetails>;
-  /** Why a failure is this server's own and not the task's, in words; undefined: the task is at fault. */
+  /** Resolves to the cause if this server is at fault for a failure, such as a full disk; undefined: the task is. */
   faultBehind(error: unknown, taskId: string): Promise<string | undefined>;
-  /** Hears of failures that are ours, not the task's. */
+  /** Called with an error that is a defect of Signalman and not a fault of the task. */
   onDefect(taskId: string, error: unknown): void;
 }
 
@@ -57,27 +63,30 @@ export interface RunnerDeps {
 export interface TaskRun {
   task: TaskRecord;
   rows: RunRows["rows"];
+  /** Raw bytes of each stream that are in the log already. */
   from: StreamOffsets;
+  /** Milliseconds until the run time limit of a program that runs already; null: it has not been started, or has no limit. */
   runRemainingMs: number | null;
   job: Job<TaskDetails>;
   log: TaskLog;
-  /** Values that nobody may see, and the access keys among them by their full names: once they are opened. */
+  /** Values to mask; empty until the secrets have been decrypted. */
   secrets: string[];
+  /** Decrypted access keys by their full names; empty until then. */
   keys: ReadonlyMap<string, AccessKey>;
-  /** They are opened: before, nothing that the program told may be stored. */
+  /** Whether the secrets have been decrypted. Until then no output and no result may be stored. */
   canMask: boolean;
-  /** Undefined as long as they are not known, or if they cannot be had. */
+  /** Undefined: not loaded yet, or they cannot be loaded. */
   details: TaskDetails | undefined;
   commit: Commit;
-  /** In their order before the task. */
+  /** Hooks in the order in which they run before the task. */
   hooks: readonly Hook[];
   control: RunControl;
   shutdown: AbortSignal;
-  /** Not STARTING any more: RUNNING is committed, or may be, and a program may exist; or there is a plan to apply. */
+  /** Whether a program may exist, because RUNNING was committed or may have been, or a confirmed plan is to be applied. */
   mayRun: boolean;
-  /** When this run began. */
+  /** Time when this run began. */
   began: Date;
-  /** When its program did; null: it has not. */
+  /** Time when the program was started; null: it has not been. */
   started: Date | null;
 }
 
@@ -92,7 +101,7 @@ export function contextOf({ task, log, job, commit }: TaskRun): HookContext {
   };
 }
 
-/** Bytes of what a program wrote last that hooks may look into. */
+/** Number of the last bytes of stderr that hooks may read. */
 const ERRORS_BYTES = 16 * 1024;
 
 export function announce(deps: RunnerDeps, taskId: string, status: Status): void {

@@ -14,28 +14,32 @@ import type { DetailRows, KeyRow } from "../store/tasks/details.ts";
 import { messageOf, PrepareError } from "../task/errors.ts";
 import type { TaskRecord } from "../task/types.ts";
 
-/** Everything secret that a task is given. */
+/** All decrypted secrets of a task. */
 export interface Secrets {
   /** The secret variables of the task itself. */
   variables: Record<string, string>;
   environment: EnvironmentSecrets;
-  /** By the full names of the access keys. */
+  /** Access keys by their full names. */
   keys: ReadonlyMap<string, AccessKey>;
 }
 
-/** @throws PrepareError that says what to do if this server has another key, and names what it could not open. */
+/**
+ * Decrypts all secrets of a task.
+ * @throws PrepareError that names the resource whose secrets cannot be decrypted, and says what to do if they were
+ * encrypted with another key.
+ */
 export function openSecrets(
   cipher: Pick<Cipher, "open">,
   task: Pick<TaskRecord, "project" | "template" | "secrets">,
   rows: Pick<DetailRows, "template" | "environmentSecrets" | "keys"> | null,
 ): Secrets {
   const { project } = task;
-  const open = <T>(sealed: Buffer | null, context: string, whose: string, none: T): T => {
+  const open = <T>(sealed: Buffer | null, context: string, owner: string, none: T): T => {
     if (!sealed) return none;
     try {
       return JSON.parse(cipher.open(sealed, context)) as T;
     } catch (cause) {
-      throw new PrepareError(`Cannot open the secrets of ${whose}: ${messageOf(cause)}`, { cause });
+      throw new PrepareError(`Cannot open the secrets of ${owner}: ${messageOf(cause)}`, { cause });
     }
   };
   const environment = String(rows?.template.environment ?? "");
@@ -55,7 +59,7 @@ export function openSecrets(
   };
 }
 
-/** What a key's spec tells, and its opened secrets. */
+/** Joins the stored fields of an access key with its decrypted secrets. */
 function materialOf({ spec }: KeyRow, secrets: JsonObject): KeyMaterial {
   const text = (from: unknown, field: string) => String((from as JsonObject)[field] ?? "");
   if (spec.ssh) {
@@ -69,12 +73,12 @@ function materialOf({ spec }: KeyRow, secrets: JsonObject): KeyMaterial {
   return spec.text ? { kind: "text", value: text(secrets, "value") } : { kind: "none" };
 }
 
-/** All values that nobody may see. */
+/** Returns all values that must be masked. */
 export function secretValues(secrets: Secrets): string[] {
   return named(secrets).map(({ value }) => value);
 }
 
-/** Users in the HTTP URLs of repositories, which earlier releases stored: they may be tokens. */
+/** Returns the user names in HTTP URLs of repositories, which earlier releases stored and which may be tokens. */
 export function usersInUrls(rows: Pick<DetailRows, "repository" | "inventoryRepository"> | null): string[] {
   return [rows?.repository?.url, rows?.inventoryRepository?.url].flatMap((url) => {
     const remote = parseRemote(String(url ?? ""));
@@ -82,7 +86,7 @@ export function usersInUrls(rows: Pick<DetailRows, "repository" | "inventoryRepo
   });
 }
 
-/** What is too short to be masked, by its name. */
+/** Returns the names of secrets that are too short to be masked. */
 export function shortSecrets(secrets: Secrets): string[] {
   return [...new Set(named(secrets).flatMap(({ name, value }) => (isTooShort(value) ? [name] : [])))];
 }

@@ -3,8 +3,8 @@ import { outcomeOfFailure } from "./outcome.ts";
 import { announce, type RunnerDeps, type TaskRun } from "./run.ts";
 
 /**
- * This server cannot do its part of a run; the message says why. The task is not at fault, and does not end: one whose
- * program may have started is taken over again by this node when its lease is over.
+ * Thrown when this server cannot do its part of a run, such as for want of disk space; the message says why. It does not end
+ * the task. A task whose program may have been started is taken over again by this node when its lease has expired.
  */
 export class ServerFault extends Error {
   readonly mayHaveStarted: boolean;
@@ -17,8 +17,8 @@ export class ServerFault extends Error {
 }
 
 /**
- * Gives a task back whose program was not started: any server may start it. A confirmed plan can only be applied where its
- * workspace is, and stays with this node.
+ * Returns a task whose program was not started to the queue, where any server may claim it.
+ * @throws ServerFault if the task is a confirmed plan, which stays with the node that has its workspace.
  */
 export async function returnToQueue(deps: RunnerDeps, run: TaskRun, fault: ServerFault): Promise<void> {
   const { task, job, control } = run;
@@ -29,7 +29,7 @@ export async function returnToQueue(deps: RunnerDeps, run: TaskRun, fault: Serve
     announce(deps, task.id, "WAITING");
     return job.forget();
   }
-  // Somebody asked for its end meanwhile.
+  // The task was killed meanwhile.
   control.stop("user", 0);
   await end(deps, run, outcomeOfFailure(fault, control.reason, task.spec));
 }

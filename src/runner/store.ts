@@ -12,13 +12,13 @@ import { loadAutoruns } from "../store/tasks/versions.ts";
 import type { OperatorLog } from "../task/operator-log.ts";
 import type { RunStore } from "./run.ts";
 
-/** A run writes until it is done: while the database is away it waits, up to the shutdown. */
+/** Returns the store of a run: calls are retried while the database is away, until `shutdown` aborts. */
 export function runStore(
   { control, logs }: Databases,
   shutdown: AbortSignal,
   operatorLog: Pick<OperatorLog, "retried">,
 ): RunStore {
-  async function until<T>(what: string, taskId: string, work: () => Promise<T>): Promise<T> {
+  async function retried<T>(what: string, taskId: string, work: () => Promise<T>): Promise<T> {
     const began = performance.now();
     let [tries, last] = [0, undefined as unknown];
     try {
@@ -33,21 +33,22 @@ export function runStore(
   }
 
   return {
-    load: (lease) => until("load its details", lease.id, () => loadRun(control, lease)),
+    load: (lease) => retried("load its details", lease.id, () => loadRun(control, lease)),
     storeChunks: (lease, chunks) =>
-      until("store its output", lease.id, () => logs.run((db) => storeChunks(db, lease, chunks))),
+      retried("store its output", lease.id, () => logs.run((db) => storeChunks(db, lease, chunks))),
     recordCommit: (lease, commit) =>
-      until("record its commit", lease.id, () => recordCommit(control, lease, commit)),
+      retried("record its commit", lease.id, () => recordCommit(control, lease, commit)),
     storeResult: (lease, result) =>
-      until("store its result", lease.id, () => storeResult(control, lease, result)),
+      retried("store its result", lease.id, () => storeResult(control, lease, result)),
     markRunning: (task, handle) =>
-      until("record its start", task.id, () => markRunning(control, task, handle)),
-    loadAutoruns: (task) => until("look for deploys that follow", task.id, () => loadAutoruns(control, task)),
+      retried("record its start", task.id, () => markRunning(control, task, handle)),
+    loadAutoruns: (task) =>
+      retried("look for deploys that follow", task.id, () => loadAutoruns(control, task)),
     finish: (lease, outcome, ending) =>
-      until("record its end", lease.id, () => finish(control, lease, outcome, ending)),
-    park: (task, plan, last) => until("store its plan", task.id, () => park(control, task, plan, last)),
-    putBack: (lease, why) => until("put it back", lease.id, () => putBack(control, lease, why)),
-    // Called during the shutdown: one try. Without it the lease expires, or the next start finds the task.
+      retried("record its end", lease.id, () => finish(control, lease, outcome, ending)),
+    park: (task, plan, last) => retried("store its plan", task.id, () => park(control, task, plan, last)),
+    putBack: (lease, why) => retried("put it back", lease.id, () => putBack(control, lease, why)),
+    // Tried once, since the server is shutting down. If it fails, the lease expires or the next start finds the task.
     release: (lease) => release(control, lease).catch(() => undefined),
   };
 }

@@ -6,21 +6,23 @@ import type { RunControl, StopReason } from "./control.ts";
 export interface SuperviseOptions {
   program: Program;
   log: TaskLog;
-  /** What is in the log already, in raw bytes. */
+  /** Raw bytes of each stream that are in the log already. */
   from: StreamOffsets;
   control: RunControl;
-  /** Milliseconds from now; undefined: none. */
+  /** Milliseconds from now until the program is stopped; undefined: no limit. */
   runTimeoutMs: number | undefined;
+  /** Milliseconds without output until the program is stopped; undefined: no limit. */
   idleTimeoutMs: number | undefined;
-  /** Milliseconds from the polite signal to SIGKILL when it is late. */
+  /** Grace period in milliseconds when a time limit stops the program. */
   graceMs: number;
   shutdown: AbortSignal;
 }
 
 /**
- * Brings a program's output into the log until both have ended, and ends the program when its time is over or the
- * log can no longer be written.
- * @throws the shutdown's reason, with the program released; the reason of a lost lease; OutputLost
+ * Copies a program's output into the log until the output and the program have ended. Stops the program when a time limit
+ * is exceeded or the log can no longer be stored.
+ * @throws OutputLost if the output cannot be read; the reason of `shutdown`, with the program left running; the reason of
+ * a lost lease.
  */
 export async function supervise(options: SuperviseOptions): Promise<ProgramEnd> {
   const { program, log, control, shutdown } = options;
@@ -44,7 +46,7 @@ export async function supervise(options: SuperviseOptions): Promise<ProgramEnd> 
     leaving.throwIfAborted();
     return await program.ended;
   } catch (error) {
-    // What becomes of the program then, the job says.
+    // With a lost lease the job decides what happens to the program, so it is not released here.
     control.leaseLost.throwIfAborted();
     program.release();
     shutdown.throwIfAborted();
@@ -54,7 +56,7 @@ export async function supervise(options: SuperviseOptions): Promise<ProgramEnd> 
   }
 }
 
-/** The output cannot be read any more: what became of the program is not known. */
+/** Thrown when the program's output can no longer be read, so that the program's end is unknown. */
 export class OutputLost extends Error {
   constructor(cause: unknown) {
     super(`The program's output can no longer be read, so it was ended: ${messageOf(cause)}`, { cause });
@@ -62,11 +64,11 @@ export class OutputLost extends Error {
   }
 }
 
-/** Clocks of ours, not the database's: they run on while it is away. */
+/** Starts the timers of both time limits. They use this server's clock, so that they run on while the database is away. */
 function enforceLimits(options: SuperviseOptions, progress: { readonly bytes: number }): Disposable {
   const { control, program, runTimeoutMs, idleTimeoutMs, graceMs } = options;
   const timers: NodeJS.Timeout[] = [];
-  // A program that has ended is not late, however long its output takes, or however late we came to see it.
+  // A program that has exited is not stopped, even if its output is still being read when the limit expires.
   const stop = (reason: StopReason) => {
     if (!program.hasExited()) control.stop(reason, graceMs);
   };
@@ -76,7 +78,7 @@ function enforceLimits(options: SuperviseOptions, progress: { readonly bytes: nu
   return { [Symbol.dispose]: () => timers.forEach((timer) => void clearInterval(timer)) };
 }
 
-/** How often the idle clock looks: within a tenth of the limit, 1 s at most. */
+/** Calls `action` after `limit` milliseconds without output. Looks ten times within the limit, at least once a second. */
 function watchIdle(
   action: () => void,
   program: Pick<Program, "unread">,
@@ -86,7 +88,7 @@ function watchIdle(
   let last = { bytes: -1, time: performance.now() };
   return setInterval(
     () => {
-      // Output that waits to be read is output: the clock stands still while we are the slow ones.
+      // Unread output counts as output, so that a slow server does not make a program idle.
       const { bytes } = progress;
       if (program.unread() > 0 || bytes !== last.bytes) last = { bytes, time: performance.now() };
       else if (performance.now() - last.time >= limit) action();
@@ -95,7 +97,7 @@ function watchIdle(
   );
 }
 
-/** setTimeout overflows after 24.8 days, and limits may be years: an interval that looks once a second. */
+/** Calls `action` once, after `ms` milliseconds. Checks every second, since setTimeout overflows after 24.8 days. */
 function longTimeout(action: () => void, ms: number): NodeJS.Timeout {
   const due = performance.now() + ms;
   const timer = setInterval(

@@ -1,12 +1,12 @@
 import type { JsonObject } from "@bufbuild/protobuf";
 
-/** One who sets variables. A name stands in one of the two, or its secret value counts. */
+/** Variables from one source. A name that is both plain and secret has its secret value. */
 export interface VariableLayer {
   open: JsonObject;
   secret?: Readonly<Record<string, string>>;
 }
 
-/** Lays variables over each other, name by name: of a name that several set, the last one counts. */
+/** Merges variables by name; a later layer overrides an earlier one. */
 export function mergeVariables(layers: readonly VariableLayer[]): {
   variables: JsonObject;
   secretVariables: Record<string, string>;

@@ -6,7 +6,7 @@ import { routes } from "../rpc/routes.ts";
 import type { Ground } from "./ground.ts";
 import type { Live } from "./live.ts";
 
-/** The part that answers calls: the services of the contract. */
+/** Builds the part of the service that answers calls: the RPCs of the contract. */
 export function apiRoutes(
   { config, databases, cipher, operatorLog }: Ground,
   { hub, bus, feed, pool }: Live,

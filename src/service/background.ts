@@ -11,14 +11,14 @@ import type { Runner } from "./runner.ts";
 
 const HOUR_MS = 3_600_000;
 
-/** Work that a server does again and again beside calls and tasks. A failure is logged and left to the next time. */
+/** Work that a server repeats beside calls and tasks. A failure is logged, and the next round tries again. */
 interface Chore {
   name: string;
   everyMs: number;
   work(): Promise<void>;
 }
 
-/** What a server does in the background, in the order in which it begins. */
+/** Returns the background work of a server, in the order in which it is started. */
 export function choresOf(
   { databases }: Ground,
   { hub }: Live,
@@ -53,7 +53,7 @@ export function choresOf(
   ];
 }
 
-/** Begins all of it. Disposing waits for what is being done. */
+/** Starts all chores. Disposing the result stops them and waits for the rounds that are running. */
 export function startBackground(chores: readonly Chore[], logger: Logger): AsyncDisposable {
   const loops = chores.map(({ name, everyMs, work }) => startLoop({ name, everyMs, logger }, work));
   for (const loop of loops) loop.start();

@@ -11,12 +11,13 @@ import { migratePatiently } from "../store/postgres/migrate.ts";
 import { retryTransient } from "../store/postgres/transient-errors.ts";
 import { createOperatorLog, type OperatorLog } from "../task/operator-log.ts";
 
-/** What every part of the service stands on. */
+/** Parts that all other parts of the service use. */
 export interface Ground {
   config: Config;
   logger: Logger;
-  /** This server's id, and its data folder, locked. */
+  /** Id of this server's node. */
   node: string;
+  /** Path of the data folder, which is locked for this server. */
   dataDir: string;
   databaseUrl: string;
   databases: Databases;
@@ -24,7 +25,10 @@ export interface Ground {
   operatorLog: OperatorLog;
 }
 
-/** `died` resolves, with a sentence, if the embedded PostgreSQL ends; without one it never does. */
+/**
+ * Locks the data folder, starts the embedded PostgreSQL if no database is configured, migrates the database, and checks the
+ * secret key. Waits for a database that is away. `died` resolves to a sentence if the embedded PostgreSQL ends.
+ */
 export async function openGround(
   config: Config,
   logger: Logger,

@@ -5,14 +5,14 @@ import { liveFeed } from "../runner/notifications.ts";
 import { type Bus, openBus } from "../store/postgres/bus.ts";
 import type { Ground } from "./ground.ts";
 
-/** What news is told to: this server's watchers, its pool if it has one, and the other servers. */
+/** Distributes committed changes to the watchers of this server, to its pool if it has one, and to the other servers. */
 export interface Live {
   hub: Hub;
   bus: Pick<Bus, "publish">;
-  /** Hears of all that is committed here. */
+  /** Listeners that are called after every commit of this server. */
   feed: Listeners;
   pool: PoolDoor;
-  /** From now on the pool hears of the queue and of kill requests. */
+  /** Sets the pool that is woken by changes of the queue and by kill requests. */
   connect(pool: PoolDoor): void;
 }
 

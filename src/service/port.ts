@@ -8,10 +8,10 @@ import { ShutdownRequested } from "../runner/control.ts";
 import { isDatabaseAway } from "../store/postgres/transient-errors.ts";
 import type { Ground } from "./ground.ts";
 
-/** Calls that are under way may take this long to end at shutdown. */
+/** Milliseconds that running calls have to end at shutdown. */
 const CLOSE_GRACE_MS = 2000;
 
-/** Opens the port: health and reflection, and the services of these routes. Resolves to its URL. */
+/** Opens the port with health, reflection and these routes. Resolves to its URL. */
 export async function openPort(
   { config, logger }: Ground,
   routes: (router: ConnectRouter) => void,

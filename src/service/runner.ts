@@ -19,14 +19,14 @@ import { runStore } from "../runner/store.ts";
 import type { Ground } from "./ground.ts";
 import type { Live } from "./live.ts";
 
-/** A repository's host may be silent for so long; before each further try the next pause. */
+/** Milliseconds that a repository's host may be silent, and the pauses before the second and the third try. */
 const GIT_PATIENCE = { idleMs: 60_000, retryMs: [1000, 4000] };
 
-/** The part that runs tasks. */
+/** The part of the service that runs tasks. */
 export interface Runner {
   pool: TaskPool;
   fitness: Fitness;
-  /** Whether it can start tasks. */
+  /** Health of this part: whether this server can start tasks. */
   health: HealthState;
   tasksRoot: string;
   mirrors: Mirrors;
@@ -64,7 +64,7 @@ export async function openRunner(ground: Ground, live: Live, stack: AsyncDisposa
     ssh: { hostKeys: config.sshHostKeys, knownHosts: config.sshKnownHosts ?? `${dataDir}/known_hosts` },
   };
   const onStuck = (folder: string, err: unknown) =>
-    logger.warn({ folder, err }, "the folder of an ended task cannot be removed; it is tried again");
+    logger.warn({ folder, err }, "the folder of an ended task cannot be removed; the server tries again");
   const executors = { local: createLocalExecutor({ ...job, onStuck }) };
   const runner: RunnerDeps = {
     store: runStore(databases, shutdown.signal, operatorLog),
@@ -74,7 +74,7 @@ export async function openRunner(ground: Ground, live: Live, stack: AsyncDisposa
     operatorLog,
     executors,
     faultBehind: fitness.faultBehind,
-    onDefect: (task, err) => logger.error({ err, task }, "a task failed for a reason of ours"),
+    onDefect: (task, err) => logger.error({ err, task }, "a task failed because of a defect in Signalman"),
   };
   const pool = createTaskPool({
     store: poolStore(databases, node, config.lostTimeout, namesOf(executors)),

@@ -1,3 +1,17 @@
+/*
+ * The room service/ is the composition root: it builds every part of a server once, connects the parts, and takes them down
+ * in reverse order. Roles decide which parts a server has.
+ *
+ *   ground.ts      data folder, database, cipher: all other parts use them
+ *   live.ts        hub, bus to the other servers, listeners for committed changes
+ *   runner.ts      pool, executors, hooks (role "runner")
+ *   api.ts         the RPCs (role "api")
+ *   port.ts        the one port, with health and reflection
+ *   background.ts  repeated work, such as asking the database and housekeeping
+ *
+ * Disposing a service stops new work, ends streams and calls, and leaves running tasks to the next server.
+ */
+
 import type { Logger } from "pino";
 import type { Config } from "../config.ts";
 import { allOf, createHealthState } from "../http/health-state.ts";
@@ -12,16 +26,16 @@ import { openRunner } from "./runner.ts";
 export interface Service extends AsyncDisposable {
   /** `http://host:port` */
   readonly url: string;
-  /** Resolves, with a sentence, if the service cannot go on. */
+  /** Resolves to a sentence that says why if the service cannot go on. */
   readonly died: Promise<string>;
 }
 
-/** What health calls the part that runs tasks: NOT_SERVING while this server cannot start any. */
+/** Name under which health reports the part that runs tasks: NOT_SERVING while this server cannot start tasks. */
 const RUNNER = "signalman.runner";
 
 /**
- * Builds every part once, as the roles say: one that only runs tasks has health and reflection on its port, one that only
- * answers calls has no pool. Disposing it takes them down in reverse: no new work, streams end, what runs is left alone.
+ * Starts a server with the parts that its roles name. A server that only runs tasks has health and reflection on its port;
+ * one that only answers calls has no pool. Disposing the result takes the parts down in reverse order.
  */
 export async function startService(config: Config, logger: Logger): Promise<Service> {
   await using stack = new AsyncDisposableStack();
@@ -30,7 +44,7 @@ export async function startService(config: Config, logger: Logger): Promise<Serv
   const ground = await openGround(config, logger, stack);
   const live = openLive(ground, stack);
   const runner = config.roles.includes("runner") ? await openRunner(ground, live, stack) : undefined;
-  // The port opens when this server can serve: a database that is slow to answer is waited for here.
+  // The pool waits here for a database that is away, so that the port opens only when this server can serve.
   await runner?.pool.start();
   const health = createHealthState();
   const partsHealth = new Map(runner ? [[RUNNER, allOf(health, runner.health)]] : []);

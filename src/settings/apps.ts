@@ -12,7 +12,7 @@ const appsSchema = z.record(
   }),
 );
 
-/** Apps by name, as JSON. @throws Error whose message completes "SIGNALMAN_APPS …". */
+/** Parses apps by name from JSON. @throws Error whose message completes "SIGNALMAN_APPS …". */
 export function parseApps(text: string): Apps {
   let json: unknown;
   try {

@@ -1,8 +1,8 @@
-/** What a server does: answer calls, run tasks, or both. */
+/** Roles of a server: `api` answers calls, `runner` runs tasks. */
 export const ROLES = ["api", "runner"] as const;
 export type Role = (typeof ROLES)[number];
 
-/** @throws Error whose message completes "SIGNALMAN_X …". */
+/** Parses roles that are joined by commas. @throws Error whose message completes "SIGNALMAN_ROLES …". */
 export function parseRoles(text: string): readonly Role[] {
   const names = text.split(",").map((name) => name.trim());
   if (names.every((name) => (ROLES as readonly string[]).includes(name)))

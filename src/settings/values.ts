@@ -1,7 +1,8 @@
 import { resolve } from "node:path";
 
 /*
- * What a setting's text means. Each throws an Error whose message completes "SIGNALMAN_X …".
+ * Parsers of settings. Each returns the value of a setting's text, or throws an Error whose message completes
+ * "SIGNALMAN_X …".
  */
 
 export function parseListen(text: string): { host: string; port: number } {
@@ -25,7 +26,7 @@ export function parseDatabaseUrl(text: string): string {
   throw new Error("must be a URL such as postgres://user:password@host:5432/database");
 }
 
-/** Absolute, so that it means the same in every folder. */
+/** Returns the absolute path, which means the same in every working directory. */
 export function parseFile(text: string): string {
   if (!/["\r\n]/.test(text)) return resolve(text);
   throw new Error(`must be a path without quotation marks and line breaks, not ${JSON.stringify(text)}`);

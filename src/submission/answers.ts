@@ -1,12 +1,12 @@
 import type { JsonObject } from "@bufbuild/protobuf";
 import { SurveyType, type SurveyVariable } from "../../gen/signalman/v1/template_pb.ts";
 
-/** Questions whose answers are text, whatever they look like: `0123`, `true` and `1.10` are no numbers and booleans. */
+/** Tells whether answers to a question are text, so that `0123`, `true` and `1.10` keep the form in which they were typed. */
 export function isTextQuestion({ type }: Pick<SurveyVariable, "type">): boolean {
   return type !== SurveyType.INT && type !== SurveyType.SECRET;
 }
 
-/** Variables with numbers and booleans written as text, where they answer a question of text or of a choice. */
+/** Returns the variables with numbers and booleans turned into text where they answer a question of text or a choice. */
 export function withTextAnswers(
   survey: readonly Pick<SurveyVariable, "name" | "type">[],
   variables: JsonObject,

@@ -7,8 +7,8 @@ import { Failure } from "../task/errors.ts";
 import { bringing, newTask } from "./new-task.ts";
 
 /**
- * The deploys that a task's success starts: what RunTask would make of each template without being told anything. For
- * a template that must be told something there is a sentence instead.
+ * Returns the deploys that a task's success starts: the task that RunTask would create from each template without further
+ * input. A template that needs input, such as a required survey answer, gets a refusal that says so.
  */
 export function deploysAfter(
   build: Build,
@@ -32,6 +32,6 @@ function deployOf(build: Build, { name, spec }: Autorun): NewTask | string {
     return { ...task, ...incoming, secrets: null, createdBy: build.createdBy };
   } catch (error) {
     if (!(error instanceof Failure)) throw error;
-    return `Cannot run ${template.name} after this: ${error.message}`;
+    return `Cannot run ${template.name} after this task: ${error.message}`;
   }
 }

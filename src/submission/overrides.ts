@@ -4,7 +4,7 @@ import { FAMILIES, familyNameOf, familyOf } from "../jobs/families.ts";
 import type { Asked, Override } from "../jobs/family.ts";
 import type { FieldViolation } from "../task/errors.ts";
 
-/** Which overrides need the template's leave. */
+/** Fields of a request that override the template, each with the template's switch that allows it. */
 const OVERRIDES: readonly Override[] = [
   { field: "arguments", allowed: (t) => t.allowOverrideArguments, given: (a) => a.arguments.length > 0 },
   { field: "git_branch", allowed: (t) => t.allowOverrideGitBranch, given: (a) => a.gitBranch !== "" },
@@ -13,7 +13,7 @@ const OVERRIDES: readonly Override[] = [
   ...Object.values(FAMILIES).flatMap(({ overrides = [] }) => overrides),
 ];
 
-/** Everything that the template does not allow or its survey does not accept, by field of RunTaskRequest. */
+/** Returns a violation for each field of RunTaskRequest that the template does not allow or its survey does not accept. */
 export function checkAsked(template: Template, asked: Asked): FieldViolation[] {
   const refused = OVERRIDES.filter(({ allowed, given }) => given(asked) && !allowed(template)).map(
     ({ field }) => ({ field, description: `${template.name} does not allow its tasks to set this` }),
@@ -22,7 +22,7 @@ export function checkAsked(template: Template, asked: Asked): FieldViolation[] {
     .filter((name) => Object.hasOwn(asked.variables, name))
     .map((name) => ({
       field: `secret_variables[${JSON.stringify(name)}]`,
-      description: "also stands in variables",
+      description: "is also set in variables; set it in one of the two",
     }));
   return [
     ...refused,
@@ -32,7 +32,7 @@ export function checkAsked(template: Template, asked: Asked): FieldViolation[] {
   ];
 }
 
-/** What another app would understand, or another project has. */
+/** Returns violations for settings of another app and for an inventory of another project. */
 function misfits(template: Template, asked: Asked): FieldViolation[] {
   const { name, app } = template;
   const { inventory, params } = asked;
@@ -41,7 +41,10 @@ function misfits(template: Template, asked: Asked): FieldViolation[] {
     found.push({ field: params.case, description: `${name} runs ${app}, which has no such settings` });
   const [, project = ""] = name.split("/");
   if (inventory !== "" && !inventory.startsWith(`projects/${project}/`))
-    found.push({ field: "inventory", description: `must be one of projects/${project}, not ${inventory}` });
+    found.push({
+      field: "inventory",
+      description: `must be an inventory of projects/${project}, not ${inventory}`,
+    });
   return [...found, ...(familyOf(app).checkAsked?.(template, asked) ?? [])];
 }
 
@@ -53,7 +56,7 @@ function checkAnswer(question: SurveyVariable, asked: Asked): FieldViolation[] {
     { field: `${field}[${JSON.stringify(name)}]`, description },
   ];
   if (question.type === SurveyType.SECRET) {
-    if (open !== undefined) return at("variables", "is a secret: give it in secret_variables");
+    if (open !== undefined) return at("variables", "is a secret: set it in secret_variables");
     return question.required && secret === undefined ? at("secret_variables", missing(question)) : [];
   }
   if (secret !== undefined)
@@ -65,7 +68,7 @@ function checkAnswer(question: SurveyVariable, asked: Asked): FieldViolation[] {
   return question.required && question.default === "" ? at("variables", missing(question)) : [];
 }
 
-/** A name of a user's may be one that all objects have, such as `constructor`. */
+/** Returns a user's value of this name. A name such as `constructor`, which every object inherits, is no value. */
 function ownValue<T>(values: Record<string, T>, name: string): T | undefined {
   return Object.hasOwn(values, name) ? values[name] : undefined;
 }
@@ -81,7 +84,7 @@ function expected(question: SurveyVariable): string {
   return "must be text, a number or a boolean";
 }
 
-/** The value as text if it is not a right answer. */
+/** Returns the first 80 characters of the value if it is not an accepted answer; undefined if it is. */
 function checkValue(question: SurveyVariable, value: JsonValue): string | undefined {
   const text = typeof value === "string" ? value : JSON.stringify(value);
   const right = typeof value !== "object" && (ANSWERS[question.type]?.(text, question) ?? true);
@@ -96,7 +99,7 @@ const ANSWERS: Record<SurveyType, (text: string, question: SurveyVariable) => bo
   [SurveyType.SECRET]: () => true,
 };
 
-/** What the survey answers where the caller did not. */
+/** Returns the survey's default answers to the questions that the caller has not answered. */
 export function surveyDefaults(
   template: Template,
   asked: Pick<Asked, "variables" | "secretVariables">,

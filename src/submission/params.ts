@@ -5,7 +5,7 @@ import type { TaskSpec } from "../task/types.ts";
 
 type Stored = Pick<TaskSpec, "ansible" | "terraform">;
 
-/** What a caller set for the app, as it is kept with the task. */
+/** Returns the caller's settings of the app in the form that is stored with the task. */
 export function storedParams(params: Params): Stored {
   if (params.case === "ansible") return { ansible: toJson(AnsibleParamsSchema, params.value) as JsonObject };
   if (params.case === "terraform")
@@ -13,6 +13,7 @@ export function storedParams(params: Params): Stored {
   return {};
 }
 
+/** Returns the settings of the app that are stored with a task. */
 export function paramsOf({ ansible, terraform }: Stored): Params {
   if (ansible) return { case: "ansible", value: fromJson(AnsibleParamsSchema, ansible) };
   if (terraform) return { case: "terraform", value: fromJson(TerraformParamsSchema, terraform) };

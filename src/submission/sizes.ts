@@ -6,16 +6,16 @@ import type { FieldViolation } from "../task/errors.ts";
 import { MAX_PROGRAM_BYTES, MAX_WORD_BYTES } from "../task/limits.ts";
 import type { TemplateParts } from "./template.ts";
 
-/** An argument or a variable of a program's environment, whole: `NAME=VALUE`. */
+/** An argument or an environment variable of a program, as the system counts it: `NAME=VALUE`. */
 interface Word {
-  /** Of RunTaskRequest. */
+  /** Field of RunTaskRequest that is to blame. */
   field: string;
-  /** What it is, for the reader of a violation of `template`. */
+  /** Name of the word in the description of a violation. */
   what: string;
   bytes: number;
 }
 
-/** What a request cannot hand to its program: words that the system does not take, or more than it takes in all. */
+/** Returns a violation for each argument or variable that is too large for the system, or one if all together are. */
 export function tooLarge(
   { template, environment }: Pick<TemplateParts, "template" | "environment">,
   request: RunTaskRequest,
@@ -25,16 +25,16 @@ export function tooLarge(
     .filter(({ bytes }) => bytes > MAX_WORD_BYTES)
     .map(({ field, what, bytes }) => ({
       field,
-      description: `${what} has ${bytes} bytes with its name; a program takes at most ${MAX_WORD_BYTES} in one argument or variable (Linux: 128 KiB): put it into a file`,
+      description: `${what} has ${bytes} bytes with its name; one argument or variable of a program has at most ${MAX_WORD_BYTES} (Linux: 128 KiB): put it into a file`,
     }));
   const all = words.reduce((sum, { bytes }) => sum + bytes, 0);
   const [largest] = words.toSorted((a, b) => b.bytes - a.bytes);
   if (single.length > 0 || largest === undefined || all <= MAX_PROGRAM_BYTES) return single;
-  const description = `arguments and environment of the program have ${all} bytes in all, of which ${largest.what} has ${largest.bytes}; at most ${MAX_PROGRAM_BYTES} (1.5 MiB) go to a program`;
+  const description = `arguments and environment of the program have ${all} bytes together, of which ${largest.what} has ${largest.bytes}; at most ${MAX_PROGRAM_BYTES} (1.5 MiB) are allowed: put large values into files`;
   return [{ field: largest.field, description }];
 }
 
-/** All that goes by argument or environment; Ansible and Terraform get their variables in files. */
+/** Returns all arguments and environment variables of the program. Ansible and Terraform get their variables in files. */
 function wordsOf(
   template: Template,
   environment: TemplateParts["environment"],
@@ -66,12 +66,13 @@ function wordsOf(
 
 interface Layer {
   values: Readonly<Record<string, JsonValue>> | undefined;
-  /** The request's field; or the resource in whose place the template is to blame. */
+  /** Field of the request; absent: the values come from a resource, and the field `template` is to blame. */
   field?: string;
+  /** Full name of that resource. */
   of?: string | undefined;
 }
 
-/** The values that count, of each name that of the last layer. */
+/** Returns the merged values by name; a later layer overrides an earlier one. */
 function merged(layers: readonly Layer[]): Word[] {
   const found = new Map<string, Word>();
   for (const { values = {}, field, of } of layers) {
@@ -84,7 +85,7 @@ function merged(layers: readonly Layer[]): Word[] {
   return [...found.values()];
 }
 
-/** Ansible's lists are one argument each. */
+/** Returns the arguments that hold Ansible's lists; each list is one argument. */
 function lists({ params }: RunTaskRequest): Word[] {
   if (params.case !== "ansible") return [];
   const { limit, tags, skipTags } = params.value;

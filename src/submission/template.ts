@@ -4,14 +4,14 @@ import { type Repository, RepositorySchema } from "../../gen/signalman/v1/reposi
 import { type Template, TemplateSchema } from "../../gen/signalman/v1/template_pb.ts";
 import type { TemplateRows } from "../store/tasks/details.ts";
 
-/** A template with what it names. */
+/** A template with its repository and its environment. */
 export interface TemplateParts {
   template: Template;
   repository: Repository | undefined;
   environment: Environment | undefined;
 }
 
-/** Stored resources as messages. `name` gets the template's full name, the others theirs from its references. */
+/** Turns stored rows into messages. `name`: the template's full name; the other names come from the template's references. */
 export function templateParts(name: string, rows: TemplateRows): TemplateParts {
   const template = fromJson(TemplateSchema, { ...rows.template, name });
   const { repository, environment } = rows;

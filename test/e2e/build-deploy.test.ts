@@ -86,7 +86,7 @@ describe("the success of a build", () => {
   test("starts none that must be told something, and says so", async () => {
     const events = await watchToEnd(service, (await runDemo(service, "build")).name);
     expect(textsOf(events).join("\n")).toContain(
-      'Cannot run projects/demo/templates/asking after this: variables["stage"]: is required',
+      'Cannot run projects/demo/templates/asking after this task: variables["stage"]: is required',
     );
     expect(await tasksOf("asking")).toEqual([]);
   });

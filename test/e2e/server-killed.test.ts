@@ -203,7 +203,7 @@ test("a secret that is changed while the task runs stays masked on the server th
   const task = await runPuppet(service, "puppet", { secretVariables: { PIN: "12" } });
   using watcher = follow(service, task.name);
   await watcher.reaches("RUNNING");
-  await watcher.says("Too short to be masked in this log: PIN", LogStream.SYSTEM);
+  await watcher.says("These secrets are too short to be masked in this log: PIN", LogStream.SYSTEM);
   await environments.updateEnvironment({
     environment: { name: "projects/demo/environments/e", secretEnv: { TOKEN: "the-second-token" } },
   });
@@ -213,5 +213,7 @@ test("a secret that is changed while the task runs stays masked on the server th
   const { lines } = await service.client(TaskService).readTaskLog({ name: task.name });
   const texts = lines.map(({ content }) => Buffer.from(content).toString());
   expect(texts).toContain("*** ***");
-  expect(texts.filter((text) => text === "Too short to be masked in this log: PIN")).toHaveLength(1);
+  expect(
+    texts.filter((text) => text === "These secrets are too short to be masked in this log: PIN"),
+  ).toHaveLength(1);
 });

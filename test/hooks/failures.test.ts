@@ -182,7 +182,9 @@ test("a call is made also if a task's template no longer fits, which a program w
   await kill(other, busy.name);
   const { said, ...end } = await ended(other, name);
   expect(end).toMatchObject({ status: "ERROR", reason: "PREPARE_FAILED" });
-  expect(said).toContain("Hook prog failed: what it needs to know of the task cannot be had");
+  expect(said).toContain(
+    "Hook prog failed: the settings of the task, which its program needs, could not be loaded",
+  );
   const [call] = await receiver.calls("/changed", 1);
   expect(JSON.parse(call?.body ?? "")).toMatchObject({ reason: "PREPARE_FAILED", message: end.message });
 });
@@ -262,6 +264,6 @@ describe("a hook that hangs", () => {
 
 test("of a hook that prints without end the log has a part, and says so", async () => {
   const { said } = await runToEnd(service, "floods");
-  expect(said).toContain("prog says more than is shown here");
+  expect(said).toContain("prog: further output is not shown (the limit is 1 MiB)");
   expect(said.filter((line) => line.startsWith("prog: ")).join("").length).toBeLessThan(3 * 1024 * 1024);
 });

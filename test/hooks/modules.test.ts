@@ -99,18 +99,23 @@ test("the catalog of the examples is applied, and its hooks run", async () => {
 describe("a hook of a module that does not keep to the rules holds no task for ever:", () => {
   const CASES: [string, string, string, RegExp][] = [
     ["one that returns nothing only looks on", "after() {}", "SUCCESS", /^looked on$/],
-    ["what is no outcome changes nothing", "after: () => ({ status: 'FINE' })", "SUCCESS", /no outcome$/],
+    [
+      "what is no outcome changes nothing",
+      "after: () => ({ status: 'FINE' })",
+      "SUCCESS",
+      /neither undefined nor a task outcome$/,
+    ],
     [
       "nor does an exit code that cannot be stored",
       "after: (c, outcome) => ({ ...outcome, exitCode: 2 ** 31 })",
       "SUCCESS",
-      /no outcome$/,
+      /neither undefined nor a task outcome$/,
     ],
     [
       "nor a signal that cannot",
       "after: (c, outcome) => ({ ...outcome, signal: '\\0' })",
       "SUCCESS",
-      /no outcome$/,
+      /neither undefined nor a task outcome$/,
     ],
     [
       "one that cannot tell its apps ends the task",
@@ -170,16 +175,20 @@ describe("a module is refused, by its name, if it", () => {
     ["is broken", "export default {", /^Cannot load the hooks of .*\/bad-is-broken\.mjs: /],
     ["throws", "throw new Error('no licence')", /^Cannot load the hooks of .*\/bad-throws\.mjs: no licence$/],
     ["exports nothing", "export const hook = {};", /its default export must be a hook or a list of hooks$/],
-    ["exports a hook without a name", "export default [{}];", /a hook has a name$/],
+    [
+      "exports a hook without a name",
+      "export default [{}];",
+      /a hook must have a name, a text that is not empty$/,
+    ],
     [
       "tells no apps",
       "export default { name: 'x', before() {} };",
-      /hook x has a function appliesTo\(app\)$/,
+      /hook x must have a function appliesTo\(app\)$/,
     ],
     [
       "does nothing",
       "export default { name: 'x', appliesTo: () => true };",
-      /hook x has a function before or after, or both$/,
+      /hook x must have a function before or after, or both$/,
     ],
   ];
   test.each(CASES)("%s", async (what, text, message) => {

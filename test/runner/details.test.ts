@@ -184,7 +184,7 @@ describe("an inventory", () => {
 
   test("that is gone is named", () => {
     expect(() => detailsOf({ inventory }, {}, { inventory: null })).toThrow(
-      /Cannot run projects\/p\/templates\/t: there is no projects\/p\/inventories\/hosts/,
+      /Cannot run projects\/p\/templates\/t: its inventory projects\/p\/inventories\/hosts does not exist/,
     );
   });
 });

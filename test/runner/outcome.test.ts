@@ -44,11 +44,11 @@ describe("whoever stopped the program decides, whatever it returned", () => {
       status: "ERROR",
       reason: "RUN_TIMEOUT",
       exitCode: 137,
-      message: "It ran longer than its run_timeout of 90 s",
+      message: "The program ran longer than its run_timeout of 90 s",
     });
     expect(outcomeOfExit(code(0), "idle_timeout", limits)).toMatchObject({
       reason: "IDLE_TIMEOUT",
-      message: "It printed nothing for longer than its idle_timeout of 1.5 s",
+      message: "The program printed nothing for longer than its idle_timeout of 1.5 s",
     });
   });
 

@@ -55,6 +55,6 @@ test("a template that must be told something is not run, and the others are", ()
   const { deploys, refusals } = deploysAfter(BUILD, [asking, stored("other")]);
   expect(deploys.map(({ template }) => template)).toEqual(["other"]);
   expect(refusals).toEqual([
-    'Cannot run projects/p/templates/asking after this: variables["stage"]: is required: Where to',
+    'Cannot run projects/p/templates/asking after this task: variables["stage"]: is required: Where to',
   ]);
 });

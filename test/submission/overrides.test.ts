@@ -53,7 +53,7 @@ describe("overrides", () => {
     expect(check({}, asked).map(({ field }) => field)).toEqual(["inventory"]);
     expect(check({ allowOverrideInventory: true }, asked)).toEqual([]);
     expect(check({ allowOverrideInventory: true }, { inventory: "projects/q/inventories/i" })).toEqual([
-      { field: "inventory", description: "must be one of projects/p, not projects/q/inventories/i" },
+      { field: "inventory", description: "must be an inventory of projects/p, not projects/q/inventories/i" },
     ]);
   });
 
@@ -122,7 +122,7 @@ describe("overrides", () => {
 
   test("a name may stand in one of variables and secret_variables only", () => {
     expect(check({}, { variables: { a: 1 }, secretVariables: { a: "1", b: "2" } })).toEqual([
-      { field: 'secret_variables["a"]', description: "also stands in variables" },
+      { field: 'secret_variables["a"]', description: "is also set in variables; set it in one of the two" },
     ]);
   });
 });
@@ -182,7 +182,7 @@ describe("a survey", () => {
     const question = { name: "pin", type: SurveyType.SECRET, required: true };
     expect(answer(question, {})).toBe('secret_variables["pin"]: is required');
     expect(answer(question, { variables: { pin: "1234" } })).toBe(
-      'variables["pin"]: is a secret: give it in secret_variables',
+      'variables["pin"]: is a secret: set it in secret_variables',
     );
     expect(answer(question, { secretVariables: { pin: "1234" } })).toBeUndefined();
     const number = { name: "pin", type: SurveyType.INT };

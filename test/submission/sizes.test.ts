@@ -79,7 +79,7 @@ test("so is what is larger in all, by its largest part", () => {
     Array.from({ length: 40 }, (_, i) => [`B${i}`, "x".repeat(100_000 + i)]),
   );
   expect(refused({ request: { secretVariables } })).toEqual([
-    'secret_variables["B39"]: arguments and environment of the program have 4000930 bytes in all, of which secret_variables["B39"] has 100043; at most 1572864 (1.5 MiB) go to a program',
+    'secret_variables["B39"]: arguments and environment of the program have 4000930 bytes together, of which secret_variables["B39"] has 100043; at most 1572864 (1.5 MiB) are allowed: put large values into files',
   ]);
 });
 

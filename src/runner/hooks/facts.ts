@@ -2,7 +2,7 @@ import type { JsonObject, JsonValue } from "@bufbuild/protobuf";
 import { type HookEvent, HookEventSchema } from "../../../gen/signalman/v1/hook_pb.ts";
 import type { TaskOutcome, TaskRecord } from "../../task/types.ts";
 
-/** What hooks are told of a task, by the names of the contract; empty where there is nothing to tell. */
+/** Facts of a task for its hooks, by the names that the contract gives them; an unknown fact is empty. */
 export interface Facts {
   task: string;
   template: string;
@@ -16,10 +16,10 @@ export interface Facts {
   version: string;
 }
 
-/** `before_task` for HOOK_EVENT_BEFORE_TASK. */
+/** Name of an event as users write it: `before_task` for HOOK_EVENT_BEFORE_TASK. */
 const wordOf = (event: HookEvent) => HookEventSchema.value[event]?.localName.toLowerCase() ?? "";
 
-/** Without an outcome the task has not begun. */
+/** Returns the facts of a task; `outcome` undefined: the task has not begun, and its status is STARTING. */
 export function factsOf(
   task: Pick<TaskRecord, "id" | "project" | "template" | "app" | "version" | "incomingVersion">,
   event: HookEvent,
@@ -42,8 +42,8 @@ export function factsOf(
 }
 
 /**
- * A body with its placeholders replaced in all texts, names of fields excepted. What is no placeholder of ours stays; a
- * variable that is not there is empty, one that is no text is JSON.
+ * Replaces `{{fact}}` and `{{variables.NAME}}` in all texts of a body, except in names of fields. An unknown placeholder
+ * stays as it is. A variable that does not exist is replaced by an empty text, one that is not a text by its JSON.
  */
 export function fillIn(body: JsonValue, facts: Facts, variables: JsonObject): JsonValue {
   if (typeof body === "string")

@@ -1,7 +1,10 @@
 import { familyOf } from "../../jobs/families.ts";
 import type { Hook } from "../hooks.ts";
 
-/** Says in the log what will run, and after a failure what it means, as the app's family knows it. May run again. */
+/**
+ * Writes into the log what the app is going to run, and adds to the message of a failure what the app's family knows of its
+ * cause. Idempotent.
+ */
 export const familyHook: Hook = {
   name: "app",
   appliesTo: () => true,

@@ -3,10 +3,13 @@ import type { TaskDetails } from "../details.ts";
 import type { HookContext } from "../hooks.ts";
 import type { Facts } from "./facts.ts";
 
-/** Characters of its output that come into the log: it may print without end. */
-const SHOWN = 1024 * 1024;
+/** Characters of a hook program's output that are copied into the task's log; its output may be unlimited. */
+const MAX_SHOWN = 1024 * 1024;
 
-/** @throws Error if it did not end with exit code 0, or could not be started; the signal's reason. */
+/**
+ * Runs the program of a hook, and copies its output into the task's log.
+ * @throws Error if it cannot be started or ends with another exit code than 0; the reason of `signal` if it aborts.
+ */
 export async function runProgram(
   context: HookContext,
   { name, app, script }: ProgramHook & { name: string },
@@ -14,12 +17,12 @@ export async function runProgram(
   details: TaskDetails | undefined,
   signal: AbortSignal,
 ): Promise<void> {
-  if (!details) throw new Error("what it needs to know of the task cannot be had");
-  let room = SHOWN;
+  if (!details) throw new Error("the settings of the task, which its program needs, could not be loaded");
+  let room = MAX_SHOWN;
   const onLine = (line: string) => {
     if (room <= 0) return;
     room -= line.length;
-    context.say(room > 0 ? `${name}: ${line}` : `${name} says more than is shown here`);
+    context.say(room > 0 ? `${name}: ${line}` : `${name}: further output is not shown (the limit is 1 MiB)`);
   };
   const { event, status, reason } = facts;
   const env = { SIGNALMAN_EVENT: event, SIGNALMAN_STATUS: status, SIGNALMAN_REASON: reason };

@@ -18,24 +18,27 @@ import { type Facts, factsOf, fillIn } from "./facts.ts";
 import { type Call, callHttp } from "./http.ts";
 import { runProgram } from "./program.ts";
 
-/** Of the run: what is read when a hook runs. */
+/** The part of a run that registered hooks use. It is read when a hook runs, since the run fills it in later. */
 export interface Subject {
   readonly task: TaskRecord;
   readonly keys: ReadonlyMap<string, AccessKey>;
-  /** Values that nobody may see. */
+  /** Values to mask. */
   readonly secrets: readonly string[];
 }
 
 const DEFAULT_TIMEOUT_MS = 30_000;
 
-/** Which hooks run at an end. */
+/** Events of hooks that run at an end with this status. */
 const AT_END: Record<TaskOutcome["status"], readonly HookEvent[]> = {
   SUCCESS: [HookEvent.AFTER_TASK, HookEvent.ON_SUCCESS],
   ERROR: [HookEvent.AFTER_TASK, HookEvent.ON_FAILURE],
   STOPPED: [HookEvent.AFTER_TASK],
 };
 
-/** Those that users hang on a project, around those of the template. Each may run again. */
+/**
+ * Returns the hooks that users have registered: those of the project first, then those of the template. Each may run
+ * again after the end of a server.
+ */
 export function registeredHooks(
   rows: Pick<DetailRows, "project" | "template"> | null,
   subject: Subject,
@@ -46,7 +49,10 @@ export function registeredHooks(
   return registrations.map((registration) => hookOf(registration, subject));
 }
 
-/** Before a task a failure ends it if the hook is required. After it, it takes a success away, and nothing else. */
+/**
+ * Makes a hook of its registration. If a required hook fails before a task, the task ends as PREPARE_FAILED. If it fails
+ * after a task, a success becomes HOOK_FAILED, and another outcome stays.
+ */
 function hookOf(registration: Registration, subject: Subject): Hook {
   const { name, event, required } = registration;
   return {
@@ -81,11 +87,14 @@ interface Performance {
   subject: Subject;
   context: HookContext;
   details: TaskDetails | undefined;
-  /** Undefined before the task. */
+  /** Outcome of the task; undefined: the hook runs before the task. */
   outcome: TaskOutcome | undefined;
 }
 
-/** @throws Error whose message says what went wrong; the signal's reason. */
+/**
+ * Runs the program or makes the HTTP call of a hook, within its time limit.
+ * @throws Error whose message says what failed; the reason of `signal` if it aborts.
+ */
 async function perform(
   { name, event, kind, timeout }: Registration,
   { subject, context, details, outcome }: Performance,
