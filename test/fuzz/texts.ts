@@ -61,7 +61,8 @@ export function mutate(random: Random, text: string): string {
 /** A key that a map takes, by its name and by what its comment says. */
 export function mapKey(random: Random, field: string, comment: string): string {
   if (comment.includes("keys match `[a-z0-9]")) return random.pick(["team", "a-b", "x/y.z"]);
-  if (comment.includes("by `init`, `plan` or `apply`")) return random.pick(["init", "plan", "apply"]);
+  if (comment.includes("the stage is `init`, `plan` or `apply`"))
+    return random.pick(["init", "plan", "apply"]);
   if (field.startsWith("secret_")) return random.pick(["SECRET", "TOKEN"]);
   return random.pick(["A", "STAGE", "team", "a_b"]);
 }

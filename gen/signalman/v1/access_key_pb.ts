@@ -15,7 +15,7 @@ export const file_signalman_v1_access_key: GenFile = /*@__PURE__*/
   fileDesc("Ch1zaWduYWxtYW4vdjEvYWNjZXNzX2tleS5wcm90bxIMc2lnbmFsbWFuLnYxIqwCCglBY2Nlc3NLZXkSDAoEbmFtZRgBIAEoCRITCgtkZXNjcmlwdGlvbhgCIAEoCRIjCgNzc2gYAyABKAsyFC5zaWduYWxtYW4udjEuU3NoS2V5SAASNQoObG9naW5fcGFzc3dvcmQYBCABKAsyGy5zaWduYWxtYW4udjEuTG9naW5QYXNzd29yZEgAEigKBHRleHQYBSABKAsyGC5zaWduYWxtYW4udjEuU2VjcmV0VGV4dEgAEgwKBGV0YWcYBiABKAkSLwoLY3JlYXRlX3RpbWUYByABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi8KC3VwZGF0ZV90aW1lGAggASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcEIGCgRraW5kIkAKBlNzaEtleRINCgVsb2dpbhgBIAEoCRITCgtwcml2YXRlX2tleRgCIAEoCRISCgpwYXNzcGhyYXNlGAMgASgJIjAKDUxvZ2luUGFzc3dvcmQSDQoFbG9naW4YASABKAkSEAoIcGFzc3dvcmQYAiABKAkiGwoKU2VjcmV0VGV4dBINCgV2YWx1ZRgBIAEoCSJsChZDcmVhdGVBY2Nlc3NLZXlSZXF1ZXN0Eg4KBnBhcmVudBgBIAEoCRIVCg1hY2Nlc3Nfa2V5X2lkGAIgASgJEisKCmFjY2Vzc19rZXkYAyABKAsyFy5zaWduYWxtYW4udjEuQWNjZXNzS2V5IkYKF0NyZWF0ZUFjY2Vzc0tleVJlc3BvbnNlEisKCmFjY2Vzc19rZXkYASABKAsyFy5zaWduYWxtYW4udjEuQWNjZXNzS2V5IiMKE0dldEFjY2Vzc0tleVJlcXVlc3QSDAoEbmFtZRgBIAEoCSJDChRHZXRBY2Nlc3NLZXlSZXNwb25zZRIrCgphY2Nlc3Nfa2V5GAEgASgLMhcuc2lnbmFsbWFuLnYxLkFjY2Vzc0tleSJOChVMaXN0QWNjZXNzS2V5c1JlcXVlc3QSDgoGcGFyZW50GAEgASgJEhEKCXBhZ2Vfc2l6ZRgCIAEoBRISCgpwYWdlX3Rva2VuGAMgASgJIl8KFkxpc3RBY2Nlc3NLZXlzUmVzcG9uc2USLAoLYWNjZXNzX2tleXMYASADKAsyFy5zaWduYWxtYW4udjEuQWNjZXNzS2V5EhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSJ2ChZVcGRhdGVBY2Nlc3NLZXlSZXF1ZXN0EisKCmFjY2Vzc19rZXkYASABKAsyFy5zaWduYWxtYW4udjEuQWNjZXNzS2V5Ei8KC3VwZGF0ZV9tYXNrGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLkZpZWxkTWFzayJGChdVcGRhdGVBY2Nlc3NLZXlSZXNwb25zZRIrCgphY2Nlc3Nfa2V5GAEgASgLMhcuc2lnbmFsbWFuLnYxLkFjY2Vzc0tleSI0ChZEZWxldGVBY2Nlc3NLZXlSZXF1ZXN0EgwKBG5hbWUYASABKAkSDAoEZXRhZxgCIAEoCSIZChdEZWxldGVBY2Nlc3NLZXlSZXNwb25zZTLwAwoQQWNjZXNzS2V5U2VydmljZRJeCg9DcmVhdGVBY2Nlc3NLZXkSJC5zaWduYWxtYW4udjEuQ3JlYXRlQWNjZXNzS2V5UmVxdWVzdBolLnNpZ25hbG1hbi52MS5DcmVhdGVBY2Nlc3NLZXlSZXNwb25zZRJaCgxHZXRBY2Nlc3NLZXkSIS5zaWduYWxtYW4udjEuR2V0QWNjZXNzS2V5UmVxdWVzdBoiLnNpZ25hbG1hbi52MS5HZXRBY2Nlc3NLZXlSZXNwb25zZSIDkAIBEmAKDkxpc3RBY2Nlc3NLZXlzEiMuc2lnbmFsbWFuLnYxLkxpc3RBY2Nlc3NLZXlzUmVxdWVzdBokLnNpZ25hbG1hbi52MS5MaXN0QWNjZXNzS2V5c1Jlc3BvbnNlIgOQAgESXgoPVXBkYXRlQWNjZXNzS2V5EiQuc2lnbmFsbWFuLnYxLlVwZGF0ZUFjY2Vzc0tleVJlcXVlc3QaJS5zaWduYWxtYW4udjEuVXBkYXRlQWNjZXNzS2V5UmVzcG9uc2USXgoPRGVsZXRlQWNjZXNzS2V5EiQuc2lnbmFsbWFuLnYxLkRlbGV0ZUFjY2Vzc0tleVJlcXVlc3QaJS5zaWduYWxtYW4udjEuRGVsZXRlQWNjZXNzS2V5UmVzcG9uc2VCVAoQZGV2LnNpZ25hbG1hbi52MVABWilzaWduYWxtYW4uZGV2L2dvL3NpZ25hbG1hbi92MTtzaWduYWxtYW52MaICA1NHTaoCDFNpZ25hbG1hbi5WMWIGcHJvdG8z", [file_google_protobuf_field_mask, file_google_protobuf_timestamp]);
 
 /**
- * Something to log in with. A secret that is left empty in an update or a catalog stays as it is stored.
+ * Credential to log in with. A secret that is empty in an update or a catalog keeps its stored value.
  *
  * @generated from message signalman.v1.AccessKey
  */
@@ -28,14 +28,14 @@ export type AccessKey = Message<"signalman.v1.AccessKey"> & {
   name: string;
 
   /**
-   * For people, at most 1000 characters.
+   * Description for people, at most 1000 characters.
    *
    * @generated from field: string description = 2;
    */
   description: string;
 
   /**
-   * What it is. None: a key that holds nothing.
+   * Kind of the access key. None: it holds nothing.
    *
    * @generated from oneof signalman.v1.AccessKey.kind
    */
@@ -57,7 +57,7 @@ export type AccessKey = Message<"signalman.v1.AccessKey"> & {
     case: "loginPassword";
   } | {
     /**
-     * Any text: a token, the password of a vault.
+     * Any secret text, such as a token or the password of a vault.
      *
      * @generated from field: signalman.v1.SecretText text = 5;
      */
@@ -66,21 +66,21 @@ export type AccessKey = Message<"signalman.v1.AccessKey"> & {
   } | { case: undefined; value?: undefined };
 
   /**
-   * Output only. Changes whenever the access key does.
+   * Output only. Changes with every change of the access key.
    *
    * @generated from field: string etag = 6;
    */
   etag: string;
 
   /**
-   * Output only.
+   * Output only. Time of the creation.
    *
    * @generated from field: google.protobuf.Timestamp create_time = 7;
    */
   createTime?: Timestamp | undefined;
 
   /**
-   * Output only.
+   * Output only. Time of the last change.
    *
    * @generated from field: google.protobuf.Timestamp update_time = 8;
    */
@@ -95,27 +95,28 @@ export const AccessKeySchema: GenMessage<AccessKey> = /*@__PURE__*/
   messageDesc(file_signalman_v1_access_key, 0);
 
 /**
- * A private key for SSH, as a program's `IdentityFile`.
+ * A private key for SSH, used like an `IdentityFile`.
  *
  * @generated from message signalman.v1.SshKey
  */
 export type SshKey = Message<"signalman.v1.SshKey"> & {
   /**
-   * Whom to log in as. Empty: what the URL or the inventory says.
+   * User to log in as. Empty: the user in the URL or the inventory.
    *
    * @generated from field: string login = 1;
    */
   login: string;
 
   /**
-   * Input only, secret. Needed when it is created. A private key as `ssh-keygen` writes it, from `-----BEGIN` on.
+   * Input only, secret. Needed when the access key is created. A private key as `ssh-keygen` writes it, from `-----BEGIN`
+   * on.
    *
    * @generated from field: string private_key = 2;
    */
   privateKey: string;
 
   /**
-   * Input only, secret. Opens `private_key`, together with which it is stored. Empty: that key needs none.
+   * Input only, secret. Passphrase of `private_key`; both are stored together. Empty: the key has none.
    *
    * @generated from field: string passphrase = 3;
    */
@@ -136,14 +137,14 @@ export const SshKeySchema: GenMessage<SshKey> = /*@__PURE__*/
  */
 export type LoginPassword = Message<"signalman.v1.LoginPassword"> & {
   /**
-   * Whom to log in as. May be empty, as for tokens.
+   * User to log in as. May be empty, as for tokens.
    *
    * @generated from field: string login = 1;
    */
   login: string;
 
   /**
-   * Input only, secret. Needed when it is created.
+   * Input only, secret. Password or token. Needed when the access key is created.
    *
    * @generated from field: string password = 2;
    */
@@ -158,13 +159,13 @@ export const LoginPasswordSchema: GenMessage<LoginPassword> = /*@__PURE__*/
   messageDesc(file_signalman_v1_access_key, 2);
 
 /**
- * Any text that is a secret.
+ * Any secret text.
  *
  * @generated from message signalman.v1.SecretText
  */
 export type SecretText = Message<"signalman.v1.SecretText"> & {
   /**
-   * Input only, secret. Needed when it is created.
+   * Input only, secret. Needed when the access key is created.
    *
    * @generated from field: string value = 1;
    */
@@ -179,7 +180,7 @@ export const SecretTextSchema: GenMessage<SecretText> = /*@__PURE__*/
   messageDesc(file_signalman_v1_access_key, 3);
 
 /**
- * Asks for a new access key.
+ * Request of CreateAccessKey.
  *
  * @generated from message signalman.v1.CreateAccessKeyRequest
  */
@@ -192,14 +193,14 @@ export type CreateAccessKeyRequest = Message<"signalman.v1.CreateAccessKeyReques
   parent: string;
 
   /**
-   * Required. Last part of its name; matches `[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?`.
+   * Required. Last part of the resource name; matches `[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?`.
    *
    * @generated from field: string access_key_id = 2;
    */
   accessKeyId: string;
 
   /**
-   * Required. The access key; its name is passed over.
+   * Required. The access key. Its name is ignored: `parent` and `access_key_id` make it.
    *
    * @generated from field: signalman.v1.AccessKey access_key = 3;
    */
@@ -214,13 +215,13 @@ export const CreateAccessKeyRequestSchema: GenMessage<CreateAccessKeyRequest> = 
   messageDesc(file_signalman_v1_access_key, 4);
 
 /**
- * Answer to CreateAccessKey.
+ * Response of CreateAccessKey.
  *
  * @generated from message signalman.v1.CreateAccessKeyResponse
  */
 export type CreateAccessKeyResponse = Message<"signalman.v1.CreateAccessKeyResponse"> & {
   /**
-   * The access key.
+   * The created access key.
    *
    * @generated from field: signalman.v1.AccessKey access_key = 1;
    */
@@ -235,7 +236,7 @@ export const CreateAccessKeyResponseSchema: GenMessage<CreateAccessKeyResponse> 
   messageDesc(file_signalman_v1_access_key, 5);
 
 /**
- * Asks for one access key.
+ * Request of GetAccessKey.
  *
  * @generated from message signalman.v1.GetAccessKeyRequest
  */
@@ -256,7 +257,7 @@ export const GetAccessKeyRequestSchema: GenMessage<GetAccessKeyRequest> = /*@__P
   messageDesc(file_signalman_v1_access_key, 6);
 
 /**
- * Answer to GetAccessKey.
+ * Response of GetAccessKey.
  *
  * @generated from message signalman.v1.GetAccessKeyResponse
  */
@@ -277,7 +278,7 @@ export const GetAccessKeyResponseSchema: GenMessage<GetAccessKeyResponse> = /*@_
   messageDesc(file_signalman_v1_access_key, 7);
 
 /**
- * Asks for access keys.
+ * Request of ListAccessKeys.
  *
  * @generated from message signalman.v1.ListAccessKeysRequest
  */
@@ -290,14 +291,14 @@ export type ListAccessKeysRequest = Message<"signalman.v1.ListAccessKeysRequest"
   parent: string;
 
   /**
-   * How many at most, 0 to 1000; 0 means 50.
+   * Maximum number of access keys, 0 to 1000; 0 means 50.
    *
    * @generated from field: int32 page_size = 2;
    */
   pageSize: number;
 
   /**
-   * `next_page_token` of the page before, with the same parent.
+   * `next_page_token` of the previous page; the parent must be the same.
    *
    * @generated from field: string page_token = 3;
    */
@@ -312,20 +313,20 @@ export const ListAccessKeysRequestSchema: GenMessage<ListAccessKeysRequest> = /*
   messageDesc(file_signalman_v1_access_key, 8);
 
 /**
- * Answer to ListAccessKeys.
+ * Response of ListAccessKeys.
  *
  * @generated from message signalman.v1.ListAccessKeysResponse
  */
 export type ListAccessKeysResponse = Message<"signalman.v1.ListAccessKeysResponse"> & {
   /**
-   * By name.
+   * The access keys, ordered by name.
    *
    * @generated from field: repeated signalman.v1.AccessKey access_keys = 1;
    */
   accessKeys: AccessKey[];
 
   /**
-   * Empty: this was the last page.
+   * Token of the next page. Empty: this is the last page.
    *
    * @generated from field: string next_page_token = 2;
    */
@@ -340,21 +341,21 @@ export const ListAccessKeysResponseSchema: GenMessage<ListAccessKeysResponse> = 
   messageDesc(file_signalman_v1_access_key, 9);
 
 /**
- * Asks for a change of an access key.
+ * Request of UpdateAccessKey.
  *
  * @generated from message signalman.v1.UpdateAccessKeyRequest
  */
 export type UpdateAccessKeyRequest = Message<"signalman.v1.UpdateAccessKeyRequest"> & {
   /**
-   * Required. The access key, with its full name. Its etag, if given, must be that of the stored one.
+   * Required. The access key, with its full name. If it has an etag, the stored access key must have the same one.
    *
    * @generated from field: signalman.v1.AccessKey access_key = 1;
    */
   accessKey?: AccessKey | undefined;
 
   /**
-   * The fields to change, each one of AccessKey, or by a path such as `a.b` one of a message in it; lists and maps are replaced
-   * whole. Unset: those that are not empty in `access_key`; `*`: all.
+   * Fields to change: fields of AccessKey, or fields of a message in it by a path such as `a.b`. Lists and maps are
+   * replaced as a whole. `*`: all fields. Unset: the fields that are not empty in `access_key`.
    *
    * @generated from field: google.protobuf.FieldMask update_mask = 2;
    */
@@ -369,13 +370,13 @@ export const UpdateAccessKeyRequestSchema: GenMessage<UpdateAccessKeyRequest> = 
   messageDesc(file_signalman_v1_access_key, 10);
 
 /**
- * Answer to UpdateAccessKey.
+ * Response of UpdateAccessKey.
  *
  * @generated from message signalman.v1.UpdateAccessKeyResponse
  */
 export type UpdateAccessKeyResponse = Message<"signalman.v1.UpdateAccessKeyResponse"> & {
   /**
-   * The access key as it is now.
+   * The access key after the change.
    *
    * @generated from field: signalman.v1.AccessKey access_key = 1;
    */
@@ -390,7 +391,7 @@ export const UpdateAccessKeyResponseSchema: GenMessage<UpdateAccessKeyResponse> 
   messageDesc(file_signalman_v1_access_key, 11);
 
 /**
- * Asks for the end of an access key.
+ * Request of DeleteAccessKey.
  *
  * @generated from message signalman.v1.DeleteAccessKeyRequest
  */
@@ -403,7 +404,7 @@ export type DeleteAccessKeyRequest = Message<"signalman.v1.DeleteAccessKeyReques
   name: string;
 
   /**
-   * If given, it must be that of the stored access key.
+   * If given, the stored access key must have this etag.
    *
    * @generated from field: string etag = 2;
    */
@@ -418,7 +419,7 @@ export const DeleteAccessKeyRequestSchema: GenMessage<DeleteAccessKeyRequest> = 
   messageDesc(file_signalman_v1_access_key, 12);
 
 /**
- * Answer to DeleteAccessKey.
+ * Response of DeleteAccessKey.
  *
  * @generated from message signalman.v1.DeleteAccessKeyResponse
  */
@@ -433,7 +434,7 @@ export const DeleteAccessKeyResponseSchema: GenMessage<DeleteAccessKeyResponse> 
   messageDesc(file_signalman_v1_access_key, 13);
 
 /**
- * Manages access keys: what repositories, inventories, vaults and hooks log in with. Their secrets are encrypted at rest,
+ * Manages access keys, with which repositories, inventories, vaults and hooks log in. Their secrets are encrypted at rest,
  * never returned, and masked in logs if they have 4 characters or more.
  *
  * @generated from service signalman.v1.AccessKeyService
@@ -460,7 +461,7 @@ export const AccessKeyService: GenService<{
     output: typeof GetAccessKeyResponseSchema;
   },
   /**
-   * Lists a project's access keys by name. Errors: NOT_FOUND (no such project), INVALID_ARGUMENT.
+   * Lists a project's access keys, ordered by name. Errors: NOT_FOUND (no such project), INVALID_ARGUMENT.
    *
    * @generated from rpc signalman.v1.AccessKeyService.ListAccessKeys
    */
@@ -470,8 +471,8 @@ export const AccessKeyService: GenService<{
     output: typeof ListAccessKeysResponseSchema;
   },
   /**
-   * Changes an access key. Errors: NOT_FOUND, INVALID_ARGUMENT, ABORTED (its etag moved on), FAILED_PRECONDITION (a secret is to
-   * stay that this server cannot decrypt).
+   * Updates an access key. Errors: NOT_FOUND, INVALID_ARGUMENT, ABORTED (the etag is not the stored one),
+   * FAILED_PRECONDITION (the server cannot decrypt a stored secret that the update keeps).
    *
    * @generated from rpc signalman.v1.AccessKeyService.UpdateAccessKey
    */
@@ -481,7 +482,8 @@ export const AccessKeyService: GenService<{
     output: typeof UpdateAccessKeyResponseSchema;
   },
   /**
-   * Deletes an access key. Errors: NOT_FOUND, ABORTED (its etag moved on), FAILED_PRECONDITION (in use; names the user).
+   * Deletes an access key. Errors: NOT_FOUND, ABORTED (the etag is not the stored one), FAILED_PRECONDITION (in use; the
+   * message names what uses it).
    *
    * @generated from rpc signalman.v1.AccessKeyService.DeleteAccessKey
    */

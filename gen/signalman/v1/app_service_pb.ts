@@ -13,34 +13,34 @@ export const file_signalman_v1_app_service: GenFile = /*@__PURE__*/
   fileDesc("Ch5zaWduYWxtYW4vdjEvYXBwX3NlcnZpY2UucHJvdG8SDHNpZ25hbG1hbi52MSJ6CgNBcHASDAoEbmFtZRgBIAEoCRIPCgdjb21tYW5kGAIgASgJEhEKCWFyZ3VtZW50cxgDIAMoCRIRCglhdmFpbGFibGUYBCABKAgSDAoEcGF0aBgFIAEoCRIPCgd2ZXJzaW9uGAYgASgJEg8KB3Byb2JsZW0YByABKAkiEQoPTGlzdEFwcHNSZXF1ZXN0IjMKEExpc3RBcHBzUmVzcG9uc2USHwoEYXBwcxgBIAMoCzIRLnNpZ25hbG1hbi52MS5BcHAyXAoKQXBwU2VydmljZRJOCghMaXN0QXBwcxIdLnNpZ25hbG1hbi52MS5MaXN0QXBwc1JlcXVlc3QaHi5zaWduYWxtYW4udjEuTGlzdEFwcHNSZXNwb25zZSIDkAIBQlQKEGRldi5zaWduYWxtYW4udjFQAVopc2lnbmFsbWFuLmRldi9nby9zaWduYWxtYW4vdjE7c2lnbmFsbWFudjGiAgNTR02qAgxTaWduYWxtYW4uVjFiBnByb3RvMw");
 
 /**
- * A program that runs what templates name.
+ * Program with which a server runs templates.
  *
  * @generated from message signalman.v1.App
  */
 export type App = Message<"signalman.v1.App"> & {
   /**
-   * What templates call it.
+   * Name by which templates call it.
    *
    * @generated from field: string name = 1;
    */
   name: string;
 
   /**
-   * The program, as the settings or this release name it.
+   * Program, as the settings of the server or its release name it.
    *
    * @generated from field: string command = 2;
    */
   command: string;
 
   /**
-   * Its leading arguments.
+   * First arguments of the program.
    *
    * @generated from field: repeated string arguments = 3;
    */
   arguments: string[];
 
   /**
-   * It can be run here.
+   * Whether this server can run it.
    *
    * @generated from field: bool available = 4;
    */
@@ -54,14 +54,14 @@ export type App = Message<"signalman.v1.App"> & {
   path: string;
 
   /**
-   * First line of what it says of its version; empty: it says nothing.
+   * First line of the output with which the program tells its version; empty: it tells none.
    *
    * @generated from field: string version = 6;
    */
   version: string;
 
   /**
-   * Why it cannot be run, and what to do; empty if it can.
+   * Why this server cannot run it, and what to do; empty if it can.
    *
    * @generated from field: string problem = 7;
    */
@@ -76,7 +76,7 @@ export const AppSchema: GenMessage<App> = /*@__PURE__*/
   messageDesc(file_signalman_v1_app_service, 0);
 
 /**
- * Asks for the apps of a server.
+ * Request of ListApps.
  *
  * @generated from message signalman.v1.ListAppsRequest
  */
@@ -91,13 +91,13 @@ export const ListAppsRequestSchema: GenMessage<ListAppsRequest> = /*@__PURE__*/
   messageDesc(file_signalman_v1_app_service, 1);
 
 /**
- * Answer to ListApps.
+ * Response of ListApps.
  *
  * @generated from message signalman.v1.ListAppsResponse
  */
 export type ListAppsResponse = Message<"signalman.v1.ListAppsResponse"> & {
   /**
-   * By name.
+   * The apps, ordered by name.
    *
    * @generated from field: repeated signalman.v1.App apps = 1;
    */
@@ -112,13 +112,13 @@ export const ListAppsResponseSchema: GenMessage<ListAppsResponse> = /*@__PURE__*
   messageDesc(file_signalman_v1_app_service, 2);
 
 /**
- * Tells what a server can run.
+ * Lists the apps that a server can run.
  *
  * @generated from service signalman.v1.AppService
  */
 export const AppService: GenService<{
   /**
-   * Lists the apps of the server that answers, by name. (Each server of a database has its own.)
+   * Lists the apps of the server that answers, ordered by name. Servers on the same database may have different ones.
    *
    * @generated from rpc signalman.v1.AppService.ListApps
    */

@@ -25,7 +25,7 @@ export const file_signalman_v1_catalog_service: GenFile = /*@__PURE__*/
   fileDesc("CiJzaWduYWxtYW4vdjEvY2F0YWxvZ19zZXJ2aWNlLnByb3RvEgxzaWduYWxtYW4udjEimQIKB0NhdGFsb2cSJgoHcHJvamVjdBgBIAEoCzIVLnNpZ25hbG1hbi52MS5Qcm9qZWN0Ei4KDHJlcG9zaXRvcmllcxgCIAMoCzIYLnNpZ25hbG1hbi52MS5SZXBvc2l0b3J5Ei8KDGVudmlyb25tZW50cxgDIAMoCzIZLnNpZ25hbG1hbi52MS5FbnZpcm9ubWVudBIpCgl0ZW1wbGF0ZXMYBCADKAsyFi5zaWduYWxtYW4udjEuVGVtcGxhdGUSLAoLaW52ZW50b3JpZXMYBSADKAsyFy5zaWduYWxtYW4udjEuSW52ZW50b3J5EiwKC2FjY2Vzc19rZXlzGAYgAygLMhcuc2lnbmFsbWFuLnYxLkFjY2Vzc0tleSJjChNBcHBseUNhdGFsb2dSZXF1ZXN0EiYKB2NhdGFsb2cYASABKAsyFS5zaWduYWxtYW4udjEuQ2F0YWxvZxINCgVwcnVuZRgCIAEoCBIVCg12YWxpZGF0ZV9vbmx5GAMgASgIInQKFEFwcGx5Q2F0YWxvZ1Jlc3BvbnNlEiwKB2NoYW5nZXMYASADKAsyGy5zaWduYWxtYW4udjEuQ2F0YWxvZ0NoYW5nZRIuCgh3YXJuaW5ncxgCIAMoCzIcLnNpZ25hbG1hbi52MS5DYXRhbG9nV2FybmluZyI0Cg5DYXRhbG9nV2FybmluZxINCgVmaWVsZBgBIAEoCRITCgtkZXNjcmlwdGlvbhgCIAEoCSKcAQoNQ2F0YWxvZ0NoYW5nZRIMCgRuYW1lGAEgASgJEisKBmFjdGlvbhgCIAEoDjIbLnNpZ25hbG1hbi52MS5DYXRhbG9nQWN0aW9uEg4KBmZpZWxkcxgDIAMoCRIuCgtkaWZmZXJlbmNlcxgEIAMoCzIZLnNpZ25hbG1hbi52MS5GaWVsZENoYW5nZRIQCghvYnN0YWNsZRgFIAEoCSJLCgtGaWVsZENoYW5nZRINCgVmaWVsZBgBIAEoCRIOCgZiZWZvcmUYAiABKAkSDQoFYWZ0ZXIYAyABKAkSDgoGc2VjcmV0GAQgASgIIiQKFEV4cG9ydENhdGFsb2dSZXF1ZXN0EgwKBG5hbWUYASABKAkiUQoVRXhwb3J0Q2F0YWxvZ1Jlc3BvbnNlEiYKB2NhdGFsb2cYASABKAsyFS5zaWduYWxtYW4udjEuQ2F0YWxvZxIQCghsZWZ0X291dBgCIAMoCSq3AQoNQ2F0YWxvZ0FjdGlvbhIeChpDQVRBTE9HX0FDVElPTl9VTlNQRUNJRklFRBAAEhkKFUNBVEFMT0dfQUNUSU9OX0NSRUFURRABEhkKFUNBVEFMT0dfQUNUSU9OX1VQREFURRACEhwKGENBVEFMT0dfQUNUSU9OX1VOQ0hBTkdFRBADEhkKFUNBVEFMT0dfQUNUSU9OX0RFTEVURRAEEhcKE0NBVEFMT0dfQUNUSU9OX0tFRVAQBTLGAQoOQ2F0YWxvZ1NlcnZpY2USVQoMQXBwbHlDYXRhbG9nEiEuc2lnbmFsbWFuLnYxLkFwcGx5Q2F0YWxvZ1JlcXVlc3QaIi5zaWduYWxtYW4udjEuQXBwbHlDYXRhbG9nUmVzcG9uc2USXQoNRXhwb3J0Q2F0YWxvZxIiLnNpZ25hbG1hbi52MS5FeHBvcnRDYXRhbG9nUmVxdWVzdBojLnNpZ25hbG1hbi52MS5FeHBvcnRDYXRhbG9nUmVzcG9uc2UiA5ACAUJUChBkZXYuc2lnbmFsbWFuLnYxUAFaKXNpZ25hbG1hbi5kZXYvZ28vc2lnbmFsbWFuL3YxO3NpZ25hbG1hbnYxogIDU0dNqgIMU2lnbmFsbWFuLlYxYgZwcm90bzM", [file_signalman_v1_access_key, file_signalman_v1_environment, file_signalman_v1_inventory, file_signalman_v1_project, file_signalman_v1_repository, file_signalman_v1_template]);
 
 /**
- * A project and all that belongs to it. Resources may be named by their last part alone.
+ * A project with all its resources. Names are full or the last part alone; a full name must be of this project.
  *
  * @generated from message signalman.v1.Catalog
  */
@@ -38,35 +38,35 @@ export type Catalog = Message<"signalman.v1.Catalog"> & {
   project?: Project | undefined;
 
   /**
-   * Its repositories. At most 1000, each name once.
+   * Repositories of the project. At most 1000, each name once.
    *
    * @generated from field: repeated signalman.v1.Repository repositories = 2;
    */
   repositories: Repository[];
 
   /**
-   * Its environments. At most 1000, each name once.
+   * Environments of the project. At most 1000, each name once.
    *
    * @generated from field: repeated signalman.v1.Environment environments = 3;
    */
   environments: Environment[];
 
   /**
-   * Its templates. At most 1000, each name once.
+   * Templates of the project. At most 1000, each name once.
    *
    * @generated from field: repeated signalman.v1.Template templates = 4;
    */
   templates: Template[];
 
   /**
-   * Its inventories. At most 1000, each name once.
+   * Inventories of the project. At most 1000, each name once.
    *
    * @generated from field: repeated signalman.v1.Inventory inventories = 5;
    */
   inventories: Inventory[];
 
   /**
-   * Its access keys. At most 1000, each name once.
+   * Access keys of the project. At most 1000, each name once.
    *
    * @generated from field: repeated signalman.v1.AccessKey access_keys = 6;
    */
@@ -81,7 +81,7 @@ export const CatalogSchema: GenMessage<Catalog> = /*@__PURE__*/
   messageDesc(file_signalman_v1_catalog_service, 0);
 
 /**
- * Asks for a project to be as the catalog says.
+ * Request of ApplyCatalog.
  *
  * @generated from message signalman.v1.ApplyCatalogRequest
  */
@@ -94,14 +94,14 @@ export type ApplyCatalogRequest = Message<"signalman.v1.ApplyCatalogRequest"> & 
   catalog?: Catalog | undefined;
 
   /**
-   * Delete what the project has and the catalog does not name.
+   * Deletes resources of the project that the catalog does not name.
    *
    * @generated from field: bool prune = 2;
    */
   prune: boolean;
 
   /**
-   * Say what would change and change nothing.
+   * Returns the changes without making them.
    *
    * @generated from field: bool validate_only = 3;
    */
@@ -116,21 +116,21 @@ export const ApplyCatalogRequestSchema: GenMessage<ApplyCatalogRequest> = /*@__P
   messageDesc(file_signalman_v1_catalog_service, 1);
 
 /**
- * Answer to ApplyCatalog.
+ * Response of ApplyCatalog.
  *
  * @generated from message signalman.v1.ApplyCatalogResponse
  */
 export type ApplyCatalogResponse = Message<"signalman.v1.ApplyCatalogResponse"> & {
   /**
-   * One for each resource that the catalog names or the project has, the project first, then by kind and name.
+   * One entry for each resource in the catalog or in the project: the project first, then ordered by kind and name.
    *
    * @generated from field: repeated signalman.v1.CatalogChange changes = 1;
    */
   changes: CatalogChange[];
 
   /**
-   * What is right, and yet unlikely to be meant: apps that this server does not know, folders that it does not have. Other
-   * servers of the same database may.
+   * Valid fields that are probably mistakes: apps that this server does not know and folders that it does not have. Other
+   * servers on the same database may have them.
    *
    * @generated from field: repeated signalman.v1.CatalogWarning warnings = 2;
    */
@@ -145,20 +145,20 @@ export const ApplyCatalogResponseSchema: GenMessage<ApplyCatalogResponse> = /*@_
   messageDesc(file_signalman_v1_catalog_service, 2);
 
 /**
- * A doubt about a field of a catalog.
+ * Warning about a field of a catalog.
  *
  * @generated from message signalman.v1.CatalogWarning
  */
 export type CatalogWarning = Message<"signalman.v1.CatalogWarning"> & {
   /**
-   * By its path in the request, such as `catalog.templates[2].app`.
+   * Path of the field in the request, such as `catalog.templates[2].app`.
    *
    * @generated from field: string field = 1;
    */
   field: string;
 
   /**
-   * A sentence for a person.
+   * Explanation for people.
    *
    * @generated from field: string description = 2;
    */
@@ -173,7 +173,7 @@ export const CatalogWarningSchema: GenMessage<CatalogWarning> = /*@__PURE__*/
   messageDesc(file_signalman_v1_catalog_service, 3);
 
 /**
- * What happened to a resource, or would happen.
+ * Change of a resource, made or (with `validate_only`) to be made.
  *
  * @generated from message signalman.v1.CatalogChange
  */
@@ -186,29 +186,29 @@ export type CatalogChange = Message<"signalman.v1.CatalogChange"> & {
   name: string;
 
   /**
-   * What happened.
+   * Kind of the change.
    *
    * @generated from field: signalman.v1.CatalogAction action = 2;
    */
   action: CatalogAction;
 
   /**
-   * With CATALOG_ACTION_UPDATE: the fields that differ.
+   * With CATALOG_ACTION_UPDATE: names of the fields that differ.
    *
    * @generated from field: repeated string fields = 3;
    */
   fields: string[];
 
   /**
-   * With CATALOG_ACTION_UPDATE and `validate_only`: how they differ, by field.
+   * With CATALOG_ACTION_UPDATE and `validate_only`: values of these fields before and after.
    *
    * @generated from field: repeated signalman.v1.FieldChange differences = 4;
    */
   differences: FieldChange[];
 
   /**
-   * With CATALOG_ACTION_DELETE and `validate_only`: why it cannot be deleted as long as that is so. Without `validate_only`
-   * the call ends as FAILED_PRECONDITION then. Empty: nothing is in the way.
+   * With CATALOG_ACTION_DELETE and `validate_only`: why the resource cannot be deleted now; without `validate_only` the
+   * call would fail with FAILED_PRECONDITION. Empty: it can be deleted.
    *
    * @generated from field: string obstacle = 5;
    */
@@ -223,34 +223,34 @@ export const CatalogChangeSchema: GenMessage<CatalogChange> = /*@__PURE__*/
   messageDesc(file_signalman_v1_catalog_service, 4);
 
 /**
- * How a field differs.
+ * Difference between a stored field and the catalog.
  *
  * @generated from message signalman.v1.FieldChange
  */
 export type FieldChange = Message<"signalman.v1.FieldChange"> & {
   /**
-   * A field of the resource, such as `run_timeout`; of a secret its path, such as `secret_env["TOKEN"]`.
+   * Name of the field, such as `run_timeout`; for a secret its path, such as `secret_env["TOKEN"]`.
    *
    * @generated from field: string field = 1;
    */
   field: string;
 
   /**
-   * What is stored, as JSON, cut after 1000 characters. Empty: nothing.
+   * Stored value as JSON, cut after 1000 characters. Empty: there is none.
    *
    * @generated from field: string before = 2;
    */
   before: string;
 
   /**
-   * What the catalog says, as JSON, cut after 1000 characters. Empty: nothing.
+   * Value in the catalog as JSON, cut after 1000 characters. Empty: there is none.
    *
    * @generated from field: string after = 3;
    */
   after: string;
 
   /**
-   * It is a secret: `before` and `after` are empty.
+   * Whether the field is a secret; `before` and `after` are then empty.
    *
    * @generated from field: bool secret = 4;
    */
@@ -265,7 +265,7 @@ export const FieldChangeSchema: GenMessage<FieldChange> = /*@__PURE__*/
   messageDesc(file_signalman_v1_catalog_service, 5);
 
 /**
- * Asks for a project's catalog.
+ * Request of ExportCatalog.
  *
  * @generated from message signalman.v1.ExportCatalogRequest
  */
@@ -286,21 +286,21 @@ export const ExportCatalogRequestSchema: GenMessage<ExportCatalogRequest> = /*@_
   messageDesc(file_signalman_v1_catalog_service, 6);
 
 /**
- * Answer to ExportCatalog.
+ * Response of ExportCatalog.
  *
  * @generated from message signalman.v1.ExportCatalogResponse
  */
 export type ExportCatalogResponse = Message<"signalman.v1.ExportCatalogResponse"> & {
   /**
-   * All of the project, each name by its last part, without output-only fields.
+   * The whole project, each name by its last part alone, without output-only fields.
    *
    * @generated from field: signalman.v1.Catalog catalog = 1;
    */
   catalog?: Catalog | undefined;
 
   /**
-   * The secrets that are left out, by their paths in the catalog, such as `access_keys[0].ssh.private_key`.
-   * Where one stands empty, ApplyCatalog keeps what is stored.
+   * Paths of the secrets that were left out, such as `access_keys[0].ssh.private_key`. ApplyCatalog keeps the stored value
+   * of a secret that is empty.
    *
    * @generated from field: repeated string left_out = 2;
    */
@@ -315,7 +315,7 @@ export const ExportCatalogResponseSchema: GenMessage<ExportCatalogResponse> = /*
   messageDesc(file_signalman_v1_catalog_service, 7);
 
 /**
- * What happened to a resource.
+ * Kind of a change.
  *
  * @generated from enum signalman.v1.CatalogAction
  */
@@ -328,35 +328,35 @@ export const CatalogAction = {
   UNSPECIFIED: 0,
 
   /**
-   * It was made.
+   * The resource was created.
    *
    * @generated from enum value: CATALOG_ACTION_CREATE = 1;
    */
   CREATE: 1,
 
   /**
-   * It was changed.
+   * The resource was changed.
    *
    * @generated from enum value: CATALOG_ACTION_UPDATE = 2;
    */
   UPDATE: 2,
 
   /**
-   * It was as the catalog says.
+   * The resource already matched the catalog.
    *
    * @generated from enum value: CATALOG_ACTION_UNCHANGED = 3;
    */
   UNCHANGED: 3,
 
   /**
-   * It was removed.
+   * The resource was deleted.
    *
    * @generated from enum value: CATALOG_ACTION_DELETE = 4;
    */
   DELETE: 4,
 
   /**
-   * The catalog does not name it; it stays, since `prune` was not set.
+   * The catalog does not name the resource; it was kept, since `prune` was not set.
    *
    * @generated from enum value: CATALOG_ACTION_KEEP = 5;
    */
@@ -364,7 +364,7 @@ export const CatalogAction = {
 } as const;
 
 /**
- * What happened to a resource.
+ * Kind of a change.
  *
  * @generated from enum signalman.v1.CatalogAction
  */
@@ -377,16 +377,16 @@ export const CatalogActionSchema: GenEnum<CatalogAction> = /*@__PURE__*/
   enumDesc(file_signalman_v1_catalog_service, 0);
 
 /**
- * Writes and reads all of a project at once.
+ * Writes and reads a whole project at once.
  *
  * @generated from service signalman.v1.CatalogService
  */
 export const CatalogService: GenService<{
   /**
-   * Makes a project be what the catalog says, in one transaction: creates and updates what it names, and
-   * deletes what it does not name only with `prune`.
-   * Errors: INVALID_ARGUMENT (BadRequest names each field by its path in the catalog),
-   * FAILED_PRECONDITION (something to delete is in use, or a secret is to stay that this server cannot decrypt).
+   * Makes a project match a catalog, in one transaction: creates and updates the resources that the catalog names, and
+   * with `prune` deletes the others.
+   * Errors: INVALID_ARGUMENT (BadRequest names each field by its path in the catalog), FAILED_PRECONDITION (a resource to
+   * delete is in use, or the server cannot decrypt a stored secret that the catalog keeps).
    *
    * @generated from rpc signalman.v1.CatalogService.ApplyCatalog
    */
@@ -396,7 +396,8 @@ export const CatalogService: GenService<{
     output: typeof ApplyCatalogResponseSchema;
   },
   /**
-   * Returns a catalog that, applied, changes nothing. Secrets are left out of it. Errors: NOT_FOUND (no such project).
+   * Returns a catalog that changes nothing when it is applied. Secrets are left out of it. Errors: NOT_FOUND (no such
+   * project).
    *
    * @generated from rpc signalman.v1.CatalogService.ExportCatalog
    */

@@ -28,14 +28,14 @@ export type Environment = Message<"signalman.v1.Environment"> & {
   name: string;
 
   /**
-   * For people, at most 1000 characters.
+   * Description for people, at most 1000 characters.
    *
    * @generated from field: string description = 2;
    */
   description: string;
 
   /**
-   * Variables handed to the app. At most 1 MiB, no NUL; names are not empty and hold no `=`. Numbers are doubles: write a whole
+   * Variables for the app. At most 1 MiB, no NUL; names are not empty and hold no `=`. Numbers are doubles: write a whole
    * number beyond 2^53 - 1 as text, or it loses digits. A JSON request that holds one as a number is refused.
    *
    * @generated from field: google.protobuf.Struct variables = 3;
@@ -51,38 +51,39 @@ export type Environment = Message<"signalman.v1.Environment"> & {
   env: { [key: string]: string };
 
   /**
-   * Output only. Changes whenever the environment does.
+   * Output only. Changes with every change of the environment.
    *
    * @generated from field: string etag = 5;
    */
   etag: string;
 
   /**
-   * Output only.
+   * Output only. Time of the creation.
    *
    * @generated from field: google.protobuf.Timestamp create_time = 6;
    */
   createTime?: Timestamp | undefined;
 
   /**
-   * Output only.
+   * Output only. Time of the last change.
    *
    * @generated from field: google.protobuf.Timestamp update_time = 7;
    */
   updateTime?: Timestamp | undefined;
 
   /**
-   * Input only, secret: as `variables`, encrypted at rest, never returned, masked in logs if it has 4 characters
-   * or more. An empty value keeps the one that is stored; a name that is left out is removed. Names match `[A-Za-z_][A-Za-z0-9_]*`
-   * and do not begin with SIGNALMAN_ or SEMAPHORE_TASK_; values hold no NUL.
+   * Input only, secret. As `variables`, encrypted at rest, never returned, masked in logs if the value has 4 characters or
+   * more. In an update an empty value keeps the stored one, and a name that is left out is removed. Names match
+   * `[A-Za-z_][A-Za-z0-9_]*` and do not begin with SIGNALMAN_ or SEMAPHORE_TASK_; values hold no NUL.
    *
    * @generated from field: map<string, string> secret_variables = 8;
    */
   secretVariables: { [key: string]: string };
 
   /**
-   * Input only, secret: as `env`, otherwise as `secret_variables`. Names match `[A-Za-z_][A-Za-z0-9_]*` and do not begin with
-   * SIGNALMAN_ or SEMAPHORE_TASK_; values hold no NUL and have at most 131000 bytes with their names.
+   * Input only, secret. As `env`, with secret values that are treated as those of `secret_variables`. Names match
+   * `[A-Za-z_][A-Za-z0-9_]*` and do not begin with SIGNALMAN_ or SEMAPHORE_TASK_; values hold no NUL and have at most
+   * 131000 bytes with their names.
    *
    * @generated from field: map<string, string> secret_env = 9;
    */
@@ -96,7 +97,7 @@ export type Environment = Message<"signalman.v1.Environment"> & {
   secretVariableNames: string[];
 
   /**
-   * Output only. Names of the secret process environment.
+   * Output only. Names of the secret environment variables.
    *
    * @generated from field: repeated string secret_env_names = 11;
    */
@@ -111,7 +112,7 @@ export const EnvironmentSchema: GenMessage<Environment> = /*@__PURE__*/
   messageDesc(file_signalman_v1_environment, 0);
 
 /**
- * Asks for a new environment.
+ * Request of CreateEnvironment.
  *
  * @generated from message signalman.v1.CreateEnvironmentRequest
  */
@@ -124,14 +125,14 @@ export type CreateEnvironmentRequest = Message<"signalman.v1.CreateEnvironmentRe
   parent: string;
 
   /**
-   * Required. Last part of its name; matches `[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?`.
+   * Required. Last part of the resource name; matches `[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?`.
    *
    * @generated from field: string environment_id = 2;
    */
   environmentId: string;
 
   /**
-   * Required. The environment; its name is passed over.
+   * Required. The environment. Its name is ignored: `parent` and `environment_id` make it.
    *
    * @generated from field: signalman.v1.Environment environment = 3;
    */
@@ -146,13 +147,13 @@ export const CreateEnvironmentRequestSchema: GenMessage<CreateEnvironmentRequest
   messageDesc(file_signalman_v1_environment, 1);
 
 /**
- * Answer to CreateEnvironment.
+ * Response of CreateEnvironment.
  *
  * @generated from message signalman.v1.CreateEnvironmentResponse
  */
 export type CreateEnvironmentResponse = Message<"signalman.v1.CreateEnvironmentResponse"> & {
   /**
-   * The environment.
+   * The created environment.
    *
    * @generated from field: signalman.v1.Environment environment = 1;
    */
@@ -167,7 +168,7 @@ export const CreateEnvironmentResponseSchema: GenMessage<CreateEnvironmentRespon
   messageDesc(file_signalman_v1_environment, 2);
 
 /**
- * Asks for one environment.
+ * Request of GetEnvironment.
  *
  * @generated from message signalman.v1.GetEnvironmentRequest
  */
@@ -188,7 +189,7 @@ export const GetEnvironmentRequestSchema: GenMessage<GetEnvironmentRequest> = /*
   messageDesc(file_signalman_v1_environment, 3);
 
 /**
- * Answer to GetEnvironment.
+ * Response of GetEnvironment.
  *
  * @generated from message signalman.v1.GetEnvironmentResponse
  */
@@ -209,7 +210,7 @@ export const GetEnvironmentResponseSchema: GenMessage<GetEnvironmentResponse> = 
   messageDesc(file_signalman_v1_environment, 4);
 
 /**
- * Asks for environments.
+ * Request of ListEnvironments.
  *
  * @generated from message signalman.v1.ListEnvironmentsRequest
  */
@@ -222,14 +223,14 @@ export type ListEnvironmentsRequest = Message<"signalman.v1.ListEnvironmentsRequ
   parent: string;
 
   /**
-   * How many at most, 0 to 1000; 0 means 50.
+   * Maximum number of environments, 0 to 1000; 0 means 50.
    *
    * @generated from field: int32 page_size = 2;
    */
   pageSize: number;
 
   /**
-   * `next_page_token` of the page before, with the same parent.
+   * `next_page_token` of the previous page; the parent must be the same.
    *
    * @generated from field: string page_token = 3;
    */
@@ -244,20 +245,20 @@ export const ListEnvironmentsRequestSchema: GenMessage<ListEnvironmentsRequest> 
   messageDesc(file_signalman_v1_environment, 5);
 
 /**
- * Answer to ListEnvironments.
+ * Response of ListEnvironments.
  *
  * @generated from message signalman.v1.ListEnvironmentsResponse
  */
 export type ListEnvironmentsResponse = Message<"signalman.v1.ListEnvironmentsResponse"> & {
   /**
-   * By name.
+   * The environments, ordered by name.
    *
    * @generated from field: repeated signalman.v1.Environment environments = 1;
    */
   environments: Environment[];
 
   /**
-   * Empty: this was the last page.
+   * Token of the next page. Empty: this is the last page.
    *
    * @generated from field: string next_page_token = 2;
    */
@@ -272,21 +273,21 @@ export const ListEnvironmentsResponseSchema: GenMessage<ListEnvironmentsResponse
   messageDesc(file_signalman_v1_environment, 6);
 
 /**
- * Asks for a change of an environment.
+ * Request of UpdateEnvironment.
  *
  * @generated from message signalman.v1.UpdateEnvironmentRequest
  */
 export type UpdateEnvironmentRequest = Message<"signalman.v1.UpdateEnvironmentRequest"> & {
   /**
-   * Required. The environment, with its full name. Its etag, if given, must be that of the stored one.
+   * Required. The environment, with its full name. If it has an etag, the stored environment must have the same one.
    *
    * @generated from field: signalman.v1.Environment environment = 1;
    */
   environment?: Environment | undefined;
 
   /**
-   * The fields to change, each one of Environment, or by a path such as `a.b` one of a message in it; lists and maps are replaced
-   * whole. Unset: those that are not empty in `environment`; `*`: all.
+   * Fields to change: fields of Environment, or fields of a message in it by a path such as `a.b`. Lists and maps are
+   * replaced as a whole. `*`: all fields. Unset: the fields that are not empty in `environment`.
    *
    * @generated from field: google.protobuf.FieldMask update_mask = 2;
    */
@@ -301,13 +302,13 @@ export const UpdateEnvironmentRequestSchema: GenMessage<UpdateEnvironmentRequest
   messageDesc(file_signalman_v1_environment, 7);
 
 /**
- * Answer to UpdateEnvironment.
+ * Response of UpdateEnvironment.
  *
  * @generated from message signalman.v1.UpdateEnvironmentResponse
  */
 export type UpdateEnvironmentResponse = Message<"signalman.v1.UpdateEnvironmentResponse"> & {
   /**
-   * The environment as it is now.
+   * The environment after the change.
    *
    * @generated from field: signalman.v1.Environment environment = 1;
    */
@@ -322,7 +323,7 @@ export const UpdateEnvironmentResponseSchema: GenMessage<UpdateEnvironmentRespon
   messageDesc(file_signalman_v1_environment, 8);
 
 /**
- * Asks for the end of an environment.
+ * Request of DeleteEnvironment.
  *
  * @generated from message signalman.v1.DeleteEnvironmentRequest
  */
@@ -335,7 +336,7 @@ export type DeleteEnvironmentRequest = Message<"signalman.v1.DeleteEnvironmentRe
   name: string;
 
   /**
-   * If given, it must be that of the stored environment.
+   * If given, the stored environment must have this etag.
    *
    * @generated from field: string etag = 2;
    */
@@ -350,7 +351,7 @@ export const DeleteEnvironmentRequestSchema: GenMessage<DeleteEnvironmentRequest
   messageDesc(file_signalman_v1_environment, 9);
 
 /**
- * Answer to DeleteEnvironment.
+ * Response of DeleteEnvironment.
  *
  * @generated from message signalman.v1.DeleteEnvironmentResponse
  */
@@ -391,7 +392,7 @@ export const EnvironmentService: GenService<{
     output: typeof GetEnvironmentResponseSchema;
   },
   /**
-   * Lists a project's environments by name. Errors: NOT_FOUND (no such project), INVALID_ARGUMENT.
+   * Lists a project's environments, ordered by name. Errors: NOT_FOUND (no such project), INVALID_ARGUMENT.
    *
    * @generated from rpc signalman.v1.EnvironmentService.ListEnvironments
    */
@@ -401,8 +402,8 @@ export const EnvironmentService: GenService<{
     output: typeof ListEnvironmentsResponseSchema;
   },
   /**
-   * Changes an environment. Errors: NOT_FOUND, INVALID_ARGUMENT, ABORTED (its etag moved on), FAILED_PRECONDITION (a secret is to
-   * stay that this server cannot decrypt).
+   * Updates an environment. Errors: NOT_FOUND, INVALID_ARGUMENT, ABORTED (the etag is not the stored one),
+   * FAILED_PRECONDITION (the server cannot decrypt a stored secret that the update keeps).
    *
    * @generated from rpc signalman.v1.EnvironmentService.UpdateEnvironment
    */
@@ -412,7 +413,8 @@ export const EnvironmentService: GenService<{
     output: typeof UpdateEnvironmentResponseSchema;
   },
   /**
-   * Deletes an environment. Errors: NOT_FOUND, ABORTED (its etag moved on), FAILED_PRECONDITION (in use; names the user).
+   * Deletes an environment. Errors: NOT_FOUND, ABORTED (the etag is not the stored one), FAILED_PRECONDITION (in use; the
+   * message names what uses it).
    *
    * @generated from rpc signalman.v1.EnvironmentService.DeleteEnvironment
    */

@@ -15,37 +15,38 @@ export const file_signalman_v1_hook: GenFile = /*@__PURE__*/
   fileDesc("ChdzaWduYWxtYW4vdjEvaG9vay5wcm90bxIMc2lnbmFsbWFuLnYxItgBCgRIb29rEgwKBG5hbWUYASABKAkSJgoFZXZlbnQYAiABKA4yFy5zaWduYWxtYW4udjEuSG9va0V2ZW50EiYKBGh0dHAYAyABKAsyFi5zaWduYWxtYW4udjEuSHR0cEhvb2tIABIsCgdwcm9ncmFtGAQgASgLMhkuc2lnbmFsbWFuLnYxLlByb2dyYW1Ib29rSAASKgoHdGltZW91dBgFIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIQCghyZXF1aXJlZBgGIAEoCEIGCgRraW5kIvYBCghIdHRwSG9vaxILCgN1cmwYASABKAkSDgoGbWV0aG9kGAIgASgJEjQKB2hlYWRlcnMYAyADKAsyIy5zaWduYWxtYW4udjEuSHR0cEhvb2suSGVhZGVyc0VudHJ5EhUKDXNlY3JldF9oZWFkZXIYBCABKAkSGQoRc2VjcmV0X2hlYWRlcl9rZXkYBSABKAkSJAoEYm9keRgGIAEoCzIWLmdvb2dsZS5wcm90b2J1Zi5WYWx1ZRIPCgdyZXRyaWVzGAcgASgFGi4KDEhlYWRlcnNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIioKC1Byb2dyYW1Ib29rEgsKA2FwcBgBIAEoCRIOCgZzY3JpcHQYAiABKAkqlAEKCUhvb2tFdmVudBIaChZIT09LX0VWRU5UX1VOU1BFQ0lGSUVEEAASGgoWSE9PS19FVkVOVF9CRUZPUkVfVEFTSxABEhkKFUhPT0tfRVZFTlRfQUZURVJfVEFTSxACEhkKFUhPT0tfRVZFTlRfT05fU1VDQ0VTUxADEhkKFUhPT0tfRVZFTlRfT05fRkFJTFVSRRAEQlQKEGRldi5zaWduYWxtYW4udjFQAVopc2lnbmFsbWFuLmRldi9nby9zaWduYWxtYW4vdjE7c2lnbmFsbWFudjGiAgNTR02qAgxTaWduYWxtYW4uVjFiBnByb3RvMw", [file_google_protobuf_duration, file_google_protobuf_struct]);
 
 /**
- * Work that users hang on the life of tasks: a call or a small program. The hooks of the project run around those of the
- * template: before them before a task, in their order; behind them at its end, in reverse. Each sees the end as the one
- * before left it. A task that ends while nothing of it runs (in the queue, while its plan waits, or LOST with its server) has
- * none then. What a hook says is in the task's log.
- * One of `http` and `program` is required.
+ * Call or script that runs before or after a task. One of `http` and `program` is required.
+ *
+ * Before a task the project's hooks run first, then the template's, each in their order; after a task both run in reverse
+ * order. A hook after a task sees the end of the task as the hooks before it left it. A task that ends while none of its
+ * programs runs (in the queue, while its plan waits, or as LOST with its server) runs no hooks at its end. The output of
+ * hooks is in the task's log.
  *
  * @generated from message signalman.v1.Hook
  */
 export type Hook = Message<"signalman.v1.Hook"> & {
   /**
-   * Required. Names it in the log, at most 100 characters.
+   * Required. Name in the log, at most 100 characters.
    *
    * @generated from field: string name = 1;
    */
   name: string;
 
   /**
-   * Required. When it runs.
+   * Required. Event at which the hook runs.
    *
    * @generated from field: signalman.v1.HookEvent event = 2;
    */
   event: HookEvent;
 
   /**
-   * What it does.
+   * Action of the hook.
    *
    * @generated from oneof signalman.v1.Hook.kind
    */
   kind: {
     /**
-     * Calls an URL.
+     * Calls a URL.
      *
      * @generated from field: signalman.v1.HttpHook http = 3;
      */
@@ -62,15 +63,15 @@ export type Hook = Message<"signalman.v1.Hook"> & {
   } | { case: undefined; value?: undefined };
 
   /**
-   * How long it may take, retries included, from 1 second. Unset: 30 seconds.
+   * Longest duration of the hook, retries included, from 1 second. Unset: 30 seconds.
    *
    * @generated from field: google.protobuf.Duration timeout = 5;
    */
   timeout?: Duration | undefined;
 
   /**
-   * A task whose hook fails ends as ERROR: with PREPARE_FAILED before it, with HOOK_FAILED in place of a success after it.
-   * Otherwise, and at the end of a task that is none, a failure is only reported in the log.
+   * Makes a failure of the hook end the task as ERROR: before the task with PREPARE_FAILED, after it with HOOK_FAILED in
+   * place of a success. Otherwise, and after a task that did not succeed, a failure is only reported in the log.
    *
    * @generated from field: bool required = 6;
    */
@@ -85,8 +86,8 @@ export const HookSchema: GenMessage<Hook> = /*@__PURE__*/
   messageDesc(file_signalman_v1_hook, 0);
 
 /**
- * A call over HTTP. An answer of 200 to 299 is success; others, and no answer, are tried again, after a pause from 0.2
- * seconds that doubles up to 10. Redirects are not followed.
+ * Call over HTTP. A response with status 200 to 299 is a success. After any other response, or none, the call is repeated
+ * after a pause that doubles from 0.2 to 10 seconds. Redirects are not followed.
  * `secret_header` and `secret_header_key` go together.
  *
  * @generated from message signalman.v1.HttpHook
@@ -107,40 +108,45 @@ export type HttpHook = Message<"signalman.v1.HttpHook"> & {
   method: string;
 
   /**
-   * Sent with the call. At most 50.
+   * Additional headers of the request. At most 50; names and values must be valid in HTTP.
    *
    * @generated from field: map<string, string> headers = 3;
    */
   headers: { [key: string]: string };
 
   /**
-   * Name of one more header, whose value is a secret, such as `Authorization`. Empty: none.
+   * Name of an additional header whose value is secret, such as `Authorization`; must be a valid header name. Empty: none.
    *
    * @generated from field: string secret_header = 4;
    */
   secretHeader: string;
 
   /**
-   * The access key of type text that holds this value.
-   * `projects/{project}/accessKeys/{key}`; in a catalog the last part alone. Empty: none.
+   * Access key of type text that holds the value of `secret_header`. `projects/{project}/accessKeys/{key}`; in a catalog
+   * the last part alone. Empty: none.
    *
    * @generated from field: string secret_header_key = 5;
    */
   secretHeaderKey: string;
 
   /**
-   * What is sent as JSON. In its texts `{{name}}` stands for a value of the task: `task`, `template`, `project` (full names),
-   * `app`, `event` (such as `before_task`), `status` (such as `SUCCESS`; before it `STARTING`), `reason` (such as `EXIT_CODE`)
-   * and `message` of its end, `commit_hash`, `version` (that it builds or brings somewhere), or `variables.NAME` (not
-   * secret; nothing if there is none, JSON if it is no text). Other braces stay as they are.
-   * Unset: an object of all of them but the variables. Not for GET.
+   * JSON body of the request. In its strings `{{name}}` is replaced by a value of the task:
+   * - `task`, `template`, `project`: full resource names;
+   * - `app`;
+   * - `event`, such as `before_task`;
+   * - `status`, such as `SUCCESS`; before a task `STARTING`;
+   * - `reason`, such as `EXIT_CODE`, and `message`, both of the task's end;
+   * - `commit_hash`;
+   * - `version`, the one that the task builds or deploys;
+   * - `variables.NAME`, a variable that is not secret: empty if there is none, JSON if it is not a string.
+   * Other braces stay as they are. Unset: an object with all of these values except the variables. Not for GET.
    *
    * @generated from field: google.protobuf.Value body = 6;
    */
   body?: Value | undefined;
 
   /**
-   * How often to try again, 0 to 10.
+   * Number of repetitions after a failure, 0 to 10.
    *
    * @generated from field: int32 retries = 7;
    */
@@ -155,22 +161,23 @@ export const HttpHookSchema: GenMessage<HttpHook> = /*@__PURE__*/
   messageDesc(file_signalman_v1_hook, 1);
 
 /**
- * A script that runs in the task's workspace (before a task: in a folder that only its hooks share), with the environment
- * of the task's shell-like apps and SIGNALMAN_EVENT, SIGNALMAN_STATUS and SIGNALMAN_REASON, which hold what an HttpHook has in
- * `event`, `status` and `reason`. Exit code 0 is success. Of what it prints, 1 MiB comes into the log.
+ * Script that runs in the task's workspace; before a task it runs in a folder that only the task's hooks share. It gets
+ * the environment of the task's shell-like apps, and SIGNALMAN_EVENT, SIGNALMAN_STATUS and SIGNALMAN_REASON with the
+ * values of `event`, `status` and `reason` of HttpHook. Exit code 0 is a success. The first 1 MiB of its output goes to
+ * the task's log.
  *
  * @generated from message signalman.v1.ProgramHook
  */
 export type ProgramHook = Message<"signalman.v1.ProgramHook"> & {
   /**
-   * Required. A shell-like app of the server: `bash`, `sh`, `python` …
+   * Required. Shell-like app of the server: `bash`, `sh`, `python` …
    *
    * @generated from field: string app = 1;
    */
   app: string;
 
   /**
-   * Required. The script, at most 65536 characters.
+   * Required. Text of the script, at most 65536 characters.
    *
    * @generated from field: string script = 2;
    */
@@ -185,7 +192,7 @@ export const ProgramHookSchema: GenMessage<ProgramHook> = /*@__PURE__*/
   messageDesc(file_signalman_v1_hook, 2);
 
 /**
- * When a hook runs. It may run again if its server ends meanwhile. KillTask ends the one that runs at once.
+ * Event at which a hook runs. A hook may run again if its server ends meanwhile. KillTask ends a running hook at once.
  *
  * @generated from enum signalman.v1.HookEvent
  */
@@ -198,28 +205,28 @@ export const HookEvent = {
   UNSPECIFIED: 0,
 
   /**
-   * Before anything is prepared.
+   * Before the workspace or anything else of the task is prepared.
    *
    * @generated from enum value: HOOK_EVENT_BEFORE_TASK = 1;
    */
   BEFORE_TASK: 1,
 
   /**
-   * At the end, whatever it is: the processes of the task are gone, its workspace still stands.
+   * At the end of every task: its processes are gone, its workspace still exists.
    *
    * @generated from enum value: HOOK_EVENT_AFTER_TASK = 2;
    */
   AFTER_TASK: 2,
 
   /**
-   * At the end of a task that succeeds. (A kill that comes while it runs still makes the task STOPPED.)
+   * At the end of a task that succeeds. A kill while the hook runs still makes the task STOPPED.
    *
    * @generated from enum value: HOOK_EVENT_ON_SUCCESS = 3;
    */
   ON_SUCCESS: 3,
 
   /**
-   * At the end of a task that ends as ERROR; not of one that is STOPPED.
+   * At the end of a task that ends as ERROR, but not of one that is STOPPED.
    *
    * @generated from enum value: HOOK_EVENT_ON_FAILURE = 4;
    */
@@ -227,7 +234,7 @@ export const HookEvent = {
 } as const;
 
 /**
- * When a hook runs. It may run again if its server ends meanwhile. KillTask ends the one that runs at once.
+ * Event at which a hook runs. A hook may run again if its server ends meanwhile. KillTask ends a running hook at once.
  *
  * @generated from enum signalman.v1.HookEvent
  */

@@ -15,8 +15,8 @@ export const file_signalman_v1_inventory: GenFile = /*@__PURE__*/
   fileDesc("ChxzaWduYWxtYW4vdjEvaW52ZW50b3J5LnByb3RvEgxzaWduYWxtYW4udjEirgIKCUludmVudG9yeRIMCgRuYW1lGAEgASgJEhMKC2Rlc2NyaXB0aW9uGAIgASgJEg0KA2luaRgDIAEoCUgAEg4KBHlhbWwYBCABKAlIABIrCgRmaWxlGAUgASgLMhsuc2lnbmFsbWFuLnYxLkludmVudG9yeUZpbGVIABITCgl3b3Jrc3BhY2UYBiABKAlIABIPCgdzc2hfa2V5GAcgASgJEhIKCmJlY29tZV9rZXkYCCABKAkSDAoEZXRhZxgJIAEoCRIvCgtjcmVhdGVfdGltZRgKIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLwoLdXBkYXRlX3RpbWUYCyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wQggKBnNvdXJjZSIxCg1JbnZlbnRvcnlGaWxlEhIKCnJlcG9zaXRvcnkYASABKAkSDAoEcGF0aBgCIAEoCSJqChZDcmVhdGVJbnZlbnRvcnlSZXF1ZXN0Eg4KBnBhcmVudBgBIAEoCRIUCgxpbnZlbnRvcnlfaWQYAiABKAkSKgoJaW52ZW50b3J5GAMgASgLMhcuc2lnbmFsbWFuLnYxLkludmVudG9yeSJFChdDcmVhdGVJbnZlbnRvcnlSZXNwb25zZRIqCglpbnZlbnRvcnkYASABKAsyFy5zaWduYWxtYW4udjEuSW52ZW50b3J5IiMKE0dldEludmVudG9yeVJlcXVlc3QSDAoEbmFtZRgBIAEoCSJCChRHZXRJbnZlbnRvcnlSZXNwb25zZRIqCglpbnZlbnRvcnkYASABKAsyFy5zaWduYWxtYW4udjEuSW52ZW50b3J5Ik8KFkxpc3RJbnZlbnRvcmllc1JlcXVlc3QSDgoGcGFyZW50GAEgASgJEhEKCXBhZ2Vfc2l6ZRgCIAEoBRISCgpwYWdlX3Rva2VuGAMgASgJImAKF0xpc3RJbnZlbnRvcmllc1Jlc3BvbnNlEiwKC2ludmVudG9yaWVzGAEgAygLMhcuc2lnbmFsbWFuLnYxLkludmVudG9yeRIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkidQoWVXBkYXRlSW52ZW50b3J5UmVxdWVzdBIqCglpbnZlbnRvcnkYASABKAsyFy5zaWduYWxtYW4udjEuSW52ZW50b3J5Ei8KC3VwZGF0ZV9tYXNrGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLkZpZWxkTWFzayJFChdVcGRhdGVJbnZlbnRvcnlSZXNwb25zZRIqCglpbnZlbnRvcnkYASABKAsyFy5zaWduYWxtYW4udjEuSW52ZW50b3J5IjQKFkRlbGV0ZUludmVudG9yeVJlcXVlc3QSDAoEbmFtZRgBIAEoCRIMCgRldGFnGAIgASgJIhkKF0RlbGV0ZUludmVudG9yeVJlc3BvbnNlMvMDChBJbnZlbnRvcnlTZXJ2aWNlEl4KD0NyZWF0ZUludmVudG9yeRIkLnNpZ25hbG1hbi52MS5DcmVhdGVJbnZlbnRvcnlSZXF1ZXN0GiUuc2lnbmFsbWFuLnYxLkNyZWF0ZUludmVudG9yeVJlc3BvbnNlEloKDEdldEludmVudG9yeRIhLnNpZ25hbG1hbi52MS5HZXRJbnZlbnRvcnlSZXF1ZXN0GiIuc2lnbmFsbWFuLnYxLkdldEludmVudG9yeVJlc3BvbnNlIgOQAgESYwoPTGlzdEludmVudG9yaWVzEiQuc2lnbmFsbWFuLnYxLkxpc3RJbnZlbnRvcmllc1JlcXVlc3QaJS5zaWduYWxtYW4udjEuTGlzdEludmVudG9yaWVzUmVzcG9uc2UiA5ACARJeCg9VcGRhdGVJbnZlbnRvcnkSJC5zaWduYWxtYW4udjEuVXBkYXRlSW52ZW50b3J5UmVxdWVzdBolLnNpZ25hbG1hbi52MS5VcGRhdGVJbnZlbnRvcnlSZXNwb25zZRJeCg9EZWxldGVJbnZlbnRvcnkSJC5zaWduYWxtYW4udjEuRGVsZXRlSW52ZW50b3J5UmVxdWVzdBolLnNpZ25hbG1hbi52MS5EZWxldGVJbnZlbnRvcnlSZXNwb25zZUJUChBkZXYuc2lnbmFsbWFuLnYxUAFaKXNpZ25hbG1hbi5kZXYvZ28vc2lnbmFsbWFuL3YxO3NpZ25hbG1hbnYxogIDU0dNqgIMU2lnbmFsbWFuLlYxYgZwcm90bzM", [file_google_protobuf_field_mask, file_google_protobuf_timestamp]);
 
 /**
- * Where a template works: hosts for Ansible, a workspace for Terraform, OpenTofu and Terragrunt.
- * One of `ini`, `yaml`, `file` and `workspace` is required.
+ * Hosts for Ansible, or a workspace for Terraform, OpenTofu and Terragrunt. One of `ini`, `yaml`, `file` and `workspace`
+ * is required.
  *
  * @generated from message signalman.v1.Inventory
  */
@@ -29,20 +29,20 @@ export type Inventory = Message<"signalman.v1.Inventory"> & {
   name: string;
 
   /**
-   * For people, at most 1000 characters.
+   * Description for people, at most 1000 characters.
    *
    * @generated from field: string description = 2;
    */
   description: string;
 
   /**
-   * Where it comes from.
+   * Source of the hosts, or the workspace.
    *
    * @generated from oneof signalman.v1.Inventory.source
    */
   source: {
     /**
-     * The text of an inventory in INI format (`static` in Semaphore UI). At most 1 MiB, no NUL.
+     * Text of an inventory in INI format (`static` in Semaphore UI). At most 1 MiB, no NUL.
      *
      * @generated from field: string ini = 3;
      */
@@ -50,7 +50,7 @@ export type Inventory = Message<"signalman.v1.Inventory"> & {
     case: "ini";
   } | {
     /**
-     * The text of an inventory in YAML format (`static-yaml` in Semaphore UI). At most 1 MiB, no NUL.
+     * Text of an inventory in YAML format (`static-yaml` in Semaphore UI). At most 1 MiB, no NUL.
      *
      * @generated from field: string yaml = 4;
      */
@@ -75,7 +75,7 @@ export type Inventory = Message<"signalman.v1.Inventory"> & {
   } | { case: undefined; value?: undefined };
 
   /**
-   * The access key of type ssh or login_password to log in with on the hosts.
+   * Access key of type ssh or login_password with which Ansible logs in on the hosts.
    * `projects/{project}/accessKeys/{key}`; in a catalog the last part alone. Empty: none.
    *
    * @generated from field: string ssh_key = 7;
@@ -83,7 +83,7 @@ export type Inventory = Message<"signalman.v1.Inventory"> & {
   sshKey: string;
 
   /**
-   * The access key of type login_password to become another user with.
+   * Access key of type login_password with which Ansible becomes another user (`become`).
    * `projects/{project}/accessKeys/{key}`; in a catalog the last part alone. Empty: none.
    *
    * @generated from field: string become_key = 8;
@@ -91,21 +91,21 @@ export type Inventory = Message<"signalman.v1.Inventory"> & {
   becomeKey: string;
 
   /**
-   * Output only. Changes whenever the inventory does.
+   * Output only. Changes with every change of the inventory.
    *
    * @generated from field: string etag = 9;
    */
   etag: string;
 
   /**
-   * Output only.
+   * Output only. Time of the creation.
    *
    * @generated from field: google.protobuf.Timestamp create_time = 10;
    */
   createTime?: Timestamp | undefined;
 
   /**
-   * Output only.
+   * Output only. Time of the last change.
    *
    * @generated from field: google.protobuf.Timestamp update_time = 11;
    */
@@ -126,14 +126,15 @@ export const InventorySchema: GenMessage<Inventory> = /*@__PURE__*/
  */
 export type InventoryFile = Message<"signalman.v1.InventoryFile"> & {
   /**
-   * `projects/{project}/repositories/{repository}`; in a catalog the last part alone. Empty: the template's.
+   * Repository that holds it. `projects/{project}/repositories/{repository}`; in a catalog the last part alone. Empty: the
+   * template's.
    *
    * @generated from field: string repository = 1;
    */
   repository: string;
 
   /**
-   * Required. Relative to the root of the repository; it may not lead out of it.
+   * Required. Path relative to the root of the repository; it must stay inside the repository.
    *
    * @generated from field: string path = 2;
    */
@@ -148,7 +149,7 @@ export const InventoryFileSchema: GenMessage<InventoryFile> = /*@__PURE__*/
   messageDesc(file_signalman_v1_inventory, 1);
 
 /**
- * Asks for a new inventory.
+ * Request of CreateInventory.
  *
  * @generated from message signalman.v1.CreateInventoryRequest
  */
@@ -161,14 +162,14 @@ export type CreateInventoryRequest = Message<"signalman.v1.CreateInventoryReques
   parent: string;
 
   /**
-   * Required. Last part of its name; matches `[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?`.
+   * Required. Last part of the resource name; matches `[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?`.
    *
    * @generated from field: string inventory_id = 2;
    */
   inventoryId: string;
 
   /**
-   * Required. The inventory; its name is passed over.
+   * Required. The inventory. Its name is ignored: `parent` and `inventory_id` make it.
    *
    * @generated from field: signalman.v1.Inventory inventory = 3;
    */
@@ -183,13 +184,13 @@ export const CreateInventoryRequestSchema: GenMessage<CreateInventoryRequest> = 
   messageDesc(file_signalman_v1_inventory, 2);
 
 /**
- * Answer to CreateInventory.
+ * Response of CreateInventory.
  *
  * @generated from message signalman.v1.CreateInventoryResponse
  */
 export type CreateInventoryResponse = Message<"signalman.v1.CreateInventoryResponse"> & {
   /**
-   * The inventory.
+   * The created inventory.
    *
    * @generated from field: signalman.v1.Inventory inventory = 1;
    */
@@ -204,7 +205,7 @@ export const CreateInventoryResponseSchema: GenMessage<CreateInventoryResponse> 
   messageDesc(file_signalman_v1_inventory, 3);
 
 /**
- * Asks for one inventory.
+ * Request of GetInventory.
  *
  * @generated from message signalman.v1.GetInventoryRequest
  */
@@ -225,7 +226,7 @@ export const GetInventoryRequestSchema: GenMessage<GetInventoryRequest> = /*@__P
   messageDesc(file_signalman_v1_inventory, 4);
 
 /**
- * Answer to GetInventory.
+ * Response of GetInventory.
  *
  * @generated from message signalman.v1.GetInventoryResponse
  */
@@ -246,7 +247,7 @@ export const GetInventoryResponseSchema: GenMessage<GetInventoryResponse> = /*@_
   messageDesc(file_signalman_v1_inventory, 5);
 
 /**
- * Asks for inventories.
+ * Request of ListInventories.
  *
  * @generated from message signalman.v1.ListInventoriesRequest
  */
@@ -259,14 +260,14 @@ export type ListInventoriesRequest = Message<"signalman.v1.ListInventoriesReques
   parent: string;
 
   /**
-   * How many at most, 0 to 1000; 0 means 50.
+   * Maximum number of inventories, 0 to 1000; 0 means 50.
    *
    * @generated from field: int32 page_size = 2;
    */
   pageSize: number;
 
   /**
-   * `next_page_token` of the page before, with the same parent.
+   * `next_page_token` of the previous page; the parent must be the same.
    *
    * @generated from field: string page_token = 3;
    */
@@ -281,20 +282,20 @@ export const ListInventoriesRequestSchema: GenMessage<ListInventoriesRequest> = 
   messageDesc(file_signalman_v1_inventory, 6);
 
 /**
- * Answer to ListInventories.
+ * Response of ListInventories.
  *
  * @generated from message signalman.v1.ListInventoriesResponse
  */
 export type ListInventoriesResponse = Message<"signalman.v1.ListInventoriesResponse"> & {
   /**
-   * By name.
+   * The inventories, ordered by name.
    *
    * @generated from field: repeated signalman.v1.Inventory inventories = 1;
    */
   inventories: Inventory[];
 
   /**
-   * Empty: this was the last page.
+   * Token of the next page. Empty: this is the last page.
    *
    * @generated from field: string next_page_token = 2;
    */
@@ -309,21 +310,21 @@ export const ListInventoriesResponseSchema: GenMessage<ListInventoriesResponse> 
   messageDesc(file_signalman_v1_inventory, 7);
 
 /**
- * Asks for a change of an inventory.
+ * Request of UpdateInventory.
  *
  * @generated from message signalman.v1.UpdateInventoryRequest
  */
 export type UpdateInventoryRequest = Message<"signalman.v1.UpdateInventoryRequest"> & {
   /**
-   * Required. The inventory, with its full name. Its etag, if given, must be that of the stored one.
+   * Required. The inventory, with its full name. If it has an etag, the stored inventory must have the same one.
    *
    * @generated from field: signalman.v1.Inventory inventory = 1;
    */
   inventory?: Inventory | undefined;
 
   /**
-   * The fields to change, each one of Inventory, or by a path such as `a.b` one of a message in it; lists and maps are replaced
-   * whole. Unset: those that are not empty in `inventory`; `*`: all.
+   * Fields to change: fields of Inventory, or fields of a message in it by a path such as `a.b`. Lists and maps are
+   * replaced as a whole. `*`: all fields. Unset: the fields that are not empty in `inventory`.
    *
    * @generated from field: google.protobuf.FieldMask update_mask = 2;
    */
@@ -338,13 +339,13 @@ export const UpdateInventoryRequestSchema: GenMessage<UpdateInventoryRequest> = 
   messageDesc(file_signalman_v1_inventory, 8);
 
 /**
- * Answer to UpdateInventory.
+ * Response of UpdateInventory.
  *
  * @generated from message signalman.v1.UpdateInventoryResponse
  */
 export type UpdateInventoryResponse = Message<"signalman.v1.UpdateInventoryResponse"> & {
   /**
-   * The inventory as it is now.
+   * The inventory after the change.
    *
    * @generated from field: signalman.v1.Inventory inventory = 1;
    */
@@ -359,7 +360,7 @@ export const UpdateInventoryResponseSchema: GenMessage<UpdateInventoryResponse> 
   messageDesc(file_signalman_v1_inventory, 9);
 
 /**
- * Asks for the end of an inventory.
+ * Request of DeleteInventory.
  *
  * @generated from message signalman.v1.DeleteInventoryRequest
  */
@@ -372,7 +373,7 @@ export type DeleteInventoryRequest = Message<"signalman.v1.DeleteInventoryReques
   name: string;
 
   /**
-   * If given, it must be that of the stored inventory.
+   * If given, the stored inventory must have this etag.
    *
    * @generated from field: string etag = 2;
    */
@@ -387,7 +388,7 @@ export const DeleteInventoryRequestSchema: GenMessage<DeleteInventoryRequest> = 
   messageDesc(file_signalman_v1_inventory, 10);
 
 /**
- * Answer to DeleteInventory.
+ * Response of DeleteInventory.
  *
  * @generated from message signalman.v1.DeleteInventoryResponse
  */
@@ -428,7 +429,7 @@ export const InventoryService: GenService<{
     output: typeof GetInventoryResponseSchema;
   },
   /**
-   * Lists a project's inventories by name. Errors: NOT_FOUND (no such project), INVALID_ARGUMENT.
+   * Lists a project's inventories, ordered by name. Errors: NOT_FOUND (no such project), INVALID_ARGUMENT.
    *
    * @generated from rpc signalman.v1.InventoryService.ListInventories
    */
@@ -438,7 +439,7 @@ export const InventoryService: GenService<{
     output: typeof ListInventoriesResponseSchema;
   },
   /**
-   * Changes an inventory. Errors: NOT_FOUND, INVALID_ARGUMENT, ABORTED (its etag moved on).
+   * Updates an inventory. Errors: NOT_FOUND, INVALID_ARGUMENT, ABORTED (the etag is not the stored one).
    *
    * @generated from rpc signalman.v1.InventoryService.UpdateInventory
    */
@@ -448,7 +449,8 @@ export const InventoryService: GenService<{
     output: typeof UpdateInventoryResponseSchema;
   },
   /**
-   * Deletes an inventory. Errors: NOT_FOUND, ABORTED (its etag moved on), FAILED_PRECONDITION (in use; names the user).
+   * Deletes an inventory. Errors: NOT_FOUND, ABORTED (the etag is not the stored one), FAILED_PRECONDITION (in use; the
+   * message names what uses it).
    *
    * @generated from rpc signalman.v1.InventoryService.DeleteInventory
    */

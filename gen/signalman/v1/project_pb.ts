@@ -17,56 +17,57 @@ export const file_signalman_v1_project: GenFile = /*@__PURE__*/
   fileDesc("ChpzaWduYWxtYW4vdjEvcHJvamVjdC5wcm90bxIMc2lnbmFsbWFuLnYxItsBCgdQcm9qZWN0EgwKBG5hbWUYASABKAkSEwoLZGVzY3JpcHRpb24YAiABKAkSGgoSbWF4X3BhcmFsbGVsX3Rhc2tzGAMgASgFEgwKBGV0YWcYBCABKAkSLwoLY3JlYXRlX3RpbWUYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi8KC3VwZGF0ZV90aW1lGAYgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIhCgVob29rcxgHIAMoCzISLnNpZ25hbG1hbi52MS5Ib29rIlIKFENyZWF0ZVByb2plY3RSZXF1ZXN0EhIKCnByb2plY3RfaWQYASABKAkSJgoHcHJvamVjdBgCIAEoCzIVLnNpZ25hbG1hbi52MS5Qcm9qZWN0Ij8KFUNyZWF0ZVByb2plY3RSZXNwb25zZRImCgdwcm9qZWN0GAEgASgLMhUuc2lnbmFsbWFuLnYxLlByb2plY3QiIQoRR2V0UHJvamVjdFJlcXVlc3QSDAoEbmFtZRgBIAEoCSI8ChJHZXRQcm9qZWN0UmVzcG9uc2USJgoHcHJvamVjdBgBIAEoCzIVLnNpZ25hbG1hbi52MS5Qcm9qZWN0IjwKE0xpc3RQcm9qZWN0c1JlcXVlc3QSEQoJcGFnZV9zaXplGAEgASgFEhIKCnBhZ2VfdG9rZW4YAiABKAkiWAoUTGlzdFByb2plY3RzUmVzcG9uc2USJwoIcHJvamVjdHMYASADKAsyFS5zaWduYWxtYW4udjEuUHJvamVjdBIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkibwoUVXBkYXRlUHJvamVjdFJlcXVlc3QSJgoHcHJvamVjdBgBIAEoCzIVLnNpZ25hbG1hbi52MS5Qcm9qZWN0Ei8KC3VwZGF0ZV9tYXNrGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLkZpZWxkTWFzayI/ChVVcGRhdGVQcm9qZWN0UmVzcG9uc2USJgoHcHJvamVjdBgBIAEoCzIVLnNpZ25hbG1hbi52MS5Qcm9qZWN0IkEKFERlbGV0ZVByb2plY3RSZXF1ZXN0EgwKBG5hbWUYASABKAkSDAoEZXRhZxgCIAEoCRINCgVmb3JjZRgDIAEoCCIXChVEZWxldGVQcm9qZWN0UmVzcG9uc2Uy0AMKDlByb2plY3RTZXJ2aWNlElgKDUNyZWF0ZVByb2plY3QSIi5zaWduYWxtYW4udjEuQ3JlYXRlUHJvamVjdFJlcXVlc3QaIy5zaWduYWxtYW4udjEuQ3JlYXRlUHJvamVjdFJlc3BvbnNlElQKCkdldFByb2plY3QSHy5zaWduYWxtYW4udjEuR2V0UHJvamVjdFJlcXVlc3QaIC5zaWduYWxtYW4udjEuR2V0UHJvamVjdFJlc3BvbnNlIgOQAgESWgoMTGlzdFByb2plY3RzEiEuc2lnbmFsbWFuLnYxLkxpc3RQcm9qZWN0c1JlcXVlc3QaIi5zaWduYWxtYW4udjEuTGlzdFByb2plY3RzUmVzcG9uc2UiA5ACARJYCg1VcGRhdGVQcm9qZWN0EiIuc2lnbmFsbWFuLnYxLlVwZGF0ZVByb2plY3RSZXF1ZXN0GiMuc2lnbmFsbWFuLnYxLlVwZGF0ZVByb2plY3RSZXNwb25zZRJYCg1EZWxldGVQcm9qZWN0EiIuc2lnbmFsbWFuLnYxLkRlbGV0ZVByb2plY3RSZXF1ZXN0GiMuc2lnbmFsbWFuLnYxLkRlbGV0ZVByb2plY3RSZXNwb25zZUJUChBkZXYuc2lnbmFsbWFuLnYxUAFaKXNpZ25hbG1hbi5kZXYvZ28vc2lnbmFsbWFuL3YxO3NpZ25hbG1hbnYxogIDU0dNqgIMU2lnbmFsbWFuLlYxYgZwcm90bzM", [file_google_protobuf_field_mask, file_google_protobuf_timestamp, file_signalman_v1_hook]);
 
 /**
- * What belongs together: repositories, environments, templates and their tasks.
+ * Namespace of repositories, environments, inventories, access keys, templates and tasks.
  *
  * @generated from message signalman.v1.Project
  */
 export type Project = Message<"signalman.v1.Project"> & {
   /**
-   * `projects/{project}`; in a catalog the last part alone.
-   * The last part matches `[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?`, as in every resource name chosen by users.
+   * `projects/{project}`; in a catalog the last part alone. The last part matches `[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?`, as
+   * in every resource name that users choose.
    *
    * @generated from field: string name = 1;
    */
   name: string;
 
   /**
-   * For people, at most 1000 characters.
+   * Description for people, at most 1000 characters.
    *
    * @generated from field: string description = 2;
    */
   description: string;
 
   /**
-   * How many of its tasks may be active at once, 0 to 10000; 0 means no limit.
+   * Maximum number of tasks that are active at once, 0 to 10000; 0 means no limit.
    *
    * @generated from field: int32 max_parallel_tasks = 3;
    */
   maxParallelTasks: number;
 
   /**
-   * Output only. Changes whenever the project does.
+   * Output only. Changes with every change of the project.
    *
    * @generated from field: string etag = 4;
    */
   etag: string;
 
   /**
-   * Output only.
+   * Output only. Time of the creation.
    *
    * @generated from field: google.protobuf.Timestamp create_time = 5;
    */
   createTime?: Timestamp | undefined;
 
   /**
-   * Output only.
+   * Output only. Time of the last change.
    *
    * @generated from field: google.protobuf.Timestamp update_time = 6;
    */
   updateTime?: Timestamp | undefined;
 
   /**
-   * Work around each of its tasks, in this order before a task and in reverse after it. At most 50, each name once.
+   * Hooks around each of its tasks, run in this order before a task and in reverse order after it. At most 50, each name
+   * once.
    *
    * @generated from field: repeated signalman.v1.Hook hooks = 7;
    */
@@ -81,20 +82,20 @@ export const ProjectSchema: GenMessage<Project> = /*@__PURE__*/
   messageDesc(file_signalman_v1_project, 0);
 
 /**
- * Asks for a new project.
+ * Request of CreateProject.
  *
  * @generated from message signalman.v1.CreateProjectRequest
  */
 export type CreateProjectRequest = Message<"signalman.v1.CreateProjectRequest"> & {
   /**
-   * Required. Last part of its name; matches `[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?`.
+   * Required. Last part of the resource name; matches `[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?`.
    *
    * @generated from field: string project_id = 1;
    */
   projectId: string;
 
   /**
-   * Required. The project; its name is passed over.
+   * Required. The project. Its name is ignored: `project_id` makes it.
    *
    * @generated from field: signalman.v1.Project project = 2;
    */
@@ -109,13 +110,13 @@ export const CreateProjectRequestSchema: GenMessage<CreateProjectRequest> = /*@_
   messageDesc(file_signalman_v1_project, 1);
 
 /**
- * Answer to CreateProject.
+ * Response of CreateProject.
  *
  * @generated from message signalman.v1.CreateProjectResponse
  */
 export type CreateProjectResponse = Message<"signalman.v1.CreateProjectResponse"> & {
   /**
-   * The project.
+   * The created project.
    *
    * @generated from field: signalman.v1.Project project = 1;
    */
@@ -130,7 +131,7 @@ export const CreateProjectResponseSchema: GenMessage<CreateProjectResponse> = /*
   messageDesc(file_signalman_v1_project, 2);
 
 /**
- * Asks for one project.
+ * Request of GetProject.
  *
  * @generated from message signalman.v1.GetProjectRequest
  */
@@ -151,7 +152,7 @@ export const GetProjectRequestSchema: GenMessage<GetProjectRequest> = /*@__PURE_
   messageDesc(file_signalman_v1_project, 3);
 
 /**
- * Answer to GetProject.
+ * Response of GetProject.
  *
  * @generated from message signalman.v1.GetProjectResponse
  */
@@ -172,20 +173,20 @@ export const GetProjectResponseSchema: GenMessage<GetProjectResponse> = /*@__PUR
   messageDesc(file_signalman_v1_project, 4);
 
 /**
- * Asks for projects.
+ * Request of ListProjects.
  *
  * @generated from message signalman.v1.ListProjectsRequest
  */
 export type ListProjectsRequest = Message<"signalman.v1.ListProjectsRequest"> & {
   /**
-   * How many at most, 0 to 1000; 0 means 50.
+   * Maximum number of projects, 0 to 1000; 0 means 50.
    *
    * @generated from field: int32 page_size = 1;
    */
   pageSize: number;
 
   /**
-   * `next_page_token` of the page before.
+   * `next_page_token` of the previous page.
    *
    * @generated from field: string page_token = 2;
    */
@@ -200,20 +201,20 @@ export const ListProjectsRequestSchema: GenMessage<ListProjectsRequest> = /*@__P
   messageDesc(file_signalman_v1_project, 5);
 
 /**
- * Answer to ListProjects.
+ * Response of ListProjects.
  *
  * @generated from message signalman.v1.ListProjectsResponse
  */
 export type ListProjectsResponse = Message<"signalman.v1.ListProjectsResponse"> & {
   /**
-   * By name.
+   * The projects, ordered by name.
    *
    * @generated from field: repeated signalman.v1.Project projects = 1;
    */
   projects: Project[];
 
   /**
-   * Empty: this was the last page.
+   * Token of the next page. Empty: this is the last page.
    *
    * @generated from field: string next_page_token = 2;
    */
@@ -228,21 +229,21 @@ export const ListProjectsResponseSchema: GenMessage<ListProjectsResponse> = /*@_
   messageDesc(file_signalman_v1_project, 6);
 
 /**
- * Asks for a change of a project.
+ * Request of UpdateProject.
  *
  * @generated from message signalman.v1.UpdateProjectRequest
  */
 export type UpdateProjectRequest = Message<"signalman.v1.UpdateProjectRequest"> & {
   /**
-   * Required. The project, with its full name. Its etag, if given, must be that of the stored one.
+   * Required. The project, with its full name. If it has an etag, the stored project must have the same one.
    *
    * @generated from field: signalman.v1.Project project = 1;
    */
   project?: Project | undefined;
 
   /**
-   * The fields to change, each one of Project, or by a path such as `a.b` one of a message in it; lists and maps are replaced
-   * whole. Unset: those that are not empty in `project`; `*`: all.
+   * Fields to change: fields of Project, or fields of a message in it by a path such as `a.b`. Lists and maps are replaced
+   * as a whole. `*`: all fields. Unset: the fields that are not empty in `project`.
    *
    * @generated from field: google.protobuf.FieldMask update_mask = 2;
    */
@@ -257,13 +258,13 @@ export const UpdateProjectRequestSchema: GenMessage<UpdateProjectRequest> = /*@_
   messageDesc(file_signalman_v1_project, 7);
 
 /**
- * Answer to UpdateProject.
+ * Response of UpdateProject.
  *
  * @generated from message signalman.v1.UpdateProjectResponse
  */
 export type UpdateProjectResponse = Message<"signalman.v1.UpdateProjectResponse"> & {
   /**
-   * The project as it is now.
+   * The project after the change.
    *
    * @generated from field: signalman.v1.Project project = 1;
    */
@@ -278,7 +279,7 @@ export const UpdateProjectResponseSchema: GenMessage<UpdateProjectResponse> = /*
   messageDesc(file_signalman_v1_project, 8);
 
 /**
- * Asks for the end of a project.
+ * Request of DeleteProject.
  *
  * @generated from message signalman.v1.DeleteProjectRequest
  */
@@ -291,14 +292,15 @@ export type DeleteProjectRequest = Message<"signalman.v1.DeleteProjectRequest"> 
   name: string;
 
   /**
-   * If given, it must be that of the stored project.
+   * If given, the stored project must have this etag.
    *
    * @generated from field: string etag = 2;
    */
   etag: string;
 
   /**
-   * Also delete all that the project holds, its tasks and their logs included. Tasks that have not ended still stand in the way.
+   * Also deletes everything in the project, including its tasks and their logs. Tasks that have not ended still prevent
+   * it.
    *
    * @generated from field: bool force = 3;
    */
@@ -313,7 +315,7 @@ export const DeleteProjectRequestSchema: GenMessage<DeleteProjectRequest> = /*@_
   messageDesc(file_signalman_v1_project, 9);
 
 /**
- * Answer to DeleteProject.
+ * Response of DeleteProject.
  *
  * @generated from message signalman.v1.DeleteProjectResponse
  */
@@ -354,7 +356,7 @@ export const ProjectService: GenService<{
     output: typeof GetProjectResponseSchema;
   },
   /**
-   * Lists projects by name. Errors: INVALID_ARGUMENT.
+   * Lists projects, ordered by name. Errors: INVALID_ARGUMENT.
    *
    * @generated from rpc signalman.v1.ProjectService.ListProjects
    */
@@ -364,7 +366,7 @@ export const ProjectService: GenService<{
     output: typeof ListProjectsResponseSchema;
   },
   /**
-   * Changes a project. Errors: NOT_FOUND, INVALID_ARGUMENT, ABORTED (its etag moved on).
+   * Updates a project. Errors: NOT_FOUND, INVALID_ARGUMENT, ABORTED (the etag is not the stored one).
    *
    * @generated from rpc signalman.v1.ProjectService.UpdateProject
    */
@@ -374,7 +376,8 @@ export const ProjectService: GenService<{
     output: typeof UpdateProjectResponseSchema;
   },
   /**
-   * Deletes a project. Errors: NOT_FOUND, ABORTED (its etag moved on), FAILED_PRECONDITION (in use; names the user).
+   * Deletes a project. Errors: NOT_FOUND, ABORTED (the etag is not the stored one), FAILED_PRECONDITION (in use; the
+   * message names what uses it).
    *
    * @generated from rpc signalman.v1.ProjectService.DeleteProject
    */

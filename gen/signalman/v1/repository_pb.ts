@@ -15,7 +15,7 @@ export const file_signalman_v1_repository: GenFile = /*@__PURE__*/
   fileDesc("Ch1zaWduYWxtYW4vdjEvcmVwb3NpdG9yeS5wcm90bxIMc2lnbmFsbWFuLnYxIp8CCgpSZXBvc2l0b3J5EgwKBG5hbWUYASABKAkSEwoLZGVzY3JpcHRpb24YAiABKAkSCwoDdXJsGAMgASgJEhIKCmdpdF9icmFuY2gYBCABKAkSDAoEZXRhZxgFIAEoCRIvCgtjcmVhdGVfdGltZRgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLwoLdXBkYXRlX3RpbWUYByABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhIKCmFjY2Vzc19rZXkYCCABKAkSDQoFZGVwdGgYCSABKAUSCwoDbGZzGAogASgIEhcKD3NraXBfc3VibW9kdWxlcxgLIAEoCBIUCgxjb3B5X29iamVjdHMYDCABKAgibgoXQ3JlYXRlUmVwb3NpdG9yeVJlcXVlc3QSDgoGcGFyZW50GAEgASgJEhUKDXJlcG9zaXRvcnlfaWQYAiABKAkSLAoKcmVwb3NpdG9yeRgDIAEoCzIYLnNpZ25hbG1hbi52MS5SZXBvc2l0b3J5IkgKGENyZWF0ZVJlcG9zaXRvcnlSZXNwb25zZRIsCgpyZXBvc2l0b3J5GAEgASgLMhguc2lnbmFsbWFuLnYxLlJlcG9zaXRvcnkiJAoUR2V0UmVwb3NpdG9yeVJlcXVlc3QSDAoEbmFtZRgBIAEoCSJFChVHZXRSZXBvc2l0b3J5UmVzcG9uc2USLAoKcmVwb3NpdG9yeRgBIAEoCzIYLnNpZ25hbG1hbi52MS5SZXBvc2l0b3J5IlAKF0xpc3RSZXBvc2l0b3JpZXNSZXF1ZXN0Eg4KBnBhcmVudBgBIAEoCRIRCglwYWdlX3NpemUYAiABKAUSEgoKcGFnZV90b2tlbhgDIAEoCSJjChhMaXN0UmVwb3NpdG9yaWVzUmVzcG9uc2USLgoMcmVwb3NpdG9yaWVzGAEgAygLMhguc2lnbmFsbWFuLnYxLlJlcG9zaXRvcnkSFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJIngKF1VwZGF0ZVJlcG9zaXRvcnlSZXF1ZXN0EiwKCnJlcG9zaXRvcnkYASABKAsyGC5zaWduYWxtYW4udjEuUmVwb3NpdG9yeRIvCgt1cGRhdGVfbWFzaxgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5GaWVsZE1hc2siSAoYVXBkYXRlUmVwb3NpdG9yeVJlc3BvbnNlEiwKCnJlcG9zaXRvcnkYASABKAsyGC5zaWduYWxtYW4udjEuUmVwb3NpdG9yeSI1ChdEZWxldGVSZXBvc2l0b3J5UmVxdWVzdBIMCgRuYW1lGAEgASgJEgwKBGV0YWcYAiABKAkiGgoYRGVsZXRlUmVwb3NpdG9yeVJlc3BvbnNlMoMEChFSZXBvc2l0b3J5U2VydmljZRJhChBDcmVhdGVSZXBvc2l0b3J5EiUuc2lnbmFsbWFuLnYxLkNyZWF0ZVJlcG9zaXRvcnlSZXF1ZXN0GiYuc2lnbmFsbWFuLnYxLkNyZWF0ZVJlcG9zaXRvcnlSZXNwb25zZRJdCg1HZXRSZXBvc2l0b3J5EiIuc2lnbmFsbWFuLnYxLkdldFJlcG9zaXRvcnlSZXF1ZXN0GiMuc2lnbmFsbWFuLnYxLkdldFJlcG9zaXRvcnlSZXNwb25zZSIDkAIBEmYKEExpc3RSZXBvc2l0b3JpZXMSJS5zaWduYWxtYW4udjEuTGlzdFJlcG9zaXRvcmllc1JlcXVlc3QaJi5zaWduYWxtYW4udjEuTGlzdFJlcG9zaXRvcmllc1Jlc3BvbnNlIgOQAgESYQoQVXBkYXRlUmVwb3NpdG9yeRIlLnNpZ25hbG1hbi52MS5VcGRhdGVSZXBvc2l0b3J5UmVxdWVzdBomLnNpZ25hbG1hbi52MS5VcGRhdGVSZXBvc2l0b3J5UmVzcG9uc2USYQoQRGVsZXRlUmVwb3NpdG9yeRIlLnNpZ25hbG1hbi52MS5EZWxldGVSZXBvc2l0b3J5UmVxdWVzdBomLnNpZ25hbG1hbi52MS5EZWxldGVSZXBvc2l0b3J5UmVzcG9uc2VCVAoQZGV2LnNpZ25hbG1hbi52MVABWilzaWduYWxtYW4uZGV2L2dvL3NpZ25hbG1hbi92MTtzaWduYWxtYW52MaICA1NHTaoCDFNpZ25hbG1hbi5WMWIGcHJvdG8z", [file_google_protobuf_field_mask, file_google_protobuf_timestamp]);
 
 /**
- * Where scripts come from.
+ * Git repository or folder from which tasks get their files.
  *
  * @generated from message signalman.v1.Repository
  */
@@ -28,54 +28,54 @@ export type Repository = Message<"signalman.v1.Repository"> & {
   name: string;
 
   /**
-   * For people, at most 1000 characters.
+   * Description for people, at most 1000 characters.
    *
    * @generated from field: string description = 2;
    */
   description: string;
 
   /**
-   * Required. A folder on the server, by absolute path or `file://` URL, or a remote git repository, by `https://`, `http://`
-   * or `ssh://` URL or as `user@host:path`, without a password in it, nor by HTTP a user: logins and tokens belong into the
-   * access key that `access_key` names. A git repository is checked out at its commit for each task, any other folder is
-   * copied. (In a catalog file the command line also takes a path relative to the file. Earlier releases stored URLs with a
-   * user: these are used as they are, and shown with the user masked.)
+   * Required. A folder on the server (absolute path or `file://` URL) or a remote git repository (`https://`, `http://` or
+   * `ssh://` URL, or `user@host:path`), without a password and for HTTP without a user: logins and tokens belong into the
+   * access key that `access_key` names. For each task a git repository is checked out at its commit, and any other folder
+   * is copied. In a catalog file the command line also takes a path relative to the file. URLs with a user that earlier
+   * releases stored are used as they are, and shown with the user masked.
    *
    * @generated from field: string url = 3;
    */
   url: string;
 
   /**
-   * Branch or tag to check out, a branch if both have that name; empty: the default branch, or what a folder has checked out.
-   * Only for a git repository.
+   * Branch or tag to check out; a branch overrides a tag of the same name. Empty: the default branch; for a folder its
+   * checked-out branch. Only for a git repository.
    *
    * @generated from field: string git_branch = 4;
    */
   gitBranch: string;
 
   /**
-   * Output only. Changes whenever the repository does.
+   * Output only. Changes with every change of the repository.
    *
    * @generated from field: string etag = 5;
    */
   etag: string;
 
   /**
-   * Output only.
+   * Output only. Time of the creation.
    *
    * @generated from field: google.protobuf.Timestamp create_time = 6;
    */
   createTime?: Timestamp | undefined;
 
   /**
-   * Output only.
+   * Output only. Time of the last change.
    *
    * @generated from field: google.protobuf.Timestamp update_time = 7;
    */
   updateTime?: Timestamp | undefined;
 
   /**
-   * The access key to fetch with: of type ssh for SSH, login_password or text (a token) for HTTP.
+   * Access key to fetch with: of type ssh for SSH, login_password or text (a token) for HTTP.
    * `projects/{project}/accessKeys/{key}`; in a catalog the last part alone. Empty: none.
    *
    * @generated from field: string access_key = 8;
@@ -83,29 +83,30 @@ export type Repository = Message<"signalman.v1.Repository"> & {
   accessKey: string;
 
   /**
-   * How many commits of history a task gets, 0 to 1000000; 0 means all. Only for a git repository.
+   * Number of commits of history that a task gets, 0 to 1000000; 0 means all. Only for a git repository.
    *
    * @generated from field: int32 depth = 9;
    */
   depth: number;
 
   /**
-   * Fetch the files that git LFS keeps. Needs git-lfs on the server.
+   * Fetches the files that git LFS keeps. Needs git-lfs on the server.
    *
    * @generated from field: bool lfs = 10;
    */
   lfs: boolean;
 
   /**
-   * Leave submodules out.
+   * Leaves submodules out.
    *
    * @generated from field: bool skip_submodules = 11;
    */
   skipSubmodules: boolean;
 
   /**
-   * Copy all objects into each task's workspace instead of borrowing them from the server: for workspaces that a container
-   * mounts. Each task then takes the disk space of a whole clone. With a depth they are copied anyway. Only for a git repository.
+   * Copies all objects into each task's workspace instead of borrowing them from the server's mirror, for workspaces that
+   * a container mounts. Each task then takes the disk space of a whole clone. With a depth they are copied anyway. Only
+   * for a git repository.
    *
    * @generated from field: bool copy_objects = 12;
    */
@@ -120,7 +121,7 @@ export const RepositorySchema: GenMessage<Repository> = /*@__PURE__*/
   messageDesc(file_signalman_v1_repository, 0);
 
 /**
- * Asks for a new repository.
+ * Request of CreateRepository.
  *
  * @generated from message signalman.v1.CreateRepositoryRequest
  */
@@ -133,14 +134,14 @@ export type CreateRepositoryRequest = Message<"signalman.v1.CreateRepositoryRequ
   parent: string;
 
   /**
-   * Required. Last part of its name; matches `[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?`.
+   * Required. Last part of the resource name; matches `[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?`.
    *
    * @generated from field: string repository_id = 2;
    */
   repositoryId: string;
 
   /**
-   * Required. The repository; its name is passed over.
+   * Required. The repository. Its name is ignored: `parent` and `repository_id` make it.
    *
    * @generated from field: signalman.v1.Repository repository = 3;
    */
@@ -155,13 +156,13 @@ export const CreateRepositoryRequestSchema: GenMessage<CreateRepositoryRequest> 
   messageDesc(file_signalman_v1_repository, 1);
 
 /**
- * Answer to CreateRepository.
+ * Response of CreateRepository.
  *
  * @generated from message signalman.v1.CreateRepositoryResponse
  */
 export type CreateRepositoryResponse = Message<"signalman.v1.CreateRepositoryResponse"> & {
   /**
-   * The repository.
+   * The created repository.
    *
    * @generated from field: signalman.v1.Repository repository = 1;
    */
@@ -176,7 +177,7 @@ export const CreateRepositoryResponseSchema: GenMessage<CreateRepositoryResponse
   messageDesc(file_signalman_v1_repository, 2);
 
 /**
- * Asks for one repository.
+ * Request of GetRepository.
  *
  * @generated from message signalman.v1.GetRepositoryRequest
  */
@@ -197,7 +198,7 @@ export const GetRepositoryRequestSchema: GenMessage<GetRepositoryRequest> = /*@_
   messageDesc(file_signalman_v1_repository, 3);
 
 /**
- * Answer to GetRepository.
+ * Response of GetRepository.
  *
  * @generated from message signalman.v1.GetRepositoryResponse
  */
@@ -218,7 +219,7 @@ export const GetRepositoryResponseSchema: GenMessage<GetRepositoryResponse> = /*
   messageDesc(file_signalman_v1_repository, 4);
 
 /**
- * Asks for repositories.
+ * Request of ListRepositories.
  *
  * @generated from message signalman.v1.ListRepositoriesRequest
  */
@@ -231,14 +232,14 @@ export type ListRepositoriesRequest = Message<"signalman.v1.ListRepositoriesRequ
   parent: string;
 
   /**
-   * How many at most, 0 to 1000; 0 means 50.
+   * Maximum number of repositories, 0 to 1000; 0 means 50.
    *
    * @generated from field: int32 page_size = 2;
    */
   pageSize: number;
 
   /**
-   * `next_page_token` of the page before, with the same parent.
+   * `next_page_token` of the previous page; the parent must be the same.
    *
    * @generated from field: string page_token = 3;
    */
@@ -253,20 +254,20 @@ export const ListRepositoriesRequestSchema: GenMessage<ListRepositoriesRequest> 
   messageDesc(file_signalman_v1_repository, 5);
 
 /**
- * Answer to ListRepositories.
+ * Response of ListRepositories.
  *
  * @generated from message signalman.v1.ListRepositoriesResponse
  */
 export type ListRepositoriesResponse = Message<"signalman.v1.ListRepositoriesResponse"> & {
   /**
-   * By name.
+   * The repositories, ordered by name.
    *
    * @generated from field: repeated signalman.v1.Repository repositories = 1;
    */
   repositories: Repository[];
 
   /**
-   * Empty: this was the last page.
+   * Token of the next page. Empty: this is the last page.
    *
    * @generated from field: string next_page_token = 2;
    */
@@ -281,21 +282,21 @@ export const ListRepositoriesResponseSchema: GenMessage<ListRepositoriesResponse
   messageDesc(file_signalman_v1_repository, 6);
 
 /**
- * Asks for a change of a repository.
+ * Request of UpdateRepository.
  *
  * @generated from message signalman.v1.UpdateRepositoryRequest
  */
 export type UpdateRepositoryRequest = Message<"signalman.v1.UpdateRepositoryRequest"> & {
   /**
-   * Required. The repository, with its full name. Its etag, if given, must be that of the stored one.
+   * Required. The repository, with its full name. If it has an etag, the stored repository must have the same one.
    *
    * @generated from field: signalman.v1.Repository repository = 1;
    */
   repository?: Repository | undefined;
 
   /**
-   * The fields to change, each one of Repository, or by a path such as `a.b` one of a message in it; lists and maps are replaced
-   * whole. Unset: those that are not empty in `repository`; `*`: all.
+   * Fields to change: fields of Repository, or fields of a message in it by a path such as `a.b`. Lists and maps are
+   * replaced as a whole. `*`: all fields. Unset: the fields that are not empty in `repository`.
    *
    * @generated from field: google.protobuf.FieldMask update_mask = 2;
    */
@@ -310,13 +311,13 @@ export const UpdateRepositoryRequestSchema: GenMessage<UpdateRepositoryRequest> 
   messageDesc(file_signalman_v1_repository, 7);
 
 /**
- * Answer to UpdateRepository.
+ * Response of UpdateRepository.
  *
  * @generated from message signalman.v1.UpdateRepositoryResponse
  */
 export type UpdateRepositoryResponse = Message<"signalman.v1.UpdateRepositoryResponse"> & {
   /**
-   * The repository as it is now.
+   * The repository after the change.
    *
    * @generated from field: signalman.v1.Repository repository = 1;
    */
@@ -331,7 +332,7 @@ export const UpdateRepositoryResponseSchema: GenMessage<UpdateRepositoryResponse
   messageDesc(file_signalman_v1_repository, 8);
 
 /**
- * Asks for the end of a repository.
+ * Request of DeleteRepository.
  *
  * @generated from message signalman.v1.DeleteRepositoryRequest
  */
@@ -344,7 +345,7 @@ export type DeleteRepositoryRequest = Message<"signalman.v1.DeleteRepositoryRequ
   name: string;
 
   /**
-   * If given, it must be that of the stored repository.
+   * If given, the stored repository must have this etag.
    *
    * @generated from field: string etag = 2;
    */
@@ -359,7 +360,7 @@ export const DeleteRepositoryRequestSchema: GenMessage<DeleteRepositoryRequest> 
   messageDesc(file_signalman_v1_repository, 9);
 
 /**
- * Answer to DeleteRepository.
+ * Response of DeleteRepository.
  *
  * @generated from message signalman.v1.DeleteRepositoryResponse
  */
@@ -400,7 +401,7 @@ export const RepositoryService: GenService<{
     output: typeof GetRepositoryResponseSchema;
   },
   /**
-   * Lists a project's repositories by name. Errors: NOT_FOUND (no such project), INVALID_ARGUMENT.
+   * Lists a project's repositories, ordered by name. Errors: NOT_FOUND (no such project), INVALID_ARGUMENT.
    *
    * @generated from rpc signalman.v1.RepositoryService.ListRepositories
    */
@@ -410,7 +411,7 @@ export const RepositoryService: GenService<{
     output: typeof ListRepositoriesResponseSchema;
   },
   /**
-   * Changes a repository. Errors: NOT_FOUND, INVALID_ARGUMENT, ABORTED (its etag moved on).
+   * Updates a repository. Errors: NOT_FOUND, INVALID_ARGUMENT, ABORTED (the etag is not the stored one).
    *
    * @generated from rpc signalman.v1.RepositoryService.UpdateRepository
    */
@@ -420,7 +421,8 @@ export const RepositoryService: GenService<{
     output: typeof UpdateRepositoryResponseSchema;
   },
   /**
-   * Deletes a repository. Errors: NOT_FOUND, ABORTED (its etag moved on), FAILED_PRECONDITION (in use; names the user).
+   * Deletes a repository. Errors: NOT_FOUND, ABORTED (the etag is not the stored one), FAILED_PRECONDITION (in use; the
+   * message names what uses it).
    *
    * @generated from rpc signalman.v1.RepositoryService.DeleteRepository
    */

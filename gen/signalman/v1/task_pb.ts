@@ -21,98 +21,98 @@ export const file_signalman_v1_task: GenFile = /*@__PURE__*/
  */
 export type Task = Message<"signalman.v1.Task"> & {
   /**
-   * `projects/{project}/tasks/{uuid}`; the service makes the UUID (version 7, from database time).
+   * `projects/{project}/tasks/{uuid}`. The server chooses the UUID (version 7, from the database's time).
    *
    * @generated from field: string name = 1;
    */
   name: string;
 
   /**
-   * Resource name of the template that it runs, as it was called when the task was made.
+   * Resource name of the template, as it was when the task was created.
    *
    * @generated from field: string template = 2;
    */
   template: string;
 
   /**
-   * The template's app when the task was made: `bash`, `sh`, `python` or one that the operator declared.
+   * App of the template when the task was created, such as `bash`, `ansible` or one that the operator declared.
    *
    * @generated from field: string app = 3;
    */
   app: string;
 
   /**
-   * Where it stands now.
+   * Current status.
    *
    * @generated from field: signalman.v1.TaskStatus status = 4;
    */
   status: TaskStatus;
 
   /**
-   * 1 to 100; of two tasks that may both start, the one with the higher priority goes first.
+   * 1 to 100. Of two tasks that may both start, the one with the higher priority starts first.
    *
    * @generated from field: int32 priority = 5;
    */
   priority: number;
 
   /**
-   * The caller's note.
+   * Note of the caller.
    *
    * @generated from field: string message = 6;
    */
   message: string;
 
   /**
-   * The caller's labels.
+   * Labels of the caller.
    *
    * @generated from field: map<string, string> labels = 7;
    */
   labels: { [key: string]: string };
 
   /**
-   * Variables that the caller set, over those of the template and its environment. Never the secret ones.
+   * Variables of the caller, which override those of the template and its environment. Secret ones are not included.
    *
    * @generated from field: google.protobuf.Struct variables = 8;
    */
   variables?: JsonObject | undefined;
 
   /**
-   * Process environment that the caller set, over that of the template and its environment.
+   * Process environment of the caller, which overrides that of the template and its environment.
    *
    * @generated from field: map<string, string> env = 9;
    */
   env: { [key: string]: string };
 
   /**
-   * Names of the secret variables that the caller set. Their values are never returned.
+   * Names of the caller's secret variables. Their values are never returned.
    *
    * @generated from field: repeated string secret_variable_names = 10;
    */
   secretVariableNames: string[];
 
   /**
-   * Arguments that the caller added.
+   * Arguments of the caller, placed after the template's.
    *
    * @generated from field: repeated string arguments = 11;
    */
   arguments: string[];
 
   /**
-   * Branch or tag that the caller asked for; empty: the template's, else the repository's.
+   * Branch or tag that the caller chose; empty: the template's, else the repository's.
    *
    * @generated from field: string git_branch = 12;
    */
   gitBranch: string;
 
   /**
-   * Commit that the caller asked for; empty: the tip of the branch.
+   * Commit that the caller chose; empty: the tip of the branch.
    *
    * @generated from field: string commit = 13;
    */
   commit: string;
 
   /**
-   * Full hash of the commit that was checked out; empty until then, and for a folder that is not a git repository.
+   * Full hash of the commit that was checked out. Empty: not checked out yet, or the folder is not a git repository.
    *
    * @generated from field: string commit_hash = 14;
    */
@@ -126,77 +126,77 @@ export type Task = Message<"signalman.v1.Task"> & {
   commitMessage: string;
 
   /**
-   * When it was created, in database time, as all times here.
+   * When the task was created. All times of a task are the database's time.
    *
    * @generated from field: google.protobuf.Timestamp create_time = 16;
    */
   createTime?: Timestamp | undefined;
 
   /**
-   * When its program was started; unset before.
+   * When the task's program was started. Unset: not started yet.
    *
    * @generated from field: google.protobuf.Timestamp start_time = 17;
    */
   startTime?: Timestamp | undefined;
 
   /**
-   * Set exactly when the status is final.
+   * How the task ended; set exactly when the status is final.
    *
    * @generated from field: signalman.v1.TaskEnd end = 18;
    */
   end?: TaskEnd | undefined;
 
   /**
-   * Sequence number of the last log line stored so far; 0: none.
+   * Number of the last log line stored so far; 0: none.
    *
    * @generated from field: int64 last_seq = 19;
    */
   lastSeq: bigint;
 
   /**
-   * Unset: it may wait for ever.
+   * Longest time in the queue. Unset: no limit.
    *
    * @generated from field: google.protobuf.Duration queue_timeout = 20;
    */
   queueTimeout?: Duration | undefined;
 
   /**
-   * Unset: it may run for ever.
+   * Longest run time of the program. Unset: no limit.
    *
    * @generated from field: google.protobuf.Duration run_timeout = 21;
    */
   runTimeout?: Duration | undefined;
 
   /**
-   * Unset: it may be silent for ever.
+   * Longest time without output. Unset: no limit.
    *
    * @generated from field: google.protobuf.Duration idle_timeout = 22;
    */
   idleTimeout?: Duration | undefined;
 
   /**
-   * Set once somebody asked for its end.
+   * Stored request to end the task. Unset: there is none.
    *
    * @generated from field: signalman.v1.KillRequest kill = 23;
    */
   kill?: KillRequest | undefined;
 
   /**
-   * The server that runs it or ran it last: a UUID that stays with the data folder.
+   * Id of the server that runs the task or ran it last: a UUID that stays with the server's data folder.
    *
    * @generated from field: string node = 24;
    */
   node: string;
 
   /**
-   * Inventory that the caller asked for; empty: the template's.
+   * Inventory that the caller chose; empty: the template's.
    *
    * @generated from field: string inventory = 25;
    */
   inventory: string;
 
   /**
-   * What the caller set for the app.
+   * Settings of the caller for the app.
    *
    * @generated from oneof signalman.v1.Task.params
    */
@@ -219,43 +219,45 @@ export type Task = Message<"signalman.v1.Task"> & {
   } | { case: undefined; value?: undefined };
 
   /**
-   * Unset: a plan may wait for ever.
+   * Longest time that a plan waits for a decision. Unset: no limit.
    *
    * @generated from field: google.protobuf.Duration confirm_timeout = 28;
    */
   confirmTimeout?: Duration | undefined;
 
   /**
-   * Version that it builds: the one after that of its template's newest task, however that ended. Empty: none.
+   * Version that the task builds: it follows the version of the template's newest task, however that task ended. Empty:
+   * none.
    *
    * @generated from field: string version = 29;
    */
   version: string;
 
   /**
-   * For a deploy: the build task whose version it brings somewhere. Empty: none.
+   * For a deploy: the build task whose version it deploys. Empty: none.
    *
    * @generated from field: string build_task = 30;
    */
   buildTask: string;
 
   /**
-   * For a deploy: that version; of a build task that is a deploy itself, the one that it brought. Empty: it had none.
+   * For a deploy: the version of `build_task`; if that task is a deploy itself, the version that it deployed. Empty:
+   * `build_task` has none.
    *
    * @generated from field: string incoming_version = 31;
    */
   incomingVersion: string;
 
   /**
-   * Its plan, once there is one that has to be confirmed.
+   * Plan of the Terraform family, set once there is one that must be confirmed.
    *
    * @generated from field: signalman.v1.TaskPlan plan = 32;
    */
   plan?: TaskPlan | undefined;
 
   /**
-   * Who made it: `anonymous`, or `token` if the call carried the server's token. A deploy that runs by itself has the maker
-   * of its build task. Empty: it was made before this was recorded.
+   * Who created the task: `anonymous`, or `token` if the call carried the server's token. A deploy that started by itself
+   * has the creator of its build task. Empty: the task was created before servers recorded this.
    *
    * @generated from field: string created_by = 33;
    */
@@ -270,42 +272,42 @@ export const TaskSchema: GenMessage<Task> = /*@__PURE__*/
   messageDesc(file_signalman_v1_task, 0);
 
 /**
- * How a task ended.
+ * End of a task.
  *
  * @generated from message signalman.v1.TaskEnd
  */
 export type TaskEnd = Message<"signalman.v1.TaskEnd"> & {
   /**
-   * When the end was recorded: after its processes, its workspace and its keys were gone.
+   * When the end was recorded, after the task's processes, workspace and keys were gone.
    *
    * @generated from field: google.protobuf.Timestamp time = 1;
    */
   time?: Timestamp | undefined;
 
   /**
-   * The program's exit code, 0 to 255; unset if it never ran or nobody saw its end.
-   * A program that died by signal n has 128 + n, as shells say it.
+   * Exit code of the program, 0 to 255. A program that a signal ended has 128 + the number of the signal, as in shells.
+   * Unset: the program never ran, or its end is not known.
    *
    * @generated from field: optional int32 exit_code = 2;
    */
   exitCode?: number | undefined;
 
   /**
-   * Name of the signal that ended it, such as `SIGKILL`; empty: none.
+   * Name of the signal that ended the program, such as `SIGKILL`; empty: none.
    *
    * @generated from field: string signal = 3;
    */
   signal: string;
 
   /**
-   * Why it is not a success; END_REASON_UNSPECIFIED for a success.
+   * Why the task did not succeed; END_REASON_UNSPECIFIED if it did.
    *
    * @generated from field: signalman.v1.EndReason reason = 4;
    */
   reason: EndReason;
 
   /**
-   * A sentence for a person: what could not be done, what was received, what to do.
+   * Explanation for people: what failed, what was received, what to do.
    *
    * @generated from field: string message = 5;
    */
@@ -320,56 +322,56 @@ export const TaskEndSchema: GenMessage<TaskEnd> = /*@__PURE__*/
   messageDesc(file_signalman_v1_task, 1);
 
 /**
- * What a caller may set for `ansible`.
+ * Settings that a caller may choose for `ansible`.
  *
  * @generated from message signalman.v1.AnsibleParams
  */
 export type AnsibleParams = Message<"signalman.v1.AnsibleParams"> & {
   /**
-   * In place of the template's `limit`. Only if the template says `allow_override_limit`. At most 1000, no NUL,
-   * no pattern begins with `@`, by which Ansible reads a file.
+   * Replaces the template's `limit`. Only if the template sets `allow_override_limit`. At most 1000, no NUL, no pattern
+   * may begin with `@`, which makes Ansible read a file.
    *
    * @generated from field: repeated string limit = 1;
    */
   limit: string[];
 
   /**
-   * In place of the template's `tags`. Only if the template says `allow_override_tags`. At most 1000, no NUL.
+   * Replaces the template's `tags`. Only if the template sets `allow_override_tags`. At most 1000, no NUL.
    *
    * @generated from field: repeated string tags = 2;
    */
   tags: string[];
 
   /**
-   * In place of the template's `skip_tags`. Only if the template says `allow_override_skip_tags`. At most 1000, no NUL.
+   * Replaces the template's `skip_tags`. Only if the template sets `allow_override_skip_tags`. At most 1000, no NUL.
    *
    * @generated from field: repeated string skip_tags = 3;
    */
   skipTags: string[];
 
   /**
-   * In place of the template's `verbosity`, 0 to 6. Only if the template says `allow_override_verbosity`.
+   * Replaces the template's `verbosity`, 0 to 6. Only if the template sets `allow_override_verbosity`.
    *
    * @generated from field: optional int32 verbosity = 4;
    */
   verbosity?: number | undefined;
 
   /**
-   * Change nothing (`--check`).
+   * Runs with `--check`, which changes nothing.
    *
    * @generated from field: bool check = 5;
    */
   check: boolean;
 
   /**
-   * Show what changes in files (`--diff`).
+   * Runs with `--diff`, which shows changes of files.
    *
    * @generated from field: bool diff = 6;
    */
   diff: boolean;
 
   /**
-   * Fetch the roles and collections of requirements files anew. Without it they are fetched once for all tasks with the
+   * Fetches the roles and collections of requirements files again. By default they are fetched once for all tasks with the
    * same requirements, and again when a branch of a git repository among them has moved.
    *
    * @generated from field: bool refresh_requirements = 7;
@@ -385,41 +387,41 @@ export const AnsibleParamsSchema: GenMessage<AnsibleParams> = /*@__PURE__*/
   messageDesc(file_signalman_v1_task, 2);
 
 /**
- * What a caller may set for the Terraform family.
+ * Settings that a caller may choose for the Terraform family (`terraform`, `tofu` and `terragrunt`).
  *
  * @generated from message signalman.v1.TerraformParams
  */
 export type TerraformParams = Message<"signalman.v1.TerraformParams"> & {
   /**
-   * End after the plan.
+   * Ends the task after the plan.
    *
    * @generated from field: bool plan_only = 1;
    */
   planOnly: boolean;
 
   /**
-   * Plan to destroy everything. Only if the template says `allow_destroy`.
+   * Plans the destruction of all resources. Only if the template sets `allow_destroy`.
    *
    * @generated from field: bool destroy = 2;
    */
   destroy: boolean;
 
   /**
-   * Apply the plan without asking. Only if the template says `allow_auto_approve`.
+   * Applies the plan without confirmation. Only if the template sets `allow_auto_approve`.
    *
    * @generated from field: bool auto_approve = 3;
    */
   autoApprove: boolean;
 
   /**
-   * `init -upgrade`.
+   * Runs `init` with `-upgrade`.
    *
    * @generated from field: bool upgrade = 4;
    */
   upgrade: boolean;
 
   /**
-   * `init -reconfigure`.
+   * Runs `init` with `-reconfigure`.
    *
    * @generated from field: bool reconfigure = 5;
    */
@@ -434,48 +436,49 @@ export const TerraformParamsSchema: GenMessage<TerraformParams> = /*@__PURE__*/
   messageDesc(file_signalman_v1_task, 3);
 
 /**
- * A plan of the Terraform family that waits, or waited, for ConfirmTask.
+ * Plan of the Terraform family that waits, or waited, for ConfirmTask.
  *
  * @generated from message signalman.v1.TaskPlan
  */
 export type TaskPlan = Message<"signalman.v1.TaskPlan"> & {
   /**
-   * SHA-256 of the plan file, in hexadecimal digits: what ConfirmTask confirms.
+   * SHA-256 of the plan file in hexadecimal digits; ConfirmTask takes it as `plan_digest`.
    *
    * @generated from field: string digest = 1;
    */
   digest: string;
 
   /**
-   * How many resources would be added.
+   * Number of resources to be added.
    *
    * @generated from field: int32 add = 2;
    */
   add: number;
 
   /**
-   * How many would be changed.
+   * Number of resources to be changed.
    *
    * @generated from field: int32 change = 3;
    */
   change: number;
 
   /**
-   * How many would be destroyed.
+   * Number of resources to be destroyed.
    *
    * @generated from field: int32 destroy = 4;
    */
   destroy: number;
 
   /**
-   * When it ends as ERROR with CONFIRM_TIMEOUT unless somebody decides. Unset: never.
+   * When the task ends as ERROR with CONFIRM_TIMEOUT if the plan was neither confirmed nor rejected. Unset: never.
    *
    * @generated from field: google.protobuf.Timestamp confirm_deadline = 5;
    */
   confirmDeadline?: Timestamp | undefined;
 
   /**
-   * Who confirmed or rejected it, as in `created_by` of the task. Empty: nobody did yet, or it was before this was recorded.
+   * Who confirmed or rejected the plan; values as in `Task.created_by`. Empty: not decided yet, or decided before servers
+   * recorded this.
    *
    * @generated from field: string decided_by = 6;
    */
@@ -490,19 +493,19 @@ export const TaskPlanSchema: GenMessage<TaskPlan> = /*@__PURE__*/
   messageDesc(file_signalman_v1_task, 4);
 
 /**
- * What a task brought about, as its program reports it.
+ * Results of a task, as its program reports them.
  *
  * @generated from message signalman.v1.TaskResult
  */
 export type TaskResult = Message<"signalman.v1.TaskResult"> & {
   /**
-   * Of which app.
+   * App that reported them.
    *
    * @generated from oneof signalman.v1.TaskResult.app
    */
   app: {
     /**
-     * Of `ansible`.
+     * Result of `ansible`.
      *
      * @generated from field: signalman.v1.AnsibleResult ansible = 1;
      */
@@ -510,7 +513,7 @@ export type TaskResult = Message<"signalman.v1.TaskResult"> & {
     case: "ansible";
   } | {
     /**
-     * Of `terraform`, `tofu` and `terragrunt`.
+     * Result of `terraform`, `tofu` or `terragrunt`.
      *
      * @generated from field: signalman.v1.TerraformResult terraform = 2;
      */
@@ -519,16 +522,17 @@ export type TaskResult = Message<"signalman.v1.TaskResult"> & {
   } | { case: undefined; value?: undefined };
 
   /**
-   * Values for whoever comes next, by name, secrets masked: of `ansible` what `set_stats` sets for the whole run (not
-   * `per_host`), of the Terraform family the outputs of the state once a plan was applied or changes nothing. Whole numbers
-   * beyond 2^53-1 are text, since a Struct holds doubles. Unset: there are none, or they take more than 1 MiB as JSON.
+   * Values for later steps, by name, secrets masked. `ansible`: the values that `set_stats` sets for the whole run (not
+   * `per_host`). Terraform family: the outputs of the state, once a plan was applied or if it changes nothing. Whole
+   * numbers beyond 2^53-1 are text, since a Struct holds doubles. Unset: there are none, or they take more than 1 MiB as
+   * JSON.
    *
    * @generated from field: google.protobuf.Struct outputs = 3;
    */
   outputs?: JsonObject | undefined;
 
   /**
-   * Names of outputs that Terraform calls sensitive; they are left out of `outputs`.
+   * Names of the outputs that Terraform marks as sensitive. They are left out of `outputs`.
    *
    * @generated from field: repeated string sensitive_outputs = 4;
    */
@@ -543,20 +547,20 @@ export const TaskResultSchema: GenMessage<TaskResult> = /*@__PURE__*/
   messageDesc(file_signalman_v1_task, 5);
 
 /**
- * What a playbook brought about.
+ * Result of a playbook.
  *
  * @generated from message signalman.v1.AnsibleResult
  */
 export type AnsibleResult = Message<"signalman.v1.AnsibleResult"> & {
   /**
-   * Its recap, by the name of the host.
+   * Recap of the run, one entry per host, ordered by the host's name.
    *
    * @generated from field: repeated signalman.v1.AnsibleHost hosts = 1;
    */
   hosts: AnsibleHost[];
 
   /**
-   * Tasks that failed, in the order in which they did; at most 1000.
+   * Failed tasks in the order of their failures; at most 1000.
    *
    * @generated from field: repeated signalman.v1.AnsibleFailure failures = 2;
    */
@@ -571,62 +575,62 @@ export const AnsibleResultSchema: GenMessage<AnsibleResult> = /*@__PURE__*/
   messageDesc(file_signalman_v1_task, 6);
 
 /**
- * How many of a playbook's tasks ended how on a host.
+ * Recap of one host: how many of the playbook's tasks ended in which way.
  *
  * @generated from message signalman.v1.AnsibleHost
  */
 export type AnsibleHost = Message<"signalman.v1.AnsibleHost"> & {
   /**
-   * Its name in the inventory.
+   * Name of the host in the inventory.
    *
    * @generated from field: string host = 1;
    */
   host: string;
 
   /**
-   * Without a failure; `changed` ones are among them.
+   * Tasks without a failure, those that changed something included.
    *
    * @generated from field: int32 ok = 2;
    */
   ok: number;
 
   /**
-   * Changed something.
+   * Tasks that changed something.
    *
    * @generated from field: int32 changed = 3;
    */
   changed: number;
 
   /**
-   * Could not reach the host.
+   * Tasks that could not reach the host.
    *
    * @generated from field: int32 unreachable = 4;
    */
   unreachable: number;
 
   /**
-   * Failed.
+   * Tasks that failed.
    *
    * @generated from field: int32 failed = 5;
    */
   failed: number;
 
   /**
-   * Left out by a condition.
+   * Tasks left out by a condition.
    *
    * @generated from field: int32 skipped = 6;
    */
   skipped: number;
 
   /**
-   * Failed, and a `rescue` took over.
+   * Failed tasks that a `rescue` block handled.
    *
    * @generated from field: int32 rescued = 7;
    */
   rescued: number;
 
   /**
-   * Failed, which the playbook passes over.
+   * Failed tasks whose failure the playbook ignores.
    *
    * @generated from field: int32 ignored = 8;
    */
@@ -641,55 +645,55 @@ export const AnsibleHostSchema: GenMessage<AnsibleHost> = /*@__PURE__*/
   messageDesc(file_signalman_v1_task, 7);
 
 /**
- * A task of a playbook that failed on a host.
+ * Task of a playbook that failed on a host.
  *
  * @generated from message signalman.v1.AnsibleFailure
  */
 export type AnsibleFailure = Message<"signalman.v1.AnsibleFailure"> & {
   /**
-   * The host.
+   * Name of the host in the inventory.
    *
    * @generated from field: string host = 1;
    */
   host: string;
 
   /**
-   * The play's name.
+   * Name of the play.
    *
    * @generated from field: string play = 2;
    */
   play: string;
 
   /**
-   * The task's name.
+   * Name of the playbook's task.
    *
    * @generated from field: string task = 3;
    */
   task: string;
 
   /**
-   * The module or action.
+   * Name of the module or action.
    *
    * @generated from field: string action = 4;
    */
   action: string;
 
   /**
-   * What it said, secrets masked, at most 4096 characters.
+   * Failure message of the module, secrets masked, at most 4096 characters.
    *
    * @generated from field: string message = 5;
    */
   message: string;
 
   /**
-   * The host could not be reached.
+   * Whether the host could not be reached.
    *
    * @generated from field: bool unreachable = 6;
    */
   unreachable: boolean;
 
   /**
-   * The playbook passed over it.
+   * Whether the playbook ignored the failure.
    *
    * @generated from field: bool ignored = 7;
    */
@@ -704,41 +708,41 @@ export const AnsibleFailureSchema: GenMessage<AnsibleFailure> = /*@__PURE__*/
   messageDesc(file_signalman_v1_task, 8);
 
 /**
- * What an applied plan brought about, or what a plan would bring about.
+ * Number of resources that an applied plan changed, or that a plan would change.
  *
  * @generated from message signalman.v1.TerraformResult
  */
 export type TerraformResult = Message<"signalman.v1.TerraformResult"> & {
   /**
-   * Resources added.
+   * Number of resources added.
    *
    * @generated from field: int32 added = 1;
    */
   added: number;
 
   /**
-   * Resources changed.
+   * Number of resources changed.
    *
    * @generated from field: int32 changed = 2;
    */
   changed: number;
 
   /**
-   * Resources destroyed.
+   * Number of resources destroyed.
    *
    * @generated from field: int32 destroyed = 3;
    */
   destroyed: number;
 
   /**
-   * The plan was applied; else the numbers are those of the plan alone.
+   * Whether the plan was applied. False: the numbers are those of the plan alone.
    *
    * @generated from field: bool applied = 4;
    */
   applied: boolean;
 
   /**
-   * The plan changed something, if only an output.
+   * Whether the plan changes anything, even if only an output.
    *
    * @generated from field: bool has_changes = 5;
    */
@@ -753,41 +757,41 @@ export const TerraformResultSchema: GenMessage<TerraformResult> = /*@__PURE__*/
   messageDesc(file_signalman_v1_task, 9);
 
 /**
- * The wish that a task ends.
+ * Stored request to end a task.
  *
  * @generated from message signalman.v1.KillRequest
  */
 export type KillRequest = Message<"signalman.v1.KillRequest"> & {
   /**
-   * When it was first recorded.
+   * When the first request was stored.
    *
    * @generated from field: google.protobuf.Timestamp time = 1;
    */
   time?: Timestamp | undefined;
 
   /**
-   * Without a polite signal first.
+   * Whether SIGKILL is sent at once, without SIGTERM (SIGINT for the Terraform family) before it.
    *
    * @generated from field: bool force = 2;
    */
   force: boolean;
 
   /**
-   * When whatever is left is ended by SIGKILL.
+   * When SIGKILL is sent to all processes that are left.
    *
    * @generated from field: google.protobuf.Timestamp deadline = 3;
    */
   deadline?: Timestamp | undefined;
 
   /**
-   * The caller's words.
+   * Reason given by the caller.
    *
    * @generated from field: string reason = 4;
    */
   reason: string;
 
   /**
-   * Who asked first, as in `created_by` of the task. Empty: it was recorded before this was.
+   * Who sent the first request; values as in `Task.created_by`. Empty: it was stored before servers recorded this.
    *
    * @generated from field: string by = 5;
    */
@@ -808,37 +812,37 @@ export const KillRequestSchema: GenMessage<KillRequest> = /*@__PURE__*/
  */
 export type LogLine = Message<"signalman.v1.LogLine"> & {
   /**
-   * Position in the task's log: dense, from 1, over all streams: exact order within a stream,
-   * observed order across streams.
+   * Line number in the task's log: from 1, without gaps, over all streams. The order within a stream is exact; across
+   * streams it is the order in which the server read the lines.
    *
    * @generated from field: int64 seq = 1;
    */
   seq: bigint;
 
   /**
-   * When the server read it, by the server's clock.
+   * When the server read the line, by the server's clock.
    *
    * @generated from field: google.protobuf.Timestamp time = 2;
    */
   time?: Timestamp | undefined;
 
   /**
-   * Where it was written.
+   * Stream to which the line was written.
    *
    * @generated from field: signalman.v1.LogStream stream = 3;
    */
   stream: LogStream;
 
   /**
-   * The bytes without their newline, as the program wrote them, secrets replaced by `***`. Not always UTF-8.
+   * Bytes of the line without its newline, as the program wrote them, secrets replaced by `***`. Not always UTF-8.
    *
    * @generated from field: bytes content = 4;
    */
   content: Uint8Array;
 
   /**
-   * No newline followed: the line goes on in the stream's next line (or the stream ended here).
-   * A stream's bytes are its contents joined, with a newline after each that is not partial.
+   * Whether no newline followed: the line continues in the stream's next line, or the stream ended here. The bytes of a
+   * stream are the contents of its lines, with a newline after each that is not partial.
    *
    * @generated from field: bool partial = 5;
    */
@@ -866,7 +870,7 @@ export type LogBatch = Message<"signalman.v1.LogBatch"> & {
   firstSeq: bigint;
 
   /**
-   * In the order of `seq`.
+   * Lines in the order of `seq`.
    *
    * @generated from field: repeated signalman.v1.LogLine lines = 2;
    */
@@ -881,49 +885,49 @@ export const LogBatchSchema: GenMessage<LogBatch> = /*@__PURE__*/
   messageDesc(file_signalman_v1_task, 12);
 
 /**
- * A committed change of status.
+ * Committed change of a task's status.
  *
  * @generated from message signalman.v1.StatusChange
  */
 export type StatusChange = Message<"signalman.v1.StatusChange"> & {
   /**
-   * The status from then on.
+   * New status.
    *
    * @generated from field: signalman.v1.TaskStatus status = 1;
    */
   status: TaskStatus;
 
   /**
-   * When it was committed.
+   * When the change was committed.
    *
    * @generated from field: google.protobuf.Timestamp time = 2;
    */
   time?: Timestamp | undefined;
 
   /**
-   * It comes after the line of this number and before the next one.
+   * Number of the last log line before the change; the next line comes after it.
    *
    * @generated from field: int64 after_seq = 3;
    */
   afterSeq: bigint;
 
   /**
-   * Set with a final status.
+   * End of the task; set with a final status.
    *
    * @generated from field: signalman.v1.TaskEnd end = 4;
    */
   end?: TaskEnd | undefined;
 
   /**
-   * Why, in words, where there is something to say.
+   * Explanation for people. Empty: there is none.
    *
    * @generated from field: string message = 5;
    */
   message: string;
 
   /**
-   * Who caused it by a call, as in `created_by` of the task: RunTask, KillTask, ConfirmTask or RejectTask. Empty: the
-   * service did, or it was before this was recorded.
+   * Who caused the change by a call of RunTask, KillTask, ConfirmTask or RejectTask; values as in `Task.created_by`.
+   * Empty: the service caused it, or it was committed before servers recorded this.
    *
    * @generated from field: string by = 6;
    */
@@ -938,7 +942,7 @@ export const StatusChangeSchema: GenMessage<StatusChange> = /*@__PURE__*/
   messageDesc(file_signalman_v1_task, 13);
 
 /**
- * Where a task stands. The names are those of Semaphore UI.
+ * Status of a task. The names are those of Semaphore UI.
  *
  * @generated from enum signalman.v1.TaskStatus
  */
@@ -951,56 +955,56 @@ export const TaskStatus = {
   UNSPECIFIED: 0,
 
   /**
-   * In the queue. A task comes back here from STARTING or RUNNING if its server cannot start its program.
+   * In the queue. A task returns here from STARTING or RUNNING if its server cannot start its program.
    *
    * @generated from enum value: TASK_STATUS_WAITING = 1;
    */
   WAITING: 1,
 
   /**
-   * A server has taken it and prepares its workspace.
+   * A server has claimed the task and prepares its workspace.
    *
    * @generated from enum value: TASK_STATUS_STARTING = 2;
    */
   STARTING: 2,
 
   /**
-   * Its program runs.
+   * The program runs.
    *
    * @generated from enum value: TASK_STATUS_RUNNING = 3;
    */
   RUNNING: 3,
 
   /**
-   * A plan waits for ConfirmTask or RejectTask.
+   * The plan waits for ConfirmTask or RejectTask.
    *
    * @generated from enum value: TASK_STATUS_WAITING_CONFIRMATION = 4;
    */
   WAITING_CONFIRMATION: 4,
 
   /**
-   * The plan was confirmed.
+   * The plan was confirmed; it is applied as soon as a server has a free slot.
    *
    * @generated from enum value: TASK_STATUS_CONFIRMED = 5;
    */
   CONFIRMED: 5,
 
   /**
-   * The plan was rejected.
+   * The plan was rejected; the task is about to end.
    *
    * @generated from enum value: TASK_STATUS_REJECTED = 6;
    */
   REJECTED: 6,
 
   /**
-   * Somebody asked for its end, and it has not ended yet.
+   * A caller asked for the task's end, and it has not ended yet.
    *
    * @generated from enum value: TASK_STATUS_STOPPING = 7;
    */
   STOPPING: 7,
 
   /**
-   * Final: ended because somebody asked for it.
+   * Final: the task ended because a caller asked for it.
    *
    * @generated from enum value: TASK_STATUS_STOPPED = 8;
    */
@@ -1014,7 +1018,7 @@ export const TaskStatus = {
   SUCCESS: 9,
 
   /**
-   * Final: anything else; `end.reason` says what.
+   * Final: the task ended in any other way; `end.reason` says which.
    *
    * @generated from enum value: TASK_STATUS_ERROR = 10;
    */
@@ -1022,7 +1026,7 @@ export const TaskStatus = {
 } as const;
 
 /**
- * Where a task stands. The names are those of Semaphore UI.
+ * Status of a task. The names are those of Semaphore UI.
  *
  * @generated from enum signalman.v1.TaskStatus
  */
@@ -1035,97 +1039,97 @@ export const TaskStatusSchema: GenEnum<TaskStatus> = /*@__PURE__*/
   enumDesc(file_signalman_v1_task, 0);
 
 /**
- * Why a task is not a success.
+ * Reason why a task did not succeed.
  *
  * @generated from enum signalman.v1.EndReason
  */
 export const EndReason = {
   /**
-   * It is a success.
+   * The task succeeded.
    *
    * @generated from enum value: END_REASON_UNSPECIFIED = 0;
    */
   UNSPECIFIED: 0,
 
   /**
-   * The program ended with another exit code than 0.
+   * The program ended with an exit code other than 0.
    *
    * @generated from enum value: END_REASON_EXIT_CODE = 1;
    */
   EXIT_CODE: 1,
 
   /**
-   * The program died by a signal that nobody sent through this service.
+   * A signal that this service did not send ended the program.
    *
    * @generated from enum value: END_REASON_SIGNAL = 2;
    */
   SIGNAL: 2,
 
   /**
-   * It waited longer than its `queue_timeout`.
+   * The task waited longer than its `queue_timeout`.
    *
    * @generated from enum value: END_REASON_QUEUE_TIMEOUT = 3;
    */
   QUEUE_TIMEOUT: 3,
 
   /**
-   * It ran longer than its `run_timeout`.
+   * The program ran longer than the task's `run_timeout`.
    *
    * @generated from enum value: END_REASON_RUN_TIMEOUT = 4;
    */
   RUN_TIMEOUT: 4,
 
   /**
-   * It printed nothing for longer than its `idle_timeout`.
+   * The program printed nothing for longer than the task's `idle_timeout`.
    *
    * @generated from enum value: END_REASON_IDLE_TIMEOUT = 5;
    */
   IDLE_TIMEOUT: 5,
 
   /**
-   * Nobody confirmed or rejected its plan in time.
+   * The plan was neither confirmed nor rejected within the task's `confirm_timeout`.
    *
    * @generated from enum value: END_REASON_CONFIRM_TIMEOUT = 6;
    */
   CONFIRM_TIMEOUT: 6,
 
   /**
-   * Its plan was rejected.
+   * The plan was rejected.
    *
    * @generated from enum value: END_REASON_REJECTED = 7;
    */
   REJECTED: 7,
 
   /**
-   * Its workspace, its app or its variables could not be made ready.
+   * The workspace, the app or the variables could not be prepared.
    *
    * @generated from enum value: END_REASON_PREPARE_FAILED = 8;
    */
   PREPARE_FAILED: 8,
 
   /**
-   * KillTask.
+   * A caller ended the task by KillTask or KillTasks.
    *
    * @generated from enum value: END_REASON_STOPPED_BY_USER = 9;
    */
   STOPPED_BY_USER: 9,
 
   /**
-   * Its log grew over the limit.
+   * The log exceeded its limit.
    *
    * @generated from enum value: END_REASON_LOG_LIMIT = 10;
    */
   LOG_LIMIT: 10,
 
   /**
-   * Its machine or its processes vanished without a record of their end.
+   * The node or the task's processes vanished without a record of how the program ended.
    *
    * @generated from enum value: END_REASON_LOST = 11;
    */
   LOST: 11,
 
   /**
-   * A required hook failed after it.
+   * A required hook failed after the program.
    *
    * @generated from enum value: END_REASON_HOOK_FAILED = 12;
    */
@@ -1133,7 +1137,7 @@ export const EndReason = {
 } as const;
 
 /**
- * Why a task is not a success.
+ * Reason why a task did not succeed.
  *
  * @generated from enum signalman.v1.EndReason
  */
@@ -1146,7 +1150,7 @@ export const EndReasonSchema: GenEnum<EndReason> = /*@__PURE__*/
   enumDesc(file_signalman_v1_task, 1);
 
 /**
- * Where a line came from.
+ * Stream of a task's log.
  *
  * @generated from enum signalman.v1.LogStream
  */
@@ -1173,7 +1177,7 @@ export const LogStream = {
   STDERR: 2,
 
   /**
-   * The service's own words about the task.
+   * Messages of the service about the task.
    *
    * @generated from enum value: LOG_STREAM_SYSTEM = 3;
    */
@@ -1181,7 +1185,7 @@ export const LogStream = {
 } as const;
 
 /**
- * Where a line came from.
+ * Stream of a task's log.
  *
  * @generated from enum signalman.v1.LogStream
  */

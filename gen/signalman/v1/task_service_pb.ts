@@ -17,7 +17,7 @@ export const file_signalman_v1_task_service: GenFile = /*@__PURE__*/
   fileDesc("Ch9zaWduYWxtYW4vdjEvdGFza19zZXJ2aWNlLnByb3RvEgxzaWduYWxtYW4udjEijwcKDlJ1blRhc2tSZXF1ZXN0EhAKCHRlbXBsYXRlGAEgASgJEhIKCnJlcXVlc3RfaWQYAiABKAkSKgoJdmFyaWFibGVzGAMgASgLMhcuZ29vZ2xlLnByb3RvYnVmLlN0cnVjdBJLChBzZWNyZXRfdmFyaWFibGVzGAQgAygLMjEuc2lnbmFsbWFuLnYxLlJ1blRhc2tSZXF1ZXN0LlNlY3JldFZhcmlhYmxlc0VudHJ5EjIKA2VudhgFIAMoCzIlLnNpZ25hbG1hbi52MS5SdW5UYXNrUmVxdWVzdC5FbnZFbnRyeRIRCglhcmd1bWVudHMYBiADKAkSEgoKZ2l0X2JyYW5jaBgHIAEoCRIOCgZjb21taXQYCCABKAkSDwoHbWVzc2FnZRgJIAEoCRI4CgZsYWJlbHMYCiADKAsyKC5zaWduYWxtYW4udjEuUnVuVGFza1JlcXVlc3QuTGFiZWxzRW50cnkSFQoIcHJpb3JpdHkYCyABKAVIAYgBARIwCg1xdWV1ZV90aW1lb3V0GAwgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEi4KC3J1bl90aW1lb3V0GA0gASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEi8KDGlkbGVfdGltZW91dBgOIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIVCg12YWxpZGF0ZV9vbmx5GA8gASgIEhEKCWludmVudG9yeRgQIAEoCRIuCgdhbnNpYmxlGBEgASgLMhsuc2lnbmFsbWFuLnYxLkFuc2libGVQYXJhbXNIABIyCgl0ZXJyYWZvcm0YEiABKAsyHS5zaWduYWxtYW4udjEuVGVycmFmb3JtUGFyYW1zSAASMgoPY29uZmlybV90aW1lb3V0GBMgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEhIKCmJ1aWxkX3Rhc2sYFCABKAkaNgoUU2VjcmV0VmFyaWFibGVzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ARoqCghFbnZFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBGi0KC0xhYmVsc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAFCCAoGcGFyYW1zQgsKCV9wcmlvcml0eSJJCg9SdW5UYXNrUmVzcG9uc2USIAoEdGFzaxgBIAEoCzISLnNpZ25hbG1hbi52MS5UYXNrEhQKDGRlZHVwbGljYXRlZBgCIAEoCCJvCg9LaWxsVGFza1JlcXVlc3QSDAoEbmFtZRgBIAEoCRINCgVmb3JjZRgCIAEoCBIvCgxncmFjZV9wZXJpb2QYAyABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SDgoGcmVhc29uGAQgASgJImAKEEtpbGxUYXNrUmVzcG9uc2USIAoEdGFzaxgBIAEoCzISLnNpZ25hbG1hbi52MS5UYXNrEioKB291dGNvbWUYAiABKA4yGS5zaWduYWxtYW4udjEuS2lsbE91dGNvbWUiiQIKEFdhdGNoVGFza1JlcXVlc3QSDAoEbmFtZRgBIAEoCRIWCgxyZXN1bWVfdG9rZW4YAiABKAlIABIUCgp0YWlsX2xpbmVzGAMgASgFSAASEwoJYWZ0ZXJfc2VxGAQgASgDSAASEwoGZm9sbG93GAUgASgISAGIAQESEQoEbG9ncxgGIAEoCEgCiAEBEigKB3N0cmVhbXMYByADKA4yFy5zaWduYWxtYW4udjEuTG9nU3RyZWFtEjUKEmhlYXJ0YmVhdF9pbnRlcnZhbBgIIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkIHCgVzdGFydEIJCgdfZm9sbG93QgcKBV9sb2dzIrICChFXYXRjaFRhc2tSZXNwb25zZRIUCgxyZXN1bWVfdG9rZW4YASABKAkSLgoIc25hcHNob3QYAiABKAsyGi5zaWduYWxtYW4udjEuVGFza1NuYXBzaG90SAASJQoDbG9nGAMgASgLMhYuc2lnbmFsbWFuLnYxLkxvZ0JhdGNoSAASLAoGc3RhdHVzGAQgASgLMhouc2lnbmFsbWFuLnYxLlN0YXR1c0NoYW5nZUgAEiMKA2dhcBgFIAEoCzIULnNpZ25hbG1hbi52MS5Mb2dHYXBIABIsCgloZWFydGJlYXQYBiABKAsyFy5zaWduYWxtYW4udjEuSGVhcnRiZWF0SAASJgoDZW5kGAcgASgLMhcuc2lnbmFsbWFuLnYxLlRhc2tFbmRlZEgAQgcKBWV2ZW50IjAKDFRhc2tTbmFwc2hvdBIgCgR0YXNrGAEgASgLMhIuc2lnbmFsbWFuLnYxLlRhc2siOgoGTG9nR2FwEhAKCGZyb21fc2VxGAEgASgDEg4KBnRvX3NlcRgCIAEoAxIOCgZyZWFzb24YAyABKAkiCwoJSGVhcnRiZWF0Ij8KCVRhc2tFbmRlZBIgCgR0YXNrGAEgASgLMhIuc2lnbmFsbWFuLnYxLlRhc2sSEAoIbGFzdF9zZXEYAiABKAMiHgoOR2V0VGFza1JlcXVlc3QSDAoEbmFtZRgBIAEoCSIzCg9HZXRUYXNrUmVzcG9uc2USIAoEdGFzaxgBIAEoCzISLnNpZ25hbG1hbi52MS5UYXNrImsKEExpc3RUYXNrc1JlcXVlc3QSDgoGcGFyZW50GAEgASgJEhEKCXBhZ2Vfc2l6ZRgCIAEoBRISCgpwYWdlX3Rva2VuGAMgASgJEg4KBmZpbHRlchgEIAEoCRIQCghvcmRlcl9ieRgFIAEoCSJPChFMaXN0VGFza3NSZXNwb25zZRIhCgV0YXNrcxgBIAMoCzISLnNpZ25hbG1hbi52MS5UYXNrEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSK8AQoSUmVhZFRhc2tMb2dSZXF1ZXN0EgwKBG5hbWUYASABKAkSEwoJYWZ0ZXJfc2VxGAIgASgDSAASFAoKdGFpbF9saW5lcxgDIAEoBUgAEhEKCW1heF9saW5lcxgEIAEoBRIoCgdzdHJlYW1zGAUgAygOMhcuc2lnbmFsbWFuLnYxLkxvZ1N0cmVhbRInCgZmb3JtYXQYBiABKA4yFy5zaWduYWxtYW4udjEuTG9nRm9ybWF0QgcKBXN0YXJ0IoUBChNSZWFkVGFza0xvZ1Jlc3BvbnNlEiQKBWxpbmVzGAEgAygLMhUuc2lnbmFsbWFuLnYxLkxvZ0xpbmUSDAoEdGV4dBgCIAEoDBIWCg5uZXh0X2FmdGVyX3NlcRgDIAEoAxIQCghsYXN0X3NlcRgEIAEoAxIQCghjb21wbGV0ZRgFIAEoCCKAAQoRV2F0Y2hUYXNrc1JlcXVlc3QSDgoGcGFyZW50GAEgASgJEg4KBmZpbHRlchgCIAEoCRIUCgxyZXN1bWVfdG9rZW4YAyABKAkSNQoSaGVhcnRiZWF0X2ludGVydmFsGAQgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uIukBChJXYXRjaFRhc2tzUmVzcG9uc2USFAoMcmVzdW1lX3Rva2VuGAEgASgJEi4KCHNuYXBzaG90GAIgASgLMhouc2lnbmFsbWFuLnYxLlRhc2tTbmFwc2hvdEgAEiYKBnN5bmNlZBgDIAEoCzIULnNpZ25hbG1hbi52MS5TeW5jZWRIABIuCgZjaGFuZ2UYBCABKAsyHC5zaWduYWxtYW4udjEuVGFza1RyYW5zaXRpb25IABIsCgloZWFydGJlYXQYBSABKAsyFy5zaWduYWxtYW4udjEuSGVhcnRiZWF0SABCBwoFZXZlbnQiCAoGU3luY2VkIl4KDlRhc2tUcmFuc2l0aW9uEioKBmNoYW5nZRgBIAEoCzIaLnNpZ25hbG1hbi52MS5TdGF0dXNDaGFuZ2USIAoEdGFzaxgCIAEoCzISLnNpZ25hbG1hbi52MS5UYXNrInQKEEtpbGxUYXNrc1JlcXVlc3QSEAoIdGVtcGxhdGUYASABKAkSDQoFZm9yY2UYAiABKAgSLwoMZ3JhY2VfcGVyaW9kGAMgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEg4KBnJlYXNvbhgEIAEoCSJLChFLaWxsVGFza3NSZXNwb25zZRInCgV0YXNrcxgBIAMoCzIYLnNpZ25hbG1hbi52MS5LaWxsZWRUYXNrEg0KBXRvdGFsGAIgASgFIkYKCktpbGxlZFRhc2sSDAoEbmFtZRgBIAEoCRIqCgdvdXRjb21lGAIgASgOMhkuc2lnbmFsbWFuLnYxLktpbGxPdXRjb21lIiEKEURlbGV0ZVRhc2tSZXF1ZXN0EgwKBG5hbWUYASABKAkiFAoSRGVsZXRlVGFza1Jlc3BvbnNlIjcKEkNvbmZpcm1UYXNrUmVxdWVzdBIMCgRuYW1lGAEgASgJEhMKC3BsYW5fZGlnZXN0GAIgASgJIjcKE0NvbmZpcm1UYXNrUmVzcG9uc2USIAoEdGFzaxgBIAEoCzISLnNpZ25hbG1hbi52MS5UYXNrIjEKEVJlamVjdFRhc2tSZXF1ZXN0EgwKBG5hbWUYASABKAkSDgoGcmVhc29uGAIgASgJIjYKElJlamVjdFRhc2tSZXNwb25zZRIgCgR0YXNrGAEgASgLMhIuc2lnbmFsbWFuLnYxLlRhc2siIgoSR2V0VGFza1BsYW5SZXF1ZXN0EgwKBG5hbWUYASABKAkiSQoTR2V0VGFza1BsYW5SZXNwb25zZRIkCgRwbGFuGAEgASgLMhYuc2lnbmFsbWFuLnYxLlRhc2tQbGFuEgwKBHRleHQYAiABKAkiJAoUR2V0VGFza1Jlc3VsdFJlcXVlc3QSDAoEbmFtZRgBIAEoCSJBChVHZXRUYXNrUmVzdWx0UmVzcG9uc2USKAoGcmVzdWx0GAEgASgLMhguc2lnbmFsbWFuLnYxLlRhc2tSZXN1bHQqtQEKC0tpbGxPdXRjb21lEhwKGEtJTExfT1VUQ09NRV9VTlNQRUNJRklFRBAAEiQKIEtJTExfT1VUQ09NRV9LSUxMRURfQkVGT1JFX1NUQVJUEAESHwobS0lMTF9PVVRDT01FX0tJTExfUkVRVUVTVEVEEAISIQodS0lMTF9PVVRDT01FX0FMUkVBRFlfU1RPUFBJTkcQAxIeChpLSUxMX09VVENPTUVfQUxSRUFEWV9GSU5BTBAEKm0KCUxvZ0Zvcm1hdBIaChZMT0dfRk9STUFUX1VOU1BFQ0lGSUVEEAASFAoQTE9HX0ZPUk1BVF9MSU5FUxABEhMKD0xPR19GT1JNQVRfVEVYVBACEhkKFUxPR19GT1JNQVRfUExBSU5fVEVYVBADMsIICgtUYXNrU2VydmljZRJGCgdSdW5UYXNrEhwuc2lnbmFsbWFuLnYxLlJ1blRhc2tSZXF1ZXN0Gh0uc2lnbmFsbWFuLnYxLlJ1blRhc2tSZXNwb25zZRJJCghLaWxsVGFzaxIdLnNpZ25hbG1hbi52MS5LaWxsVGFza1JlcXVlc3QaHi5zaWduYWxtYW4udjEuS2lsbFRhc2tSZXNwb25zZRJTCglXYXRjaFRhc2sSHi5zaWduYWxtYW4udjEuV2F0Y2hUYXNrUmVxdWVzdBofLnNpZ25hbG1hbi52MS5XYXRjaFRhc2tSZXNwb25zZSIDkAIBMAESSwoHR2V0VGFzaxIcLnNpZ25hbG1hbi52MS5HZXRUYXNrUmVxdWVzdBodLnNpZ25hbG1hbi52MS5HZXRUYXNrUmVzcG9uc2UiA5ACARJRCglMaXN0VGFza3MSHi5zaWduYWxtYW4udjEuTGlzdFRhc2tzUmVxdWVzdBofLnNpZ25hbG1hbi52MS5MaXN0VGFza3NSZXNwb25zZSIDkAIBElYKCldhdGNoVGFza3MSHy5zaWduYWxtYW4udjEuV2F0Y2hUYXNrc1JlcXVlc3QaIC5zaWduYWxtYW4udjEuV2F0Y2hUYXNrc1Jlc3BvbnNlIgOQAgEwARJMCglLaWxsVGFza3MSHi5zaWduYWxtYW4udjEuS2lsbFRhc2tzUmVxdWVzdBofLnNpZ25hbG1hbi52MS5LaWxsVGFza3NSZXNwb25zZRJPCgpEZWxldGVUYXNrEh8uc2lnbmFsbWFuLnYxLkRlbGV0ZVRhc2tSZXF1ZXN0GiAuc2lnbmFsbWFuLnYxLkRlbGV0ZVRhc2tSZXNwb25zZRJSCgtDb25maXJtVGFzaxIgLnNpZ25hbG1hbi52MS5Db25maXJtVGFza1JlcXVlc3QaIS5zaWduYWxtYW4udjEuQ29uZmlybVRhc2tSZXNwb25zZRJPCgpSZWplY3RUYXNrEh8uc2lnbmFsbWFuLnYxLlJlamVjdFRhc2tSZXF1ZXN0GiAuc2lnbmFsbWFuLnYxLlJlamVjdFRhc2tSZXNwb25zZRJXCgtHZXRUYXNrUGxhbhIgLnNpZ25hbG1hbi52MS5HZXRUYXNrUGxhblJlcXVlc3QaIS5zaWduYWxtYW4udjEuR2V0VGFza1BsYW5SZXNwb25zZSIDkAIBEl0KDUdldFRhc2tSZXN1bHQSIi5zaWduYWxtYW4udjEuR2V0VGFza1Jlc3VsdFJlcXVlc3QaIy5zaWduYWxtYW4udjEuR2V0VGFza1Jlc3VsdFJlc3BvbnNlIgOQAgESVwoLUmVhZFRhc2tMb2cSIC5zaWduYWxtYW4udjEuUmVhZFRhc2tMb2dSZXF1ZXN0GiEuc2lnbmFsbWFuLnYxLlJlYWRUYXNrTG9nUmVzcG9uc2UiA5ACAUJUChBkZXYuc2lnbmFsbWFuLnYxUAFaKXNpZ25hbG1hbi5kZXYvZ28vc2lnbmFsbWFuL3YxO3NpZ25hbG1hbnYxogIDU0dNqgIMU2lnbmFsbWFuLlYxYgZwcm90bzM", [file_google_protobuf_duration, file_google_protobuf_struct, file_signalman_v1_task]);
 
 /**
- * Asks for a run of a template. Whatever it leaves out, the template says.
+ * Request of RunTask. Fields that are left out take the template's values.
  *
  * @generated from message signalman.v1.RunTaskRequest
  */
@@ -30,128 +30,132 @@ export type RunTaskRequest = Message<"signalman.v1.RunTaskRequest"> & {
   template: string;
 
   /**
-   * A UUID chosen by the caller. The same id with the same body is the same task, for at least 24 hours;
-   * with another body it is ALREADY_EXISTS with reason REQUEST_ID_REUSED. Empty: every call is a new task.
+   * A UUID chosen by the caller, which makes the call idempotent for at least 24 hours: a repeated call with the same body
+   * returns the same task, one with another body fails with ALREADY_EXISTS and reason REQUEST_ID_REUSED. Empty: every call
+   * creates a new task.
    *
    * @generated from field: string request_id = 2;
    */
   requestId: string;
 
   /**
-   * Laid over the variables of the environment and the template, name by name: these win.
-   * Checked against the template's survey. At most 1 MiB, no NUL; names are not empty and hold no `=`. For Ansible their
-   * texts stay text, and no name, however deep, may hold `{{`, `{%` or `{#`. Numbers and booleans that answer a question of text
-   * or of a choice are kept as text. Shell-like apps get each as an argument; one over 131000 bytes with its name is refused.
-   * Numbers are doubles: write a whole number beyond 2^53 - 1 as text, or it loses digits. A JSON request that holds one as a
-   * number is refused.
+   * Variables, which override those of the template and the environment name by name. Checked against the template's
+   * survey. At most 1 MiB, no NUL; names are not empty and hold no `=`. For Ansible strings stay strings, and no name at
+   * any depth may hold `{{`, `{%` or `{#`. Numbers and booleans that answer a question of type text or enum are stored as
+   * text. Shell-like apps get each variable as an argument; one over 131000 bytes with its name is refused. Numbers are
+   * doubles: write a whole number beyond 2^53 - 1 as text, or it loses digits. A JSON request that holds one as a number
+   * is refused.
    *
    * @generated from field: google.protobuf.Struct variables = 3;
    */
   variables?: JsonObject | undefined;
 
   /**
-   * As `variables`, for values that nobody may see: encrypted at rest, never returned, masked in the log
-   * if they have 4 characters or more (the log names those that do not).
-   * A name stands in one of the two only. Shell-like apps find them in their environment, under these names,
-   * which follow the rule of `env`; values hold no NUL.
+   * As `variables`, for secret values: encrypted at rest, never returned, masked in the log if they have 4 characters or
+   * more (the log names those that are shorter). A name must not also be in `variables`. Shell-like apps get them as
+   * environment variables. Names follow the rule of `env`; values hold no NUL.
    *
    * @generated from field: map<string, string> secret_variables = 4;
    */
   secretVariables: { [key: string]: string };
 
   /**
-   * Process environment, laid over that of the environment and the template: these win.
-   * Names match `[A-Za-z_][A-Za-z0-9_]*` and do not begin with SIGNALMAN_ or SEMAPHORE_TASK_; values hold no NUL
-   * and have at most 131000 bytes with their names. Arguments and environment of a program over 1.5 MiB in all are refused.
-   * For the Terraform family they do not begin with TF_, TG_ or TERRAGRUNT_ either, which would set up the program: that is
-   * for environment and template, and variables belong into `variables`.
+   * Process environment, which overrides that of the template and the environment name by name. Names match
+   * `[A-Za-z_][A-Za-z0-9_]*` and do not begin with SIGNALMAN_ or SEMAPHORE_TASK_; values hold no NUL and have at most
+   * 131000 bytes with their names. Arguments and environment of a program that exceed 1.5 MiB in all are refused. For the
+   * Terraform family names must not begin with TF_, TG_ or TERRAGRUNT_ either, since these configure the program: set them
+   * in the environment or the template, and Terraform's variables in `variables`.
    *
    * @generated from field: map<string, string> env = 5;
    */
   env: { [key: string]: string };
 
   /**
-   * Added behind the template's arguments. Only if the template says `allow_override_arguments`.
-   * At most 1000, no NUL. For the Terraform family `-destroy` only if it says `allow_destroy`.
+   * Arguments, placed after the template's. Only if the template sets `allow_override_arguments`. At most 1000, no NUL.
+   * For the Terraform family `-destroy` is refused unless the template sets `allow_destroy`.
    *
    * @generated from field: repeated string arguments = 6;
    */
   arguments: string[];
 
   /**
-   * Branch or tag to check out. Only if the template says `allow_override_git_branch`.
+   * Branch or tag to check out. Only if the template sets `allow_override_git_branch`.
    *
    * @generated from field: string git_branch = 7;
    */
   gitBranch: string;
 
   /**
-   * Commit to check out, 7 to 64 hexadecimal digits; it wins over the branch. Only if the template says `allow_override_git_branch`.
+   * Commit to check out, 7 to 64 hexadecimal digits; it overrides the branch. Only if the template sets
+   * `allow_override_git_branch`.
    *
    * @generated from field: string commit = 8;
    */
   commit: string;
 
   /**
-   * A note for people, at most 250 characters.
+   * Note for people, at most 250 characters.
    *
    * @generated from field: string message = 9;
    */
   message: string;
 
   /**
-   * Labels to find it by. At most 64; keys match `[a-z0-9]([a-z0-9._/-]{0,61}[a-z0-9])?`, values have at most 255 characters.
+   * Labels by which tasks are found. At most 64; keys match `[a-z0-9]([a-z0-9._/-]{0,61}[a-z0-9])?`, values have at most
+   * 255 characters.
    *
    * @generated from field: map<string, string> labels = 10;
    */
   labels: { [key: string]: string };
 
   /**
-   * 1 to 100; unset means 50. Higher goes first; equal ones in the order of their creation.
+   * 1 to 100; unset means 50. The highest priority starts first; of equal ones, the oldest task.
    *
    * @generated from field: optional int32 priority = 11;
    */
   priority?: number | undefined;
 
   /**
-   * How long it may wait, from 1 second; over it: ERROR with QUEUE_TIMEOUT. Unset: the template's, else for ever.
+   * Longest time in the queue, from 1 second; after it the task ends as ERROR with QUEUE_TIMEOUT. Unset: the template's,
+   * else no limit.
    *
    * @generated from field: google.protobuf.Duration queue_timeout = 12;
    */
   queueTimeout?: Duration | undefined;
 
   /**
-   * How long it may run, from 1 second; over it: killed, ERROR with RUN_TIMEOUT. Unset: the template's, else for ever.
-   * A plan that is confirmed is applied with as much time again.
+   * Longest run time of the program, from 1 second; after it the program is killed and the task ends as ERROR with
+   * RUN_TIMEOUT. Applying a confirmed plan may take the same time again. Unset: the template's, else no limit.
    *
    * @generated from field: google.protobuf.Duration run_timeout = 13;
    */
   runTimeout?: Duration | undefined;
 
   /**
-   * How long it may be silent, from 1 second; over it: killed, ERROR with IDLE_TIMEOUT. Unset: the template's, else for ever.
+   * Longest time without output, from 1 second; after it the program is killed and the task ends as ERROR with
+   * IDLE_TIMEOUT. Unset: the template's, else no limit.
    *
    * @generated from field: google.protobuf.Duration idle_timeout = 14;
    */
   idleTimeout?: Duration | undefined;
 
   /**
-   * Check everything and create nothing.
+   * Checks the request and creates nothing.
    *
    * @generated from field: bool validate_only = 15;
    */
   validateOnly: boolean;
 
   /**
-   * Inventory to work on. `projects/{project}/inventories/{inventory}` of the template's project. Only if the template
-   * says `allow_override_inventory`.
+   * Inventory to use, `projects/{project}/inventories/{inventory}` of the template's project. Only if the template sets
+   * `allow_override_inventory`.
    *
    * @generated from field: string inventory = 16;
    */
   inventory: string;
 
   /**
-   * Settings of the app.
+   * Settings for the app.
    *
    * @generated from oneof signalman.v1.RunTaskRequest.params
    */
@@ -174,16 +178,16 @@ export type RunTaskRequest = Message<"signalman.v1.RunTaskRequest"> & {
   } | { case: undefined; value?: undefined };
 
   /**
-   * How long a plan may wait for ConfirmTask or RejectTask, from 1 second; over it: ERROR with CONFIRM_TIMEOUT.
-   * Unset: the template's, else for ever.
+   * Longest time that a plan waits for ConfirmTask or RejectTask, from 1 second; after it the task ends as ERROR with
+   * CONFIRM_TIMEOUT. Unset: the template's, else no limit.
    *
    * @generated from field: google.protobuf.Duration confirm_timeout = 19;
    */
   confirmTimeout?: Duration | undefined;
 
   /**
-   * For a deploy: the task of its build template whose version to bring somewhere, `projects/{project}/tasks/{uuid}`.
-   * It must have succeeded. Empty: the newest one that did.
+   * For a deploy: the successful task of its build template whose version it deploys, `projects/{project}/tasks/{uuid}`.
+   * Empty: the newest successful one.
    *
    * @generated from field: string build_task = 20;
    */
@@ -198,20 +202,20 @@ export const RunTaskRequestSchema: GenMessage<RunTaskRequest> = /*@__PURE__*/
   messageDesc(file_signalman_v1_task_service, 0);
 
 /**
- * Answer to RunTask.
+ * Response of RunTask.
  *
  * @generated from message signalman.v1.RunTaskResponse
  */
 export type RunTaskResponse = Message<"signalman.v1.RunTaskResponse"> & {
   /**
-   * The task; with `validate_only`, what it would be, without a name and a version.
+   * The task. With `validate_only`: the task that would be created, without a name and a version.
    *
    * @generated from field: signalman.v1.Task task = 1;
    */
   task?: Task | undefined;
 
   /**
-   * The task existed already, under the same `request_id`.
+   * Whether the task existed already, under the same `request_id`.
    *
    * @generated from field: bool deduplicated = 2;
    */
@@ -226,7 +230,7 @@ export const RunTaskResponseSchema: GenMessage<RunTaskResponse> = /*@__PURE__*/
   messageDesc(file_signalman_v1_task_service, 1);
 
 /**
- * Asks for a task's end.
+ * Request of KillTask.
  *
  * @generated from message signalman.v1.KillTaskRequest
  */
@@ -239,22 +243,22 @@ export type KillTaskRequest = Message<"signalman.v1.KillTaskRequest"> & {
   name: string;
 
   /**
-   * Without a polite signal first.
+   * Sends SIGKILL at once, without SIGTERM (SIGINT for the Terraform family) before it.
    *
    * @generated from field: bool force = 2;
    */
   force: boolean;
 
   /**
-   * Time between the polite signal and SIGKILL, 0 to 10 minutes. Unset: 10 seconds; 30 for the Terraform family.
-   * A repeated call may shorten it, never lengthen it.
+   * Time between SIGTERM (SIGINT for the Terraform family) and SIGKILL, 0 to 10 minutes. Unset: 10 seconds; 30 seconds for
+   * the Terraform family. A repeated call may shorten it, never lengthen it.
    *
    * @generated from field: google.protobuf.Duration grace_period = 3;
    */
   gracePeriod?: Duration | undefined;
 
   /**
-   * Why, for people, at most 250 characters.
+   * Reason for people, at most 250 characters.
    *
    * @generated from field: string reason = 4;
    */
@@ -269,20 +273,20 @@ export const KillTaskRequestSchema: GenMessage<KillTaskRequest> = /*@__PURE__*/
   messageDesc(file_signalman_v1_task_service, 2);
 
 /**
- * Answer to KillTask.
+ * Response of KillTask.
  *
  * @generated from message signalman.v1.KillTaskResponse
  */
 export type KillTaskResponse = Message<"signalman.v1.KillTaskResponse"> & {
   /**
-   * The task as it is now.
+   * The task after the call.
    *
    * @generated from field: signalman.v1.Task task = 1;
    */
   task?: Task | undefined;
 
   /**
-   * What the call did.
+   * Outcome of the call.
    *
    * @generated from field: signalman.v1.KillOutcome outcome = 2;
    */
@@ -297,7 +301,7 @@ export const KillTaskResponseSchema: GenMessage<KillTaskResponse> = /*@__PURE__*
   messageDesc(file_signalman_v1_task_service, 3);
 
 /**
- * Asks for a task's events.
+ * Request of WatchTask.
  *
  * @generated from message signalman.v1.WatchTaskRequest
  */
@@ -310,13 +314,13 @@ export type WatchTaskRequest = Message<"signalman.v1.WatchTaskRequest"> & {
   name: string;
 
   /**
-   * Where to begin. None: everything.
+   * Position at which the watch begins. None: the beginning of the task.
    *
    * @generated from oneof signalman.v1.WatchTaskRequest.start
    */
   start: {
     /**
-     * The last token received, from any server: exactly the rest follows.
+     * Last token received, from any server; exactly the events after it are sent.
      *
      * @generated from field: string resume_token = 2;
      */
@@ -324,7 +328,8 @@ export type WatchTaskRequest = Message<"signalman.v1.WatchTaskRequest"> & {
     case: "resumeToken";
   } | {
     /**
-     * The last lines so far, 0 to 1000000, counting those of `streams` only; then what comes. Pieces of a line count as lines.
+     * Number of the last lines so far, 0 to 1000000, counted in `streams` only; new lines follow. Pieces of a long line
+     * count as lines.
      *
      * @generated from field: int32 tail_lines = 3;
      */
@@ -332,7 +337,7 @@ export type WatchTaskRequest = Message<"signalman.v1.WatchTaskRequest"> & {
     case: "tailLines";
   } | {
     /**
-     * Lines after this number, from 0.
+     * Number after which lines are sent, from 0.
      *
      * @generated from field: int64 after_seq = 4;
      */
@@ -341,28 +346,28 @@ export type WatchTaskRequest = Message<"signalman.v1.WatchTaskRequest"> & {
   } | { case: undefined; value?: undefined };
 
   /**
-   * Go on until the end; `false` closes once everything so far has been sent. Unset: true.
+   * Continues until the task ends; `false` closes the stream once everything so far has been sent. Unset: true.
    *
    * @generated from field: optional bool follow = 5;
    */
   follow?: boolean | undefined;
 
   /**
-   * Send log lines; `false` sends statuses only. Unset: true.
+   * Sends log lines; `false` sends statuses only. Unset: true.
    *
    * @generated from field: optional bool logs = 6;
    */
   logs?: boolean | undefined;
 
   /**
-   * Lines of these streams only; numbers are skipped then. Empty: all.
+   * Streams whose lines are sent; the line numbers then have gaps. Empty: all.
    *
    * @generated from field: repeated signalman.v1.LogStream streams = 7;
    */
   streams: LogStream[];
 
   /**
-   * Longest silence before a heartbeat, 1 to 60 seconds. Unset: 15 seconds.
+   * Longest time without a message before a heartbeat is sent, 1 to 60 seconds. Unset: 15 seconds.
    *
    * @generated from field: google.protobuf.Duration heartbeat_interval = 8;
    */
@@ -377,26 +382,26 @@ export const WatchTaskRequestSchema: GenMessage<WatchTaskRequest> = /*@__PURE__*
   messageDesc(file_signalman_v1_task_service, 4);
 
 /**
- * One event of a task. Only what is committed is ever sent.
+ * One event of a task. Only committed data is sent.
  *
  * @generated from message signalman.v1.WatchTaskResponse
  */
 export type WatchTaskResponse = Message<"signalman.v1.WatchTaskResponse"> & {
   /**
-   * Opaque. Sent back as `resume_token` it gives exactly what comes after this event.
+   * Opaque. Sent back as `resume_token`, it continues with exactly the events after this one.
    *
    * @generated from field: string resume_token = 1;
    */
   resumeToken: string;
 
   /**
-   * What happened.
+   * The event.
    *
    * @generated from oneof signalman.v1.WatchTaskResponse.event
    */
   event: {
     /**
-     * Always first, and at once.
+     * State of the task when the watch begins. Always the first event, sent at once.
      *
      * @generated from field: signalman.v1.TaskSnapshot snapshot = 2;
      */
@@ -412,7 +417,7 @@ export type WatchTaskResponse = Message<"signalman.v1.WatchTaskResponse"> & {
     case: "log";
   } | {
     /**
-     * A status. None is left out, also those before the watch began (unless a token was given).
+     * Status change. None is left out, including those before the watch began, unless the request has a `resume_token`.
      *
      * @generated from field: signalman.v1.StatusChange status = 4;
      */
@@ -420,7 +425,7 @@ export type WatchTaskResponse = Message<"signalman.v1.WatchTaskResponse"> & {
     case: "status";
   } | {
     /**
-     * Lines that are gone.
+     * Lines that no longer exist.
      *
      * @generated from field: signalman.v1.LogGap gap = 5;
      */
@@ -428,7 +433,7 @@ export type WatchTaskResponse = Message<"signalman.v1.WatchTaskResponse"> & {
     case: "gap";
   } | {
     /**
-     * All up to here has been delivered.
+     * Everything up to here has been sent.
      *
      * @generated from field: signalman.v1.Heartbeat heartbeat = 6;
      */
@@ -436,7 +441,7 @@ export type WatchTaskResponse = Message<"signalman.v1.WatchTaskResponse"> & {
     case: "heartbeat";
   } | {
     /**
-     * The last event; the stream then closes with OK.
+     * End of the task: the last event, after which the stream closes with OK.
      *
      * @generated from field: signalman.v1.TaskEnded end = 7;
      */
@@ -453,7 +458,7 @@ export const WatchTaskResponseSchema: GenMessage<WatchTaskResponse> = /*@__PURE_
   messageDesc(file_signalman_v1_task_service, 5);
 
 /**
- * The task as it is when the watch begins.
+ * State of a task when a watch begins.
  *
  * @generated from message signalman.v1.TaskSnapshot
  */
@@ -480,21 +485,21 @@ export const TaskSnapshotSchema: GenMessage<TaskSnapshot> = /*@__PURE__*/
  */
 export type LogGap = Message<"signalman.v1.LogGap"> & {
   /**
-   * First missing line.
+   * Number of the first missing line.
    *
    * @generated from field: int64 from_seq = 1;
    */
   fromSeq: bigint;
 
   /**
-   * Last missing line.
+   * Number of the last missing line.
    *
    * @generated from field: int64 to_seq = 2;
    */
   toSeq: bigint;
 
   /**
-   * Why, for people.
+   * Reason for people.
    *
    * @generated from field: string reason = 3;
    */
@@ -509,7 +514,7 @@ export const LogGapSchema: GenMessage<LogGap> = /*@__PURE__*/
   messageDesc(file_signalman_v1_task_service, 7);
 
 /**
- * Nothing new, and nothing missed.
+ * Sent after a time without events: nothing is new, and nothing was missed.
  *
  * @generated from message signalman.v1.Heartbeat
  */
@@ -524,20 +529,20 @@ export const HeartbeatSchema: GenMessage<Heartbeat> = /*@__PURE__*/
   messageDesc(file_signalman_v1_task_service, 8);
 
 /**
- * Everything has been delivered.
+ * End of a task, sent after all of its events.
  *
  * @generated from message signalman.v1.TaskEnded
  */
 export type TaskEnded = Message<"signalman.v1.TaskEnded"> & {
   /**
-   * The task, final.
+   * The task with its final status.
    *
    * @generated from field: signalman.v1.Task task = 1;
    */
   task?: Task | undefined;
 
   /**
-   * Number of its last line; 0: it has none.
+   * Number of its last log line; 0: it has none.
    *
    * @generated from field: int64 last_seq = 2;
    */
@@ -552,7 +557,7 @@ export const TaskEndedSchema: GenMessage<TaskEnded> = /*@__PURE__*/
   messageDesc(file_signalman_v1_task_service, 9);
 
 /**
- * Asks for one task.
+ * Request of GetTask.
  *
  * @generated from message signalman.v1.GetTaskRequest
  */
@@ -573,7 +578,7 @@ export const GetTaskRequestSchema: GenMessage<GetTaskRequest> = /*@__PURE__*/
   messageDesc(file_signalman_v1_task_service, 10);
 
 /**
- * Answer to GetTask.
+ * Response of GetTask.
  *
  * @generated from message signalman.v1.GetTaskResponse
  */
@@ -594,7 +599,7 @@ export const GetTaskResponseSchema: GenMessage<GetTaskResponse> = /*@__PURE__*/
   messageDesc(file_signalman_v1_task_service, 11);
 
 /**
- * Asks for tasks.
+ * Request of ListTasks.
  *
  * @generated from message signalman.v1.ListTasksRequest
  */
@@ -607,31 +612,31 @@ export type ListTasksRequest = Message<"signalman.v1.ListTasksRequest"> & {
   parent: string;
 
   /**
-   * How many at most, 0 to 1000; 0 means 50. A page may hold fewer and still have a successor.
+   * Maximum number of tasks, 0 to 1000; 0 means 50. A page may hold fewer although more follow.
    *
    * @generated from field: int32 page_size = 2;
    */
   pageSize: number;
 
   /**
-   * `next_page_token` of the page before, with the same parent, filter and order.
+   * `next_page_token` of the previous page; parent, filter and order must be the same.
    *
    * @generated from field: string page_token = 3;
    */
   pageToken: string;
 
   /**
-   * Up to 50 terms joined by AND, each `field operator value` (a part of AIP-160). Fields: `status` and `template` (=, !=),
-   * `create_time` (=, !=, <, <=, >, >=, RFC 3339), `labels.KEY` (=). For example
-   * `status = RUNNING AND labels.team = "web" AND create_time > "2026-11-01T00:00:00Z"`.
+   * Up to 50 terms joined by AND, each `field operator value` (a subset of AIP-160). Fields: `status` and `template` (=,
+   * !=), `create_time` (=, !=, <, <=, >, >=, RFC 3339), `labels.KEY` (=). Example: `status = RUNNING AND labels.team =
+   * "web" AND create_time > "2026-11-01T00:00:00Z"`.
    *
    * @generated from field: string filter = 4;
    */
   filter: string;
 
   /**
-   * `create_time`, `start_time` or `end_time`, alone (the oldest first) or with ` desc`. Tasks that do not have the time yet
-   * are left out. Empty: `create_time desc`.
+   * `create_time`, `start_time` or `end_time`, alone (the oldest first) or with ` desc`. Tasks that do not have this time
+   * yet are left out. Empty: `create_time desc`.
    *
    * @generated from field: string order_by = 5;
    */
@@ -646,20 +651,20 @@ export const ListTasksRequestSchema: GenMessage<ListTasksRequest> = /*@__PURE__*
   messageDesc(file_signalman_v1_task_service, 12);
 
 /**
- * Answer to ListTasks.
+ * Response of ListTasks.
  *
  * @generated from message signalman.v1.ListTasksResponse
  */
 export type ListTasksResponse = Message<"signalman.v1.ListTasksResponse"> & {
   /**
-   * In the order asked for.
+   * Tasks in the requested order.
    *
    * @generated from field: repeated signalman.v1.Task tasks = 1;
    */
   tasks: Task[];
 
   /**
-   * Empty: this was the last page.
+   * Token of the next page. Empty: this is the last page.
    *
    * @generated from field: string next_page_token = 2;
    */
@@ -674,7 +679,7 @@ export const ListTasksResponseSchema: GenMessage<ListTasksResponse> = /*@__PURE_
   messageDesc(file_signalman_v1_task_service, 13);
 
 /**
- * Asks for a part of a task's log.
+ * Request of ReadTaskLog.
  *
  * @generated from message signalman.v1.ReadTaskLogRequest
  */
@@ -687,13 +692,13 @@ export type ReadTaskLogRequest = Message<"signalman.v1.ReadTaskLogRequest"> & {
   name: string;
 
   /**
-   * Where to begin. None: the first line.
+   * Position at which to begin. None: the first line.
    *
    * @generated from oneof signalman.v1.ReadTaskLogRequest.start
    */
   start: {
     /**
-     * Lines after this number, from 0.
+     * Number after which lines are returned, from 0.
      *
      * @generated from field: int64 after_seq = 2;
      */
@@ -701,7 +706,7 @@ export type ReadTaskLogRequest = Message<"signalman.v1.ReadTaskLogRequest"> & {
     case: "afterSeq";
   } | {
     /**
-     * The last lines so far, 1 to 1000000, counting those of `streams` only. Pieces of a line count as lines.
+     * Number of the last lines so far, 1 to 1000000, counted in `streams` only. Pieces of a long line count as lines.
      *
      * @generated from field: int32 tail_lines = 3;
      */
@@ -710,21 +715,22 @@ export type ReadTaskLogRequest = Message<"signalman.v1.ReadTaskLogRequest"> & {
   } | { case: undefined; value?: undefined };
 
   /**
-   * How many lines at most, 0 to 10000; 0 means 1000. An answer holds at most about 1 MiB, and at least one line if there is one.
+   * Maximum number of lines, 0 to 10000; 0 means 1000. A response holds at most about 1 MiB, and at least one line if
+   * there is one.
    *
    * @generated from field: int32 max_lines = 4;
    */
   maxLines: number;
 
   /**
-   * Lines of these streams only. Empty: all.
+   * Streams whose lines are returned. Empty: all.
    *
    * @generated from field: repeated signalman.v1.LogStream streams = 5;
    */
   streams: LogStream[];
 
   /**
-   * How to return them. Unset: lines.
+   * Form in which lines are returned. Unset: LOG_FORMAT_LINES.
    *
    * @generated from field: signalman.v1.LogFormat format = 6;
    */
@@ -739,27 +745,27 @@ export const ReadTaskLogRequestSchema: GenMessage<ReadTaskLogRequest> = /*@__PUR
   messageDesc(file_signalman_v1_task_service, 14);
 
 /**
- * Answer to ReadTaskLog.
+ * Response of ReadTaskLog.
  *
  * @generated from message signalman.v1.ReadTaskLogResponse
  */
 export type ReadTaskLogResponse = Message<"signalman.v1.ReadTaskLogResponse"> & {
   /**
-   * With LOG_FORMAT_LINES.
+   * Lines, with LOG_FORMAT_LINES.
    *
    * @generated from field: repeated signalman.v1.LogLine lines = 1;
    */
   lines: LogLine[];
 
   /**
-   * With LOG_FORMAT_TEXT and LOG_FORMAT_PLAIN_TEXT.
+   * Text, with LOG_FORMAT_TEXT and LOG_FORMAT_PLAIN_TEXT.
    *
    * @generated from field: bytes text = 2;
    */
   text: Uint8Array;
 
   /**
-   * `after_seq` of the next call; equal to `last_seq` when there is no more for now.
+   * `after_seq` for the next call; equal to `last_seq` when there is no more for now.
    *
    * @generated from field: int64 next_after_seq = 3;
    */
@@ -773,7 +779,7 @@ export type ReadTaskLogResponse = Message<"signalman.v1.ReadTaskLogResponse"> & 
   lastSeq: bigint;
 
   /**
-   * Everything has been read and the task has ended: nothing will follow.
+   * Whether everything has been read and the task has ended, so that nothing will follow.
    *
    * @generated from field: bool complete = 5;
    */
@@ -788,7 +794,7 @@ export const ReadTaskLogResponseSchema: GenMessage<ReadTaskLogResponse> = /*@__P
   messageDesc(file_signalman_v1_task_service, 15);
 
 /**
- * Asks for the changes of many tasks.
+ * Request of WatchTasks.
  *
  * @generated from message signalman.v1.WatchTasksRequest
  */
@@ -801,22 +807,22 @@ export type WatchTasksRequest = Message<"signalman.v1.WatchTasksRequest"> & {
   parent: string;
 
   /**
-   * As in ListTasks, but for `create_time` and the status: terms on `template` and `labels.KEY`.
+   * As in ListTasks, but only with terms on `template` and `labels.KEY`.
    *
    * @generated from field: string filter = 2;
    */
   filter: string;
 
   /**
-   * The last token received, from any server, with the same parent and filter: exactly the changes after it follow.
-   * Empty: begin with a snapshot.
+   * Last token received, from any server, with the same parent and filter; exactly the changes after it are sent. Empty:
+   * the watch begins with a snapshot.
    *
    * @generated from field: string resume_token = 3;
    */
   resumeToken: string;
 
   /**
-   * Longest silence before a heartbeat, 1 to 60 seconds. Unset: 15 seconds.
+   * Longest time without a message before a heartbeat is sent, 1 to 60 seconds. Unset: 15 seconds.
    *
    * @generated from field: google.protobuf.Duration heartbeat_interval = 4;
    */
@@ -831,27 +837,26 @@ export const WatchTasksRequestSchema: GenMessage<WatchTasksRequest> = /*@__PURE_
   messageDesc(file_signalman_v1_task_service, 16);
 
 /**
- * One event of many tasks. Only what is committed is ever sent.
+ * One event of many tasks. Only committed data is sent.
  *
  * @generated from message signalman.v1.WatchTasksResponse
  */
 export type WatchTasksResponse = Message<"signalman.v1.WatchTasksResponse"> & {
   /**
-   * Opaque. Sent back as `resume_token` it gives exactly what comes after this event. Empty before `synced`.
+   * Opaque. Sent back as `resume_token`, it continues with exactly the events after this one. Empty before `synced`.
    *
    * @generated from field: string resume_token = 1;
    */
   resumeToken: string;
 
   /**
-   * What happened.
+   * The event.
    *
    * @generated from oneof signalman.v1.WatchTasksResponse.event
    */
   event: {
     /**
-     * A task that had not ended when the watch began, with the status that it had then; whatever else it holds may be
-     * newer.
+     * A task that had not ended when the watch began, with its status at that moment. Its other fields may be newer.
      *
      * @generated from field: signalman.v1.TaskSnapshot snapshot = 2;
      */
@@ -867,7 +872,8 @@ export type WatchTasksResponse = Message<"signalman.v1.WatchTasksResponse"> & {
     case: "synced";
   } | {
     /**
-     * A change of status, also of tasks that were made after the snapshot. Of each task they come in order, each once.
+     * A status change, also of tasks that were created after the snapshot. The changes of one task come in order, each
+     * once.
      *
      * @generated from field: signalman.v1.TaskTransition change = 4;
      */
@@ -875,7 +881,7 @@ export type WatchTasksResponse = Message<"signalman.v1.WatchTasksResponse"> & {
     case: "change";
   } | {
     /**
-     * All up to here has been delivered. With a `resume_token` in the request it is the first message.
+     * Everything up to here has been sent. With a `resume_token` in the request it is the first message.
      *
      * @generated from field: signalman.v1.Heartbeat heartbeat = 5;
      */
@@ -892,7 +898,7 @@ export const WatchTasksResponseSchema: GenMessage<WatchTasksResponse> = /*@__PUR
   messageDesc(file_signalman_v1_task_service, 17);
 
 /**
- * All tasks that have not ended were sent.
+ * Marks the end of the snapshot: all tasks that have not ended were sent.
  *
  * @generated from message signalman.v1.Synced
  */
@@ -907,7 +913,7 @@ export const SyncedSchema: GenMessage<Synced> = /*@__PURE__*/
   messageDesc(file_signalman_v1_task_service, 18);
 
 /**
- * A committed change of a task's status.
+ * Committed status change of one task.
  *
  * @generated from message signalman.v1.TaskTransition
  */
@@ -920,7 +926,7 @@ export type TaskTransition = Message<"signalman.v1.TaskTransition"> & {
   change?: StatusChange | undefined;
 
   /**
-   * The task, with the status and the end of this change; whatever else it holds may be newer.
+   * The task with the status and the end of this change. Its other fields may be newer.
    *
    * @generated from field: signalman.v1.Task task = 2;
    */
@@ -935,34 +941,35 @@ export const TaskTransitionSchema: GenMessage<TaskTransition> = /*@__PURE__*/
   messageDesc(file_signalman_v1_task_service, 19);
 
 /**
- * Asks for the end of a template's tasks.
+ * Request of KillTasks.
  *
  * @generated from message signalman.v1.KillTasksRequest
  */
 export type KillTasksRequest = Message<"signalman.v1.KillTasksRequest"> & {
   /**
-   * Required. `projects/{project}/templates/{template}`; it may have been deleted.
+   * Required. `projects/{project}/templates/{template}`; the template may have been deleted.
    *
    * @generated from field: string template = 1;
    */
   template: string;
 
   /**
-   * Without a polite signal first.
+   * Sends SIGKILL at once, without SIGTERM (SIGINT for the Terraform family) before it.
    *
    * @generated from field: bool force = 2;
    */
   force: boolean;
 
   /**
-   * Time between the polite signal and SIGKILL, 0 to 10 minutes. Unset: 10 seconds; 30 for the Terraform family.
+   * Time between SIGTERM (SIGINT for the Terraform family) and SIGKILL, 0 to 10 minutes. Unset: 10 seconds; 30 seconds for
+   * the Terraform family.
    *
    * @generated from field: google.protobuf.Duration grace_period = 3;
    */
   gracePeriod?: Duration | undefined;
 
   /**
-   * Why, for people, at most 250 characters.
+   * Reason for people, at most 250 characters.
    *
    * @generated from field: string reason = 4;
    */
@@ -977,20 +984,20 @@ export const KillTasksRequestSchema: GenMessage<KillTasksRequest> = /*@__PURE__*
   messageDesc(file_signalman_v1_task_service, 20);
 
 /**
- * Answer to KillTasks.
+ * Response of KillTasks.
  *
  * @generated from message signalman.v1.KillTasksResponse
  */
 export type KillTasksResponse = Message<"signalman.v1.KillTasksResponse"> & {
   /**
-   * One for each task that had not ended, those that ran first. At most 10000.
+   * One entry for each task that had not ended, those that were running first. At most 10000.
    *
    * @generated from field: repeated signalman.v1.KilledTask tasks = 1;
    */
   tasks: KilledTask[];
 
   /**
-   * How many had not ended.
+   * Number of tasks that had not ended.
    *
    * @generated from field: int32 total = 2;
    */
@@ -1005,7 +1012,7 @@ export const KillTasksResponseSchema: GenMessage<KillTasksResponse> = /*@__PURE_
   messageDesc(file_signalman_v1_task_service, 21);
 
 /**
- * What KillTasks did to a task.
+ * Outcome of KillTasks for one task.
  *
  * @generated from message signalman.v1.KilledTask
  */
@@ -1018,7 +1025,7 @@ export type KilledTask = Message<"signalman.v1.KilledTask"> & {
   name: string;
 
   /**
-   * As of KillTask.
+   * Outcome, as in KillTaskResponse.
    *
    * @generated from field: signalman.v1.KillOutcome outcome = 2;
    */
@@ -1033,7 +1040,7 @@ export const KilledTaskSchema: GenMessage<KilledTask> = /*@__PURE__*/
   messageDesc(file_signalman_v1_task_service, 22);
 
 /**
- * Asks for the removal of a task.
+ * Request of DeleteTask.
  *
  * @generated from message signalman.v1.DeleteTaskRequest
  */
@@ -1054,7 +1061,7 @@ export const DeleteTaskRequestSchema: GenMessage<DeleteTaskRequest> = /*@__PURE_
   messageDesc(file_signalman_v1_task_service, 23);
 
 /**
- * Answer to DeleteTask.
+ * Response of DeleteTask.
  *
  * @generated from message signalman.v1.DeleteTaskResponse
  */
@@ -1069,7 +1076,7 @@ export const DeleteTaskResponseSchema: GenMessage<DeleteTaskResponse> = /*@__PUR
   messageDesc(file_signalman_v1_task_service, 24);
 
 /**
- * Lets a plan be applied.
+ * Request of ConfirmTask.
  *
  * @generated from message signalman.v1.ConfirmTaskRequest
  */
@@ -1097,13 +1104,13 @@ export const ConfirmTaskRequestSchema: GenMessage<ConfirmTaskRequest> = /*@__PUR
   messageDesc(file_signalman_v1_task_service, 25);
 
 /**
- * Answer to ConfirmTask.
+ * Response of ConfirmTask.
  *
  * @generated from message signalman.v1.ConfirmTaskResponse
  */
 export type ConfirmTaskResponse = Message<"signalman.v1.ConfirmTaskResponse"> & {
   /**
-   * The task as it is now.
+   * The task after the call.
    *
    * @generated from field: signalman.v1.Task task = 1;
    */
@@ -1118,7 +1125,7 @@ export const ConfirmTaskResponseSchema: GenMessage<ConfirmTaskResponse> = /*@__P
   messageDesc(file_signalman_v1_task_service, 26);
 
 /**
- * Ends a task that waits for confirmation.
+ * Request of RejectTask.
  *
  * @generated from message signalman.v1.RejectTaskRequest
  */
@@ -1131,7 +1138,7 @@ export type RejectTaskRequest = Message<"signalman.v1.RejectTaskRequest"> & {
   name: string;
 
   /**
-   * Why, for people, at most 250 characters.
+   * Reason for people, at most 250 characters.
    *
    * @generated from field: string reason = 2;
    */
@@ -1146,13 +1153,13 @@ export const RejectTaskRequestSchema: GenMessage<RejectTaskRequest> = /*@__PURE_
   messageDesc(file_signalman_v1_task_service, 27);
 
 /**
- * Answer to RejectTask.
+ * Response of RejectTask.
  *
  * @generated from message signalman.v1.RejectTaskResponse
  */
 export type RejectTaskResponse = Message<"signalman.v1.RejectTaskResponse"> & {
   /**
-   * The task as it is now.
+   * The task after the call.
    *
    * @generated from field: signalman.v1.Task task = 1;
    */
@@ -1167,7 +1174,7 @@ export const RejectTaskResponseSchema: GenMessage<RejectTaskResponse> = /*@__PUR
   messageDesc(file_signalman_v1_task_service, 28);
 
 /**
- * Asks for a task's plan.
+ * Request of GetTaskPlan.
  *
  * @generated from message signalman.v1.GetTaskPlanRequest
  */
@@ -1188,7 +1195,7 @@ export const GetTaskPlanRequestSchema: GenMessage<GetTaskPlanRequest> = /*@__PUR
   messageDesc(file_signalman_v1_task_service, 29);
 
 /**
- * Answer to GetTaskPlan.
+ * Response of GetTaskPlan.
  *
  * @generated from message signalman.v1.GetTaskPlanResponse
  */
@@ -1201,7 +1208,7 @@ export type GetTaskPlanResponse = Message<"signalman.v1.GetTaskPlanResponse"> & 
   plan?: TaskPlan | undefined;
 
   /**
-   * What `terraform show` says of it, secrets masked, at most 1 MiB; without terminal escape codes.
+   * Output of `terraform show` for the plan, without terminal escape codes, secrets masked, at most 1 MiB.
    *
    * @generated from field: string text = 2;
    */
@@ -1216,7 +1223,7 @@ export const GetTaskPlanResponseSchema: GenMessage<GetTaskPlanResponse> = /*@__P
   messageDesc(file_signalman_v1_task_service, 30);
 
 /**
- * Asks for what a task brought about.
+ * Request of GetTaskResult.
  *
  * @generated from message signalman.v1.GetTaskResultRequest
  */
@@ -1237,13 +1244,13 @@ export const GetTaskResultRequestSchema: GenMessage<GetTaskResultRequest> = /*@_
   messageDesc(file_signalman_v1_task_service, 31);
 
 /**
- * Answer to GetTaskResult.
+ * Response of GetTaskResult.
  *
  * @generated from message signalman.v1.GetTaskResultResponse
  */
 export type GetTaskResultResponse = Message<"signalman.v1.GetTaskResultResponse"> & {
   /**
-   * Unset: its program reported nothing, or not yet.
+   * Results of the task. Unset: its program has not reported any.
    *
    * @generated from field: signalman.v1.TaskResult result = 1;
    */
@@ -1258,7 +1265,7 @@ export const GetTaskResultResponseSchema: GenMessage<GetTaskResultResponse> = /*
   messageDesc(file_signalman_v1_task_service, 32);
 
 /**
- * What a call of KillTask did. All of them are OK.
+ * Outcome of KillTask. With each of them the call succeeds.
  *
  * @generated from enum signalman.v1.KillOutcome
  */
@@ -1271,28 +1278,28 @@ export const KillOutcome = {
   UNSPECIFIED: 0,
 
   /**
-   * It waited: it is STOPPED now and will never start.
+   * The task was waiting; it is STOPPED now and will never start.
    *
    * @generated from enum value: KILL_OUTCOME_KILLED_BEFORE_START = 1;
    */
   KILLED_BEFORE_START: 1,
 
   /**
-   * The wish is recorded; the server that runs it will end it.
+   * The request is stored; the server that runs the task ends it.
    *
    * @generated from enum value: KILL_OUTCOME_KILL_REQUESTED = 2;
    */
   KILL_REQUESTED: 2,
 
   /**
-   * Somebody had asked before; the deadline may have become shorter.
+   * An earlier call asked for the task's end; the deadline may have become earlier.
    *
    * @generated from enum value: KILL_OUTCOME_ALREADY_STOPPING = 3;
    */
   ALREADY_STOPPING: 3,
 
   /**
-   * It had ended already.
+   * The task had ended already.
    *
    * @generated from enum value: KILL_OUTCOME_ALREADY_FINAL = 4;
    */
@@ -1300,7 +1307,7 @@ export const KillOutcome = {
 } as const;
 
 /**
- * What a call of KillTask did. All of them are OK.
+ * Outcome of KillTask. With each of them the call succeeds.
  *
  * @generated from enum signalman.v1.KillOutcome
  */
@@ -1313,34 +1320,34 @@ export const KillOutcomeSchema: GenEnum<KillOutcome> = /*@__PURE__*/
   enumDesc(file_signalman_v1_task_service, 0);
 
 /**
- * How log lines are returned.
+ * Form in which log lines are returned.
  *
  * @generated from enum signalman.v1.LogFormat
  */
 export const LogFormat = {
   /**
-   * As LOG_FORMAT_LINES.
+   * Same as LOG_FORMAT_LINES.
    *
    * @generated from enum value: LOG_FORMAT_UNSPECIFIED = 0;
    */
   UNSPECIFIED: 0,
 
   /**
-   * In `lines`.
+   * Lines with their numbers, times and streams, in `lines`.
    *
    * @generated from enum value: LOG_FORMAT_LINES = 1;
    */
   LINES: 1,
 
   /**
-   * In `text`, the bytes as they were written.
+   * Bytes as the program wrote them, in `text`.
    *
    * @generated from enum value: LOG_FORMAT_TEXT = 2;
    */
   TEXT: 2,
 
   /**
-   * In `text`, without terminal escape codes.
+   * Bytes without terminal escape codes, in `text`.
    *
    * @generated from enum value: LOG_FORMAT_PLAIN_TEXT = 3;
    */
@@ -1348,7 +1355,7 @@ export const LogFormat = {
 } as const;
 
 /**
- * How log lines are returned.
+ * Form in which log lines are returned.
  *
  * @generated from enum signalman.v1.LogFormat
  */
@@ -1361,22 +1368,26 @@ export const LogFormatSchema: GenEnum<LogFormat> = /*@__PURE__*/
   enumDesc(file_signalman_v1_task_service, 1);
 
 /**
- * Runs tasks and tells everyone who watches.
+ * Creates, kills, confirms, lists and watches tasks.
  *
- * Every error carries a `google.rpc.ErrorInfo` with a stable reason and the domain `signalman`. Beside those that an RPC
- * names, of this service or another: INVALID_ARGUMENT where a field breaks a rule of its comment (BadRequest names each
- * one) or the request cannot be read, UNAUTHENTICATED without the token, RESOURCE_EXHAUSTED for more than 4 MiB,
- * UNAVAILABLE with RetryInfo while the server shuts down or cannot reach its database, UNIMPLEMENTED from a server that is
- * older than the RPC, or does not take the compression of the request, and for a request of no message or of several.
+ * Every error carries a `google.rpc.ErrorInfo` with the domain `signalman` and a stable reason. Beside the errors that an
+ * RPC names, every RPC of every service may return:
+ * - INVALID_ARGUMENT if a field breaks a rule in its comment (BadRequest names each such field) or the request cannot be
+ *   read;
+ * - UNAUTHENTICATED if the server has a token and the call carries none or another one;
+ * - RESOURCE_EXHAUSTED if the request is larger than 4 MiB;
+ * - UNAVAILABLE with RetryInfo while the server shuts down or cannot reach its database;
+ * - UNIMPLEMENTED if the server is older than the RPC, does not support the compression of the request, or received no
+ *   message or several messages.
  * A task that fails is data (`Task.end`), never an RPC error.
  *
  * @generated from service signalman.v1.TaskService
  */
 export const TaskService: GenService<{
   /**
-   * Creates a task of a template and puts it in the queue. Returns once it is stored.
-   * Errors: NOT_FOUND (no such template), INVALID_ARGUMENT (BadRequest names each field),
-   * ALREADY_EXISTS with reason REQUEST_ID_REUSED, FAILED_PRECONDITION with reason NO_BUILD (a deploy, and nothing was built).
+   * Creates a task of a template and puts it in the queue. Returns once the task is stored.
+   * Errors: NOT_FOUND (no such template), INVALID_ARGUMENT (BadRequest names each field), ALREADY_EXISTS with reason
+   * REQUEST_ID_REUSED, FAILED_PRECONDITION with reason NO_BUILD (a deploy whose build template has no successful task).
    *
    * @generated from rpc signalman.v1.TaskService.RunTask
    */
@@ -1386,7 +1397,7 @@ export const TaskService: GenService<{
     output: typeof RunTaskResponseSchema;
   },
   /**
-   * Records the wish that a task ends; its end is seen through WatchTask. May be repeated.
+   * Stores a request to end a task and returns before the task has ended; WatchTask shows the end. May be repeated.
    * Errors: NOT_FOUND.
    *
    * @generated from rpc signalman.v1.TaskService.KillTask
@@ -1397,8 +1408,8 @@ export const TaskService: GenService<{
     output: typeof KillTaskResponseSchema;
   },
   /**
-   * Streams a task's log and statuses from any point, before, while and after it runs.
-   * OK without an `end` event means that the stream broke: go on with the last `resume_token`.
+   * Streams a task's log and statuses from any position, before, during and after its run. A stream that closes with OK
+   * but without an `end` event broke off: continue with the last `resume_token`.
    * Errors: NOT_FOUND, INVALID_ARGUMENT; UNAVAILABLE with RetryInfo when the server shuts down.
    *
    * @generated from rpc signalman.v1.TaskService.WatchTask
@@ -1429,9 +1440,9 @@ export const TaskService: GenService<{
     output: typeof ListTasksResponseSchema;
   },
   /**
-   * Streams the changes of status of many tasks: first those that have not ended, then a marker, then each change
-   * as it is committed. OK never ends it: go on with the last `resume_token`. A task that is deleted is silent from then
-   * on: what was not told of it by then never is, and that may be its end.
+   * Streams the status changes of many tasks: first the tasks that have not ended, then a `synced` marker, then each
+   * change as it is committed. The stream has no end: when it closes with OK, continue with the last `resume_token`. After
+   * a task is deleted, its changes that were not sent before are never sent, which may include its end.
    * Errors: NOT_FOUND (no such project), INVALID_ARGUMENT; UNAVAILABLE with RetryInfo when the server shuts down.
    *
    * @generated from rpc signalman.v1.TaskService.WatchTasks
@@ -1442,8 +1453,8 @@ export const TaskService: GenService<{
     output: typeof WatchTasksResponseSchema;
   },
   /**
-   * Records the wish that all tasks of a template end that have not: none of those that wait will start. May be
-   * repeated. Errors: NOT_FOUND (no such project).
+   * Stores a request to end every task of a template that has not ended. Waiting tasks never start. May be repeated.
+   * Errors: NOT_FOUND (no such project).
    *
    * @generated from rpc signalman.v1.TaskService.KillTasks
    */
@@ -1453,7 +1464,7 @@ export const TaskService: GenService<{
     output: typeof KillTasksResponseSchema;
   },
   /**
-   * Deletes a task that has ended, with its log; whoever watches it gets NOT_FOUND. Its `request_id` is not free again.
+   * Deletes an ended task and its log. Watchers of the task get NOT_FOUND. The task's `request_id` cannot be used again.
    * Errors: NOT_FOUND, FAILED_PRECONDITION with reason TASK_NOT_ENDED.
    *
    * @generated from rpc signalman.v1.TaskService.DeleteTask
@@ -1464,10 +1475,11 @@ export const TaskService: GenService<{
     output: typeof DeleteTaskResponseSchema;
   },
   /**
-   * Lets a task apply the plan that its caller has seen, with the folder, the arguments and the environment that made it,
-   * whatever its template and environment have become; values of secret environment variables are those of now. A plan that
-   * cannot be applied any more ends its task. Errors: NOT_FOUND, FAILED_PRECONDITION with reason
-   * NOT_WAITING_FOR_CONFIRMATION or PLAN_CHANGED (the digest is another one).
+   * Lets a task apply the plan that the caller has seen. The plan is applied with the folder, arguments and environment
+   * with which it was made, even if the template or its environment has changed since; values of secret environment
+   * variables are the current ones. A plan that can no longer be applied ends its task.
+   * Errors: NOT_FOUND, FAILED_PRECONDITION with reason NOT_WAITING_FOR_CONFIRMATION or PLAN_CHANGED (the digest is that of
+   * another plan).
    *
    * @generated from rpc signalman.v1.TaskService.ConfirmTask
    */
@@ -1477,7 +1489,8 @@ export const TaskService: GenService<{
     output: typeof ConfirmTaskResponseSchema;
   },
   /**
-   * Ends a task without applying its plan. Errors: NOT_FOUND, FAILED_PRECONDITION with reason NOT_WAITING_FOR_CONFIRMATION.
+   * Ends a task without applying its plan.
+   * Errors: NOT_FOUND, FAILED_PRECONDITION with reason NOT_WAITING_FOR_CONFIRMATION.
    *
    * @generated from rpc signalman.v1.TaskService.RejectTask
    */
@@ -1487,7 +1500,7 @@ export const TaskService: GenService<{
     output: typeof RejectTaskResponseSchema;
   },
   /**
-   * Returns a task's plan as people read it. Errors: NOT_FOUND (no such task, or it has none).
+   * Returns a task's plan as text for people. Errors: NOT_FOUND (no such task, or the task has no plan).
    *
    * @generated from rpc signalman.v1.TaskService.GetTaskPlan
    */
@@ -1497,7 +1510,7 @@ export const TaskService: GenService<{
     output: typeof GetTaskPlanResponseSchema;
   },
   /**
-   * Returns what a task brought about, as data. Errors: NOT_FOUND (no such task).
+   * Returns the results of a task as data. Errors: NOT_FOUND (no such task).
    *
    * @generated from rpc signalman.v1.TaskService.GetTaskResult
    */
@@ -1507,7 +1520,7 @@ export const TaskService: GenService<{
     output: typeof GetTaskResultResponseSchema;
   },
   /**
-   * Reads a part of a task's log, for a page or a file. Errors: NOT_FOUND, INVALID_ARGUMENT.
+   * Returns a part of a task's log, for a page or a file. Errors: NOT_FOUND, INVALID_ARGUMENT.
    *
    * @generated from rpc signalman.v1.TaskService.ReadTaskLog
    */

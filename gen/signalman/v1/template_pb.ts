@@ -17,7 +17,7 @@ export const file_signalman_v1_template: GenFile = /*@__PURE__*/
   fileDesc("ChtzaWduYWxtYW4vdjEvdGVtcGxhdGUucHJvdG8SDHNpZ25hbG1hbi52MSKWCQoIVGVtcGxhdGUSDAoEbmFtZRgBIAEoCRITCgtkZXNjcmlwdGlvbhgCIAEoCRILCgNhcHAYAyABKAkSEgoKcmVwb3NpdG9yeRgEIAEoCRIMCgRwYXRoGAUgASgJEhMKC2Vudmlyb25tZW50GAYgASgJEhEKCWFyZ3VtZW50cxgHIAMoCRIqCgl2YXJpYWJsZXMYCCABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0EiwKA2VudhgJIAMoCzIfLnNpZ25hbG1hbi52MS5UZW1wbGF0ZS5FbnZFbnRyeRIsCgZzdXJ2ZXkYCiADKAsyHC5zaWduYWxtYW4udjEuU3VydmV5VmFyaWFibGUSEgoKZ2l0X2JyYW5jaBgLIAEoCRIoCgR0eXBlGAwgASgOMhouc2lnbmFsbWFuLnYxLlRlbXBsYXRlVHlwZRIcChRhbGxvd19wYXJhbGxlbF90YXNrcxgNIAEoCBIgChhhbGxvd19vdmVycmlkZV9hcmd1bWVudHMYDiABKAgSIQoZYWxsb3dfb3ZlcnJpZGVfZ2l0X2JyYW5jaBgPIAEoCBIwCg1xdWV1ZV90aW1lb3V0GBAgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEi4KC3J1bl90aW1lb3V0GBEgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEi8KDGlkbGVfdGltZW91dBgSIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIMCgRldGFnGBMgASgJEi8KC2NyZWF0ZV90aW1lGBQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIvCgt1cGRhdGVfdGltZRgVIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEQoJaW52ZW50b3J5GBYgASgJEiAKGGFsbG93X292ZXJyaWRlX2ludmVudG9yeRgXIAEoCBIjCgZ2YXVsdHMYGCADKAsyEy5zaWduYWxtYW4udjEuVmF1bHQSFQoNc3RhcnRfdmVyc2lvbhgZIAEoCRIWCg5idWlsZF90ZW1wbGF0ZRgaIAEoCRIPCgdhdXRvcnVuGBsgASgIEjIKD2NvbmZpcm1fdGltZW91dBgcIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIwCgdhbnNpYmxlGB0gASgLMh0uc2lnbmFsbWFuLnYxLkFuc2libGVTZXR0aW5nc0gAEjQKCXRlcnJhZm9ybRgeIAEoCzIfLnNpZ25hbG1hbi52MS5UZXJyYWZvcm1TZXR0aW5nc0gAEioKBG1ha2UYIiABKAsyGi5zaWduYWxtYW4udjEuTWFrZVNldHRpbmdzSAASIQoFaG9va3MYHyADKAsyEi5zaWduYWxtYW4udjEuSG9vaxITCgt3b3JraW5nX2RpchggIAEoCRISCgpnaXRfYWNjZXNzGCEgASgIGioKCEVudkVudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAFCCgoIc2V0dGluZ3MiQAoFVmF1bHQSDAoEbmFtZRgBIAEoCRINCgNrZXkYAiABKAlIABIQCgZzY3JpcHQYAyABKAlIAEIICgZzb3VyY2UiHwoMTWFrZVNldHRpbmdzEg8KB3RhcmdldHMYASADKAki0wEKD0Fuc2libGVTZXR0aW5ncxINCgVsaW1pdBgBIAMoCRIMCgR0YWdzGAIgAygJEhEKCXNraXBfdGFncxgDIAMoCRIRCgl2ZXJib3NpdHkYBCABKAUSHAoUYWxsb3dfb3ZlcnJpZGVfbGltaXQYBSABKAgSGwoTYWxsb3dfb3ZlcnJpZGVfdGFncxgGIAEoCBIgChhhbGxvd19vdmVycmlkZV9za2lwX3RhZ3MYByABKAgSIAoYYWxsb3dfb3ZlcnJpZGVfdmVyYm9zaXR5GAggASgIIq8CChFUZXJyYWZvcm1TZXR0aW5ncxIUCgxhdXRvX2FwcHJvdmUYASABKAgSGgoSYWxsb3dfYXV0b19hcHByb3ZlGAIgASgIEhUKDWFsbG93X2Rlc3Ryb3kYAyABKAgSTAoPc3RhZ2VfYXJndW1lbnRzGAQgAygLMjMuc2lnbmFsbWFuLnYxLlRlcnJhZm9ybVNldHRpbmdzLlN0YWdlQXJndW1lbnRzRW50cnkSLgoHYmFja2VuZBgFIAEoCzIdLnNpZ25hbG1hbi52MS5CYWNrZW5kT3ZlcnJpZGUaUwoTU3RhZ2VBcmd1bWVudHNFbnRyeRILCgNrZXkYASABKAkSKwoFdmFsdWUYAiABKAsyHC5zaWduYWxtYW4udjEuU3RhZ2VBcmd1bWVudHM6AjgBIiMKDlN0YWdlQXJndW1lbnRzEhEKCWFyZ3VtZW50cxgBIAMoCSKJAQoPQmFja2VuZE92ZXJyaWRlEgwKBHR5cGUYASABKAkSOQoGY29uZmlnGAIgAygLMikuc2lnbmFsbWFuLnYxLkJhY2tlbmRPdmVycmlkZS5Db25maWdFbnRyeRotCgtDb25maWdFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIrgBCg5TdXJ2ZXlWYXJpYWJsZRIMCgRuYW1lGAEgASgJEg0KBXRpdGxlGAIgASgJEhMKC2Rlc2NyaXB0aW9uGAMgASgJEiYKBHR5cGUYBCABKA4yGC5zaWduYWxtYW4udjEuU3VydmV5VHlwZRIQCghyZXF1aXJlZBgFIAEoCBIpCgZ2YWx1ZXMYBiADKAsyGS5zaWduYWxtYW4udjEuU3VydmV5VmFsdWUSDwoHZGVmYXVsdBgHIAEoCSIqCgtTdXJ2ZXlWYWx1ZRIMCgRuYW1lGAEgASgJEg0KBXZhbHVlGAIgASgJImYKFUNyZWF0ZVRlbXBsYXRlUmVxdWVzdBIOCgZwYXJlbnQYASABKAkSEwoLdGVtcGxhdGVfaWQYAiABKAkSKAoIdGVtcGxhdGUYAyABKAsyFi5zaWduYWxtYW4udjEuVGVtcGxhdGUiQgoWQ3JlYXRlVGVtcGxhdGVSZXNwb25zZRIoCgh0ZW1wbGF0ZRgBIAEoCzIWLnNpZ25hbG1hbi52MS5UZW1wbGF0ZSIiChJHZXRUZW1wbGF0ZVJlcXVlc3QSDAoEbmFtZRgBIAEoCSI/ChNHZXRUZW1wbGF0ZVJlc3BvbnNlEigKCHRlbXBsYXRlGAEgASgLMhYuc2lnbmFsbWFuLnYxLlRlbXBsYXRlIk0KFExpc3RUZW1wbGF0ZXNSZXF1ZXN0Eg4KBnBhcmVudBgBIAEoCRIRCglwYWdlX3NpemUYAiABKAUSEgoKcGFnZV90b2tlbhgDIAEoCSJbChVMaXN0VGVtcGxhdGVzUmVzcG9uc2USKQoJdGVtcGxhdGVzGAEgAygLMhYuc2lnbmFsbWFuLnYxLlRlbXBsYXRlEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSJyChVVcGRhdGVUZW1wbGF0ZVJlcXVlc3QSKAoIdGVtcGxhdGUYASABKAsyFi5zaWduYWxtYW4udjEuVGVtcGxhdGUSLwoLdXBkYXRlX21hc2sYAiABKAsyGi5nb29nbGUucHJvdG9idWYuRmllbGRNYXNrIkIKFlVwZGF0ZVRlbXBsYXRlUmVzcG9uc2USKAoIdGVtcGxhdGUYASABKAsyFi5zaWduYWxtYW4udjEuVGVtcGxhdGUiMwoVRGVsZXRlVGVtcGxhdGVSZXF1ZXN0EgwKBG5hbWUYASABKAkSDAoEZXRhZxgCIAEoCSIYChZEZWxldGVUZW1wbGF0ZVJlc3BvbnNlKngKDFRlbXBsYXRlVHlwZRIdChlURU1QTEFURV9UWVBFX1VOU1BFQ0lGSUVEEAASFgoSVEVNUExBVEVfVFlQRV9UQVNLEAESFwoTVEVNUExBVEVfVFlQRV9CVUlMRBACEhgKFFRFTVBMQVRFX1RZUEVfREVQTE9ZEAMqggEKClN1cnZleVR5cGUSGwoXU1VSVkVZX1RZUEVfVU5TUEVDSUZJRUQQABIUChBTVVJWRVlfVFlQRV9URVhUEAESEwoPU1VSVkVZX1RZUEVfSU5UEAISFAoQU1VSVkVZX1RZUEVfRU5VTRADEhYKElNVUlZFWV9UWVBFX1NFQ1JFVBAEMuADCg9UZW1wbGF0ZVNlcnZpY2USWwoOQ3JlYXRlVGVtcGxhdGUSIy5zaWduYWxtYW4udjEuQ3JlYXRlVGVtcGxhdGVSZXF1ZXN0GiQuc2lnbmFsbWFuLnYxLkNyZWF0ZVRlbXBsYXRlUmVzcG9uc2USVwoLR2V0VGVtcGxhdGUSIC5zaWduYWxtYW4udjEuR2V0VGVtcGxhdGVSZXF1ZXN0GiEuc2lnbmFsbWFuLnYxLkdldFRlbXBsYXRlUmVzcG9uc2UiA5ACARJdCg1MaXN0VGVtcGxhdGVzEiIuc2lnbmFsbWFuLnYxLkxpc3RUZW1wbGF0ZXNSZXF1ZXN0GiMuc2lnbmFsbWFuLnYxLkxpc3RUZW1wbGF0ZXNSZXNwb25zZSIDkAIBElsKDlVwZGF0ZVRlbXBsYXRlEiMuc2lnbmFsbWFuLnYxLlVwZGF0ZVRlbXBsYXRlUmVxdWVzdBokLnNpZ25hbG1hbi52MS5VcGRhdGVUZW1wbGF0ZVJlc3BvbnNlElsKDkRlbGV0ZVRlbXBsYXRlEiMuc2lnbmFsbWFuLnYxLkRlbGV0ZVRlbXBsYXRlUmVxdWVzdBokLnNpZ25hbG1hbi52MS5EZWxldGVUZW1wbGF0ZVJlc3BvbnNlQlQKEGRldi5zaWduYWxtYW4udjFQAVopc2lnbmFsbWFuLmRldi9nby9zaWduYWxtYW4vdjE7c2lnbmFsbWFudjGiAgNTR02qAgxTaWduYWxtYW4uVjFiBnByb3RvMw", [file_google_protobuf_duration, file_google_protobuf_field_mask, file_google_protobuf_struct, file_google_protobuf_timestamp, file_signalman_v1_hook]);
 
 /**
- * What to run, and what a caller may change of it.
+ * Names a program to run with its settings, and says which of them a caller may change.
  *
  * @generated from message signalman.v1.Template
  */
@@ -30,15 +30,15 @@ export type Template = Message<"signalman.v1.Template"> & {
   name: string;
 
   /**
-   * For people, at most 1000 characters.
+   * Description for people, at most 1000 characters.
    *
    * @generated from field: string description = 2;
    */
   description: string;
 
   /**
-   * Required. `ansible`, `terraform`, `tofu`, `terragrunt`, `make`, `bash`, `sh`, `python`, `node`, `powershell`, or an app that the
-   * operator declared; ListApps tells.
+   * Required. `ansible`, `terraform`, `tofu`, `terragrunt`, `make`, `bash`, `sh`, `python`, `node`, `powershell`, or an
+   * app that the operator declared; ListApps lists those of a server.
    *
    * @generated from field: string app = 3;
    */
@@ -52,8 +52,8 @@ export type Template = Message<"signalman.v1.Template"> & {
   repository: string;
 
   /**
-   * Required. What to run, relative to the root of the repository; it may not lead out of it. A playbook, a script, a makefile, or,
-   * for the Terraform family, a folder (`.`: the root).
+   * Required. File or folder to run, relative to the root of the repository; it must stay inside the repository. A
+   * playbook, a script, a makefile, or, for the Terraform family, a folder (`.`: the root).
    *
    * @generated from field: string path = 5;
    */
@@ -67,24 +67,24 @@ export type Template = Message<"signalman.v1.Template"> & {
   environment: string;
 
   /**
-   * Handed to the program, before the variables and those of the task. At most 1000, no NUL.
+   * Arguments of the program, before the variables and before the task's arguments. At most 1000, no NUL.
    *
    * @generated from field: repeated string arguments = 7;
    */
   arguments: string[];
 
   /**
-   * Variables, laid over those of the environment. At most 1 MiB, no NUL; names are not empty and hold no `=`. Numbers are
-   * doubles: write a whole number beyond 2^53 - 1 as text, or it loses digits. A JSON request that holds one as a number is
-   * refused.
+   * Variables, which override those of the environment. At most 1 MiB, no NUL; names are not empty and hold no `=`.
+   * Numbers are doubles: write a whole number beyond 2^53 - 1 as text, or it loses digits. A JSON request that holds one
+   * as a number is refused.
    *
    * @generated from field: google.protobuf.Struct variables = 8;
    */
   variables?: JsonObject | undefined;
 
   /**
-   * Process environment, laid over that of the environment. Names match `[A-Za-z_][A-Za-z0-9_]*` and do not begin with
-   * SIGNALMAN_ or SEMAPHORE_TASK_; values hold no NUL and have at most 131000 bytes with their names.
+   * Process environment, which overrides that of the environment. Names match `[A-Za-z_][A-Za-z0-9_]*` and do not begin
+   * with SIGNALMAN_ or SEMAPHORE_TASK_; values hold no NUL and have at most 131000 bytes with their names.
    *
    * @generated from field: map<string, string> env = 9;
    */
@@ -105,77 +105,77 @@ export type Template = Message<"signalman.v1.Template"> & {
   gitBranch: string;
 
   /**
-   * Of what kind its tasks are; unset means task. Build and deploy tasks find it in SEMAPHORE_TASK_TYPE.
+   * Type of its tasks; unset means task. Programs of build and deploy tasks find it in SEMAPHORE_TASK_TYPE.
    *
    * @generated from field: signalman.v1.TemplateType type = 12;
    */
   type: TemplateType;
 
   /**
-   * Let several of its tasks be active at once.
+   * Lets several of its tasks be active at once.
    *
    * @generated from field: bool allow_parallel_tasks = 13;
    */
   allowParallelTasks: boolean;
 
   /**
-   * Let a caller add `arguments`.
+   * Lets a caller add `arguments`.
    *
    * @generated from field: bool allow_override_arguments = 14;
    */
   allowOverrideArguments: boolean;
 
   /**
-   * Let a caller choose `git_branch` and `commit`.
+   * Lets a caller choose `git_branch` and `commit`.
    *
    * @generated from field: bool allow_override_git_branch = 15;
    */
   allowOverrideGitBranch: boolean;
 
   /**
-   * How long its tasks may wait, from 1 second. Unset: for ever.
+   * Longest time in the queue, from 1 second. Unset: no limit.
    *
    * @generated from field: google.protobuf.Duration queue_timeout = 16;
    */
   queueTimeout?: Duration | undefined;
 
   /**
-   * How long its tasks may run, from 1 second. Unset: for ever.
+   * Longest run time of the program, from 1 second. Unset: no limit.
    *
    * @generated from field: google.protobuf.Duration run_timeout = 17;
    */
   runTimeout?: Duration | undefined;
 
   /**
-   * How long its tasks may be silent, from 1 second. Unset: for ever.
+   * Longest time without output, from 1 second. Unset: no limit.
    *
    * @generated from field: google.protobuf.Duration idle_timeout = 18;
    */
   idleTimeout?: Duration | undefined;
 
   /**
-   * Output only. Changes whenever the template does.
+   * Output only. Changes with every change of the template.
    *
    * @generated from field: string etag = 19;
    */
   etag: string;
 
   /**
-   * Output only.
+   * Output only. Time of the creation.
    *
    * @generated from field: google.protobuf.Timestamp create_time = 20;
    */
   createTime?: Timestamp | undefined;
 
   /**
-   * Output only.
+   * Output only. Time of the last change.
    *
    * @generated from field: google.protobuf.Timestamp update_time = 21;
    */
   updateTime?: Timestamp | undefined;
 
   /**
-   * Where it works; required for `ansible`, and for the Terraform family the workspace.
+   * Inventory with the hosts for `ansible`, where it is required, or with the workspace for the Terraform family.
    * `projects/{project}/inventories/{inventory}`; in a catalog the last part alone. Empty: none.
    *
    * @generated from field: string inventory = 22;
@@ -183,47 +183,47 @@ export type Template = Message<"signalman.v1.Template"> & {
   inventory: string;
 
   /**
-   * Let a caller choose `inventory`.
+   * Lets a caller choose `inventory`.
    *
    * @generated from field: bool allow_override_inventory = 23;
    */
   allowOverrideInventory: boolean;
 
   /**
-   * Vaults that Ansible can open. At most 50, each name once.
+   * Vaults whose passwords Ansible gets. At most 50, each name once.
    *
    * @generated from field: repeated signalman.v1.Vault vaults = 24;
    */
   vaults: Vault[];
 
   /**
-   * For a build: the first version, such as `1.0.0` or `1.0.000`; later ones count its last number up, in as many digits at
-   * least. Raise it, or write it in another form, and the next version is the new one. At most 100 characters.
-   * Empty: its tasks have none.
+   * For a build: the first version, such as `1.0.0` or `1.0.000`. Each later task increments the last number of the
+   * version before, with at least as many digits. If this is raised or written in another form, it is the next version. At
+   * most 100 characters. Empty: tasks have no version.
    *
    * @generated from field: string start_version = 25;
    */
   startVersion: string;
 
   /**
-   * For a deploy: the build template whose versions it brings somewhere; or a deploy template, whose versions it brings on, but
-   * never in a circle.
-   * `projects/{project}/templates/{template}`; in a catalog the last part alone. Empty: none.
+   * For a deploy: the build template whose versions it deploys, or another deploy template, whose versions it passes on.
+   * Templates must not form a cycle. `projects/{project}/templates/{template}`; in a catalog the last part alone. Empty:
+   * none.
    *
    * @generated from field: string build_template = 26;
    */
   buildTemplate: string;
 
   /**
-   * For a deploy: run it once after each task of `build_template` that succeeds, as RunTask would with nothing but
-   * `build_task`. If the template does not allow that (a required answer), the build's log says so.
+   * For a deploy: starts a task after each success of a task of `build_template`, like a RunTask with `build_task` alone.
+   * If such a request is refused (a required answer is missing), the build's log says so.
    *
    * @generated from field: bool autorun = 27;
    */
   autorun: boolean;
 
   /**
-   * How long a plan may wait for ConfirmTask or RejectTask, from 1 second. Unset: for ever.
+   * Longest time that a plan waits for ConfirmTask or RejectTask, from 1 second. Unset: no limit.
    *
    * @generated from field: google.protobuf.Duration confirm_timeout = 28;
    */
@@ -261,24 +261,24 @@ export type Template = Message<"signalman.v1.Template"> & {
   } | { case: undefined; value?: undefined };
 
   /**
-   * Work around each of its tasks, within that of the project. At most 50, each name once.
+   * Hooks around each of its tasks, run within those of the project. At most 50, each name once.
    *
    * @generated from field: repeated signalman.v1.Hook hooks = 31;
    */
   hooks: Hook[];
 
   /**
-   * Folder in which the program runs, relative to the root of the repository; it may not lead out of it. `ansible.cfg` and
-   * requirements are looked for there too. Empty: the root; for `make` the folder of the makefile. Not for the Terraform
-   * family, whose `path` is the folder.
+   * Folder in which the program runs and where `ansible.cfg` and requirements are looked for too, relative to the root of
+   * the repository; it must stay inside the repository. Empty: the root; for `make` the folder of the makefile. Not for
+   * the Terraform family, whose `path` is the folder.
    *
    * @generated from field: string working_dir = 32;
    */
   workingDir: string;
 
   /**
-   * The program's own git fetches and pushes with the access key of the repository, by HTTP at the repository's host alone.
-   * The key then stays in the task's folder until the program has ended. For shell-like apps only.
+   * Lets the program's own `git fetch` and `git push` use the access key of the repository; over HTTP at the repository's
+   * host alone. The key then stays in the task's folder until the program has ended. For shell-like apps only.
    *
    * @generated from field: bool git_access = 33;
    */
@@ -299,21 +299,21 @@ export const TemplateSchema: GenMessage<Template> = /*@__PURE__*/
  */
 export type Vault = Message<"signalman.v1.Vault"> & {
   /**
-   * Its id (`--vault-id name@…`), at most 100 characters; empty: `default`.
+   * Id of the vault (`--vault-id name@…`), at most 100 characters; empty: `default`.
    *
    * @generated from field: string name = 1;
    */
   name: string;
 
   /**
-   * Where its password comes from.
+   * Source of the password.
    *
    * @generated from oneof signalman.v1.Vault.source
    */
   source: {
     /**
-     * The access key of type login_password or text that holds it.
-     * `projects/{project}/accessKeys/{key}`; in a catalog the last part alone.
+     * The access key of type login_password or text that holds the password. `projects/{project}/accessKeys/{key}`; in a
+     * catalog the last part alone.
      *
      * @generated from field: string key = 2;
      */
@@ -321,7 +321,8 @@ export type Vault = Message<"signalman.v1.Vault"> & {
     case: "key";
   } | {
     /**
-     * A client script in the repository, relative to its root; it may not lead out of it.
+     * A client script in the repository, by its path relative to the root of the repository; it must stay inside the
+     * repository.
      *
      * @generated from field: string script = 3;
      */
@@ -338,14 +339,14 @@ export const VaultSchema: GenMessage<Vault> = /*@__PURE__*/
   messageDesc(file_signalman_v1_template, 1);
 
 /**
- * How `make` is called. `path` names the makefile; it runs in the makefile's folder unless `working_dir` says otherwise.
+ * Settings of `make`. `path` names the makefile; `make` runs in the makefile's folder unless `working_dir` is set.
  *
  * @generated from message signalman.v1.MakeSettings
  */
 export type MakeSettings = Message<"signalman.v1.MakeSettings"> & {
   /**
-   * Targets to make; empty: the makefile's default goal. At most 1000, no NUL, each the name of a target: no option, without
-   * `=` and `$`.
+   * Targets to make; empty: the default goal of the makefile. At most 1000, no NUL, each the name of a target: not empty,
+   * not an option, without `=` and `$`.
    *
    * @generated from field: repeated string targets = 1;
    */
@@ -360,62 +361,62 @@ export const MakeSettingsSchema: GenMessage<MakeSettings> = /*@__PURE__*/
   messageDesc(file_signalman_v1_template, 2);
 
 /**
- * How `ansible-playbook` is called, and what a caller may change of it.
+ * Settings of `ansible-playbook`, and what a caller may change of them.
  *
  * @generated from message signalman.v1.AnsibleSettings
  */
 export type AnsibleSettings = Message<"signalman.v1.AnsibleSettings"> & {
   /**
-   * Hosts to work on (`--limit`). At most 1000, no NUL.
+   * Hosts to which the playbook is limited (`--limit`). At most 1000, no NUL.
    *
    * @generated from field: repeated string limit = 1;
    */
   limit: string[];
 
   /**
-   * Tags of plays and tasks to run (`--tags`). At most 1000, no NUL.
+   * Tags of the plays and tasks to run (`--tags`). At most 1000, no NUL.
    *
    * @generated from field: repeated string tags = 2;
    */
   tags: string[];
 
   /**
-   * Tags of plays and tasks to leave out (`--skip-tags`). At most 1000, no NUL.
+   * Tags of the plays and tasks to leave out (`--skip-tags`). At most 1000, no NUL.
    *
    * @generated from field: repeated string skip_tags = 3;
    */
   skipTags: string[];
 
   /**
-   * How much it tells (`-v` … `-vvvvvv`), 0 to 6.
+   * Verbosity (`-v` … `-vvvvvv`), 0 to 6.
    *
    * @generated from field: int32 verbosity = 4;
    */
   verbosity: number;
 
   /**
-   * Let a caller choose `limit`.
+   * Lets a caller choose `limit`.
    *
    * @generated from field: bool allow_override_limit = 5;
    */
   allowOverrideLimit: boolean;
 
   /**
-   * Let a caller choose `tags`.
+   * Lets a caller choose `tags`.
    *
    * @generated from field: bool allow_override_tags = 6;
    */
   allowOverrideTags: boolean;
 
   /**
-   * Let a caller choose `skip_tags`.
+   * Lets a caller choose `skip_tags`.
    *
    * @generated from field: bool allow_override_skip_tags = 7;
    */
   allowOverrideSkipTags: boolean;
 
   /**
-   * Let a caller choose `verbosity`.
+   * Lets a caller choose `verbosity`.
    *
    * @generated from field: bool allow_override_verbosity = 8;
    */
@@ -430,42 +431,42 @@ export const AnsibleSettingsSchema: GenMessage<AnsibleSettings> = /*@__PURE__*/
   messageDesc(file_signalman_v1_template, 3);
 
 /**
- * How the Terraform family is called, and what a caller may change of it.
+ * Settings of the Terraform family, and what a caller may change of them.
  *
  * @generated from message signalman.v1.TerraformSettings
  */
 export type TerraformSettings = Message<"signalman.v1.TerraformSettings"> & {
   /**
-   * Apply every plan without asking.
+   * Applies every plan without confirmation.
    *
    * @generated from field: bool auto_approve = 1;
    */
   autoApprove: boolean;
 
   /**
-   * Let a caller choose `auto_approve`.
+   * Lets a caller choose `auto_approve`.
    *
    * @generated from field: bool allow_auto_approve = 2;
    */
   allowAutoApprove: boolean;
 
   /**
-   * Let a caller choose `destroy`.
+   * Lets a caller choose `destroy`.
    *
    * @generated from field: bool allow_destroy = 3;
    */
   allowDestroy: boolean;
 
   /**
-   * Arguments of one stage, by `init`, `plan` or `apply`; those of `plan` in place of the template's `arguments`, which are
-   * for the plan alone: a saved plan is applied as it is.
+   * Arguments by stage; the stage is `init`, `plan` or `apply`. Those of `plan` replace the template's `arguments`, which
+   * only `plan` gets: a saved plan is applied as it is.
    *
    * @generated from field: map<string, signalman.v1.StageArguments> stage_arguments = 4;
    */
   stageArguments: { [key: string]: StageArguments };
 
   /**
-   * Keep the state here, whatever the configuration says. Unset: where it says.
+   * Backend that replaces the one of the configuration. Unset: the configuration's.
    *
    * @generated from field: signalman.v1.BackendOverride backend = 5;
    */
@@ -486,7 +487,7 @@ export const TerraformSettingsSchema: GenMessage<TerraformSettings> = /*@__PURE_
  */
 export type StageArguments = Message<"signalman.v1.StageArguments"> & {
   /**
-   * In this order. At most 1000, no NUL.
+   * Arguments in this order. At most 1000, no NUL.
    *
    * @generated from field: repeated string arguments = 1;
    */
@@ -501,20 +502,21 @@ export const StageArgumentsSchema: GenMessage<StageArguments> = /*@__PURE__*/
   messageDesc(file_signalman_v1_template, 5);
 
 /**
- * A backend in place of the configuration's own.
+ * Backend that replaces the one of the configuration.
  *
  * @generated from message signalman.v1.BackendOverride
  */
 export type BackendOverride = Message<"signalman.v1.BackendOverride"> & {
   /**
-   * Required. Its type, such as `http`, `s3`, `local`; matches `[a-z][a-z0-9_]*`.
+   * Required. Type of the backend, such as `http`, `s3`, `local`; matches `[a-z][a-z0-9_]*`.
    *
    * @generated from field: string type = 1;
    */
   type: string;
 
   /**
-   * Its settings. At most 100. (Those that are secret belong into the environment, as the backend's manual says.)
+   * Settings of the backend. At most 100; names match `[A-Za-z_][A-Za-z0-9_-]*`, values hold no NUL. Secret ones belong
+   * into the environment, as the backend's manual says.
    *
    * @generated from field: map<string, string> config = 2;
    */
@@ -542,28 +544,28 @@ export type SurveyVariable = Message<"signalman.v1.SurveyVariable"> & {
   name: string;
 
   /**
-   * What to ask; empty: the name.
+   * Question for people; empty: the name.
    *
    * @generated from field: string title = 2;
    */
   title: string;
 
   /**
-   * For people, at most 1000 characters.
+   * Description for people, at most 1000 characters.
    *
    * @generated from field: string description = 3;
    */
   description: string;
 
   /**
-   * What an answer is; unset means text.
+   * Type of the answer; unset means text.
    *
    * @generated from field: signalman.v1.SurveyType type = 4;
    */
   type: SurveyType;
 
   /**
-   * Without an answer and a default the task is refused.
+   * Refuses a task without an answer if there is no default.
    *
    * @generated from field: bool required = 5;
    */
@@ -577,7 +579,7 @@ export type SurveyVariable = Message<"signalman.v1.SurveyVariable"> & {
   values: SurveyValue[];
 
   /**
-   * The answer if none is given; must be a valid one. Not for a secret.
+   * Answer if the caller gives none; must be a valid one. Not for a secret.
    *
    * @generated from field: string default = 7;
    */
@@ -598,14 +600,14 @@ export const SurveyVariableSchema: GenMessage<SurveyVariable> = /*@__PURE__*/
  */
 export type SurveyValue = Message<"signalman.v1.SurveyValue"> & {
   /**
-   * What a person sees; empty: the value.
+   * Text for people; empty: the value.
    *
    * @generated from field: string name = 1;
    */
   name: string;
 
   /**
-   * Required. What the program gets.
+   * Required. Value that the program gets.
    *
    * @generated from field: string value = 2;
    */
@@ -620,7 +622,7 @@ export const SurveyValueSchema: GenMessage<SurveyValue> = /*@__PURE__*/
   messageDesc(file_signalman_v1_template, 8);
 
 /**
- * Asks for a new template.
+ * Request of CreateTemplate.
  *
  * @generated from message signalman.v1.CreateTemplateRequest
  */
@@ -633,14 +635,14 @@ export type CreateTemplateRequest = Message<"signalman.v1.CreateTemplateRequest"
   parent: string;
 
   /**
-   * Required. Last part of its name; matches `[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?`.
+   * Required. Last part of the resource name; matches `[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?`.
    *
    * @generated from field: string template_id = 2;
    */
   templateId: string;
 
   /**
-   * Required. The template; its name is passed over.
+   * Required. The template. Its name is ignored: `parent` and `template_id` make it.
    *
    * @generated from field: signalman.v1.Template template = 3;
    */
@@ -655,13 +657,13 @@ export const CreateTemplateRequestSchema: GenMessage<CreateTemplateRequest> = /*
   messageDesc(file_signalman_v1_template, 9);
 
 /**
- * Answer to CreateTemplate.
+ * Response of CreateTemplate.
  *
  * @generated from message signalman.v1.CreateTemplateResponse
  */
 export type CreateTemplateResponse = Message<"signalman.v1.CreateTemplateResponse"> & {
   /**
-   * The template.
+   * The created template.
    *
    * @generated from field: signalman.v1.Template template = 1;
    */
@@ -676,7 +678,7 @@ export const CreateTemplateResponseSchema: GenMessage<CreateTemplateResponse> = 
   messageDesc(file_signalman_v1_template, 10);
 
 /**
- * Asks for one template.
+ * Request of GetTemplate.
  *
  * @generated from message signalman.v1.GetTemplateRequest
  */
@@ -697,7 +699,7 @@ export const GetTemplateRequestSchema: GenMessage<GetTemplateRequest> = /*@__PUR
   messageDesc(file_signalman_v1_template, 11);
 
 /**
- * Answer to GetTemplate.
+ * Response of GetTemplate.
  *
  * @generated from message signalman.v1.GetTemplateResponse
  */
@@ -718,7 +720,7 @@ export const GetTemplateResponseSchema: GenMessage<GetTemplateResponse> = /*@__P
   messageDesc(file_signalman_v1_template, 12);
 
 /**
- * Asks for templates.
+ * Request of ListTemplates.
  *
  * @generated from message signalman.v1.ListTemplatesRequest
  */
@@ -731,14 +733,14 @@ export type ListTemplatesRequest = Message<"signalman.v1.ListTemplatesRequest"> 
   parent: string;
 
   /**
-   * How many at most, 0 to 1000; 0 means 50.
+   * Maximum number of templates, 0 to 1000; 0 means 50.
    *
    * @generated from field: int32 page_size = 2;
    */
   pageSize: number;
 
   /**
-   * `next_page_token` of the page before, with the same parent.
+   * `next_page_token` of the previous page; the parent must be the same.
    *
    * @generated from field: string page_token = 3;
    */
@@ -753,20 +755,20 @@ export const ListTemplatesRequestSchema: GenMessage<ListTemplatesRequest> = /*@_
   messageDesc(file_signalman_v1_template, 13);
 
 /**
- * Answer to ListTemplates.
+ * Response of ListTemplates.
  *
  * @generated from message signalman.v1.ListTemplatesResponse
  */
 export type ListTemplatesResponse = Message<"signalman.v1.ListTemplatesResponse"> & {
   /**
-   * By name.
+   * The templates, ordered by name.
    *
    * @generated from field: repeated signalman.v1.Template templates = 1;
    */
   templates: Template[];
 
   /**
-   * Empty: this was the last page.
+   * Token of the next page. Empty: this is the last page.
    *
    * @generated from field: string next_page_token = 2;
    */
@@ -781,21 +783,21 @@ export const ListTemplatesResponseSchema: GenMessage<ListTemplatesResponse> = /*
   messageDesc(file_signalman_v1_template, 14);
 
 /**
- * Asks for a change of a template.
+ * Request of UpdateTemplate.
  *
  * @generated from message signalman.v1.UpdateTemplateRequest
  */
 export type UpdateTemplateRequest = Message<"signalman.v1.UpdateTemplateRequest"> & {
   /**
-   * Required. The template, with its full name. Its etag, if given, must be that of the stored one.
+   * Required. The template, with its full name. If it has an etag, the stored template must have the same one.
    *
    * @generated from field: signalman.v1.Template template = 1;
    */
   template?: Template | undefined;
 
   /**
-   * The fields to change, each one of Template, or by a path such as `a.b` one of a message in it; lists and maps are replaced
-   * whole. Unset: those that are not empty in `template`; `*`: all.
+   * Fields to change: fields of Template, or fields of a message in it by a path such as `a.b`. Lists and maps are
+   * replaced as a whole. `*`: all fields. Unset: the fields that are not empty in `template`.
    *
    * @generated from field: google.protobuf.FieldMask update_mask = 2;
    */
@@ -810,13 +812,13 @@ export const UpdateTemplateRequestSchema: GenMessage<UpdateTemplateRequest> = /*
   messageDesc(file_signalman_v1_template, 15);
 
 /**
- * Answer to UpdateTemplate.
+ * Response of UpdateTemplate.
  *
  * @generated from message signalman.v1.UpdateTemplateResponse
  */
 export type UpdateTemplateResponse = Message<"signalman.v1.UpdateTemplateResponse"> & {
   /**
-   * The template as it is now.
+   * The template after the change.
    *
    * @generated from field: signalman.v1.Template template = 1;
    */
@@ -831,7 +833,7 @@ export const UpdateTemplateResponseSchema: GenMessage<UpdateTemplateResponse> = 
   messageDesc(file_signalman_v1_template, 16);
 
 /**
- * Asks for the end of a template.
+ * Request of DeleteTemplate.
  *
  * @generated from message signalman.v1.DeleteTemplateRequest
  */
@@ -844,7 +846,7 @@ export type DeleteTemplateRequest = Message<"signalman.v1.DeleteTemplateRequest"
   name: string;
 
   /**
-   * If given, it must be that of the stored template.
+   * If given, the stored template must have this etag.
    *
    * @generated from field: string etag = 2;
    */
@@ -859,7 +861,7 @@ export const DeleteTemplateRequestSchema: GenMessage<DeleteTemplateRequest> = /*
   messageDesc(file_signalman_v1_template, 17);
 
 /**
- * Answer to DeleteTemplate.
+ * Response of DeleteTemplate.
  *
  * @generated from message signalman.v1.DeleteTemplateResponse
  */
@@ -874,34 +876,34 @@ export const DeleteTemplateResponseSchema: GenMessage<DeleteTemplateResponse> = 
   messageDesc(file_signalman_v1_template, 18);
 
 /**
- * Of what kind a template's tasks are.
+ * Type of a template and its tasks.
  *
  * @generated from enum signalman.v1.TemplateType
  */
 export const TemplateType = {
   /**
-   * As TEMPLATE_TYPE_TASK.
+   * Same as TEMPLATE_TYPE_TASK.
    *
    * @generated from enum value: TEMPLATE_TYPE_UNSPECIFIED = 0;
    */
   UNSPECIFIED: 0,
 
   /**
-   * It does something.
+   * A task without versions.
    *
    * @generated from enum value: TEMPLATE_TYPE_TASK = 1;
    */
   TASK: 1,
 
   /**
-   * It makes a version.
+   * A build, which makes a version.
    *
    * @generated from enum value: TEMPLATE_TYPE_BUILD = 2;
    */
   BUILD: 2,
 
   /**
-   * It brings a version somewhere.
+   * A deploy, which deploys the version of a build.
    *
    * @generated from enum value: TEMPLATE_TYPE_DEPLOY = 3;
    */
@@ -909,7 +911,7 @@ export const TemplateType = {
 } as const;
 
 /**
- * Of what kind a template's tasks are.
+ * Type of a template and its tasks.
  *
  * @generated from enum signalman.v1.TemplateType
  */
@@ -922,13 +924,13 @@ export const TemplateTypeSchema: GenEnum<TemplateType> = /*@__PURE__*/
   enumDesc(file_signalman_v1_template, 0);
 
 /**
- * What an answer is.
+ * Type of an answer.
  *
  * @generated from enum signalman.v1.SurveyType
  */
 export const SurveyType = {
   /**
-   * As SURVEY_TYPE_TEXT.
+   * Same as SURVEY_TYPE_TEXT.
    *
    * @generated from enum value: SURVEY_TYPE_UNSPECIFIED = 0;
    */
@@ -956,7 +958,7 @@ export const SurveyType = {
   ENUM: 3,
 
   /**
-   * Text given through `secret_variables` only.
+   * Text that is given through `secret_variables` only.
    *
    * @generated from enum value: SURVEY_TYPE_SECRET = 4;
    */
@@ -964,7 +966,7 @@ export const SurveyType = {
 } as const;
 
 /**
- * What an answer is.
+ * Type of an answer.
  *
  * @generated from enum signalman.v1.SurveyType
  */
@@ -1003,7 +1005,7 @@ export const TemplateService: GenService<{
     output: typeof GetTemplateResponseSchema;
   },
   /**
-   * Lists a project's templates by name. Errors: NOT_FOUND (no such project), INVALID_ARGUMENT.
+   * Lists a project's templates, ordered by name. Errors: NOT_FOUND (no such project), INVALID_ARGUMENT.
    *
    * @generated from rpc signalman.v1.TemplateService.ListTemplates
    */
@@ -1013,7 +1015,7 @@ export const TemplateService: GenService<{
     output: typeof ListTemplatesResponseSchema;
   },
   /**
-   * Changes a template. Errors: NOT_FOUND, INVALID_ARGUMENT, ABORTED (its etag moved on).
+   * Updates a template. Errors: NOT_FOUND, INVALID_ARGUMENT, ABORTED (the etag is not the stored one).
    *
    * @generated from rpc signalman.v1.TemplateService.UpdateTemplate
    */
@@ -1023,7 +1025,8 @@ export const TemplateService: GenService<{
     output: typeof UpdateTemplateResponseSchema;
   },
   /**
-   * Deletes a template. Errors: NOT_FOUND, ABORTED (its etag moved on), FAILED_PRECONDITION (in use; names the user).
+   * Deletes a template. Errors: NOT_FOUND, ABORTED (the etag is not the stored one), FAILED_PRECONDITION (in use; the
+   * message names what uses it).
    *
    * @generated from rpc signalman.v1.TemplateService.DeleteTemplate
    */

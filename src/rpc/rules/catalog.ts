@@ -24,7 +24,7 @@ const parts = z.object({
   access_keys: many(inCatalog("accessKeys")),
 });
 
-const catalog = ruleAt(parts, "A project and all that belongs to it", foreignNames);
+const catalog = ruleAt(parts, "a full name must be of this project", foreignNames);
 
 export const CATALOG_RULES = {
   "signalman.v1.ApplyCatalogRequest": z.object({
@@ -35,7 +35,7 @@ export const CATALOG_RULES = {
   "signalman.v1.ExportCatalogRequest": z.object({ name: fullName(PATTERNS.projects) }),
 };
 
-/** Full names that lead to another project than the catalog's own. */
+/** Returns a breach for each full name in the catalog that belongs to another project. */
 function foreignNames(catalog: z.output<typeof parts>): Breach[] {
   if (catalog.project === undefined) return [];
   const own = `projects/${lastPart(catalog.project.name)}/`;

@@ -9,7 +9,18 @@ import type { Breach } from "./rule.ts";
 import { RULES } from "./table.ts";
 import { plainOf } from "./to-plain.ts";
 
-/** Every rule of the contract that a request breaks, in the order of its fields. Messages without rules pass. */
+/**
+ * Checks requests against the contract before a method runs; the validation interceptor calls it for every request.
+ *
+ * `table.ts` has one zod schema for each request message. A schema consists of rules (`rule.ts`), each with the words of
+ * the field's comment in the .proto file, so that an error quotes the contract. test/rpc/rules/comments.test.ts fails if
+ * comments and rules differ. `to-plain.ts` turns a message into the plain object that schemas and `path.ts` read.
+ * Values of secret fields never appear in an error. An update is judged only in the fields that its mask names (`mask.ts`).
+ * The database's part is left to the methods: whether a template exists, what it allows, what its survey asks.
+ *
+ * Returns a violation for each broken rule, in the order of the fields, then one for each value that cannot be stored.
+ * Messages without a schema have no violations.
+ */
 export const violationsOf: Validator = (desc, message) => {
   const schema = RULES[desc.typeName];
   if (schema === undefined) return [];
@@ -27,7 +38,7 @@ export const violationsOf: Validator = (desc, message) => {
   return [...broken, ...unfit];
 };
 
-/** The rule and what was received, unless that is a secret. */
+/** Returns the rule and the received value; a secret value is replaced by a placeholder. */
 function described({ path, message, ...issue }: z.core.$ZodIssue): string {
   const { got, isName } = ("params" in issue ? (issue.params ?? {}) : {}) as Partial<Breach>;
   if (got === undefined) return message;

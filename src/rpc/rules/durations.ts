@@ -9,7 +9,7 @@ export const timeout = () => duration("from 1 second", SECOND, TEN_YEARS, "at mo
 export const gracePeriod = () => duration("0 to 10 minutes", 0n, 600n * SECOND);
 export const heartbeat = () => duration("1 to 60 seconds", SECOND, 60n * SECOND);
 
-/** Limits in nanoseconds. An unset duration passes. */
+/** Requires a duration from `min` to `max` nanoseconds. An unset duration passes. */
 function duration(says: string, min: bigint, max: bigint, hint?: string) {
   const breaches = (value: Duration | undefined): Breach[] => {
     if (value === undefined) return [];
@@ -20,13 +20,13 @@ function duration(says: string, min: bigint, max: bigint, hint?: string) {
   return ruleAt(z.custom<Duration | undefined>(), says, breaches, hint);
 }
 
-/** Less than a second of nanoseconds, in the direction of the seconds (google/protobuf/duration.proto). */
+/** True if the nanoseconds are less than a second and have the sign of the seconds (google/protobuf/duration.proto). */
 function isProper({ seconds, nanos }: Duration): boolean {
   const agree = seconds === 0n || nanos === 0 || seconds < 0n === nanos < 0;
   return agree && Math.abs(nanos) < 1_000_000_000;
 }
 
-/** As JSON has it: `1.5s`. */
+/** Returns the JSON form of a duration, such as `1.5s`. */
 function secondsText(nanos: bigint): string {
   const size = nanos < 0n ? -nanos : nanos;
   const fraction = String(size % SECOND)

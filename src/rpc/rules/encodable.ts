@@ -4,8 +4,9 @@ import { NOTHING } from "./to-plain.ts";
 import { MAX_DEPTH, walk } from "./walk.ts";
 
 /**
- * What PostgreSQL or other clients cannot carry, wherever it stands in a plain message: NUL and broken Unicode in text
- * (`text` and `jsonb` refuse both), numbers that JSON does not have, Values without one, values within values within values.
+ * Returns a breach for each value, anywhere in a plain message, that PostgreSQL or other clients cannot represent: NUL and
+ * broken Unicode in text (`text` and `jsonb` refuse both), numbers that JSON lacks (NaN, infinity), a google.protobuf.Value
+ * without a value, and more than MAX_DEPTH levels of nesting.
  */
 export function encodingBreaches(plain: object): Breach[] {
   const breaches: Breach[] = [];
@@ -20,8 +21,8 @@ export function encodingBreaches(plain: object): Breach[] {
 
 function troubleWith(value: unknown, depth: number): string | undefined {
   if (depth > MAX_DEPTH) return `, more than ${MAX_DEPTH} levels deep`;
-  if (value === NOTHING) return ", where JSON has a value";
-  if (typeof value === "number" && !Number.isFinite(value)) return ", which JSON does not have";
+  if (value === NOTHING) return "; a google.protobuf.Value must have a value";
+  if (typeof value === "number" && !Number.isFinite(value)) return ", which JSON cannot represent";
   if (typeof value !== "string") return undefined;
   if (value.includes("\0")) return " with a NUL in it";
   return value.isWellFormed() ? undefined : " with broken Unicode in it";

@@ -2,8 +2,8 @@ import type { DescEnum } from "@bufbuild/protobuf";
 import { z } from "zod";
 
 /**
- * One of an enum's values. Other numbers come from newer clients or from nowhere. `unspecified`: 0 means something,
- * as the comment of that value says.
+ * Requires one of the enum's values. Other numbers come from newer clients or from faulty ones. `unspecified`: whether 0 is
+ * allowed, with the meaning in the comment of that value.
  */
 export function known(desc: DescEnum, options: { unspecified: boolean }) {
   const values = desc.values.filter(({ number }) => options.unspecified || number !== 0);

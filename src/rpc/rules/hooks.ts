@@ -8,7 +8,7 @@ import { repeated } from "./survey.ts";
 import { hasAtMost, int, oneOf, required } from "./values.ts";
 
 const METHODS = ["", "GET", "POST", "PUT", "PATCH", "DELETE"];
-/** RFC 9110, section 5.6.2. */
+/** Name of an HTTP header (RFC 9110, section 5.6.2). */
 const TOKEN = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
 
 const http = z.object({
@@ -18,11 +18,10 @@ const http = z.object({
   method: rule(z.string(), "GET, POST, PUT, PATCH or DELETE", (method) => METHODS.includes(method)),
   headers: ruleAt(
     rule(z.custom<Record<string, string>>(), "At most 50", (map) => Object.keys(map).length <= 50),
-    "Sent with the call",
+    "names and values must be valid in HTTP",
     badHeaders,
-    "names and values as HTTP has them",
   ),
-  secret_header: rule(z.string(), "such as `Authorization`", (name) => name === "" || TOKEN.test(name)),
+  secret_header: rule(z.string(), "must be a valid header name", (name) => name === "" || TOKEN.test(name)),
   secret_header_key: optionalCatalogName("projects/{project}/accessKeys/{key}"),
   body: free(),
   retries: int("0 to 10", 0, 10),
@@ -64,18 +63,18 @@ const hook = z.object({
   required: free(),
 });
 
-/** The hooks of a project or a template. */
+/** Rules for the hooks of a project or a template. */
 export const hooks = () => {
   const whole = oneOf(hook, "One of `http` and `program` is required", ["http", "program"]);
   const few = rule(z.array(whole), "At most 50", (list) => list.length <= 50);
   return ruleAt(few, "each name once", repeated);
 };
 
-/** What is shown of a URL that is refused. Its path may be a secret too, as that of a chat's webhook. */
+/** Returns the part of a refused URL that an error may show. The path may be secret, as in the URL of a chat's webhook. */
 function hostOf(text: string): string {
-  if (!URL.canParse(text)) return text === "" ? "nothing" : "a text that is no URL";
+  if (!URL.canParse(text)) return text === "" ? "nothing" : "a text that is not a URL";
   const { protocol, host } = new URL(text);
-  return `one of ${protocol}//${host}`;
+  return `a URL of ${protocol}//${host}`;
 }
 
 function isHttpUrl(text: string): boolean {

@@ -11,7 +11,7 @@ const stringMap = () => z.custom<StringMap>();
 
 const MIB = 1024 * 1024;
 
-/** Their size is that of their JSON, which is how they are stored. */
+/** Rules for `variables`. Their size is that of their JSON, the form in which they are stored. */
 export function variables() {
   const holds = (value: JsonObject | undefined): boolean =>
     Buffer.byteLength(JSON.stringify(value ?? {})) <= MIB;
@@ -36,7 +36,7 @@ function nulsIn(value: unknown): Breach[] {
 const RESERVED = /^(SIGNALMAN_|SEMAPHORE_TASK_)/;
 const VARIABLE = /^[A-Za-z_][A-Za-z0-9_]*$/;
 
-/** A name that every shell and language can have a variable of. */
+/** True for a name that is valid for a variable in every shell and language. */
 export const isVariableName = (name: string): boolean => VARIABLE.test(name);
 
 export function env() {
@@ -73,13 +73,13 @@ function longValues(map: StringMap): Breach[] {
 const SECRET_NAMES =
   "Names match `[A-Za-z_][A-Za-z0-9_]*` and do not begin with SIGNALMAN_ or SEMAPHORE_TASK_";
 
-/** Of RunTask. Names are shown, values never are. */
+/** Rules for `secret_variables` of RunTask. Errors show names and never values. */
 export const secretVariables = () => secretMap("follow the rule of `env`", SECRET_NAMES.replace("N", "n"));
 
-/** Of an environment's process environment. */
+/** Rules for `secret_env` of an environment. */
 export const secretEnv = () => ruleAt(secretMap(SECRET_NAMES), SHORT_VALUES, longValues, "Linux: 128 KiB");
 
-/** Secret variables of an environment, which apps may get in files. */
+/** Rules for `secret_variables` of an environment. Their length is not limited: apps may get them in files. */
 export const secretEnvironmentVariables = () => secretMap(SECRET_NAMES);
 
 function secretMap(says: string, hint?: string) {
@@ -100,7 +100,7 @@ export function labels() {
     few,
     "keys match `[a-z0-9]([a-z0-9._/-]{0,61}[a-z0-9])?`",
     badKeys((key) => LABEL.test(key)),
-    "small letters, digits, and . _ / - within; at most 63",
+    "at most 63 lower-case letters, digits and inner . _ / -",
   );
   return ruleAt(
     keyed,

@@ -2,8 +2,9 @@ import type { DescMessage, Message } from "@bufbuild/protobuf";
 import type { Plain } from "./to-plain.ts";
 
 /**
- * Whether a place in a request counts: of an update only what its mask names is written (AIP-134), so nothing else of
- * the resource can be wrong. Without a mask that is every field that is not empty; its name counts always.
+ * Returns a test whether a path of a request is validated. An update writes only the fields that its mask names (AIP-134),
+ * without a mask all that are not empty; other fields of the resource are not validated. The resource's name always is, and
+ * so is everything in other requests.
  */
 export function countsIn(
   desc: DescMessage,
@@ -24,7 +25,7 @@ export function countsIn(
     isMasked(mask, inner, given as Plain);
 }
 
-/** `inner` leads to the field that a path names, or into it; not to a message of which it names a part. */
+/** True if a mask path names the field at `inner` or a message around it, not if it names only a part of that field. */
 function isMasked(mask: readonly string[], inner: readonly PropertyKey[], given: Plain): boolean {
   const [field] = inner;
   if (field === undefined) return mask.includes("*");

@@ -1,5 +1,5 @@
 import { free } from "./rule.ts";
 import { int } from "./values.ts";
 
-/** The fields of AIP-158. A token is judged by who made it (rpc/query-token.ts). */
+/** Rules for the paging fields of AIP-158. Page tokens are checked in rpc/query-token.ts, which makes them. */
 export const page = () => ({ page_size: int("0 to 1000", 0, 1000), page_token: free() });

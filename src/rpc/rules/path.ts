@@ -2,8 +2,8 @@ import type { DescField, DescMessage } from "@bufbuild/protobuf";
 import { isOpaque } from "./to-plain.ts";
 
 /**
- * A place in a plain message, as the contract writes it: `survey[2].default`, `labels["x y"]`. Fields have names, items
- * of a list numbers, entries of a map or a Struct quoted keys.
+ * Returns a path in a plain message as text, such as `survey[2].default` or `labels["x y"]`: fields by name, items of a list
+ * by index, entries of a map or a Struct by quoted key.
  */
 export function pathText(desc: DescMessage, path: readonly PropertyKey[]): string {
   let text = "";

@@ -21,7 +21,7 @@ export const PATTERNS = {
   templates: "projects/{project}/templates/{template}",
 } as const;
 
-/** Set by the service; what a caller sends in them is passed over (AIP-203). */
+/** Output-only fields: the server sets them and ignores the values of callers (AIP-203). */
 const outputOnly = () => ({ etag: free(), create_time: free(), update_time: free() });
 const described = () => ({ description: textUpTo(1000) });
 
@@ -53,7 +53,7 @@ const repository = () => ({
   ...described(),
   url: ruleAt(
     z.string(),
-    "Required. A folder on the server, by absolute path or `file://` URL, or a remote git repository, by `https://`, `http://` or `ssh://` URL or as `user@host:path`, without a password in it, nor by HTTP a user: logins and tokens belong into the access key that `access_key` names",
+    "Required. A folder on the server (absolute path or `file://` URL) or a remote git repository (`https://`, `http://` or `ssh://` URL, or `user@host:path`), without a password and for HTTP without a user: logins and tokens belong into the access key that `access_key` names",
     (url) => (isFolderUrl(url) || isRemoteUrl(url) ? [] : [{ path: [], got: receivedUrl(url) }]),
   ),
   git_branch: free(),
@@ -69,7 +69,7 @@ const inventoryFile = z.object({
   repository: optionalCatalogName(PATTERNS.repositories, "the template's"),
   path: rule(
     z.string(),
-    "Required. Relative to the root of the repository; it may not lead out of it",
+    "Required. Path relative to the root of the repository; it must stay inside the repository",
     isInside,
   ),
 });
@@ -106,7 +106,7 @@ const template = () => ({
   repository: catalogName(PATTERNS.repositories, "Required. "),
   path: rule(
     z.string(),
-    "Required. What to run, relative to the root of the repository; it may not lead out of it",
+    "Required. File or folder to run, relative to the root of the repository; it must stay inside the repository",
     isInside,
   ),
   environment: optionalCatalogName(PATTERNS.environments),
@@ -136,7 +136,7 @@ const template = () => ({
   hooks: hooks(),
   working_dir: rule(
     z.string(),
-    "relative to the root of the repository; it may not lead out of it",
+    "relative to the root of the repository; it must stay inside the repository",
     (path) => path === "" || isInside(path),
   ),
   git_access: free(),
@@ -144,7 +144,7 @@ const template = () => ({
 
 const ONE_SOURCE = "One of `ini`, `yaml`, `file` and `workspace` is required";
 
-/** The rules of each kind, with one for its name: where it is called by it differs. */
+/** Rules of each kind of resource. The caller passes the rule for the name, which differs between requests. */
 export const RESOURCES = {
   projects: (name: z.ZodType<string>) => z.object({ name, ...project() }),
   accessKeys: (name: z.ZodType<string>) => z.object({ name, ...accessKey() }),

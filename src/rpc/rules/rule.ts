@@ -1,19 +1,19 @@
 import { z } from "zod";
 
-/** One place in a value that breaks a rule, and what stands there in words. */
+/** A path in a value that breaks a rule, and a description of the value there. */
 export interface Breach {
   path: (string | number)[];
   got: string;
-  /** `got` tells of the name of a map's entry, which is shown even where its value is secret. */
+  /** `got` describes the name of a map's entry, which errors show even if its value is secret. */
   isName?: true;
 }
 
-/** Of one rule for one value. Nobody reads on, and a request can hold a hundred thousand. */
+/** Most breaches reported of one rule for one value; a request can hold a hundred thousand. */
 const MOST = 1000;
 
 /**
- * Adds a rule to a schema. `says` is the rule as the field's comment in the .proto file has it, word for word: a test
- * holds the two together. `hint` is added for the reader of the violation only.
+ * Adds a rule to a schema. `says` is the rule in the exact words of the field's comment in the .proto file, which
+ * test/rpc/rules/comments.test.ts verifies. `hint` appears in errors only.
  */
 export function rule<S extends z.ZodType>(
   schema: S,
@@ -24,7 +24,7 @@ export function rule<S extends z.ZodType>(
   return ruleAt(schema, says, (value) => (holds(value) ? [] : [{ path: [], got: received(value) }]), hint);
 }
 
-/** As `rule`, for rules that are broken by places within the value, such as the items of a list. */
+/** As `rule`, for rules that parts of the value can break, such as items of a list; `breaches` returns their paths. */
 export function ruleAt<S extends z.ZodType>(
   schema: S,
   says: string,
@@ -41,9 +41,9 @@ export function ruleAt<S extends z.ZodType>(
     .meta({ says: [...saysOf(schema), says], hints: [...hintsOf(schema), hint ?? ""] });
 }
 
-/** The rules that a schema states, in the words of the contract. */
+/** Returns the rules of a schema in the words of the contract. */
 export const saysOf = (schema: z.ZodType): string[] => metaOf(schema, "says");
-/** What it adds to them. */
+/** Returns the hints of a schema's rules. */
 export const hintsOf = (schema: z.ZodType): string[] => metaOf(schema, "hints");
 
 function metaOf(schema: z.ZodType, key: "says" | "hints"): string[] {
@@ -53,7 +53,7 @@ function metaOf(schema: z.ZodType, key: "says" | "hints"): string[] {
 
 const SHOWN = 80;
 
-/** A value as a violation shows it: short, in one line. (check.ts leaves out what stands in secret fields.) */
+/** Returns a value for an error: short and on one line. The caller (check.ts) replaces secret values. */
 export function received(value: unknown): string {
   if (value === undefined || value === null || value === "") return "nothing";
   if (typeof value === "string") return JSON.stringify(cut(value));
@@ -62,11 +62,11 @@ export function received(value: unknown): string {
   return String(value);
 }
 
-/** Cuts between characters, not within one: half a surrogate pair cannot be sent. */
+/** Cuts a text after SHOWN UTF-16 units, never within a surrogate pair, since half of one cannot be sent. */
 function cut(text: string): string {
   if (text.length <= SHOWN) return text;
   return `${text.slice(0, SHOWN).replace(/[\ud800-\udbff]$/, "")}…`;
 }
 
-/** Any value will do. */
+/** Accepts any value. */
 export const free = () => z.unknown();

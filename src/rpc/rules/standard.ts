@@ -4,7 +4,7 @@ import { page } from "./paging.ts";
 import { PATTERNS, RESOURCES } from "./resources.ts";
 import { free, rule } from "./rule.ts";
 
-/** The five standard methods of a kind (AIP-131 to 135). `one` and `many` are how messages are called after it. */
+/** Rules for the five standard methods of a kind (AIP-131 to 135). `one` and `many`: its names in message names. */
 function standard(kind: keyof typeof RESOURCES, one: string, many: string, field: string) {
   const inProject = kind === "projects" ? {} : { parent: fullName(PATTERNS.projects) };
   const resource = RESOURCES[kind];

@@ -31,7 +31,7 @@ const withDefault = ruleAt(withValues, "must be a valid one", (question) =>
   isAnswer(question) ? [] : [{ path: ["default"], got: received(question.default) }],
 );
 
-/** What stands there is not shown: somebody took it for a secret. */
+/** A default of a secret question is refused and not shown, since its author meant it as a secret. */
 const question = ruleAt(withDefault, "Not for a secret", ({ type, default: answer }) =>
   type === SurveyType.SECRET && answer !== "" ? [{ path: ["default"], got: "one" }] : [],
 );
@@ -41,7 +41,7 @@ export const survey = () => {
   return ruleAt(few, "each name once", repeated);
 };
 
-/** A default of "" is none. */
+/** True for a default that is a valid answer. "" means no default. */
 function isAnswer({ type, values, default: answer }: Variable): boolean {
   if (answer === "") return true;
   if (type === SurveyType.INT) return /^-?\d+$/.test(answer);
@@ -49,7 +49,7 @@ function isAnswer({ type, values, default: answer }: Variable): boolean {
   return true;
 }
 
-/** The second and later ones of a name. */
+/** Returns a breach for each item whose name an earlier item has. */
 export function repeated(items: readonly { name: string }[], keyOf = (name: string) => name): Breach[] {
   const seen = new Set<string>();
   return items.flatMap(({ name }, index) => {

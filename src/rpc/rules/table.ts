@@ -4,9 +4,9 @@ import { STANDARD_RULES } from "./standard.ts";
 import { TASK_RULES } from "./task.ts";
 
 /**
- * What the contract demands of each request, by the message's full name. The schemas see a message as `plainOf`
- * (plain.ts) shows it: its fields under their names in the .proto file. What only the database can tell is not here:
- * whether a template exists, what it allows, what its survey asks.
+ * Schema of each request, by the message's full name. Schemas read the plain object that `plainOf` (to-plain.ts) makes of a
+ * message, with fields under their names in the .proto file. They check only the request itself: whether a template exists,
+ * what it allows and what its survey asks is checked with the database by the methods.
  */
 export const RULES: Readonly<Record<string, z.ZodType>> = {
   ...TASK_RULES,

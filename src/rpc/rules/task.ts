@@ -14,7 +14,7 @@ const TASK = "projects/{project}/tasks/{uuid}";
 const LINES = 1_000_000;
 
 const ansibleParams = z.object({
-  limit: ruleAt(args(), "no pattern begins with `@`, by which Ansible reads a file", filesIn),
+  limit: ruleAt(args(), "no pattern may begin with `@`, which makes Ansible read a file", filesIn),
   tags: args(),
   skip_tags: args(),
   verbosity: int("0 to 6", 0, 6),
@@ -24,8 +24,9 @@ const ansibleParams = z.object({
 });
 
 /**
- * One limit can hold several patterns, and Ansible has many borders between them: commas, colons, stray brackets, and what
- * Python calls white space. What the service may read is not for everyone who may run a task.
+ * Returns a breach for each limit in which a pattern begins with `@`: callers must not make Ansible read files with the
+ * server's rights. One limit can hold several patterns, and Ansible separates them by commas, colons, stray brackets and
+ * everything that Python regards as white space.
  */
 function filesIn(limit: readonly string[]): Breach[] {
   return limit.flatMap((text, index) =>
@@ -64,14 +65,14 @@ const runTask = z.object({
   build_task: optionalName(TASK),
 });
 
-/** Only the name is shown: the value is a secret in one of the two. */
+/** A name in both maps is refused. The error shows the name alone, since one of the values is a secret. */
 const runTaskRequest = ruleAt(
   runTask,
-  "A name stands in one of the two only",
+  "A name must not also be in `variables`",
   ({ variables = {}, secret_variables }) =>
     Object.keys(secret_variables)
       .filter((name) => Object.hasOwn(variables, name))
-      .map((name) => ({ path: ["secret_variables", name], got: "it in `variables` too", isName: true })),
+      .map((name) => ({ path: ["secret_variables", name], got: "it in both", isName: true })),
 );
 
 const streams = () => z.array(known(LogStreamSchema, { unspecified: false }));

@@ -10,7 +10,7 @@ const vault = z.object({
   key: chosenCatalogName("projects/{project}/accessKeys/{key}"),
   script: rule(
     z.string().optional(),
-    "relative to its root; it may not lead out of it",
+    "relative to the root of the repository; it must stay inside the repository",
     (path) => path === undefined || isInside(path),
   ),
 });
@@ -38,7 +38,7 @@ export const ansibleSettings = z.object({
   allow_override_verbosity: free(),
 });
 
-const TARGET = "each the name of a target: no option, without `=` and `$`";
+const TARGET = "each the name of a target: not empty, not an option, without `=` and `$`";
 
 export const makeSettings = z.object({
   targets: ruleAt(args(), TARGET, (list) =>
@@ -54,12 +54,12 @@ type Stages = Record<string, { arguments: string[] }>;
 const backend = z.object({
   type: rule(
     z.string(),
-    "Required. Its type, such as `http`, `s3`, `local`; matches `[a-z][a-z0-9_]*`",
+    "Required. Type of the backend, such as `http`, `s3`, `local`; matches `[a-z][a-z0-9_]*`",
     (type) => /^[a-z][a-z0-9_]*$/.test(type),
   ),
   config: ruleAt(
     rule(z.custom<Record<string, string>>(), "At most 100", (map) => Object.keys(map).length <= 100),
-    "Its settings",
+    "names match `[A-Za-z_][A-Za-z0-9_-]*`, values hold no NUL",
     (map): Breach[] =>
       Object.entries(map)
         .filter(([name, value]) => !/^[A-Za-z_][A-Za-z0-9_-]*$/.test(name) || value.includes("\0"))
@@ -71,14 +71,22 @@ export const terraformSettings = z.object({
   auto_approve: free(),
   allow_auto_approve: free(),
   allow_destroy: free(),
-  stage_arguments: ruleAt(z.custom<Stages>(), "by `init`, `plan` or `apply`", badStages),
+  stage_arguments: ruleAt(
+    ruleAt(z.custom<Stages>(), "the stage is `init`, `plan` or `apply`", unknownStages),
+    "At most 1000, no NUL",
+    badArguments,
+  ),
   backend: backend.optional(),
 });
 
-function badStages(stages: Stages): Breach[] {
-  return Object.entries(stages).flatMap(([stage, { arguments: list }]): Breach[] => {
-    if (!STAGES.includes(stage)) return [{ path: [stage], got: received(stage) }];
-    const isFit = list.length <= 1000 && !list.some((text) => text.includes("\0"));
-    return isFit ? [] : [{ path: [stage, "arguments"], got: received(list) }];
-  });
+function unknownStages(stages: Stages): Breach[] {
+  const unknown = Object.keys(stages).filter((stage) => !STAGES.includes(stage));
+  return unknown.map((stage) => ({ path: [stage], got: received(stage) }));
+}
+
+function badArguments(stages: Stages): Breach[] {
+  const isFit = (list: string[]) => list.length <= 1000 && !list.some((text) => text.includes("\0"));
+  return Object.entries(stages)
+    .filter(([, { arguments: list }]) => !isFit(list))
+    .map(([stage, { arguments: list }]) => ({ path: [stage, "arguments"], got: received(list) }));
 }

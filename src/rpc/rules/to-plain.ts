@@ -4,9 +4,9 @@ import { type Value, ValueSchema } from "@bufbuild/protobuf/wkt";
 export type Plain = { [field: string]: unknown };
 
 /**
- * A message as the rules see it: every field as an own property under its name in the .proto file, fields of a oneof
- * beside the others, what is not set as undefined. A Value is what JSON makes of it; the others of google.protobuf stay as
- * they are.
+ * Returns the plain object that the rules read: every field, those of a oneof included, as a property under its name in the
+ * .proto file, undefined if it is not set. A google.protobuf.Value becomes its JSON value; other google.protobuf messages
+ * stay as they are.
  */
 export function plainOf(desc: DescMessage, message: Message): Plain {
   const view = message as unknown as Record<string, unknown>;
@@ -21,7 +21,7 @@ function valueIn(field: DescField, message: Record<string, unknown>): unknown {
   return chosen.case === field.localName ? chosen.value : undefined;
 }
 
-/** What stands in the place of a Value that has none, as only a binary request can have it. */
+/** Marks a google.protobuf.Value without a value, which only a binary request can contain. */
 export const NOTHING = Symbol("nothing");
 
 function plainValue(field: DescField, value: unknown): unknown {
@@ -45,7 +45,7 @@ function plainJson({ kind: { case: kind, value } }: Value): unknown {
   return Object.fromEntries(Object.entries(value.fields).map(([key, inner]) => [key, plainJson(inner)]));
 }
 
-/** Durations, timestamps and Structs: values to the rules, not messages. */
+/** True for messages that rules treat as single values: durations, timestamps, Structs and the like. */
 export function isOpaque(desc: DescMessage): boolean {
   return desc.typeName.startsWith("google.protobuf.");
 }

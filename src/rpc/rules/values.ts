@@ -2,16 +2,16 @@ import { z } from "zod";
 import { UUID } from "./names.ts";
 import { received, rule, ruleAt } from "./rule.ts";
 
-/** A 32-bit number; unset passes. */
+/** Requires a 32-bit number from `min` to `max`; unset passes. */
 export function int(says: string, min: number, max: number) {
   return rule(z.number().optional(), says, (value) => value === undefined || (value >= min && value <= max));
 }
 
-/** A line's number; unset passes. */
+/** Requires a line number; unset passes. */
 export const sequence = () =>
   rule(z.bigint().optional(), "from 0", (value) => value === undefined || value >= 0n);
 
-/** People count characters, not UTF-16 units: an emoji is one. */
+/** True if a text has at most `max` characters, counted as code points: an emoji is one, not two UTF-16 units. */
 export function hasAtMost(max: number, text: string): boolean {
   return text.length <= max || (text.length <= 2 * max && [...text].length <= max);
 }
@@ -19,14 +19,14 @@ export function hasAtMost(max: number, text: string): boolean {
 export const textUpTo = (max: number, says = `at most ${max} characters`) =>
   rule(z.string(), says, (text) => hasAtMost(max, text));
 
-/** The text of a file; unset passes. */
+/** Requires the text of a file; unset passes. */
 export function smallText() {
   const isSmall = (text: string | undefined) => Buffer.byteLength(text ?? "") <= 1024 * 1024;
   const small = rule(z.string().optional(), "At most 1 MiB", isSmall);
   return rule(small, "no NUL", (text) => !text?.includes("\0"));
 }
 
-/** Exactly one of the fields of a oneof is set: its own, `choices`. */
+/** Requires that one field of a oneof is set. `choices`: the names of its fields. */
 export function oneOf<S extends z.ZodType>(schema: S, says: string, choices: readonly string[]): S {
   return ruleAt(schema, says, (value) => {
     const fields = value as Record<string, unknown>;
@@ -43,7 +43,7 @@ const COMMIT = /^[0-9a-fA-F]{7,64}$/;
 export const commit = () =>
   rule(z.string(), "7 to 64 hexadecimal digits", (text) => text === "" || COMMIT.test(text));
 
-/** Of a program. The system ends each at its first NUL. */
+/** Rules for a program's arguments. NUL is refused, since the operating system would cut an argument there. */
 export function args() {
   const few = rule(z.array(z.string()), "At most 1000", (list) => list.length <= 1000);
   return ruleAt(few, "no NUL", (list) =>

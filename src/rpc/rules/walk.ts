@@ -1,17 +1,17 @@
 import type { Breach } from "./rule.ts";
 
 /**
- * protobuf stops at 100 levels of messages in every language, and each level of a Struct is three of them: what goes
- * deeper than this could be stored, and then no client could read it.
+ * Deepest nesting of a value. protobuf libraries refuse more than 100 levels of messages, and each level of a Struct takes
+ * three of them, so a deeper value could be stored but not read by clients.
  */
 export const MAX_DEPTH = 30;
 
-/** `path` is only good during the call. What stands at more than MAX_DEPTH steps is not looked into. */
+/** Visitor of values. `path` is valid during the call only. Values deeper than MAX_DEPTH are visited but not entered. */
 export type Look = (value: unknown, path: Breach["path"]) => void;
 
 /**
- * Shows all texts, numbers and the like within a value, and the names of its entries, which are text as well. A visitor
- * with one path for all: a megabyte of small values passes here with every request that brings it.
+ * Calls `look` for every scalar within a value and for the names of all entries. One path array is reused for all calls,
+ * since a request can bring a megabyte of small values.
  */
 export function walk(value: unknown, look: Look, path: Breach["path"] = []): void {
   if (path.length > MAX_DEPTH || typeof value !== "object" || value === null || value instanceof Uint8Array) {

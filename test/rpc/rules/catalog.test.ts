@@ -33,8 +33,8 @@ const body = (kind: Value["kind"]) =>
   });
 
 test.each<[string, Value["kind"], string]>([
-  ["without a value", { case: undefined }, "nothing, where JSON has a value"],
-  ["that is no number", { case: "numberValue", value: Number.NaN }, "NaN, which JSON does not have"],
+  ["without a value", { case: undefined }, "nothing; a google.protobuf.Value must have a value"],
+  ["that is no number", { case: "numberValue", value: Number.NaN }, "NaN, which JSON cannot represent"],
 ])("a hook's body with something in it %s, as only a binary request can have it", (_, kind, got) => {
   const http = { url: "https://example.org/", body: body(kind) };
   const hooks = [{ name: "call", event: HookEvent.AFTER_TASK, kind: { case: "http", value: http } as const }];
@@ -88,7 +88,7 @@ test.each<[string, Init<typeof CatalogSchema>, string]>([
   [
     "a project's name",
     { project: { name: "Demo 1" } },
-    'catalog.project.name: .*names are of small letters.*got "Demo 1"',
+    'catalog.project.name: .*names have at most 63 lower-case letters.*got "Demo 1"',
   ],
   [
     "a limit",
@@ -154,7 +154,7 @@ test.each<[string, Init<typeof TemplateSchema>, string]>([
   ],
   ["no path", { path: "" }, "path: Required. .*got nothing"],
   ["an absolute path", { path: "/etc/passwd" }, "path: "],
-  ["a path that leads out", { path: "a/../../b" }, "path: .*it may not lead out of it"],
+  ["a path that leads out", { path: "a/../../b" }, "path: .*it must stay inside the repository"],
   ["the folder above", { path: ".." }, "path: "],
   ["NUL in a path", { path: "a\0b" }, "path: "],
   [

@@ -10,7 +10,7 @@ const { requests, commentOf } = readContract();
 
 /** Words in a comment by which a caller can be refused. */
 const DEMANDS =
-  /Required(?! for)|[Aa]t most \d+( MiB| characters)?|\d+ to \d+( \w+)?|from 1 second|from 0|(?<=[Mm]atch(es)? )`[^`]+`|(no|hold no) NUL|UUID(?= chosen)|each name once|Not for a secret|in one of the two only/g;
+  /Required(?! for)|[Aa]t most \d+( MiB| characters)?|\d+ to \d+( \w+)?|from 1 second|from 0|(?<=[Mm]atch(es)? )`[^`]+`|(no|hold no) NUL|UUID(?= chosen)|each name once|Not for a secret|must not also be in/g;
 
 interface Ruled {
   field: DescField;

@@ -41,7 +41,7 @@ test("every violation is reported, in the order of the fields", () => {
   expect(
     run({ template: "demo/hello", requestId: "7", commit: "HEAD", priority: 0, message: "x".repeat(251) }),
   ).toEqual([
-    'template: Required. `projects/{project}/templates/{template}` (names are of small letters, digits, and dashes within; at most 63: they match `[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?`); got "demo/hello"',
+    'template: Required. `projects/{project}/templates/{template}` (names have at most 63 lower-case letters, digits and inner dashes: they match `[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?`); got "demo/hello"',
     'request_id: A UUID; got "7"',
     'commit: 7 to 64 hexadecimal digits; got "HEAD"',
     `message: at most 250 characters; got "${"x".repeat(80)}…"`,
@@ -73,13 +73,13 @@ test.each<[string, Run, string]>([
   [
     "a file in the place of hosts",
     { params: { case: "ansible", value: { limit: ["web", "db,@/etc/passwd", "mail@home"] } } },
-    'ansible.limit\\[1\\]: no pattern begins with `@`, by which Ansible reads a file; got "db,@/etc/passwd"$',
+    'ansible.limit\\[1\\]: no pattern may begin with `@`, which makes Ansible read a file; got "db,@/etc/passwd"$',
   ],
   ["many labels", { labels: many(65) }, "labels: At most 64; got 65 entries"],
   [
     "a label's key",
     { labels: { "x y": "" } },
-    'labels\\["x y"\\]: keys match `.*` \\(small letters, digits, .*\\); got "x y"',
+    'labels\\["x y"\\]: keys match `.*` \\(at most 63 lower-case letters, digits .*\\); got "x y"',
   ],
   [
     "a label's value",
@@ -115,7 +115,7 @@ test.each([" @/f", "a:@/f", "a]@/f", "[@/f", "a\x1c@/f", "a\x85@/f"])(
   "a file is refused behind whatever Ansible takes for the end of a pattern: %j",
   (limit) => {
     expect(run({ params: { case: "ansible", value: { limit: [limit] } } })[0]).toMatch(
-      /^ansible.limit\[0\]: no pattern begins with `@`/,
+      /^ansible.limit\[0\]: no pattern may begin with `@`/,
     );
   },
 );
@@ -134,7 +134,7 @@ describe("secrets", () => {
     expect(found.join()).not.toContain("hunter2");
     expect(found.sort()).toEqual([
       'secret_variables["other"]: values hold no NUL; got a value that is not shown',
-      'secret_variables["token"]: A name stands in one of the two only; got it in `variables` too',
+      'secret_variables["token"]: A name must not also be in `variables`; got it in both',
     ]);
   });
 });
