@@ -1,17 +1,17 @@
-/** A program that runs a template's path: what to start, and what comes before the path. */
+/** A program that runs a template's path, with the arguments that precede the path. */
 export interface App {
   command: string;
-  /** The program where `command` is not to be found. */
+  /** Fallback program if `command` is not found. */
   otherwise?: string;
   args: readonly string[];
-  /** Its own settings, under everything that users set. */
+  /** Environment variables of the app; variables that users set override them. */
   env?: Readonly<Record<string, string>>;
 }
 
-/** By the name that templates use. */
+/** Apps by the name that templates use. */
 export type Apps = Readonly<Record<string, App>>;
 
-/** What every task gets, whatever users set; they may set PATH, HOME and the like anew. */
+/** Environment variables that every task gets; those that users set override them, PATH and HOME included. */
 export interface BaseEnvironment extends Readonly<Record<string, string>> {
   PATH: string;
   HOME: string;

@@ -6,7 +6,7 @@ import { makeFamily } from "./make/family.ts";
 import { shellFamily } from "./shell/family.ts";
 import { terraformFamily } from "./terraform/family.ts";
 
-/** Every family by the name that its settings have in the contract. A new one is a folder and a line here. */
+/** Families by the name of their settings in the contract. A new family is a folder and a line here. */
 const LIST = {
   shell: shellFamily,
   ansible: ansibleFamily,
@@ -21,15 +21,15 @@ type InputOf<F> = F extends { prepare(site: Site<infer Input>, signal: AbortSign
   : never;
 type All<U> = (U extends unknown ? (one: U) => void : never) extends (all: infer I) => void ? I : never;
 
-/** What every family finds in a task's details; each looks at its own part. */
+/** Task details that cover the inputs of all families; each family reads its own part. */
 export type FamilyInput = All<InputOf<Families[FamilyName]>>;
 
 export const FAMILIES: Readonly<Record<FamilyName, Family<FamilyInput>>> = LIST;
 
-/** The apps that are there without being declared. */
+/** Built-in apps, which an operator does not have to declare. */
 export const BUILT_IN: Apps = Object.assign({}, ...Object.values(LIST).map(({ apps }) => apps));
 
-/** Of an app by its name in templates. Apps that an operator declares are shell-like: programs that run a script. */
+/** Returns the family of an app. Apps that an operator declares belong to the shell family: they run a script. */
 export function familyNameOf(app: string): FamilyName {
   const names = Object.keys(LIST) as FamilyName[];
   return names.find((name) => Object.hasOwn(LIST[name].apps, app)) ?? "shell";
@@ -37,7 +37,7 @@ export function familyNameOf(app: string): FamilyName {
 
 export const familyOf = (app: string): Family<FamilyInput> => FAMILIES[familyNameOf(app)];
 
-/** The settings of each family, by its name. */
+/** Settings of each family, by its name. */
 export type FamilySettings = {
   [N in FamilyName as Families[N] extends { settings: unknown } ? N : never]: Families[N] extends {
     settings(template: Template, params: Params): infer S;
@@ -46,7 +46,7 @@ export type FamilySettings = {
     : never;
 };
 
-/** The template's settings with what a task sets in their place. */
+/** Returns the template's settings of every family, overridden by the task's params. */
 export function settingsOf(template: Template, params: Params): FamilySettings {
   const all = Object.entries(FAMILIES).map(([name, family]) => [name, family.settings?.(template, params)]);
   return Object.fromEntries(all) as FamilySettings;

@@ -12,107 +12,118 @@ import { findProgram, pathTrouble, programNames } from "./find-program.ts";
 import type { Commit, FoundPlan } from "./job.ts";
 import type { TaskFolder } from "./local/task-folder.ts";
 
-/** A task's filled workspace, and what else there is to make a program of. */
+/*
+ * A family is a group of apps that are prepared in the same way: shell-like, Ansible, Terraform, make. Everything that the
+ * service knows about a family stands in one record of type `Family`, in the family's folder; families.ts lists them.
+ *
+ * The record says which settings a template and a caller may give, which requests are refused, how the workspace becomes a
+ * program to start (`prepare`), and what the program's report means afterwards (`result`). A family with `planning` runs two
+ * programs: one makes a plan, the other applies it once a person has confirmed it.
+ *
+ * A family neither starts nor supervises processes: the executor's job does (job.ts, local/local-job.ts).
+ */
+
+/** Everything that a family makes a program from: the task's details, its filled workspace, keys, git. */
 export interface Site<Input> {
   input: Input;
   app: App;
   folder: TaskFolder;
-  /** What the program inherits, under everything that users set. */
+  /** Environment that the program inherits; variables that users set override it. */
   base: BaseEnvironment;
   keys: AccessKeyInstaller;
-  /** For repositories beside the template's own. */
+  /** Fetches repositories other than the template's. */
   git: Git;
-  /** `sshOptions` makes arguments for ssh of it. */
+  /** Settings that `sshOptions` turns into arguments of ssh. */
   ssh: SshSettings;
-  /** Folder of what Ansible Galaxy brought before, for every task. */
+  /** Folder that caches roles and collections from Ansible Galaxy for all tasks. */
   galaxyCache: string;
   commit: Commit;
-  /** What every process of the task carries as SIGNALMAN_TASK. */
+  /** Value of SIGNALMAN_TASK in the environment of every process of the task. */
   marker: string;
-  /** Adds a line of ours to the task's log. */
+  /** Adds a line of the server to the task's log. */
   say(text: string): void;
 }
 
-/** What a caller sets for an app, as RunTaskRequest and Task have it. */
+/** A caller's parameters for the app, as in RunTaskRequest and Task. */
 export type Params = RunTaskRequest["params"];
 
-/** What a caller asks for, secret values included. */
+/** The checked parts of a caller's request, secret values included. */
 export type Asked = Pick<TaskSpec, "variables" | "env" | "arguments" | "gitBranch" | "commit"> & {
   secretVariables: Record<string, string>;
-  /** Full name; empty: the template's. */
+  /** Full name of the inventory; empty: the template's. */
   inventory: string;
   params: Params;
 };
 
-/** Something that a caller may set only if the template allows it. */
+/** A field that a caller may set only if the template allows it. */
 export interface Override {
-  /** Of RunTaskRequest. */
+  /** Path of the field in RunTaskRequest. */
   field: string;
   allowed(template: Template): boolean;
   given(asked: Asked): boolean;
 }
 
-/** What the service's own hook says in the log of each task. */
+/** Lines that the service's built-in hook adds to the log of each task of the family. */
 export interface FamilyHook<Input> {
-  /** Before the task: what will run. */
+  /** Returns the line before the task: what will run. */
   announce(input: Input & { template: { name: string; path: string }; repository: { name: string } }): string;
-  /** After a task that failed: what its exit code or its last errors mean; undefined: nothing more is known. */
+  /** Explains the exit code or the last errors of a failed task; undefined: there is no explanation. */
   explain(end: FailedRun): string | undefined | Promise<string | undefined>;
 }
 
 export interface FailedRun {
   app: string;
   outcome: TaskOutcome;
-  /** The end of what the program wrote to stderr. */
+  /** Reads the last bytes that the program wrote to stderr. */
   lastErrors(): Promise<Buffer>;
 }
 
-/** Apps that are called alike: all that the service knows of them. families.ts lists the families. */
+/** Apps that are prepared in the same way, with everything that the service knows about them. */
 export interface Family<Input> {
-  /** Its apps, by the names that templates use. */
+  /** Apps of the family, by the names that templates use. */
   readonly apps: Apps;
-  /** Milliseconds from the signal that asks its programs to end to SIGKILL, unless a caller says otherwise. */
+  /** Default grace period of its programs in milliseconds: from the first signal to SIGKILL. A caller may set another. */
   readonly graceMs: number;
   readonly hook: FamilyHook<Input>;
-  /** What else the program at this path needs in its environment to tell its version. */
+  /** Returns variables that the program at this path needs in addition when it is asked for its version. */
   probeEnvironment?(command: string): Record<string, string>;
-  /** Its part of a task's details: the template's settings with the caller's over them. */
+  /** Returns the family's part of a task's details: the template's settings, overridden by the caller's params. */
   settings?(template: Template, params: Params): object;
   readonly overrides?: readonly Override[];
-  /** Everything else that a caller may not ask for, by field of RunTaskRequest. */
+  /** Returns violations beyond `overrides`, by field of RunTaskRequest. */
   checkAsked?(template: Template, asked: Asked): FieldViolation[];
-  /** What is wrong with the stored spec of a template, by its fields. */
+  /** Returns violations in the stored spec of a template, by its fields. */
   checkTemplate?(spec: JsonObject): FieldViolation[];
-  /** What is wrong with the stored spec of a template's inventory, in words behind its name; undefined: nothing. */
+  /** Returns a violation in the stored spec of a template's inventory, as words behind its name; undefined: it is valid. */
   checkInventory?(inventory: JsonObject, app: string): string | undefined;
   /**
-   * Writes what the program needs beside the workspace, and says what to start.
-   * @throws PrepareError; the signal's reason.
+   * Writes the files that the program needs outside the workspace and returns what to start.
+   * @throws PrepareError if the program cannot be prepared; the signal's reason.
    */
   prepare(site: Site<Input>, signal: AbortSignal): Promise<ProgramSpec>;
-  /** What asks its programs to end. Default: SIGTERM. */
+  /** Signal that asks its programs to end. Default: SIGTERM. */
   readonly politeSignal?: "SIGINT";
-  /** The proto3 JSON of a TaskResult, from what the program left; undefined: it left nothing to tell of. */
+  /** Reads the proto3 JSON of a TaskResult from the program's report; undefined: the program left no report. */
   result?(
     folder: TaskFolder,
     end: { hasSucceeded: boolean; confirmed: boolean; mask: (text: string) => string },
   ): Promise<JsonObject | undefined>;
-  /** Of those whose program makes a plan that somebody has to confirm. */
+  /** Present if the family's program makes a plan that a person has to confirm. */
   readonly planning?: Planning<Input>;
 }
 
 /** A family whose tasks have two programs: one makes a plan, the other applies it. */
 export interface Planning<Input> {
-  /** What the first program, which has ended well, leaves to be confirmed; undefined: nothing. */
+  /** Reads the plan that the first program, which has succeeded, leaves to be confirmed; undefined: there is none. */
   waitingPlan(folder: TaskFolder): Promise<FoundPlan | undefined>;
   /**
-   * The second program, for the plan of this digest alone.
-   * @throws PrepareError if the plan is gone, or another one
+   * Prepares the second program, which applies exactly the plan of this SHA-256 digest.
+   * @throws PrepareError if the plan is gone or has another digest
    */
   apply(site: Omit<Site<Input>, "commit">, digest: string): Promise<ProgramSpec>;
 }
 
-/** Absolute path of an app's command, as the program's own PATH finds it. @throws PrepareError */
+/** Returns the absolute path of an app's command, found in the program's own PATH. @throws PrepareError if it is not there */
 export function commandOf(app: App, name: string, path = ""): string {
   const found = findProgram(app, path);
   if (found) return found;

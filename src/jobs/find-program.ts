@@ -2,7 +2,7 @@ import { accessSync, constants, statSync } from "node:fs";
 import { delimiter, isAbsolute, join, sep } from "node:path";
 import type { App } from "./app.ts";
 
-/** Absolute path of an app's program as a PATH finds it; undefined: there is none that can be executed. */
+/** Returns the absolute path of an app's program, found in `path`; undefined: none that can be executed. */
 export function findProgram(
   { command, otherwise }: Pick<App, "command" | "otherwise">,
   path: string,
@@ -10,21 +10,21 @@ export function findProgram(
   return findCommand(command, path) ?? (otherwise === undefined ? undefined : findCommand(otherwise, path));
 }
 
-/** What `findProgram` looks for, in words. */
+/** Names the programs that `findProgram` looks for, for a message. */
 export function programNames({ command, otherwise }: Pick<App, "command" | "otherwise">): string {
   return otherwise === undefined ? command : `${command} or ${otherwise}`;
 }
 
-/** What is wrong with a program that is named by its path; undefined: it is looked for in a PATH. */
+/** Says why a command given as a path cannot be executed; undefined: the command is a name, which is looked for in PATH. */
 export function pathTrouble({ command }: Pick<App, "command">): string | undefined {
   if (!command.includes(sep)) return undefined;
   if (!isAbsolute(command)) return "its path is not absolute";
   try {
     const found = statSync(command, { throwIfNoEntry: false });
     if (found === undefined) return "there is no such file";
-    return found.isFile() ? "this user may not execute it" : "it is no file";
+    return found.isFile() ? "the server's user may not execute it" : "it is not a file";
   } catch {
-    return "this user may not look at it";
+    return "the server's user may not access it";
   }
 }
 
@@ -35,7 +35,7 @@ function findCommand(command: string, path: string): string | undefined {
   return places.find((place) => isAbsolute(place) && isExecutable(place));
 }
 
-// Most places hold nothing of that name: one question each, which takes less than a way to the thread pool.
+// Synchronous: one stat for each folder of PATH, most of which fail, takes less time than the thread pool would.
 function isExecutable(path: string): boolean {
   try {
     if (!statSync(path, { throwIfNoEntry: false })?.isFile()) return false;

@@ -8,24 +8,24 @@ import { findProgram, pathTrouble, programNames } from "./find-program.ts";
 import { type Forwarded, inheritedEnvironment } from "./local/environment.ts";
 import { probeVersion } from "./probe-version.ts";
 
-/** What is known of an app on this machine. */
+/** State of an app on this machine. */
 export interface AppReport {
   name: string;
   app: App;
-  /** Absolute path of its program; undefined: it was not found. */
+  /** Absolute path of its program; undefined: the program was not found. */
   path?: string;
-  /** First line of what it says of its version; undefined: it says nothing. */
+  /** First line of the program's answer to `--version`; undefined: it gave none. */
   version?: string;
-  /** Why it cannot be run, and what to do; undefined: it can. */
+  /** Why the app cannot be run, and what to do; undefined: it can be run. */
   problem?: string;
 }
 
-/** An answer is good for this long: whoever asks again and again starts no programs by that. */
+/** Milliseconds for which reports are cached, so that repeated calls start no programs. */
 const KEPT_MS = 10_000;
 
 /**
- * Tells which apps can be run here, by name: each program is looked for as a task would, and asked for its version, all
- * at once. Asking is cut off after 2 s, and the answer is kept for 10 s.
+ * Returns a function that reports, by name, which apps can be run on this machine. Each program is looked up as for a task
+ * and asked for its version, all in parallel. A program is killed after 2 s; reports are cached for 10 s.
  */
 export function createAppInspector(options: {
   apps: Apps;
@@ -52,16 +52,16 @@ export function createAppInspector(options: {
     try {
       return await Promise.all(names.map((name) => look(name, options.apps[name] as App, base, marker)));
     } finally {
-      // A program that was cut off may still be writing there.
+      // Retries, since a program that was killed at the time limit may still be writing there.
       await rm(home, { recursive: true, force: true, maxRetries: 3 }).catch(() => {});
     }
   }
 }
 
-/** The same apps as a server tells them that runs no tasks. */
+/** Reports the apps of a server that runs no tasks and therefore does not know which of them are installed. */
 export function appsElsewhere(apps: Apps): readonly AppReport[] {
   const problem =
-    "This server only answers calls (SIGNALMAN_ROLES); the servers that run tasks know what is there";
+    "This server runs no tasks (SIGNALMAN_ROLES) and does not look for apps; ask a server that runs tasks";
   return Object.keys(apps)
     .sort()
     .map((name) => ({ name, app: apps[name] as App, problem }));

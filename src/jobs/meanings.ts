@@ -1,6 +1,6 @@
 import type { TaskOutcome } from "../task/types.ts";
 
-/** What an exit code means; undefined: that is not known, or the task did not fail by one. */
+/** Explains the exit code of a failed task; undefined: the code has no explanation, or the task did not fail by one. */
 export function meaningOf(
   { status, exitCode }: TaskOutcome,
   meanings: Readonly<Record<number, string>>,

@@ -1,11 +1,11 @@
 import type { JsonObject, JsonValue } from "@bufbuild/protobuf";
 
-/** Bytes of outputs as JSON that are kept. */
+/** Largest size of stored outputs, in bytes of JSON. */
 const MAX_BYTES = 1024 * 1024;
-/** What lies deeper becomes text: readers of protobuf refuse messages that nest more than 100 times. */
+/** Values nested deeper become JSON text: protobuf parsers refuse messages nested more than 100 levels deep. */
 const MAX_DEPTH = 20;
 
-/** Parses JSON; whole numbers that a double cannot hold become text, digit by digit. @throws SyntaxError */
+/** Parses JSON; an integer that a double cannot hold exactly becomes a string of its digits. @throws SyntaxError */
 export function parseExactly(text: string): unknown {
   return JSON.parse(text, (_, value: unknown, context?: { source?: string }) =>
     typeof value === "number" && Number.isInteger(value) && !Number.isSafeInteger(value)
@@ -14,7 +14,7 @@ export function parseExactly(text: string): unknown {
   );
 }
 
-/** Outputs as they are stored, all texts and names masked; undefined: there are none, or too many. */
+/** Masks all strings and names in outputs, for storage; undefined: there are no outputs, or more than 1 MiB. */
 export function maskOutputs(
   outputs: Readonly<Record<string, unknown>>,
   mask: (text: string) => string,

@@ -1,2 +1,2 @@
-/** A relative path as an argument: no program takes it for an option. */
+/** Returns a relative path as an argument that no program reads as an option: `./` precedes a leading `-`. */
 export const pathArgument = (path: string): string => (path.startsWith("-") ? `./${path}` : path);

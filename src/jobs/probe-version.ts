@@ -4,20 +4,20 @@ import { sweepMarked } from "../process/kill-by-marker.ts";
 export interface Version {
   /** The first line that is not empty, at most 200 characters. */
   version?: string;
-  /** Why the program cannot be started. */
+  /** Why the program cannot be started; undefined: it can. */
   trouble?: string;
 }
 
 const PATIENCE_MS = 2000;
 const MOST_BYTES = 64 * 1024;
 const MOST_CHARACTERS = 200;
-/** What shells, and the shims of version managers, say of a program that they cannot execute. */
+/** Exit codes of shells, and of the shims of version managers, for a program that they cannot execute. */
 const NOT_EXECUTED: readonly unknown[] = [126, 127];
 
 /**
- * What a program answers to `--version`. One that does not know the option, or thinks for longer than 2 s, may be fine
- * all the same: it just has no version.
- * @param marker is put into its environment, as SIGNALMAN_TASK, to find what it leaves behind
+ * Asks a program for its version by `--version`. A program that does not know the option, or takes longer than 2 s, may work
+ * all the same: the result is then empty.
+ * @param marker value of SIGNALMAN_TASK in its environment, by which processes that it leaves are found
  */
 export function probeVersion(
   path: string,
@@ -32,7 +32,7 @@ export function probeVersion(
       killSignal: "SIGKILL",
       maxBuffer: MOST_BYTES,
     } as const;
-    // Unlike a promise of the same, it also ends when somebody else holds the output open: at the time limit.
+    // The callback form also ends, at the time limit, if another process holds the output open; the promise form does not.
     const child = execFile(path, ["--version"], settings, async (error, stdout, stderr) => {
       if (error?.killed) await sweepMarked(marker).catch(() => {});
       if (!error) return resolve({ version: firstLine(stdout) ?? firstLine(stderr) });
@@ -42,7 +42,7 @@ export function probeVersion(
         NOT_EXECUTED.includes(error.code) ? { trouble: firstLine(stderr) ?? error.message } : {},
       );
     });
-    child.stdin?.on("error", () => {}); // it did not read
+    child.stdin?.on("error", () => {}); // the program did not read its input
     child.stdin?.end();
   });
 }

@@ -4,19 +4,19 @@ import { maskUsers } from "../git/remote-url.ts";
 import { PrepareError } from "../task/errors.ts";
 import { realpathInside } from "./local/realpath-inside.ts";
 
-/** What to run, and where from. */
+/** Path of the script, its working directory, and the repository that holds both. */
 export interface ScriptInput {
   template: { path: string; workingDir: string };
   repository: { name: string; url: string };
 }
 
-/** A template's path leads to something of this kind in the workspace. @throws PrepareError */
+/** Asserts that a template's path leads to a file or folder in the workspace. @throws PrepareError if it does not */
 export function assertPath(work: string, input: ScriptInput, kind: "file" | "folder"): void {
   findInside(work, input, input.template.path, kind, `run ${input.template.path}`);
 }
 
 /**
- * The folder in which a script runs, by absolute path, and the script's path as seen from there.
+ * Returns the absolute path of the folder in which a script runs, and the script's path relative to it.
  * @throws PrepareError unless both are in the workspace
  */
 export function scriptPlace(work: string, input: ScriptInput): { cwd: string; path: string } {

@@ -1,30 +1,30 @@
 import { TemplateType } from "../../gen/signalman/v1/template_pb.ts";
 import type { Commit } from "./job.ts";
 
-/** What programs are told of the task that they run for; a part of the task's details. */
+/** Facts about the task that its program is told; a part of the task's details. */
 export interface ToldTask {
   id: string;
   message: string;
   template: { type: TemplateType };
   repository: { name: string };
-  /** Branch or tag that was asked for; empty: none. */
+  /** Branch or tag that the caller, the template or the repository names; empty: none. */
   gitBranch: string;
   inventory?: { name: string };
-  /** What it builds; empty: nothing that has a version. */
+  /** Version that a build makes; empty: none. */
   version: string;
-  /** What it brings somewhere; empty: nothing that has a version. */
+  /** Version that a deploy installs; empty: none. */
   incomingVersion: string;
 }
 
-/** By the names of the reference; a plain task has none. */
+/** Names of template types in Semaphore UI; a plain task has none. */
 const TYPES: Partial<Record<TemplateType, string>> = {
   [TemplateType.BUILD]: "build",
   [TemplateType.DEPLOY]: "deploy",
 };
 
 /**
- * `semaphore_vars.task_details` of playbooks, with the reference's names. Ids are our resource names. There is no user
- * and no page to link to yet, which the reference shows by the same empty values.
+ * Returns `semaphore_vars.task_details` of playbooks, with the names of Semaphore UI. Ids are Signalman's resource names.
+ * `username` and `url` are empty, as Semaphore UI leaves them without a user or a page: Signalman has neither.
  */
 export function taskDetails(task: ToldTask, commit: Commit): Record<string, string | null> {
   const { inventory, repository, gitBranch, incomingVersion } = task;
@@ -48,7 +48,7 @@ export function taskDetails(task: ToldTask, commit: Commit): Record<string, stri
 
 const shortName = (name: string) => name.split("/").at(-1) ?? "";
 
-/** The same as variables of shell-like apps: what is known, as it is, without the type. */
+/** Returns the details that have a value, without the type, as variables SEMAPHORE_TASK_DETAILS_* for shell-like apps. */
 export function detailsEnvironment(task: ToldTask, commit: Commit): Record<string, string> {
   const known = Object.entries(taskDetails(task, commit)).filter(([name, value]) => value && name !== "type");
   return Object.fromEntries(
@@ -56,7 +56,7 @@ export function detailsEnvironment(task: ToldTask, commit: Commit): Record<strin
   );
 }
 
-/** What programs of every app find in their environment, if the task is a build or a deploy. */
+/** Returns the environment variables that a build or deploy of any app gets; empty for a plain task. */
 export function typeEnvironment(task: ToldTask): Record<string, string> {
   const type = TYPES[task.template.type];
   if (!type) return {};

@@ -87,5 +87,5 @@ test("an inventory that Ansible cannot read is an error, not a play without host
 
 test("a vault's script that cannot be executed is refused, since its text would be the password", async () => {
   const { task } = await play(service, "none");
-  expect(task.end?.message).toMatch(/^Cannot open a vault by v.sh: it is not executable/);
+  expect(task.end?.message).toMatch(/^Cannot open a vault with the script v.sh: it is not executable/);
 });

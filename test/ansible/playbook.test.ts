@@ -205,7 +205,7 @@ describe("a playbook that asks for something", () => {
   test("ends by itself and says so, where nobody gave it", async () => {
     const { task, said } = await play(service, "ask");
     expect(task.end).toMatchObject({ reason: EndReason.EXIT_CODE, exitCode: 99 });
-    expect(task.end?.message).toMatch(/: it asked for a variable, and nobody can answer/);
+    expect(task.end?.message).toMatch(/: the playbook prompts for a variable, but tasks are non-interactive/);
     expect(said).toContain("playbook ask.yml");
   });
 

@@ -78,7 +78,7 @@ test("one that was stored goes on working, masked everywhere, with a warning", a
   await using watcher = follow(service, name);
   const task = await watcher.ended;
   expect(endOf(task).status).toBe("SUCCESS");
-  expect(watcher.text(LogStream.SYSTEM)).toMatch(/There is a user in the URL http:\/\/\*\*\*@127/);
+  expect(watcher.text(LogStream.SYSTEM)).toMatch(/The URL http:\/\/\*\*\*@127\S* contains a user/);
   const { repository } = await repositories().getRepository({ name: NAME });
   expect(repository?.url).toBe(url.replace(TOKEN, "***"));
 

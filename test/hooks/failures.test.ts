@@ -162,7 +162,7 @@ describe("a hook that fails", () => {
 
   test.each([
     ["dies", "Hook prog failed: it died by SIGKILL"],
-    ["no-app", "Hook prog failed: Cannot run app cobol: this server knows no such shell-like app"],
+    ["no-app", "Hook prog failed: Cannot run app cobol: this server has no shell-like app of that name"],
   ])("because it %s says so", async (template, line) => {
     expect((await runToEnd(service, template)).said).toContain(line);
   });

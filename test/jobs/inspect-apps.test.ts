@@ -59,8 +59,8 @@ describe("an app", () => {
 
   test.each([
     ["missing", "there is no such file"],
-    ["", "it is no file"],
-    ["plain", "this user may not execute it"],
+    ["", "it is not a file"],
+    ["plain", "the server's user may not execute it"],
   ])("that is named by its path says what is wrong there: %s", async (file, why) => {
     writeFileSync(join(folder, "plain"), "", { mode: 0o644 });
     const path = `${folder}/${file}`;

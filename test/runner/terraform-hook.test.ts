@@ -69,8 +69,8 @@ test("before a task it says what will run, and where", async () => {
 test("a held lock is named, with whose it is and how to break it", async () => {
   expect(await messageOf(LOCKED)).toBe(
     "Failed: the state is locked by root@vm for OperationTypeApply since 2026-11-24 15:35:02 +0000 UTC, " +
-      "lock b99c8027-338a-c5b4-fc23-8a8e0184714a. When nobody works on that state any more, " +
-      '"tofu force-unlock b99c8027-338a-c5b4-fc23-8a8e0184714a" breaks the lock',
+      "lock b99c8027-338a-c5b4-fc23-8a8e0184714a. If no process uses that state any more, release the lock with " +
+      '"tofu force-unlock b99c8027-338a-c5b4-fc23-8a8e0184714a"',
   );
   expect(await messageOf(boxed("Error: Error acquiring the state lock", "", "Error message: HTTP 423"))).toBe(
     "Failed: the state is locked: HTTP 423",

@@ -91,7 +91,9 @@ describe("overrides", () => {
       'env["TG_TF_PATH"]',
       'env["TERRAGRUNT_CONFIG"]',
     ]);
-    expect(found[0]?.description).toContain(`sets up ${app}, which only environment and template may`);
+    expect(found[0]?.description).toContain(
+      `configures ${app} itself; only the environment and the template may set it`,
+    );
     expect(check({ app: "bash" }, { env })).toEqual([]);
   });
 
@@ -209,8 +211,14 @@ describe("a survey", () => {
 test("a name within a variable that Ansible would take for an expression is refused, since names cannot be tagged", () => {
   const variables = { fine: "{{ 1 }}", list: [{ "{{ lookup('pipe', 'id') }}": 1 }], "{% x %}": { "{": 1 } };
   expect(check({ app: "ansible" }, { variables })).toEqual([
-    { field: 'variables["list"]', description: "no name in it may hold {{, {% or {#, for app ansible" },
-    { field: 'variables["{% x %}"]', description: "no name in it may hold {{, {% or {#, for app ansible" },
+    {
+      field: 'variables["list"]',
+      description: "names must not contain {{, {% or {#, which app ansible would evaluate",
+    },
+    {
+      field: 'variables["{% x %}"]',
+      description: "names must not contain {{, {% or {#, which app ansible would evaluate",
+    },
   ]);
   expect(check({ app: "bash" }, { variables })).toEqual([]);
 });

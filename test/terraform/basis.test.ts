@@ -109,7 +109,7 @@ test("a plan that was made with the secrets of another environment is refused as
     status: "ERROR",
     reason: "PREPARE_FAILED",
     message: expect.stringContaining(
-      "made with projects/switched/environments/staging, and now its template names projects/switched/environments/production",
+      "made with the secrets of projects/switched/environments/staging, and its template now names projects/switched/environments/production",
     ),
   });
   expect(await project.applied()).toEqual({});
@@ -125,7 +125,9 @@ test("a plan one of whose secrets is gone is refused as stale", async () => {
   });
   expect(await endAfter(project, task)).toMatchObject({
     reason: "PREPARE_FAILED",
-    message: expect.stringContaining("TOKEN of projects/gone/environments/staging is gone"),
+    message: expect.stringContaining(
+      "made with the secret TOKEN of projects/gone/environments/staging, which no longer exists",
+    ),
   });
   expect(await project.applied()).toEqual({});
 });

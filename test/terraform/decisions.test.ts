@@ -86,7 +86,7 @@ test("a plan file that was exchanged is not applied", async () => {
 
 test.each([
   ["plan", "it is no longer on this machine"],
-  ["plan/basis.json", "it is not known what it was made with, so run the template again for a new one"],
+  ["plan/basis.json", "the record of its inputs cannot be read"],
   ["work", "it is no longer on this machine"],
 ])("a plan is not applied once %s of it is gone", async (part, why) => {
   await using project = await makeProject(service);

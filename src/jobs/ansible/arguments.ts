@@ -1,20 +1,20 @@
 import { pathArgument } from "../path-argument.ts";
 import type { AnsibleInput } from "./input.ts";
 
-/** The files that a command line refers to; all but the playbook by absolute path. */
+/** Files that the command line refers to, all but the playbook by absolute path. */
 export interface AnsibleFiles {
-  /** As seen from the working directory. */
+  /** Playbook, relative to the working directory. */
   playbook: string;
   inventory: string;
   variables: string;
   secretVariables?: string;
   connectionPassword?: string;
   becomePassword?: string;
-  /** In the order of the vaults: their password files or scripts. */
+  /** Password files or scripts of the vaults, in their order. */
   vaults: readonly string[];
 }
 
-/** The command line of `ansible-playbook`, in the order of the reference. Secrets are in files only. */
+/** Returns the arguments of `ansible-playbook`, in the order of Semaphore UI. Secrets are only in the files. */
 export function ansibleArguments(input: AnsibleInput, files: AnsibleFiles): string[] {
   const { ansible, inventory, vaults } = input;
   const option = (name: string, value: string | undefined) => (value ? [name, value] : []);

@@ -2,7 +2,7 @@ import { dirname, join, relative, resolve } from "node:path";
 import { readRegular } from "../../files/regular-file.ts";
 import { readRepositoryFile } from "../local/repository-file.ts";
 
-/** Search paths of ansible.cfg to which we add places of ours; each with its variable and Ansible's own default. */
+/** Ansible's search paths to which Signalman adds folders. */
 export interface SearchPaths {
   callbackPlugins: string;
   roles: string;
@@ -27,7 +27,7 @@ const SETTINGS = {
   },
 } as const satisfies Record<keyof SearchPaths, object>;
 
-/** The repository's root, and the folder in it where Ansible runs, by absolute paths. */
+/** Absolute paths of the repository's root and of the folder in it where Ansible runs. */
 export interface Place {
   root: string;
   cwd: string;
@@ -40,7 +40,7 @@ export interface AnsibleConfig {
 
 type Env = Readonly<Record<string, string>>;
 
-/** The first ansible.cfg that Ansible's programs read. */
+/** Returns the ansible.cfg that Ansible would use, the first one found in Ansible's order; undefined: there is none. */
 export function findConfig({ root, cwd }: Place, env: Env): AnsibleConfig | undefined {
   const own = join(cwd, OWN);
   const places = [env.ANSIBLE_CONFIG, own, join(env.HOME ?? "", ".ansible.cfg"), "/etc/ansible/ansible.cfg"];
@@ -55,7 +55,7 @@ export function findConfig({ root, cwd }: Place, env: Env): AnsibleConfig | unde
 
 const OWN = "ansible.cfg";
 
-/** Whatever cannot be read is for Ansible to explain. */
+/** Reads a configuration file outside the repository; undefined if it cannot be read, which Ansible reports itself. */
 function readForeign(file: string): string | undefined {
   try {
     return readRegular(file, { maxBytes: 16 * 1024 * 1024, links: "followed" })?.toString("utf8");
@@ -64,13 +64,13 @@ function readForeign(file: string): string | undefined {
   }
 }
 
-/** Where Ansible would look: what the environment says, else the first ansible.cfg that it reads, else its default. */
+/** Returns the search paths that Ansible would use: from the environment, else from ansible.cfg, else Ansible's defaults. */
 export function searchPaths({ cwd }: Place, env: Env, config: AnsibleConfig | undefined): SearchPaths {
   const { HOME: home = "" } = env;
   const find = ({ variables, keys, otherwise }: (typeof SETTINGS)[keyof SearchPaths]) => {
     const set = variables.map((name) => env[name]).find((value) => value);
     const said = keys.map((key) => config && valueIn(config.text, key)).find((value) => value);
-    // A path in the file starts at the file.
+    // Relative paths in ansible.cfg are relative to its folder.
     const absolute = said
       ?.split(":")
       .map((path) => expand(path, { folder: dirname(config?.file ?? ""), cwd, env }))
@@ -84,17 +84,20 @@ export function searchPaths({ cwd }: Place, env: Env, config: AnsibleConfig | un
   };
 }
 
-/** Colors, unless the environment or ansible.cfg say something of them: Ansible's switch for them counts before those. */
+/**
+ * Returns the variable that turns colors on, unless the environment or ansible.cfg sets colors: ANSIBLE_FORCE_COLOR would
+ * override both.
+ */
 export function colors(env: Env, config: AnsibleConfig | undefined): Env {
   const noColor = env.ANSIBLE_NOCOLOR ?? (config && valueIn(config.text, "nocolor")) ?? "";
   const isForced = config && valueIn(config.text, "force_color") !== undefined;
   return env.NO_COLOR || TRUE.test(noColor) || isForced ? {} : { ANSIBLE_FORCE_COLOR: "True" };
 }
 
-/** As Ansible reads a boolean. */
+/** Texts that Ansible reads as true. */
 const TRUE = /^(y|yes|on|1|true|t)$/i;
 
-/** As Ansible does: its own `{{CWD}}`, variables of the environment, `~`. */
+/** Expands a path of ansible.cfg as Ansible does: `{{CWD}}`, environment variables, `~`. */
 function expand(path: string, { folder, cwd, env }: { folder: string; cwd: string; env: Env }): string {
   const known: Env = { ...env, PWD: cwd };
   const told = path
@@ -105,7 +108,7 @@ function expand(path: string, { folder, cwd, env }: { folder: string; cwd: strin
   return resolve(folder, told);
 }
 
-/** A value of the section [defaults]. Keys have no case, and only `;` begins a comment behind a value. */
+/** Returns a value of the section [defaults]. Keys are case-insensitive, and only `;` begins a comment after a value. */
 function valueIn(text: string, key: string): string | undefined {
   const section = text.split(/^(?=\[)/m).find((part) => part.startsWith("[defaults]")) ?? "";
   return new RegExp(`^${key}[ \\t]*[=:][ \\t]*(.*?)[ \\t]*(?:[ \\t];.*)?\\r?$`, "im").exec(section)?.[1];

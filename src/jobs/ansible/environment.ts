@@ -4,29 +4,29 @@ import { typeEnvironment } from "../task-details.ts";
 import type { SearchPaths } from "./config.ts";
 import type { AnsibleInput } from "./input.ts";
 
-/** Places of ours that Ansible is told of. */
+/** Folders and programs that Signalman makes for Ansible, by absolute path. */
 export interface AnsiblePlaces {
-  /** Folder of our callback plugin. */
+  /** Folder of Signalman's callback plugins. */
   callback: string;
-  /** Folders of what Galaxy brought. */
+  /** Folders of the roles and collections from Galaxy; undefined: the repository requires none. */
   galaxy: { roles: string; collections: string } | undefined;
-  /** Folder of sockets with short addresses. */
+  /** Folder for control sockets of ssh, with a path short enough for a socket address. */
   sockets: string;
-  /** The programs that Ansible calls for ssh, sftp and scp. */
+  /** Programs that Ansible calls for ssh, sftp and scp. */
   ssh: { ssh: string; sftp: string; scp: string };
-  /** Of the agent that holds the inventory's key. */
+  /** Socket of the SSH agent that holds the inventory's key; undefined: the inventory has no SSH key. */
   agent: string | undefined;
 }
 
-/** Under everything that users set. */
+/** Variables that users may override. */
 const DEFAULTS = {
   PYTHONUNBUFFERED: "1",
   ANSIBLE_HOST_KEY_CHECKING: "True",
-  // Else a play on no host would be a success.
+  // Without it, a play whose inventory cannot be parsed runs on no host and succeeds.
   ANSIBLE_INVENTORY_UNPARSED_FAILED: "True",
 };
 
-/** The environment of Ansible's programs, without what only a playbook gets. */
+/** Returns the environment of both ansible-galaxy and ansible-playbook. */
 export function galaxyEnvironment(
   app: App,
   input: Pick<AnsibleInput, "env">,
@@ -35,7 +35,7 @@ export function galaxyEnvironment(
   return { ...base, ...DEFAULTS, ANSIBLE_HOME: join(base.HOME, ".ansible"), ...app.env, ...input.env };
 }
 
-/** The whole environment of `ansible-playbook`. No secret is in it but those that the environment's `secret_env` puts there. */
+/** Returns the whole environment of `ansible-playbook`. It holds no secrets but those of the environment's `secret_env`. */
 export function playbookEnvironment(
   common: Record<string, string>,
   input: AnsibleInput,
@@ -53,7 +53,7 @@ export function playbookEnvironment(
     ...(galaxy && {
       ANSIBLE_ROLES_PATH: `${galaxy.roles}:${paths.roles}`,
       ANSIBLE_COLLECTIONS_PATH: `${galaxy.collections}:${paths.collections}`,
-      // The name that ansible-core before 2.16 knows first.
+      // ansible-core before 2.16 prefers this name.
       ANSIBLE_COLLECTIONS_PATHS: `${galaxy.collections}:${paths.collections}`,
     }),
     ...(agent && { SSH_AUTH_SOCK: agent }),

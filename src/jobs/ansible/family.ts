@@ -28,14 +28,28 @@ import { sshPrograms } from "./ssh.ts";
 import { userBase } from "./user-base.ts";
 import { openVariables, secretVariables } from "./variables.ts";
 
-/** The inventory is missing until it has been checked. */
+/*
+ * The Ansible family runs `ansible-playbook` on a template's playbook and inventory. `prepare` writes everything that the call
+ * needs into files that only the task can read, so that no secret stands on the command line:
+ *
+ * - inventory.ts places the inventory; variables.ts and yaml.ts write the variables, in which a caller's text is never
+ *   evaluated as a Jinja expression;
+ * - install-keys.ts makes SSH keys, become and vault passwords usable for as long as the task runs;
+ * - galaxy.ts installs the roles and collections that the repository requires, from a cache shared by all tasks;
+ * - config.ts and environment.ts add Signalman's folders to the search paths of the repository's ansible.cfg.
+ *
+ * Signalman's settings are defaults: ansible.cfg, inventory and variables of the user override them. The callback plugin
+ * signalman_result.py reports hosts and failures, and result.ts reads its report.
+ */
+
+/** Input of the family; `inventory` is undefined until `prepare` has checked that the template names one. */
 export type AnsibleFamilyInput = Omit<AnsibleInput, "inventory"> & {
   inventory?: AnsibleInput["inventory"] | undefined;
 };
 
 const PLUGINS = ["signalman_result.py", "signalman_async.py"];
 
-/** `ansible-playbook`, with all that it needs in files of the task's own. */
+/** The family of the app `ansible`. */
 export const ansibleFamily = {
   apps: { ansible: { command: "ansible-playbook", args: [] } },
   graceMs: 10_000,
@@ -89,7 +103,7 @@ function withInventory(site: Site<AnsibleFamilyInput>): Site<AnsibleInput> {
   );
 }
 
-/** Private sources are opened by the repository's own key, for as long as Galaxy runs. */
+/** Installs what the repository requires from Galaxy. The repository's access key opens private sources while Galaxy runs. */
 async function collect(
   site: Site<AnsibleInput>,
   { command, cwd }: { command: string; cwd: string },
@@ -117,11 +131,11 @@ function galaxyBeside(playbook: string, path = ""): string {
   const found = findProgram({ command: "ansible-galaxy" }, `${dirname(playbook)}:${path}`);
   if (found) return found;
   throw new PrepareError(
-    `Cannot install what the repository requires: there is no ansible-galaxy on this server`,
+    `Cannot install the roles and collections that the repository requires: there is no ansible-galaxy beside ${playbook} or in PATH; install it`,
   );
 }
 
-/** The one that reports writes beside itself. */
+/** Copies the callback plugins into the folder of the report, since signalman_result.py writes the report beside itself. */
 async function placePlugins(folder: TaskFolder): Promise<string> {
   const place = dirname(folder.report);
   await mkdir(place, { mode: 0o700 });

@@ -11,37 +11,38 @@ export interface GalaxyOptions {
   /** Absolute path of ansible-galaxy. */
   command: string;
   place: Place;
-  /** Relative to the repository's root. */
+  /** Playbook, relative to the repository's root. */
   playbook: string;
-  /** Folder of all that was brought before, by what it depends on. */
+  /** Folder of the cache; each entry is named after a hash of everything that its content depends on. */
   cache: string;
-  /** A folder of the task's own, on the same file system. */
+  /** Private folder of the task, on the same file system as the cache. */
   own: string;
-  /** The whole environment, with what opens private sources. */
+  /** The whole environment, including credentials for private sources. */
   env: Readonly<Record<string, string>>;
-  /** Name of the access key that is among it; empty: none. */
+  /** Name of the access key whose credentials are in `env`; empty: none. */
   key: string;
-  /** Fetch everything anew, whatever was brought before. */
+  /** Fetch everything anew, even if it is cached. */
   refresh: boolean;
   marker: string;
   say(text: string): void;
 }
 
-/** Folders of what Galaxy brought. */
+/** Folders of roles and collections that were installed from Galaxy. */
 export interface GalaxyFolders {
   roles: string;
   collections: string;
 }
 
+/** Milliseconds since its last use after which a cache entry is removed. */
 const UNUSED_MS = 30 * 24 * 3_600_000;
-/** Galaxy may be silent for so long. */
+/** Milliseconds without output after which ansible-galaxy is killed. */
 const IDLE_MS = 300_000;
 
 /**
- * Brings the collections and roles that the repository requires, once for all tasks with the same requirements; again when
- * a branch among them has moved. They are fetched into the task's own folder and then put into the cache as a whole, so that
- * it never holds half of them.
- * @throws PrepareError with Galaxy's own words; the signal's reason.
+ * Installs the collections and roles that the repository requires, once for all tasks with the same requirements, and again
+ * when a required branch has moved. They are fetched into the task's private folder and then renamed into the cache, so that
+ * a cache entry is always complete. undefined: the repository requires nothing.
+ * @throws PrepareError with the last lines of ansible-galaxy; the signal's reason.
  */
 export async function bringFromGalaxy(
   options: GalaxyOptions,
@@ -52,7 +53,7 @@ export async function bringFromGalaxy(
   const identity = await identityOf(options, required, signal);
   const known = identity && (await newestOf(options.cache, identity));
   if (known && !options.refresh) {
-    // The time of its last use, to which `removeUnused` looks.
+    // Records the time of its last use, which `removeUnused` reads.
     await utimes(known, new Date(), new Date());
     return foldersIn(known);
   }
@@ -62,11 +63,11 @@ export async function bringFromGalaxy(
   await mkdir(folders.roles);
   for (const one of required) await install(options, one, folders, signal);
   if (!identity) return folders;
-  // What is known may be in use, so that a refresh goes beside it.
+  // The known entry may be in use by other tasks: a refresh is stored as a new entry beside it.
   const place = join(options.cache, known ? `${identity}.${generation()}` : identity);
   await mkdir(options.cache, { recursive: true, mode: 0o700 });
   await removeUnused(options.cache);
-  // Another task may have been faster.
+  // The rename fails if another task has stored the same entry meanwhile; that entry is used then.
   await rename(fresh, place).catch((cause: NodeJS.ErrnoException) => {
     if (cause.code !== "ENOTEMPTY" && cause.code !== "EEXIST") throw cause;
   });
@@ -74,10 +75,10 @@ export async function bringFromGalaxy(
   return foldersIn(place);
 }
 
-/** Sorts behind all earlier ones. (It is part of search paths, in which `:` separates.) */
+/** Returns a suffix that sorts after all earlier ones. It holds no `:`, which separates the folders of a search path. */
 const generation = () => `${Date.now()}-${randomUUID()}`;
 
-/** The folder of that identity that was brought last. */
+/** Returns the newest cache entry of that identity; undefined: there is none. */
 async function newestOf(cache: string, identity: string): Promise<string | undefined> {
   const names = await readdir(cache).catch(() => []);
   const newest = names
@@ -87,11 +88,11 @@ async function newestOf(cache: string, identity: string): Promise<string | undef
   return newest && join(cache, newest);
 }
 
-/** Of what Galaxy brought, that which no task has begun with for 30 days. */
+/** Removes cache entries that no task has used for 30 days. */
 async function removeUnused(cache: string): Promise<void> {
   for (const name of await readdir(cache)) {
     const place = join(cache, name);
-    const found = await stat(place).catch(() => undefined); // another task removes it
+    const found = await stat(place).catch(() => undefined); // removed by another task meanwhile
     if (found && Date.now() - found.mtimeMs > UNUSED_MS) await rm(place, { recursive: true, force: true });
   }
 }
@@ -132,8 +133,9 @@ async function install(
 }
 
 /**
- * What decides on the content: the requirements, where their branches stand, where from, with whose key, and by which
- * Galaxy. Undefined: something is known to nobody but this task, or not at all.
+ * Returns a hash of everything that decides what Galaxy installs: the requirements, the commits of their branches, Galaxy's
+ * settings, the name of the access key, and size and time of the program ansible-galaxy. undefined: the requirements refer to
+ * local files, or a branch cannot be read, so that the result must not be cached.
  */
 async function identityOf(
   { command, place, env, key, marker }: GalaxyOptions,
@@ -147,7 +149,7 @@ async function identityOf(
   const config = findConfig(place, env)?.text ?? "";
   const settings = Object.entries(env).filter(([name]) => name.startsWith("ANSIBLE_GALAXY"));
   const texts = required.map(({ kind, text }) => [kind, text]);
-  // Without branches, the name that earlier releases gave.
+  // Tips are left out if there are none, so that entries of earlier releases keep their names.
   const all = [texts, size, mtimeMs, config, settings.sort(), key, ...(tips.length > 0 ? [tips] : [])];
   return createHash("sha256").update(JSON.stringify(all)).digest("hex");
 }

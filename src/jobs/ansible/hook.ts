@@ -1,14 +1,15 @@
 import type { FamilyHook } from "../family.ts";
 import { meaningOf } from "../meanings.ts";
 
-/** What Ansible means by these exit codes, where its output does not say it. */
+/** Explanations of those exit codes of ansible-playbook that its output does not explain. */
 const MEANINGS: Record<number, string> = {
   2: "a task failed on some host",
   4: "some host could not be reached, or the playbook could not be read",
-  99: "it asked for a variable, and nobody can answer; give it to the task",
+  99: "the playbook prompts for a variable, but tasks are non-interactive; set the variable in the task",
   250: "an error in Ansible itself",
 };
 
+/** Announces the playbook and its inventory; explains a failure by the exit code. */
 export const ansibleHook: FamilyHook<{ inventory?: { name: string } | undefined }> = {
   announce({ template, repository, inventory }) {
     const where = inventory ? ` on ${inventory.name}` : "";

@@ -4,40 +4,40 @@ import type { AccessKey } from "../../keys/access-key.ts";
 import type { WorkspaceOptions } from "../local/workspace.ts";
 import type { ToldTask } from "../task-details.ts";
 
-/** How `ansible-playbook` is called. */
+/** Settings of a call of `ansible-playbook`. */
 export interface AnsibleSettings {
   limit: readonly string[];
   tags: readonly string[];
   skipTags: readonly string[];
-  /** 0 to 6. */
+  /** Number of `v` options, 0 to 6. */
   verbosity: number;
   check: boolean;
   diff: boolean;
-  /** Fetch what Galaxy brought before anew. */
+  /** Fetch roles and collections from Galaxy anew, even if they are cached. */
   refreshRequirements: boolean;
 }
 
-/** A repository and what it is fetched with. */
+/** A repository other than the template's, and the access key that fetches it. */
 export interface OtherRepository {
   repository: { name: string; gitBranch: string } & WorkspaceOptions["repository"];
   repositoryKey: AccessKey;
 }
 
-/** Where a task works. */
+/** Hosts that a playbook runs on, and the access keys for them. */
 export interface AnsibleInventory<Other = OtherRepository> {
-  /** Its full name. */
+  /** Full resource name. */
   name: string;
   source: Inventory["source"];
   sshKey: AccessKey;
   becomeKey: AccessKey;
-  /** Of a file in another repository than the template's. */
+  /** Repository of the inventory file; undefined: the template's repository, or the source is no file. */
   other: Other | undefined;
 }
 
-/** A vault and what opens it: an access key, or a script in the repository. */
+/** A vault and the access key, or the script in the repository, that opens it. */
 export type AnsibleVault = { name: string } & ({ key: AccessKey } | { script: string });
 
-/** What a call of Ansible is made of; a part of the task's details. */
+/** Inputs for a call of Ansible; a part of the task's details. */
 export interface AnsibleInput extends ToldTask {
   template: ToldTask["template"] & { app: string; path: string; workingDir: string };
   repository: { name: string; url: string };
@@ -45,7 +45,7 @@ export interface AnsibleInput extends ToldTask {
   arguments: { template: readonly string[]; task: readonly string[] };
   variables: JsonObject;
   secretVariables: Readonly<Record<string, string>>;
-  /** Names of those of both kinds whose values are the caller's. */
+  /** Names of plain and secret variables whose values come from the caller. */
   callerVariables: ReadonlySet<string>;
   env: Readonly<Record<string, string>>;
   inventory: AnsibleInventory;

@@ -12,7 +12,10 @@ export interface InstalledKeys
   agent?: string;
 }
 
-/** Keys of inventory and vaults, for as long as the task runs. @throws PrepareError; the signal's reason. */
+/**
+ * Makes the keys of inventory and vaults usable for as long as the task runs.
+ * @throws PrepareError if a key is of the wrong type or cannot be used; the signal's reason.
+ */
 export async function installKeys(
   keys: AccessKeyInstaller,
   { inventory, vaults, repository }: AnsibleInput,
@@ -52,12 +55,15 @@ async function vaultScript(
   repository: string,
 ): Promise<string> {
   const failed = (reason: string, cause?: unknown) =>
-    new PrepareError(`Cannot open a vault by ${script}: ${reason}`, { cause });
+    new PrepareError(`Cannot open a vault with the script ${script}: ${reason}`, { cause });
   const found = realpathInside(work, script);
   if (found.kind === "missing") throw failed(`there is no such file in ${repository}`, found.cause);
   if (found.kind === "outside") throw failed(`it leads out of ${repository}`);
   await access(found.path, constants.X_OK).catch((cause: unknown) => {
-    throw failed("it is not executable, so Ansible would take its text for the password", cause);
+    throw failed(
+      "it is not executable, and Ansible would use its text as the password; make it executable",
+      cause,
+    );
   });
   return found.path;
 }

@@ -8,8 +8,8 @@ import { fillWorkspace } from "../local/workspace.ts";
 import type { AnsibleInput } from "./input.ts";
 
 /**
- * Path of what `-i` names: a file of the task's own, which nobody else can read, or one of a checkout.
- * @throws PrepareError; the signal's reason.
+ * Returns the path for the option `-i`: a private file of the task, or a file of a checkout.
+ * @throws PrepareError if the inventory cannot be used; the signal's reason.
  */
 export async function placeInventory(site: Site<AnsibleInput>, signal: AbortSignal): Promise<string> {
   const { input, folder, keys } = site;

@@ -1,7 +1,7 @@
 import { runCommand } from "../../process/command.ts";
 import { entriesOf, type Requirements } from "./requirements.ts";
 
-/** A git repository, and the branch, tag or commit of it that is required. */
+/** A git repository and the branch, tag or commit that is required of it. */
 export interface GitVersion {
   url: string;
   version: string;
@@ -9,7 +9,7 @@ export interface GitVersion {
 
 export interface AskOptions {
   cwd: string;
-  /** The whole environment, with what opens private sources. */
+  /** The whole environment, including credentials for private sources. */
   env: Readonly<Record<string, string>>;
   marker: string;
 }
@@ -17,8 +17,8 @@ export interface AskOptions {
 const TIMEOUT_MS = 60_000;
 
 /**
- * Where the branches among the required versions stand now, as git tells it. Undefined: a repository did not answer, and
- * ansible-galaxy will say why.
+ * Returns the current commits of the required branches, as printed by `git ls-remote`. undefined: a repository did not answer;
+ * ansible-galaxy will report why.
  */
 export async function branchTips(
   required: readonly Requirements[],
@@ -46,8 +46,8 @@ export async function branchTips(
 }
 
 /**
- * Versions of git repositories that may move: neither a commit nor a whole version number. What names no version stays as it
- * was fetched.
+ * Returns the required versions of git repositories that may move: neither a commit nor a full version number. Entries
+ * without a version are left out, so they stay as they were first fetched.
  */
 export function movingVersions(requirements: Requirements): GitVersion[] {
   const all = (entriesOf(requirements) ?? []).map(gitVersion);
@@ -57,7 +57,7 @@ export function movingVersions(requirements: Requirements): GitVersion[] {
 const mayMove = (version: string) =>
   version !== "" && !/^v?\d+\.\d+\.\d+/.test(version) && !/^[0-9a-f]{7,64}$/.test(version);
 
-/** An entry as ansible-galaxy reads it; undefined: it names no git repository. */
+/** Parses an entry as ansible-galaxy does; undefined: it names no git repository. */
 function gitVersion(entry: unknown): GitVersion | undefined {
   const fields = typeof entry === "string" ? { src: entry } : ((entry ?? {}) as Record<string, unknown>);
   const place = [fields.src, fields.source, fields.name].find(

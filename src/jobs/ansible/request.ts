@@ -5,7 +5,7 @@ import type { FieldViolation } from "../../task/errors.ts";
 import type { Asked, Override, Params } from "../family.ts";
 import type { AnsibleSettings } from "./input.ts";
 
-/** The template's settings with what the task sets in their place; its overrides have been checked. */
+/** Returns the template's settings, overridden by the task's params. The caller has checked that the overrides are allowed. */
 export function ansibleSettings(template: Template, params: Params): AnsibleSettings {
   const own = template.settings.case === "ansible" ? template.settings.value : undefined;
   const asked = params.case === "ansible" ? params.value : create(AnsibleParamsSchema);
@@ -41,17 +41,20 @@ function override(
   };
 }
 
-/** Texts are tagged so that Ansible does not evaluate them; what it makes of a name, it evaluates all the same. */
+/**
+ * Refuses Jinja expressions in the names of variables and of objects in their values. Ansible does not evaluate values, which
+ * are tagged `!unsafe`, but it does evaluate names.
+ */
 export function expressionNames({ app }: Template, { variables }: Asked): FieldViolation[] {
   return Object.entries(variables)
     .filter(([name, value]) => namesHold(/\{[{%#]/, { [name]: value }))
     .map(([name]) => ({
       field: `variables[${JSON.stringify(name)}]`,
-      description: `no name in it may hold {{, {% or {#, for app ${app}`,
+      description: `names must not contain {{, {% or {#, which app ${app} would evaluate`,
     }));
 }
 
-/** Names of objects, however deep they lie. */
+/** Whether a name in an object, at any depth, matches the pattern. */
 function namesHold(pattern: RegExp, value: JsonValue): boolean {
   if (typeof value !== "object" || value === null) return false;
   if (Array.isArray(value)) return value.some((item) => namesHold(pattern, item));

@@ -6,7 +6,7 @@ import type { Place } from "./config.ts";
 
 export type GalaxyKind = "collection" | "role";
 
-/** A file of requirements, and which of its two kinds is to be installed. */
+/** A requirements file, and which kind of its entries is to be installed. */
 export interface Requirements {
   kind: GalaxyKind;
   file: string;
@@ -14,8 +14,9 @@ export interface Requirements {
 }
 
 /**
- * Requirements, collections first, then roles. They are looked for beside the playbook, one folder above it, in the working
- * directory and in the repository's root; there in a folder of their kind and in the one file that holds both.
+ * Finds requirements files, those of collections first, then those of roles. Looks beside the playbook, one folder above it, in
+ * the working directory and in the repository's root; in each of these in the folder `collections` or `roles` and in the
+ * folder itself, whose file may hold both kinds.
  */
 export async function findRequirements({ root, cwd }: Place, playbook: string): Promise<Requirements[]> {
   const beside = dirname(playbook);
@@ -43,7 +44,7 @@ function readOne(root: string, folder: string, kind: GalaxyKind): Requirements |
   return undefined;
 }
 
-/** Of the old form, a list, all are roles. What cannot be read is for ansible-galaxy to explain. */
+/** Whether a file has entries of this kind. A plain list holds roles. True if parsing fails, which ansible-galaxy reports. */
 function holds(text: string, kind: GalaxyKind): boolean {
   const content = contentOf(text);
   if (content === undefined) return true;
@@ -51,7 +52,7 @@ function holds(text: string, kind: GalaxyKind): boolean {
   return Array.isArray((content as Record<string, unknown> | null)?.[`${kind}s`]);
 }
 
-/** Whether all that they name is fetched from elsewhere, so that the text alone tells what comes. */
+/** Whether every entry is fetched from a remote source, so that the text alone determines what is installed. */
 export function isRemote(requirements: Requirements): boolean {
   return (
     entriesOf(requirements)?.every((entry) => {
@@ -63,7 +64,7 @@ export function isRemote(requirements: Requirements): boolean {
   );
 }
 
-/** Entries of its kind; undefined: it has none, or cannot be read. */
+/** Returns the entries of the file's kind; undefined: there are none, or the file cannot be parsed. */
 export function entriesOf({ text, kind }: Requirements): unknown[] | undefined {
   const content = contentOf(text);
   const listed = Array.isArray(content) ? content : (content as Record<string, unknown> | null)?.[`${kind}s`];

@@ -10,7 +10,7 @@ const MAX_MESSAGE = 4096;
 
 const count = z.number().int().min(0).max(2_147_483_647);
 
-/** What signalman_result.py writes. */
+/** Report that signalman_result.py writes. */
 const reportSchema = z.object({
   hosts: z.array(
     z.object({
@@ -39,14 +39,14 @@ const reportSchema = z.object({
 });
 
 /**
- * What a playbook reported of its hosts and failures, as the proto3 JSON of a TaskResult, its words masked.
- * @throws Error if the report is none.
+ * Reads a playbook's report of hosts, failures and outputs as the proto3 JSON of a TaskResult, with secrets in texts masked.
+ * undefined: there is no report, since the playbook was not played to its end.
+ * @throws Error if the report does not have the expected form.
  */
 export async function playbookResult(
   report: string,
   mask: (text: string) => string,
 ): Promise<JsonObject | undefined> {
-  // Undefined: the playbook was never played to its end.
   const text = readRegular(report, { maxBytes: MAX_REPORT_BYTES });
   if (text === undefined) return undefined;
   const { hosts, failures, outputs } = reportSchema.parse(parseExactly(text.toString("utf8")));

@@ -12,8 +12,9 @@ DOCUMENTATION = """
     type: aggregate
     short_description: lets async tasks on a local connection find their jobs
     description:
-      - A job with C(async) is started below C($HOME). Ansible looks for it below the home of the password file, which is
-        another one here, since every task has its own C(HOME). On a local connection without C(become) both are now C($HOME).
+      - Ansible starts a job with C(async) below C($HOME), but looks for its result below the home of the password database.
+        These differ here, since every task has its own C(HOME). On a local connection without C(become), this plugin makes
+        Ansible look below C($HOME) too.
 """
 
 def _patch(action):
@@ -27,12 +28,12 @@ def _patch(action):
     action._get_async_dir = async_dir
 
 
-# By the loader, which keeps what it has loaded, whatever name a playbook uses.
+# Loaded by Ansible's plugin loader, which caches the class for every name that a playbook may use for it.
 _patch(action_loader.get("ansible.builtin.async_status", class_only=True))
 
 
 class CallbackModule(CallbackBase):
-    """Ansible loads callback plugins before everything else; this one has nothing to report."""
+    """Reports nothing: it is a callback plugin because Ansible loads those first, so that the patch is in time."""
 
     CALLBACK_VERSION = 2.0
     CALLBACK_TYPE = "aggregate"

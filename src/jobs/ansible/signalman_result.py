@@ -1,4 +1,4 @@
-"""Writes what a playbook brought about, as JSON, into `result.json` beside this file."""
+"""Writes a playbook's results as JSON into `result.json` beside this file."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ DOCUMENTATION = """
       - Ends a playbook that asks for a variable without a default, which Ansible would set to the text C(None).
 """
 
-# Ansible's own for what a person has interrupted; runner/hooks/ansible.ts says what it means here.
-NOBODY_ANSWERS = 99
+# Ansible's exit code for a playbook that was interrupted; hook.ts explains it to users.
+PROMPT_UNANSWERED = 99
 MAX_FAILURES = 1000
 MAX_MESSAGE = 16384
 
 
 def _plain(value):
-    """What JSON can hold of a value; all else as text."""
+    """Returns a value that JSON can hold; other values become text."""
     if isinstance(value, dict):
         return {str(key): _plain(item) for key, item in value.items()}
     if isinstance(value, (list, tuple, set)):
@@ -56,8 +56,8 @@ class CallbackModule(CallbackBase):
 
     def v2_playbook_on_vars_prompt(self, varname, private, prompt, encrypt, confirm, salt_size, salt, default, unsafe):
         if default is None:
-            self._display.error(f"{varname} is asked for, and nobody can answer; give it to the task")
-            sys.exit(NOBODY_ANSWERS)
+            self._display.error(f"the playbook prompts for {varname}, but tasks are non-interactive; set it in the task")
+            sys.exit(PROMPT_UNANSWERED)
 
     def v2_playbook_on_stats(self, stats):
         hosts = [self._recap(host, stats.summarize(host)) for host in sorted(stats.processed)]
@@ -94,7 +94,7 @@ class CallbackModule(CallbackBase):
         )
 
     def _message(self, result):
-        """What the module said; of a loop, what its failing items said."""
+        """Returns a module's message and, for a loop, the messages of its failed items."""
         items = [item for item in result.get("results") or [] if isinstance(item, dict) and item.get("failed")]
         said = [str(result.get("msg") or "")]
         said += [self._message(item) for item in items] or [str(result.get("stderr") or result.get("module_stderr") or "")]

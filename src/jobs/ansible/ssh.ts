@@ -3,12 +3,12 @@ import type { AccessKeyInstaller } from "../../keys/installer.ts";
 import { shellWord } from "../../process/shell-word.ts";
 import type { AnsiblePlaces } from "./environment.ts";
 
-/** A password may be asked for: by sshpass. Anything else that asks finds no terminal. */
+/** Option that is left out: BatchMode would keep sshpass from answering the password prompt. Other prompts have no terminal. */
 const LEFT_OUT = /^BatchMode=/;
 
 /**
- * The programs that Ansible calls for SSH: they read our settings from a file, so that whatever a playbook's ansible.cfg,
- * inventory or variables say on their command line counts before these.
+ * Writes wrapper programs for ssh, sftp and scp and returns their paths. The wrappers read Signalman's settings from a
+ * configuration file, so that options on the command line, from ansible.cfg, inventory or variables, override them.
  */
 export async function sshPrograms(
   keys: AccessKeyInstaller,

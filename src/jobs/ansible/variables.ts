@@ -3,19 +3,19 @@ import { taskDetails } from "../task-details.ts";
 import type { AnsibleInput } from "./input.ts";
 import { variablesAsYaml } from "./yaml.ts";
 
-/** Playbooks find the details of their task here; nobody sets it otherwise. */
+/** Variable that holds the details of the task; users cannot set it. */
 const DETAILS = "semaphore_vars";
 
 /**
- * The file of open variables. What callers set, and the words of commits, is text and stays text; what the environment,
- * the template and its survey's defaults say may hold Jinja expressions, as its authors are used to.
+ * Returns the text of the file of plain variables. Values from callers and commit messages are never evaluated; values from
+ * the environment, the template and its survey's defaults may hold Jinja expressions, as in Semaphore UI.
  */
 export function openVariables(input: AnsibleInput, commit: Commit): string {
   const variables = { ...input.variables, [DETAILS]: { task_details: taskDetails(input, commit) } };
   return variablesAsYaml(variables, (name) => name === DETAILS || input.callerVariables.has(name));
 }
 
-/** The file of secret ones; undefined: there are none. */
+/** Returns the text of the file of secret variables; undefined: there are none. */
 export function secretVariables(input: AnsibleInput): string | undefined {
   const { [DETAILS]: _, ...secrets } = input.secretVariables;
   if (Object.keys(secrets).length === 0) return undefined;

@@ -1,16 +1,15 @@
 import type { JsonObject, JsonValue } from "@bufbuild/protobuf";
 
-/*
- * Writes variables as YAML that Ansible reads. Strings are in double quotes, as in JSON. Untrusted ones carry Ansible's tag
- * `!unsafe`, so that a Jinja expression in them stays text.
+/**
+ * Writes variables as YAML for Ansible. Strings are in double quotes, as in JSON. Untrusted strings carry Ansible's tag
+ * `!unsafe`, so that a Jinja expression in them is not evaluated.
+ * @param isUnsafe whether the strings in the value of this variable, at any depth, are untrusted
  */
-
-/** `isUnsafe` says of each name whether the texts in its value are tagged, however deep they lie. */
 export function variablesAsYaml(variables: JsonObject, isUnsafe: (name: string) => boolean): string {
   const lines = Object.keys(variables)
     .sort()
     .map((name) => `? ${quoted(name)}\n: ${inline(variables[name] ?? null, isUnsafe(name))}\n`);
-  // A document's head keeps Ansible from reading it as JSON, in which it gives some names a meaning.
+  // The document marker keeps Ansible from parsing the text as JSON, in which some names have a special meaning.
   return `---\n${lines.join("") || "{}\n"}`;
 }
 
@@ -20,25 +19,25 @@ function inline(value: JsonValue, unsafe: boolean): string {
   if (typeof value === "number") return numeral(value);
   if (value === null || typeof value === "boolean") return String(value);
   if (Array.isArray(value)) return `[${value.map((item) => inline(item, unsafe)).join(", ")}]`;
-  // Explicit keys: others may have 1024 characters at most.
+  // Explicit keys, since implicit ones may have 1024 characters at most.
   const entries = Object.entries(value).map(([key, item]) => `? ${quoted(key)} : ${inline(item, unsafe)}`);
   return `{${entries.join(", ")}}`;
 }
 
 /**
- * Matches every text that YAML 1.1 reads as another type where it stands without quotes: numbers, times, booleans, null,
- * merge keys. Since ansible-core 2.19 `!unsafe` reads its text as if it had no quotes. No Jinja expression consists of these
- * characters, so that such a text needs no tag. (PyYAML's patterns match before a last newline too.)
+ * Matches every text that YAML 1.1 without quotes reads as another type: numbers, times, booleans, null, merge keys. Since
+ * ansible-core 2.19, `!unsafe` reads its text as if it had no quotes. No Jinja expression consists of these characters alone,
+ * so such a text needs no tag. (PyYAML's patterns also match before a final newline.)
  */
 const RESOLVABLE = /^(?:[-+.:\w \t]*|[~=!&*]|<<)\n?$/;
 
-/** YAML 1.1 knows a number with an exponent only by its point. */
+/** Writes a number. YAML 1.1 reads a number with an exponent only if it has a decimal point. */
 function numeral(value: number): string {
   const text = JSON.stringify(value);
   return text.includes("e") && !text.includes(".") ? text.replace("e", ".0e") : text;
 }
 
-/** What YAML's readers refuse as it is, or take for the end of a line. */
+/** Characters that YAML parsers refuse unescaped or read as the end of a line. */
 const SPECIAL = /[\u007f-\u009f\u2028\u2029\ufeff\ufffe\uffff]/gu;
 
 function quoted(text: string): string {

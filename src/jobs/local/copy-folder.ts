@@ -2,10 +2,10 @@ import { constants, type Dirent, type Stats } from "node:fs";
 import { chmod, copyFile, lstat, lutimes, mkdir, readdir, readlink, symlink, utimes } from "node:fs/promises";
 import { join } from "node:path";
 
-/** Entries of one folder that are copied at once. */
+/** Number of entries of one folder that are copied in parallel. */
 const AT_ONCE = 16;
 
-/** An entry of a folder; its name is bytes, since not every name is UTF-8. */
+/** An entry of a folder. Its name is bytes, since file names need not be UTF-8. */
 export type Entry = Dirent<Buffer>;
 
 export function readEntries(folder: Buffer | string): Promise<Entry[]> {
@@ -13,10 +13,10 @@ export function readEntries(folder: Buffer | string): Promise<Entry[]> {
 }
 
 /**
- * Copies what a folder holds into one that exists: files, folders and links with their modes and times; sockets, pipes and
- * devices are left out. Ends between two files when the signal is aborted. (`fs.cp` takes eight times as long for a folder
- * with one script, which is what most tasks run.)
- * @throws what the file system throws; the signal's reason.
+ * Copies entries of the folder `source` into the existing folder `target`: files, folders and links with their modes and
+ * times; sockets, pipes and devices are left out. An aborted signal ends it between two files. (`fs.cp` takes eight times as
+ * long for a folder with one script, which is what most tasks run.)
+ * @throws errors of the file system; the signal's reason.
  */
 export async function copyEntries(
   entries: readonly Entry[],
@@ -51,16 +51,16 @@ async function copyEntry(
   if (!entry.isDirectory()) return;
   await mkdir(to);
   await copyEntries(await readEntries(from), from, to, signal);
-  // Last: writing changes its times, and its mode may forbid it.
+  // Times and mode are set last: writing changes the times, and the mode may forbid writing.
   const stats = await lstat(from);
   await utimes(to, ...timesOf(stats));
   await chmod(to, stats.mode & 0o7777);
 }
 
-/** In seconds, with their fractions, which a Date would cut at milliseconds. */
+/** Returns access and modification time in seconds with their fractions, which a Date would cut to milliseconds. */
 const timesOf = ({ atimeMs, mtimeMs }: Stats): [number, number] => [atimeMs / 1000, mtimeMs / 1000];
 
-/** Path of an entry, as text where that is possible, so that errors show it. */
+/** Returns the path of an entry, as a string if its name is UTF-8, so that error messages show it. */
 function inside(folder: Buffer | string, name: Buffer): Buffer | string {
   const text = name.toString();
   if (typeof folder === "string" && Buffer.from(text).equals(name)) return join(folder, text);

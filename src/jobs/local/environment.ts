@@ -1,6 +1,6 @@
 import type { BaseEnvironment } from "../app.ts";
 
-/** Variables of the server that every program inherits, beside PATH and LANG. */
+/** Variables of the server's environment that every program inherits, in addition to PATH and LANG. */
 export type Forwarded = Readonly<Record<string, string>>;
 
 export function forwardedVariables(names: readonly string[]): Forwarded {
@@ -8,7 +8,7 @@ export function forwardedVariables(names: readonly string[]): Forwarded {
   return Object.fromEntries(found.filter((entry): entry is [string, string] => entry[1] !== undefined));
 }
 
-/** What every program gets, under everything that users set. */
+/** Returns the environment that every program inherits; variables that users set override it. */
 export function inheritedEnvironment(
   forwarded: Forwarded,
   folder: { home: string; tmp: string; work: string },

@@ -2,7 +2,7 @@ import type { Executor } from "../executor.ts";
 import { createLeftovers, type LeftoversOptions } from "./leftovers.ts";
 import { createLocalJob, type JobInput, type LocalJobOptions } from "./local-job.ts";
 
-/** Runs tasks on this machine. Only the node whose data folder it is can reach them; the folder's lock proves which. */
+/** Runs tasks on this machine. Only the node that holds the lock of the data folder can reach their programs. */
 export function createLocalExecutor(
   options: LocalJobOptions & Pick<LeftoversOptions, "onStuck">,
 ): Executor<JobInput> {

@@ -4,7 +4,7 @@ import type { AccessKey } from "../../keys/access-key.ts";
 import type { AccessKeyInstaller } from "../../keys/installer.ts";
 import { PrepareError } from "../../task/errors.ts";
 
-/** Hosts of repositories take any name beside a token; this one is right for all kinds of GitHub's. */
+/** User name sent with a token. Git hosts accept any name there; GitHub requires this one for some kinds of tokens. */
 const TOKEN_USER = "x-access-token";
 
 /** An access key that git can use until it is disposed. */
@@ -12,7 +12,10 @@ export interface OpenAccess extends AsyncDisposable {
   readonly access: GitAccess;
 }
 
-/** @throws PrepareError if the key is not of the remote's kind, or cannot be used; the signal's reason. */
+/**
+ * Makes an access key usable by git: an SSH agent for an SSH remote, a file of credentials for HTTP.
+ * @throws PrepareError if the key's type does not fit the remote, or the key cannot be used; the signal's reason.
+ */
 export async function openAccess(
   keys: AccessKeyInstaller,
   key: AccessKey,

@@ -6,14 +6,14 @@ import { shellWord } from "../../process/shell-word.ts";
 import type { Site } from "../family.ts";
 import { openAccess } from "./git-access.ts";
 
-/** What programs need that call git by themselves. */
+/** Environment variables for programs that call git themselves, valid until it is disposed. */
 export interface GitEnvironment extends AsyncDisposable {
   readonly env: Readonly<Record<string, string>>;
 }
 
 /**
- * Lets a program fetch with the repository's own key from where the repository is: by SSH from any host, by HTTP from
- * its host alone. Host keys are checked as ours are, and nothing is asked.
+ * Returns an environment in which git fetches with the repository's access key: over SSH from any host, over HTTP only from
+ * the repository's host. SSH host keys are checked as for the server's own fetches, and git asks for nothing.
  * @throws PrepareError if the key cannot be used; the signal's reason.
  */
 export async function gitEnvironment(
@@ -35,9 +35,9 @@ export async function gitEnvironment(
 }
 
 /**
- * The same for the task's own program: it stays until the program has ended and the task's private folder goes. The
- * environment that a template sets counts before it.
- * @throws as `gitEnvironment`.
+ * Returns the variables of `gitEnvironment` for the task's own program. The key stays usable until the program has ended and
+ * the task's private folder is removed. Variables of the template's environment override them.
+ * @throws as `gitEnvironment` does.
  */
 export async function lastingGitEnvironment(
   site: Pick<
@@ -52,7 +52,7 @@ export async function lastingGitEnvironment(
   return Object.fromEntries(Object.entries(env).filter(([name]) => !isSet(name)));
 }
 
-/** Git takes settings from its environment too. */
+/** Returns settings as the variables GIT_CONFIG_*, from which git reads settings too. */
 function asEnvironment({ config, env }: Reach): Record<string, string> {
   const settings = config.flatMap((setting, at) => {
     const [name = "", ...value] = setting.split("=");

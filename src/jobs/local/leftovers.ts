@@ -6,15 +6,15 @@ import { listTaskFolders, removeTaskFolder, taskFolder } from "./task-folder.ts"
 export interface LeftoversOptions {
   tasksRoot: string;
   node: string;
-  /** Called when a folder cannot be removed, the first time. */
+  /** Called the first time that a folder cannot be removed. */
   onStuck: (folder: string, error: unknown) => void;
 }
 
-/** A folder that could not be removed is tried again after a minute, then after twice as long each time, up to an hour. */
+/** Backoff for a folder that could not be removed: retried after one minute, then after twice as long, at most an hour. */
 const FIRST_PAUSE_MS = 60_000;
 const LONGEST_PAUSE_MS = 3_600_000;
 
-/** The folders of tasks on this machine. */
+/** Lists and removes the folders and processes that tasks have left on this machine. */
 export function createLeftovers({ tasksRoot, node, onStuck }: LeftoversOptions): Leftovers {
   /** Folders that could not be removed, by their tasks' ids. */
   const stuck = new Map<string, { until: number; pauseMs: number }>();
@@ -34,7 +34,7 @@ export function createLeftovers({ tasksRoot, node, onStuck }: LeftoversOptions):
     }
   }
 
-  /** None while they cannot be listed: the next round tries again. */
+  /** Returns an empty list if the folder cannot be read: the next round tries again. */
   const found = () => listTaskFolders(tasksRoot).catch(() => []);
   const isWaiting = (id: string) => (stuck.get(id)?.until ?? 0) > performance.now();
   return {

@@ -26,10 +26,22 @@ import { endSideScripts, runSideScript } from "./side-script.ts";
 import { makeTaskFolder, removeTaskFolder, removeWorkspace, taskFolder } from "./task-folder.ts";
 import { fillWorkspace, reasonOf, type WorkspaceOptions } from "./workspace.ts";
 
-/** Of all that a program was given as secrets. */
+/*
+ * The job of the executor `local`: a task whose program is a process on this machine.
+ *
+ * Each task has its own folder (task-folder.ts). `prepare` fills the workspace from the repository (workspace.ts) and lets the
+ * app's family write its files and choose the command. `start` launches the command in the background with pumps that append
+ * its output to the spool, so that process and output survive the server; a later server adopts them by `attach`. Every
+ * process of the task carries a marker in its environment (marker.ts), by which all of them are found and killed.
+ *
+ * The handle is the boot id: after a restart of the machine, process ids mean nothing and a program that had been started is
+ * lost. Files that cannot be removed at once are left to leftovers.ts. Process handling itself is in src/process/.
+ */
+
+/** Largest size of the kept secrets of a program, in bytes. */
 const MAX_KEPT_BYTES = 256 * 1024 * 1024;
 
-/** What a job is made of; a part of the task's details. */
+/** Task details that a job needs. */
 export interface JobInput extends FamilyInput {
   repository: { name: string } & WorkspaceOptions["repository"];
   repositoryKey: AccessKey;
@@ -40,20 +52,20 @@ export interface JobInput extends FamilyInput {
 export interface LocalJobOptions {
   /** Folder of all task folders. */
   tasksRoot: string;
-  /** This server's id. */
+  /** Id of this server's node. */
   node: string;
   apps: Apps;
   /** Starts the programs. */
   launcher: Launcher;
   forwarded: Forwarded;
   mirrors: Mirrors;
-  /** Folder of what Ansible Galaxy brought before. */
+  /** Folder that caches roles and collections from Ansible Galaxy. */
   galaxyCache: string;
-  /** How hosts are reached by SSH, whoever does it. */
+  /** SSH settings for git and Ansible. */
   ssh: SshSettings;
 }
 
-/** A task on this machine: workspace, app, process. Its handle is the boot id: pids of another boot mean nothing. */
+/** Creates the job of a task whose program runs on this machine. */
 export function createLocalJob(
   options: LocalJobOptions,
   { id, project, app: appName, plan: confirmed, executorHandle: earlier }: TaskOfJob,
@@ -61,13 +73,13 @@ export function createLocalJob(
 ): Job<JobInput> {
   const folder = taskFolder(options.tasksRoot, id);
   const family = familyOf(appName);
-  // A task whose plan was confirmed has a second program, which is not to be taken for the first.
+  // The program that applies a confirmed plan has a spool of its own, so that it is not mistaken for the first program.
   const spool = confirmed ? folder.applySpool : folder.spool;
   const marker = markerOf(id, options.node);
   let program: ProgramSpec | undefined;
-  // A program that was followed to its end has been swept; a scan of all processes is not cheap.
+  // False once the program was followed to its end: its processes have been swept, and another scan would be costly.
   let maybeAlive = true;
-  // A server that was killed may have left a script that ran beside the program.
+  // True after `attach`: an earlier server that was killed may have left a hook's script running.
   let isInherited = false;
   let current: RunningProcess | undefined;
   const followed = (running: RunningProcess): Program => {
@@ -97,7 +109,7 @@ export function createLocalJob(
     },
     waitingPlan: async () => (confirmed ? undefined : family.planning?.waitingPlan(folder)),
     async park() {
-      // An agent with the repository's key outlives the program.
+      // An SSH agent with the repository's key outlives the program.
       if (hasSockets(folder.private)) await sweepMarked(marker);
       await removeInstalls(folder.private);
     },
@@ -110,7 +122,7 @@ export function createLocalJob(
       family
         .result?.(folder, { hasSucceeded, confirmed: confirmed !== null, mask })
         .catch((error: unknown) => {
-          say(`Cannot read what it brought about: ${reasonOf(error)}`);
+          say(`Cannot read the program's result: ${reasonOf(error)}`);
           return undefined;
         }),
     async start() {
@@ -125,7 +137,7 @@ export function createLocalJob(
       isInherited = true;
       const running = await adoptProcess(spool, marker);
       if (running) return followed(running);
-      // After a crash of the whole machine the disk may have forgotten a start that the database remembers.
+      // After a crash of the machine, the disk may lack the record of a start that the database has: the program is lost.
       return earlier === null || earlier === bootId() ? undefined : "lost";
     },
     lastErrors: (most) => readEnd(spool, "stderr", most),
@@ -141,9 +153,9 @@ export function createLocalJob(
         say(`Cannot remove the workspace: ${reasonOf(error)}`),
       );
     },
-    // What cannot be removed now is left to the rounds of the pool (`leftovers`).
+    // A folder that cannot be removed now is removed later by the pool, through `Leftovers`.
     forget: () => removeTaskFolder(folder).catch(() => {}),
-    // Whoever has it now cannot reach what runs here.
+    // The node that has claimed the task cannot reach processes on this machine.
     async abandon() {
       current?.kill({ graceMs: 0 });
       await current?.ended;

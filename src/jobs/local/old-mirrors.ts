@@ -3,12 +3,12 @@ import { join } from "node:path";
 import type { Mirrors } from "../../git/mirrors.ts";
 import { listTaskFolders, orMissing } from "./task-folder.ts";
 
-/** A mirror goes when nobody has used it for so long. */
+/** Milliseconds since its last use after which a mirror is removed. */
 const UNUSED_MS = 30 * 24 * 3_600_000;
 
 /**
- * Removes mirrors that nobody has used for 30 days, nor since the oldest task began that is still here: it shares the
- * objects of those that it used. May run beside everything.
+ * Removes mirrors that no task has used for 30 days. A mirror used since the oldest existing task folder was made stays,
+ * since that task's workspace may share the mirror's objects. Safe to run at any time.
  */
 export async function removeOldMirrors(
   { mirrors, tasksRoot }: { mirrors: Pick<Mirrors, "removeUnused">; tasksRoot: string },

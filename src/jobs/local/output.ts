@@ -6,10 +6,13 @@ import { punch } from "../../process/punch.ts";
 import { tailSpool } from "../../process/tail.ts";
 import type { Output, Program, ProgramEnd } from "../job.ts";
 
-/** Bytes of committed output after which the disk gets them back. */
+/** Bytes of committed output after which their disk space is freed. */
 const PUNCH_EVERY = 32 * 1024 * 1024;
 
-/** A process of this machine whose output is spooled in a folder. `politeSignal`: what asks it to end, if not SIGTERM. */
+/**
+ * Wraps a process on this machine, whose output is in the folder `spool`, as a `Program`.
+ * @param politeSignal signal that asks the process to end; undefined: SIGTERM
+ */
 export function localProgram(
   process: RunningProcess,
   spool: string,
@@ -18,7 +21,7 @@ export function localProgram(
   const read: StreamOffsets = { stdout: 0, stderr: 0 };
   let punched = 0;
   const ended = process.ended.then((exit): ProgramEnd => ({ exit, isOutputMissing: isOutputMissing(spool) }));
-  ended.catch(() => {}); // heard by whoever waits for it
+  ended.catch(() => {}); // not unhandled: callers that wait for `ended` get the rejection
 
   async function* output(from: Readonly<StreamOffsets>, signal: AbortSignal): AsyncGenerator<Output, void> {
     Object.assign(read, from);
@@ -26,7 +29,7 @@ export function localProgram(
     for await (const piece of tailSpool({ folder: spool, from, ended: process.ended, signal })) {
       const end = piece.offset + piece.bytes.length;
       yield piece;
-      // Only now has the reader taken it.
+      // Counted as read only after the consumer has asked for the next piece.
       read[piece.stream] = end;
     }
   }
@@ -38,7 +41,7 @@ export function localProgram(
       punched = stdout + stderr;
       void punch(spool, { stdout, stderr });
     },
-    unread: () => orElse(0, () => unreadBytes(spool, read)), // no spool any more: so will be the program
+    unread: () => orElse(0, () => unreadBytes(spool, read)), // 0 if the spool was removed, as the program will be
     hasExited: () => orElse(false, () => readStatus(spool) !== undefined),
     ended,
     kill: ({ graceMs }) => process.kill({ graceMs, ...(politeSignal && { signal: politeSignal }) }),

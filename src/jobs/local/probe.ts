@@ -5,28 +5,32 @@ import { join } from "node:path";
 import type { Launcher } from "../../process/launcher.ts";
 import { messageOf } from "../../task/errors.ts";
 
-/** Bytes that a small workspace and its first output need. */
+/** Disk space, 1 MiB, that a small workspace and its first output need. */
 const ROOM = Buffer.alloc(1024 * 1024);
-/** Descriptors that a start needs at once: pipes, files, /proc. */
+/** File descriptors that the start of a program needs at once: pipes, files, /proc. */
 const DESCRIPTORS = 16;
-/** As many processes as a program has around it at its start. A shell that cannot fork ends before it writes the file $0. */
+/** Shell script that starts as many processes as a program's start does. A shell that cannot fork ends before it writes $0. */
 const PROCESSES = `cat </dev/null | cat | cat | cat | cat | cat && : >"$0"`;
-/** Milliseconds for all of it; a loaded machine is slow, not unfit. */
+/** Milliseconds for the whole probe. The limit is generous, since a loaded machine is slow but able to run tasks. */
 const DEADLINE_MS = 30_000;
 
-/** Folder of all task folders, and what starts the programs. */
+/** Folder of all task folders, and the launcher that starts programs. */
 interface Machine {
   tasksRoot: string;
   launcher: Launcher;
 }
 
 /**
- * Tries what every task needs: a folder with a file in it where task folders go, open files, and processes. Returns why it
- * does not work; undefined: it does.
+ * Probes whether this machine can run tasks: makes a folder with a file beside the task folders, opens files, and starts
+ * processes. Returns why that fails; undefined: it works.
  */
 export async function probeMachine(machine: Machine): Promise<string | undefined> {
   const { promise: late, resolve } = Promise.withResolvers<string>();
-  const timer = setTimeout(resolve, DEADLINE_MS, `a try to start a process took ${DEADLINE_MS / 1000} s`);
+  const timer = setTimeout(
+    resolve,
+    DEADLINE_MS,
+    `starting a process took longer than ${DEADLINE_MS / 1000} s`,
+  );
   try {
     return await Promise.race([tryAll(machine), late]);
   } finally {

@@ -1,13 +1,16 @@
 import { realpathSync } from "node:fs";
 import { join, sep } from "node:path";
 
-/** What a path below a folder leads to, through links. */
+/** Result of resolving a path below a folder through links; "outside": it leads out of the folder. */
 export type Inside =
   | { kind: "found"; path: string }
   | { kind: "missing"; cause: unknown }
   | { kind: "outside" };
 
-/** Synchronous, in a folder of our own: that takes less than a way to the thread pool. */
+/**
+ * Resolves `path` below `folder` through all links. Synchronous, since that is faster than the thread pool on the local disk
+ * of the data folder.
+ */
 export function realpathInside(folder: string, path: string): Inside {
   try {
     const found = realpathSync.native(join(folder, path));

@@ -14,18 +14,19 @@ import type { TaskFolder } from "./task-folder.ts";
 
 export interface SideScriptPlace {
   folder: TaskFolder;
-  /** The task's. */
+  /** Marker of the task. */
   marker: string;
   apps: Apps;
   forwarded: Forwarded;
 }
 
-/** What the scripts beside a task carry, so that they can be ended without it. */
+/** Returns the marker of a task's side scripts, by which they are killed while the task's program runs on. */
 const sideMarker = (marker: string) => `${marker}/side`;
 
 /**
- * Runs a short script in the task's folder, which is made if it is not there yet, and removes what it needed.
- * @throws PrepareError if it cannot be started; the signal's reason. Nothing of it is alive any more then.
+ * Runs a short script in the task's workspace, which is made if it is missing, and removes the script's own files afterwards.
+ * When it rejects, no process of the script is alive any more.
+ * @throws PrepareError if the script cannot be started; the signal's reason.
  */
 export async function runSideScript(
   { folder, marker, apps, forwarded }: SideScriptPlace,
@@ -35,14 +36,14 @@ export async function runSideScript(
 ): Promise<Exit> {
   const app = Object.hasOwn(apps, script.app) ? apps[script.app] : undefined;
   if (!app || familyNameOf(script.app) !== "shell")
-    throw new PrepareError(`Cannot run app ${script.app}: this server knows no such shell-like app`);
+    throw new PrepareError(`Cannot run app ${script.app}: this server has no shell-like app of that name`);
   for (const path of [folder.work, folder.home, folder.tmp])
     await mkdir(path, { recursive: true, mode: 0o700 });
   const env = shellEnvironment(app, input, inheritedEnvironment(forwarded, folder), commit);
   const command = await commandOf(app, script.app, env.PATH);
   const place = await mkdtemp(join(folder.tmp, "side-"));
   try {
-    // PowerShell takes no other name.
+    // PowerShell runs only files whose name ends in .ps1.
     const file = join(place, script.app === "powershell" ? "script.ps1" : "script");
     await writeFile(file, script.text, { mode: 0o600, flag: "wx" });
     const { exit } = await runCommand({
@@ -61,7 +62,7 @@ export async function runSideScript(
   }
 }
 
-/** Ends the scripts that a server left when it was killed; the task itself goes on. */
+/** Kills the side scripts that an earlier server left when it was killed; the task's program runs on. */
 export async function endSideScripts(marker: string): Promise<void> {
   await sweepMarked(sideMarker(marker));
 }

@@ -7,24 +7,24 @@ import { mountIn } from "../../process/mounts.ts";
 import { removeTree } from "../../process/remove-tree.ts";
 import { messageOf } from "../../task/errors.ts";
 
-/** A task's own folder: nothing in it is shared with another task. */
+/** Paths in a task's own folder, which shares nothing with other tasks. */
 export interface TaskFolder {
   root: string;
-  /** The checkout; the program's working directory. */
+  /** Workspace: the checkout, in which the program runs. */
   work: string;
   home: string;
   tmp: string;
-  /** Keys, passwords, files with secrets, if there are any; the first to go. */
+  /** Folder for keys, passwords and files with secrets; removed first. */
   private: string;
-  /** What the program's own reporter writes. */
+  /** File in which Ansible's callback plugin reports results. */
   report: string;
-  /** Of the Terraform family: the plan, and what makes it. */
+  /** Folder of the Terraform family: the plan and the scripts that make and apply it. */
   plan: string;
-  /** What the runner keeps of its own. */
+  /** File of the runner: the bytes stored by `Job.keep`. */
   kept: string;
-  /** Output and exit code; the last thing to go. */
+  /** Folder for the program's output and exit code; removed last. */
   spool: string;
-  /** The same of the program that applies a plan that was confirmed. */
+  /** Spool of the program that applies a confirmed plan. */
   applySpool: string;
 }
 
@@ -46,10 +46,9 @@ export function taskFolder(tasksRoot: string, id: string): TaskFolder {
 }
 
 /**
- * Makes the folder of all task folders, 0700. ext4 puts what is made in a folder near it, and before it gives out an inode
- * it looks at all that were deleted near there in the last minutes (`recently_deleted`): many short tasks paid 5 ms each
- * for that. With the attribute T a folder's folders have nothing to do with each other, and are spread over the disk. Where
- * there is no such thing, nothing is missing.
+ * Makes the folder of all task folders with mode 0700 and sets the attribute T on it. ext4 allocates the inodes of new folders
+ * near their parent, and first scans the inodes deleted there in the last minutes (`recently_deleted`): with many short tasks
+ * that took 5 ms for each. With T, ext4 spreads the subfolders over the disk. File systems without T have no such delay.
  */
 export async function makeTasksRoot(tasksRoot: string): Promise<string> {
   await mkdir(tasksRoot, { recursive: true, mode: 0o700 });
@@ -57,7 +56,7 @@ export async function makeTasksRoot(tasksRoot: string): Promise<string> {
   return tasksRoot;
 }
 
-/** Makes it anew. Synchronous, since that takes a tenth of a millisecond, and each way to the thread pool more. */
+/** Makes an empty task folder in place of an earlier one. Synchronous: that takes 0.1 ms, less than the thread pool. */
 export async function makeTaskFolder(folder: TaskFolder): Promise<void> {
   if (lstatSync(folder.root, { throwIfNoEntry: false })) await removeWorkspace(folder);
   mkdirSync(folder.root, { recursive: true, mode: 0o700 });
@@ -65,8 +64,9 @@ export async function makeTaskFolder(folder: TaskFolder): Promise<void> {
 }
 
 /**
- * All but the spools. If a program put something else in the folder's place, that goes: what a link leads to stays.
- * @throws if a program has mounted something there: that is not the task's, and would be emptied.
+ * Removes everything in a task's folder but the spools and the kept bytes. If a program has replaced the folder by a link or
+ * a file, that is removed; the target of the link stays.
+ * @throws Error if something is mounted below the folder: removing it would empty the mounted file system.
  */
 export async function removeWorkspace(folder: TaskFolder): Promise<void> {
   if (isReplaced(folder)) return removeTree(folder.root);
@@ -78,7 +78,7 @@ export async function removeWorkspace(folder: TaskFolder): Promise<void> {
   if (failures.length > 0) throw new Error(failures.join("; "));
 }
 
-/** @throws as removeWorkspace does. */
+/** Removes a task's folder with everything in it. @throws as `removeWorkspace` does. */
 export async function removeTaskFolder(folder: TaskFolder): Promise<void> {
   if (isReplaced(folder)) return removeTree(folder.root);
   await removeInstalls(folder.private);
@@ -95,14 +95,14 @@ function assertNoMount({ root }: TaskFolder): void {
 }
 
 /**
- * Ids of tasks that have a folder.
- * @throws what the file system throws, a shortage of descriptors for example: that list would be wrong, not empty.
+ * Returns the ids of tasks that have a folder.
+ * @throws errors of the file system, such as EMFILE: an empty list would be wrong then.
  */
 export async function listTaskFolders(tasksRoot: string): Promise<string[]> {
   return readdir(tasksRoot).catch(orMissing([]));
 }
 
-/** For what is not there; every other error is thrown on. */
+/** Returns a handler that turns ENOENT into `value` and rethrows every other error. */
 export const orMissing =
   <T>(value: T) =>
   (error: NodeJS.ErrnoException): T => {

@@ -12,12 +12,12 @@ import { copyEntries, type Entry, readEntries } from "./copy-folder.ts";
 import { openAccess } from "./git-access.ts";
 
 export interface WorkspaceOptions {
-  /** `url`: an absolute path, a `file://` URL, or a remote. */
+  /** Repository to check out. `url` is an absolute path, a `file://` URL, or a remote URL. */
   repository: { url: string; depth: number; copyObjects: boolean; lfs: boolean; skipSubmodules: boolean };
   repositoryKey: AccessKey;
   gitBranch: string;
   commit: string;
-  /** Exists and is empty. */
+  /** Folder to fill, which exists and is empty. */
   target: string;
   git: Git;
   keys: AccessKeyInstaller;
@@ -25,8 +25,8 @@ export interface WorkspaceOptions {
 }
 
 /**
- * Fills a workspace: a git repository is cloned at its commit, any other folder is copied.
- * @throws PrepareError; the signal's reason.
+ * Fills a workspace: a git repository is cloned and checked out at the requested commit, any other folder is copied.
+ * @throws PrepareError if that fails; the signal's reason.
  */
 export async function fillWorkspace(options: WorkspaceOptions, signal: AbortSignal): Promise<Commit> {
   const { repository, repositoryKey, git, keys } = options;
@@ -38,7 +38,7 @@ export async function fillWorkspace(options: WorkspaceOptions, signal: AbortSign
   if (remote) {
     if (remote.scheme !== "ssh" && remote.user !== "")
       options.say(
-        `There is a user in the URL ${remote.shown}; put it into an access key and name that in accessKey: it may be a token, and new URLs with one are refused`,
+        `The URL ${remote.shown} contains a user, which may be a token; new URLs may not. Put the user into an access key and name the key in accessKey`,
       );
     await using open = await openAccess(keys, repositoryKey, remote, signal);
     return await checkOut(remote, open.access);
@@ -62,7 +62,7 @@ export async function fillWorkspace(options: WorkspaceOptions, signal: AbortSign
   return { hash: "", message: "" };
 }
 
-/** The folder itself, where a link leads to it, and what is in it. */
+/** Returns the real path of a folder, with links resolved, and its entries. */
 async function readFolder(path: string): Promise<{ source: string; entries: Entry[] }> {
   try {
     const source = await realpath(path);
@@ -83,7 +83,7 @@ const ADVICE: Record<string, string> = {
   EMFILE: "the server has too many open files; raise its limit (ulimit -n)",
 };
 
-/** Why a file operation failed, as a person would say it. */
+/** Explains why a file operation failed, in words for users. */
 export function reasonOf(cause: unknown): string {
   const { code = "", message = String(cause), path } = cause as NodeJS.ErrnoException;
   const advice = ADVICE[code];

@@ -9,8 +9,8 @@ import { checkMakeAsked, checkMakeTemplate, type MakeSettings, makeSettings } fr
 export type MakeFamilyInput = ShellInput & ScriptInput & { template: { app: string }; make: MakeSettings };
 
 /**
- * GNU make: `path` is a makefile, which runs in its own folder, or in `working_dir`. Variables become arguments
- * `NAME=VALUE`, their text as it is; secret ones stand in the environment.
+ * The family of GNU make. A template's `path` is a makefile, which runs in the makefile's folder, or in `working_dir`. Plain
+ * variables become arguments `NAME=VALUE` with their text unexpanded; secret variables are only in the environment.
  */
 export const makeFamily = {
   apps: { make: { command: "make", args: [] } },

@@ -1,6 +1,6 @@
 import type { FamilyHook } from "../family.ts";
 
-/** Says after a failure which target failed, or what make could not do. */
+/** Announces the targets; explains a failure by the target that failed, or by what make could not do. */
 export const makeHook: FamilyHook<{ make: { targets: readonly string[] } }> = {
   announce({ template, repository, make }) {
     const what = make.targets.length > 0 ? make.targets.join(" ") : "the default goal";
@@ -8,7 +8,7 @@ export const makeHook: FamilyHook<{ make: { targets: readonly string[] } }> = {
   },
   async explain({ outcome, lastErrors }) {
     if (outcome.reason !== "EXIT_CODE") return undefined;
-    // make ends with one such line for each make that gave up; the first is the one in which the command failed.
+    // Each nested make that gave up prints such a line; the first is of the make whose command failed.
     const found = /^make(?:\[\d+\])?: \*\*\* (.*?)(?:\s+Stop\.)?$/m.exec((await lastErrors()).toString());
     return found?.[1];
   },

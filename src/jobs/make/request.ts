@@ -4,9 +4,9 @@ import type { FieldViolation } from "../../task/errors.ts";
 import type { Asked } from "../family.ts";
 import { isVariableName } from "./arguments.ts";
 
-/** How make is called. */
+/** Settings of a call of make. */
 export interface MakeSettings {
-  /** Empty: the makefile's default goal. */
+  /** Targets to make; empty: the makefile's default goal. */
   targets: readonly string[];
 }
 
@@ -14,10 +14,10 @@ export function makeSettings({ settings }: Template): MakeSettings {
   return { targets: settings.case === "make" ? settings.value.targets : [] };
 }
 
-/** Variables that change what make runs, whatever the makefile says. */
+/** Variables that change what make runs regardless of the makefile. */
 const SETS_UP_MAKE = /^(MAKE.*|GNUMAKEFLAGS|MFLAGS|SHELL|VPATH)$/;
 
-/** Options, variables among the arguments and some names would be ways to run something else than the makefile's targets. */
+/** Refuses arguments and variables by which a caller could make more than the makefile's targets run. */
 export function checkMakeAsked(_: Template, asked: Asked): FieldViolation[] {
   const at = (field: string, name: string) => `${field}[${JSON.stringify(name)}]`;
   const names = (["variables", "secretVariables", "env"] as const).flatMap((kind) => {
@@ -26,25 +26,25 @@ export function checkMakeAsked(_: Template, asked: Asked): FieldViolation[] {
       .filter((name) => SETS_UP_MAKE.test(name))
       .map((name) => ({
         field: at(field, name),
-        description: "sets up make, which only environment and template may",
+        description: "configures make itself; only the environment and the template may set it",
       }));
   });
   const unfit = Object.keys(asked.variables)
     .filter((name) => !isVariableName(name))
     .map((name) => ({
       field: at("variables", name),
-      description: "make takes only names that match [A-Za-z_][A-Za-z0-9_]*",
+      description: "app make accepts only variable names that match [A-Za-z_][A-Za-z0-9_]*",
     }));
   const others = [...asked.arguments.entries()]
     .filter(([, text]) => !isTarget(text))
     .map(([index]) => ({
       field: `arguments[${index}]`,
-      description: "must be the name of a target; variables belong into variables",
+      description: "must be the name of a target, without $ and =; put variables into `variables`",
     }));
   return [...names, ...unfit, ...others];
 }
 
-/** Neither an option nor a variable, and nothing that make expands. */
+/** Whether an argument is neither an option nor an assignment, and holds nothing that make expands. */
 const isTarget = (text: string) => text !== "" && !/^-|[=$]/.test(text);
 
 export function checkMakeTemplate({ variables }: JsonObject): FieldViolation[] {
@@ -52,6 +52,6 @@ export function checkMakeTemplate({ variables }: JsonObject): FieldViolation[] {
     .filter((name) => !isVariableName(name))
     .map((name) => ({
       field: `variables[${JSON.stringify(name)}]`,
-      description: "app make takes only names that match [A-Za-z_][A-Za-z0-9_]*",
+      description: "app make accepts only variable names that match [A-Za-z_][A-Za-z0-9_]*",
     }));
 }

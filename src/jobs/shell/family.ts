@@ -9,20 +9,20 @@ import { type ShellInput, shellArguments, shellEnvironment } from "./shell.ts";
 export type ShellFamilyInput = ShellInput &
   ScriptInput & { template: { app: string; gitAccess: boolean }; repositoryKey: AccessKey };
 
-/** What shells mean by these exit codes (POSIX, Shell Command Language 2.8.2). */
+/** Explanations of exit codes of shells (POSIX, Shell Command Language 2.8.2). */
 const MEANINGS: Record<number, string> = {
   126: "a command was found but could not be executed; is it executable, and is its first line right?",
   127: "a command was not found; is it installed on this server, and in PATH?",
-  137: "SIGKILL, which nobody sent through Signalman; was the machine out of memory?",
+  137: "killed by SIGKILL, which Signalman did not send; was the machine out of memory?",
 };
 
 const apps: Apps = {
   bash: { command: "bash", args: [] },
   sh: { command: "sh", args: [] },
-  // Unbuffered, or a pipe would show its output only at the end.
+  // Unbuffered: Python buffers output to a pipe, which would show it only at the end.
   python: { command: "python3", args: [], env: { PYTHONUNBUFFERED: "1" } },
   node: { command: "node", args: [] },
-  // PowerShell 7 and newer; Windows' own has the other name. -File takes the rest of the line as the script's.
+  // pwsh is PowerShell 7 and newer; Windows PowerShell is named powershell. Arguments after -File belong to the script.
   powershell: {
     command: "pwsh",
     otherwise: "powershell",
@@ -31,7 +31,12 @@ const apps: Apps = {
   },
 };
 
-/** Programs that run one script: bash, python and the like. */
+/**
+ * The family of apps that run one script: bash, sh, python, node, powershell, and every app that an operator declares. The
+ * script gets the template's and the task's arguments and, as NAME=VALUE arguments, the plain variables. Secret variables
+ * are only in its environment, since arguments can be read by every user of the machine. If the template sets `git_access`,
+ * git in the script may use the repository's access key.
+ */
 export const shellFamily = {
   apps,
   graceMs: 10_000,

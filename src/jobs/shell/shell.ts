@@ -4,7 +4,7 @@ import type { Commit } from "../job.ts";
 import { pathArgument } from "../path-argument.ts";
 import { detailsEnvironment, type ToldTask, typeEnvironment } from "../task-details.ts";
 
-/** What an app's arguments and environment are made of; a part of the task's details. */
+/** Inputs for a shell-like app's arguments and environment; a part of the task's details. */
 export interface ShellInput extends ToldTask {
   template: ToldTask["template"] & { path: string };
   arguments: { template: readonly string[]; task: readonly string[] };
@@ -14,8 +14,9 @@ export interface ShellInput extends ToldTask {
 }
 
 /**
- * The command line of a shell-like app, in the reference's order: path, the template's arguments, variables as
- * NAME=VALUE, the task's arguments. `path` is the script's, as seen from the working directory. Variables are in the order of their names; secret ones are not among them.
+ * Returns the arguments of a shell-like app in the order of Semaphore UI: path, the template's arguments, variables as
+ * NAME=VALUE sorted by name, the task's arguments. Secret variables are not among them.
+ * @param path the script's path, relative to the working directory
  */
 export function shellArguments(app: App, input: ShellInput, path = input.template.path): string[] {
   const names = Object.keys(input.variables).sort();
@@ -29,12 +30,12 @@ export function shellArguments(app: App, input: ShellInput, path = input.templat
   ];
 }
 
-/** Text as it is; everything else as JSON. */
+/** Returns a string as it is and any other value as JSON. */
 function render(value: JsonValue): string {
   return typeof value === "string" ? value : JSON.stringify(value);
 }
 
-/** The whole environment of a shell-like app. Later ones win; the service's own names cannot be set by users. */
+/** Returns the whole environment of a shell-like app. Later entries override earlier ones: users cannot set the task details. */
 export function shellEnvironment(
   app: App,
   input: ShellInput,

@@ -50,7 +50,7 @@ export type TerraformFamilyInput = TerraformInput &
 const apps: Apps = {
   terraform: { command: "terraform", args: [] },
   tofu: { command: "tofu", args: [] },
-  // Everything behind `--` is Terraform's; its output comes as it is.
+  // Arguments after `--` are passed to Terraform, whose output is forwarded unchanged.
   terragrunt: {
     command: "terragrunt",
     args: ["run", "--"],
@@ -58,10 +58,19 @@ const apps: Apps = {
   },
 };
 
-/** Terraform, OpenTofu, Terragrunt: a plan, which a person confirms, and then exactly that plan. */
+/**
+ * The family of Terraform, OpenTofu and Terragrunt. A task has two programs, each a shell script that terraform-driver.ts
+ * writes. The first runs `init`, selects the workspace, makes a plan and shows it. Unless the plan is empty, only planned, or
+ * approved in advance, the task then waits for a person. The second program applies exactly that plan file, whose SHA-256
+ * digest was stored with the task.
+ *
+ * Beside the plan lies its basis (terraform-basis.ts): arguments and environment that it was made with, so that changes of
+ * the template while the plan waits have no effect. Secrets are not kept there but read again. Variables are passed in files
+ * (files.ts), never on the command line. The script records each finished stage in a file, which `result` reads.
+ */
 export const terraformFamily = {
   apps,
-  // It has a state to save.
+  // Longer than for other families: Terraform has to save its state.
   graceMs: 30_000,
   hook: terraformHook,
   settings: terraformSettings,
@@ -69,7 +78,7 @@ export const terraformFamily = {
   checkAsked: detours,
   checkTemplate: checkTerraformTemplate,
   checkInventory: checkTerraformInventory,
-  // It saves its state and releases its lock.
+  // Terraform saves its state and releases its lock on SIGINT.
   politeSignal: "SIGINT",
   async prepare(site, signal) {
     const { input, folder } = site;
@@ -114,27 +123,33 @@ async function apply(site: Omit<Site<TerraformFamilyInput>, "commit">, digest: s
   const { app, folder } = site;
   const plan = inPlan(folder, PLAN);
   const because = (what: string) => (cause: unknown) => {
-    throw new PrepareError(`Cannot apply the plan ${digest}: ${what}: ${reasonOf(cause)}`, { cause });
+    throw new PrepareError(`Cannot apply the plan ${digest}: ${what}: ${reasonOf(cause)}; ${NEW_PLAN}`, {
+      cause,
+    });
   };
   const gone = because("it is no longer on this machine");
   const found = await digestOf(plan).catch(gone);
   if (found !== digest)
-    throw new PrepareError(`Cannot apply the plan ${digest}: its file was changed, to ${found}`);
+    throw new PrepareError(
+      `Cannot apply the plan ${digest}: its file was changed and now has the digest ${found}; ${NEW_PLAN}`,
+    );
   await access(folder.work).catch(gone);
-  // Not there either if the plan was made by a server that did not keep it yet.
-  const unknown = because("it is not known what it was made with, so run the template again for a new one");
+  // The basis is also missing if an earlier release, which stored none, made the plan.
+  const unknown = because("the record of its inputs cannot be read");
   const basis = await readBasis(folder).catch(unknown);
   const input = onBasis(site.input, basis);
   const { command, cwd, env } = callOf({ ...site, input });
   const { isEphemeral } = await readStages(folder);
   const variables = isEphemeral ? await writeVariables({ ...site, input }) : { variables: [], answers: [] };
   const stages = terraformStages(app, input, { plan, ...variables, backend: undefined }, undefined);
-  // An earlier server may have come as far as this.
+  // An earlier server may have written the script before it stopped.
   await rm(inPlan(folder, "apply.sh"), { force: true });
   return writeScript(site, "apply.sh", { command, cwd, env }, (program, files) =>
     applyScript(program, stages, files, isEphemeral),
   );
 }
+
+const NEW_PLAN = "run the template again for a new plan";
 
 async function writeScript(
   { folder, base }: Pick<Site<TerraformFamilyInput>, "folder" | "base">,
@@ -150,7 +165,7 @@ async function writeScript(
 
 const PLAN = "plan";
 const BASIS = "basis.json";
-/** Written once, into a folder that is new: what is in the way is no file of ours. */
+/** Options for files that are written once into a new folder; a file that exists already is an error. */
 const PRIVATE = { mode: 0o600, flag: "wx" };
 const inPlan = (folder: TaskFolder, name: string) => join(folder.plan, name);
 
@@ -183,14 +198,14 @@ async function readBasis(folder: TaskFolder): Promise<string> {
   return (readRegular(path, { maxBytes: MAX_BASIS }) ?? missing(path)).toString("utf8");
 }
 
-/** Arguments, environment and settings of one task, as its request and its template gave them. */
+/** Largest size of a basis in bytes: arguments, environment and settings of one task. */
 const MAX_BASIS = 64 * 1024 * 1024;
 
 async function readStages(folder: TaskFolder): Promise<Progress> {
   return readProgress(String(readRegular(driverFiles(folder).stages, { maxBytes: MAX_STAGES }) ?? ""));
 }
 
-/** A line of some bytes for each stage. */
+/** Largest size in bytes of the file of stages, which has a short line for each stage. */
 const MAX_STAGES = 64 * 1024;
 
 async function readPlan(folder: TaskFolder): Promise<FoundPlan> {
@@ -202,7 +217,7 @@ async function readCounts(folder: TaskFolder): Promise<Omit<Plan, "digest">> {
   return countChanges(streamOf(driverFiles(folder).planJson, MAX_JSON));
 }
 
-/** A little more than is kept, so that what is masked in it may become shorter. */
+/** Reads the beginning of a text: slightly more than is stored, since masking may shorten it. */
 function readBeginning(path: string): string {
   const fd = openRegular(path) ?? missing(path);
   try {
@@ -225,7 +240,7 @@ function streamOf(path: string, maxBytes: number): ReadStream {
   return createReadStream(path, { fd: openRegular(path, { maxBytes }) ?? missing(path) });
 }
 
-/** Some MB as a rule. The JSON is parsed, and one text in it may take all of its size in memory. */
+/** Largest sizes in bytes. Plans usually take a few MB. One string of the JSON, which is parsed, may take up all of its size. */
 const MAX_PLAN = 1024 * 1024 * 1024;
 const MAX_JSON = 256 * 1024 * 1024;
 

@@ -6,7 +6,7 @@ import { backendOverride, type TerraformFiles, type TerraformInput } from "./ter
 
 const OVERRIDE = "signalman_backend_override.tf.json";
 
-/** Writes JSON under this name, if there is something to write; returns the paths of what was written. */
+/** Writes `values` as JSON to a private file of this name and returns its path; writes nothing if there are no values. */
 type Write = (name: string, values: JsonObject) => Promise<string[]>;
 
 const writer =
@@ -14,7 +14,7 @@ const writer =
   async (name, values) =>
     Object.keys(values).length === 0 ? [] : [(await keys.file(name, JSON.stringify(values))).path];
 
-/** Writes variables to files, since arguments can be read by everyone on the machine. */
+/** Writes variables to private files, since every user of the machine can read arguments. */
 export async function writeVariables({
   input,
   keys,
@@ -37,7 +37,10 @@ export async function writeVariables({
   return { variables: await both("", false), answers: await both("asked-", true) };
 }
 
-/** Writes the settings of the template's own backend; returns their path. `cwd` gets a file that names the backend. */
+/**
+ * Writes the settings of the template's backend to a private file and returns its path; undefined: the template has none. Adds
+ * an override file to `cwd` that selects the backend.
+ */
 export async function writeBackend(
   { input, keys }: { input: TerraformInput; keys: AccessKeyInstaller },
   cwd: string,
@@ -45,7 +48,7 @@ export async function writeBackend(
   const { backend } = input.terraform;
   if (!backend) return undefined;
   const override = join(cwd, OVERRIDE);
-  // Removed first: a repository could hold a link of that name.
+  // Removed first, since the repository may contain a link of that name.
   await rm(override, { force: true });
   await writeFile(override, JSON.stringify(backendOverride(backend.type)), { mode: 0o600, flag: "wx" });
   return (await writer(keys)("backend.json", backend.config))[0];

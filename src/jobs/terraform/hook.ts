@@ -1,7 +1,7 @@
 import { stripEscapes } from "../../logs/escapes.ts";
 import type { FamilyHook } from "../family.ts";
 
-/** What is announced of a task. */
+/** Task details that the announcement names. */
 export interface Announced {
   template: { app: string };
   terraform: { destroy: boolean };
@@ -9,8 +9,8 @@ export interface Announced {
 }
 
 /**
- * Says after a failure what Terraform gave as its reason, and what to do about a lock that somebody holds, which is never
- * broken, and about a plan that became stale, which is never replaced.
+ * Announces the plan; explains a failure by Terraform's first error. For a held lock, which Signalman never breaks, and for a
+ * stale plan, which it never replaces, the explanation says what to do.
  */
 export const terraformHook: FamilyHook<Announced> = {
   announce({ template, repository, terraform, inventory }) {
@@ -31,7 +31,7 @@ export const terraformHook: FamilyHook<Announced> = {
   },
 };
 
-/** Without colors and the line that Terraform draws beside an error. */
+/** Removes colors, and the line that Terraform draws beside an error. */
 function plain(output: Buffer): string {
   return stripEscapes(output)
     .toString()
@@ -43,11 +43,12 @@ function lockOf(app: string, errors: string): string | undefined {
   const [id, who, operation, created] = ["ID", "Who", "Operation", "Created"].map(
     (field) => new RegExp(`^ *${field}: +(\\S.*?) *$`, "m").exec(errors)?.[1],
   );
-  if (!id) return `the state is locked: ${/^Error message: (.*)$/m.exec(errors)?.[1] ?? "by somebody else"}`;
+  if (!id)
+    return `the state is locked: ${/^Error message: (.*)$/m.exec(errors)?.[1] ?? "by another process"}`;
   const whose = [who && `by ${who}`, operation && `for ${operation}`, created && `since ${created}`];
   return (
     `the state is locked ${whose.filter(Boolean).join(" ")}, lock ${id}. ` +
-    `When nobody works on that state any more, "${app} force-unlock ${id}" breaks the lock`
+    `If no process uses that state any more, release the lock with "${app} force-unlock ${id}"`
   );
 }
 

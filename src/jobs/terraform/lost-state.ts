@@ -7,7 +7,10 @@ interface LostStateInput {
   terraform: { backend: unknown };
 }
 
-/** Without a backend the state is a file in the workspace. (Terragrunt may write a backend later.) */
+/**
+ * Warns in the task's log if neither the configuration nor the template names a backend: the state is then a file in the
+ * workspace, which is removed with the task. (Not for Terragrunt, which may write a backend later.)
+ */
 export async function warnOfLostState(
   { input, say }: { input: LostStateInput; say(text: string): void },
   cwd: string,
@@ -16,11 +19,11 @@ export async function warnOfLostState(
   const names = (await readdir(cwd)).filter((name) => /\.(tf|tofu)(\.json)?$/.test(name));
   if (names.some((name) => /\b(backend|cloud)\b/.test(configurationAt(join(cwd, name))))) return;
   say(
-    "The configuration names no backend: its state will be gone with the workspace. Name one there, or the template's",
+    "The configuration names no backend, so its state will be removed with the workspace. Name a backend in the configuration or in the template",
   );
 }
 
-/** Whatever cannot be read is for Terraform to explain. */
+/** Reads a configuration file; empty if it cannot be read, which Terraform reports itself. */
 function configurationAt(path: string): string {
   try {
     return String(readRegular(path, { maxBytes: MAX_CONFIGURATION, links: "followed" }) ?? "");

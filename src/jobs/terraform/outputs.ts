@@ -5,15 +5,15 @@ import { maskOutputs, parseExactly } from "../outputs.ts";
 
 const MAX_FILE_BYTES = 64 * 1024 * 1024;
 
-/** What `output -json` prints. */
+/** Form of the JSON that `output -json` prints. */
 const outputsSchema = z.record(
   z.string(),
   z.object({ sensitive: z.boolean().default(false), value: z.unknown() }),
 );
 
 /**
- * Outputs as fields of the proto3 JSON of a TaskResult: sensitive ones by name alone. None if the file is missing or cut off,
- * as on a disk that is full.
+ * Reads outputs as fields of the proto3 JSON of a TaskResult; sensitive outputs by name only. Returns no fields if the file is
+ * missing or incomplete, as on a full disk.
  */
 export function readOutputs(file: string, mask: (text: string) => string): JsonObject {
   const entries = Object.entries(parse(file));

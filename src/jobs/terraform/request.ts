@@ -4,19 +4,19 @@ import type { BackendOverride, Template } from "../../../gen/signalman/v1/templa
 import type { FieldViolation } from "../../task/errors.ts";
 import type { Asked, Override, Params } from "../family.ts";
 
-/** How the Terraform family is called. */
+/** Settings of a call of Terraform, OpenTofu or Terragrunt. */
 export interface TerraformSettings {
   planOnly: boolean;
   destroy: boolean;
   autoApprove: boolean;
   upgrade: boolean;
   reconfigure: boolean;
-  /** By `init`, `plan` or `apply`: in place of the template's arguments. */
+  /** Arguments by stage (`init`, `plan`, `apply`), which replace the template's arguments. */
   stageArguments: Readonly<Record<string, readonly string[]>>;
   backend: BackendOverride | undefined;
 }
 
-/** The template's settings with what the task sets in their place; its overrides have been checked. */
+/** Returns the template's settings, overridden by the task's params. The caller has checked that the overrides are allowed. */
 export function terraformSettings(template: Template, params: Params): TerraformSettings {
   const own = template.settings.case === "terraform" ? template.settings.value : undefined;
   const asked = params.case === "terraform" ? params.value : create(TerraformParamsSchema);
@@ -50,7 +50,7 @@ function override(
   };
 }
 
-/** Other ways to say what the template's leave and its survey are for. */
+/** Refuses variables and arguments by which a caller could get around `allowDestroy` and the survey. */
 export function detours(
   { name, app, settings }: Template,
   { env, arguments: args }: Asked,
@@ -61,7 +61,7 @@ export function detours(
   return [
     ...settingUp.map((variable) => ({
       field: `env[${JSON.stringify(variable)}]`,
-      description: `sets up ${app}, which only environment and template may; variables belong into variables`,
+      description: `configures ${app} itself; only the environment and the template may set it. Put variables into \`variables\``,
     })),
     ...destroying.map(([index]) => ({
       field: `arguments[${index}]`,

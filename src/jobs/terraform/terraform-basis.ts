@@ -2,7 +2,7 @@ import type { JsonObject } from "@bufbuild/protobuf";
 import type { TemplateType } from "../../../gen/signalman/v1/template_pb.ts";
 import { PrepareError } from "../../task/errors.ts";
 
-/** What an apply takes of a task's details beside the plan. */
+/** Task details that an apply needs in addition to the plan file. */
 export interface BasisInput {
   template: {
     path: string;
@@ -13,22 +13,22 @@ export interface BasisInput {
   arguments: { template: readonly string[]; task: readonly string[] };
   variables: JsonObject;
   env: Readonly<Record<string, string>>;
-  /** Names of those in `env` whose values are secret. */
+  /** Names of the variables in `env` whose values are secret. */
   secretEnv: ReadonlySet<string>;
   terraform: { stageArguments: Readonly<Record<string, readonly string[]>> };
 }
 
-/** What a plan was made with. */
+/** Stored record of the inputs that a plan was made with. */
 interface Basis extends Omit<BasisInput, "secretEnv" | "arguments" | "variables"> {
   secretEnv: string[];
-  /** Absent in plans of earlier releases, which need them for nothing. */
+  /** Absent in plans of earlier releases, which do not need them. */
   arguments?: BasisInput["arguments"];
   variables?: JsonObject;
 }
 
 /**
- * To be kept beside the plan, as JSON: it is applied with what it was made with, whatever its template and environment
- * become while it waits. Secret values are not kept.
+ * Returns the JSON to store beside the plan, so that the plan is applied with the inputs it was made with even if its template
+ * and environment change while it waits. Secret values are not stored.
  */
 export function basisOf(input: BasisInput): string {
   const { template, env, secretEnv, terraform, variables } = input;
@@ -47,20 +47,21 @@ export function basisOf(input: BasisInput): string {
 }
 
 /**
- * The details as they were when the plan was made. Secret values are those of now, so that a credential that was renewed
- * counts, but only from where they came from.
- * @throws PrepareError if they are no longer there: the plan is stale.
+ * Returns the task's details with the stored inputs of the plan. Secret values are the current ones, so that a renewed
+ * credential is used, but only from the environment that they came from.
+ * @throws PrepareError if the template names another environment now, or a secret is missing: the plan is stale.
  */
 export function onBasis<Input extends BasisInput>(input: Input, kept: string): Input {
   const { template, env, secretEnv, terraform, ...rest } = JSON.parse(kept) as Basis;
   const { environment } = template;
   if (secretEnv.length > 0 && input.template.environment !== environment) {
     const now = input.template.environment || "none";
-    throw stale(`it was made with ${environment}, and now its template names ${now}`);
+    throw stale(`it was made with the secrets of ${environment}, and its template now names ${now}`);
   }
   const secrets = secretEnv.map((name): [string, string] => {
     const value = input.secretEnv.has(name) ? input.env[name] : undefined;
-    if (value === undefined) throw stale(`${name} of ${environment} is gone, with which it was made`);
+    if (value === undefined)
+      throw stale(`it was made with the secret ${name} of ${environment}, which no longer exists`);
     return [name, value];
   });
   return {

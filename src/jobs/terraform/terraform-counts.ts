@@ -1,7 +1,7 @@
 import { JSONParser } from "@streamparser/json";
 import { PrepareError } from "../../task/errors.ts";
 
-/** How many resources a plan adds, changes and destroys. */
+/** Numbers of resources that a plan adds, changes and destroys. */
 export interface Counts {
   add: number;
   change: number;
@@ -9,9 +9,9 @@ export interface Counts {
 }
 
 /**
- * Counts what `show -json` says of a plan: the actions of its `resource_changes[*].change.actions`. Reads as it comes, since
- * such a text can be too long for the memory: a state of some thousand resources makes tens of megabytes.
- * @throws PrepareError if it is not whole
+ * Counts the actions `resource_changes[*].change.actions` in the output of `show -json`. Parses it as a stream, since it may
+ * not fit into memory: a state of a few thousand resources takes tens of megabytes.
+ * @throws PrepareError if the output is incomplete or not JSON
  */
 export async function countChanges(json: AsyncIterable<Uint8Array> | Iterable<Uint8Array>): Promise<Counts> {
   const counts: Counts = { add: 0, change: 0, destroy: 0 };
@@ -25,9 +25,12 @@ export async function countChanges(json: AsyncIterable<Uint8Array> | Iterable<Ui
     if (value === "delete") counts.destroy++;
   };
   parser.onError = (cause) => {
-    throw new PrepareError("Cannot read what is shown of the plan: it is no JSON", { cause });
+    throw new PrepareError("Cannot count the plan's changes: the output of show -json is not JSON", {
+      cause,
+    });
   };
   for await (const chunk of json) parser.write(chunk);
-  if (!parser.isEnded) throw new PrepareError("Cannot read what is shown of the plan: it is cut off");
+  if (!parser.isEnded)
+    throw new PrepareError("Cannot count the plan's changes: the output of show -json is incomplete");
   return counts;
 }

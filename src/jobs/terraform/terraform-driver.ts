@@ -1,29 +1,29 @@
 import { shellWord } from "../../process/shell-word.ts";
 import type { TerraformStages } from "./terraform.ts";
 
-/** Files of the driver, by absolute path. */
+/** Files that the script writes, by absolute path. */
 export interface DriverFiles {
   /**
-   * A line for each stage that ended, its name and its exit code. `ephemeral`: apply needs the variables again; `confirm`:
-   * the plan waits for that.
+   * Record of progress: a line with name and exit code for each stage that has ended; the line `ephemeral` if `apply` needs
+   * the variables again; the line `confirm` if the plan waits for a person.
    */
   stages: string;
   planJson: string;
   planText: string;
-  /** Outputs of the state, once they are what the configuration says. */
+  /** Outputs of the state, written once the state matches the configuration. */
   outputs: string;
 }
 
-/** What a stage runs. */
+/** Program of every stage. */
 export interface StageCommand {
   command: string;
-  /** The words that restore its environment, which passes through the script's shell (process/carried-environment.ts). */
+  /** Words before the command that restore its environment after the shell (process/carried-environment.ts). */
   restore: readonly string[];
 }
 
 /**
- * A shell script that goes from `init`, with the environment `fetching`, to the plan, and on to `apply` if no one is to be
- * asked.
+ * Returns a shell script that runs `init`, makes and shows the plan and, if `then` is `apply`, applies it.
+ * @param fetching environment variables for `init` alone, with which it fetches modules
  */
 export function driverScript(
   program: StageCommand,
@@ -54,7 +54,7 @@ export function driverScript(
   ]);
 }
 
-/** A shell script that applies a plan that was confirmed. */
+/** Returns a shell script that applies a confirmed plan. */
 export function applyScript(
   program: StageCommand,
   stages: TerraformStages,
@@ -66,9 +66,9 @@ export function applyScript(
 }
 
 /**
- * Outlives the server as any program does; what it has come to stands in `stages`. SIGINT reaches the whole group: Terraform
- * saves its state and goes, and the script, which must not go first, begins no other stage. (A trap with a command is reset
- * in children.)
+ * Returns a shell script that runs `lines` and records finished stages in `stages`; the script outlives the server. SIGINT
+ * reaches the whole process group: Terraform saves its state and exits, while the script, whose trap keeps it from exiting
+ * first, then starts no other stage. (A trap with a command is reset in child processes.)
  */
 function script(files: DriverFiles, lines: readonly string[]): string {
   return `${[
@@ -94,22 +94,22 @@ const stageLine =
   (name: string, args: readonly string[], before: readonly string[] = []) =>
     `stage ${name} ${words(program, args, before)}`;
 
-/** Without them the task is no worse: what they say stands in the state. */
+/** Writes the outputs to their file. A failure does not fail the task, since the outputs are in the state too. */
 function outputs(program: StageCommand, { output }: TerraformStages, files: DriverFiles): string {
   const file = shellWord(files.outputs);
   return `${words(program, output)} >${file} 2>/dev/null || rm -f ${file}`;
 }
 
-/** Runs what follows with these variables over the program's environment. */
+/** Returns words that run the command after them with these variables added to its environment. */
 function only(env: Readonly<Record<string, string>>): string[] {
   const pairs = Object.entries(env).map(([name, value]) => `${name}=${value}`);
   return pairs.length > 0 ? ["/usr/bin/env", ...pairs] : [];
 }
 
 /**
- * Whether the configuration declares something ephemeral. Nothing shows which variables of a plan are; those that are not
- * may be given to `apply` again, with the same values, by each Terraform and OpenTofu that knows ephemeral ones. Earlier ones
- * refuse any. Terragrunt works in a copy of the configuration.
+ * Shell condition: the configuration declares something ephemeral. A plan does not tell which of its variables are ephemeral.
+ * Versions of Terraform and OpenTofu that know ephemeral variables accept all variables at `apply`, if the values are the
+ * same; earlier versions refuse any. Terragrunt works in a copy of the configuration, below .terragrunt-cache.
  */
 const hasEphemeral = (() => {
   const pattern = shellWord('^[^#]*\\bephemeral"?[[:space:]]*[=:][[:space:]]*true');
@@ -119,7 +119,10 @@ const hasEphemeral = (() => {
   ].join(" || ");
 })();
 
-/** Selects a workspace that is not selected. Some backends know nothing but `default`, and select not even that. */
+/**
+ * Returns a line that selects a workspace. Some backends have only the workspace `default` and refuse to select even that, so
+ * it is not selected if it is current.
+ */
 function selection(
   program: StageCommand,
   { name, show, select }: NonNullable<TerraformStages["workspace"]>,
@@ -128,7 +131,10 @@ function selection(
   return `${isSelected}${stageLine(program)("workspace", select)} || exit`;
 }
 
-/** By cat, since Terraform passes over a disk that is full: what it shows would be cut off, and its exit code 0. */
+/**
+ * Returns lines that write the output of `show` to a file. They write through `cat`, which fails on a full disk; Terraform
+ * would write incomplete output and exit with 0.
+ */
 function kept(show: string, file: string, { stages }: DriverFiles): string[] {
   return [
     `${show} | cat >${shellWord(file)} || exit`,
@@ -137,14 +143,15 @@ function kept(show: string, file: string, { stages }: DriverFiles): string[] {
   ];
 }
 
-/** Where a driver has come to. */
+/** Progress of the script, read from its file of stages. */
 export interface Progress {
   hasPlanned: boolean;
-  /** The plan changes something, and has been shown. */
+  /** The plan has changes, and they have been shown. */
   hasChanges: boolean;
   hasApplied: boolean;
-  /** Its variables are needed again to apply it. */
+  /** `apply` needs the plan's variables again. */
   isEphemeral: boolean;
+  /** The plan waits for a person to confirm it. */
   waits: boolean;
 }
 

@@ -2,13 +2,13 @@ import type { JsonObject } from "@bufbuild/protobuf";
 import type { App, BaseEnvironment } from "../app.ts";
 import { type ToldTask, typeEnvironment } from "../task-details.ts";
 
-/** What the Terraform family is called with; a part of the task's details. */
+/** Inputs for a call of Terraform, OpenTofu or Terragrunt; a part of the task's details. */
 export interface TerraformInput extends ToldTask {
   template: ToldTask["template"] & { survey: readonly { name: string; default: string }[] };
   arguments: { template: readonly string[]; task: readonly string[] };
   variables: JsonObject;
   secretVariables: Readonly<Record<string, string>>;
-  /** Names of those of both kinds whose values are the caller's. */
+  /** Names of plain and secret variables whose values come from the caller. */
   callerVariables: ReadonlySet<string>;
   env: Readonly<Record<string, string>>;
   terraform: {
@@ -17,23 +17,23 @@ export interface TerraformInput extends ToldTask {
     autoApprove: boolean;
     upgrade: boolean;
     reconfigure: boolean;
-    /** By `init`, `plan` or `apply`. */
+    /** Arguments by stage: `init`, `plan` or `apply`. */
     stageArguments: Readonly<Record<string, readonly string[]>>;
     backend: { type: string; config: Readonly<Record<string, string>> } | undefined;
   };
 }
 
-/** Files beside the workspace, by absolute path. */
+/** Files outside the workspace, by absolute path. */
 export interface TerraformFiles {
   plan: string;
-  /** Of variables that the environment and the template set; later files override earlier ones. */
+  /** Files of variables that the environment and the template set; later files override earlier ones. */
   variables: readonly string[];
-  /** Of answers to the survey and variables of the task, which override the template's arguments too. */
+  /** Files of survey answers and variables of the task, which override the template's arguments too. */
   answers: readonly string[];
   backend: string | undefined;
 }
 
-/** How long a stage waits for somebody else's lock before it says who holds it. */
+/** Time that a stage waits for a lock on the state before it fails and names the lock's holder. */
 const PATIENCE = "-lock-timeout=5s";
 
 export interface TerraformStages {
@@ -42,14 +42,14 @@ export interface TerraformStages {
   plan: string[];
   show: { json: string[]; text: string[] };
   apply: string[];
-  /** The same with the plan's variables: a saved plan holds no values of ephemeral ones. */
+  /** Arguments of `apply` with the plan's variables: a saved plan does not contain the values of ephemeral variables. */
   applyWithVariables: string[];
   output: string[];
 }
 
 /**
- * The arguments of each stage. What users add comes first, so that it cannot take the plan elsewhere. The template's and
- * the task's own arguments, variables and `-destroy` make the plan; a saved plan is applied as it is and takes none.
+ * Returns the arguments of each stage. Arguments that users add come first, so that they cannot redirect `-out` of the plan.
+ * The arguments of template and task, variables and `-destroy` go to `plan`; `apply` of a saved plan takes none of them.
  */
 export function terraformStages(
   app: App,
@@ -98,14 +98,14 @@ export function terraformStages(
   };
 }
 
-/** The arguments that set variables: `-var=…`, `-var-file=…`, or with the value as the next argument. */
+/** Returns the arguments that set variables: `-var=…`, `-var-file=…`, or either with its value as the next argument. */
 function variablesAmong(args: readonly string[]): string[] {
   return args.filter(
     (arg, at) => /^--?var(-file)?(=|$)/.test(arg) || /^--?var(-file)?$/.test(args[at - 1] ?? ""),
   );
 }
 
-/** The whole environment. Variables are no part of it: secret ones would show in it, and each stage would want them. */
+/** Returns the whole environment. It contains no Terraform variables: secrets would be visible in it at every stage. */
 export function terraformEnvironment(
   app: App,
   input: TerraformInput,
@@ -115,7 +115,7 @@ export function terraformEnvironment(
   return { ...base, ...app.env, ...ours, ...input.env, TF_INPUT: "0", ...typeEnvironment(input) };
 }
 
-/** An override file of the configuration's own backend (Terraform: "Override Files"). */
+/** Returns the content of an override file that replaces the configuration's backend (Terraform: "Override Files"). */
 export function backendOverride(type: string): JsonObject {
   return { terraform: { backend: { [type]: {} } } };
 }
