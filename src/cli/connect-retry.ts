@@ -5,13 +5,13 @@ import { isUnreachable, retryDelay } from "../client/transient-errors.ts";
 import { UsageError } from "./errors.ts";
 import { say } from "./terminal/output.ts";
 
-/** How long a server may take to come up. */
+/** Longest wait for a server that is starting. */
 const PATIENCE_MS = 10_000;
-/** After this long the person learns what is waited for. */
+/** Time after which a message says which server the command waits for. */
 const QUIET_MS = 1000;
 const LONGEST_PAUSE_MS = 500;
 
-/** Waiting for a server that may still be starting: one for each call. */
+/** Retries one call while its server may still be starting. */
 export function startConnectRetry(server: string, signal: AbortSignal | undefined) {
   const started = performance.now();
   const left = () => PATIENCE_MS - (performance.now() - started);
@@ -20,19 +20,19 @@ export function startConnectRetry(server: string, signal: AbortSignal | undefine
   const note = setTimeout(() => say(`waiting for ${server}: ${reason}`), QUIET_MS);
 
   return {
-    /** @throws UsageError when the connection has not come in time. */
+    /** Waits until the connection is open. @throws UsageError if it is not within 10 s */
     async connected(connecting: Promise<void>): Promise<void> {
       const late = Promise.withResolvers<never>();
       const expiry = setTimeout(() => late.reject(unreachable(server, reason)), left());
       await Promise.race([connecting, late.promise]).finally(() => clearTimeout(expiry));
     },
-    /** A call has failed. @throws if another one would be no use */
+    /** Waits before the next try of a failed call. @throws if a retry would not help or no time is left */
     async wait(error: ConnectError): Promise<void> {
       failures += 1;
       reason = error.rawMessage;
       if (!isUnreachable(error)) throw error;
       const pause = Math.min(retryDelay(error, failures), LONGEST_PAUSE_MS);
-      // An ErrorInfo comes from the service itself: it was reached.
+      // An ErrorInfo comes from the service, so the server was reached.
       if (left() < pause)
         throw error.findDetails(ErrorInfoSchema).length > 0 ? error : unreachable(server, reason, error);
       await sleep(pause, undefined, { signal });
@@ -42,6 +42,7 @@ export function startConnectRetry(server: string, signal: AbortSignal | undefine
 }
 
 function unreachable(server: string, reason: string, cause?: unknown): UsageError {
-  const advice = "Start one with `signalman serve`, or name another with --server or SIGNALMAN_SERVER";
+  const advice =
+    "start a server with `signalman serve`, or name another one with --server or SIGNALMAN_SERVER";
   return new UsageError([`cannot reach ${server}: ${reason}`, advice], { cause });
 }

@@ -1,12 +1,12 @@
 import { Code, ConnectError } from "@connectrpc/connect";
 import { report } from "./report.ts";
 
-/** Codes of errors that every further call would meet too. */
+/** Codes of errors that every further call would get, too. */
 const GENERAL = new Set([Code.Unavailable, Code.Unauthenticated, Code.PermissionDenied, Code.Canceled]);
 
 /**
- * Does the same for each of the names, once, and goes on after an error of the service, which it reports. Returns the exit
- * code: that of the last error, if there was one.
+ * Calls `act` once for each distinct name. Reports an error of the service and goes on with the next name. Returns the exit
+ * code of the last error, 0 without one. @throws errors that every further call would get
  */
 export async function forEachName(
   names: readonly string[],

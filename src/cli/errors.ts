@@ -1,4 +1,4 @@
-/** The command line, or a file that it names, is wrong. One sentence a line. */
+/** Wrong usage: an error in the command line or in a file that it names. Each line is one sentence. */
 export class UsageError extends Error {
   readonly lines: readonly string[];
 
@@ -10,7 +10,7 @@ export class UsageError extends Error {
   }
 }
 
-/** A signal ended the watching, not the task. */
+/** The person left, by Ctrl-C or SIGTERM. A task that was watched goes on. */
 export class Left extends Error {
   readonly exitCode: number;
 

@@ -4,13 +4,13 @@ import type { Session } from "./session.ts";
 import { createTasksView } from "./view/tasks-view.ts";
 import type { TasksView } from "./view/view.ts";
 
-/** Shows the tasks that have not ended, and what becomes of them, until a signal ends it: throws Left. */
+/** Shows tasks that have not ended and all their changes. @throws Left at SIGINT or SIGTERM, the only regular end */
 export async function followTasks(
   session: Session,
   parent: string,
   filter: string | undefined,
 ): Promise<number> {
-  // The watch itself would try for ever; whoever names a wrong server wants to know.
+  // A watch retries for ever while the server cannot be reached; this call fails after 10 s.
   await session.call(({ tasks }, options) => tasks.listTasks({ parent, filter, pageSize: 1 }, options));
   using leaving = onSignal();
   await using view: TasksView = createTasksView(session.json, process.stdout, process.stderr);
@@ -33,7 +33,7 @@ export async function followTasks(
   return 0;
 }
 
-/** While it stands, SIGINT and SIGTERM abort `signal` with `Left`. */
+/** Aborts `signal` with `Left` at SIGINT or SIGTERM, until it is disposed. */
 function onSignal(): Disposable & { signal: AbortSignal } {
   const leaving = new AbortController();
   const leave = (name: "SIGINT" | "SIGTERM") => leaving.abort(new Left(128 + constants.signals[name]));

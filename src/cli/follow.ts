@@ -12,15 +12,15 @@ import { createLiveView } from "./view/live-view.ts";
 import type { View } from "./view/view.ts";
 
 export interface FollowOptions extends OutputOptions {
-  /** Begin with so many last lines; undefined: with the first one. */
+  /** Number of last lines to begin with; undefined: begins with the first line. */
   tail?: number;
-  /** Tell a plan that changes something by exit code 2, and every failure by 1. */
+  /** Exit code 2 for a plan with changes and 1 for every failure. */
   detailedExitcode?: true;
 }
 
 /**
- * Shows a task until its end and returns the exit code that tells it.
- * @throws Left if a signal ended the watching.
+ * Shows a task until its end and returns the exit code for that end.
+ * @throws Left if a signal ended the watch
  */
 export async function follow(session: Session, name: string, options: FollowOptions = {}): Promise<number> {
   const { stdout, stderr } = process;
@@ -62,10 +62,10 @@ export async function follow(session: Session, name: string, options: FollowOpti
   return options.detailedExitcode && code === 0 ? planCode(result, (text) => view.note(text)) : code;
 }
 
-/** As `terraform plan -detailed-exitcode`: 0, or 2 for changes. */
+/** Returns the exit code of `terraform plan -detailed-exitcode`: 2 for a plan with changes, else 0; 1 without a result. */
 function planCode(result: TaskResult | undefined, say: (text: string) => void): number {
   if (result?.app.case !== "terraform") {
-    say("the server does not tell what the plan changes");
+    say("cannot tell whether the plan has changes: the server has no Terraform result of this task");
     return 1;
   }
   const { hasChanges, added, changed, destroyed } = result.app.value;
@@ -76,10 +76,12 @@ function isWaiting({ event }: WatchTaskResponse): boolean {
   return event.case === "status" && event.value.status === TaskStatus.WAITING_CONFIRMATION;
 }
 
-/** Past statuses are told again to whoever comes later: the plan may have been decided on long ago. */
+/** Names the commands that confirm or reject the plan, if it still waits: a watch that starts later gets past statuses, too. */
 async function sayHowToDecide(session: Session, name: string, view: View): Promise<void> {
   const { task } = await session.call(({ tasks }, options) => tasks.getTask({ name }, options));
   if (task?.status !== TaskStatus.WAITING_CONFIRMATION) return;
   const command = (verb: string) => session.command(`${verb} ${shortName(name)}`);
-  view.note(`look at it and decide with: ${command("confirm")}, or end it with: ${command("reject")}`);
+  view.note(
+    `read the plan and confirm it with: ${command("confirm")}, or reject it with: ${command("reject")}`,
+  );
 }

@@ -10,7 +10,7 @@ export interface LogRange {
   start?: Exclude<ReadTaskLogRequest["start"], { case: undefined }>;
 }
 
-/** The log as it was when the first page was read: a task that prints on and on does not keep the reader. */
+/** Reads a log up to its last line at the time of the first page, so that reading ends while the task goes on printing. */
 export async function* logPages(session: Session, range: LogRange): AsyncGenerator<ReadTaskLogResponse> {
   let { start } = range;
   let lastSeq: bigint | undefined;

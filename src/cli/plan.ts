@@ -1,12 +1,12 @@
 import type { TaskPlan } from "../../gen/signalman/v1/task_pb.ts";
 import { printableLines } from "./terminal/printable.ts";
 
-/** `1 to add, 0 to change, 0 to destroy` */
+/** Counts of a plan: `1 to add, 0 to change, 0 to destroy`. */
 export function changesOf({ add, change, destroy }: TaskPlan): string {
   return `${add} to add, ${change} to change, ${destroy} to destroy`;
 }
 
-/** The text of a plan, which holds what others wrote. */
+/** Text of a plan, made safe for a terminal. */
 export function planText(text: string): string {
   return printableLines(text).trim();
 }

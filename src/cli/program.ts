@@ -24,7 +24,7 @@ const EXIT_CODES = `
 A TASK is projects/PROJECT/tasks/UUID or PROJECT/UUID, a template PROJECT/TEMPLATE.
 
 Exit codes: 0 success, 1 the task failed, 2 wrong usage or an error of the service, 3 the task was stopped,
-130 left by Ctrl-C.`;
+130 left with Ctrl-C.`;
 
 export function createProgram(): Command {
   const program = new Command("signalman")
@@ -32,17 +32,20 @@ export function createProgram(): Command {
     .version(version())
     .exitOverride()
     .configureOutput({ outputError: (text, write) => write(text.replace(/^error: /, "signalman: ")) })
-    .showHelpAfterError("(--help says more)")
+    .showHelpAfterError("(see --help)")
     .addOption(
-      new Option("--server <host:port>", "the server")
+      new Option("--server <host:port>", "server to call")
         .env("SIGNALMAN_SERVER")
         .default(DEFAULT_SERVER)
         .argParser(parseServer),
     )
     .addOption(
-      new Option("--token <token>", "bearer token, better given by the variable").env("SIGNALMAN_TOKEN"),
+      new Option(
+        "--token <token>",
+        "bearer token; prefer the variable, since other users of the machine can read arguments",
+      ).env("SIGNALMAN_TOKEN"),
     )
-    .option("--json", "print JSON, one object a line")
+    .option("--json", "print JSON, one object per line")
     .addHelpText("after", EXIT_CODES);
   for (const add of [
     addServe,
@@ -67,7 +70,7 @@ export function createProgram(): Command {
   return program;
 }
 
-/** Empty, as a variable may be, is none. */
+/** Parses `--server`. An empty text, which a variable may have, means the default. */
 function parseServer(text: string): string {
   if (text === "") return DEFAULT_SERVER;
   try {

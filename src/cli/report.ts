@@ -8,9 +8,9 @@ import { say } from "./terminal/output.ts";
 const FAILED = 2;
 const SIGPIPE = 13;
 
-/** Tells what went wrong, on stderr, and returns the exit code for it. */
+/** Prints an error to stderr and returns the exit code for it. */
 export function report(error: unknown): number {
-  // Commander has told it already.
+  // Commander has printed it already.
   if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : FAILED;
   if (error instanceof Left) return error.exitCode;
   if (isBrokenPipe(error)) return 128 + SIGPIPE;
@@ -24,10 +24,11 @@ function reportRpc(error: ConnectError): void {
   const violations = error.findDetails(BadRequestSchema).flatMap((detail) => detail.fieldViolations);
   for (const { field, description } of violations) say(`${field}: ${description}`);
   if (violations.length === 0) say(`${error.rawMessage} (${codeToString(error.code)})`);
-  if (error.code === Code.Unauthenticated) say("give its token by SIGNALMAN_TOKEN or --token");
+  if (error.code === Code.Unauthenticated)
+    say("set SIGNALMAN_TOKEN to the server's token, or give it with --token");
 }
 
-/** Whoever read our output does not want more, such as `head`. */
+/** The reader of stdout has closed the pipe, as `head` does. */
 function isBrokenPipe(error: unknown): boolean {
   return error instanceof Error && "code" in error && error.code === "EPIPE";
 }

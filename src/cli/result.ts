@@ -7,7 +7,7 @@ import type {
 import type { Session } from "./session.ts";
 import { table } from "./terminal/table.ts";
 
-/** Undefined: the program reported nothing, or the server is older than its reports. */
+/** Returns the result of a task; undefined if it has none or cannot be read, as from a server without GetTaskResult. */
 export async function resultOf(session: Session, name: string): Promise<TaskResult | undefined> {
   const call = session.call(({ tasks }, options) => tasks.getTaskResult({ name }, options));
   return call.then(
@@ -16,7 +16,7 @@ export async function resultOf(session: Session, name: string): Promise<TaskResu
   );
 }
 
-/** A result as a person reads it, line by line; what else a task says about its work is in its log. */
+/** Summary of a result in lines for people: the recap of Ansible, the counts of Terraform. Other apps have none. */
 export function resultLines({ app }: TaskResult): string[] {
   if (app.case === "ansible") return ansibleLines(app.value);
   return app.case === "terraform" ? [terraformLine(app.value)] : [];

@@ -4,13 +4,13 @@ import { connectSignalman, type Signalman } from "../client/connect.ts";
 import { startConnectRetry } from "./connect-retry.ts";
 import { UsageError } from "./errors.ts";
 
-/** One command's way to the server. */
+/** Connection of one command to the server, with the options that all commands share. */
 export interface Session extends Disposable {
   readonly client: Signalman;
   readonly json: boolean;
-  /** A command line that goes to the same server. */
+  /** Completes a command line, shown as advice, so that it calls the same server. */
   command(line: string): string;
-  /** Makes a call, again and again for 10 s if the server cannot be reached or is not ready. */
+  /** Makes a call; repeats it for up to 10 s while the server cannot be reached or is not ready. */
   call<T>(invoke: (client: Signalman, options: CallOptions) => Promise<T>, signal?: AbortSignal): Promise<T>;
 }
 
@@ -20,10 +20,10 @@ interface GlobalOptions {
   json?: true;
 }
 
-/** How long a call may take once the connection is there. */
+/** Deadline of a call on an open connection. */
 const CALL_MS = 30_000;
 
-/** The action of a command that speaks to the server: `body` returns the exit code. */
+/** Makes the action of a command that calls the server. `body` returns the exit code. */
 export function withSession<A extends unknown[]>(body: (session: Session, ...args: A) => Promise<number>) {
   return async (...args: [...A, Command]): Promise<void> => {
     const command = args.at(-1) as Command;
@@ -33,7 +33,7 @@ export function withSession<A extends unknown[]>(body: (session: Session, ...arg
   };
 }
 
-/** Commander would show the token that it refuses; the server was looked at by it. */
+/** Checks the token here, since commander prints values that it refuses. Commander has checked the server. */
 function connect(server: string, token: string | undefined): Signalman {
   try {
     return connectSignalman({ server, token: token || undefined });

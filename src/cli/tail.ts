@@ -2,14 +2,14 @@ import type { LogLine, LogStream } from "../../gen/signalman/v1/task_pb.ts";
 import { type LogRange, logPages } from "./log-pages.ts";
 import type { Session } from "./session.ts";
 
-/** A longer line is counted as several. */
+/** Size up to which the pieces of a line count as one line. */
 const MOST_LINE_BYTES = 1024 * 1024;
-/** Pieces of 16 KiB that a line of 1 MiB has at most, one cut between characters for each. */
+/** Most pieces of a line of 1 MiB: a piece has 16 KiB, less up to 3 bytes where it is cut between characters. */
 const MOST_PIECES = 66;
-/** The most that the service counts back. */
+/** Largest `tail_lines` that the service takes. */
 const MOST_TAIL = 1_000_000;
 
-/** Where a reader of the last `tail` lines begins; undefined: it reads all of them. */
+/** Returns the start of a read of the last `tail` lines; undefined: the read begins with the first line. */
 export async function startFor(
   session: Session,
   range: Omit<LogRange, "start">,
@@ -21,8 +21,8 @@ export async function startFor(
 }
 
 /**
- * The number behind which the last `count` lines begin. The service counts the pieces of long lines and of lines that went
- * on later; here the pieces of a line are one.
+ * Returns the line number after which the last `count` lines begin. The service counts every piece of a line that was long
+ * or was written in parts; here the pieces of a line count as one.
  */
 async function tailStart(session: Session, range: Omit<LogRange, "start">, count: number): Promise<bigint> {
   for (let pieces = count + MOST_PIECES; ; pieces *= 4) {
@@ -40,11 +40,14 @@ async function tailStart(session: Session, range: Omit<LogRange, "start">, count
   }
 }
 
-/** Numbers of the pieces that begin a line. The first piece of each stream may go on with a line from before. */
+/**
+ * Collects the numbers of pieces that begin a line. `certain` leaves out the first piece of each stream, which may belong to
+ * a line that began earlier.
+ */
 function createLineStarts() {
   const all: bigint[] = [];
   const certain: bigint[] = [];
-  /** Bytes so far of the line that goes on, by stream; 0: none does. */
+  /** Bytes so far of the unfinished line of each stream; 0: its last line is complete. */
   const open = new Map<LogStream, number>();
   return {
     all,

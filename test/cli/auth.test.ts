@@ -39,7 +39,7 @@ describe("a server with a token", () => {
     const input = "project: { name: demo }\n";
     const without = await cli(call, { server: service.url, input });
     expect(without).toMatchObject({ code: 2, stdout: "" });
-    expect(without.stderr).toMatch(/there was none \(unauthenticated\)\n.*give its token by SIGNALMAN_TOKEN/);
+    expect(without.stderr).toMatch(/there was none \(unauthenticated\)\n.*set SIGNALMAN_TOKEN to/);
     const wrong = await cli([...call, "--token", "wrong"], { server: service.url, input });
     expect(wrong).toMatchObject({ code: 2, stdout: "" });
     expect(wrong.stderr).toContain(

@@ -66,7 +66,7 @@ describe("Ctrl-C, in a pipe", () => {
     await run.shows("stdout", "TASK_STATUS_STOPPING");
     run.child.kill("SIGINT");
     expect(await run.ended).toBe(130);
-    expect(run.stderr).toContain("its end is under way");
+    expect(run.stderr).toContain("the task is being killed");
     await cli(["kill", task, "--force"], { server });
   });
 

@@ -176,7 +176,7 @@ describe("signalman kill --template", () => {
       const { code, stderr } = await cli(args, { server: service.url });
       expect({ code, stderr }).toEqual({
         code: 2,
-        stderr: "signalman: name tasks, or --template PROJECT/TEMPLATE\n",
+        stderr: "signalman: kill needs either tasks or --template PROJECT/TEMPLATE\n",
       });
     }
   });

@@ -103,7 +103,7 @@ test("a server with another key is refused with a sentence, until the lost one i
   expect(refused).toMatch(/SIGNALMAN_SECRET_KEY holds another key than the one that encrypts the secrets/);
   expect(await rotate(another)).toMatchObject({
     code: 1,
-    stderr: expect.stringMatching(/None of these keys/),
+    stderr: expect.stringMatching(/none of these keys/),
   });
   const { code, stderr } = await rotate(another, "--lost-key");
   expect(code).toBe(1);

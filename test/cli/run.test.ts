@@ -64,7 +64,7 @@ describe("signalman run", () => {
     const first = startCli(["run", "demo/wait"], { server });
     await first.shows("stdout", "started");
     const second = startCli(["run", "demo/wait"], { server });
-    await second.shows("stderr", "signalman: it waits in the queue\n");
+    await second.shows("stderr", "signalman: the task waits in the queue\n");
     await cli(["kill", "--template", "demo/wait"], { server });
     expect(await Promise.all([first.ended, second.ended])).toEqual([3, 3]);
     expect(second.stderr.match(/queue/g)).toHaveLength(1);

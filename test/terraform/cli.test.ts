@@ -23,7 +23,7 @@ test("signalman plan, confirm and reject", async () => {
   expect(plan.stdout).toContain('resource "terraform_data" "quick"');
   const alone = await cli(["confirm", short], { server });
   expect(alone.code).toBe(2);
-  expect(alone.stderr).toContain("There is no terminal to ask at: confirm with --yes or --digest");
+  expect(alone.stderr).toContain("stdin and stderr are no terminal; confirm with --yes or --digest");
   const other = await cli(["confirm", short, "--digest", "0".repeat(64)], { server });
   expect(other.stderr).toContain("not 0000");
   const confirmed = await cli(["confirm", short, "--yes"], { server });
@@ -46,7 +46,7 @@ test("signalman run says how to decide; a plan that nobody confirmed is a failed
   const { code, stderr } = await running;
   expect(code).toBe(1);
   expect(stderr).toContain("A plan waits for confirmation: 1 to add, 0 to change, 0 to destroy");
-  expect(stderr).toMatch(/look at it and decide with: signalman confirm demo\/\S+/);
+  expect(stderr).toMatch(/read the plan and confirm it with: signalman confirm demo\/\S+/);
   expect(await project.applied()).toEqual({});
 });
 

@@ -33,11 +33,13 @@ const MARKS = [
 export function addApply(program: Command): void {
   program
     .command("apply")
-    .description("make a project be what a catalog file says")
+    .description(
+      "make a project match a catalog file: creates and updates resources, deletes none unless --prune",
+    )
     .argument("<file>", "the catalog, YAML or JSON; - for stdin")
-    .option("--dry-run", "only say what would change")
-    .option("--allow-tags", "let !env and !file stand in any field, not only in secret ones")
-    .option("--prune", "delete what the project has and the catalog does not name")
+    .option("--dry-run", "print what would change and change nothing")
+    .option("--allow-tags", "allow !env and !file in every field, not only in secret ones")
+    .option("--prune", "delete resources of the project that the catalog does not name")
     .action(
       withSession(async (session, file: string, { dryRun, prune, allowTags }: ApplyOptions) => {
         const { readCatalog } = await import("../catalog/read.ts");

@@ -10,7 +10,7 @@ import { table } from "../terminal/table.ts";
 export function addApps(program: Command): void {
   program
     .command("apps")
-    .description("say which apps the server can run, and why not the others")
+    .description("list the apps: which of them the server can run, and why it cannot run the others")
     .action(
       withSession(async (session) => {
         const { apps } = await session.call((client, options) => client.apps.listApps({}, options));
@@ -21,7 +21,7 @@ export function addApps(program: Command): void {
     );
 }
 
-/** What does not work says why in a line of its own below, where nothing is cut. */
+/** Returns a table of apps and, below it, one uncut line for each app that does not work, with the reason. */
 function appTable(apps: readonly App[]): string[] {
   const rows = apps.map(({ name, available, path, version }) => [
     name,

@@ -2,8 +2,8 @@ import { Argument, type Command } from "commander";
 import { write } from "../terminal/output.ts";
 
 /**
- * `completion` prints a script for a shell; the script asks the hidden `__complete` what may stand in the place of the
- * last of the words so far. All that it knows is there, so that it fits the program that is installed.
+ * `completion` prints a script for a shell. At a Tab the script calls the hidden command `__complete` with the words typed
+ * so far and offers what it prints, so that completions always match the installed program.
  */
 export function addCompletion(program: Command): void {
   program
@@ -11,7 +11,7 @@ export function addCompletion(program: Command): void {
     .description(
       "print a script that completes commands, options and names: source <(signalman completion bash)",
     )
-    .addArgument(new Argument("<shell>", "for which shell").choices(["bash", "zsh", "fish"]))
+    .addArgument(new Argument("<shell>", "shell that the script is for").choices(["bash", "zsh", "fish"]))
     .action(async (shell: string) => {
       const { scriptFor } = await import("../completion/scripts.ts");
       await write(process.stdout, scriptFor(shell));
@@ -20,7 +20,7 @@ export function addCompletion(program: Command): void {
     .command("__complete", { hidden: true })
     .helpOption(false)
     .argument("[words...]")
-    .option("--patience <ms>", "for the server's answer", Number)
+    .option("--patience <ms>", "milliseconds to wait for the server", Number)
     .action(async (words: string[], { patience }: { patience?: number }) => {
       const { candidates } = await import("../completion/candidates.ts");
       for (const { text, hint } of await candidates(program, words, patience))

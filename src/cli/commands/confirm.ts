@@ -16,10 +16,10 @@ interface ConfirmOptions {
 export function addConfirm(program: Command): void {
   program
     .command("confirm")
-    .description("let a task apply its plan: shows it and asks, and confirms what it has shown")
+    .description("show the plan of a waiting task, ask, and let the task apply this plan")
     .argument("<task>", "the task", parseTask)
-    .option("--digest <digest>", "the plan that was seen elsewhere; nothing is shown or asked")
-    .option("--yes", "do not ask")
+    .option("--digest <digest>", "confirm the plan with this digest, without showing it or asking")
+    .option("--yes", "show the plan and do not ask")
     .action(
       withSession(async (session, name: string, options: ConfirmOptions) => {
         const planDigest = options.digest ?? (await agreedDigest(session, name, options.yes ?? false));
@@ -39,7 +39,10 @@ export function addConfirm(program: Command): void {
     );
 }
 
-/** Of the plan that is shown, or of one that does not wait any more: the service says so; undefined: not that one. */
+/**
+ * Returns the digest of the plan to confirm, after showing the plan; undefined if the person refuses it. The digest of a plan
+ * that no longer waits is returned unshown, and empty for a task without a plan: ConfirmTask then says what is wrong.
+ */
 async function agreedDigest(session: Session, name: string, isAgreed: boolean): Promise<string | undefined> {
   const { task } = await session.call(({ tasks }, options) => tasks.getTask({ name }, options));
   if (task?.plan && task.status !== TaskStatus.WAITING_CONFIRMATION) return task.plan.digest;

@@ -11,9 +11,9 @@ import { write } from "../terminal/output.ts";
 export function addExport(program: Command): void {
   program
     .command("export")
-    .description("write a project as a catalog file that applies back to the same; secrets are left out")
+    .description("write a project as a catalog file that can be applied again; secrets are left out")
     .argument("<project>", "the project", parseProject)
-    .option("--output <file>", "where to write it; default: stdout")
+    .option("--output <file>", "file to write; stdout unless given")
     .action(
       withSession(async (session, name: string, { output }: { output?: string }) => {
         const { catalogText } = await import("../catalog/write.ts");

@@ -11,7 +11,7 @@ import { yamlText } from "../terminal/yaml.ts";
 export function addGet(program: Command): void {
   program
     .command("get")
-    .description("print all that is known of a task, and what it brought about, as YAML")
+    .description("print a task with its settings, status and result, as YAML")
     .argument("<task>", "the task", parseTask)
     .action(
       withSession(async (session, name: string) => {

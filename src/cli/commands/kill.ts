@@ -35,20 +35,20 @@ const SAID: Record<KillOutcome, string> = {
 export function addKill(program: Command): void {
   program
     .command("kill")
-    .description("stop tasks, or all of a template: SIGTERM first, SIGKILL after a while")
+    .description("stop tasks, or all tasks of a template: SIGTERM, then SIGKILL after the grace period")
     .argument("[task...]", "the tasks", (text: string, before: string[] = []) => [...before, parseTask(text)])
     .option("--template <template>", "all tasks of this template that have not ended", parseTemplate)
-    .option("--force", "SIGKILL at once")
+    .option("--force", "send SIGKILL at once")
     .option(
       "--grace <duration>",
       "time between SIGTERM and SIGKILL, 10s (Terraform: 30s) unless given",
       parseDuration,
     )
-    .option("--reason <text>", "why, for people")
+    .option("--reason <text>", "reason, shown with the task")
     .action(
       withSession(async (session, names: string[], { template, ...request }: KillOptions) => {
         if ((names.length === 0) === (template === undefined))
-          throw new UsageError("name tasks, or --template PROJECT/TEMPLATE");
+          throw new UsageError("kill needs either tasks or --template PROJECT/TEMPLATE");
         const asked = { force: request.force, gracePeriod: request.grace, reason: request.reason };
         if (template !== undefined) await killAll(session, { template, ...asked });
         return forEachName(names, (name) => killOne(session, { name, ...asked }));

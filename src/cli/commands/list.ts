@@ -20,15 +20,19 @@ const PAGE_SIZE = 1000;
 export function addList(program: Command): void {
   program
     .command("list")
-    .description("list tasks, the newest first unless asked otherwise")
-    .argument("[project]", "of this project only", parseProject)
+    .description("list tasks, the newest first unless --order is given")
+    .argument("[project]", "project whose tasks to list; all projects unless given", parseProject)
     .option("--filter <filter>", 'such as: status = RUNNING AND template != "x" AND labels.team = web')
-    .option("--order <order>", "create_time, start_time or end_time, alone or with desc", "create_time desc")
-    .option("--limit <n>", "how many at most", parseWhole(1, 1_000_000), 50)
+    .option(
+      "--order <order>",
+      "create_time, start_time or end_time; followed by desc: the latest first",
+      "create_time desc",
+    )
+    .option("--limit <n>", "largest number of tasks to print", parseWhole(1, 1_000_000), 50)
     .addOption(
       new Option(
         "--follow",
-        "show those that have not ended, and what becomes of them; --filter by template and labels",
+        "print tasks that have not ended, then every change; --filter by template and labels only",
       ).conflicts(["order", "limit"]),
     )
     .action(

@@ -29,13 +29,18 @@ export function addLogs(program: Command): void {
   addOutputOptions(command)
     .description("print a task's log so far to stdout")
     .argument("<task>", "the task", parseTask)
-    .option("-f, --follow", "go on until the task has ended")
+    .option("-f, --follow", "keep printing until the task has ended")
     .option(
       "--tail <n>",
-      "the last lines only, each with all its pieces up to 1 MiB",
+      "print only the last n lines; a long line counts once for each MiB",
       parseWhole(0, 1_000_000),
     )
-    .addOption(new Option("--stream <name>", "this stream only; may be repeated").argParser(collectStreams))
+    .addOption(
+      new Option(
+        "--stream <name>",
+        "print this stream only: stdout, stderr or system; may be repeated",
+      ).argParser(collectStreams),
+    )
     .action(
       withSession(async (session, name: string, options: LogsOptions) => {
         const output = createOutput(session.json, options);
@@ -66,7 +71,7 @@ async function* logLines(
 }
 
 async function* followed(session: Session, range: LogRange): AsyncGenerator<LogLine[]> {
-  // The watch itself would try for ever; whoever names a wrong server wants to know.
+  // A watch retries for ever while the server cannot be reached; this call fails after 10 s.
   await session.call(({ tasks }, options) => tasks.getTask({ name: range.name }, options));
   let isBroken = false;
   const events = session.client.watch(range, {
@@ -84,7 +89,7 @@ async function* followed(session: Session, range: LogRange): AsyncGenerator<LogL
   }
 }
 
-/** All streams go to stdout. Escape codes are told apart in each stream by itself. */
+/** Writes every stream to stdout. Each stream has its own filter, since an escape sequence may go on in a later line. */
 function createOutput(isJson: boolean, options: OutputOptions) {
   const { stdout } = process;
   const chunksOf = createChunker(options);

@@ -8,9 +8,9 @@ import { print } from "../terminal/output.ts";
 export function addReject(program: Command): void {
   program
     .command("reject")
-    .description("end a task whose plan waits, without applying it")
+    .description("reject the plan of a waiting task, which ends the task without applying the plan")
     .argument("<task>", "the task", parseTask)
-    .option("--reason <text>", "why, for people")
+    .option("--reason <text>", "reason, shown with the task")
     .action(
       withSession(async (session, name: string, { reason }: { reason?: string }) => {
         const response = await session.call(({ tasks }, options) =>

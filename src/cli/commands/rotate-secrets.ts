@@ -1,6 +1,6 @@
 import type { Command } from "commander";
 
-/** As `serve`, it works on the database itself, and is loaded only when it is asked for. */
+/** Works on the database itself, like `serve`, so the server's code is loaded only when this command runs. */
 export function addRotateSecrets(program: Command): void {
   program
     .command("rotate-secrets")
@@ -8,13 +8,13 @@ export function addRotateSecrets(program: Command): void {
     .addHelpText(
       "after",
       `
-It takes the settings of serve from the environment. To change the key: put a new one before the old one, joined by a
-comma (in secret.key: on a line of its own), restart every server, run this, and then take the old one away.
-With the embedded PostgreSQL the server must be stopped meanwhile.`,
+The settings are those of serve, from the environment. To change the key: put the new key before the old one, separated by
+a comma (in secret.key: on a line of its own), restart every server, run this command, and then remove the old key.
+With the embedded PostgreSQL, stop the server before you run this command.`,
     )
     .option(
       "--lost-key",
-      "the earlier key is lost: servers may start with the first one; enter again what is named",
+      "the earlier key is lost: let servers start with the first key; secrets that this command names must be entered again",
     )
     .action(async (options: { lostKey?: boolean }) => {
       const { runRotation } = await import("../server/rotate-secrets.ts");

@@ -48,35 +48,38 @@ export function addRun(program: Command): void {
     .argument("<template>", "the template, PROJECT/TEMPLATE", parseTemplate)
     .option(
       "-e, --var <name=value|@file>",
-      "variable; text if the survey says so, else JSON if it is (2, true, [1]); @file: a file of them, YAML or JSON",
+      "variable; text for questions of text, else read as JSON if it is JSON (2, true, [1]); @file: YAML or JSON file of variables",
       collectVariables,
     )
     .option(
       "--secret <name[=value]>",
-      "secret variable; without a value from the environment, else asked for",
+      "secret variable; a missing value is taken from the environment, else asked for",
       collectSecrets,
     )
-    .option("--env <name=value>", "process environment", collectPairs)
-    .option("--arg <text>", "argument, behind those of the template", collect)
+    .option("--env <name=value>", "environment variable of the program", collectPairs)
+    .option("--arg <text>", "argument of the program, after those of the template", collect)
     .option("--branch <branch>", "git branch to check out")
     .option("--commit <hash>", "git commit to check out")
-    .option("--label <name=value>", "label to find the task by", collectPairs)
-    .option("--message <text>", "note for people")
-    .option("--priority <n>", "1 to 100, 50 unless given; higher goes first", parseWhole(1, 100))
-    .option("--queue-timeout <duration>", "how long it may wait: 90s, 5m, 1h30m", parseDuration)
-    .option("--run-timeout <duration>", "how long it may run", parseDuration)
-    .option("--idle-timeout <duration>", "how long it may be silent", parseDuration)
-    .option("--confirm-timeout <duration>", "how long a plan may wait for confirmation", parseDuration)
-    .option("--inventory <name>", "inventory to work on")
-    .option("--build-task <task>", "deploy: the build task to deploy", parseTask)
-    .option("--request-id <uuid>", "the same id twice is the same task; made anew unless given")
-    .option("--dry-run", "check everything and run nothing")
-    .option("--no-input", "ask nothing: neither questions of the survey nor secrets")
+    .option("--label <name=value>", "label to find the task by later", collectPairs)
+    .option("--message <text>", "note, shown with the task")
+    .option("--priority <n>", "1 to 100, 50 unless given; a higher priority starts first", parseWhole(1, 100))
+    .option("--queue-timeout <duration>", "longest wait in the queue: 90s, 5m, 1h30m", parseDuration)
+    .option("--run-timeout <duration>", "longest run of the program", parseDuration)
+    .option("--idle-timeout <duration>", "longest time without output", parseDuration)
+    .option("--confirm-timeout <duration>", "longest wait of a plan for confirmation", parseDuration)
+    .option("--inventory <name>", "inventory to use")
+    .option("--build-task <task>", "for a template that deploys: the build task to deploy", parseTask)
+    .option(
+      "--request-id <uuid>",
+      "id of this request, random unless given; repeating it returns the same task",
+    )
+    .option("--dry-run", "check the request and run nothing")
+    .option("--no-input", "ask for nothing: neither answers to the survey nor secrets")
     .option(
       "--detailed-exitcode",
-      "with --plan-only: exit with 2 if the plan changes something, with 1 if anything fails",
+      "with --plan-only: exit with 2 if the plan has changes, with 1 on every failure",
     )
-    .option("--no-watch", "print the task's name and leave it")
+    .option("--no-watch", "print the task's name and exit")
     .action(
       withSession(async (session, template: string, options: RunOptions) => {
         if (!options.detailedExitcode) return await runAndFollow(session, template, options);
@@ -88,13 +91,13 @@ export function addRun(program: Command): void {
     );
 }
 
-/** Exit code of a plan that changes something. Without `--detailed-exitcode` it tells that a call failed. */
+/** Exit code for a plan with changes. Without `--detailed-exitcode` the same code means that a call failed. */
 const CHANGES = 2;
 
-/** With `--detailed-exitcode`. */
+/** Runs `run --plan-only --detailed-exitcode`. @throws UsageError if other options exclude it */
 async function runPlan(session: Session, template: string, options: RunOptions): Promise<number> {
   if (!options.planOnly || !options.watch || options.dryRun)
-    throw new UsageError("--detailed-exitcode needs --plan-only, and neither --no-watch nor --dry-run");
+    throw new UsageError("--detailed-exitcode needs --plan-only, and excludes --no-watch and --dry-run");
   return await runAndFollow(session, template, options);
 }
 
@@ -103,11 +106,11 @@ async function runAndFollow(session: Session, template: string, options: RunOpti
   const name = response.task?.name ?? "";
   if (name && options.watch) return await follow(session, name, options);
   if (session.json) await print(jsonLine(RunTaskResponseSchema, response));
-  else await print(name || `${template} may run so`);
+  else await print(name || `${template}: valid, nothing was run`);
   return 0;
 }
 
-/** The request id makes it safe to call again when the answer got lost. */
+/** Calls RunTask. Its request id makes a repetition after a lost answer safe. */
 async function runTask(session: Session, template: string, options: RunOptions): Promise<RunTaskResponse> {
   const { variables, secrets } = await answersOf(session, template, options);
   const request = {
@@ -135,8 +138,8 @@ async function runTask(session: Session, template: string, options: RunOptions):
 }
 
 /**
- * What was given and, at a terminal, what the template's survey asks beyond it. What is given for a question of text or of
- * a choice is text, whatever it looks like.
+ * Returns the given variables and secrets and, at a terminal, the answers to the other questions of the template's survey.
+ * A value given for a question of text or choice stays text, even if it looks like a number.
  */
 async function answersOf(session: Session, name: string, options: RunOptions): Promise<Answers> {
   let asked: Promise<readonly SurveyVariable[]> | undefined;
@@ -159,7 +162,7 @@ async function answersOf(session: Session, name: string, options: RunOptions): P
   return await askSurvey(open, given, { prompt, say });
 }
 
-/** One of the template's project, unless it is named in full. */
+/** Full name of an inventory; a short name means one of the template's project. */
 function inventoryName(template: string, name: string): string {
   const [, project] = template.split("/");
   return name.includes("/") ? name : `projects/${project}/inventories/${name}`;

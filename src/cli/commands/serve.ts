@@ -1,8 +1,8 @@
 import type { Command } from "commander";
 
 /**
- * `serve` brings the whole server with it. So it is loaded only when it is asked for: this command hands on everything
- * behind its name to the one that knows the settings.
+ * Loads the server's code only when `serve` runs, since it is large: this command passes all its arguments on to
+ * server/serve.ts, which knows the settings.
  */
 export function addServe(program: Command): void {
   program

@@ -10,10 +10,10 @@ export function addWatch(program: Command): void {
   addOutputOptions(command)
     .description("show a task live, from its first line to its end")
     .argument("<task>", "the task", parseTask)
-    .option("--tail <n>", "begin with the last lines", parseWhole(0, 1_000_000))
+    .option("--tail <n>", "begin with the last n lines", parseWhole(0, 1_000_000))
     .action(
       withSession(async (session, name: string, options: OutputOptions & { tail?: number }) => {
-        // The watch itself would try for ever; whoever names a wrong server wants to know.
+        // A watch retries for ever while the server cannot be reached; this call fails after 10 s.
         const { task } = await session.call(({ tasks }, call) => tasks.getTask({ name }, call));
         return follow(session, task?.name ?? name, options);
       }),

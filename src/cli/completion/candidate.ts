@@ -1,6 +1,6 @@
-/** What may stand where a person is typing. */
+/** Completion of the word that a person is typing. */
 export interface Candidate {
   text: string;
-  /** For people. */
+  /** Description, which zsh and fish show beside it. */
   hint?: string;
 }

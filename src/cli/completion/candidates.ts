@@ -4,16 +4,16 @@ import type { Candidate } from "./candidate.ts";
 import { namesFor } from "./names.ts";
 import { type Place, placeOf } from "./place.ts";
 
-/** Nobody waits longer for a Tab. */
+/** Longest wait for the server after a Tab. */
 const PATIENCE_MS = 800;
 
-/** The shell completes names of files itself. */
+/** Tells the completion script that the shell is to complete names of files. */
 const FILES: Candidate = { text: ":files" };
 
 /**
- * What the last of the words may become: commands, options, the choices of an option or argument, and names that the
- * server knows, by what the option or argument is called. Never fails, and does not wait for a server that is not there.
- * @param words those behind the program's name
+ * Returns the completions of the last word: commands, options, the choices of an option or argument, or names from the
+ * server, by the placeholder of the option or argument. Never rejects; a server that is away or slow has no names.
+ * @param words words typed so far, without the program's name
  */
 export async function candidates(
   program: Command,
@@ -61,7 +61,7 @@ async function optionsOf(command: Command): Promise<Candidate[]> {
   return options.flatMap(({ long, description }) => (long ? [{ text: long, hint: description }] : []));
 }
 
-/** The server's are not known to the command line before they are needed. */
+/** Flags of `serve`, from the table of settings, which other commands do not load. */
 async function serveOptions(): Promise<Candidate[]> {
   const { SETTINGS } = await import("../../config.ts");
   const settings: { flag?: string; description: string }[] = Object.values(SETTINGS);

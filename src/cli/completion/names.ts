@@ -9,7 +9,7 @@ const TASKS = 50;
 
 type Lister = (client: Signalman, prefix: string, timeoutMs: number) => Promise<Candidate[]>;
 
-/** By what an argument, or the value of an option, is called. */
+/** Listers of names by the placeholder of an argument or option: `task` for `<task>`. */
 const LISTERS: Readonly<Record<string, Lister>> = {
   project: async (client, _, timeoutMs) => {
     const { projects } = await client.projects.listProjects(PAGE, { timeoutMs });
@@ -30,7 +30,7 @@ const LISTERS: Readonly<Record<string, Lister>> = {
   },
 };
 
-/** Names of a server that answers in time; none of one that does not. */
+/** Returns names from the server; none if it does not answer within `patienceMs`. */
 export async function namesFor(
   kind: string,
   prefix: string,
@@ -47,7 +47,7 @@ export async function namesFor(
   return await Promise.race([lister(client, prefix, patienceMs), gaveUp]);
 }
 
-/** Names of a project once it is there; before, the projects, to go on from. */
+/** Lists names in the project that the prefix names (`demo/`); without one, the projects, each with a slash behind it. */
 async function within(
   client: Signalman,
   prefix: string,

@@ -1,27 +1,27 @@
 import type { Argument, Command, Option } from "commander";
 
-/** Where a server is, as the words or the environment say. */
+/** Options among the typed words that say how to reach the server. */
 export interface ServerWords {
   server?: string;
   token?: string;
 }
 
-/** What stands in the place of the last word. */
+/** Kind of the word to complete. */
 export type Place =
   | { kind: "nothing" }
   | { kind: "command"; command: Command; prefix: string }
   | { kind: "option"; command: Command; prefix: string }
   | {
-      /** The value of an option, or an argument. */
+      /** An argument, or the value of an option. */
       kind: "value";
-      /** What it is called: `template` for `<template>`. */
+      /** Its placeholder: `template` for `<template>`. */
       name: string;
       choices: readonly string[] | undefined;
       prefix: string;
       server: ServerWords;
     };
 
-/** Reads the words as the program would, up to the last one. */
+/** Parses the words before the last as the program would, and says what the last one is. */
 export function placeOf(program: Command, words: readonly string[]): Place {
   const prefix = words.at(-1) ?? "";
   const server: ServerWords = {};
@@ -61,7 +61,7 @@ function optionOf(command: Command, flag: string): Option | undefined {
   return found ?? (command.parent ? optionOf(command.parent, flag) : undefined);
 }
 
-/** `template` for `--template <template>` */
+/** Placeholder of an option: `template` for `--template <template>`. */
 function placeholderOf({ flags }: Option): string {
   return /[<[]([^>\].]+)/.exec(flags)?.[1] ?? "";
 }

@@ -9,7 +9,7 @@ _signalman() {
     fi
     COMPREPLY+=("\${line%%$'\\t'*}")
   done < <("$1" __complete -- "\${COMP_WORDS[@]:1:COMP_CWORD}" 2>/dev/null)
-  # What ends with a slash goes on.
+  # No blank after a name that ends with a slash: more is typed.
   if [ "\${#COMPREPLY[@]}" -eq 1 ] && [[ "\${COMPREPLY[0]}" == */ ]]; then
     compopt -o nospace 2>/dev/null
   fi
@@ -28,7 +28,7 @@ _signalman() {
       _files
       return
     fi
-    # What ends with a slash goes on.
+    # No blank after a name that ends with a slash: more is typed.
     if [[ \${line%%$'\\t'*} == */ ]]; then
       open+=("\${line%%$'\\t'*}")
       openText+=("\${line/$'\\t'/  -- }")
@@ -61,7 +61,7 @@ end
 complete -c signalman -f -a '(__signalman_complete)'
 `;
 
-/** A script that makes the shell ask \`signalman __complete -- WORDS\`, the last of them the one to complete. */
+/** Completion script for a shell. It calls `signalman __complete -- WORDS`; the last word is the one to complete. */
 export function scriptFor(shell: string): string {
   return { bash: BASH, zsh: ZSH, fish: FISH }[shell] ?? "";
 }

@@ -12,14 +12,14 @@ import { UsageError } from "../errors.ts";
 import { print, say } from "../terminal/output.ts";
 
 const UNKNOWN_KEY =
-  "None of these keys is the one that servers of this database start with: add it behind the new one, or give --lost-key if it is lost";
+  "none of these keys is the key that servers of this database start with; add that key behind the new one, or give --lost-key if it is lost";
 
-/** Milliseconds for one statement. */
+/** Deadline of one statement. */
 const DEADLINE_MS = 60_000;
 
 /**
- * Seals everything under the first key; returns the exit code: 1 if something could not be opened. `lostKey`: servers may
- * start with the first key from now on, though secrets remain that no key opens.
+ * Encrypts all stored secrets with the first key. Returns the exit code: 1 if a secret could not be opened. `lostKey`: servers
+ * may start with the first key from now on, although secrets remain that no key opens.
  */
 export async function runRotation(
   env: NodeJS.ProcessEnv,
@@ -27,7 +27,7 @@ export async function runRotation(
 ): Promise<number> {
   const config = settings(env);
   await using stack = new AsyncDisposableStack();
-  // Only the embedded database needs the folder for itself.
+  // Only the embedded database needs the lock of the data folder.
   const folder = config.databaseUrl ? undefined : stack.use(await takeFolder(config.dataDir));
   const embedded = folder && stack.use(await startEmbeddedPostgres(folder));
   const url = config.databaseUrl ?? embedded?.url ?? "";

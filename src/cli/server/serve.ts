@@ -3,14 +3,14 @@ import { type Flags, SETTINGS } from "../../config.ts";
 import { serve } from "../../main.ts";
 import { UsageError } from "../errors.ts";
 
-/** Runs `signalman serve` with the arguments behind it; sets the exit code when the server has ended. */
+/** Runs `signalman serve` with its arguments; sets the exit code when the server has ended. */
 export async function runServe(program: Command, args: readonly string[]): Promise<void> {
   refuseClientOptions(program);
   const command = new Command("signalman serve")
     .copyInheritedSettings(program)
     .helpOption("-h, --help", "display help for command")
     .description(
-      "Runs the server until SIGTERM or SIGINT. Tasks that run then go on: the next server takes them over.",
+      "Runs the server until SIGTERM or SIGINT. Running tasks go on, and the next server on the data folder takes them over.",
     )
     .addHelpText("after", onlyFromEnvironment());
   const options = Object.entries(SETTINGS).flatMap(
@@ -31,7 +31,7 @@ export async function runServe(program: Command, args: readonly string[]): Promi
   await command.parseAsync(args, { from: "user" });
 }
 
-/** The program's own options are those of a client; it takes them wherever they stand. */
+/** Refuses the options of a client, which commander takes wherever they stand. @throws UsageError */
 function refuseClientOptions(program: Command): void {
   for (const name of ["server", "token", "json"]) {
     if (program.getOptionValueSource(name) !== "cli") continue;
@@ -41,7 +41,7 @@ function refuseClientOptions(program: Command): void {
   }
 }
 
-/** Settings that are secret have no flag. */
+/** Help text for settings without a flag, which are secrets. */
 function onlyFromEnvironment(): string {
   const lines = Object.values(SETTINGS)
     .filter(({ flag }) => !flag)

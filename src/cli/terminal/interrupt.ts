@@ -6,32 +6,31 @@ export interface InterruptActions {
   say(text: string): void;
   /** Kills the task. */
   kill(): Promise<unknown>;
-  /** How to come back. */
+  /** Command line that watches the task again. */
   command: string;
 }
 
-/** While it stands, signals mean what `onInterrupt` says. */
+/** Signal handlers of a watch, installed until they are disposed. */
 export interface Interrupts extends Disposable {
-  /** Aborted with `Left`. */
+  /** Aborted with `Left` when the person leaves. */
   readonly signal: AbortSignal;
 }
 
 type State = { kind: "watching" } | { kind: "leaving"; timer: NodeJS.Timeout } | { kind: "killing" };
 
-/** How long after a first Ctrl-C a second one may come. */
+/** Time after the first Ctrl-C within which a second one kills the task. */
 const SECOND_MS = 2000;
 
 /**
- * What signals mean while a task is watched. The first SIGINT leaves it after 2 s; a second one within them kills the
- * task, and the watching goes on to its end; one more leaves at once. SIGTERM leaves at once. Leaving aborts `signal`
- * with `Left`.
+ * Handles signals while a task is watched. The first SIGINT leaves after 2 s. A second SIGINT within 2 s kills the task, and
+ * the watch goes on to the task's end; a third one leaves at once. SIGTERM leaves at once. Leaving aborts `signal` with `Left`.
  */
 export function onInterrupt({ say, kill, command }: InterruptActions): Interrupts {
   const leaving = new AbortController();
   let state: State = { kind: "watching" };
 
   function leave(signal: "SIGINT" | "SIGTERM"): void {
-    const words = state.kind === "killing" ? "its end is under way" : "the task goes on";
+    const words = state.kind === "killing" ? "the task is being killed" : "the task goes on";
     say(`left: ${words}; come back with: ${command}`);
     leaving.abort(new Left(128 + constants.signals[signal]));
   }

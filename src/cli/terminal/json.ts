@@ -14,12 +14,12 @@ import {
 
 const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
-/** DEL, C1 codes and marks that turn the direction of writing: JSON and YAML leave them as they are. */
+/** DEL, C1 control codes and bidirectional formatting characters, none of which JSON or YAML escapes. */
 const MARKS = /[\x7f-\x9f\u202a-\u202e\u2066-\u2069]/;
 
 export const hasMarks = (text: string): boolean => MARKS.test(text);
 
-/** Writes those marks as `\u009b`, which both JSON and YAML in double quotes read as the same text. */
+/** Escapes such characters as `\u009b`, which JSON and double-quoted YAML read back as the same text. */
 export function escapeMarks(text: string): string {
   return text.replace(
     new RegExp(MARKS, "g"),
@@ -27,7 +27,7 @@ export function escapeMarks(text: string): string {
   );
 }
 
-/** JSON on one line that does nothing to a terminal. */
+/** JSON on one line, safe for a terminal. */
 export function stringify(value: JsonValue): string {
   return escapeMarks(JSON.stringify(value));
 }
@@ -42,14 +42,14 @@ export function jsonLogLine(line: LogLine): JsonValue {
   return { ...(toJson(LogLineSchema, line) as object), ...textOf(line) };
 }
 
-/** A message as proto3 JSON, with a task's result beside its fields, if there is one. */
+/** Adds the result of a task, if there is one, to the fields of a message in proto3 JSON. */
 export function withResult(message: JsonValue, result: TaskResult | undefined): JsonValue {
   return result ? { ...(message as JsonObject), result: toJson(TaskResultSchema, result) } : message;
 }
 
 /**
- * An event of a watch as proto3 JSON, its lines as in `jsonLogLine`, on one line. `result`: what the task brought about, for
- * its end.
+ * An event of a watch as proto3 JSON on one line, its log lines as by `jsonLogLine`. `result`: result of the task, added to
+ * an `end`.
  */
 export function jsonEvent(event: WatchTaskResponse, result?: TaskResult): string {
   if (event.event.case === "end") {

@@ -3,23 +3,23 @@ import { createInterface } from "node:readline";
 import { Writable } from "node:stream";
 import { Left, UsageError } from "../errors.ts";
 
-/** A person at a terminal who can be asked, on stderr. */
+/** Asks a person at a terminal; questions go to stderr. */
 export interface Prompt extends Disposable {
   /**
-   * One line. A secret one is not shown while it is typed.
-   * @throws Left at Ctrl-C; UsageError if the person is gone.
+   * Returns one typed line. A secret is not shown while it is typed.
+   * @throws Left at Ctrl-C; UsageError if the terminal is closed
    */
   ask(question: string, options?: { isSecret: boolean }): Promise<string>;
 }
 
 const SIGINT_EXIT = 130;
 
-/** Somebody sits there: may be asked, and sees the question. */
+/** Whether a person can be asked: stdin and stderr are terminals. */
 export function hasTerminal(): boolean {
   return Boolean(process.stdin.isTTY && process.stderr.isTTY);
 }
 
-/** While it stands, it reads stdin: lines that are typed ahead answer the next questions. */
+/** Reads stdin until it is disposed. Lines that are typed ahead answer the next questions. */
 export function openPrompt(): Prompt {
   let isMuted = false;
   const output = new Writable({
@@ -30,9 +30,9 @@ export function openPrompt(): Prompt {
   });
   const terminal = createInterface({ input: process.stdin, output, terminal: true, historySize: 0 });
   const over = Promise.withResolvers<never>();
-  over.promise.catch(() => {}); // nobody may be asking when it happens
+  over.promise.catch(() => {}); // it may reject while no question is open
   terminal.once("SIGINT", () => over.reject(new Left(SIGINT_EXIT)));
-  terminal.once("close", () => over.reject(new UsageError("no answer: the terminal is gone")));
+  terminal.once("close", () => over.reject(new UsageError("no answer: the terminal was closed")));
   const lines = on(terminal, "line") as AsyncIterableIterator<[string]>;
   return {
     async ask(question, { isSecret } = { isSecret: false }) {

@@ -15,12 +15,12 @@ const COLORS: Partial<Record<TaskStatus, "green" | "red" | "yellow" | "cyan">> =
   [TaskStatus.ERROR]: "red",
 };
 
-/** `RUNNING`; a number for one that this release does not know. */
+/** Name of a status, such as `RUNNING`; its number if this release does not know it. */
 export function statusWord(status: TaskStatus): string {
   return TaskStatusSchema.value[status]?.localName ?? String(status);
 }
 
-/** `EXIT_CODE` */
+/** Name of an end reason, such as `EXIT_CODE`; its number if this release does not know it. */
 export function reasonWord(reason: EndReason): string {
   return EndReasonSchema.value[reason]?.localName ?? String(reason);
 }
@@ -35,7 +35,7 @@ export function statusStyle(
   return color ? styleText(color, text, { stream }) : text;
 }
 
-/** What a task's end means to whoever called us. */
+/** Exit code of the command line for the final status of a task. */
 export function exitCodeOf(status: TaskStatus): 0 | 1 | 3 {
   if (status === TaskStatus.SUCCESS) return 0;
   return status === TaskStatus.STOPPED ? 3 : 1;

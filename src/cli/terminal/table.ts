@@ -1,17 +1,17 @@
 import { cut, width } from "./width.ts";
 
 export interface TableOptions {
-  /** Columns of the terminal; undefined: as wide as it gets. */
+  /** Columns of the terminal; undefined: no limit. */
   width?: number;
-  /** Colors a cell of this column, after it was measured. */
+  /** Functions that color the cells of a column, by its position; the color does not count as width. */
   styles?: Record<number, (cell: string, row: number) => string>;
 }
 
 const GAP = 2;
-/** A last column narrower than this says nothing. */
+/** Narrowest last column that is worth showing. */
 const LEAST = 8;
 
-/** Aligned lines, the header first. What is too wide is taken from the last column, which then is left out at worst. */
+/** Returns aligned lines, the header first. The last column is cut to the width, or left out if little of it would fit. */
 export function table(
   header: readonly string[],
   rows: readonly (readonly string[])[],

@@ -11,17 +11,17 @@ export interface OutputOptions {
 
 export function addOutputOptions(command: Command): Command {
   return command
-    .addOption(new Option("--plain", "without colors and other escape codes").conflicts("raw"))
-    .option("--raw", "every byte as the program wrote it, whatever it does to a terminal")
-    .option("-t, --timestamps", "before each line, when the server read it");
+    .addOption(new Option("--plain", "remove colors and other escape codes").conflicts("raw"))
+    .option("--raw", "pass every byte of the program through, even what controls the terminal")
+    .option("-t, --timestamps", "begin each line with the time at which the server read it");
 }
 
 const AS_IT_IS: EscapeFilter = { write: (data) => data, end: () => Buffer.alloc(0) };
 
 /**
- * What a task wrote, made fit for a stream: on a terminal nothing but text and colors passes, since a title, the clipboard
- * or a moved cursor would let a task's output pretend; elsewhere all bytes but colors do. Colors stay out where Node says
- * so: NO_COLOR is set, or there is no terminal and no FORCE_COLOR.
+ * Returns the filter for a task's output on a stream. A terminal gets text and colors alone, since output that sets the title
+ * or clipboard, or moves the cursor, could deceive the person. Other streams get all bytes except colors. Colors pass where
+ * Node allows them: NO_COLOR is not set, and the stream is a terminal or FORCE_COLOR is set.
  */
 export function taskFilter(stream: NodeJS.WriteStream, { plain, raw }: OutputOptions): EscapeFilter {
   if (raw) return AS_IT_IS;

@@ -5,7 +5,7 @@ import { statusStyle, statusWord } from "./status.ts";
 import { table } from "./table.ts";
 import { duration, rough, runningMs, since } from "./time.ts";
 
-/** Tasks as people read them, for stdout. Versions have a column where there are any, makers where they differ. */
+/** Table of tasks for stdout. Column VERSION is there if a task has one, column BY if callers differ. */
 export function taskTable(tasks: readonly Task[], width?: number): string[] {
   const hasVersions = tasks.some((task) => versionOf(task) !== "");
   const differ = new Set(tasks.map(({ createdBy }) => createdBy)).size > 1;

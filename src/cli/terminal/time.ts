@@ -1,7 +1,7 @@
 import { type Timestamp, timestampMs } from "@bufbuild/protobuf/wkt";
 import type { Task } from "../../../gen/signalman/v1/task_pb.ts";
 
-/** `0:07`, `12:05`, `1:02:03`: for a clock that ticks. */
+/** Duration as a running clock: `0:07`, `12:05`, `1:02:03`. */
 export function clock(ms: number): string {
   const seconds = Math.max(0, Math.floor(ms / 1000));
   const parts = [Math.floor(seconds / 3600), Math.floor(seconds / 60) % 60, seconds % 60];
@@ -15,18 +15,18 @@ const UNITS = [
   ["m", 60_000],
 ] as const;
 
-/** `7s`, `3m`, `2h`, `4d`: how long, in the largest unit. */
+/** Duration in its largest unit: `7s`, `3m`, `2h`, `4d`. */
 export function rough(ms: number): string {
   const unit = UNITS.find(([, length]) => ms >= length);
   return unit ? `${Math.floor(ms / unit[1])}${unit[0]}` : `${Math.max(0, Math.floor(ms / 1000))}s`;
 }
 
-/** `0.4 s`, `12.3 s`, then as a clock. */
+/** Duration in tenths of a second below one minute (`12.3 s`), above it as a clock. */
 export function duration(ms: number): string {
   return ms < 60_000 ? `${(Math.max(0, ms) / 1000).toFixed(1)} s` : clock(ms);
 }
 
-/** How long its program ran, or has run so far; undefined if it never did. */
+/** Milliseconds that a task's program ran or has run so far; undefined if it has not started. */
 export function runningMs({ startTime, end }: Pick<Task, "startTime" | "end">): number | undefined {
   return startTime && since(startTime, end?.time);
 }

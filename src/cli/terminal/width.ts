@@ -1,16 +1,16 @@
 const segments = new Intl.Segmenter(undefined, { granularity: "grapheme" });
-/** What terminals show two columns wide: East Asian scripts, full-width forms, emoji. */
+/** Characters that terminals show two columns wide: East Asian scripts, full-width forms, emoji. */
 const WIDE =
   /[\p{Script=Han}\p{Script=Hangul}\p{Script=Hiragana}\p{Script=Katakana}\u3000-\u303e\uff01-\uff60\uffe0-\uffe6]|\p{Emoji_Presentation}|\ufe0f/u;
 const INVISIBLE = /^[\p{M}\p{Cf}]+$/u;
 
-/** How many columns of a terminal a text without control characters takes. */
+/** Returns the columns that a text without control characters takes on a terminal. */
 export function width(text: string): number {
   if (/^[\x20-\x7e]*$/.test(text)) return text.length;
   return Array.from(segments.segment(text)).reduce((sum, { segment }) => sum + widthOf(segment), 0);
 }
 
-/** The text, or as much of its beginning as fits, with `…` behind it. */
+/** Returns the text, or as much of its beginning as fits with `…` behind it. */
 export function cut(text: string, columns: number): string {
   if (width(text) <= columns) return text;
   let kept = "";

@@ -1,7 +1,7 @@
 import type { Document } from "yaml";
 import { escapeMarks, hasMarks } from "./json.ts";
 
-/** A document as YAML that does nothing to a terminal: where C1 codes or marks of direction are in it, all text is quoted. */
+/** YAML that is safe for a terminal. All text is quoted if it holds C1 codes or bidirectional formatting characters. */
 export function yamlText(document: Document): string {
   const text = document.toString({ lineWidth: 0 });
   if (!hasMarks(text)) return text;

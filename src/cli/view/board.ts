@@ -6,15 +6,15 @@ import { taskTable } from "../terminal/task-table.ts";
 import { cut } from "../terminal/width.ts";
 import type { TasksView } from "./view.ts";
 
-/** How long a task that has ended stays. */
+/** Time for which an ended task stays on the board. */
 const STAY_MS = 30_000;
 const TICK_MS = 1000;
-/** Not more often than an eye can follow. */
+/** Shortest time between two redraws. */
 const PAUSE_MS = 100;
 
 /*
- * Control sequences of xterm: another screen, which leaves what is on the usual one as it is; the cursor hidden; what is
- * too wide cut, not wrapped; home; erase to the end of the line, and of the screen.
+ * Control sequences of xterm. ENTER opens the alternate screen, which keeps the usual one unchanged, hides the cursor and
+ * turns off line wrapping; LEAVE undoes these. The others move the cursor home and erase to the end of the line or screen.
  */
 const ENTER = "\x1b[?1049h\x1b[?25l\x1b[?7l";
 const LEAVE = "\x1b[?7h\x1b[?25h\x1b[?1049l";
@@ -24,11 +24,11 @@ const ERASE_BELOW = "\x1b[J";
 
 interface Shown {
   task: Task;
-  /** When it goes, by performance.now(). */
+  /** Time at which an ended task leaves the board, by performance.now(). */
   until?: number;
 }
 
-/** A table of tasks, drawn in place, as wide and as high as the terminal. */
+/** Table of tasks that is redrawn in place, as wide and as high as the terminal. */
 export function createBoard(stdout: NodeJS.WriteStream): TasksView {
   const tasks = new Map<string, Shown>();
   let state: "reading" | "synced" = "reading";
@@ -73,7 +73,7 @@ export function createBoard(stdout: NodeJS.WriteStream): TasksView {
     },
     broken(why) {
       note = `the connection broke (${why}); trying again`;
-      // What broke before it was synced begins anew.
+      // A watch that breaks before `synced` sends its whole snapshot again.
       if (state === "reading") tasks.clear();
       refresh();
     },
@@ -91,8 +91,8 @@ export function createBoard(stdout: NodeJS.WriteStream): TasksView {
 }
 
 /**
- * Those that run or have ended just now, in the order of their creation, then those that wait, in the queue's order: by
- * priority, then by creation. As many as fit.
+ * Lines of the board, as many as fit: tasks that run or have just ended, by creation; then waiting tasks in the queue's order,
+ * which is by priority, then by creation.
  */
 export function boardLines(tasks: readonly Task[], columns: number, rows: number): string[] {
   const rank = (task: Task) => (statusWord(task.status) === "WAITING" ? 1 : 0);
@@ -109,7 +109,7 @@ export function boardLines(tasks: readonly Task[], columns: number, rows: number
   return lines.slice(0, rows);
 }
 
-/** `3 RUNNING, 12 WAITING` */
+/** Counts of tasks: `3 RUNNING, 12 WAITING`. */
 function countByStatus(tasks: readonly Task[]): string {
   const counts = new Map<string, number>();
   for (const task of tasks)

@@ -9,11 +9,11 @@ export interface StreamChunk {
 }
 
 /**
- * Makes lines what the program wrote: a newline behind each line that had one. Neighbours of one stream are joined.
- * `timestamps`: each line begins with its time; pieces of a line that went on have none.
+ * Turns log lines back into the bytes that the program wrote, with a newline behind each line that had one. Adjacent lines of
+ * one stream are joined. `timestamps`: each line begins with its time; later pieces of a line have none.
  */
 export function createChunker({ timestamps = false } = {}): (lines: readonly LogLine[]) => StreamChunk[] {
-  /** Streams whose last line goes on. */
+  /** Streams whose last line is not complete yet. */
   const open = new Set<LogStream>();
   return (lines) => {
     const chunks: { stream: LogStream; parts: Uint8Array[] }[] = [];
@@ -35,7 +35,7 @@ export function createChunker({ timestamps = false } = {}): (lines: readonly Log
   };
 }
 
-/** `2026-11-30T22:10:01.123Z ` */
+/** Time before a line: `2026-11-30T22:10:01.123Z `. */
 function stamp(time: Timestamp | undefined): Buffer {
   return Buffer.from(time ? `${timestampDate(time).toISOString()} ` : "");
 }

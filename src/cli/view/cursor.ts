@@ -1,15 +1,13 @@
-/** Where output has left the cursor of a terminal. */
+/** Place where output has left the cursor of a terminal. */
 export type CursorPlace = "line-start" | "within-line" | "within-sequence";
 
-/** The begin of an escape sequence (ECMA-48): ESC, CSI with parameters, or a string (OSC, DCS, …) without its end. */
-// biome-ignore lint/suspicious/noControlCharactersInRegex: it is about them
+/** An unfinished escape sequence (ECMA-48): ESC, CSI with parameters, or a string (OSC, DCS, …) without its end. */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: matches control characters
 const OPEN_SEQUENCE = /\x1b(?:[ -/]*|\[[0-?]*[ -/]*|[\]PX^_][^\x07\x1b]*\x1b?)$/;
-/** What is longer is no sequence but rubbish, and nobody waits for its end. */
+/** Longest sequence to wait for; anything longer is garbage. */
 const LONGEST_SEQUENCE = 4096;
 
-/**
- * Follows output, so that nothing is written into the middle of an escape sequence or of a character of several bytes.
- */
+/** Follows output, so that no status line is drawn within an escape sequence or a character of several bytes. */
 export function trackCursor() {
   let tail: Buffer = Buffer.alloc(0);
   let place: CursorPlace = "line-start";
@@ -32,7 +30,7 @@ function placeOf(tail: Buffer): CursorPlace {
   return "within-line";
 }
 
-/** UTF-8 (RFC 3629): a lead byte with fewer bytes behind it than it announces. */
+/** Whether the text ends within a UTF-8 character (RFC 3629): a lead byte with fewer bytes behind it than it announces. */
 function hasOpenCharacter(tail: Buffer): boolean {
   for (let back = 1; back <= Math.min(3, tail.length); back += 1) {
     const byte = tail[tail.length - back] ?? 0;

@@ -2,7 +2,7 @@ import { jsonEvent } from "../terminal/json.ts";
 import { print, say } from "../terminal/output.ts";
 import type { View } from "./view.ts";
 
-/** One JSON object for each event. */
+/** Prints one JSON object for each event. */
 export function createJsonView(): View {
   return {
     event: (event, result) => print(jsonEvent(event, result)),

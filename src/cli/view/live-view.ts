@@ -24,19 +24,19 @@ interface Output {
 
 interface Live {
   readonly screen: Screen;
-  /** The task's own streams, as they are shown. */
+  /** Where the task's stdout and stderr are shown, and through which filter. */
   readonly outputs: ReadonlyMap<LogStream, Output>;
   readonly chunksOf: ReturnType<typeof createChunker>;
   task: Task | undefined;
-  /** The service's last words about the task. */
+  /** Last line of the system stream, which the summary does not repeat. */
   lastSaid: string;
-  /** Without a status line: it was said that the task waits. */
+  /** Whether no message about the queue is due: it was shown, or a status line shows the wait. */
   hasToldOfQueue: boolean;
 }
 
 /**
- * The task's stdout to this program's stdout and its stderr to stderr, as taskFilter lets it pass. What the service says
- * goes to stderr, behind `signalman: `, dimmed on a terminal. On a terminal there is a status line below.
+ * Writes the task's stdout to stdout and its stderr to stderr, through taskFilter. Lines of the service go to stderr behind
+ * `signalman: `, dimmed on a terminal. On a terminal a status line stands below the output.
  */
 export function createLiveView(
   stdout: NodeJS.WriteStream,
@@ -75,11 +75,11 @@ export function createLiveView(
   };
 }
 
-/** Most tasks start at once: only of one that still waits at a tick there is something to say. */
+/** Says once that the task waits, if it still does at a tick: most tasks start before the first one. */
 function tellOfQueue(live: Live): void {
   if (live.hasToldOfQueue || live.task?.status !== TaskStatus.WAITING) return;
   live.hasToldOfQueue = true;
-  void note(live.screen, "it waits in the queue").catch(() => {});
+  void note(live.screen, "the task waits in the queue").catch(() => {});
 }
 
 async function show(live: Live, { event }: WatchTaskResponse): Promise<void> {
@@ -112,7 +112,7 @@ async function showLines(live: Live, lines: readonly LogLine[]): Promise<void> {
   }
 }
 
-/** Shows what the filters held back. */
+/** Shows the bytes that the filters still hold back. */
 async function endOutputs({ screen, outputs }: Live): Promise<void> {
   for (const { stream, filter } of outputs.values()) await screen.write(stream, filter.end());
 }
@@ -123,7 +123,7 @@ function hasStatusLine(stderr: NodeJS.WriteStream): boolean {
   return stderr.isTTY && process.env.TERM !== "dumb";
 }
 
-/** Returns the last line. */
+/** Shows lines of the system stream and returns the last one. */
 async function showSystem(screen: Screen, text: string): Promise<string> {
   const dim = (line: string) => styleText("dim", line, { stream: process.stderr });
   const lines = text.replace(/\n$/, "").split("\n");

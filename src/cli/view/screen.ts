@@ -2,28 +2,28 @@ import { write } from "../terminal/output.ts";
 import { type CursorPlace, trackCursor } from "./cursor.ts";
 import { drawBelow, ERASE_BELOW } from "./status-line.ts";
 
-/** Our two streams, and the status line if they end at a terminal. */
+/** stdout and stderr of this program, with a status line if stderr is a terminal. */
 export interface Screen {
-  /** Bytes of the task, as they are. */
+  /** Writes bytes of the task unchanged. */
   write(stream: NodeJS.WriteStream, data: Buffer): Promise<void>;
-  /** A line of our own, on stderr, which begins at the beginning of a line. `style` wraps it on a terminal. */
+  /** Writes a message to stderr, on a new line. `style` colors it on a terminal. */
   line(text: string, style?: (text: string) => string): Promise<void>;
-  /** Draws the status line anew. */
+  /** Redraws the status line. */
   refresh(): void;
-  /** Takes the status line away, for good. */
+  /** Removes the status line for good. */
   close(): Promise<void>;
 }
 
 /**
- * @param status what the status line says, without escape codes other than colors, for so many columns; undefined: there
- * is none, since stderr is no terminal
+ * @param status returns the text of the status line for a number of columns, without escape codes other than colors;
+ * undefined: no status line, since stderr is no terminal
  */
 export function createScreen(stderr: NodeJS.WriteStream, status?: (columns: number) => string): Screen {
-  /** Of the terminal; without one, of stderr. */
+  /** Cursor of the terminal; without a terminal, of stderr. */
   const cursor = trackCursor();
   const below = createLine(() => status?.((stderr.columns || 80) - 1));
 
-  /** What goes to the terminal goes out with the status line's moves: nothing flickers and nothing comes between. */
+  /** Writes output and the redrawn status line as one, so that nothing flickers and nothing is written between. */
   function put(stream: NodeJS.WriteStream, data: Buffer): Promise<void> {
     const isSeen = status ? stream.isTTY : stream === stderr;
     if (!isSeen) return write(stream, data);
@@ -46,7 +46,7 @@ export function createScreen(stderr: NodeJS.WriteStream, status?: (columns: numb
   };
 }
 
-/** Makes what draws the status line and what takes it away. */
+/** State of the status line; returns the control sequences that draw and erase it. */
 function createLine(status: () => string | undefined) {
   let state: "hidden" | "shown" | "closed" = "hidden";
   function erase(next: "hidden" | "closed" = "hidden"): string {

@@ -12,7 +12,7 @@ import { createBoard } from "./board.ts";
 import type { TasksView } from "./view.ts";
 import { cause } from "./words.ts";
 
-/** A live table on a terminal; else a line for each change. */
+/** Shows many tasks: a live table on a terminal, else one line for each change. */
 export function createTasksView(
   isJson: boolean,
   stdout: NodeJS.WriteStream,
@@ -28,7 +28,7 @@ export function createTasksView(
   };
 }
 
-/** What has not ended at the beginning, too: else a reader would not know of it. */
+/** Prints each change, and the tasks of the snapshot, which had not ended when the watch began. */
 async function printEvent({ event }: WatchTasksResponse): Promise<void> {
   if (event.case === "snapshot" && event.value.task) await print(lineOf(event.value.task));
   if (event.case !== "change" || !event.value.task) return;

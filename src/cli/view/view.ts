@@ -1,20 +1,20 @@
 import type { TaskResult } from "../../../gen/signalman/v1/task_pb.ts";
 import type { WatchTaskResponse, WatchTasksResponse } from "../../../gen/signalman/v1/task_service_pb.ts";
 
-/** Where a watch is shown. */
+/** Shows the watch of one task. */
 export interface View extends AsyncDisposable {
   /**
-   * Resolves when it has been taken, at the pace of whoever reads. `result`: with the end, what the task brought about.
-   * @throws the sink's error, such as EPIPE
+   * Resolves when the stream has taken the event, so that the watch is as slow as its reader. `result`: result of the task,
+   * with an `end`. @throws the stream's error, such as EPIPE
    */
   event(event: WatchTaskResponse, result?: TaskResult): Promise<void>;
-  /** A line of our own, on stderr. */
+  /** Shows a message of the command line on stderr. */
   note(text: string): void;
 }
 
-/** Where a watch of many tasks is shown. */
+/** Shows the watch of many tasks. */
 export interface TasksView extends AsyncDisposable {
-  /** Resolves when it has been taken, at the pace of whoever reads. @throws the sink's error, such as EPIPE */
+  /** Resolves when the stream has taken the event. @throws the stream's error, such as EPIPE */
   event(event: WatchTasksResponse): Promise<void>;
   broken(why: string): void;
   connected(): void;

@@ -8,7 +8,7 @@ import { cut } from "../terminal/width.ts";
 
 const HINT = "Ctrl-C leaves, twice kills";
 
-/** ` RUNNING 0:12 demo/hello  Ctrl-C leaves, twice kills`, cut to the columns. */
+/** Status line, cut to the columns: `RUNNING 0:12 demo/hello  Ctrl-C leaves, twice kills`. */
 export function statusText(task: Task | undefined, columns: number): string {
   if (!task) return "";
   const word = statusWord(task.status);
@@ -21,8 +21,8 @@ export function statusText(task: Task | undefined, columns: number): string {
 }
 
 /**
- * `demo/0192… ERROR after 3.2 s (version 1.0.3): The program ended with exit code 3`; the reason is left out if it was
- * said last.
+ * Last line of a watch: `demo/0192… ERROR after 3.2 s (version 1.0.3): The program ended with exit code 3`. The reason is
+ * left out if it equals the last line shown.
  */
 export function summary(task: Task, lastSaid: string): string {
   const ran = runningMs(task);
@@ -31,19 +31,19 @@ export function summary(task: Task, lastSaid: string): string {
   return `${shortName(task.name)} ${status}${after}${version(task, " (version ", ")")}${why(task, lastSaid)}`;
 }
 
-/** Why a status changed and who caused it, where there is something to say: `the plan was confirmed (by token)`. */
+/** Why a status changed, and the caller who caused it: `the plan was confirmed (by token)`; empty if neither is known. */
 export function cause({ status, message, end, by }: StatusChange): string {
   const text = end?.message || message || CAUSES[status] || "";
   return text && `${printable(text)}${byWhom(by)}`;
 }
 
-/** Statuses that come without a message. */
+/** Messages for statuses that come without one. */
 const CAUSES: Partial<Record<TaskStatus, string>> = {
   [TaskStatus.CONFIRMED]: "the plan was confirmed",
   [TaskStatus.REJECTED]: "the plan was rejected",
 };
 
-/** Empty for what the service did, and for callers that the service does not tell apart. */
+/** Empty for changes that the service made, and on servers that do not tell callers apart. */
 const byWhom = (name: string) => (name === "" || name === "anonymous" ? "" : ` (by ${printable(name)})`);
 
 function version(task: Task, before: string, behind = ""): string {
