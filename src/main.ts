@@ -15,8 +15,8 @@ const SHUTDOWN_MS = 4500;
 const LAST_RESORT_S = 5;
 
 /**
- * Runs the server until SIGTERM, SIGINT or a fatal error. Running tasks go on, and the next server on this data folder takes
- * them over. Resolves to the exit code.
+ * Runs the server until SIGTERM, SIGINT or a fatal error. Running tasks go on, and the next server on this data folder
+ * takes them over. Resolves to the exit code.
  */
 export async function serve(flags: Flags): Promise<number> {
   const told = untilSignal();
@@ -84,8 +84,8 @@ function logWarnings(logger: Logger): void {
 }
 
 /**
- * Ends the process within 5 s. Parts that still wait for a database then are left as after a crash, which the next start
- * repairs.
+ * Ends the process within 5 s. Parts that still wait for a database then are left as after a crash, which the next
+ * start repairs.
  */
 function exitInTime(code: number, logger: Logger): void {
   killSelfIn(LAST_RESORT_S);

@@ -124,7 +124,7 @@ describe("a bad value is an error that names its variable, or its flag, and says
       '{"perl": {"command": "perl", "env": {"SIGNALMAN_TASK": ""}}}',
       /is wrong at perl.env.SIGNALMAN_TASK/,
     ],
-    ["apps", "[]", /is wrong at its top/],
+    ["apps", "[]", /is wrong at the top level/],
     ["forwardedEnv", "A,B-C", /must be names of variables, joined by commas, not B-C/],
     ["lostTimeout", "soon", /must be a duration such as 90s, 5m or 1h30m, not soon/],
     ["sshHostKeys", "yes", /must be one of accept-new, strict, off, not yes/],
@@ -149,7 +149,7 @@ describe("a bad value is an error that names its variable, or its flag, and says
 
   test("a key that is not 32 bytes, which is not repeated", () => {
     expect(complaint({}, { SIGNALMAN_SECRET_KEY: "c2hvcnQ=" })).toMatch(
-      /^SIGNALMAN_SECRET_KEY must hold 32 bytes as base64.*; it holds 5$/,
+      /^SIGNALMAN_SECRET_KEY holds 5 bytes as base64; a key must have 32/,
     );
   });
 

@@ -51,8 +51,8 @@ export async function startAgent(
 }
 
 /**
- * Starts the agent below a shell that carries the task's marker: the agent hides its own environment from all users but root,
- * so the sweep finds it by its parent. Resolves when the agent listens, which its first output tells.
+ * Starts the agent below a shell that carries the task's marker: the agent hides its own environment from all users but
+ * root, so the sweep finds it by its parent. Resolves when the agent listens, which its first output tells.
  */
 async function listening(
   place: KeyFolder,
@@ -68,11 +68,14 @@ async function listening(
     stdio: ["ignore", "pipe", "ignore"],
   });
   const ended = once(child, "exit");
-  const told = await Promise.race([once(child.stdout, "data").then(() => true), ended.then(() => false)]);
+  const isListening = await Promise.race([
+    once(child.stdout, "data").then(() => true),
+    ended.then(() => false),
+  ]);
   child.stdout.destroy();
   child.unref();
   signal.throwIfAborted();
-  if (told) return;
+  if (isListening) return;
   const reason = child.exitCode === 127 ? "it is not installed on this server" : `exit ${child.exitCode}`;
   throw new PrepareError(`Cannot start ssh-agent for the task's keys: ${reason}`);
 }
@@ -117,7 +120,8 @@ async function addKey(
 
 function whyNot(key: SshAccessKey, wasAsked: boolean, stderr: string): string {
   if (key.privateKey.trim() === "") return "it has no private key";
-  if (wasAsked && key.passphrase === "") return "its private key needs a passphrase, and it has none";
+  if (wasAsked && key.passphrase === "")
+    return "its private key needs a passphrase, and the access key has none";
   if (wasAsked) return "its passphrase does not open its private key";
-  return `its private key is none that OpenSSH can read (${stderr.trim().split("\n").at(-1)})`;
+  return `OpenSSH cannot read its private key (${stderr.trim().split("\n").at(-1)})`;
 }

@@ -1,21 +1,24 @@
 import { createCipheriv, createDecipheriv, createHash, createHmac, randomBytes } from "node:crypto";
 
-/** Format of what `seal` makes: version, key id, nonce, tag, ciphertext. */
+/** Format of a sealed secret: version, key id, nonce, tag, ciphertext. */
 const VERSION = 1;
 const KEY_ID_BYTES = 4;
 const NONCE_BYTES = 12;
 const TAG_BYTES = 16;
 const HEADER_BYTES = 1 + KEY_ID_BYTES + NONCE_BYTES + TAG_BYTES;
 
-/** Keeps secrets at rest: AES-256-GCM under keys of 32 bytes. The first one seals, every one opens. */
+/** Encrypts secrets at rest by AES-256-GCM under keys of 32 bytes. The first key encrypts, all keys decrypt. */
 export interface Cipher {
-  /** `context` is bound to the result: it opens only under the same one. */
+  /** Encrypts a text and binds it to `context`: it can be decrypted with the same context only. */
   seal(text: string, context: string): Buffer;
-  /** @throws Error that says what to do if the key or the context is another one, or the bytes were changed. */
+  /** Decrypts a secret. @throws Error if its key is unknown, its context is another one, or its bytes were changed. */
   open(sealed: Buffer, context: string): string;
-  /** Whether it was sealed under the key that seals now. */
+  /** Tells whether a secret was encrypted under the first key. */
   isCurrent(sealed: Buffer): boolean;
-  /** A keyed hash, to compare secrets without keeping them; under the last key, so that a new first one changes none. */
+  /**
+   * Returns a keyed hash, by which texts are compared without being stored. Uses the last key, so that a new first key
+   * changes no hash.
+   */
   hash(text: string): Buffer;
 }
 

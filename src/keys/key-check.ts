@@ -7,9 +7,9 @@ import { contextOf, SEALED_KINDS } from "./rotation.ts";
 const TEXT = "signalman";
 const CONTEXT = "secret key check";
 
-/** No key of this server is the one that this database's secrets are sealed under. */
+/** Thrown when none of this server's keys is the one that the secrets of its database are encrypted under. */
 export class WrongSecretKeyError extends Error {
-  /** `source`: where the keys came from. */
+  /** `source`: name of the variable or file that the keys were read from. */
   constructor(source: string) {
     super(
       `${source} holds another key than the one that encrypts the secrets of this database. All servers of a database need the same SIGNALMAN_SECRET_KEY: give this one the key of the others. If that key is lost, run \`signalman rotate-secrets --lost-key\` with a new one and enter the secrets again`,
@@ -28,24 +28,24 @@ export async function checkSecretKeys(database: Database, cipher: Cipher, source
   if (!stored) {
     if (!(await opensWhatIsStored(database, cipher))) throw new WrongSecretKeyError(source);
     await addKeyCheck(database, cipher.seal(TEXT, CONTEXT));
-    // Another server, with another key, may have been faster.
+    // Read again, since another server with another key may have stored its check value first.
     stored = await readKeyCheck(database);
   }
   if (stored && !opens(cipher, stored, CONTEXT)) throw new WrongSecretKeyError(source);
 }
 
 /**
- * Seals the check value under the first key, once all secrets are. Returns false, and leaves it, if no key opens it; unless
- * that key `isLost`.
+ * Encrypts the check value under the first key. Called when all secrets are. Resolves to false, and keeps the value, if
+ * no key decrypts it. `isLost`: replaces it nevertheless, since its key is lost.
  */
 export async function sealCheckAnew(database: Database, cipher: Cipher, isLost: boolean): Promise<boolean> {
   const stored = await readKeyCheck(database);
-  const isOurs = stored ? opens(cipher, stored, CONTEXT) : await opensWhatIsStored(database, cipher);
-  if (isOurs || isLost) await replaceKeyCheck(database, cipher.seal(TEXT, CONTEXT));
-  return isOurs || isLost;
+  const canOpen = stored ? opens(cipher, stored, CONTEXT) : await opensWhatIsStored(database, cipher);
+  if (canOpen || isLost) await replaceKeyCheck(database, cipher.seal(TEXT, CONTEXT));
+  return canOpen || isLost;
 }
 
-/** One secret is enough; true also if there is none. */
+/** Tells whether the keys decrypt a stored secret, one of any; true if none is stored. */
 async function opensWhatIsStored(database: Database, cipher: Cipher): Promise<boolean> {
   let isEmpty = true;
   for (const kind of SEALED_KINDS) {

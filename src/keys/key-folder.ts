@@ -1,16 +1,16 @@
 import { mkdirSync } from "node:fs";
 
-/** The folder of a task's keys, and what finds the task's processes. */
+/** The folder of a task's keys, with the marker of the task's processes. */
 export interface KeyFolder {
-  /** The task's private folder; 0700, and made when something is to be in it. */
+  /** Path of the task's private folder (mode 0700), which is created when the first file is written. */
   folder: string;
   /** The marker in the environment of every process of the task. */
   marker: string;
-  /** PATH, to find ssh-agent and ssh-add by. */
+  /** PATH by which ssh-agent and ssh-add are found. */
   path: string;
 }
 
-/** Makes a task's private folder; it may be there already. */
+/** Creates a task's private folder if it is missing. */
 export function makePrivate(folder: string): void {
   mkdirSync(folder, { recursive: true, mode: 0o700 });
 }

@@ -5,9 +5,9 @@ import { accessKeyContext, environmentContext, taskContext } from "./access-key.
 import type { Cipher } from "./cipher.ts";
 
 export interface Rotated {
-  /** How many of each kind were sealed anew. */
+  /** Number of secrets of each kind that were encrypted again. */
   sealed: Record<SealedKind, number>;
-  /** What could not be opened, and why. */
+  /** Secrets that could not be decrypted: full name and reason. */
   failed: string[];
 }
 
@@ -19,12 +19,12 @@ const CONTEXTS: Record<SealedKind, (of: Sealed) => string> = {
 
 export const SEALED_KINDS = Object.keys(CONTEXTS) as SealedKind[];
 
-/** What is bound to a sealed value. */
+/** Returns the context that a secret is bound to. */
 export const contextOf = (kind: SealedKind, one: Sealed): string => CONTEXTS[kind](one);
 
 /**
- * Encrypts all that another key has sealed under the first one. Servers may run meanwhile, if they have both keys in
- * this order: what they change while it is looked at, they seal themselves.
+ * Encrypts all secrets under the first key that are encrypted under another one. Servers may run meanwhile if they have
+ * both keys in this order: a secret that one of them changes meanwhile is then already encrypted under the first key.
  */
 export async function rotateSecrets(database: Database, cipher: Cipher): Promise<Rotated> {
   const rotated: Rotated = { sealed: { accessKeys: 0, environments: 0, tasks: 0 }, failed: [] };

@@ -4,16 +4,19 @@ import { join } from "node:path";
 import { readRegular } from "../files/regular-file.ts";
 import { messageOf } from "../task/errors.ts";
 
-/** One that seals, and earlier ones that open. */
+/** The key that encrypts, followed by earlier keys that only decrypt. */
 export type SecretKeys = [Buffer, ...Buffer[]];
 
-/** Of some hundred keys. */
+/** Largest size of a key file in bytes, which is that of about a thousand keys. */
 const MAX_BYTES = 64 * 1024;
 
-/** The keys of a data folder, one a line; the first is made on first use: 32 random bytes as base64, mode 0600. */
+/**
+ * Reads the keys of a data folder, one a line. On first use a key of 32 random bytes is generated and stored as base64,
+ * mode 0600.
+ */
 export async function readSecretKeys(folder: string): Promise<SecretKeys> {
   const file = join(folder, "secret.key");
-  // A folder that is full or read-only is no reason not to start again.
+  // Reads before it writes, so that a server also starts again on a data folder that is full or read-only.
   const text = readKeyFile(file) ?? (await makeKeyFile(file));
   try {
     return decodeSecretKeys(text);
@@ -25,20 +28,20 @@ export async function readSecretKeys(folder: string): Promise<SecretKeys> {
 const readKeyFile = (file: string) =>
   readRegular(file, { maxBytes: MAX_BYTES, links: "followed" })?.toString();
 
-/** Returns what the file holds then: another process may have been faster. */
+/** Creates the key file. Returns its content, which is that of another process if that created it first. */
 async function makeKeyFile(file: string): Promise<string> {
   const made = `${file}.${process.pid}`;
   await rm(made, { force: true });
   await writeFile(made, `${randomBytes(32).toString("base64")}\n`, { mode: 0o600, flag: "wx" });
-  // link() refuses to replace: whoever comes first wins, and nobody reads half a key.
+  // link() does not replace a file, so that the first process wins and no process reads an incomplete key.
   await link(made, file).catch(ignoreExisting);
   await rm(made);
   return readKeyFile(file) ?? "";
 }
 
 /**
- * Several are joined by commas or line ends.
- * @throws Error whose message completes the name of where the text came from.
+ * Decodes keys that are joined by commas or line ends.
+ * @throws Error whose message completes the name of the variable or file.
  */
 export function decodeSecretKeys(text: string): SecretKeys {
   const [first = "", ...others] = text.trim().split(/[\s,]+/);
@@ -49,7 +52,7 @@ function decode(text: string): Buffer {
   const key = Buffer.from(text, "base64");
   if (key.length === 32) return key;
   throw new Error(
-    `must hold 32 bytes as base64, such as \`openssl rand -base64 32\` prints; it holds ${key.length}`,
+    `holds ${key.length} bytes as base64; a key must have 32, such as \`openssl rand -base64 32\` prints`,
   );
 }
 

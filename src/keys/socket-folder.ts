@@ -12,8 +12,8 @@ const MAX_SOCKET_PATH = process.platform === "darwin" ? 103 : 107;
 const NAME_LENGTH = 32;
 
 /**
- * Returns the folder of a task's sockets: in its private folder, or, where that path is too long for a socket's address,
- * under /tmp, by a hash of the path.
+ * Returns the folder of a task's sockets: in its private folder, or, where that path is too long for a socket's
+ * address, under /tmp, by a hash of the path.
  */
 export function socketFolder(folder: string): string {
   const inside = join(folder, "s");
@@ -23,26 +23,33 @@ export function socketFolder(folder: string): string {
 
 export const hasSockets = (folder: string) => existsSync(socketFolder(folder));
 
-/** Creates the socket folder and the private folder (0700), if missing. @throws PrepareError if another user owns what is there. */
+/**
+ * Creates the socket folder and the private folder (0700), if missing.
+ * @throws PrepareError if another user owns what is there.
+ */
 export async function makeSocketFolder(folder: string): Promise<string> {
   makePrivate(folder);
   const path = socketFolder(folder);
   await mkdir(path, { mode: 0o700 }).catch((cause: NodeJS.ErrnoException) => {
-    if (cause.code === "EEXIST" && isOurs(path)) return;
+    if (cause.code === "EEXIST" && isPrivate(path)) return;
     throw new PrepareError(`Cannot make ${path} for the task's sockets: ${cause.message}`, { cause });
   });
   return path;
 }
 
-/** Removes the socket folder after the task's processes have ended, and ends SSH masters, which are known only by their socket. */
+/**
+ * Removes the socket folder after the task's processes have ended, and ends SSH masters, which are known only by their
+ * socket.
+ */
 export async function dropSocketFolder(folder: string): Promise<void> {
   const path = socketFolder(folder);
-  if (!isOurs(path)) return;
+  if (!isPrivate(path)) return;
   await sweepTitled(`ssh: ${path}/`);
   await rm(path, { recursive: true, force: true });
 }
 
-function isOurs(path: string): boolean {
+/** Tells whether a path is a folder of this user that other users cannot enter. */
+function isPrivate(path: string): boolean {
   try {
     const found = lstatSync(path, { throwIfNoEntry: false });
     return found?.isDirectory() === true && found.uid === process.geteuid?.() && (found.mode & 0o077) === 0;

@@ -2,8 +2,8 @@ import type { Candidate } from "../store/tasks/leases.ts";
 
 /**
  * Returns the ids of the candidates that may start, in their order, at most `slots`. A template without parallel runs
- * starts one task at a time, a project up to its limit. A candidate that may not start does not hold up those behind it.
- * Candidates of a busy template have been left out by the query (store/tasks/leases.ts).
+ * starts one task at a time, a project up to its limit. A candidate that may not start does not hold up those behind
+ * it. Candidates of a busy template have been left out by the query (store/tasks/leases.ts).
  */
 export function admit(candidates: readonly Candidate[], slots: number): string[] {
   const admitted: string[] = [];

@@ -2,8 +2,8 @@ import type { Logger } from "pino";
 
 /*
  * Tells whether this server can start tasks. A full or read-only data folder, or a machine without free descriptors,
- * processes or memory, is the fault of the server and not of the task. A task that fails for such a reason goes back to the
- * queue for another server, and this server claims no tasks until it can start them again.
+ * processes or memory, is the fault of the server and not of the task. A task that fails for such a reason goes back to
+ * the queue for another server, and this server claims no tasks until it can start them again.
  */
 
 export interface Fitness {
@@ -25,7 +25,10 @@ export interface FitnessOptions {
   now?: () => number;
 }
 
-/** System error codes that tell of a shortage. `mayBeTask`: the task may have caused it, so the machine is probed as well. */
+/**
+ * System error codes that tell of a shortage. `mayBeTask`: the task may have caused it, so the machine is probed as
+ * well.
+ */
 const SHORTAGES: Readonly<Record<string, { means: string; mayBeTask: boolean }>> = {
   // A task whose files are larger than the disk fails on every server, also on one that can start other tasks.
   ENOSPC: { means: "the disk of the data folder is full", mayBeTask: true },
@@ -37,7 +40,10 @@ const SHORTAGES: Readonly<Record<string, { means: string; mayBeTask: boolean }>>
   ENOMEM: { means: "the machine is out of memory", mayBeTask: false },
 };
 
-/** Number of times that a task goes back to the queue for a full disk that has room again once the task's files are gone. */
+/**
+ * Number of times that a task goes back to the queue for a full disk that has room again once the task's files are
+ * gone.
+ */
 const TRIES_FOR_ROOM = 3;
 /** Milliseconds without claims after a shortage, so that another server claims the task. */
 const FIRST_PAUSE_MS = 5_000;

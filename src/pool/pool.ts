@@ -6,10 +6,10 @@
  *   renew leases       keeps the leases of the running tasks; a lost one stops its run
  *   read kill requests applies KillTask and RejectTask to the runs of this server
  *
- * Each loop runs every few seconds and at once when it is woken. The store has the state: if a notification is lost or the
- * database was away, the next round finds what to do. The pool guarantees at most `maxParallelTasks` runs, and one run of a
- * task at a time on this server. A run itself is the work of runner/; admission.ts has the limits of templates and
- * projects, fitness.ts whether this server can start tasks at all.
+ * Each loop runs every few seconds and at once when it is woken. The store has the state: if a notification is lost or
+ * the database was away, the next round finds what to do. The pool guarantees at most `maxParallelTasks` runs, and one
+ * run of a task at a time on this server. A run itself is the work of runner/; admission.ts has the limits of templates
+ * and projects, fitness.ts whether this server can start tasks at all.
  */
 
 import type { Logger } from "pino";
@@ -87,7 +87,10 @@ export function createTaskPool(options: PoolOptions): TaskPool {
   let idle = new Set<string>();
   let mayResume = false;
 
-  /** Starts a run. An earlier run of the same task, under an earlier epoch, ends first, since both use the task's folder. */
+  /**
+   * Starts a run. An earlier run of the same task, under an earlier epoch, ends first, since both use the task's
+   * folder.
+   */
   function begin(lease: Lease): void {
     const earlier = runs.get(lease.id);
     earlier?.control.stop("lease_lost", 0);

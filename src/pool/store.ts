@@ -29,7 +29,8 @@ export function poolStore(
 ): PoolStore {
   const known = [...own, ...shared];
   // A server declares others lost only after it has reached the database itself for the length of a lease. Measured by
-  // the wall clock, since the monotonic clock stops while a machine is suspended. Setting the clock only causes a delay.
+  // the wall clock, since the monotonic clock stops while a machine is suspended. Setting the clock only causes a
+  // delay.
   let heldSince = Date.now();
   let heldUntil = heldSince;
 
@@ -57,7 +58,8 @@ export function poolStore(
         const judges = mayJudge();
         const inherited = judges ? await inherit(control, node, shared) : [];
         const lost = judges ? await declareLost(control, node, lostTimeoutMs, own) : [];
-        // WatchTasks does this as well. Without watchers it is done here, so that the first one does not wait for a backlog.
+        // WatchTasks does this as well. Without watchers it is done here, so that the first one does not wait for a
+        // backlog.
         await placeEvents(control);
         return {
           moved: [...rescued, ...putBack, ...stopped, ...late, ...lost],

@@ -1,6 +1,8 @@
 import type { Program } from "../jobs/job.ts";
 
-/** Why a run is stopped before its program has ended. The reason with the highest WEIGHT is the one that is recorded. */
+/**
+ * Why a run is stopped before its program has ended. The reason with the highest WEIGHT is the one that is recorded.
+ */
 export type StopReason = "user" | "run_timeout" | "idle_timeout" | "log_failed" | "lease_lost";
 const WEIGHT: Record<StopReason, number> = {
   idle_timeout: 1,
@@ -34,7 +36,9 @@ export interface RunControl {
   readonly reason: StopReason | undefined;
   /** Aborted when the lease is lost. From then on this run must not kill the program: another server owns the task. */
   readonly leaseLost: AbortSignal;
-  /** Kills the program after `graceMs` milliseconds. Repeated calls can bring the deadline forward, never put it off. */
+  /**
+   * Kills the program after `graceMs` milliseconds. Repeated calls can bring the deadline forward, never put it off.
+   */
   stop(reason: StopReason, graceMs: number): void;
   /** Sets the program that `stop` kills; kills it at once if the run has been stopped already. */
   attach(program: Pick<Program, "kill">): void;

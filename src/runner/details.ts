@@ -56,8 +56,8 @@ export interface TaskDetails extends RepositoryAccess, FamilySettings {
 
 /**
  * Returns the template with the resources that it names, overridden by the settings of the task. Variables and process
- * environment are merged in this order, where a later source overrides an earlier one: environment, template, defaults of
- * the survey, task.
+ * environment are merged in this order, where a later source overrides an earlier one: environment, template, defaults
+ * of the survey, task.
  * @throws PrepareError if the template is gone or no longer allows what the task asks for.
  */
 export function populateDetails(

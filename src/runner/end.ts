@@ -26,7 +26,8 @@ export async function end(deps: RunnerDeps, run: TaskRun, outcome: TaskOutcome):
   const [deploys] = await Promise.all([deploysOf(deps, run, final), leaveNothing(deps, run, final)]);
   const last = await lastChunk(deps, run);
   if (log.failed.aborted) final = withoutLog(final);
-  // The deploys are committed together with the success, so that a crash at any moment loses neither and repeats neither.
+  // The deploys are committed together with the success, so that a crash at any moment loses neither and repeats
+  // neither.
   await record(deps, run, final, { last, followers: final.status === "SUCCESS" ? deploys : [] });
 }
 

@@ -9,7 +9,8 @@ const LOADED_WITHIN_MS = 10_000;
 const GRACE_MS = 2000;
 
 /**
- * Loads the hooks of an operator's own modules: each file is an ES module whose default export is a hook or a list of them.
+ * Loads the hooks of an operator's own modules: each file is an ES module whose default export is a hook or a list of
+ * them.
  * @throws Error that names the file and says what is wrong with it.
  */
 export async function loadHookModules(
@@ -40,7 +41,9 @@ async function loadModule(path: string, withinMs: number): Promise<Hook[]> {
   return found;
 }
 
-/** Wraps a loaded hook, which may return anything and may ignore its signal, so that neither breaks or blocks a task. */
+/**
+ * Wraps a loaded hook, which may return anything and may ignore its signal, so that neither breaks or blocks a task.
+ */
 function guarded(hook: Hook): Hook {
   const { name } = hook;
   return {

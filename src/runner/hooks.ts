@@ -19,8 +19,8 @@ export interface HookContext {
   /** Resolves to the last bytes that the program wrote to stderr, with secrets unmasked. For `after`. */
   lastErrors(): Promise<Buffer>;
   /**
-   * Runs a short script in the task's workspace, with the environment of shell-like apps. Without a workspace it runs in
-   * a temporary folder.
+   * Runs a short script in the task's workspace, with the environment of shell-like apps. Without a workspace it runs
+   * in a temporary folder.
    * @throws Error if the script cannot be started, takes too long or is stopped; none of its processes is alive then.
    */
   runScript(script: SideScript, details: TaskDetails, signal: AbortSignal): Promise<Exit>;
@@ -34,8 +34,8 @@ export interface HookContext {
  * outcome, and replaces it by the one that it returns; undefined keeps it. `details` is undefined if they could not be
  * loaded.
  *
- * The signal aborts when the task is stopped or the server shuts down; a hook then rejects with its reason. After the end
- * of a server the next server may run a hook again.
+ * The signal aborts when the task is stopped or the server shuts down; a hook then rejects with its reason. After the
+ * end of a server the next server may run a hook again.
  */
 export interface Hook {
   /** Names the hook in the task's log. */
@@ -82,9 +82,9 @@ export interface AfterSignals {
 }
 
 /**
- * Runs the `after` of all hooks in reverse order, and returns the outcome that they leave. A hook that fails is reported
- * in the task's log and leaves the outcome as it is. A stop ends the hook that is running and turns a success into
- * STOPPED, which the remaining hooks then see.
+ * Runs the `after` of all hooks in reverse order, and returns the outcome that they leave. A hook that fails is
+ * reported in the task's log and leaves the outcome as it is. A stop ends the hook that is running and turns a success
+ * into STOPPED, which the remaining hooks then see.
  * @throws the reason of `shutdown` if it aborts.
  */
 export async function runAfter(

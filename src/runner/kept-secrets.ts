@@ -4,9 +4,9 @@ import { messageOf, PrepareError } from "../task/errors.ts";
 import type { TaskRun } from "./run.ts";
 
 /*
- * Secrets that a program was started with are masked until its task ends, also by a server that takes the task over after
- * the catalog was changed. They are therefore stored with the task, encrypted. A parked plan also needs the values of its
- * secret variables again when it is applied.
+ * Secrets that a program was started with are masked until its task ends, also by a server that takes the task over
+ * after the catalog was changed. They are therefore stored with the task, encrypted. A parked plan also needs the
+ * values of its secret variables again when it is applied.
  */
 export interface KeptSecrets {
   /** Values to mask. */
@@ -27,7 +27,8 @@ export async function keepSecrets(
 
 /**
  * Returns the secrets that this server or an earlier one has stored with the task. If they cannot be read, a running
- * program goes on and the log says so. A plan contains the values that it was made with, which then could not be masked.
+ * program goes on and the log says so. A plan contains the values that it was made with, which then could not be
+ * masked.
  * @throws PrepareError if the task is a confirmed plan whose secrets cannot be read.
  */
 export async function earlierSecrets(

@@ -7,11 +7,11 @@
  *
  *   CONFIRMED: details → RUNNING: program that applies the plan, output → cleanup → SUCCESS, ERROR or STOPPED
  *
- * The pool decides which tasks run here, a job (jobs/) runs the program, and the store writes every change under the task's
- * lease. A control (control.ts) stops a run, and the shutdown signal makes it leave the task. RUNNING is committed before
- * the program is started, so a program is never started twice. The end is committed last, together with the last lines,
- * when no process and no workspace is left. A task that this server cannot start, for want of disk space, descriptors or
- * processes, goes back to the queue.
+ * The pool decides which tasks run here, a job (jobs/) runs the program, and the store writes every change under the
+ * task's lease. A control (control.ts) stops a run, and the shutdown signal makes it leave the task. RUNNING is
+ * committed before the program is started, so a program is never started twice. The end is committed last, together
+ * with the last lines, when no process and no workspace is left. A task that this server cannot start, for want of disk
+ * space, descriptors or processes, goes back to the queue.
  */
 
 import { executorOf } from "../jobs/executor.ts";
@@ -37,9 +37,9 @@ import { returnToQueue, ServerFault } from "./server-fault.ts";
 import { supervise } from "./supervise.ts";
 
 /**
- * Runs a task under a lease. Resolves when the task has ended, waits for a confirmation, or no longer belongs to this run:
- * on shutdown a running program is left running and a task that was not started goes back to the queue; if the lease is
- * lost, nothing more is stored, and the job decides what happens to the program.
+ * Runs a task under a lease. Resolves when the task has ended, waits for a confirmation, or no longer belongs to this
+ * run: on shutdown a running program is left running and a task that was not started goes back to the queue; if the
+ * lease is lost, nothing more is stored, and the job decides what happens to the program.
  */
 export async function runTask(
   deps: RunnerDeps,
@@ -154,8 +154,8 @@ async function verdictOn(deps: RunnerDeps, run: TaskRun): Promise<Verdict> {
 }
 
 /**
- * Returns the details again, for the hooks after a task that an earlier server began; undefined: its template was deleted
- * or no longer allows the task.
+ * Returns the details again, for the hooks after a task that an earlier server began; undefined: its template was
+ * deleted or no longer allows the task.
  */
 function detailsAgain({ task, rows }: TaskRun, secrets: Secrets): TaskDetails | undefined {
   try {
@@ -192,7 +192,9 @@ async function begin(deps: RunnerDeps, run: TaskRun, secrets: Secrets, kept: Kep
   return program;
 }
 
-/** Runs the hooks before the task and fills the workspace. `short`: names of secrets that are too short to be masked. */
+/**
+ * Runs the hooks before the task and fills the workspace. `short`: names of secrets that are too short to be masked.
+ */
 async function prepare(
   deps: RunnerDeps,
   run: TaskRun,
@@ -230,8 +232,8 @@ async function leave(deps: RunnerDeps, { task, job, mayRun }: TaskRun): Promise<
 }
 
 /**
- * Returns a task to the queue. If the database does not take it, the lease expires, or the next server on this data folder
- * finds the task.
+ * Returns a task to the queue. If the database does not take it, the lease expires, or the next server on this data
+ * folder finds the task.
  */
 async function putBack(
   { store, operatorLog }: Pick<RunnerDeps, "store" | "operatorLog">,

@@ -4,8 +4,8 @@ import { isFinal } from "../task/status.ts";
 import type { Listeners } from "./logging.ts";
 
 /**
- * Returns listeners that pass committed chunks and status changes on: to this server's watchers the chunks themselves, to
- * the other servers a notification with the task's id. Watchers there read the store.
+ * Returns listeners that pass committed chunks and status changes on: to this server's watchers the chunks themselves,
+ * to the other servers a notification with the task's id. Watchers there read the store.
  */
 export function liveFeed(hub: Hub, bus: Pick<Bus, "publish">): Listeners {
   return {

@@ -74,7 +74,10 @@ const outputLost = failed(
   "The disk of the data folder was full, so a part of the program's output is lost; free some space and run it again",
 );
 
-/** Turns an outcome into LOST because the disk was full: part of the output is missing, and may have made the program fail. */
+/**
+ * Turns an outcome into LOST because the disk was full: part of the output is missing, and may have made the program
+ * fail.
+ */
 export function withoutOutput(outcome: TaskOutcome): TaskOutcome {
   return { ...outputLost, exitCode: outcome.exitCode, signal: outcome.signal };
 }

@@ -25,7 +25,9 @@ export interface RunStore {
   load(lease: Lease): Promise<RunRows>;
   storeChunks: RunLogOptions["storeChunks"];
   recordCommit(lease: Lease, commit: Commit): Promise<void>;
-  /** `handle`: the executor's handle for finding the program again. Resolves to false if the task was killed meanwhile. */
+  /**
+   * `handle`: the executor's handle for finding the program again. Resolves to false if the task was killed meanwhile.
+   */
   markRunning(task: TaskRecord, handle: string): Promise<boolean>;
   /** Stores a TaskResult as proto3 JSON; replaces an earlier one. */
   storeResult(lease: Lease, result: JsonObject): Promise<void>;
@@ -40,8 +42,8 @@ export interface RunStore {
   /** Returns a task to the queue, in one try. Undefined: it failed, or the lease had ended. */
   release(lease: Lease): Promise<Moved | undefined>;
   /**
-   * Returns a task whose program was not started to the queue. `why` is shown to users. Resolves to false if the task was
-   * killed meanwhile.
+   * Returns a task whose program was not started to the queue. `why` is shown to users. Resolves to false if the task
+   * was killed meanwhile.
    */
   putBack(lease: Lease, why: string): Promise<boolean>;
 }
@@ -65,7 +67,10 @@ export interface TaskRun {
   rows: RunRows["rows"];
   /** Raw bytes of each stream that are in the log already. */
   from: StreamOffsets;
-  /** Milliseconds until the run time limit of a program that runs already; null: it has not been started, or has no limit. */
+  /**
+   * Milliseconds until the run time limit of a program that runs already; null: it has not been started, or has no
+   * limit.
+   */
   runRemainingMs: number | null;
   job: Job<TaskDetails>;
   log: TaskLog;
@@ -82,7 +87,9 @@ export interface TaskRun {
   hooks: readonly Hook[];
   control: RunControl;
   shutdown: AbortSignal;
-  /** Whether a program may exist, because RUNNING was committed or may have been, or a confirmed plan is to be applied. */
+  /**
+   * Whether a program may exist, because RUNNING was committed or may have been, or a confirmed plan is to be applied.
+   */
   mayRun: boolean;
   /** Time when this run began. */
   began: Date;

@@ -3,8 +3,9 @@ import { outcomeOfFailure } from "./outcome.ts";
 import { announce, type RunnerDeps, type TaskRun } from "./run.ts";
 
 /**
- * Thrown when this server cannot do its part of a run, such as for want of disk space; the message says why. It does not end
- * the task. A task whose program may have been started is taken over again by this node when its lease has expired.
+ * Thrown when this server cannot do its part of a run, such as for want of disk space; the message says why. It does
+ * not end the task. A task whose program may have been started is taken over again by this node when its lease has
+ * expired.
  */
 export class ServerFault extends Error {
   readonly mayHaveStarted: boolean;

@@ -19,10 +19,10 @@ export interface SuperviseOptions {
 }
 
 /**
- * Copies a program's output into the log until the output and the program have ended. Stops the program when a time limit
- * is exceeded or the log can no longer be stored.
- * @throws OutputLost if the output cannot be read; the reason of `shutdown`, with the program left running; the reason of
- * a lost lease.
+ * Copies a program's output into the log until the output and the program have ended. Stops the program when a time
+ * limit is exceeded or the log can no longer be stored.
+ * @throws OutputLost if the output cannot be read; the reason of `shutdown`, with the program left running; the reason
+ * of a lost lease.
  */
 export async function supervise(options: SuperviseOptions): Promise<ProgramEnd> {
   const { program, log, control, shutdown } = options;
@@ -64,7 +64,9 @@ export class OutputLost extends Error {
   }
 }
 
-/** Starts the timers of both time limits. They use this server's clock, so that they run on while the database is away. */
+/**
+ * Starts the timers of both time limits. They use this server's clock, so that they run on while the database is away.
+ */
 function enforceLimits(options: SuperviseOptions, progress: { readonly bytes: number }): Disposable {
   const { control, program, runTimeoutMs, idleTimeoutMs, graceMs } = options;
   const timers: NodeJS.Timeout[] = [];
@@ -78,7 +80,9 @@ function enforceLimits(options: SuperviseOptions, progress: { readonly bytes: nu
   return { [Symbol.dispose]: () => timers.forEach((timer) => void clearInterval(timer)) };
 }
 
-/** Calls `action` after `limit` milliseconds without output. Looks ten times within the limit, at least once a second. */
+/**
+ * Calls `action` after `limit` milliseconds without output. Looks ten times within the limit, at least once a second.
+ */
 function watchIdle(
   action: () => void,
   program: Pick<Program, "unread">,

@@ -26,8 +26,8 @@ export interface Ground {
 }
 
 /**
- * Locks the data folder, starts the embedded PostgreSQL if no database is configured, migrates the database, and checks the
- * secret key. Waits for a database that is away. `died` resolves to a sentence if the embedded PostgreSQL ends.
+ * Locks the data folder, starts the embedded PostgreSQL if no database is configured, migrates the database, and checks
+ * the secret key. Waits for a database that is away. `died` resolves to a sentence if the embedded PostgreSQL ends.
  */
 export async function openGround(
   config: Config,

@@ -5,7 +5,9 @@ import { liveFeed } from "../runner/notifications.ts";
 import { type Bus, openBus } from "../store/postgres/bus.ts";
 import type { Ground } from "./ground.ts";
 
-/** Distributes committed changes to the watchers of this server, to its pool if it has one, and to the other servers. */
+/**
+ * Distributes committed changes to the watchers of this server, to its pool if it has one, and to the other servers.
+ */
 export interface Live {
   hub: Hub;
   bus: Pick<Bus, "publish">;

@@ -1,6 +1,6 @@
 /*
- * The room service/ is the composition root: it builds every part of a server once, connects the parts, and takes them down
- * in reverse order. Roles decide which parts a server has.
+ * The room service/ is the composition root: it builds every part of a server once, connects the parts, and takes them
+ * down in reverse order. Roles decide which parts a server has.
  *
  *   ground.ts      data folder, database, cipher: all other parts use them
  *   live.ts        hub, bus to the other servers, listeners for committed changes
@@ -34,8 +34,8 @@ export interface Service extends AsyncDisposable {
 const RUNNER = "signalman.runner";
 
 /**
- * Starts a server with the parts that its roles name. A server that only runs tasks has health and reflection on its port;
- * one that only answers calls has no pool. Disposing the result takes the parts down in reverse order.
+ * Starts a server with the parts that its roles name. A server that only runs tasks has health and reflection on its
+ * port; one that only answers calls has no pool. Disposing the result takes the parts down in reverse order.
  */
 export async function startService(config: Config, logger: Logger): Promise<Service> {
   await using stack = new AsyncDisposableStack();

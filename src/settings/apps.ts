@@ -23,5 +23,5 @@ export function parseApps(text: string): Apps {
   const parsed = appsSchema.safeParse(json);
   if (parsed.success) return parsed.data;
   const [issue] = parsed.error.issues;
-  throw new Error(`is wrong at ${issue?.path.join(".") || "its top"}: ${issue?.message}`);
+  throw new Error(`is wrong at ${issue?.path.join(".") || "the top level"}: ${issue?.message}`);
 }

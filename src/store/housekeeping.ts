@@ -3,13 +3,13 @@ import { ensurePartitions } from "./logs/partitions.ts";
 import { type Database, DatabaseReadOnly } from "./postgres/database.ts";
 import { forgetRequests } from "./tasks/tasks.ts";
 
-/** Makes the partitions of the days to come and forgets old request ids. May run on all servers. */
+/** Creates the partitions of the coming days and deletes old request ids. All servers may call it at the same time. */
 export async function keepHouse(database: Database): Promise<void> {
   await database.run((db) => db.transaction(ensurePartitions));
   await forgetRequests(database);
 }
 
-/** @throws if the database does not answer, or answers reads only. */
+/** @throws Error if the database does not answer or is read-only. */
 export async function assertWritable(database: Database): Promise<void> {
   await database.run(async (db) => {
     const [row] = await db.execute(sql`SELECT current_setting('transaction_read_only') AS "readOnly"`);

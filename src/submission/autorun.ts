@@ -7,8 +7,8 @@ import { Failure } from "../task/errors.ts";
 import { bringing, newTask } from "./new-task.ts";
 
 /**
- * Returns the deploys that a task's success starts: the task that RunTask would create from each template without further
- * input. A template that needs input, such as a required survey answer, gets a refusal that says so.
+ * Returns the deploys that a task's success starts: the task that RunTask would create from each template without
+ * further input. A template that needs input, such as a required survey answer, gets a refusal that says so.
  */
 export function deploysAfter(
   build: Build,

@@ -1,12 +1,13 @@
 /*
- * The room submission/ turns a request into a task. `newTask` (this file) checks a RunTaskRequest against its template and
- * merges both into the record that the store inserts. overrides.ts decides which fields the template lets its tasks set, and
- * checks the answers to its survey; answers.ts and params.ts bring them into their stored form. sizes.ts refuses arguments
- * and variables that the operating system would refuse when the program is started. autorun.ts creates the deploys that
- * start after a success. seal-secrets.ts encrypts secret variables, and template.ts reads stored templates.
+ * The room submission/ turns a request into a task. `newTask` (this file) checks a RunTaskRequest against its template
+ * and merges both into the record that the store inserts. overrides.ts decides which fields the template lets its tasks
+ * set, and checks the answers to its survey; answers.ts and params.ts bring them into their stored form. sizes.ts
+ * refuses arguments and variables that the operating system would refuse when the program is started. autorun.ts
+ * creates the deploys that start after a success. seal-secrets.ts encrypts secret variables, and template.ts reads
+ * stored templates.
  *
- * The room only computes: rpc/ and runner/ load the rows and store the tasks. The runner checks a task by the same rules
- * again before it runs, since its template may have been changed meanwhile.
+ * The room only computes: rpc/ and runner/ load the rows and store the tasks. The runner checks a task by the same
+ * rules again before it runs, since its template may have been changed meanwhile.
  */
 
 import type { RunTaskRequest } from "../../gen/signalman/v1/task_service_pb.ts";
@@ -22,7 +23,8 @@ import { storedParams } from "./params.ts";
 const DEFAULT_PRIORITY = 50;
 
 /**
- * Returns the task that a request creates from its template, without secret values and without the build that it deploys.
+ * Returns the task that a request creates from its template, without secret values and without the build that it
+ * deploys.
  * @throws Failure of kind `invalid` that names the fields of the request which the template does not allow.
  */
 export function newTask(template: Template, request: RunTaskRequest): Omit<NewTask, "secrets" | "createdBy"> {
@@ -58,8 +60,8 @@ export function newTask(template: Template, request: RunTaskRequest): Omit<NewTa
 }
 
 /**
- * Returns the fields that make a task a deploy of a build. If `build` is a deploy itself, its version is passed on, so that a
- * version passes through chains of deploys.
+ * Returns the fields that make a task a deploy of a build. If `build` is a deploy itself, its version is passed on, so
+ * that a version passes through chains of deploys.
  */
 export function bringing(build: Build): Pick<NewTask, "buildTask" | "incomingVersion"> {
   return { buildTask: build.id, incomingVersion: build.version || build.incomingVersion };

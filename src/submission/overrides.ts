@@ -13,7 +13,9 @@ const OVERRIDES: readonly Override[] = [
   ...Object.values(FAMILIES).flatMap(({ overrides = [] }) => overrides),
 ];
 
-/** Returns a violation for each field of RunTaskRequest that the template does not allow or its survey does not accept. */
+/**
+ * Returns a violation for each field of RunTaskRequest that the template does not allow or its survey does not accept.
+ */
 export function checkAsked(template: Template, asked: Asked): FieldViolation[] {
   const refused = OVERRIDES.filter(({ allowed, given }) => given(asked) && !allowed(template)).map(
     ({ field }) => ({ field, description: `${template.name} does not allow its tasks to set this` }),

@@ -34,7 +34,9 @@ export function tooLarge(
   return [{ field: largest.field, description }];
 }
 
-/** Returns all arguments and environment variables of the program. Ansible and Terraform get their variables in files. */
+/**
+ * Returns all arguments and environment variables of the program. Ansible and Terraform get their variables in files.
+ */
 function wordsOf(
   template: Template,
   environment: TemplateParts["environment"],

@@ -11,7 +11,10 @@ export interface TemplateParts {
   environment: Environment | undefined;
 }
 
-/** Turns stored rows into messages. `name`: the template's full name; the other names come from the template's references. */
+/**
+ * Turns stored rows into messages. `name`: the template's full name; the other names come from the template's
+ * references.
+ */
 export function templateParts(name: string, rows: TemplateRows): TemplateParts {
   const template = fromJson(TemplateSchema, { ...rows.template, name });
   const { repository, environment } = rows;

@@ -1,6 +1,6 @@
 /**
- * Who makes a call. `name` is what is stored with everything that the call causes, and shown to people. Accounts will
- * be further kinds, whose names are resource names.
+ * The caller of an RPC. `name` is stored with each task and change that the call causes, and is shown to users.
+ * Accounts will be further kinds, whose names are resource names.
  */
 export interface Caller {
   kind: "anonymous" | "token";

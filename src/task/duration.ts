@@ -1,4 +1,6 @@
-/** Milliseconds of a protobuf Duration, rounded up: a time-out is never shorter than asked for. */
+/**
+ * Returns the milliseconds of a protobuf Duration, rounded up, so that a time limit is never shorter than requested.
+ */
 export function msFromDuration(duration: { seconds: bigint; nanos: number } | undefined): number | undefined {
   return duration && Number(duration.seconds) * 1000 + Math.ceil(duration.nanos / 1e6);
 }
@@ -6,7 +8,7 @@ export function msFromDuration(duration: { seconds: bigint; nanos: number } | un
 const UNITS: Record<string, number> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
 
 /**
- * Milliseconds of a duration as people write it: `90s`, `5m`, `1h30m`, `250ms`; a bare number means seconds.
+ * Returns the milliseconds of a duration such as `90s`, `5m`, `1h30m` or `250ms`; a bare number means seconds.
  * @throws Error whose message completes "--run-timeout …".
  */
 export function durationMs(text: string): number {

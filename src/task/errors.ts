@@ -30,8 +30,8 @@ export interface FailureOptions {
 }
 
 /**
- * A failure that the caller can understand and act on. Its message says what could not be done and what was
- * received: `Cannot run projects/demo/templates/x: no such template`. Any other error is a defect of the service: callers get
+ * A failure that the caller can understand and act on. Its message says what could not be done and what was received:
+ * `Cannot run projects/demo/templates/x: no such template`. Any other error is a defect of the service: callers get
  * INTERNAL, and the log has the cause.
  */
 export class Failure extends Error {

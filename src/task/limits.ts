@@ -4,5 +4,7 @@
  */
 export const MAX_WORD_BYTES = 131_000;
 
-/** Bytes of all arguments and variables together. Linux takes a quarter of the stack's limit, 2 MiB where that is 8 MiB. */
+/**
+ * Bytes of all arguments and variables together. Linux takes a quarter of the stack's limit, 2 MiB where that is 8 MiB.
+ */
 export const MAX_PROGRAM_BYTES = 1536 * 1024;

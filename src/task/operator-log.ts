@@ -2,43 +2,46 @@ import type { Logger } from "pino";
 import type { TaskRecord } from "./types.ts";
 
 /*
- * The operator's log: one line at info for each step of a task's life, on the server where the step was taken, and one at
- * warn for what had to be retried. Every line carries the task's id: a grep for it tells the task's story.
+ * The operator's log has one line at level info for each step of a task's life, on the server that took the step, and
+ * one line at level warn for each piece of work that had to be retried. Each line carries the task's id, so that a
+ * search for the id finds all of them.
  */
 
-/** A step, in the words of its line: `task created`, `task put back`, … Each task that ends has one `ended`. */
+/** A step, as its line names it: `task created`, `task put back`, … Each task that ends has one line `task ended`. */
 export type Step =
   | "created"
   | "claimed" // by this server's pool
   | "started" // its program runs
-  | "adopted" // its program ran here before the server was started anew
+  | "adopted" // its program was started by an earlier server on this data folder
   | "left running" // this server shuts down
-  | "put back" // into the queue: nothing of it was started
+  | "put back" // into the queue: its program was not started
   | "waiting for confirmation"
   | "confirmed"
   | "rejected"
   | "resumed" // to apply its plan
   | "kill requested"
   | "lost" // its server has been away for too long
-  | "taken away" // another server has its lease now
+  | "taken away" // another server has its lease
   | "ended"
   | "deleted";
 
 export type NamedTask = Pick<TaskRecord, "id" | "project" | "template">;
 
-/** What is known of a step besides its task. Times are milliseconds. */
+/** Fields of a step besides its task. Times are milliseconds. */
 export interface StepFields {
-  /** Name of the caller, and the id of the call. */
+  /** Name of the caller. */
   by?: string;
+  /** Id of the call. */
   requestId?: string;
-  /** The build whose success made it. */
+  /** Id of the build whose success created the task. */
   buildTask?: string;
   /** From its creation to the claim. */
   waitedMs?: number;
   /** From the claim to the start of its program. */
   preparedMs?: number;
-  /** From the start of its program, and from its creation. */
+  /** From the start of its program. */
   ranMs?: number;
+  /** From its creation. */
   totalMs?: number;
   plan?: { add: number; change: number; destroy: number };
   status?: string;
@@ -47,17 +50,20 @@ export interface StepFields {
   exitCode?: number | null;
   signal?: string | null;
   force?: boolean;
-  /** The server that has been away. */
+  /** Id of the node that has been away for too long. */
   lostNode?: string | null;
 }
 
-/** Something that was tried until it was done, or given up. */
+/** Work that was tried more than once, until it succeeded or was given up. */
 export interface Retried {
   taskId: string;
+  /** The work as a verb with its object, such as "store its output". */
   what: string;
+  /** Number of tries that failed. */
   tries: number;
+  /** Milliseconds from the first try to the end. */
   ms: number;
-  /** Of the last try that failed. */
+  /** Error of the last try that failed. */
   error: unknown;
 }
 
@@ -79,5 +85,5 @@ export function createOperatorLog(logger: Logger, node: string): OperatorLog {
   };
 }
 
-/** Milliseconds from a moment of the database's clock until now, by this server's. */
+/** Returns the milliseconds from a time of the database's clock until now, by this server's clock. At least 0. */
 export const msSince = (moment: Date): number => Math.max(0, Date.now() - moment.getTime());

@@ -1,6 +1,6 @@
 /**
- * Every reason that an error of this service can carry (`google.rpc.ErrorInfo.reason`), with the codes it comes with. Names
- * are stable: programs compare them. `docs/errors.md` is generated from this table.
+ * Every reason that an error of this service can carry (`google.rpc.ErrorInfo.reason`), with the codes it comes with.
+ * Names are stable: programs compare them. `docs/errors.md` is generated from this table.
  */
 export const REASONS = {
   INVALID_ARGUMENT: {
@@ -11,7 +11,7 @@ export const REASONS = {
   },
   TOKEN_MISSING: {
     codes: ["UNAUTHENTICATED"],
-    meaning: "The server has a token and the call carries none.",
+    meaning: "The server has a token, and the call carries none.",
     advice: "Send the header `authorization: Bearer TOKEN`; the command line takes it from SIGNALMAN_TOKEN.",
   },
   TOKEN_WRONG: {
@@ -36,18 +36,18 @@ export const REASONS = {
   },
   RESOURCE_ALREADY_EXISTS: {
     codes: ["ALREADY_EXISTS"],
-    meaning: "A Create call names a resource that is there.",
+    meaning: "A Create call names a resource that exists.",
     advice: "Use Update, or another name.",
   },
   REQUEST_ID_REUSED: {
     codes: ["ALREADY_EXISTS"],
-    meaning: "The `request_id` was used before, with another body.",
-    advice: "Make a new UUID for each new request; keep it only to repeat the same one.",
+    meaning: "The `request_id` was used before with another body.",
+    advice: "Generate a new UUID for each new request; send the same one only to repeat a request.",
   },
   ETAG_MISMATCH: {
     codes: ["ABORTED"],
     meaning: "The resource has changed since its etag was read.",
-    advice: "Read it again, make the change again, send it with the new etag.",
+    advice: "Read the resource, make the change again, and send it with the new etag.",
   },
   RESOURCE_IN_USE: {
     codes: ["FAILED_PRECONDITION"],
@@ -62,26 +62,26 @@ export const REASONS = {
   TASK_NOT_ENDED: {
     codes: ["FAILED_PRECONDITION"],
     meaning: "Only tasks that have ended can be deleted.",
-    advice: "Kill the task, wait for its end, delete it then.",
+    advice: "Kill the task, wait for its end, and delete it then.",
   },
   NOT_WAITING_FOR_CONFIRMATION: {
     codes: ["FAILED_PRECONDITION"],
-    meaning: "The task has no plan that waits: it was decided already, or it has ended.",
-    advice: "Read the task; its status says what became of it.",
+    meaning: "The task has no plan that waits: the plan was decided on already, or the task has ended.",
+    advice: "Read the task; its status says what happened to it.",
   },
   PLAN_CHANGED: {
     codes: ["FAILED_PRECONDITION"],
-    meaning: "The digest is not that of the plan that waits.",
+    meaning: "The digest in the request is not that of the plan that waits.",
     advice: "Read the plan again by GetTaskPlan and confirm the digest that it has.",
   },
   SECRETS_UNREADABLE: {
     codes: ["FAILED_PRECONDITION"],
     meaning: "A stored secret was encrypted with a key that this server does not have.",
-    advice: "Start the server with that SIGNALMAN_SECRET_KEY, or write the secrets anew.",
+    advice: "Start the server with that SIGNALMAN_SECRET_KEY, or set the secrets again.",
   },
   SERVER_SHUTDOWN: {
     codes: ["UNAVAILABLE"],
-    meaning: "This server shuts down. Running tasks go on.",
+    meaning: "This server is shutting down. Running tasks go on.",
     advice:
       "Try again after the delay in `RetryInfo`, here or at another server; a watch goes on with its resume token.",
   },
@@ -104,7 +104,7 @@ export const REASONS = {
   CANCELED: {
     codes: ["CANCELLED"],
     meaning: "The caller ended the call. The work may have been done.",
-    advice: "Nothing to mend; read the task if its state matters.",
+    advice: "Nothing to do; read the task if its state matters.",
   },
   UNIMPLEMENTED: {
     codes: ["UNIMPLEMENTED"],
@@ -120,13 +120,13 @@ export const REASONS = {
   UNKNOWN: {
     codes: ["UNKNOWN"],
     meaning: "The call failed before the service saw it, with an HTTP status that has no gRPC code.",
-    advice: "Look at what stands between caller and server, such as a proxy.",
+    advice: "Check the proxies between caller and server.",
   },
 } as const satisfies Record<string, { codes: readonly string[]; meaning: string; advice: string }>;
 
 export type Reason = keyof typeof REASONS;
 
-/** The reason of an error that has nothing but a code: the code's name, where the table has it. */
+/** Returns the reason of an error that has only a code: the name of the code if the table has it, else UNKNOWN. */
 export function reasonOfCode(code: string): Reason {
   return Object.hasOwn(REASONS, code) ? (code as Reason) : "UNKNOWN";
 }

@@ -20,11 +20,11 @@ export const STATUSES = Object.keys(TRANSITIONS) as Status[];
 
 const reachable: Record<Status, readonly Status[]> = TRANSITIONS;
 
-/** Final statuses: none may follow them. */
+/** Final statuses, which no other status may follow. */
 export const FINAL = STATUSES.filter((s) => reachable[s].length === 0);
-/** A server owns the task, under a lease. */
+/** Statuses in which a node owns the task under a lease. */
 export const OWNED: readonly Status[] = ["STARTING", "RUNNING", "CONFIRMED", "REJECTED", "STOPPING"];
-/** The task counts against the limits of its template and its project. */
+/** Statuses in which the task counts against the limits of its template and its project. */
 export const ACTIVE: readonly Status[] = [...OWNED, "WAITING_CONFIRMATION"];
 
 /** Returns the statuses that `to` may follow. */

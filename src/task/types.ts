@@ -15,7 +15,7 @@ export interface TaskSpec {
   /** Proto3 JSON of the app's settings in the request: AnsibleParams or TerraformParams. */
   ansible?: JsonObject;
   terraform?: JsonObject;
-  /** Milliseconds; absent: for ever. */
+  /** Time limits in milliseconds; absent: none. */
   queueTimeoutMs?: number;
   confirmTimeoutMs?: number;
   runTimeoutMs?: number;
@@ -31,13 +31,13 @@ export interface Plan {
   destroy: number;
 }
 
-/** How a task ended: the contract's TaskEnd without its time. */
+/** End of a task: the contract's TaskEnd without its time. */
 export interface TaskOutcome {
   status: Extract<Status, "SUCCESS" | "ERROR" | "STOPPED">;
   reason: EndReason | null;
   exitCode: number | null;
   signal: string | null;
-  /** A sentence for a person; empty for a plain success. */
+  /** A sentence for users; empty for a plain success. */
   message: string;
 }
 
@@ -54,7 +54,7 @@ export interface TaskRecord {
   spec: TaskSpec;
   /** Encrypted JSON object of the secret variables. */
   secrets: Buffer | null;
-  /** Name of its maker (task/caller.ts); empty: it was made before that was recorded. */
+  /** Name of the caller who created the task (task/caller.ts); empty: an earlier release created it. */
   createdBy: string;
   createTime: Date;
   startTime: Date | null;
@@ -62,19 +62,20 @@ export interface TaskRecord {
   runDeadline: Date | null;
   confirmDeadline: Date | null;
   plan: Plan | null;
-  /** Name of the caller who confirmed or rejected its plan; empty: nobody did, or that was not recorded. */
+  /** Name of the caller who confirmed or rejected the plan; empty: no caller did, or it was not recorded. */
   decidedBy: string;
   /** The version that a build makes; empty: none. */
   version: string;
-  /** For a deploy: the build task whose version it deploys, and that version. */
+  /** Id of the build whose version a deploy installs; null: the task deploys no build. */
   buildTask: string | null;
+  /** Version that a deploy installs; empty: none. */
   incomingVersion: string;
   commitHash: string;
   commitMessage: string;
   node: string | null;
-  /** What runs it; a node knows its executors by their names. */
+  /** Name of the executor that runs the task. */
   executor: string;
-  /** What its executor finds its program by; null: none was ever about to be started. */
+  /** Handle by which the executor finds the task's program; null: no program was about to be started. */
   executorHandle: string | null;
   /** Raised by every claim and adoption; every write of the owning node names it. */
   leaseEpoch: number;
@@ -82,7 +83,7 @@ export interface TaskRecord {
   killForce: boolean;
   killDeadline: Date | null;
   killReason: string;
-  /** Name of the caller who first asked for its end; empty: nobody did, or that was not recorded. */
+  /** Name of the caller who first requested the task's end; empty: no caller did, or it was not recorded. */
   killBy: string;
   endTime: Date | null;
   exitCode: number | null;
@@ -96,10 +97,10 @@ export interface StatusEvent {
   ordinal: number;
   status: Status;
   time: Date;
-  /** Line number after which the event stands. */
+  /** Number of the log line after which the event happened. */
   afterSeq: number;
   message: string;
-  /** Name of the caller who caused it; empty: the service did. */
+  /** Name of the caller who caused the change; empty: the service did. */
   by: string;
 }
 

@@ -92,8 +92,8 @@ describe("an agent", () => {
 
   test.each([
     [{ passphrase: "wrong" }, "its passphrase does not open its private key"],
-    [{ passphrase: "" }, "its private key needs a passphrase, and it has none"],
-    [{ privateKey: "-----BEGIN nonsense" }, "its private key is none that OpenSSH can read ("],
+    [{ passphrase: "" }, "its private key needs a passphrase, and the access key has none"],
+    [{ privateKey: "-----BEGIN nonsense" }, "OpenSSH cannot read its private key ("],
     [{ privateKey: "" }, "it has no private key"],
   ])("refuses %j: %s", async (more, reason) => {
     const key = { ...sshKey("right"), ...more } as AccessKey;

@@ -56,7 +56,7 @@ describe("the key of a data folder", () => {
   test("that is broken is reported by its path, and left as it is", async () => {
     const file = join(folder, "secret.key");
     writeFileSync(file, "c2hvcnQ=\n");
-    await expect(readSecretKeys(folder)).rejects.toThrow(`${file} must hold 32 bytes as base64`);
+    await expect(readSecretKeys(folder)).rejects.toThrow(`${file} holds `);
     expect(readFileSync(file, "utf8")).toBe("c2hvcnQ=\n");
   });
 });
@@ -64,8 +64,8 @@ describe("the key of a data folder", () => {
 test("a key is 32 bytes as base64, with or without white space around it", () => {
   const text = Buffer.alloc(32, 7).toString("base64");
   expect(decodeSecretKeys(` ${text}\n`)).toEqual([Buffer.alloc(32, 7)]);
-  expect(() => decodeSecretKeys(text.slice(4))).toThrow(/^must hold 32 bytes as base64.*; it holds 29$/);
-  expect(() => decodeSecretKeys("f".repeat(64))).toThrow(/it holds 48$/);
+  expect(() => decodeSecretKeys(text.slice(4))).toThrow(/^holds 29 bytes as base64; a key must have 32/);
+  expect(() => decodeSecretKeys("f".repeat(64))).toThrow(/^holds 48 bytes/);
 });
 
 test("several keys are joined by commas, or stand on lines of their own", () => {
@@ -73,5 +73,5 @@ test("several keys are joined by commas, or stand on lines of their own", () => 
   const texts = [one, two].map((key) => key.toString("base64"));
   expect(decodeSecretKeys(texts.join(","))).toEqual([one, two]);
   expect(decodeSecretKeys(`${texts.join("\n")}\n`)).toEqual([one, two]);
-  expect(() => decodeSecretKeys(`${texts[0]},short`)).toThrow(/must hold 32 bytes/);
+  expect(() => decodeSecretKeys(`${texts[0]},short`)).toThrow(/bytes as base64; a key must have 32/);
 });

@@ -51,7 +51,7 @@ describe("migrations", () => {
   test("refuse a database that is not in UTF-8, and say what to do", async () => {
     await using latin = await emptyDatabase("ENCODING 'LATIN1' LOCALE 'C'");
     await expect(migrate(latin.url)).rejects.toThrow(
-      "The database must be in UTF8, it is in LATIN1: create it with ENCODING 'UTF8'",
+      "The database has the encoding LATIN1; UTF8 is needed: create it with ENCODING 'UTF8'",
     );
   });
 });

@@ -33,7 +33,7 @@ test("signalman plan, confirm and reject", async () => {
   expect(endOf(await watcher.ended)).toMatchObject({ status: "SUCCESS" });
   const late = await cli(["confirm", short], { server });
   expect(late).toMatchObject({ code: 2, stdout: "" });
-  expect(late.stderr).toMatch(/^signalman: .*it is SUCCESS, and no plan of it waits.*\n$/);
+  expect(late.stderr).toMatch(/^signalman: .*it is SUCCESS, and only a task in WAITING_CONFIRMATION.*\n$/);
   const next = await project.planned({ variables: { name: "again" } });
   const rejected = await cli(["reject", shortOf(next), "--reason", "no"], { server });
   expect(rejected).toMatchObject({ code: 0, stdout: `${shortOf(next)} rejected\n` });

@@ -42,8 +42,9 @@ export function factsOf(
 }
 
 /**
- * Replaces `{{fact}}` and `{{variables.NAME}}` in all texts of a body, except in names of fields. An unknown placeholder
- * stays as it is. A variable that does not exist is replaced by an empty text, one that is not a text by its JSON.
+ * Replaces `{{fact}}` and `{{variables.NAME}}` in all texts of a body, except in names of fields. An unknown
+ * placeholder stays as it is. A variable that does not exist is replaced by an empty text, one that is not a text by
+ * its JSON.
  */
 export function fillIn(body: JsonValue, facts: Facts, variables: JsonObject): JsonValue {
   if (typeof body === "string")

@@ -2,8 +2,8 @@ import { familyOf } from "../../jobs/families.ts";
 import type { Hook } from "../hooks.ts";
 
 /**
- * Writes into the log what the app is going to run, and adds to the message of a failure what the app's family knows of its
- * cause. Idempotent.
+ * Writes into the log what the app is going to run, and adds to the message of a failure what the app's family knows of
+ * its cause. Idempotent.
  */
 export const familyHook: Hook = {
   name: "app",

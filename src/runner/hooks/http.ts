@@ -24,7 +24,8 @@ const MAX_SHOWN = 200;
 
 /**
  * Calls until an answer is a success, with at most `retries` further tries and pauses that double. Resolves to the HTTP
- * status. A redirect counts as a failure and is not followed, so that the secret goes only to the host of the hook's URL.
+ * status. A redirect counts as a failure and is not followed, so that the secret goes only to the host of the hook's
+ * URL.
  * @throws Error that says how the last try failed; the reason of `signal` if it aborts.
  */
 export async function callHttp(call: Call, signal: AbortSignal): Promise<number> {

@@ -50,8 +50,8 @@ export function registeredHooks(
 }
 
 /**
- * Makes a hook of its registration. If a required hook fails before a task, the task ends as PREPARE_FAILED. If it fails
- * after a task, a success becomes HOOK_FAILED, and another outcome stays.
+ * Makes a hook of its registration. If a required hook fails before a task, the task ends as PREPARE_FAILED. If it
+ * fails after a task, a success becomes HOOK_FAILED, and another outcome stays.
  */
 function hookOf(registration: Registration, subject: Subject): Hook {
   const { name, event, required } = registration;

@@ -16,9 +16,9 @@ import {
 } from "./kinds.ts";
 
 /*
- * Writes catalog resources. Every write, of one resource or of a whole catalog, goes through `changeProject`: under an advisory
- * lock of the project it reads the stored state, passes it to a pure function of rpc/catalog/, and writes the result in the
- * same transaction. Two writers of one project follow each other.
+ * Writes catalog resources. Every write, of one resource or of a whole catalog, goes through `changeProject`: under an
+ * advisory lock of the project it reads the stored state, passes it to a pure function of rpc/catalog/, and writes the
+ * result in the same transaction. Writers of one project take turns.
  */
 
 /** The stored state of a project, by kind and name, read under the project's lock. */
@@ -37,7 +37,10 @@ export interface Put extends Place {
 
 export interface Writes {
   put: readonly Put[];
-  /** Resources to delete. With `force`, a project's ended tasks and their logs are deleted too; else it may have no tasks. */
+  /**
+   * Resources to delete. With `force`, a project's ended tasks and their logs are deleted too; else it may have no
+   * tasks.
+   */
   remove: readonly Place[];
   force?: boolean;
   /** Decides and checks, but writes nothing. */

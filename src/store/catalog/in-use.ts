@@ -13,8 +13,8 @@ interface Doomed {
 }
 
 /**
- * Returns a failure for each template to delete that has tasks which have not ended, naming one of them. For a project to
- * delete, returns a failure if it has such tasks, or, without `force`, any tasks.
+ * Returns a failure for each template to delete that has tasks which have not ended, naming one of them. For a project
+ * to delete, returns a failure if it has such tasks, or, without `force`, any tasks.
  */
 export async function obstaclesTo(
   db: Queryable,
@@ -54,7 +54,10 @@ export function inUse(resource: string, user: string, why: string): Failure {
   });
 }
 
-/** Deletes the tasks of a project, all of which have ended, with their logs. Planned anew each time, for the actual number. */
+/**
+ * Deletes the tasks of a project, all of which have ended, with their logs. Planned anew each time, for the actual
+ * number.
+ */
 export async function deleteTasks(db: Queryable, project: string): Promise<void> {
   await db.execute(sql`SET LOCAL plan_cache_mode = force_custom_plan`);
   const ids = db.select({ id: tasks.id }).from(tasks).where(eq(tasks.project, project));

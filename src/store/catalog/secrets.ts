@@ -16,7 +16,9 @@ export type SealedKind = "accessKeys" | "environments" | "tasks";
 
 const PAGE = 500;
 
-/** Yields all sealed secrets of a kind in pages, in key order, so that concurrent changes neither skip nor repeat one. */
+/**
+ * Yields all sealed secrets of a kind in pages, in key order, so that concurrent changes neither skip nor repeat one.
+ */
 export async function* readSealed(database: Database, kind: SealedKind): AsyncGenerator<Sealed[]> {
   for (let after: Sealed | undefined; ; ) {
     const page =

@@ -16,8 +16,8 @@ export interface StoredChunk {
 }
 
 /**
- * Moves the log's head forward and inserts consecutive chunks, in one statement. Chunks that an earlier attempt of unknown
- * outcome has stored are left as they are. Returns the number of the task's events before these lines.
+ * Moves the log's head forward and inserts consecutive chunks, in one statement. Chunks that an earlier attempt of
+ * unknown outcome has stored are left as they are. Returns the number of the task's events before these lines.
  * @throws LeaseLost if the head is elsewhere: another server writes this log now.
  */
 export async function storeChunks(
@@ -74,8 +74,8 @@ interface Appended extends Joined {
 type Joined = ReturnType<typeof joined>;
 
 /**
- * Returns the chunks as one array for each column, and their data as one value. So one prepared statement serves any number
- * of chunks, and the driver, whose buffer grows with each parameter, copies the data once.
+ * Returns the chunks as one array for each column, and their data as one value. So one prepared statement serves any
+ * number of chunks, and the driver, whose buffer grows with each parameter, copies the data once.
  */
 function joined(chunks: readonly StoredChunk[]) {
   const column = (of: (chunk: StoredChunk) => number) => `{${chunks.map(of).join(",")}}`;
@@ -131,8 +131,8 @@ export async function readChunks(
 }
 
 /**
- * Finds the beginning of the last `lines` lines of the given streams: the first line number of a chunk, and how many matching
- * lines of that chunk to skip. Undefined if there are fewer lines.
+ * Finds the beginning of the last `lines` lines of the given streams: the first line number of a chunk, and how many
+ * matching lines of that chunk to skip. Undefined if there are fewer lines.
  */
 export async function findTail(
   database: Database,

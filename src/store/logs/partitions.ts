@@ -7,8 +7,9 @@ const DAYS_AHEAD = 7;
 const PARTITION_LOCK = 5_410_253;
 
 /**
- * Creates missing partitions of `log_chunks` for today and the following days, in UTC. Creating one locks the parent table
- * briefly. `db` must be a transaction: its advisory lock keeps two servers from creating the same partition at once.
+ * Creates missing partitions of `log_chunks` for today and the following days, in UTC. Creating one locks the parent
+ * table briefly. `db` must be a transaction: its advisory lock keeps two servers from creating the same partition at
+ * once.
  */
 export async function ensurePartitions(db: Queryable): Promise<void> {
   await db.execute(sql`SELECT pg_advisory_xact_lock(${PARTITION_LOCK})`);

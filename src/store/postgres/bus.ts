@@ -3,28 +3,35 @@ import { sql } from "drizzle-orm";
 import { backOff, retry } from "../../async/retry.ts";
 import { connect, openDatabase } from "./database.ts";
 
+/*
+ * Notifications between the servers of one database, over PostgreSQL's LISTEN and NOTIFY. They are hints: a receiver
+ * reads the store, and slow polls find every change whose notification was lost. One connection sends, another one
+ * listens.
+ */
+
 const CHANNEL = "signalman";
-/** PostgreSQL refuses payloads of 8000 bytes and more; an id with its comma is 37. */
+/** Ids in one notification. PostgreSQL refuses payloads of 8000 bytes and more; an id with its comma has 37. */
 const IDS_PER_NOTICE = 200;
-/** Milliseconds between two notices of one server. */
+/** Milliseconds between two notifications of one server. */
 const PAUSE_MS = 50;
-/** Milliseconds that one notice may take. */
+/** Time limit in milliseconds for sending one notification. */
 const DEADLINE_MS = 2000;
-/** Milliseconds between two tests of our hearing: a connection can die without a word, and then nobody tells. */
-const HEARING_MS = 5000;
+/** Milliseconds between two checks of the LISTEN connection, which can break without an error on this side. */
+const CHECK_MS = 5000;
 
 /** Milliseconds between two tries to listen. */
 const LISTEN_PAUSE_MS = 500;
 
-/** What changed. A hint only: whoever hears it reads the store, and polls slowly in case it was lost. */
+/** Changes that another server has committed. */
 export interface Notice {
+  /** Ids of tasks that have changed. */
   tasks: string[];
-  /** The queue may have something to start. */
+  /** Whether there may be a task to start. */
   queue: boolean;
 }
 
 export interface Bus {
-  /** Tells the other servers, soon: the first at once, then together every 50 ms. */
+  /** Notifies the other servers of a changed task: at once, or within 50 ms together with others. */
   publish(taskId: string, options?: { queue: boolean }): void;
   close(): Promise<void>;
 }
@@ -32,45 +39,45 @@ export interface Bus {
 export interface BusOptions {
   url: string;
   node: string;
-  /** Gets those of other servers. */
+  /** Called with each notification of another server. */
   onNotice(notice: Notice): void;
-  /** Some may have been missed. */
+  /** Called when the LISTEN connection was opened again; notifications may have been missed. */
   onReconnect(): void;
 }
 
-/** Hints between the servers of one database, over LISTEN and NOTIFY on a connection of their own. */
+/** Opens the bus. Lost connections are opened again until `close`. */
 export function openBus(options: BusOptions): Bus {
-  const mouth = openDatabase({ url: options.url, max: 1, name: "notices", deadlineMs: DEADLINE_MS });
+  const sender = openDatabase({ url: options.url, max: 1, name: "notices", deadlineMs: DEADLINE_MS });
   const ids = new Set<string>();
   let queue = false;
-  let state: "idle" | "speaking" | "closed" = "idle";
-  let ears = openEars(options);
-  const hearing = setInterval(() => void testHearing(), HEARING_MS);
-  hearing.unref();
+  let state: "idle" | "sending" | "closed" = "idle";
+  let listener = openListener(options);
+  const checks = setInterval(() => void checkListener(), CHECK_MS);
+  checks.unref();
 
-  /** Whoever does not hear himself is deaf. */
-  async function testHearing(): Promise<void> {
-    if (ears.isDeaf()) {
-      void ears.close();
-      ears = openEars(options);
+  /** Reopens the LISTEN connection if the notification of the last check did not come back, and sends the next one. */
+  async function checkListener(): Promise<void> {
+    if (listener.isDead()) {
+      void listener.close();
+      listener = openListener(options);
     }
-    const tested = ears;
-    tested.expectOwn(true);
-    await say(options.node).catch(() => tested.expectOwn(false));
+    const checked = listener;
+    checked.expectOwn(true);
+    await send(options.node).catch(() => checked.expectOwn(false));
   }
 
-  async function say(payload: string): Promise<void> {
-    await mouth.run((db) => db.execute(sql`SELECT pg_notify(${CHANNEL}, ${payload})`));
+  async function send(payload: string): Promise<void> {
+    await sender.run((db) => db.execute(sql`SELECT pg_notify(${CHANNEL}, ${payload})`));
   }
 
-  /** One notice at a time, so that none pile up while the database is away. */
-  async function speak(): Promise<void> {
-    state = "speaking";
+  /** Sends one notification at a time, so that they do not pile up while the database is away. */
+  async function sendAll(): Promise<void> {
+    state = "sending";
     while (isOpen() && (ids.size > 0 || queue)) {
       const pause = delay(PAUSE_MS);
       const payload = nextPayload();
-      // A lost hint costs a second at most: the polls behind it find the change.
-      await say(payload).catch(() => {});
+      // A lost notification costs a second at most, until the next poll finds the change.
+      await send(payload).catch(() => {});
       await pause;
     }
     if (isOpen()) state = "idle";
@@ -92,40 +99,40 @@ export function openBus(options: BusOptions): Bus {
     publish(taskId, { queue: forQueue } = { queue: false }) {
       ids.add(taskId);
       queue ||= forQueue;
-      if (state === "idle") void speak();
+      if (state === "idle") void sendAll();
     },
     async close() {
       state = "closed";
-      clearInterval(hearing);
-      await Promise.all([ears.close(), mouth.close()]);
+      clearInterval(checks);
+      await Promise.all([listener.close(), sender.close()]);
     },
   };
 }
 
-/** A connection that listens until it is closed. */
-function openEars(options: BusOptions) {
+/** Opens a connection that listens until it is closed. */
+function openListener(options: BusOptions) {
   const client = connect(options.url, { max: 1, name: "bus" });
   const closing = new AbortController();
   let expectsOwn = false;
 
-  function hear(payload: string): void {
+  function receive(payload: string): void {
     const [node, flag, ...tasks] = payload.split(",");
     if (node === options.node) expectsOwn = false;
     else options.onNotice({ tasks, queue: flag === "q" });
   }
 
-  /** postgres.js connects again by itself; the first LISTEN is ours to repeat. */
-  const listening = retry(() => client.listen(CHANNEL, hear, () => options.onReconnect()), {
+  /** postgres.js repeats LISTEN when it reconnects, but not if the first LISTEN fails. */
+  const listening = retry(() => client.listen(CHANNEL, receive, () => options.onReconnect()), {
     pausesMs: backOff({ firstMs: LISTEN_PAUSE_MS, longestMs: LISTEN_PAUSE_MS }),
     signal: closing.signal,
   });
-  listening.catch(() => {}); // closed
+  listening.catch(() => {}); // rejects when the bus is closed
   return {
-    /** Whether something of ours is being said, and should be heard. */
+    /** Sets whether a notification of this server has been sent and should come back. */
     expectOwn(expected: boolean) {
       expectsOwn = expected;
     },
-    isDeaf: () => expectsOwn,
+    isDead: () => expectsOwn,
     async close() {
       closing.abort();
       await client.end({ timeout: 1 });

@@ -1,4 +1,4 @@
-/** Codes of postgres.js and of the system: the connection is gone, or could not be made. */
+/** Error codes of postgres.js and of the system for a connection that was lost or could not be opened. */
 const CODES = new Set([
   "CONNECTION_CLOSED",
   "CONNECTION_ENDED",
@@ -15,6 +15,7 @@ const CODES = new Set([
   "ENOTFOUND",
 ]);
 
+/** Tells whether an error, or one of its causes, is a lost or refused connection. */
 export function isConnectionLost(error: unknown): boolean {
   for (let e = error; e instanceof Error; e = e.cause) {
     if ("code" in e && CODES.has(String(e.code))) return true;
@@ -23,8 +24,9 @@ export function isConnectionLost(error: unknown): boolean {
 }
 
 /**
- * postgres.js 3.4.9 writes to connections that have just been lost, in a callback where nobody can catch the error
- * (porsager/postgres#1208). Whoever waits for what it wrote is told in another way: the process may go on.
+ * Tells whether an uncaught error comes from postgres.js 3.4.9 writing to a connection that has just been lost
+ * (porsager/postgres#1208). It is thrown in a callback, where it cannot be caught. The query itself is rejected in
+ * another way, so the process may go on.
  */
 export function isDriverSlip(error: unknown): boolean {
   if (!(error instanceof TypeError)) return false;

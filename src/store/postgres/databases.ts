@@ -1,19 +1,19 @@
 import { type Database, openDatabase } from "./database.ts";
 
-/** Pools apart, so that neither a flood of log chunks nor many readers keep a lease from being renewed. */
+/** Separate pools of connections, so that neither many log chunks nor many readers delay the renewal of leases. */
 export interface Databases {
-  /** Leases, statuses, creation: small and urgent. */
+  /** Leases, status changes and new tasks: short and urgent statements. */
   control: Database;
-  /** Chunks of logs. */
+  /** Writes of log chunks. */
   logs: Database;
-  /** What callers read. */
+  /** Reads of callers. */
   reads: Database;
-  /** Whether it answers: a question that no queue of ours may hold up. */
+  /** Health checks, which must not queue behind other work. */
   health: Database;
   close(): Promise<void>;
 }
 
-/** Milliseconds. */
+/** Time limits of a call in milliseconds, by pool. */
 const DEADLINES = { control: 5_000, logs: 15_000, reads: 5_000, health: 2_000 };
 
 export function openDatabases(url: string): Databases {

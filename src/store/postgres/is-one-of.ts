@@ -3,17 +3,23 @@ import type { Status } from "../../task/status.ts";
 import { words } from "../schema/columns.ts";
 import { tasks } from "../schema/tasks.ts";
 
-/** A UUID column is among these: one parameter, however many they are, so that there is one statement to prepare. */
+/**
+ * Returns the condition that a UUID column is one of `ids`. They are one parameter, so that any number needs one
+ * statement.
+ */
 export function isOneOf(column: SQLWrapper, ids: readonly string[] | SQL): SQL {
   return sql`${column} = ANY(${ids instanceof SQL ? ids : uuidArray(ids)}::uuid[])`;
 }
 
-/** As PostgreSQL reads it. */
+/** Returns the ids as the text of a PostgreSQL array. */
 export function uuidArray(ids: readonly string[]): string {
   return `{${ids.join(",")}}`;
 }
 
-/** In one of these statuses. They are part of the statement: as values, they would hide from a plan how few tasks it is. */
+/**
+ * Returns the condition that a task has one of these statuses. They are written into the statement instead of being
+ * passed as parameters, so that the planner knows how few tasks have them.
+ */
 export function isInStatus(statuses: readonly Status[]): SQL {
   return sql`${tasks.status} IN (${words(statuses)})`;
 }

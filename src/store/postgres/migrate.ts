@@ -7,12 +7,12 @@ import { connect } from "./database.ts";
 import { retryTransient } from "./transient-errors.ts";
 
 const FOLDER = fileURLToPath(new URL("../migrations", import.meta.url));
-/** Any number, the same in every version of Signalman. */
+/** Key of the advisory lock. Arbitrary, but the same in every version of Signalman. */
 const LOCK = 5_410_251;
 const OLDEST_VERSION = 140_000;
 
 /**
- * Brings the schema up to date; several servers may do so at once, since one waits for the other.
+ * Brings the schema up to date. Several servers may call it at once; an advisory lock makes them take turns.
  * @throws Error that says what to do if the server is too old or the database is not in UTF-8.
  */
 export async function migrate(url: string): Promise<void> {
@@ -37,20 +37,24 @@ async function assertUsable(client: ReturnType<typeof connect>): Promise<void> {
     SELECT current_setting('server_version_num')::integer AS version,
            current_setting('server_encoding') AS encoding`;
   if (!row || row.version < OLDEST_VERSION) {
-    throw new Error(`PostgreSQL 14 or newer is needed, DATABASE_URL leads to version ${row?.version}`);
+    throw new Error(
+      `PostgreSQL at DATABASE_URL has version ${row?.version}; version 14 (140000) or newer is needed`,
+    );
   }
   if (row.encoding !== "UTF8") {
-    throw new Error(`The database must be in UTF8, it is in ${row.encoding}: create it with ENCODING 'UTF8'`);
+    throw new Error(
+      `The database has the encoding ${row.encoding}; UTF8 is needed: create it with ENCODING 'UTF8'`,
+    );
   }
 }
 
-/** Milliseconds for which PostgreSQL may be out of reach at the start of a server: it may be starting too. */
+/** Milliseconds for which PostgreSQL may be out of reach when a server starts, since it may be starting as well. */
 const PATIENCE_MS = 20_000;
 
 /**
- * As `migrate`, repeated while the trouble is transient. `onRetry` gets each error. A migration may take longer than 20 s,
- * and so may another server's, which is waited for.
- * @throws Error that says what the trouble was, if an attempt fails after 20 s.
+ * Calls `migrate`, retrying transient errors; `onRetry` is called with each of them. A running migration, of this
+ * server or of another one, may take longer than 20 s.
+ * @throws Error with the cause if an attempt fails 20 s after the first one began.
  */
 export async function migratePatiently(
   url: string,
@@ -66,7 +70,7 @@ export async function migratePatiently(
       const { host, pathname } = new URL(url);
       const place = `PostgreSQL at ${decodeURIComponent(host)}${pathname}`;
       throw new Error(
-        `Cannot use ${place} for ${PATIENCE_MS / 1000} s: ${messageOf(trouble)}. Is DATABASE_URL right, and does it run?`,
+        `Cannot use ${place} for ${PATIENCE_MS / 1000} s: ${messageOf(trouble)}. Check DATABASE_URL, and that PostgreSQL runs there`,
         { cause: trouble },
       );
     },

@@ -4,19 +4,19 @@ import { drizzle } from "drizzle-orm/postgres-js";
 import type { Db, Queryable } from "./database.ts";
 
 /*
- * Statements whose text is made once. drizzle makes it anew for each run, out of the same parts: for a short task that was
- * a millisecond, and 700 KB of garbage.
+ * Statements whose SQL text is built once. By default drizzle builds the text for every execution, which took 1 ms and
+ * 700 KB of garbage for each short task.
  */
 
-/** Makes parts of statements; it has no database. */
+/** Query builder for parts of statements; it has no connection. */
 export const builder = drizzle.mock();
 
-/** Where each of a statement's values goes. */
+/** Placeholders of a statement, by the names of its values. */
 export type Places<V> = { readonly [K in keyof V]: SQL };
 
 /**
- * A statement that is made at its first use. It gets its values as the driver takes them: JSON as text, and so on.
- * Nothing but them may differ from one use to the next.
+ * Returns a function that executes a statement, whose text is built at the first call. Values have the form that the
+ * driver takes, such as JSON as text. Calls may differ in their values only.
  */
 export function statement<V extends object, Row extends object>(build: (at: Places<V>) => SQL) {
   let made: Query | undefined;
@@ -28,7 +28,7 @@ export function statement<V extends object, Row extends object>(build: (at: Plac
   };
 }
 
-/** The same for a query that drizzle maps to typed rows: made once for each pool of connections. */
+/** Like `statement`, for a query that drizzle maps to typed rows. It is built once for each pool of connections. */
 export function prepared<P>(make: (db: Db) => P): (db: Db) => P {
   const made = new WeakMap<Db, P>();
   return (db) => {
@@ -38,7 +38,7 @@ export function prepared<P>(make: (db: Db) => P): (db: Db) => P {
   };
 }
 
-/** A value of a prepared query, by its name. */
+/** Returns the placeholder of a prepared query's value. */
 export const place = (name: string): Placeholder => sql.placeholder(name);
 
 function places<V>(): Places<V> {

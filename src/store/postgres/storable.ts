@@ -1,13 +1,13 @@
 import type { JsonValue } from "@bufbuild/protobuf";
 
 /*
- * PostgreSQL's texts hold no NUL, and its JSON no half of a surrogate pair either; what programs say may hold both. A text
- * that cannot be stored would keep a task from ever ending.
+ * PostgreSQL stores no NUL in texts and no unpaired surrogate in JSON, but the output of programs may contain both.
+ * Without a replacement, the end of such a task could never be stored.
  */
 
-/** With U+FFFD in the place of what cannot be stored. */
+/** Returns the text with U+FFFD in place of characters that PostgreSQL cannot store. */
 export const storableText = (text: string): string => text.toWellFormed().replaceAll("\0", "\ufffd");
 
-/** The text of a JSON value, the same way. */
+/** Returns a value as JSON, with U+FFFD in place of characters that PostgreSQL cannot store. */
 export const storableJson = (value: JsonValue): string =>
   JSON.stringify(value, (_, inner: JsonValue) => (typeof inner === "string" ? storableText(inner) : inner));

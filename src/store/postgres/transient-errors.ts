@@ -2,18 +2,19 @@ import { backOff, retry } from "../../async/retry.ts";
 import { DatabaseDeadline, QueryFailed } from "./database.ts";
 
 /**
- * Errors that a repetition does not change, since the statement or its values are at fault: SQLSTATE classes 22 (data),
- * 23 (constraints) and 42 (syntax and access, but for 42501: a right that was revoked can be granted again), and what
- * postgres.js refuses to send. Everything else that the driver reports ends without a change of the request: refused
- * logins (28), a database that is missing or renamed (3D), read-only (25006), shortages (53), locks (55), shutdowns (57),
- * broken disks (58, XX), and connections that are lost or cannot be made (PostgreSQL, appendix A).
+ * Codes of final errors, which a retry does not change because the statement or its values are at fault: SQLSTATE
+ * classes 22 (data), 23 (constraints) and 42 (syntax and access; except 42501, since a revoked right can be granted
+ * again), and errors of postgres.js that refuse to send a statement. All other codes are transient, since an operator
+ * can mend their cause: refused logins (28), a missing or renamed database (3D), read-only (25006), shortages (53),
+ * locks (55), shutdowns (57), broken disks (58, XX), and lost or refused connections (PostgreSQL documentation,
+ * appendix A).
  */
 const FINAL =
   /^(22...|23...|42(?!501)...|UNDEFINED_VALUE|MAX_PARAMETERS_EXCEEDED|NOT_TAGGED_CALL|UNSAFE_TRANSACTION|ERR_(INVALID|OUT_OF)_.*)$/;
 
 /**
- * Whether an error of database work passes by itself; whether a write took place is then not known. An error without a
- * code does not come from the driver, and is final.
+ * Tells whether an error of database work is transient. After a transient error it is unknown whether a write was
+ * committed. An error without a code does not come from the driver, and is final.
  */
 export function isTransientError(error: unknown): boolean {
   for (let e = error; e instanceof Error; e = e.cause) {
@@ -23,7 +24,9 @@ export function isTransientError(error: unknown): boolean {
   return false;
 }
 
-/** The same for an error of any work: only what a database has thrown counts, not a file or a socket of a client. */
+/**
+ * Tells whether an error of any work is a transient error of the database, and not of a file or of a client's socket.
+ */
 export function isDatabaseAway(error: unknown): boolean {
   for (let e = error; e instanceof Error; e = e.cause) {
     if (e instanceof DatabaseDeadline || e instanceof QueryFailed) return isTransientError(e);
@@ -31,7 +34,7 @@ export function isDatabaseAway(error: unknown): boolean {
   return false;
 }
 
-/** The PostgreSQL constraint that an error names, if it is about one. */
+/** Returns the name of the PostgreSQL constraint that an error reports as violated; undefined: none. */
 export function violatedConstraint(error: unknown): string | undefined {
   for (let e = error; e instanceof Error; e = e.cause) {
     if ("constraint_name" in e && typeof e.constraint_name === "string") return e.constraint_name;
@@ -40,9 +43,9 @@ export function violatedConstraint(error: unknown): string | undefined {
 }
 
 /**
- * Repeats database work, with pauses of 50 ms to 1 s, until it gives a result or an error that is final. `work` must bear
- * being done twice. `onRetry` gets every transient error, and may throw one to give up.
- * @throws the signal's reason as soon as it is aborted; what is under way then may still take place.
+ * Repeats database work, with pauses from 50 ms to 1 s, until it succeeds or fails with a final error. `work` must be
+ * idempotent. `onRetry` is called with each transient error, and may throw an error to give up.
+ * @throws the reason of `signal` as soon as it aborts; a statement that is running may still be committed.
  */
 export async function retryTransient<T>(
   work: () => Promise<T>,
@@ -57,7 +60,10 @@ export async function retryTransient<T>(
   });
 }
 
-/** A database that does not answer must not hold up a shutdown, nor a caller that has gone. */
+/**
+ * Settles like `work`, or rejects when `signal` aborts, so that a silent database delays neither a shutdown nor a
+ * cancelled call.
+ */
 async function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
   const { promise: aborted, reject } = Promise.withResolvers<never>();
   const abort = () => reject(signal.reason);

@@ -13,8 +13,8 @@ import {
 import { bytea, count, time } from "./columns.ts";
 
 /**
- * Catalog resources are stored as the proto3 JSON of their messages (without name, etag and times), so that the contract is
- * the one definition of their fields. Columns that SQL itself needs are generated from the JSON.
+ * Catalog resources are stored as the proto3 JSON of their messages (without name, etag and times), so that the
+ * contract is the one definition of their fields. Columns that SQL itself needs are generated from the JSON.
  */
 const resource = () => ({
   spec: jsonb("spec").$type<JsonObject>().notNull(),
@@ -27,7 +27,7 @@ const resource = () => ({
 const reference = (column: string, place = `spec->>'${column}'`) =>
   text(column).generatedAlwaysAs((): SQL => sql.raw(`split_part(${place}, '/', 4)`));
 
-/** Foreign keys to what a reference names, so that nothing in use is deleted. */
+/** Foreign key from a reference to the resource that it names, so that a resource in use cannot be deleted. */
 const refersTo = (
   name: string,
   from: { project: AnyPgColumn; column: AnyPgColumn },

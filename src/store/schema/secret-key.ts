@@ -2,7 +2,10 @@ import { sql } from "drizzle-orm";
 import { boolean, check, pgTable } from "drizzle-orm/pg-core";
 import { bytea } from "./columns.ts";
 
-/** One row: a known text, sealed under the key of this database's secrets. A server whose keys do not open it has another. */
+/**
+ * One row with a known text, sealed under the key of this database's secrets. A server that cannot open it has a wrong
+ * key.
+ */
 export const secretKeyCheck = pgTable(
   "secret_key_check",
   {

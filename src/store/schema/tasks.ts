@@ -40,7 +40,7 @@ export const tasks = pgTable(
     labels: jsonb("labels").$type<Record<string, string>>().notNull(),
     spec: jsonb("spec").$type<TaskSpec>().notNull(),
     secrets: bytea("secrets"),
-    /** Names of callers (task/caller.ts): who made it, who asked first for its end, who decided on its plan. */
+    /** Names of callers (task/caller.ts) who created the task, first requested its end, and decided on its plan. */
     createdBy: text("created_by").notNull().default(""),
     killBy: text("kill_by").notNull().default(""),
     decidedBy: text("decided_by").notNull().default(""),
@@ -57,7 +57,9 @@ export const tasks = pgTable(
     commitMessage: text("commit_message").notNull().default(""),
     node: uuid("node"),
     executor: text("executor").notNull().default("local"),
-    /** Named after what it holds for `local`, the boot id, so that servers of the version before still find it. */
+    /**
+     * Handle of the executor. The column has the name of the `local` executor's handle, so that older servers find it.
+     */
     executorHandle: text("boot_id"),
     leaseEpoch: integer("lease_epoch").notNull().default(0),
     leaseExpires: time("lease_expires"),
@@ -83,7 +85,8 @@ export const tasks = pgTable(
       "tasks_owned",
       sql`${t.status} NOT IN (${words(OWNED)}) OR (${t.node} IS NOT NULL AND ${t.leaseExpires} IS NOT NULL)`,
     ),
-    // For each order of a list, the ranges of a status: of all tasks, of a project, of a template (store/task-ranges.ts).
+    // Three indexes for each order of a list: all tasks, a project, a template, each by status
+    // (store/tasks/task-ranges.ts).
     index("tasks_status").on(t.status, t.id),
     index("tasks_project").on(t.project, t.status, t.id),
     index("tasks_template").on(t.project, t.template, t.status, t.id),
@@ -116,8 +119,8 @@ export const tasks = pgTable(
 );
 
 /**
- * The head of a task: its last line number, event count and stored offsets. Apart from `tasks`, since every chunk updates it.
- * Its row lock puts chunks and status changes into one order.
+ * The head of a task: its last line number, event count and stored offsets. A separate table, since every chunk updates
+ * it. Its row lock puts chunks and status changes into one order.
  */
 export const taskHeads = pgTable("task_heads", {
   taskId: uuid("task_id")
@@ -143,7 +146,7 @@ export const taskEvents = pgTable(
     time: time("time").notNull(),
     afterSeq: count("after_seq").notNull(),
     message: text("message").notNull().default(""),
-    /** Name of the caller who caused it; empty: the service did. */
+    /** Name of the caller who caused the change; empty: the service did. */
     by: text("by").notNull().default(""),
     /** Position among the events of all tasks, assigned after the commit; null until then. */
     position: count("position"),
@@ -176,7 +179,7 @@ export const taskResults = pgTable("task_results", {
 
 /**
  * Consecutive lines: `data` is a zstd-compressed signalman.v1.LogBatch. Partitioned by range of the task's
- * UUIDv7, one partition a day (store/partitions.ts), by hand in the migration.
+ * UUIDv7, one partition a day (store/logs/partitions.ts), which the migration declares by hand.
  */
 export const logChunks = pgTable(
   "log_chunks",
@@ -192,7 +195,7 @@ export const logChunks = pgTable(
   (t) => [primaryKey({ columns: [t.taskId, t.firstSeq] })],
 );
 
-/** Which task a request id made. No foreign key: deleting the task does not make the id free again. */
+/** Request ids and the tasks that they created. No foreign key: a deleted task's request id stays used. */
 export const taskRequests = pgTable(
   "task_requests",
   {

@@ -6,13 +6,12 @@ import type { Database } from "../postgres/database.ts";
 import { logChunks, tasks } from "../schema/tasks.ts";
 import { forbidPlacing } from "./transitions.ts";
 
-/** How long the removal of a long log may take, in milliseconds. */
+/** Time limit in milliseconds for deleting a task with a long log. */
 const DEADLINE_MS = 60_000;
 
 /**
- * Removes a task that has ended, with its log; its events, its plan and its result go with its row. Its request id is
- * not free again.
- * @throws Failure not_found, or precondition while it has not ended.
+ * Deletes a task that has ended, with its log, events, plan and result. Its request id stays used.
+ * @throws Failure not_found if the task does not exist; precondition if it has not ended.
  */
 export async function deleteTask(
   database: Database,
@@ -22,7 +21,7 @@ export async function deleteTask(
   return database.run(
     (db) =>
       db.transaction(async (tx) => {
-        // Planned for this task: else the partitions of all days are locked.
+        // A plan for this id alone locks one partition; a generic plan would lock the partitions of all days.
         await tx.execute(sql`
           SELECT set_config('statement_timeout', ${String(DEADLINE_MS)}, true),
                  set_config('plan_cache_mode', 'force_custom_plan', true)`);
@@ -33,7 +32,7 @@ export async function deleteTask(
           .for("update");
         if (!task) throw notFound(name);
         if (!isFinal(task.status)) {
-          const message = `Cannot delete ${name}: it is ${task.status}, and only what has ended can be deleted`;
+          const message = `Cannot delete ${name}: it is ${task.status}, and only tasks that have ended can be deleted; kill it first`;
           throw new Failure("precondition", message, { reason: "TASK_NOT_ENDED", resource: name });
         }
         await tx.delete(logChunks).where(eq(logChunks.taskId, id));

@@ -9,40 +9,40 @@ import { environments, inventories, projects, repositories, templates } from "..
 import { taskHeads, tasks } from "../schema/tasks.ts";
 import type { Lease } from "./moves.ts";
 
-/** A template and what it names, as stored; null: there is none. */
+/** Stored specs of a template and of the resources that it names; null: it names none. */
 export interface TemplateRows {
   template: JsonObject;
   repository: JsonObject | null;
   environment: JsonObject | null;
 }
 
-/** An access key as stored; its secrets, encrypted, as base64. */
+/** A stored access key; `secrets` is encrypted and written as base64. */
 export interface KeyRow {
   spec: JsonObject;
   secrets: string | null;
 }
 
-/** All that a task's template names, directly or through something else. */
+/** Stored specs of all resources that a task's template names, directly or through another resource. */
 export interface DetailRows extends TemplateRows {
   project: JsonObject;
   environmentSecrets: Buffer | null;
-  /** The task's choice, else the template's. */
+  /** Inventory of the task; if it names none, that of its template. */
   inventory: JsonObject | null;
-  /** That of an inventory that is a file. */
+  /** Repository of an inventory that is a file in a repository. */
   inventoryRepository: JsonObject | null;
-  /** Every access key that one of them names, by the last part of its name. */
+  /** All access keys that these resources name, by the last part of their names. */
   keys: Record<string, KeyRow>;
 }
 
-/** All that a run needs to know, in one round trip. */
+/** Everything that a run loads, in one round trip. */
 export interface RunRows {
   task: TaskRecord;
   head: LogHead;
-  /** Null: the template has been deleted since. */
+  /** Null: the template has been deleted since the task was created. */
   rows: DetailRows | null;
-  /** Until the run deadline, by the database's clock; null: there is none yet. */
+  /** Milliseconds until the run deadline, by the database's clock; null: there is none yet. */
   runRemainingMs: number | null;
-  /** The same until SIGKILL; null: nobody asked for its end. */
+  /** Milliseconds until SIGKILL, by the database's clock; null: there is no kill request. */
   killRemainingMs: number | null;
 }
 
@@ -107,7 +107,7 @@ const runQuery = prepared((db) =>
     .prepare("run"),
 );
 
-/** @throws LeaseLost if the task is not there under this epoch. */
+/** Loads a run. @throws LeaseLost if no task has this id and epoch. */
 export async function loadRun(database: Database, lease: Lease): Promise<RunRows> {
   const [row] = await database.run((db) => runQuery(db).execute({ id: lease.id }));
   if (!row || row.task.leaseEpoch !== lease.leaseEpoch) throw new LeaseLost(lease.id);
@@ -125,7 +125,7 @@ const templateQuery = prepared((db) =>
     .prepare("template"),
 );
 
-/** @throws Failure not_found if there is no such template. */
+/** Loads a template and the resources that it names. @throws Failure not_found if it does not exist. */
 export async function loadTemplate(database: Database, project: string, name: string): Promise<TemplateRows> {
   const [row] = await database.run((db) => templateQuery(db).execute({ project, name }));
   if (!row) throw notFound(`projects/${project}/templates/${name}`);

@@ -5,14 +5,18 @@ import { tasks } from "../schema/tasks.ts";
 import { LOCAL } from "./leases.ts";
 import { type Moved, move } from "./moves.ts";
 
-/** Ends what ran on a server that has been away for too long, if only that server can reach what `executors` ran there. */
+/**
+ * Ends the tasks of other nodes whose lease has expired `timeoutMs` milliseconds ago as LOST. `executors`: those whose
+ * programs only their own node can reach.
+ */
 export async function declareLost(
   database: Database,
   node: string,
   timeoutMs: number,
   executors: readonly string[] = [LOCAL],
 ): Promise<Moved[]> {
-  const message = "Its server has been away for too long; whether the program still runs there is not known";
+  const message =
+    "The task's server has been away for longer than its lost timeout; the program may still be running there";
   return database.run((db) =>
     move(db, {
       to: "ERROR",
@@ -33,9 +37,9 @@ export async function declareLost(
   );
 }
 
-/** Ends what has waited longer than it may. */
+/** Ends waiting tasks whose queue deadline has passed as QUEUE_TIMEOUT. */
 export async function expireQueue(database: Database): Promise<Moved[]> {
-  const message = "It waited longer than its queue_timeout";
+  const message = "The task waited longer than its queue_timeout";
   return database.run((db) =>
     move(db, {
       to: "ERROR",
@@ -47,9 +51,9 @@ export async function expireQueue(database: Database): Promise<Moved[]> {
   );
 }
 
-/** Ends plans that nobody has decided on in time. */
+/** Ends plans whose confirm deadline has passed as CONFIRM_TIMEOUT. */
 export async function expirePlans(database: Database): Promise<Moved[]> {
-  const message = "Nobody confirmed or rejected its plan within its confirm_timeout";
+  const message = "The plan was neither confirmed nor rejected within the confirm_timeout";
   return database.run((db) =>
     move(db, {
       to: "ERROR",

@@ -12,18 +12,22 @@ export type KillOutcome = "KILLED_BEFORE_START" | "KILL_REQUESTED" | "ALREADY_ST
 
 export interface KillRequest {
   force: boolean;
-  /** Milliseconds from the signal that asks a program of this app to end to SIGKILL. */
+  /** Returns the grace period in milliseconds for a program of this app. */
   graceMs(app: string): number;
-  /** For people. */
+  /** Reason for the request, as the caller gave it; empty: none. */
   reason: string;
   /** Name of the caller. */
   by: string;
 }
 
-/** Nothing of it runs: it can be STOPPED at once. */
+/** Statuses in which no process of a task runs, so that a kill ends it at once. */
 const IDLE: readonly Status[] = ["WAITING", "WAITING_CONFIRMATION"];
 
-/** Records the request that a task ends, under the task's row lock. Its owner, if it has one, learns of it by itself. */
+/**
+ * Records a kill request under the task's row lock, and ends the task if no process of it runs. The node that owns it
+ * reads the request from the store.
+ * @throws Failure not_found if the task does not exist.
+ */
 export async function requestKill(
   database: Database,
   task: { project: string; id: string },
@@ -39,19 +43,20 @@ export async function requestKill(
   );
 }
 
-/** What was done to one of many tasks. */
+/** Effect of a kill request on one of many tasks. */
 export interface Killed {
   id: string;
   outcome: KillOutcome;
 }
 
-/** Waiting tasks that one statement stops. */
+/** Number of waiting tasks that one statement stops. */
 const BATCH = 1000;
 
 /**
- * The same for all tasks of a template that have not ended. Those that wait first, so that none of them starts because
- * another one ends; returns those that ran first. No transaction holds the lock of a task while it waits for another's.
- * @throws Failure not_found if there is no such project.
+ * Records a kill request for all tasks of a template that have not ended. Waiting tasks are stopped first, so that none
+ * of them starts when a running one ends. The result lists the running ones first. No transaction waits for the lock of
+ * a task while it holds that of another, so that they cannot deadlock.
+ * @throws Failure not_found if the project does not exist.
  */
 export async function killTemplate(
   database: Database,
@@ -76,7 +81,7 @@ export async function killTemplate(
 const ofTemplate = (template: { project: string; name: string }) =>
   sql`${tasks.project} = ${template.project} AND ${tasks.template} = ${template.name}`;
 
-/** The next ones in the queue; passes over what somebody else is just starting or ending. */
+/** Stops the next tasks in the queue. Skips rows that another transaction has locked to start or end them. */
 async function stopWaiting(
   db: Queryable,
   template: { project: string; name: string },
@@ -143,7 +148,10 @@ async function stop(db: Queryable, where: SQL, set: KillColumns, request: KillRe
   return move(db, { to: "STOPPED", from: IDLE, where, set: { ...set, ...end }, message, by: request.by });
 }
 
-/** A repeated request may shorten the deadline, never lengthen it, and never takes `force` back. */
+/**
+ * Returns the columns of a kill request. A repeated request can bring the deadline forward, never put it off, and keeps
+ * `force`.
+ */
 function columnsOf(request: KillRequest, app: string) {
   const graceMs = request.force ? 0 : request.graceMs(app);
   return {

@@ -7,11 +7,14 @@ import { statement } from "../postgres/statement.ts";
 import { tasks } from "../schema/tasks.ts";
 import { type Lease, type Moved, move, moveOf } from "./moves.ts";
 
-/** Seconds that a lease lasts; its owner renews it three times as often. */
+/** Seconds that a lease lasts; its owner renews it three times within them. */
 export const LEASE_SECONDS = 30;
-/** The executor of tasks that name no other. */
+/** Name of the default executor. */
 export const LOCAL = "local";
-/** Serialises claims of all servers, so that limits are counted, not guessed. Any number, the same everywhere. */
+/**
+ * Key of the advisory lock that makes servers claim one after the other, so that each sees the tasks that the others
+ * have started. Arbitrary, but the same in every version of Signalman.
+ */
 const CLAIM_LOCK = 5_410_252;
 
 export const expired = sql`${tasks.leaseExpires} < clock_timestamp()`;
@@ -23,15 +26,16 @@ export interface Candidate {
   project: string;
   template: string;
   allowParallel: boolean;
-  /** 0: no limit. */
+  /** Limit of parallel tasks in the project; 0: none. */
   projectLimit: number;
+  /** Number of the project's tasks that count against the limit. */
   projectActive: number;
 }
 
 /**
- * Takes waiting tasks for a node: STARTING, under a new epoch. `admit` chooses among the candidates, which come
- * in the order of the queue (priority, then age), the best few of each template that is not blocked. Tasks of other
- * executors than these wait for a node that has theirs.
+ * Claims waiting tasks for a node: moves them to STARTING under a new epoch. `admit` chooses among the candidates,
+ * which are in the order of the queue (priority, then age): the first few of each template that is not busy. Tasks of
+ * executors that are not named wait for a node that has them.
  */
 export async function claim(
   database: Database,
@@ -42,8 +46,8 @@ export async function claim(
 ): Promise<Moved[]> {
   return database.run((db) =>
     db.transaction(async (tx) => {
-      // Sent together: each statement of a transaction sees what was committed when it begins (READ COMMITTED).
-      // A query of drizzle is sent by `execute` or the first `then`: without the former, the lock would come second.
+      // Both statements are sent at once. Under READ COMMITTED the second one sees what was committed before it begins,
+      // after the lock was granted. `execute` sends the lock first; drizzle sends a query only at its first `then`.
       const locked = tx.execute(sql`SELECT pg_advisory_xact_lock(${CLAIM_LOCK})`).execute();
       const [, found] = await Promise.all([
         locked,
@@ -64,14 +68,14 @@ const toStarting = statement<{ node: string; ids: string }, Moved>((at) =>
   }),
 );
 
-/** What makes a task a node's, under a new epoch. */
+/** Columns that make a node the owner of a task, under a new epoch. */
 export const take = (node: string | SQL) => ({
   node,
   leaseEpoch: sql`${tasks.leaseEpoch} + 1`,
   leaseExpires: leaseEnd,
 });
 
-/** One index probe for each template that has waiting tasks, however many wait. */
+/** Finds the candidates with one index probe for each template that has waiting tasks, however many wait. */
 const candidates = statement<{ slots: number; executors: string }, Candidate>(
   (at) => sql`
     WITH RECURSIVE queued (project, template) AS (
@@ -103,9 +107,9 @@ const candidates = statement<{ slots: number; executors: string }, Candidate>(
     ORDER BY c.priority DESC, c.id`,
 );
 
-/** The kill request of a task, as its owner must know it; returned by every lease renewal. */
+/** Kill request and epoch of a task, as its owner reads them. */
 export type KillRequestState = Pick<TaskRecord, "id" | "leaseEpoch" | "status" | "killTime" | "killForce"> & {
-  /** Until SIGKILL, by the database's clock; null without a request. */
+  /** Milliseconds until SIGKILL, by the database's clock; null: there is no kill request. */
   killRemainingMs: number | null;
 };
 
@@ -121,8 +125,9 @@ const killRequests = {
 };
 
 /**
- * Renews the leases of a node's tasks. One that is missing, or has another epoch, is lost. Confirmed ones that wait for a
- * slot show by a lease that has just ended that their node is alive.
+ * Renews the leases of a node's tasks, and returns their kill requests. A task that is missing or has another epoch is
+ * lost. Confirmed plans that wait for a slot get a lease that ends now, which shows other nodes that this node is
+ * alive.
  */
 export async function renew(
   database: Database,
@@ -143,7 +148,7 @@ export async function renew(
   );
 }
 
-/** The kill requests alone, whichever node owns the tasks now. */
+/** Returns the kill requests of tasks, whichever node owns them. */
 export async function readKillRequests(
   database: Database,
   ids: readonly string[],
@@ -152,18 +157,18 @@ export async function readKillRequests(
   return database.run((db) => db.select(killRequests).from(tasks).where(isOneOf(tasks.id, ids)));
 }
 
-/** STARTING → WAITING: nothing of the task has been started, so anyone may. */
+/** Moves STARTING tasks back to WAITING. No program of theirs has been started, so any node may start them. */
 export async function backToQueue(db: Queryable, where: SQL | undefined): Promise<Moved[]> {
   return move(db, {
     to: "WAITING",
     from: ["STARTING"],
     where,
     set: { node: null, leaseExpires: null, leaseEpoch: sql`${tasks.leaseEpoch} + 1` },
-    message: "Back in the queue: its server went away before it was started",
+    message: "Back in the queue, because its server went away before it had started it",
   });
 }
 
-/** Gives a task back that this server has not started; undefined: it is not STARTING under this epoch any more. */
+/** Returns a task to the queue; undefined: it is no longer STARTING under this epoch. */
 export async function release(database: Database, lease: Lease): Promise<Moved | undefined> {
   const { id, leaseEpoch } = lease;
   const where = and(eq(tasks.id, id), eq(tasks.leaseEpoch, leaseEpoch));
@@ -171,12 +176,12 @@ export async function release(database: Database, lease: Lease): Promise<Moved |
   return moved;
 }
 
-/** Puts back what other servers than this node claimed, did not start, and let expire. */
+/** Puts tasks back into the queue that other nodes claimed but did not start before their lease expired. */
 export async function rescue(database: Database, node: string): Promise<Moved[]> {
   return database.run((db) => backToQueue(db, and(ne(tasks.node, node), expired)));
 }
 
-/** The same for what somebody asked to end before it was started: nothing of it runs, so it has ended. */
+/** Ends tasks with a kill request that other nodes did not start before their lease expired. */
 export async function stopUnstarted(database: Database, node: string): Promise<Moved[]> {
   const message = "Stopped before it was started";
   return database.run((db) =>

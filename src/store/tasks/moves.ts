@@ -1,3 +1,18 @@
+/*
+ * The room store/ has all SQL: schema/ and migrations/, postgres/ (connections, retries, notifications), catalog/
+ * (resources), logs/ (chunks) and tasks/ (one file for each group of queries). Other rooms call its functions and see
+ * records, never tables.
+ *
+ * This file changes the status of tasks. One statement changes the row, counts the event in the task's head and stores
+ * the event, so that status, events and line numbers always agree. It locks the task before its head, like all
+ * statements that lock both, so that concurrent changes wait instead of deadlocking. Sources of a move come from the
+ * table in task/status.ts.
+ *
+ * A node writes under its lease: each write names the epoch, and changes nothing once another node has claimed the task
+ * (LeaseLost). If the connection breaks during a commit, its result is unknown. Writes are therefore idempotent and the
+ * callers repeat them (retryTransient).
+ */
+
 import { and, eq, type SQL, sql } from "drizzle-orm";
 import { LeaseLost } from "../../task/errors.ts";
 import { FINAL, type Status, sourcesOf } from "../../task/status.ts";
@@ -12,37 +27,37 @@ import { insertTask, type NewTask } from "./tasks.ts";
 
 type Columns = Parameters<ReturnType<Queryable["update"]>["set"]>[0];
 
-/** A change of status: which tasks, from where (default: wherever the status table allows), and what else changes. */
+/** A change of status. `from`: source statuses; by default all that the status table allows. `set`: other columns. */
 export interface Move {
   to: Status;
   where: SQL | undefined;
   from?: readonly Status[];
   set?: Columns;
-  /** Why, for people. */
+  /** Text of the event, for users. */
   message?: string | SQL;
-  /** Name of the caller who caused it; by default the service did. */
+  /** Name of the caller who caused the change; absent: the service did. */
   by?: string;
 }
 
-/** A task that has moved. */
+/** A task whose status was changed, as it is now. */
 export type Moved = Pick<
   TaskRecord,
   "id" | "leaseEpoch" | "project" | "template" | "status" | "node" | "endReason"
 > & {
-  /** Milliseconds since its creation. */
+  /** Milliseconds since the task was created. */
   ageMs: number;
 };
 
 /**
- * Moves tasks to another status and records the event, in one statement. The head's row lock gives the event
- * its place among the log lines. Returns those that moved, under their epoch now: one that is missing was not in a
- * source status (or not under the epoch that `where` names).
+ * Moves tasks to another status and stores the event, in one statement. The row lock of the head puts the event into
+ * one order with the log lines. Returns the tasks that were moved. A task that is missing was not in a source status,
+ * or not under the epoch that `where` names.
  */
 export async function move(db: Queryable, step: Move): Promise<Moved[]> {
   return db.execute<Moved & Record<string, unknown>>(moveOf(step));
 }
 
-/** The statement of a move. */
+/** Returns the statement of a move. */
 export function moveOf({ to, where, from = sourcesOf(to), set, message = "", by = "" }: Move): SQL {
   const ended = FINAL.includes(to) ? { endTime: sql`clock_timestamp()`, secrets: null } : {};
   const update = builder
@@ -71,17 +86,17 @@ export function moveOf({ to, where, from = sourcesOf(to), set, message = "", by 
            (extract(epoch FROM clock_timestamp() - create_time) * 1000)::float8 AS "ageMs" FROM head`;
 }
 
-/** A task under the epoch of its owner. */
+/** A task and the epoch under which its owner claimed it. */
 export type Lease = Pick<TaskRecord, "id" | "leaseEpoch">;
 
 export const underLease = (lease: Lease | Places<Lease>) =>
   and(eq(tasks.id, lease.id), eq(tasks.leaseEpoch, lease.leaseEpoch));
 
 /**
- * STARTING or CONFIRMED → RUNNING, committed before the program is started: from here on nobody but this node may take
- * the task up again. Resolves to false if somebody asked for its end meanwhile; the run deadline counts from here, for
- * each of the two programs of a plan that was confirmed.
- * @throws LeaseLost if the epoch moved on.
+ * Moves a task from STARTING or CONFIRMED to RUNNING. Committed before the program is started; from then on only this
+ * node may take the task up again. The run deadline counts from here, for each of the two programs of a confirmed plan.
+ * Resolves to false if the task was killed meanwhile.
+ * @throws LeaseLost if the task has another epoch.
  */
 export async function markRunning(
   database: Database,
@@ -97,7 +112,7 @@ export async function markRunning(
   return moved;
 }
 
-/** `limit`: an interval, or null. */
+/** `limit`: a PostgreSQL interval; null: none. */
 const toRunning = statement<Lease & { handle: string; limit: string | null }, Lease>((at) =>
   moveOf({
     to: "RUNNING",
@@ -110,19 +125,20 @@ const toRunning = statement<Lease & { handle: string; limit: string | null }, Le
   }),
 );
 
-/** What is committed with a task's end. */
+/** Rows that are committed together with a task's end. */
 export interface Ending {
   /** The last lines of its log. */
   last?: StoredChunk;
-  /** Tasks to make because of it. */
+  /** Tasks to create because of the end. */
   followers?: readonly NewTask[];
 }
 
 /**
- * The last chunk, the final status and the tasks that follow, committed together. `moved` is false if the task's
- * status does not allow this outcome (a kill came first): the chunk is stored all the same, and nothing follows.
- * `followers` are the ids of those that this call made; after a doubtful commit they are not known.
- * @throws LeaseLost if the epoch moved on.
+ * Commits the last chunk, the final status and the tasks that follow together. `moved` is false if the task's status
+ * does not allow this outcome because the task was killed meanwhile; the chunk is stored then, but no task follows.
+ * `followers` has the ids of the tasks created. It is empty if an earlier attempt, whose result was unknown, created
+ * them.
+ * @throws LeaseLost if the task has another epoch.
  */
 export async function finish(
   database: Database,
@@ -156,13 +172,16 @@ const toEnd = (to: TaskOutcome["status"]) =>
 
 const TO_END = { SUCCESS: toEnd("SUCCESS"), ERROR: toEnd("ERROR"), STOPPED: toEnd("STOPPED") };
 
-/** What the task's owner does: a move to a status. */
+/** A move by the task's owner. */
 interface Step {
   to: Status;
   move(db: Queryable): PromiseLike<Lease[]>;
 }
 
-/** A move by the task's owner. A repeat after a doubtful commit finds the status reached and counts as done. */
+/**
+ * Makes a move under a lease. `moved` is also true if the task already has the status, since an attempt whose result
+ * was unknown may have been committed.
+ */
 async function owned(
   database: Database,
   lease: Lease,
@@ -181,7 +200,9 @@ async function owned(
   });
 }
 
-/** Locks the task before its head, as every move does: a kill at the same moment waits, and none of them dies of it. */
+/**
+ * Locks in the order of every status change (task, then head), so that a concurrent kill waits instead of deadlocking.
+ */
 async function moveWith(tx: Queryable, lease: Lease, step: Step, { last, followers = [] }: Ending) {
   const locked = tx.select({ id: tasks.id }).from(tasks).where(underLease(lease)).for("update").execute();
   await Promise.all([locked, last && storeChunks(tx, lease, [last])]);

@@ -6,7 +6,7 @@ import { tasks } from "../schema/tasks.ts";
 import type { Lease } from "./moves.ts";
 import { takeAll } from "./take-over.ts";
 
-/** Tasks of which nothing runs, while their workspace on a node waits for a decision or for a slot. */
+/** Returns the plans of a node that wait for a decision or, confirmed, for a slot. */
 export async function parkedOn(
   database: Database,
   node: string,
@@ -20,8 +20,8 @@ export async function parkedOn(
 }
 
 /**
- * Takes confirmed tasks of this node up again, under a new epoch, the oldest first. One that is among `running` is left
- * alone: its first run here is about to let go.
+ * Takes confirmed plans of this node up again under a new epoch, the oldest first. A task among `running` is skipped,
+ * since the run that made its plan has not ended yet.
  */
 export async function resume(
   database: Database,
@@ -41,7 +41,7 @@ export async function resume(
   );
 }
 
-/** Which of these have ended, or are no more. */
+/** Returns those of the tasks that have ended or no longer exist. */
 export async function endedAmong(database: Database, ids: readonly string[]): Promise<string[]> {
   const rows = await database.run((db) =>
     db.execute<{ id: string }>(sql`

@@ -8,17 +8,17 @@ import { taskHeads, taskPlans, tasks } from "../schema/tasks.ts";
 import { type Lease, move, underLease } from "./moves.ts";
 import { oneTask, type TaskView } from "./tasks.ts";
 
-/** A plan and what people read of it, zstd-compressed. */
+/** A plan and its readable text, zstd-compressed. */
 export interface StoredPlan {
   plan: Plan;
   text: Buffer;
 }
 
 /**
- * RUNNING → WAITING_CONFIRMATION, with the last lines of the first program: nobody runs the task then, but `node` keeps
- * its workspace. The raw offsets begin anew with the second program's output. Resolves to false if somebody asked for
- * its end meanwhile; the lines are stored all the same.
- * @throws LeaseLost if the epoch moved on.
+ * Moves a task from RUNNING to WAITING_CONFIRMATION, with the last lines of the first program. The task then has no
+ * lease, but `node` keeps its workspace. The raw offsets return to 0 for the second program's output. Resolves to false
+ * if the task was killed meanwhile; the lines are stored nevertheless.
+ * @throws LeaseLost if the task has another epoch.
  */
 export async function park(
   database: Database,
@@ -31,7 +31,7 @@ export async function park(
     db.transaction(async (tx) => {
       const [row] = await tx.select({ plan: tasks.plan }).from(tasks).where(underLease(task)).for("update");
       if (!row) throw new LeaseLost(task.id);
-      // A repeat after a doubtful commit; somebody may even have decided by now.
+      // An earlier attempt, whose result was unknown, was committed; the plan may even have been decided on since.
       if (row.plan?.digest === plan.digest) return true;
       if (last) await storeChunks(tx, task, [last]);
       const confirmDeadline = wait === undefined ? null : sql`clock_timestamp() + ${`${wait} ms`}::interval`;
@@ -57,9 +57,9 @@ interface TaskKey {
 }
 
 /**
- * WAITING_CONFIRMATION → CONFIRMED: the node that has the workspace takes the task up again, under a lease that is over
- * at once, and has `lost_timeout` for it.
- * @throws Failure precondition NOT_WAITING_FOR_CONFIRMATION or PLAN_CHANGED
+ * Moves a task from WAITING_CONFIRMATION to CONFIRMED. The node that has the workspace takes the task up again. Its
+ * lease expires at once, so that the task ends as LOST if that node is away for longer than `lost_timeout`.
+ * @throws Failure precondition with the reason NOT_WAITING_FOR_CONFIRMATION or PLAN_CHANGED.
  */
 export async function confirmPlan(
   database: Database,
@@ -69,7 +69,11 @@ export async function confirmPlan(
 ): Promise<TaskView> {
   return decide(database, task, async (tx, where, { plan }) => {
     if (plan?.digest !== digest) {
-      throw refused(task, "PLAN_CHANGED", `its plan has the digest ${plan?.digest}, not ${digest}`);
+      throw refused(
+        task,
+        "PLAN_CHANGED",
+        `its plan has the digest ${plan?.digest}, not ${digest}; read the plan again`,
+      );
     }
     const set = { leaseExpires: sql`clock_timestamp()`, decidedBy: by };
     await move(tx, { to: "CONFIRMED", where, set, by });
@@ -77,8 +81,9 @@ export async function confirmPlan(
 }
 
 /**
- * WAITING_CONFIRMATION → REJECTED → ERROR, at once, since nothing of it runs. Its node removes the workspace.
- * @throws Failure precondition NOT_WAITING_FOR_CONFIRMATION
+ * Moves a task from WAITING_CONFIRMATION to REJECTED and to ERROR, in one transaction, since no process of it runs. Its
+ * node removes the workspace later.
+ * @throws Failure precondition with the reason NOT_WAITING_FOR_CONFIRMATION.
  */
 export async function rejectPlan(
   database: Database,
@@ -97,7 +102,7 @@ export async function rejectPlan(
 
 type Decision = (tx: Queryable, where: ReturnType<typeof eq>, row: Pick<TaskRecord, "plan">) => Promise<void>;
 
-/** Under the task's row lock: of two decisions at the same moment one finds the other's. */
+/** Makes a decision under the task's row lock, so that of two concurrent decisions the second one sees the first. */
 async function decide(database: Database, task: TaskKey, decision: Decision): Promise<TaskView> {
   const where = eq(tasks.id, task.id);
   return database.run((db) =>
@@ -108,7 +113,11 @@ async function decide(database: Database, task: TaskKey, decision: Decision): Pr
         .where(and(where, eq(tasks.project, task.project)))
         .for("update");
       if (row && row.status !== "WAITING_CONFIRMATION") {
-        throw refused(task, "NOT_WAITING_FOR_CONFIRMATION", `it is ${row.status}, and no plan of it waits`);
+        throw refused(
+          task,
+          "NOT_WAITING_FOR_CONFIRMATION",
+          `it is ${row.status}, and only a task in WAITING_CONFIRMATION can be confirmed or rejected`,
+        );
       }
       if (row) await decision(tx, where, row);
       return oneTask(tx, and(where, eq(tasks.project, task.project)), nameOf(task));
@@ -125,7 +134,7 @@ function refused(task: TaskKey, reason: Reason, why: string): Failure {
   });
 }
 
-/** Undefined: it has none. */
+/** Returns the compressed text of a task's plan; undefined: it has none. */
 export async function readPlanText(database: Database, id: string): Promise<Buffer | undefined> {
   const [row] = await database.run((db) => db.select().from(taskPlans).where(eq(taskPlans.taskId, id)));
   return row?.text;

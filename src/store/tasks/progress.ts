@@ -5,15 +5,15 @@ import type { Database } from "../postgres/database.ts";
 import { isOneOf } from "../postgres/is-one-of.ts";
 import { taskHeads } from "../schema/tasks.ts";
 
-/** What is committed of a task's log and events, as one snapshot. */
+/** Committed state of a task's log and events, as one snapshot. */
 export interface Progress {
   status: Status;
   lastSeq: number;
-  /** Those after the ordinal asked for, in order. */
+  /** Events after the requested ordinal, in order. */
   events: StatusEvent[];
 }
 
-/** Undefined: there is no such task. */
+/** Returns the progress of a task; undefined: the task does not exist. */
 export async function readProgress(
   database: Database,
   taskId: string,
@@ -31,7 +31,7 @@ export async function readProgress(
   return { status: first.task_status, lastSeq: Number(first.last_seq), events: rows.flatMap(eventOf) };
 }
 
-/** A head, and one of its events; without one, if there is none. */
+/** A head joined with one of its events; `ordinal` is null if it has none after the requested ordinal. */
 type EventRow = Record<string, unknown> & { task_status: Status; last_seq: string } & (
     | { ordinal: null }
     | { ordinal: number; status: Status; ms: string; after_seq: string; message: string; by: string }
@@ -43,12 +43,13 @@ function eventOf(row: EventRow): StatusEvent[] {
   return [{ ordinal, status, time: new Date(Number(ms)), afterSeq: Number(after_seq), message, by }];
 }
 
+/** Returns the head of a task; undefined: the task does not exist. */
 export async function readHead(database: Database, taskId: string): Promise<LogHead | undefined> {
   const [head] = await database.run((db) => db.select().from(taskHeads).where(eq(taskHeads.taskId, taskId)));
   return head;
 }
 
-/** How far the logs and events of these tasks have got. */
+/** Returns the last line number and the number of events of each task. */
 export async function readMarks(
   database: Database,
   ids: readonly string[],

@@ -5,8 +5,8 @@ import { tasks } from "../schema/tasks.ts";
 import { type Lease, move, underLease } from "./moves.ts";
 
 /**
- * STARTING or RUNNING → WAITING, by the task's owner, who knows that its program was not started: any server may start it.
- * Returns false if somebody asked for its end meanwhile. A repeat after a doubtful commit counts as done.
+ * Moves a task from STARTING or RUNNING to WAITING. Its owner knows that its program was not started, so that any
+ * server may start it. Resolves to false if the task was killed meanwhile. Idempotent.
  */
 export async function putBack(database: Database, lease: Lease, why: string): Promise<boolean> {
   return database.run(async (db) => {
@@ -21,7 +21,7 @@ export async function putBack(database: Database, lease: Lease, why: string): Pr
         runDeadline: null,
         executorHandle: null,
       },
-      message: storableText(`Back in the queue: its server cannot start it, ${why}`),
+      message: storableText(`Back in the queue, because the server cannot start it: ${why}`),
     });
     if (moved.length === 1) return true;
     const stillOwned = await db.select({ id: tasks.id }).from(tasks).where(underLease(lease));

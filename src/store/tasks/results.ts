@@ -6,7 +6,7 @@ import { storableJson } from "../postgres/storable.ts";
 import { taskResults, tasks } from "../schema/tasks.ts";
 import type { Lease } from "./moves.ts";
 
-/** Stores the proto3 JSON of a TaskResult, in place of an earlier one; nothing, if the lease has moved on. */
+/** Stores the proto3 JSON of a TaskResult; replaces an earlier one. Does nothing if the task has another epoch. */
 export async function storeResult(database: Database, lease: Lease, result: JsonObject): Promise<void> {
   await database.run((db) =>
     db.execute(sql`
@@ -17,7 +17,7 @@ export async function storeResult(database: Database, lease: Lease, result: Json
   );
 }
 
-/** Null: it reported none. @throws Failure not_found if there is no such task. */
+/** Returns the result of a task; null: it reported none. @throws Failure not_found if the task does not exist. */
 export async function readResult(
   database: Database,
   project: string,

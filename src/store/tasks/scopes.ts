@@ -8,12 +8,12 @@ export interface Scope {
   template?: string;
 }
 
-/** The tasks that a caller may see: all of them, or those of any of these projects and templates. */
+/** Tasks that a caller may see: all, or those of the projects and templates listed. */
 export type Scopes = "everything" | readonly Scope[];
 
 export const EVERYTHING = "everything" as const;
 
-/** The same scopes, none of which lies in another. */
+/** Returns the same scopes without those that lie in another one. */
 export function disjoint(scopes: readonly Scope[]): Scope[] {
   const whole = new Set(
     scopes.filter(({ template }) => template === undefined).map(({ project }) => project),
@@ -23,7 +23,7 @@ export function disjoint(scopes: readonly Scope[]): Scope[] {
   return [...[...whole].map((project) => ({ project })), ...byName.values()];
 }
 
-/** A condition on tasks; undefined: every task is in the scopes. */
+/** Returns the SQL condition that a task is in the scopes; undefined: every task is. */
 export function inScopes(scopes: Scopes): SQL | undefined {
   if (scopes === EVERYTHING) return undefined;
   const { project, template } = tasks;
@@ -35,7 +35,7 @@ export function inScopes(scopes: Scopes): SQL | undefined {
   return isIn.length === 0 ? sql`false` : sql`(${sql.join(isIn, sql` OR `)})`;
 }
 
-/** The same in memory. */
+/** Tells whether a task is in the scopes. */
 export function isInScopes(scopes: Scopes, task: Pick<TaskRecord, "project" | "template">): boolean {
   if (scopes === EVERYTHING) return true;
   return scopes.some(

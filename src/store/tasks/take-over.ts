@@ -6,15 +6,15 @@ import { tasks } from "../schema/tasks.ts";
 import { backToQueue, expired, LEASE_SECONDS, LOCAL, take } from "./leases.ts";
 import type { Lease, Moved } from "./moves.ts";
 
-/** What a node takes over, under a new epoch, and what it puts back instead because it was not started yet. */
+/** Tasks that a node takes over under a new epoch, and tasks that it puts back because they were not started yet. */
 export interface TakeOver {
   putBack: Moved[];
   adopted: Lease[];
 }
 
 /**
- * Takes over what this node owned before it was started anew, whatever the lease says: its data folder's lock
- * proves that nobody else runs it.
+ * Takes over the tasks that this node owned before it was restarted, even if their lease has not expired: the lock of
+ * the data folder proves that no other server runs this node.
  */
 export async function adopt(
   database: Database,
@@ -25,8 +25,8 @@ export async function adopt(
 }
 
 /**
- * The same for a node that is up, with what expired though it is not among those that it runs: it was claimed, but
- * the answer was lost; or its run failed.
+ * Takes over the tasks of this node that have an expired lease and are not among `running`: the answer to their claim
+ * was lost, or their run failed.
  */
 export async function readopt(
   database: Database,
@@ -39,7 +39,7 @@ export async function readopt(
 
 const isOf = (executors: readonly string[]) => inArray(tasks.executor, [...executors]);
 
-/** A confirmed plan is taken up by `resume`, when there is a slot for it. */
+/** Statuses of tasks that are taken over. Confirmed plans are left to `resume`, which needs a free slot. */
 const TAKEN_OVER = OWNED.filter((status) => status !== "CONFIRMED");
 
 async function takeOver(database: Database, node: string, which: SQL | undefined): Promise<TakeOver> {
@@ -52,7 +52,7 @@ async function takeOver(database: Database, node: string, which: SQL | undefined
   );
 }
 
-/** Makes tasks a node's, under a new epoch. */
+/** Makes a node the owner of tasks, under a new epoch. */
 export function takeAll(db: Queryable, node: string, where: SQL | undefined): Promise<Lease[]> {
   const taking = db
     .update(tasks)
@@ -66,8 +66,8 @@ export function takeAll(db: Queryable, node: string, where: SQL | undefined): Pr
 }
 
 /**
- * Takes over what other nodes ran on executors that every node can reach, once their leases have been over for as long as
- * a lease lasts: that of a confirmed plan is never longer ahead than its node's last sign of life.
+ * Takes over the started tasks of other nodes on executors that every node can reach. Their leases must have expired
+ * one lease time ago, since the lease of a confirmed plan ends at each sign of life of its node.
  */
 export async function inherit(
   database: Database,

@@ -12,15 +12,15 @@ export interface TaskQuery extends TaskSequence {
 
 export interface TaskPage {
   tasks: TaskView[];
-  /** Place of the last one; null: none follow. */
+  /** Place of the last task, where the next page begins; null: this is the last page. */
   last: TaskPlace | null;
 }
 
-/** A page of tasks in an order. Those without the order's time are left out. */
+/** Returns a page of tasks in an order. Tasks without the time of the order, such as `end_time`, are left out. */
 export async function listTasks(database: Database, query: TaskQuery): Promise<TaskPage> {
   const rows = await database[runnerOf(query)]((db) =>
     db.transaction(async (tx) => {
-      // Whether a label is rare, or a time long ago, is not known to a plan that PostgreSQL keeps for all values.
+      // Planned for these values, since a generic plan does not know whether a label is rare or a time long ago.
       const custom = tx.execute(sql`SET LOCAL plan_cache_mode = force_custom_plan`).execute();
       return (await Promise.all([custom, selectPage(tx, query).execute()]))[1];
     }),
@@ -33,7 +33,7 @@ export async function listTasks(database: Database, query: TaskQuery): Promise<T
   };
 }
 
-/** One row more than the page holds, if there is one. */
+/** Selects the tasks of a page and one more, which shows that another page follows. */
 export function selectPage(db: Queryable, query: TaskQuery) {
   const { micros, orderBy } = keyOf(query.order);
   return selectTasks(db, { micros })

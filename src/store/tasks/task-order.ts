@@ -1,6 +1,6 @@
 import { type SQL, type SQLWrapper, sql } from "drizzle-orm";
 
-/** By which time tasks are ordered. Ids sort by the time of creation. */
+/** Order of tasks by a time. For `create_time` they are ordered by id, since ids sort by the time of creation. */
 export interface TaskOrder {
   by: "create_time" | "start_time" | "end_time";
   isDescending: boolean;
@@ -12,13 +12,13 @@ export interface TaskPlace {
   id: string;
 }
 
-/** An order as SQL, by the names that columns have in every SELECT of them. */
+/** SQL of an order. Columns are written without their table, so that it fits every SELECT that has them. */
 interface TaskKey {
   columns: SQL[];
   orderBy: SQL;
-  /** Whether a task has a place in it; undefined: each has. */
+  /** Condition that a task has a place in the order; undefined: every task has. */
   has?: SQL;
-  /** The time of a task's place. */
+  /** Microseconds of a task's place. */
   micros: SQL<string>;
 }
 
@@ -35,19 +35,19 @@ export function keyOf({ by, isDescending }: TaskOrder): TaskKey {
   };
 }
 
-/** A place as values of the order's columns. */
+/** Returns the values that the order's columns have at a place. */
 export function valuesOf({ by }: TaskOrder, { micros, id }: TaskPlace): SQL[] {
   const last = sql`${id}::uuid`;
   if (by === "create_time") return [last];
   return [sql`timestamptz 'epoch' + ${micros}::bigint * interval '1 microsecond'`, last];
 }
 
-/** Undefined: from the first one on. */
+/** Returns the condition that a task is behind the place; undefined: no place was given. */
 export function behind(order: TaskOrder, after: TaskPlace | null): SQL | undefined {
   if (!after) return undefined;
   const op = sql.raw(order.isDescending ? "<" : ">");
   return sql`(${list(keyOf(order).columns)}) ${op} (${list(valuesOf(order, after))})`;
 }
 
-/** Columns or values, one after the other. */
+/** Joins columns or values by commas. */
 export const list = (parts: SQLWrapper[]) => sql.join(parts, sql`, `);

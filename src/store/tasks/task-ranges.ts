@@ -6,10 +6,10 @@ import { behind, keyOf, list, type TaskOrder, type TaskPlace, valuesOf } from ".
 import { idsOf, selected, type TaskSelection, type TaskTerm } from "./task-terms.ts";
 
 /*
- * How the first tasks of a list are found. Whatever is asked for lies in a few ranges of one index, and each range has
- * the order asked for: one for each status, of all tasks, of a project, or of a template. The first ones of each range,
- * merged, are the first of all. So PostgreSQL has one good plan, whatever the statistics say, and the time goes with the
- * size of the page, not with the number of tasks.
+ * Finds the first tasks of a list. The tasks of a list lie in a few ranges of one index, each of which is in the order
+ * of the list: one range for each status, of all tasks, of a project, or of a template. The query reads the first tasks
+ * of each range and merges them. PostgreSQL therefore has one good plan, independent of its statistics, and the time
+ * grows with the size of the page and not with the number of tasks.
  */
 
 export interface TaskSequence extends TaskSelection {
@@ -19,19 +19,20 @@ export interface TaskSequence extends TaskSelection {
 }
 
 /**
- * No range answers labels, nor all templates but one. First so many tasks in order are looked at for each that is
- * wanted; if too few of them fit, then all that fit are found by whatever index is good for that, and sorted.
+ * Number of tasks that are read for each one that is wanted if the filter has loose terms, which no range answers:
+ * labels, and all templates except one. If too few of the tasks read match, a second query finds all matches by any
+ * index and sorts them.
  */
 const LOOKED_AT = 20;
 
-/** The ids of the first ones, as a SELECT; one may be there twice. */
+/** Returns a SELECT of the ids of the first `count` tasks; an id may occur twice. */
 export function firstIds(sequence: TaskSequence, count: number): SQL {
   const loose = sequence.terms.filter(isLoose);
   if (loose.length === 0) return sql`SELECT id FROM (${firstOfRanges(sequence, count)}) AS first`;
   const { columns, orderBy, has } = keyOf(sequence.order);
   const size = count * LOOKED_AT;
   const all = and(selected(sequence), has, behind(sequence.order, sequence.after));
-  // OFFSET 0: else they might be looked for in the order of the list, past any number of others.
+  // OFFSET 0 keeps PostgreSQL from searching in the order of the list, which may pass any number of other tasks.
   return sql`
     WITH near AS MATERIALIZED (${firstOfRanges(sequence, size, loose)}),
     page AS (SELECT id FROM near WHERE fits ORDER BY ${orderBy} LIMIT ${count})
@@ -42,7 +43,7 @@ export function firstIds(sequence: TaskSequence, count: number): SQL {
       ORDER BY ${orderBy} LIMIT ${count})`;
 }
 
-/** The first ones of which all but the loose terms hold; `fits` says whether these hold too. */
+/** Returns a SELECT of the first tasks that match all terms but the loose ones; column `fits`: these match as well. */
 function firstOfRanges(sequence: TaskSequence, count: number, loose: TaskTerm[] = []): SQL {
   const { columns, orderBy, has } = keyOf(sequence.order);
   const direction = sql.raw(sequence.order.isDescending ? "DESC" : "ASC");
@@ -64,7 +65,10 @@ function firstOfRanges(sequence: TaskSequence, count: number, loose: TaskTerm[] 
 /** Where tasks of a sequence may be: in a template, in a project, in a template of any project, or anywhere. */
 type Place = Partial<Scope>;
 
-/** No two places have a task in common, and all of them are named alike, but for whole projects beside templates. */
+/**
+ * Returns disjoint places. All name the same of project and template, except that whole projects may stand beside
+ * templates.
+ */
 function placesOf({ scopes, project, terms }: TaskSequence): Place[] {
   const wanted: Place[] = [
     project === null ? {} : { project },
@@ -76,22 +80,22 @@ function placesOf({ scopes, project, terms }: TaskSequence): Place[] {
   return visible.flatMap((place) => wanted.reduce<Place | undefined>(narrowed, place) ?? []);
 }
 
-/** What two places have in common; undefined: nothing. */
+/** Returns the intersection of two places; undefined: it is empty. */
 function narrowed(one: Place | undefined, other: Place): Place | undefined {
   if (!one) return undefined;
   const differs = (key: keyof Scope) => (one[key] ?? other[key]) !== (other[key] ?? one[key]);
   return differs("project") || differs("template") ? undefined : { ...one, ...other };
 }
 
-/** Ranges of one index. */
+/** A set of ranges of one index. */
 interface Ranges {
-  /** A row for each range. */
+  /** FROM item with one row for each range. */
   places: SQL;
-  /** What the index has before the order's columns, with the value that it has in a range. */
+  /** Columns of the index before those of the order, with their values in a range. */
   prefix: { column: SQLWrapper; value: SQL }[];
 }
 
-/** Of whole projects (or of all tasks), and of templates. */
+/** Returns the ranges of whole projects (or of all tasks) and those of templates. */
 function rangesOf(sequence: TaskSequence): Ranges[] {
   const { projects = [], templates = [] } = Object.groupBy(placesOf(sequence), ({ template }) =>
     template === undefined ? "projects" : "templates",
@@ -114,8 +118,8 @@ function rangesOf(sequence: TaskSequence): Ranges[] {
 }
 
 /**
- * Even a single place comes as a row: what is known of a value makes PostgreSQL guess how many tasks are in a range.
- * Undefined: the place is anywhere.
+ * Returns a FROM item with one row for each place; undefined: the only place is "anywhere". Even a single place is a
+ * row, since a constant would make PostgreSQL choose the plan by an estimate of the range's size.
  */
 function rowsOf(places: readonly Place[]): SQL | undefined {
   const array = (values: (string | undefined)[]) =>
@@ -130,8 +134,9 @@ function rowsOf(places: readonly Place[]): SQL | undefined {
 }
 
 /**
- * The range as bounds of whole rows, not as one value for each column. Ordered by all of these, no other index will do,
- * on which PostgreSQL might pass over any number of tasks that are in no range.
+ * Returns the condition of a range as bounds of whole rows instead of one condition for each column. Together with
+ * ORDER BY of the same columns only the right index fits. With another index PostgreSQL might pass any number of tasks
+ * outside of the range.
  */
 function inRange(prefix: Ranges["prefix"], sequence: TaskSequence): SQL | undefined {
   const columns = prefix.map(({ column }) => column);
@@ -144,7 +149,7 @@ function inRange(prefix: Ranges["prefix"], sequence: TaskSequence): SQL | undefi
   return and(bound(">", lower), bound("<", upper));
 }
 
-/** Values of the order's columns that no task of the sequence is below, or above. */
+/** Returns lower and upper bounds of the sequence, as values of the order's columns; empty: no bound. */
 function edgesOf({ terms, order, after }: TaskSequence): { lower: SQL[]; upper: SQL[] } {
   if (order.by !== "create_time") {
     const edge = after ? valuesOf(order, after) : [];

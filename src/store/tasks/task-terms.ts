@@ -4,12 +4,12 @@ import type { TaskRecord } from "../../task/types.ts";
 import { tasks } from "../schema/tasks.ts";
 import { EVERYTHING, inScopes, isInScopes, type Scopes } from "./scopes.ts";
 
-/** A term on what never changes of a task. */
+/** A term on a field of a task that never changes. */
 export type FixedTerm =
   | { field: "template"; op: "=" | "!="; project: string | null; value: string }
   | { field: "label"; key: string; value: string };
 
-/** One term of a filter; `value` has been checked. */
+/** A term of a filter; `value` has been checked. */
 export type TaskTerm = FixedTerm | { field: "status"; op: "=" | "!="; value: Status } | TimeTerm;
 
 export interface TimeTerm {
@@ -18,9 +18,9 @@ export interface TimeTerm {
   value: Date;
 }
 
-/** Which tasks: all terms hold. */
+/** Selects the tasks for which all terms hold. */
 export interface TaskSelection<T extends TaskTerm = TaskTerm> {
-  /** What its reader may see: tasks outside are left out. */
+  /** Tasks that the caller may see; all others are left out. */
   scopes: Scopes;
   /** Null: all projects. */
   project: string | null;
@@ -28,8 +28,9 @@ export interface TaskSelection<T extends TaskTerm = TaskTerm> {
 }
 
 /**
- * How to run a query for such a selection. Several terms or scopes make statements of ever new forms: prepared, each takes
- * 40 KB here and 200 in PostgreSQL as long as its connection lives (measured with 40 terms).
+ * Names the method of Database that runs a query for a selection. Several terms or scopes make statements of many
+ * different forms, which are not prepared: each would take 40 KB here and 200 KB in PostgreSQL until its connection is
+ * closed (measured with 40 terms).
  */
 export function runnerOf({
   terms,
@@ -38,7 +39,7 @@ export function runnerOf({
   return terms.length > 1 || scopes !== EVERYTHING ? "runUnprepared" : "run";
 }
 
-/** The selection as SQL; undefined: every task. */
+/** Returns the SQL condition of a selection; undefined: it selects every task. */
 export function selected({ scopes, project, terms }: TaskSelection): SQL | undefined {
   return and(
     inScopes(scopes),
@@ -47,7 +48,7 @@ export function selected({ scopes, project, terms }: TaskSelection): SQL | undef
   );
 }
 
-/** The same in memory. */
+/** Tells whether a selection contains a task. */
 export function isSelected(
   { scopes, project, terms }: TaskSelection<FixedTerm>,
   task: Pick<TaskRecord, "project" | "template" | "labels">,
@@ -68,7 +69,7 @@ function condition(term: TaskTerm): SQL {
     case "template":
       return templateCondition(term);
     case "label":
-      // Tasks without labels are not in the index.
+      // The first condition is that of the partial index, which leaves out tasks without labels.
       return sql`(${tasks.labels} <> '{}' AND ${tasks.labels} @> ${JSON.stringify({ [term.key]: term.value })}::jsonb)`;
     case "create_time":
       return timeCondition(term);
@@ -81,10 +82,12 @@ function templateCondition({ op, project, value }: TaskTerm & { field: "template
   return op === "=" ? isIt : sql`NOT ${isIt}`;
 }
 
-/** How far the times of a task's id and of its creation may differ, in milliseconds. */
+/** Milliseconds by which the time in a task's id and its time of creation may differ. */
 const ID_SLACK_MS = 60_000;
 
-/** Ids begin with the time of creation: bounds on them let an index find what the exact condition means. */
+/**
+ * Returns the exact condition with bounds on the id, which begins with the time of creation, so that an index is used.
+ */
 function timeCondition(term: TimeTerm): SQL {
   const exact = sql`${tasks.createTime} ${sql.raw(term.op)} ${term.value.toISOString()}::timestamptz`;
   const { from, to } = idsOf(term);
@@ -92,7 +95,9 @@ function timeCondition(term: TimeTerm): SQL {
   return isThere ? sql`(${exact} AND ${isThere})` : exact;
 }
 
-/** The ids of tasks of which the term may hold are not before `from`, and before `to`. */
+/**
+ * Returns bounds on the ids of tasks for which the term may hold: `from` inclusive, `to` exclusive; absent: no bound.
+ */
 export function idsOf({ op, value }: TimeTerm): { from?: string; to?: string } {
   const from = firstId(value.getTime() - ID_SLACK_MS);
   const to = firstId(value.getTime() + ID_SLACK_MS);
@@ -101,7 +106,7 @@ export function idsOf({ op, value }: TimeTerm): { from?: string; to?: string } {
   return op.startsWith(">") ? { from } : { to };
 }
 
-/** The smallest UUIDv7 (RFC 9562) of a moment. */
+/** Returns the smallest UUIDv7 (RFC 9562) of a time in milliseconds. */
 function firstId(ms: number): string {
   const digits = Math.min(Math.max(ms, 0), 2 ** 48 - 1)
     .toString(16)

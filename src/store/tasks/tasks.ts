@@ -10,26 +10,29 @@ import { takeVersion } from "./versions.ts";
 /** A task with the number of its last stored line. */
 export type TaskView = TaskRecord & { lastSeq: number };
 
-/** What RunTask stores. */
+/** A task to create. */
 export type NewTask = Pick<
   TaskRecord,
   "project" | "template" | "app" | "priority" | "labels" | "spec" | "secrets" | "createdBy"
 > &
   Partial<Pick<TaskRecord, "buildTask" | "incomingVersion">> & {
-    /** The first version of the template's tasks. Empty or absent: they have none. */
+    /** First version of the template's tasks; empty or absent: its tasks have no versions. */
     startVersion?: string;
   };
 
-/** A caller's request id, and a hash of what it asked for. */
+/** A caller's request id, and the hash of its request. */
 export interface RequestKey {
   id: string;
   bodyHash: Buffer;
 }
 
-/** How long a request id is remembered, as a PostgreSQL interval. */
+/** Time after which a request id may be used again, as a PostgreSQL interval. */
 const REQUEST_MEMORY = "48 hours";
 
-/** Stores a waiting task; with a request id, only once. @throws Failure not_found if its project is gone. */
+/**
+ * Stores a waiting task. A repeated request id returns the task that its first use created.
+ * @throws Failure not_found if the project does not exist; already_exists if the request id was used with another body.
+ */
 export async function createTask(
   database: Database,
   task: NewTask,
@@ -45,7 +48,7 @@ function storeNew(database: Database, task: NewTask, request: RequestKey | undef
   return database.run(async (db) => {
     if (!request && !task.startVersion) return { task: await insertTask(db, task), deduplicated: false };
     return db.transaction(async (tx) => {
-      // Before an id is made: the order of ids is that of versions.
+      // Taken before the id, under a lock, so that ids and versions have the same order.
       const version = await takeVersion(tx, task);
       if (!request) return { task: await insertTask(tx, task, { version }), deduplicated: false };
       const [made] = await tx
@@ -78,10 +81,10 @@ async function earlierTask(db: Queryable, request: RequestKey): Promise<TaskView
   return oneTask(db, eq(tasks.id, known.taskId), `the task that request_id ${request.id} made`);
 }
 
-/** Id and time of creation are of one moment, so that their orders are one. */
+/** Id and time of creation, both from the same time, so that tasks have the same order by either. */
 const NOW = { id: sql`uuid_v7(statement_timestamp())`, time: sql`statement_timestamp()` };
 
-/** Values of the statement below, as the driver takes them; `id`, `time`: null for new ones; `wait`: an interval. */
+/** Values of the statement below, as the driver takes them. `id`, `time`: null generates them. `wait`: an interval. */
 interface Waiting
   extends Required<Pick<TaskRecord, "project" | "template" | "app" | "priority" | "secrets" | "createdBy">> {
   labels: string;
@@ -111,7 +114,7 @@ const insertWaiting = statement<Waiting, { id: string; made: string; due: string
       version: at.version,
       status: "WAITING",
       id: sql`coalesce(${at.id}::uuid, ${NOW.id})`,
-      // As precise as it is shown, so that a filter by the shown time finds it.
+      // Truncated to the milliseconds that callers see, so that a filter by that time finds the task.
       createTime: sql`date_trunc('milliseconds', coalesce(${at.time}::timestamptz, ${NOW.time}))`,
       queueDeadline: sql`clock_timestamp() + ${at.wait}::interval`,
     })
@@ -154,7 +157,7 @@ export async function insertTask(
   return { ...blankTask(task), id: made, version, createTime: new Date(Number(at)), queueDeadline };
 }
 
-/** A waiting task as it would be stored, without what the database gives it. */
+/** Returns a waiting task as it would be stored, without the values that the database generates. */
 export function blankTask({ startVersion: _, ...task }: NewTask): TaskView {
   return {
     buildTask: null,
@@ -190,29 +193,32 @@ export function blankTask({ startVersion: _, ...task }: NewTask): TaskView {
   };
 }
 
+/** Returns a task. @throws Failure not_found if it does not exist in the project. */
 export async function getTask(database: Database, project: string, id: string): Promise<TaskView> {
   const name = `projects/${project}/tasks/${id}`;
   return database.run((db) => oneTask(db, and(eq(tasks.id, id), eq(tasks.project, project)), name));
 }
 
-/** @throws Failure not_found that says `name`. */
+/** Returns the task that `where` selects. @throws Failure not_found with `name` if there is none. */
 export async function oneTask(db: Queryable, where: SQL | undefined, name: string): Promise<TaskView> {
   const [row] = await selectTasks(db).where(where);
   if (!row) throw notFound(name);
   return { ...row.tasks, lastSeq: row.lastSeq };
 }
 
-/** The head of each row, not a join: PostgreSQL may take a page out of a merge of all tasks with all heads. */
+/** Last line number of each row. A subquery, since a join may make PostgreSQL merge all tasks with all heads. */
 const lastSeq = sql<number>`(SELECT h.last_seq FROM ${taskHeads} h WHERE h.task_id = ${tasks.id})`.mapWith(
   Number,
 );
 
-/** Tasks with the number of their last line, and with what else is asked for. */
+/** Selects tasks with their last line number and the columns of `more`. */
 export function selectTasks<M extends Record<string, SQL>>(db: Queryable, more: M = {} as M) {
   return db.select({ tasks, lastSeq, ...more }).from(tasks);
 }
 
-/** Records what was checked out; nothing, if the lease has moved on: another server checks out for itself. */
+/**
+ * Stores the commit that was checked out. Does nothing if the task has another epoch: its new owner checks out again.
+ */
 export async function recordCommit(
   database: Database,
   lease: Pick<TaskRecord, "id" | "leaseEpoch">,
@@ -226,7 +232,7 @@ export async function recordCommit(
   );
 }
 
-/** Forgets request ids of long ago. */
+/** Deletes request ids that are older than REQUEST_MEMORY. */
 export async function forgetRequests(database: Database): Promise<void> {
   await database.run((db) =>
     db.delete(taskRequests).where(sql`${taskRequests.createTime} < now() - ${REQUEST_MEMORY}::interval`),

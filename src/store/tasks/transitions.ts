@@ -8,25 +8,26 @@ import { type FixedTerm, runnerOf, selected, type TaskSelection } from "./task-t
 import { selectTasks, type TaskView } from "./tasks.ts";
 
 /*
- * The events of all tasks in one order. A sequence that is drawn from while they are written would be no cursor, since
- * its values commit out of order; so they get their positions after their commit, by one server at a time. Then
- * whoever sees a position sees all that are lower, for ever, and one number says what a watcher has got.
+ * Puts the events of all tasks into one order, which WatchTasks uses as its cursor. Positions are assigned after the
+ * commit of the events, by one server at a time. A sequence value assigned while an event is written would not do,
+ * since transactions commit in another order. A reader that sees a position therefore sees all lower ones, and one
+ * number says which events a watcher has received.
  */
 
-/** Any number, the same in every version of Signalman. */
+/** Key of the advisory lock. Arbitrary, but the same in every version of Signalman. */
 const PLACE_LOCK = 5_410_254;
-/** Events that one transaction places. */
+/** Number of events that one transaction places. */
 const BATCH = 5000;
 
-/** How far events have been placed. */
+/** Progress of placing events. */
 export interface Placing {
-  /** The last position. */
+  /** Highest position that has been assigned. */
   tip: number;
-  /** No event that was committed before is without a position. */
+  /** Whether all events that were committed before the call have a position. */
   isDone: boolean;
 }
 
-/** Gives positions to events that have none yet. Waits for nobody: when another server is at it, it is not done. */
+/** Assigns positions to events that have none. Does not wait while another server does so; `isDone` is false then. */
 export async function placeEvents(database: Database): Promise<Placing> {
   return database.run(async (db) => {
     const [seen] = await db.execute<{ tip: string; rest: boolean }>(sql`
@@ -43,9 +44,10 @@ export async function placeEvents(database: Database): Promise<Placing> {
 }
 
 /**
- * The lock is taken by a statement of its own: the next one then sees what whoever held it before has placed (READ
- * COMMITTED), since a transaction gives up its locks after it can be seen. The events of a task come in their order:
- * its head's lock makes each commit after the one before it. Apart from that by time.
+ * Places one batch; undefined: another server holds the lock. The lock is taken by a separate statement, so that the
+ * next statement sees the positions that the previous holder committed (READ COMMITTED; locks are released after the
+ * commit is visible). Events of one task keep their order, since the lock of its head makes them commit in it.
+ * Otherwise events are ordered by time.
  */
 async function placeBatch(tx: Queryable) {
   const [lock] = await tx.execute<{ held: boolean }>(
@@ -69,12 +71,12 @@ async function placeBatch(tx: Queryable) {
   return placed;
 }
 
-/** Until the end of the transaction no event is placed: whoever deletes events does not meet those who place them. */
+/** Keeps events from being placed until the transaction ends, so that deleting and placing events cannot deadlock. */
 export async function forbidPlacing(tx: Queryable): Promise<void> {
   await tx.execute(sql`SELECT pg_advisory_xact_lock(${PLACE_LOCK})`);
 }
 
-/** No position is higher than this one, in this database. */
+/** Returns a position that no event of this database exceeds. */
 export async function highestPosition(database: Database): Promise<number> {
   const [row] = await database.run((db) =>
     db.execute<{ last: string }>(sql`SELECT last_value AS last FROM task_event_positions`),
@@ -82,14 +84,17 @@ export async function highestPosition(database: Database): Promise<number> {
   return Number(row?.last ?? 0);
 }
 
-/** A change of status among those of all tasks, with its task as it is now. */
+/** A change of status with its position among those of all tasks, and its task as it is now. */
 export interface Transition {
   position: number;
   event: StatusEvent;
   task: TaskView;
 }
 
-/** Transitions behind the position `after` up to `to`, which was the tip or lies before it; the first ones, in order. */
+/**
+ * Returns the first `limit` transitions after the position `after` and up to `to`, in order. `to` must not exceed the
+ * tip.
+ */
 export async function readTransitions(
   database: Database,
   { after, to }: { after: number; to: number },
@@ -119,15 +124,15 @@ const OPEN = STATUSES.filter((status) => !FINAL.includes(status));
 const list = (statuses: readonly Status[]) => `{${statuses.join(",")}}`;
 
 export interface OpenTasks {
-  /** Each with the status that it had at the position. */
+  /** Tasks with the status that they had at the position. */
   tasks: { task: TaskView; status: Status }[];
-  /** Begins the next page; null: this was the last one. */
+  /** Id after which the next page begins; null: this is the last page. */
   afterId: string | null;
 }
 
 /**
- * Tasks that had not ended at a position, by their ids, whatever became of them since: among them are some whose end
- * lies behind the position.
+ * Returns a page of the tasks that had not ended at a position, ordered by id. Some of them may have ended after the
+ * position.
  */
 export async function readOpenTasks(
   database: Database,
@@ -142,7 +147,7 @@ export async function readOpenTasks(
   );
   const last = rows.length === page.limit ? rows.at(-1) : undefined;
   return {
-    // Whoever had no status then was made behind the position.
+    // A task without a status at the position was created after it.
     tasks: rows.flatMap((row) => {
       const task = { ...row.tasks, lastSeq: row.lastSeq };
       return row.status === null ? [] : [{ task, status: row.status }];
@@ -155,7 +160,10 @@ const statusAt = (position: number): SQL<Status | null> => sql`(
   SELECT e.status FROM task_events e WHERE e.task_id = ${tasks.id} AND e.position <= ${position}
   ORDER BY e.ordinal DESC LIMIT 1)`;
 
-/** Both parts in one statement: a task that ends just now is in one of them, and in one only. */
+/**
+ * Selects tasks that have not ended, and tasks that ended after the position. One statement, so that a task that is
+ * ending is in exactly one part.
+ */
 function openIds(
   selection: TaskSelection<FixedTerm>,
   position: number,

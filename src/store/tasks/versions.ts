@@ -14,8 +14,8 @@ const ofTemplate = ({ project, template }: OfTemplate) =>
   and(eq(tasks.project, project), eq(tasks.template, template));
 
 /**
- * The version of a template's next task, after that of its newest one, whatever became of it; empty without a start.
- * Until the transaction ends nobody else gets one of this template.
+ * Returns the version of a template's next task: the one after that of its newest task, whether that succeeded or not.
+ * Empty if the task has no `startVersion`. Locks the versions of the template until the transaction ends.
  */
 export async function takeVersion(
   tx: Queryable,
@@ -23,7 +23,7 @@ export async function takeVersion(
 ): Promise<string> {
   if (!task.startVersion) return "";
   const key = `versions ${task.project}/${task.template}`;
-  // Sent together, as claims are: what is read was committed when the lock was there.
+  // Both statements are sent at once; the second one sees what was committed before the lock was granted.
   const locked = tx.execute(sql`SELECT pg_advisory_xact_lock(hashtextextended(${key}, 0))`).execute();
   const { project, template } = task;
   const byAge: TaskSequence = {
@@ -41,13 +41,15 @@ export async function takeVersion(
   return nextVersion(task.startVersion, previous?.version ?? "");
 }
 
-/** A task whose version can be brought somewhere. */
+/** A succeeded task that a deploy can install. */
 export type Build = Pick<
   TaskRecord,
   "id" | "project" | "template" | "version" | "incomingVersion" | "createdBy"
 >;
 
-/** The newest task of a template that succeeded, or the one with this id if it did. */
+/**
+ * Returns the newest succeeded task of a template, or the task with this id if it succeeded; undefined: there is none.
+ */
 export async function findBuild(
   database: Database,
   of: OfTemplate,
@@ -88,7 +90,7 @@ const autorunQuery = prepared((db) =>
     .prepare("autoruns"),
 );
 
-/** The deploy templates that run by themselves after a success of this one, by name. */
+/** Returns the deploy templates with `autorun` that name this template as their build, ordered by name. */
 export async function loadAutoruns(
   database: Database,
   { project, template }: OfTemplate,

@@ -25,7 +25,7 @@ test.each(["STARTING", "RUNNING"] as const)(
     });
     const [event] =
       await store.sql`SELECT message FROM task_events WHERE task_id = ${lease.id} ORDER BY ordinal DESC`;
-    expect(event?.message).toBe("Back in the queue: its server cannot start it, the disk is full");
+    expect(event?.message).toBe("Back in the queue, because the server cannot start it: the disk is full");
   },
 );
 
