@@ -6,10 +6,14 @@ import { wakePumps } from "./pumps.ts";
 import { describeRun, type ProcessRun } from "./run-record.ts";
 import { scan } from "./scan.ts";
 
-// Nobody has these: pids of another boot, or of a record that a crash tore.
-const nobody: Identity = { pid: 2 ** 31 - 1, start: Number.MAX_SAFE_INTEGER };
+// Identity that no process has: stands for a wrapper of another boot, or of a journal that a crash tore.
+const noProcess: Identity = { pid: 2 ** 31 - 1, start: Number.MAX_SAFE_INTEGER };
 
-/** Finds the run of an earlier server; `undefined`: it never started, and is now kept from starting late. */
+/**
+ * Returns the run that an earlier server started in `folder`; undefined if its program never started. In that case
+ * the attempt is recorded as abandoned, so that a wrapper that comes late does not start it.
+ * @throws Error if the folder belongs to another task
+ */
 export async function adoptRun(
   folder: string,
   marker: string,
@@ -18,16 +22,17 @@ export async function adoptRun(
   const attempt = readAttempt(folder);
   const runOf = (wrapper: Identity) =>
     describeRun(folder, marker, wrapper, { birth: undefined, child: undefined, released });
-  // Without a record, what runs can only be ended: to start it anew would run it twice.
-  if (attempt === undefined) return (await isAnyAlive(marker)) ? runOf(nobody) : undefined;
-  if (attempt === "torn") return runOf(nobody);
+  // A process that carries the marker but has no journal can only be ended: starting the program anew would run it
+  // twice.
+  if (attempt === undefined) return (await isAnyAlive(marker)) ? runOf(noProcess) : undefined;
+  if (attempt === "torn") return runOf(noProcess);
   if (attempt.marker !== marker) {
     throw new Error(
       `Cannot adopt task ${marker} from ${folder}: the folder belongs to task ${attempt.marker}`,
     );
   }
   if (abandon(folder, attempt)) return undefined;
-  if (attempt.boot !== bootId()) return runOf(nobody);
+  if (attempt.boot !== bootId()) return runOf(noProcess);
   const wrapper = await recordedWrapper(folder, marker);
   if (!wrapper) return undefined;
   const run = runOf(wrapper);
@@ -35,7 +40,10 @@ export async function adoptRun(
   return run;
 }
 
-/** A wrapper caught in its first acts needs a moment; `undefined` if it died in them, or gave up on a full disk. */
+/**
+ * Waits until the wrapper has recorded itself in the journal. Resolves with undefined if it ended before that, as it
+ * does on a full disk.
+ */
 async function recordedWrapper(folder: string, marker: string): Promise<Identity | undefined> {
   for (;;) {
     const wrapper = readWrapper(folder);

@@ -2,17 +2,17 @@ import { lstatSync } from "node:fs";
 import type { RunningProcess } from "./process.ts";
 import { streamPath, streams } from "./spool.ts";
 
-/** Bytes. Between the two nothing changes. */
+/** Unread bytes: above `hold` writers are stopped, below `letGo` they go on, between the two nothing changes. */
 export const backlog = { hold: 64 * 1024 * 1024, letGo: 16 * 1024 * 1024 };
 
 const checkMs = 50;
 
-/** Whether writers should be held back, from whether they are and how many bytes nobody has read yet. */
+/** Returns whether writers must be held back, given whether they are held now and the number of unread bytes. */
 export function shouldHold(isHeld: boolean, unread: number): boolean {
   return isHeld ? unread >= backlog.letGo : unread > backlog.hold;
 }
 
-/** Bytes in the spool beyond the reader's offsets, sum of both streams. */
+/** Returns the number of bytes in the spool beyond the reader's offsets, both streams together. */
 export function unreadBytes(folder: string, read: { stdout: number; stderr: number }): number {
   let unread = 0;
   for (const stream of streams) unread += lstatSync(streamPath(folder, stream)).size - read[stream];
@@ -20,13 +20,13 @@ export function unreadBytes(folder: string, read: { stdout: number; stderr: numb
 }
 
 /**
- * Holds a process back while its reader is too far behind. Looks every 50 ms, since a reader that is stuck asks for
- * nothing; two stats, about 10 µs. Ends with `dispose`, or when the spool is gone.
+ * Pauses a program while the reader of its output is too far behind. Checks every 50 ms, since a reader that is stuck
+ * makes no calls; a check is two stats, about 10 µs. Ends with `dispose`, or when the spool is gone.
  */
 export function keepBackpressure(options: {
   folder: string;
   pumps: Pick<RunningProcess, "pause" | "resume">;
-  /** How far the consumer has got, by stream. */
+  /** Returns the reader's offsets, in bytes of each stream. */
   read: () => { stdout: number; stderr: number };
 }): Disposable {
   let isHeld = false;
@@ -35,7 +35,7 @@ export function keepBackpressure(options: {
     try {
       isHeld = shouldHold(isHeld, unreadBytes(options.folder, options.read()));
     } catch {
-      return clearInterval(timer); // the folder was removed: nobody writes any more
+      return clearInterval(timer); // the folder was removed, so no program writes
     }
     if (isHeld !== before) options.pumps[isHeld ? "pause" : "resume"]();
   }, checkMs);

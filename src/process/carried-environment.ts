@@ -3,26 +3,27 @@ import { PrepareError } from "../task/errors.ts";
 import { taskVariable } from "./scan.ts";
 
 /*
- * A shell does not hand on the environment that it is given: OPTIND=abc ends dash, PPID and UID are its own, IFS and PS4
- * change what it does, and names that are no identifiers are dropped. Where a shell of the server's stands above a program,
- * the program's environment therefore passes through the shell as values of variables that mean nothing to it, e0, e1, …,
- * and env(1) restores it in the program's own process. Its `-S` takes the values from its environment, so none of them is
- * ever in a command line.
+ * Carries a program's environment unchanged through the shell that starts it (wrapper.sh). A shell does not pass on
+ * the environment that it is given: OPTIND=abc ends dash, PPID and UID are overwritten, IFS and PS4 change its
+ * behaviour, and names that are not identifiers are dropped. The program's environment is therefore passed as values
+ * of variables without a meaning to the shell (e0, e1, …), and env(1) restores it in the program's own process. `env
+ * -S` takes the values from its environment, so that none of them is ever part of a command line.
  */
 
-/** An environment, and perhaps a command line, in variables of a shell. */
+/** An environment, and optionally a command line, encoded as variables of a shell. */
 export interface Carried {
-  /** What the shell gets. */
+  /** Environment of the shell. */
   variables: Readonly<Record<string, string>>;
   /**
-   * Words of the command that turns the variables into what they stand for. It keeps the task's marker, and runs the
-   * carried command, or the one in the words behind it.
+   * Words of the command that decodes the variables. It keeps the task's marker and runs the carried command; if
+   * there is none, the command in the words that follow.
    */
   restore: readonly string[];
 }
 
 /**
- * @throws PrepareError that names the variable, if something holds a NUL, or if the machine has no such env(1)
+ * Encodes an environment and a command line for a shell.
+ * @throws PrepareError if a value holds a NUL byte, or if this machine's env(1) lacks the option -S
  */
 export function carry(env: Readonly<Record<string, string>>, command: readonly string[] = []): Carried {
   const pairs = Object.entries(env).filter(([name]) => name !== taskVariable);
@@ -33,7 +34,7 @@ export function carry(env: Readonly<Record<string, string>>, command: readonly s
     ...command.map((word, at) => [`c${at}`, word] as const),
   ];
   const marker = `${taskVariable}=\${${taskVariable}}`;
-  // To env(1) a command with a = in it would be one more variable.
+  // env(1) would take a command with a = in its name for a variable, so nice(1) runs it.
   const runner = command[0]?.includes("=") ? ["/usr/bin/nice", "-n", "0"] : [];
   const words = [
     "-i",
@@ -46,14 +47,18 @@ export function carry(env: Readonly<Record<string, string>>, command: readonly s
   return { variables: Object.fromEntries(named), restore: [...restorer(), words.join(" ")] };
 }
 
-/** A word of `-S` that is replaced by a variable's value, whatever that holds. */
+/** Returns a word of `env -S` that expands to a variable's value, whatever characters it holds. */
 const expand = (name: string) => `"\${${name}}"`;
 
 function assertNoNul(what: string, text: string): void {
-  if (text.includes("\0")) throw new PrepareError(`${what} holds a NUL byte, which no program can be given`);
+  if (text.includes("\0"))
+    throw new PrepareError(`${what} holds a NUL byte, which the system cannot pass to a program; remove it`);
 }
 
-/** GNU coreutils 8.30 and newer, uutils and FreeBSD have `-S`; BusyBox has not. Looked for once: it costs a program. */
+/**
+ * Command that decodes variables. Found once, since a search starts a program. GNU coreutils 8.30 and newer, uutils
+ * and FreeBSD have `env -S`; BusyBox lacks it.
+ */
 let found: readonly string[] | undefined;
 
 function restorer(): readonly string[] {

@@ -8,45 +8,51 @@ import { type LineOf, readLines } from "./lines.ts";
 import { taskVariable } from "./scan.ts";
 import { tooLarge } from "./too-large.ts";
 
-/** A short program that helps a task: git, ssh-add, ansible-galaxy. (The task's own is started by `startProcess`.) */
+/**
+ * A short helper program of a task: git, ssh-add, ansible-galaxy. The task's own program is started by
+ * `startProcess`.
+ */
 export interface Command {
-  /** Looked for in the PATH of `env`. */
+  /** Program, looked up in the PATH of `env`. */
   command: string;
   args: readonly string[];
   cwd: string;
-  /** The whole environment, but for SIGNALMAN_TASK. */
+  /** Complete environment, except SIGNALMAN_TASK. */
   env: Readonly<Record<string, string>>;
-  /** The task's: whoever sweeps that marker ends this command too. */
+  /** The task's marker. A sweep of this marker ends the command too. */
   marker: string;
-  /** Its input; none: `/dev/null`. */
+  /** Text for its stdin. Default: `/dev/null`. */
   stdin?: string;
-  /** Ends it when it takes longer. Milliseconds, as below. */
+  /** Longest run time in milliseconds; the command is ended after it. Default: no limit. */
   timeoutMs?: number;
-  /** Ends it when it has printed nothing for so long. */
+  /** Longest time without output in milliseconds; the command is ended after it. Default: no limit. */
   idleMs?: number;
-  /** Ends it, with all that it started. */
+  /** Ends the command and every process that it has started. */
   signal: AbortSignal;
-  /** Called for each line as it comes, without its `\n` or `\r`; very long ones come in pieces. */
+  /** Called with each line as it arrives, without its `\n` or `\r`. Lines above 16 Ki characters arrive in pieces. */
   onLine?: LineOf;
-  /** Bytes kept of each output, the last ones. Default 1 MiB. */
+  /** Bytes that are kept of each output, counted from its end. Default: 1 MiB. */
   maxOutput?: number;
-  /** From SIGTERM to SIGKILL. Default 2 s. */
+  /** Milliseconds between SIGTERM and SIGKILL. Default: 2000. */
   graceMs?: number;
-  /** What it leaves running is ended, unless it is known to leave nothing: looking costs 10 ms. */
+  /**
+   * `ended` (default): processes that the command leaves running are ended. `spared`: they are not looked for, since
+   * that takes 10 ms; for commands that are known to leave none.
+   */
   leftovers?: "ended" | "spared";
 }
 
 export interface CommandResult {
-  /** Any exit is a value. */
+  /** How the command ended. A failure is a value, not an error. */
   exit: Exit;
-  /** UTF-8; what is none is replaced. */
+  /** Output as UTF-8; invalid bytes are replaced. */
   stdout: string;
   stderr: string;
-  /** More came than is kept: the beginning is missing. */
+  /** Whether the beginning of an output is missing, because it was larger than `maxOutput`. */
   isCut: boolean;
 }
 
-/** There is no such program or folder, or the system has no room for another process. */
+/** The program or its working directory does not exist, or the system cannot fork another process. */
 export class CannotStart extends Error {
   constructor(message: string, options?: ErrorOptions) {
     super(message, options);
@@ -54,29 +60,29 @@ export class CannotStart extends Error {
   }
 }
 
-/** It took longer than `timeoutMs` ("total"), or was silent for `idleMs`; it has been ended. */
+/** The command took longer than `timeoutMs` ("total") or printed nothing for `idleMs` ("idle"), and has been ended. */
 export class TimedOut extends Error {
   readonly limit: "total" | "idle";
   constructor(command: string, limit: "total" | "idle", ms: number) {
-    super(`${command} ${limit === "total" ? "took longer than" : "said nothing for"} ${ms / 1000} s`);
+    super(`${command} ${limit === "total" ? "took longer than" : "printed nothing for"} ${ms / 1000} s`);
     this.name = "TimedOut";
     this.limit = limit;
   }
 }
 
-// For whoever still holds the output of a program that has ended.
+// Milliseconds for processes that hold the output of a program that has ended; after their end, for reading the rest.
 const LINGER_MS = 500;
 const READ_OUT_MS = 200;
 
 /**
- * Runs it to its end.
- * @throws CannotStart; TimedOut; the signal's reason. In the latter two cases nothing of it is alive any more.
+ * Runs a command to its end.
+ * @throws CannotStart; TimedOut; the signal's reason. After the latter two no process of the command is alive.
  */
 export async function runCommand(options: Command): Promise<CommandResult> {
   const { command, args, cwd, env, stdin, graceMs = 2000, maxOutput = 1024 * 1024 } = options;
   using limits = createLimits(options);
   limits.signal.throwIfAborted();
-  // One of its own below the task's, so that its end is no other command's.
+  // A marker below the task's, so that ending this command spares the task's other commands.
   const marker = `${options.marker}/${randomUUID()}`;
   const child = execa(command, args, {
     cwd,
@@ -93,7 +99,7 @@ export async function runCommand(options: Command): Promise<CommandResult> {
   const outputs = [child.stdout, child.stderr].map((stream, at) =>
     readLines(stream, {
       keep: maxOutput,
-      onBytes: limits.heard,
+      onBytes: limits.restartIdle,
       onLine: (line) => options.onLine?.(line, at === 0 ? "stdout" : "stderr"),
     }),
   );
@@ -110,7 +116,7 @@ export async function runCommand(options: Command): Promise<CommandResult> {
   return { exit, stdout, stderr, isCut: outputs.some((output) => output.isCut()) };
 }
 
-/** The caller's signal, and the time-outs. */
+/** Combines the caller's signal with the time-outs; `restartIdle` is called for all output. */
 function createLimits({ command, timeoutMs, idleMs, signal }: Command) {
   const over = new AbortController();
   const startTimer = (limit: "total" | "idle", ms: number | undefined) =>
@@ -118,31 +124,32 @@ function createLimits({ command, timeoutMs, idleMs, signal }: Command) {
   const timers = [startTimer("total", timeoutMs), startTimer("idle", idleMs)];
   return {
     signal: AbortSignal.any([signal, over.signal]),
-    heard: () => void timers[1]?.refresh(),
+    restartIdle: () => void timers[1]?.refresh(),
     [Symbol.dispose]: () => timers.forEach((timer) => void clearTimeout(timer)),
   };
 }
 
 /**
- * A program's output ends with the last process that holds it. Once the program itself has ended the others have
- * 500 ms, none after a stop; then they are killed. Who cannot be killed (sudo) is not waited for.
+ * Ends processes that hold the output of a program that has ended, since the output ends with the last of them. They
+ * have 500 ms, or none after a stop, before they are killed. Processes that the server may not kill (sudo) are not
+ * waited for.
  */
 function endHolders(child: ReturnType<typeof execa>, marker: string, stop: AbortSignal) {
   let timer: NodeJS.Timeout | undefined;
   let sweeping: Promise<void> | undefined;
   const letGo = () => [child.stdout, child.stderr].forEach((stream) => void stream?.destroy());
   const sweep = async () => {
-    await sweepMarked(marker).catch(() => {}); // a shortage
+    await sweepMarked(marker).catch(() => {}); // no descriptors or memory
     timer = setTimeout(letGo, READ_OUT_MS);
   };
-  const hurry = () => {
+  const sweepNow = () => {
     clearTimeout(timer);
     sweeping ??= sweep();
   };
   child.nodeChildProcess.once("exit", () => {
-    if (stop.aborted) return hurry();
-    timer = setTimeout(hurry, LINGER_MS);
-    stop.addEventListener("abort", hurry, { once: true });
+    if (stop.aborted) return sweepNow();
+    timer = setTimeout(sweepNow, LINGER_MS);
+    stop.addEventListener("abort", sweepNow, { once: true });
   });
   return {
     ended: async () => {
@@ -151,12 +158,12 @@ function endHolders(child: ReturnType<typeof execa>, marker: string, stop: Abort
     },
     [Symbol.dispose]() {
       clearTimeout(timer);
-      stop.removeEventListener("abort", hurry);
+      stop.removeEventListener("abort", sweepNow);
     },
   };
 }
 
-// A missing folder is reported as if the program were missing.
+// Node reports a missing working directory as if the program were missing.
 function cannotStart({ command, args, cwd, env }: Command, cause: unknown): CannotStart {
   const { code = "", message = String(cause) } = (cause ?? {}) as NodeJS.ErrnoException;
   const reason = !existsSync(cwd)

@@ -3,32 +3,37 @@ import { appendRegular, readRegular, UnusableFileError } from "../files/regular-
 import { bootId, type Identity, identityFromStat } from "./proc.ts";
 import { journalPath } from "./spool.ts";
 
-/**
- * The journal of a run, `run` in its folder: lines, each appended by one write, so that order decides.
+/*
+ * The journal of a run: the file `run` in its folder. Each line is appended by one write, and the order of lines decides.
  *
- *     attempt <id> <marker> <boot>   the server, before the spawn
- *     started <id>                   the wrapper's first act; it goes on only if no `abandoned` precedes
- *     abandoned <id>                 a later server, which found no start: from now on there will be none
- *     wrapper <stat line>            the wrapper, from /proc
- *     leader <stat line>             the task's first process, just before its exec
- *     interrupted                    a server, just before SIGINT: a second one would mean something else
- *     exit <$?>                      0–255
- *     unwritten <out or err>         a pump that could not write on: the disk was full, and output is missing
+ *     attempt <id> <marker> <boot>   written by the server before it starts the wrapper
+ *     started <id>                   first act of the wrapper, which gives up if `abandoned` precedes this line
+ *     abandoned <id>                 written by a later server that found no start, so that none can follow
+ *     wrapper <stat line>            the wrapper's identity, from /proc
+ *     leader <stat line>             identity of the task's first process, just before its exec
+ *     interrupted                    written by a server before SIGINT, since a second SIGINT has another meaning
+ *     exit <$?>                      exit of the task's first process, 0 to 255
+ *     unwritten <out or err>         written if a pump failed: the disk was full, and output is missing
  *
- * It stays within its first block on disk, so a disk that fills up meanwhile loses no exit.
+ * The journal stays within its first block on disk, so that the exit can be recorded on a disk that has filled up.
  */
+
+/** One attempt to start a program. */
 export interface Attempt {
   id: string;
   marker: string;
-  /** The kernel's boot id: pids of another boot mean nothing. `-` where the system has none. */
+  /** The kernel's boot id, since pids of another boot mean nothing. `-` where the system has none. */
   boot: string;
 }
 
-/** Rejects markers that would not survive a line of words. */
+/**
+ * Creates an attempt with a random id.
+ * @throws Error if the marker does not fit into a line of words
+ */
 export function createAttempt(marker: string): Attempt {
   if (!/^[\w.-]{1,128}$/.test(marker)) {
     throw new Error(
-      `Cannot start a process with the marker ${JSON.stringify(marker)}: letters, digits, _ . - only`,
+      `Cannot start a process with the marker ${JSON.stringify(marker)}: it must have 1 to 128 letters, digits, "_", "." or "-"`,
     );
   }
   return { id: randomBytes(8).toString("hex"), marker, boot: bootId() };
@@ -39,8 +44,8 @@ export function attemptLine({ id, marker, boot }: Attempt): string {
 }
 
 /**
- * `undefined`: the folder was never prepared. `torn`: it was, but the line did not survive a crash of the machine, or the
- * task put something else in the journal's place.
+ * Returns the attempt that the journal records. undefined: the folder was never prepared. `torn`: the journal lacks
+ * its first line, since a crash of the machine lost it or the task replaced the journal.
  */
 export function readAttempt(folder: string): Attempt | "torn" | undefined {
   const text = read(folder);
@@ -50,8 +55,8 @@ export function readAttempt(folder: string): Attempt | "torn" | undefined {
 }
 
 /**
- * Settles for good whether an attempt has started. True: it did not and never will, since a wrapper that comes late
- * finds the line before its own and gives up.
+ * Decides once and for all whether an attempt has started. Returns true if it has not; it never will then, since a
+ * wrapper that comes late finds `abandoned` before its own line and gives up.
  */
 export function abandon(folder: string, { id }: Attempt): boolean {
   const isFirst = () => /^(started|abandoned) /m.exec(linesOf(read(folder) ?? "", id))?.[1];
@@ -70,25 +75,26 @@ export function readWrapper(folder: string): Identity | undefined {
   return identityFromStat(lineOf(folder, "wrapper") ?? "");
 }
 
-/** The task's first process, leader of its session and group; `undefined` before its exec. */
+/** Returns the task's first process, leader of its session and process group; undefined before its exec. */
 export function readLeader(folder: string): Identity | undefined {
   return identityFromStat(lineOf(folder, "leader") ?? "");
 }
 
-/** The recorded `$?` (0–255), `undefined` as long as there is none. */
+/** Returns the recorded `$?` (0 to 255); undefined if none is recorded yet. */
 export function readStatus(folder: string): number | undefined {
   const status = lineOf(folder, "exit");
   return status === undefined ? undefined : Number(status);
 }
 
-/** Whether output is missing because it could not be written. To be asked when all has ended. */
+/** Returns whether output is missing because a pump could not write it. Valid once both pumps have ended. */
 export function isOutputMissing(folder: string): boolean {
   return lineOf(folder, "unwritten") !== undefined;
 }
 
 /**
- * Whether SIGINT may be sent, which is so once in a run. Also if a task has made its journal unusable: the server asks
- * once, and no later one adopts such a task.
+ * Records that SIGINT is about to be sent. Returns false if the run has recorded that before, so that it gets SIGINT
+ * once. Returns true if the task has made its journal unusable: this server sends it once by itself, and no later
+ * server adopts such a task.
  */
 export function noteInterrupt(folder: string): boolean {
   if (/^interrupted\n/m.test(read(folder) ?? "")) return false;
@@ -104,7 +110,10 @@ function lineOf(folder: string, kind: "wrapper" | "leader" | "exit" | "unwritten
   return new RegExp(`^${kind} (.+)\n`, "m").exec(read(folder) ?? "")?.[1];
 }
 
-/** `undefined`: no journal. Empty: the task has put something in its place, or made it larger than any journal is. */
+/**
+ * Returns the journal's text. undefined: there is no journal. Empty: the task has replaced it, or made it larger than
+ * MAX_BYTES.
+ */
 function read(folder: string): string | undefined {
   try {
     return readRegular(journalPath(folder), { maxBytes: MAX_BYTES })?.toString("utf8");

@@ -4,16 +4,16 @@ import { send } from "./proc.ts";
 import { scan } from "./scan.ts";
 
 /**
- * Kills every process whose command line begins like this, and waits until it is gone, except for those that we may not
- * signal. For programs that write their own title over their environment, as ssh's masters of shared connections do when
- * they have left everyone behind: no marker is left to find them by.
+ * Kills every process whose command line begins with a text, and waits until they are gone. Leaves processes that the
+ * server may not signal. For programs that overwrite their environment with a title and so lose the marker, as
+ * orphaned ControlPersist masters of ssh do.
  */
 export async function sweepTitled(beginning: string): Promise<void> {
   for (let pauseMs = 1; ; pauseMs = Math.min(pauseMs * 2, 50)) {
     const { procs } = await scan();
     const found = [...procs.values()].filter((proc) => !proc.dead && titleOf(proc.pid).startsWith(beginning));
-    const struck = found.filter(({ pid }) => send(pid, "SIGKILL") === "sent");
-    if (struck.length === 0) return;
+    const killed = found.filter(({ pid }) => send(pid, "SIGKILL") === "sent");
+    if (killed.length === 0) return;
     await setTimeout(pauseMs);
   }
 }

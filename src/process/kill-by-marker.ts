@@ -2,21 +2,22 @@ import { setTimeout } from "node:timers/promises";
 import { type Identity, send } from "./proc.ts";
 import { type Snapshot, scan } from "./scan.ts";
 
-// Rounds for somebody who is just executing his program and shows no environment.
-const maxDoubts = 10;
+// Most scans that are repeated because a process shows no environment, as it does during an exec.
+const maxRepeats = 10;
 
 /**
- * Kills everything that carries the marker, with its descendants: what a dead server left of a task's preparation,
- * and the task itself if it runs. Resolves when none is left, except those that we may not signal.
+ * Kills every process that carries the marker, and its descendants: processes that an ended server left of a task's
+ * preparation, and the task's program if it runs. Resolves when none is left, except processes that the server may
+ * not signal.
  */
 export async function sweepMarked(marker: string): Promise<void> {
   const noted = new Map<number, number>();
-  let doubts = maxDoubts;
+  let repeats = maxRepeats;
   for (let pauseMs = 0; ; pauseMs = Math.min(pauseMs + 2, 50)) {
     const snapshot = await scan();
     const left = markedOf(snapshot, marker, noted);
-    const struck = left.filter(({ pid }) => send(pid, "SIGKILL") !== "forbidden");
-    if (struck.length === 0 && (--doubts < 0 || !hasUnrecognized(snapshot))) return;
+    const killed = left.filter(({ pid }) => send(pid, "SIGKILL") !== "forbidden");
+    if (killed.length === 0 && (--repeats < 0 || !hasUnrecognized(snapshot))) return;
     await setTimeout(pauseMs);
   }
 }
@@ -27,7 +28,7 @@ function hasUnrecognized(snapshot: Snapshot): boolean {
   );
 }
 
-/** Commands of a task carry its marker with one of their own behind it: `task/command`. */
+/** Returns whether a marker is the task's or lies below it: commands of a task carry `task/command`. */
 function isWithin(carried: string | undefined, marker: string): boolean {
   return carried === marker || carried?.startsWith(`${marker}/`) === true;
 }

@@ -6,46 +6,61 @@ import type { ProcessRun } from "./run-record.ts";
 import { scan } from "./scan.ts";
 import { processesOf } from "./task-processes.ts";
 
+/*
+ * The path of a kill. A kill request sends SIGTERM (SIGINT for Terraform) to the task's process group, or to its
+ * leader alone, and starts the grace period. Before the signal is sent, every living process of the task is noted
+ * (task-processes.ts), so that one that leaves the group or becomes an orphan is still found. If the leader ends
+ * within the grace period, its wrapper records the exit. If it does not, its group is stopped by SIGSTOP, so that it
+ * forks no more, and every process of the task gets SIGKILL in rounds of scan and signal until the exit is recorded.
+ * The wrapper's shells and the pumps are spared, since they record the exit and drain the output. In both cases the
+ * sweep (sweep.ts) then ends the processes that are left: by SIGTERM, and by SIGKILL after 2 s or once the grace
+ * period is over. The run has ended when none of its processes is alive and its output is complete in the spool; only
+ * processes that the server may not signal (sudo) are left.
+ */
+
 export interface KillOptions {
-  /** Default SIGTERM. */
+  /** First signal. Default: SIGTERM. */
   signal?: "SIGTERM" | "SIGINT";
-  /** Whom the polite signal reaches: the task's process group (default), or its first process alone. */
+  /** Receiver of the first signal: the task's process group (default), or its first process alone. */
   target?: "group" | "leader";
-  /** Milliseconds until SIGKILL for everything; 0: at once, without a polite signal. */
+  /** Milliseconds until every process of the task gets SIGKILL. 0: at once, without a first signal. */
   graceMs: number;
 }
 
 export interface Killer {
   kill(options: KillOptions): void;
-  /** The time of politeness is over. */
-  isDeadly(): boolean;
-  /** Resolves when that time comes; never, if nobody kills. */
-  readonly deadly: Promise<void>;
+  /** Whether the grace period is over, so that SIGKILL is sent until the processes are gone. */
+  isGraceOver(): boolean;
+  /** Resolves when the grace period is over; never, if no kill is requested. */
+  readonly graceOver: Promise<void>;
 }
 
-// Node fires at once for more.
+// Longest delay of a timer, in milliseconds; Node fires a longer one at once.
 const longestTimer = 2 ** 31 - 1;
 
-/** A repeat may shorten the deadline and may send another signal; the same signal to the same target goes once. */
+/**
+ * Creates the killer of a run. A repeated kill may shorten the deadline and may send another signal; the same signal
+ * to the same target is sent once.
+ */
 export function createKiller(run: ProcessRun): Killer {
-  const { promise: deadly, resolve } = Promise.withResolvers<void>();
+  const { promise: graceOver, resolve } = Promise.withResolvers<void>();
   const asked = new Set<string>();
   let deadline = Number.POSITIVE_INFINITY;
-  let isDeadly = false;
+  let isGraceOver = false;
   let timer: NodeJS.Timeout | undefined;
   const forceKill = () => {
-    isDeadly = true;
+    isGraceOver = true;
     resolve();
     killUntilLeaderEnded(run).catch(() => {
-      if (!run.released.aborted) timer = setTimeout(forceKill, 100); // a shortage
+      if (!run.released.aborted) timer = setTimeout(forceKill, 100); // no descriptors or memory
     });
   };
   run.released.addEventListener("abort", () => clearTimeout(timer), { once: true });
   return {
-    deadly,
-    isDeadly: () => isDeadly,
+    graceOver,
+    isGraceOver: () => isGraceOver,
     kill({ signal = "SIGTERM", target = "group", graceMs }) {
-      if (run.released.aborted || isDeadly) return;
+      if (run.released.aborted || isGraceOver) return;
       const until = performance.now() + graceMs;
       if (until < deadline) {
         deadline = until;
@@ -56,12 +71,12 @@ export function createKiller(run: ProcessRun): Killer {
       const request = `${signal} ${target}`;
       if (asked.has(request)) return;
       asked.add(request);
-      requestExit(run, signal, target).catch(() => asked.delete(request)); // released, or a shortage: may be repeated
+      requestExit(run, signal, target).catch(() => asked.delete(request)); // released, or no descriptors: may be repeated
     },
   };
 }
 
-/** Notes the tree, then signals; waits for a leader that is still on its way to its exec. */
+/** Notes the task's processes, then sends the first signal. Waits for a leader that is not yet at its exec. */
 async function requestExit(
   run: ProcessRun,
   signal: NodeJS.Signals,
@@ -72,19 +87,20 @@ async function requestExit(
     run.released.throwIfAborted();
     const leader = run.leader();
     if (leader && isAlive(leader)) {
-      // Terraform takes a second SIGINT as leave to go without saving its state.
+      // Terraform takes a second SIGINT as the order to exit without saving its state.
       if (signal === "SIGINT" && !noteInterrupt(run.folder)) return;
       if (send(target === "group" ? -leader.pid : leader.pid, signal) !== "gone") return;
     } else if (leader || readStatus(run.folder) !== undefined || !isAlive(run.wrapper)) {
-      return; // ended by itself: the sweep takes the rest
+      return; // it has ended: the sweep ends the rest
     }
     await sleep(pauseMs, run.released);
   }
 }
 
 /**
- * Until the record is there; from then on the sweep goes on with the same harshness. Hunts before the leader dies too:
- * whoever is killed under a leader that reaps does not swell the process table that the next scan has to read.
+ * Sends SIGKILL to every process of the task, in rounds, until the leader's exit is recorded; the sweep then does the
+ * same. Descendants are killed before the leader has ended too: a leader that reaps them keeps the process table
+ * short, which the next scan has to read.
  */
 async function killUntilLeaderEnded(run: ProcessRun): Promise<void> {
   for (let pauseMs = 0; readStatus(run.folder) === undefined; pauseMs = Math.min(pauseMs + 2, 20)) {
@@ -103,13 +119,19 @@ async function killUntilLeaderEnded(run: ProcessRun): Promise<void> {
   }
 }
 
-/** So that it neither forks on nor logs "Killed" about children that die before it. */
+/**
+ * Stops the task's process group, so that the leader neither forks on nor logs "Killed" about children that die
+ * before it.
+ */
 function stopLeader(run: ProcessRun): void {
   const leader = run.leader();
   if (leader && isAlive(leader)) send(-leader.pid, "SIGSTOP");
 }
 
-/** SIGKILL; the group in one stroke first, since no fork slips through that. Returns the pids that are not ours to kill. */
+/**
+ * Sends SIGKILL to the task's process group in one call, which no fork escapes, then to each of the pids. Returns the
+ * pids that the server may not signal.
+ */
 export function killAll(run: ProcessRun, pids: readonly number[]): number[] {
   const leader = run.leader();
   if (leader && isAlive(leader)) send(-leader.pid, "SIGKILL");

@@ -5,12 +5,12 @@ import type { LaunchReport, LaunchRequest } from "./launcher.ts";
 import { readProc } from "./proc.ts";
 
 /*
- * The launcher's own process (launcher.ts). It ends with the server; the programs do not. Since it stays small and does
- * nothing else, it forks fast.
+ * Main module of the launcher process (launcher.ts). The launcher ends with the server; the programs that it started
+ * go on. It stays small and does nothing else, so that it forks fast.
  */
 
 const WRAPPER = fileURLToPath(new URL("./wrapper.sh", import.meta.url));
-/** Kept open: an upgrade of the package replaces the file while the server runs on. */
+/** Descriptor of the script, kept open since an upgrade of the package replaces the file while the server runs. */
 const WRAPPER_FD = openSync(WRAPPER, "r");
 
 process.title = "signalman-launcher";
@@ -35,7 +35,7 @@ function start({ id, command }: LaunchRequest): void {
     const { pid } = child;
     child.once("error", fail);
     if (pid === undefined) return;
-    // Not reaped before the next tick, so it is there, dead or alive; 0: a system without /proc.
+    // The child is not reaped before the next tick, so its start time can be read even if it has ended. 0: no /proc.
     report({ id, kind: "started", pid, start: readProc(pid)?.start ?? 0 });
     child.once("exit", (_, signal) =>
       report({ id, kind: "ended", end: signal === null ? "exit" : "signal" }),
@@ -47,7 +47,7 @@ function start({ id, command }: LaunchRequest): void {
   }
 }
 
-/** With an offset of its own. Where there is no /proc, the file that is there now has to do. */
+/** Opens the script with a file offset of its own. Without /proc it opens the file that the path leads to now. */
 function openWrapper(): number {
   const kept = `/proc/self/fd/${WRAPPER_FD}`;
   return openSync(existsSync(kept) ? kept : WRAPPER, "r");

@@ -5,51 +5,57 @@ import { fileURLToPath } from "node:url";
 import type { Identity } from "./proc.ts";
 
 /*
- * Programs are started by a process of their own. A fork copies the page tables of whoever forks, while that one waits:
- * with a server's 200 MB it took 9 ms instead of 1, and the server starts few programs and does much else. The launcher
- * holds no state that matters: what it started lives on without it, and another one is there for the next start.
+ * Starts programs through a separate process, the launcher. A fork copies the page tables of the process that forks,
+ * which waits meanwhile: with a server's 200 MB that took 9 ms instead of 1. The launcher holds no state that
+ * matters: the programs that it started go on without it, and the next start forks another launcher.
  */
 
-/** What to start, its environment complete. It gets a session of its own; its output goes to /dev/null. */
+/** Program to start, with its complete environment. It gets a session of its own; its output goes to /dev/null. */
 export interface Command {
   file: string;
   args: readonly string[];
   cwd: string;
   env: Readonly<Record<string, string>>;
-  /** The name that it is told it has. Default: `file`. */
+  /** Its argv[0]. Default: `file`. */
   argv0?: string;
-  /** What it reads: the script wrapper.sh. Default: /dev/null. */
+  /** Its stdin: the script wrapper.sh. Default: /dev/null. */
   stdin?: "wrapper";
 }
 
-/** How a process ended: by itself, by a signal, or nobody knows, since the launcher ended first. */
+/** How a process ended: it exited, a signal killed it, or unknown because the launcher ended first. */
 export type End = "exit" | "signal" | "unknown";
 
 export interface Launched extends Identity {
-  /** Never rejects. */
+  /** Resolves when the process has ended. Never rejects. */
   ended: Promise<End>;
 }
 
 export interface Launcher extends Disposable {
-  /** Rejects with the system's error if it cannot be started, and with LauncherLost if nobody knows. */
+  /**
+   * Starts a program. Rejects with the system's error if it cannot be started, and with LauncherLost if the launcher
+   * ended before it reported the start.
+   */
   start(command: Command): Promise<Launched>;
 }
 
-/** The launcher ended; what it was to start may run or not. */
+/** The launcher ended before it reported a start, so the program may run or not. */
 export class LauncherLost extends Error {
   constructor() {
-    super("The process that starts programs has ended");
+    super("The launcher process ended before it reported the start of a program");
     this.name = "LauncherLost";
   }
 }
 
-/** To the launcher. */
+/** Message to the launcher. */
 export interface LaunchRequest {
   id: number;
   command: Command;
 }
 
-/** From the launcher, about the request of this id: it runs, or cannot; then, that it ended. */
+/**
+ * Message from the launcher about the request with this id: the program runs or cannot be started; later, that it
+ * ended.
+ */
 export type LaunchReport =
   | { id: number; kind: "started"; pid: number; start: number }
   | { id: number; kind: "failed"; message: string; code: string | undefined }
@@ -57,7 +63,10 @@ export type LaunchReport =
 
 const MAIN = fileURLToPath(new URL(`./launcher-main${extname(import.meta.url)}`, import.meta.url));
 
-/** A launcher at once, and a new one whenever it is missing. Only what it has started keeps this process alive. */
+/**
+ * Forks a launcher at once, and another one at the next start after it has ended. This process is kept alive by the
+ * programs that run, not by the launcher.
+ */
 export function createLauncher(): Launcher {
   let current = openChannel();
   return {
@@ -99,13 +108,13 @@ function openChannel() {
   return {
     isLost: () => !child.connected,
     async start(command: Command): Promise<Launched> {
-      // A child that could not be forked for want of descriptors never was.
+      // A launcher that could not be forked for want of descriptors was never connected.
       if (!child.connected) throw new LauncherLost();
       const id = ++lastId;
       const started = Promise.withResolvers<Launched>();
       waiting.set(id, { started, ended: Promise.withResolvers() });
       child.channel?.ref();
-      // A failure to send is a lost channel, which tells all.
+      // A send fails only if the channel is lost, which rejects all starts that wait.
       child.send({ id, command } satisfies LaunchRequest, () => {});
       return started.promise;
     },
@@ -113,9 +122,10 @@ function openChannel() {
   };
 }
 
-/** In a session of its own, so that Ctrl-C at the server's terminal passes it by. */
+/** Forks the launcher in a session of its own, so that Ctrl-C at the server's terminal does not reach it. */
 function forkMain(): ChildProcess {
-  // Of the version of Node that we both are; without it the launcher holds what strips types, and forks twice the memory.
+  // The launcher shares the server's compile cache. Without it, it would load the code that strips types, and each of
+  // its forks would copy twice the memory.
   const cache = getCompileCacheDir();
   const child = fork(MAIN, {
     detached: true,

@@ -4,18 +4,18 @@ import { StringDecoder } from "node:string_decoder";
 export type LineOf = (line: string, stream: "stdout" | "stderr") => void;
 
 export interface ReadOptions {
-  /** Bytes to keep, the last ones. */
+  /** Bytes to keep, counted from the end. */
   keep: number;
   onBytes(): void;
   onLine(line: string): void;
 }
 
-/** Characters of a line before it comes in pieces. */
+/** Longest line in characters; a longer one is passed on in pieces. */
 const LINE_LENGTH = 16 * 1024;
 
 /**
- * Reads a stream of text as it comes: lines end with `\n`, or with `\r` as progress does; empty ones are passed over.
- * The last one needs no end.
+ * Reads a text stream as it arrives. Lines end with `\n`, or with `\r` as progress bars do. Empty lines are skipped.
+ * The last line needs no terminator.
  */
 export function readLines(stream: Readable | null | undefined, { keep, onBytes, onLine }: ReadOptions) {
   const decoder = new StringDecoder("utf8");
@@ -33,7 +33,7 @@ export function readLines(stream: Readable | null | undefined, { keep, onBytes, 
     onBytes();
     kept.push(bytes);
     size += bytes.length;
-    // The first piece goes once the others are enough: never more than one piece too many.
+    // Drops the first piece once the others are enough, so that at most one piece too many is kept.
     for (let first = kept[0]; first && size - first.length >= keep && kept.length > 1; first = kept[0]) {
       size -= first.length;
       kept.shift();
@@ -42,7 +42,7 @@ export function readLines(stream: Readable | null | undefined, { keep, onBytes, 
     take(decoder.write(bytes));
   });
   return {
-    /** Nothing more will come: gives out the last line, and returns what was kept. */
+    /** Passes on the last line and returns the kept bytes as text. To be called when the stream has ended. */
     end() {
       take(decoder.end());
       if (rest !== "") onLine(rest);

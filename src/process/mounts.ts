@@ -1,14 +1,17 @@
 import { readFileSync } from "node:fs";
 
 /**
- * Where something is mounted in a folder, which is given by its real path, or on it; undefined: nowhere, as far as the
- * system tells. The device of a file does not tell: a folder of the same one may be mounted there.
+ * Returns a mount point inside a folder or on it; undefined if the system shows none. `folder` is a real path.
+ * Comparing device numbers would not do, since a folder of the same device may be bind-mounted there.
  */
 export function mountIn(folder: string): string | undefined {
   return mountPoints().find((point) => `${point}/`.startsWith(`${folder}/`));
 }
 
-/** None where there is no /proc. Field 5 of a line; blanks and backslashes are octal there (proc_pid_mountinfo(5)). */
+/**
+ * Returns all mount points; none where there is no /proc. The path is field 5 of a line, with blanks and backslashes
+ * in octal (proc_pid_mountinfo(5)).
+ */
 function mountPoints(): string[] {
   try {
     return readFileSync("/proc/self/mountinfo", "utf8")

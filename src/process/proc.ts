@@ -1,6 +1,6 @@
 import { closeSync, openSync, readdirSync, readFileSync, readlinkSync, readSync } from "node:fs";
 
-/** A process for good: pids are reused (32768 of them), a pid with its start time is not. */
+/** Identifies a process: pids are reused, a pid with its start time is not. */
 export interface Identity {
   pid: number;
   /** Clock ticks since boot, field 22 of /proc/<pid>/stat; 0 where there is no /proc. */
@@ -13,13 +13,16 @@ export interface Proc extends Identity {
   /** Process group and session. */
   pgid: number;
   sid: number;
-  /** Ended but not reaped. A dead main thread with living others is not dead. */
+  /** Ended but not yet reaped. A process whose main thread has ended while other threads run is not dead. */
   dead: boolean;
-  /** A thread of the kernel's own. */
+  /** Whether it is a thread of the kernel. */
   kernel: boolean;
 }
 
-/** Reads one stat line, `undefined` if it is none. The name in brackets may contain anything, brackets too. */
+/**
+ * Parses a line of /proc/<pid>/stat; undefined if it is none. The name in brackets may contain any character,
+ * brackets too.
+ */
 export function parseStat(line: string): Proc | undefined {
   const end = line.lastIndexOf(")");
   if (end < 0) return undefined;
@@ -37,7 +40,7 @@ export function parseStat(line: string): Proc | undefined {
   };
 }
 
-/** A recorded stat line, or only a pid where the system has no /proc. */
+/** Parses a recorded stat line, or the bare pid that systems without /proc record. */
 export function identityFromStat(line: string): Identity | undefined {
   const proc = parseStat(line);
   if (proc) return { pid: proc.pid, start: proc.start };
@@ -45,20 +48,23 @@ export function identityFromStat(line: string): Identity | undefined {
   return pid > 0 ? { pid, start: 0 } : undefined;
 }
 
-/** `undefined`: no such process. */
+/** Returns the process with this pid; undefined if there is none. */
 export function readProc(pid: number): Proc | undefined {
   const length = slurp(`/proc/${pid}/stat`);
   return length === undefined ? undefined : parseStat(buffer.toString("latin1", 0, length));
 }
 
-/** Whether that very process still runs; by pid alone where there is no /proc. */
+/** Returns whether that very process runs; where there is no /proc, whether any process has its pid. */
 export function isAlive(who: Identity): boolean {
   if (who.start === 0) return send(who.pid, 0) !== "gone";
   const proc = readProc(who.pid);
   return proc !== undefined && proc.start === who.start && !proc.dead;
 }
 
-/** All pids, in no promised order; empty where there is no /proc. Throws when we are out of descriptors. */
+/**
+ * Returns all pids in no particular order; none where there is no /proc.
+ * @throws the system's error if descriptors or memory run out
+ */
 export function listPids(): number[] {
   try {
     return readdirSync("/proc").map(Number).filter(Number.isInteger);
@@ -71,19 +77,20 @@ export function listPids(): number[] {
 /** Variables of the environment with which a process was started. */
 export interface Variables {
   values: (string | undefined)[];
-  /** Readable, but nothing in it. */
+  /** Whether the environment could be read and was empty. */
   isBlank: boolean;
 }
 
-/** Nothing is found if the process is gone, or not ours to read. */
+/** Reads variables of a process. All are undefined if the process is gone or belongs to another user. */
 export function readVariables(pid: number, names: readonly string[]): Variables {
   const length = slurp(`/proc/${pid}/environ`);
   return { values: names.map((name) => valueIn(length ?? 0, `${name}=`)), isBlank: length === 0 };
 }
 
 /**
- * In the middle of an exec, or of its exit, a process shows a blank environment whatever it carries. Whether a blank
- * one can be believed tell fields 50 and 51 of its stat line, where it begins and ends: equal, and not 0.
+ * Returns whether a process was started without an environment. During an exec and during its exit a process shows an
+ * empty environment, whatever it carries. Fields 50 and 51 of its stat line tell where its environment begins and
+ * ends: equal and not 0 if it really has none.
  */
 export function hasNoVariables(pid: number): boolean {
   const length = slurp(`/proc/${pid}/stat`);
@@ -107,16 +114,19 @@ function valueIn(length: number, prefix: string): string | undefined {
   }
 }
 
-/** What a process has open: link texts such as `pipe:[4711]`. */
+/**
+ * Returns the link texts of a process's descriptors, such as `pipe:[4711]`; none if it is gone or belongs to another
+ * user.
+ */
 export function readOpen(pid: number): string[] {
   try {
     return readdirSync(`/proc/${pid}/fd`).map((fd) => readlinkSync(`/proc/${pid}/fd/${fd}`));
   } catch {
-    return []; // gone, or another user's
+    return []; // gone, or of another user
   }
 }
 
-/** The pipe that a process has as its stdin. */
+/** Returns the link text of a process's stdin; undefined if that is no pipe. */
 export function readInput(pid: number): string | undefined {
   try {
     const link = readlinkSync(`/proc/${pid}/fd/0`);
@@ -126,7 +136,10 @@ export function readInput(pid: number): string | undefined {
   }
 }
 
-/** Every process and thread since boot, and the newest pid: together they tell whether pids have wrapped around. */
+/**
+ * Returns the forks since boot, threads included, and the newest pid. Together they tell whether pids have wrapped
+ * around.
+ */
 export function readForks(): { total: number; newestPid: number } {
   const stat = buffer.toString("latin1", 0, slurp("/proc/stat") ?? 0);
   const total = Number(/^processes (\d+)/m.exec(stat)?.[1] ?? Number.NaN);
@@ -137,9 +150,9 @@ export function readForks(): { total: number; newestPid: number } {
 export const bootId = once(() => textOr("/proc/sys/kernel/random/boot_id", "-"));
 export const pidMax = once(() => Number(textOr("/proc/sys/kernel/pid_max", "0")));
 
-/** Sends a signal, to a group if `pid` is negative; the answer is a value. 0 only asks. */
+/** Sends a signal to a process, or to a group if `pid` is negative. Signal 0 only checks. Never throws. */
 export function send(pid: number, signal: NodeJS.Signals | 0): "sent" | "gone" | "forbidden" {
-  if (!(Math.abs(pid) > 1)) return "forbidden"; // 0, -1 and 1 mean ourselves, everybody and init
+  if (!(Math.abs(pid) > 1)) return "forbidden"; // 0: own group, -1: all processes, 1: init
   try {
     process.kill(pid, signal);
     return "sent";
@@ -148,17 +161,18 @@ export function send(pid: number, signal: NodeJS.Signals | 0): "sent" | "gone" |
   }
 }
 
-// One buffer for all: everything here is synchronous. It grows to the largest environment seen (argv's limit is 2–6 MiB).
+// Shared by all reads, since they are synchronous. Grows to the largest environment seen, which the system limits to
+// 2 to 6 MiB.
 let buffer = Buffer.allocUnsafe(64 * 1024);
 
-/** Fills the buffer from a /proc file and returns its length; `undefined` if it is gone or not ours to read. */
+/** Reads a /proc file into the buffer and returns its length; undefined if it is gone or belongs to another user. */
 function slurp(path: string): number | undefined {
   let file: number | undefined;
   try {
     file = openSync(path, "r");
     for (let length = 0; ; ) {
       length += readSync(file, buffer, length, buffer.length - length, null);
-      // All files read here are made in one go by the kernel: a short read is the end.
+      // The kernel makes each of these files in one read, so a short read is the end.
       if (length < buffer.length) return length;
       buffer = Buffer.concat([buffer], buffer.length * 2);
     }
@@ -170,7 +184,7 @@ function slurp(path: string): number | undefined {
   }
 }
 
-// Taken for "no such process" it would end a sweep with everybody alive.
+// Rethrows errors of exhausted descriptors or memory. Taken for "no such process" they would end a sweep too early.
 function rethrowShortage(error: unknown): void {
   const { code = "" } = error as NodeJS.ErrnoException;
   if (["EMFILE", "ENFILE", "ENOMEM"].includes(code)) throw error;

@@ -10,29 +10,50 @@ import { prepareSpool } from "./spool.ts";
 import { superviseAlways } from "./supervise.ts";
 import { type ProgramSpec, startWrapper } from "./wrapper.ts";
 
-/** A task's program, alive or ending. It outlives this server; so may its record. */
+/*
+ * Runs the programs of tasks so that they survive the server.
+ *
+ * A program is no child of the server. The launcher, a small process (launcher.ts), starts a wrapper (wrapper.sh): a
+ * shell that starts the program in a session of its own, drains its output through two pumps into the spool, and
+ * records its start and exit in the journal (journal.ts). All state is on disk or in /proc. A server that starts on
+ * the same data folder therefore adopts the program (adopt.ts), with its whole output and its exit.
+ *
+ * `startProcess` and `adoptProcess` return a RunningProcess. tail.ts reads its output as it grows; kill.ts tells how
+ * it is ended; sweep.ts ends the processes that it leaves. An attempt starts its program at most once, and an exit
+ * that cannot be known is `lost`, never guessed.
+ *
+ * Left to others: which program to run (jobs/), lines and secrets in its output (logs/), the task's status (runner/).
+ */
+
+/** A task's program, running or ending. The program and its journal may outlive this server. */
 export interface RunningProcess {
   /**
-   * The leader's end is recorded, leftovers are swept, both outputs are completely in the spool. Never rejects.
-   * Never settles after `release`.
+   * Resolves with the exit when the leader's end is recorded, leftovers are ended, and both outputs are complete in
+   * the spool. Never rejects. Never settles after `release`.
    */
   readonly ended: Promise<Exit>;
-  /** Polite signal, then SIGKILL to everything after `graceMs`. A repeat may shorten the deadline, never lengthen it. */
+  /**
+   * Sends a first signal, then SIGKILL to every process of the task after `graceMs` milliseconds. A repeated call may
+   * shorten the deadline, never lengthen it.
+   */
   kill(options: KillOptions): void;
-  /** Holds back every writer: SIGSTOP to the two pumps. Has no effect once all writers are dead. */
+  /** Holds back every writer, by SIGSTOP to the two pumps. Has no effect once all writers have ended. */
   pause(): void;
   resume(): void;
-  /** Stops watching without touching the process (server shutdown). A grace that runs is forgotten. */
+  /**
+   * Stops supervision without touching the program, for a server that shuts down. A running grace period is
+   * forgotten.
+   */
   release(): void;
 }
 
-/** Launchers that may be lost to one start. */
+/** Launchers that one start may lose before it fails. */
 const LAUNCHERS = 3;
 
 /**
- * Starts a program that survives this server. `folder` gets the spool (an older one in it is emptied); `marker` is the
- * task's id, in the program's environment as SIGNALMAN_TASK. Rejects if it could not be started; a command that does
- * not exist is no rejection but exit 127 (not executable: 126).
+ * Starts a program that survives this server. `folder` gets the spool; an older spool in it is emptied. `marker` is
+ * the task's id, which the program gets as SIGNALMAN_TASK. Rejects if the program could not be started. A command
+ * that does not exist is not a rejection but exit 127; one that is not executable, exit 126.
  */
 export async function startProcess(
   launcher: Launcher,
@@ -45,7 +66,8 @@ export async function startProcess(
       return await startOnce(launcher, folder, marker, program);
     } catch (error) {
       if (!(error instanceof LauncherLost)) throw error;
-      // The journal knows whether it was started; if not, that attempt cannot start it any more.
+      // The journal tells whether the program was started. If not, adoption abandons the attempt, so that it never
+      // starts.
       const running = await adoptProcess(folder, marker);
       if (running) return running;
       if (lost === LAUNCHERS) throw error;
@@ -70,9 +92,10 @@ async function startOnce(
 }
 
 /**
- * Takes over what an earlier server started in `folder`; also when it has ended meanwhile, with the recorded exit.
- * `undefined`: it never started and never will, so starting anew is safe. (After a crash of the whole machine the disk
- * may have forgotten a start: who notes `bootId()` before starting can tell.)
+ * Takes over the program that an earlier server started in `folder`; also one that has ended meanwhile, with its
+ * recorded exit. Resolves with undefined if it never started and never will, so that a new start is safe. After a
+ * crash of the machine the disk may have lost the record of a start: a caller that stores `bootId()` before the start
+ * can tell.
  */
 export async function adoptProcess(folder: string, marker: string): Promise<RunningProcess | undefined> {
   const release = new AbortController();

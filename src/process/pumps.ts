@@ -4,16 +4,21 @@ import type { ProcessRun } from "./run-record.ts";
 import { scanNow } from "./scan.ts";
 import { pumpsOf } from "./task-processes.ts";
 
-/** The two `cat`s between the task and its spool. */
+/** The two `cat` processes between a task's program and its spool. */
 export interface Pumps {
+  /** Stops both pumps, so that writers block when the pipes are full. */
   hold(): void;
+  /** Resumes both pumps. */
   letGo(): void;
-  /** Lets go for good: every writer is dead, what is left in the pipes is small and wanted. */
+  /**
+   * Resumes both pumps for good, once every writer has ended: the rest in the pipes is small and belongs to the
+   * output.
+   */
   drain(): void;
   isHeld(): boolean;
 }
 
-// A pump that is asked to stop in its first milliseconds may not have become `cat` yet.
+// A pump that is stopped in its first milliseconds may not be `cat` yet, so the signal is sent again.
 const young = { tries: 20, everyMs: 10 };
 
 export function createPumps(run: ProcessRun): Pumps {
@@ -49,7 +54,7 @@ export function createPumps(run: ProcessRun): Pumps {
   };
 }
 
-/** After a crash of the server nobody knows whether it had stopped them. */
+/** Resumes pumps that an earlier server may have stopped before it crashed. */
 export function wakePumps(run: ProcessRun): void {
   for (const pump of pumpsOf(scanNow([run.birth]), run)) send(pump.pid, "SIGCONT");
 }

@@ -7,9 +7,10 @@ const everyBytes = 16 * 1024 * 1024;
 const block = 4096;
 
 /**
- * Gives the disk back what the caller has committed elsewhere: offsets below `committed` will not be read again. Does
- * nothing until 16 MiB are to be gained, and remembers nothing: what a file occupies tells. Size and offsets stay.
- * Resolves when done (await it before calling again); never rejects, a file system without holes just stays full.
+ * Frees the disk space of output that the caller has stored elsewhere: offsets below `committed` will not be read
+ * again. Does nothing until 16 MiB can be freed. Keeps no state, since the file's allocated blocks tell what was
+ * freed before. Size and offsets of the file stay. To be awaited before the next call. Never rejects: on a file
+ * system without holes the space stays in use.
  */
 export async function punch(folder: string, committed: { stdout: number; stderr: number }): Promise<void> {
   await Promise.all(streams.map((stream) => punchStream(streamPath(folder, stream), committed[stream])));
@@ -27,16 +28,19 @@ async function punchStream(path: string, committed: number): Promise<void> {
   }
 }
 
-/** A descriptor, which fallocate gets: the path could lead to another file by then. */
+/**
+ * Returns a descriptor for fallocate, to which the path could lead to another file by then; undefined if the task has
+ * replaced the file.
+ */
 function openOrNone(path: string): number | undefined {
   try {
     return openRegular(path);
   } catch {
-    return undefined; // the task put something in its place
+    return undefined; // the task has replaced it
   }
 }
 
-/** Bytes on disk that nobody needs. */
+/** Returns the number of bytes that the file occupies beyond those that are still needed. */
 function gain(fd: number, committed: number): number {
   const { blocks, size } = fstatSync(fd);
   return blocks * 512 - (size - committed);

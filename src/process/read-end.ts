@@ -2,7 +2,7 @@ import { closeSync, fstatSync, readSync } from "node:fs";
 import { openRegular, UnusableFileError } from "../files/regular-file.ts";
 import { type Stream, streamPath } from "./spool.ts";
 
-/** Returns the last bytes of an output that is complete; none, if there is no output that can be read. */
+/** Returns the last bytes of a complete output, `most` at most; none if the output cannot be read. */
 export async function readEnd(folder: string, stream: Stream, most: number): Promise<Buffer> {
   const fd = openOutput(streamPath(folder, stream));
   if (fd === undefined) return Buffer.alloc(0);

@@ -4,21 +4,25 @@ import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
 import { execa } from "execa";
 
-/** What is removed at once: entries, and bytes of each file and of each folder's list of names. */
+/**
+ * Limits of a tree that is removed synchronously: its entries, and the bytes of each file and of each folder's list
+ * of names.
+ */
 const SMALL = { entries: 32, bytes: 1024 * 1024 };
 
-/** How often it is tried with the programs of the system, and the pause before each further try. */
+/** Attempts with the system's programs, and milliseconds between them. */
 const TRIES = 3;
 const PAUSE_MS = 50;
-/** Of what stays, so many are named. */
+/** Lines of error output that name paths which remain. */
 const COMPLAINTS = 3;
 
 /**
- * Removes what programs left, whatever it is; nothing there is no error. What is small, as most is, goes at once: each way
- * to the thread pool takes longer than an entry. What is left (read-only folders such as Go's module cache, names that are
- * no UTF-8, trees deeper than a path may be) goes by `chmod` and `rm`, which work from folder to folder. Programs may still
- * write while they die, so it is tried a few times.
- * @throws Error that names what stays.
+ * Removes a file or folder of whatever kind that programs have left; a path that does not exist is no error. Small
+ * trees, which are the most common, are removed synchronously, since each round trip to the thread pool takes longer
+ * than an entry. Trees that Node cannot remove (read-only folders such as Go's module cache, names that are not
+ * UTF-8, paths longer than the system allows) are removed by `chmod` and `rm`, which work from folder to folder.
+ * Programs that are ending may still write, so there are three attempts.
+ * @throws Error that names the paths that remain
  */
 export async function removeTree(path: string): Promise<void> {
   if (removeSmall(path, { entries: SMALL.entries })) return;
@@ -26,7 +30,7 @@ export async function removeTree(path: string): Promise<void> {
     return await rm(path, { recursive: true, force: true, maxRetries: 1, retryDelay: PAUSE_MS });
   } catch {
     for (let tries = 1; ; tries++) {
-      // A link in its place would be followed.
+      // chmod would follow a link that has taken the folder's place.
       const isFolder = lstatSync(path, { throwIfNoEntry: false })?.isDirectory();
       if (isFolder) await run("chmod", "-R", "u+rwx", "--", path);
       const complaints = await run("rm", "-rf", "--", path);
@@ -37,7 +41,7 @@ export async function removeTree(path: string): Promise<void> {
   }
 }
 
-/** Its first complaints; none: it did its work. */
+/** Returns the first lines of error output; none if the command succeeded. */
 async function run(command: string, ...args: string[]): Promise<string[]> {
   const options = {
     reject: false,
@@ -54,7 +58,7 @@ async function run(command: string, ...args: string[]): Promise<string[]> {
   return failed ? [...complaints, ...(complaints.length === 0 ? [shortMessage ?? command] : [])] : [];
 }
 
-/** False: something of it is still there. */
+/** Returns false if a part of the tree remains. */
 function removeSmall(path: string, left: { entries: number }): boolean {
   try {
     const found = lstatSync(path, { throwIfNoEntry: false });

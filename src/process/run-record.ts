@@ -4,14 +4,17 @@ import type { Identity } from "./proc.ts";
 import type { Birth } from "./scan.ts";
 import type { TaskProcesses } from "./task-processes.ts";
 
-/** One run as its parts here share it: who belongs to it, where it is written down, who watches. */
+/**
+ * One run of a program, shared by the files of this room: its processes, its folder, and whether it is still
+ * supervised.
+ */
 export interface ProcessRun extends TaskProcesses {
   folder: string;
-  /** Lower bound for scans; `undefined` after adoption, when forks were not counted. */
+  /** Lower bound for scans; undefined after adoption, since the forks before its start were not counted. */
   birth: Birth | undefined;
-  /** The wrapper as our launcher's child; `undefined` after adoption. */
+  /** The wrapper as a child of this server's launcher; undefined after adoption. */
   child: Launched | undefined;
-  /** Aborts on release: every wait below rejects, nothing is touched any more. */
+  /** Aborts on release: every wait rejects, and the program is no longer touched. */
   released: AbortSignal;
 }
 

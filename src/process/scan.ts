@@ -10,38 +10,41 @@ import {
   type Variables,
 } from "./proc.ts";
 
-/** Carried by every process of a task, its wrapper's shells too. */
+/** Variable that carries the marker in every process of a task, the wrapper's shells included. */
 export const taskVariable = "SIGNALMAN_TASK";
-/** Carried by the pumps, and nothing else beside it. */
+/** Variable that carries the marker in the pumps, in place of the task's variable. */
 export const pumpVariable = "SIGNALMAN_PUMP";
 
-/** The processes of one moment. Markers are read on demand and once. */
+/** The processes of the machine at one moment. Each marker is read once, on demand. */
 export interface Snapshot {
   procs: ReadonlyMap<number, Proc>;
-  /** Some ended while they were looked at, to the last: a chain of forks may have passed unseen. */
+  /** Processes were still ending in the last round of reading, so that a chain of forks may have been missed. */
   isBlurred: boolean;
   taskMarker(proc: Identity): string | undefined;
   pumpMarker(proc: Identity): string | undefined;
-  /** It showed no environment, but not because it has none: who it is must be asked again. */
+  /** Whether a process showed no environment although it has one, so that its marker must be read again. */
   isUnrecognizable(proc: Identity): boolean;
 }
 
-/** From where a scan must look: the pid, and how many forks the machine had seen at most when it was born. */
+/** Lower bound for a scan: the pid of a process, and the count of forks since boot that was read before its start. */
 export interface Birth {
   pid: number;
   forks: number;
 }
 
 /**
- * Reads /proc once for everybody who asks in the same tick: a scan costs 10 µs a process. With `since`, only what can be
- * younger is read (older ones cannot belong to the task). Rejects when we are out of descriptors.
- * Module state on purpose: the process table is one per machine.
+ * Reads /proc, once for all callers in the same tick, since a scan costs 10 µs per process. With `since`, reads only
+ * processes that can be younger; older ones cannot belong to the task. Rejects when descriptors or memory run out.
+ * The state of scans is module state on purpose, since a machine has one process table.
  */
 export function scan(since?: Birth): Promise<Snapshot> {
   return takePart(since, 0);
 }
 
-/** The same for whoever can wait a moment, since many short tasks end together: so long after the last scan, at once if that was earlier. */
+/**
+ * Debounced scan, for callers that can wait, since many short tasks end together: 20 ms after the last scan, at once
+ * if that is past.
+ */
 export function scanTogether(since?: Birth): Promise<Snapshot> {
   return takePart(since, lastScan + TOGETHER_MS - performance.now());
 }
@@ -60,7 +63,7 @@ function takePart(since: Birth | undefined, waitMs: number): Promise<Snapshot> {
 interface PendingScan {
   births: (Birth | undefined)[];
   snapshot: Promise<Snapshot>;
-  /** Whoever is in the greatest hurry decides. */
+  /** Requests the scan within `ms` milliseconds; a request for now overrides those that can wait. */
   within(ms: number): void;
 }
 
@@ -94,17 +97,17 @@ function createPending(): PendingScan {
   };
 }
 
-/** The same at once. */
+/** Scans synchronously. */
 export function scanNow(births: readonly (Birth | undefined)[] = [undefined]): Snapshot {
   const floor = oldestPid(births);
   const procs = new Map<number, Proc>();
-  // A process may fork and be gone before its line is read; then its child is only in a second listing.
+  // A process may fork and end before its line is read; its child appears only in a second listing.
   let vanished = readListed(floor, procs);
   for (let round = 1; round < 3 && vanished > 0; round++) vanished = readListed(floor, procs);
   return withMarkers(procs, vanished > 0);
 }
 
-/** Adds what is new and returns how many vanished between the listing and the reading. */
+/** Adds processes that are not yet known; returns how many ended between the listing and the reading. */
 function readListed(floor: number, procs: Map<number, Proc>): number {
   let vanished = 0;
   for (const pid of listPids()) {
@@ -134,13 +137,17 @@ function withMarkers(procs: ReadonlyMap<number, Proc>, isBlurred: boolean): Snap
 
 let knownForks = Number.NaN;
 
-/** To be noted before a spawn. Uses the count of the last scan: an older one only makes scans more careful. */
+/**
+ * Returns the forks since boot, to be noted before a spawn. May return the count of the last scan, since an older
+ * count only makes scans more careful.
+ */
 export function forksSoFar(): number {
   if (Number.isNaN(knownForks)) knownForks = readForks().total;
   return knownForks;
 }
 
-// Pids are handed out upwards and around: "younger" is "larger" only while nobody can have come round since.
+// Pids are handed out upwards and wrap around, so a larger pid means a younger process only until they can have
+// wrapped.
 function oldestPid(births: readonly (Birth | undefined)[]): number {
   const { total, newestPid } = readForks();
   knownForks = total;

@@ -1,4 +1,4 @@
-/** Text as one word of a POSIX shell, which means nothing but itself. */
+/** Quotes a text as one word of a POSIX shell, without special characters. */
 export function shellWord(text: string): string {
   return `'${text.replaceAll("'", "'\\''")}'`;
 }

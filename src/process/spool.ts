@@ -1,11 +1,12 @@
 import { closeSync, lstatSync, mkdirSync, openSync, rmSync, writeSync } from "node:fs";
 import { join } from "node:path";
 
-/**
- * The folder of one run: `out` and `err`, the raw output, whose consumed ranges are punched out while offsets never
- * move; and `run`, the journal. Three files and no more, since ext4 takes up to 1 ms to create one where many were
- * deleted lately. All are 0600.
+/*
+ * The folder of a run holds three files of mode 0600: `out` and `err`, the raw output, and `run`, the journal. Ranges
+ * of the output that have been stored elsewhere are punched out, while offsets never move. There are no more files,
+ * since ext4 takes up to 1 ms to create one where many were deleted lately.
  */
+
 export type Stream = "stdout" | "stderr";
 export const streams: readonly Stream[] = ["stdout", "stderr"];
 
@@ -18,8 +19,9 @@ export function journalPath(folder: string): string {
 }
 
 /**
- * Lays out a folder, with the journal's first line; empties an older spool. What an earlier program put in the folder's
- * place, such as a link to another one, goes. Throws what the file system throws.
+ * Creates a run's folder with an empty spool and the journal's first line, in place of an older spool. A file or link
+ * that an earlier program put in the folder's place is removed.
+ * @throws the file system's error
  */
 export function prepareSpool(folder: string, firstLine: string): void {
   if (lstatSync(folder, { throwIfNoEntry: false })?.isDirectory() === false) rmSync(folder);
@@ -28,7 +30,8 @@ export function prepareSpool(folder: string, firstLine: string): void {
   replace(journalPath(folder), firstLine);
 }
 
-// Not truncated: ext4 flushes a file that was, and a late writer to the old file must not reach the new one.
+// Creates a new file instead of truncating the old one: ext4 flushes truncated files, and a late writer to the old
+// file must not reach the new one.
 function replace(path: string, text: string): void {
   const file = createExclusively(path);
   if (text) writeSync(file, text);

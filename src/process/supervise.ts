@@ -8,14 +8,15 @@ import type { ProcessRun } from "./run-record.ts";
 import { sweepLeftovers } from "./sweep.ts";
 import { exitRecorded, supervisorsGone } from "./watch.ts";
 
-// `exec > >(tee …)` is common: such a writer ends by itself right after the leader.
+// Milliseconds that writers may go on after the leader's end. `exec > >(tee …)` is common, and that tee ends by
+// itself.
 const writersMs = 500;
 
 const retryMs = 500;
 
 /**
- * Follows a run to its end and never rejects: supervision holds no state that is not on disk or in /proc, so after a
- * shortage (descriptors, disk errors) it begins again, as after an adoption. Never settles after release.
+ * Follows a run to its end; never rejects. Supervision keeps all its state on disk and in /proc, so after an error
+ * (no descriptors, a disk error) it starts over as after an adoption. Never settles after release.
  */
 export async function superviseAlways(run: ProcessRun, killer: Killer, pumps: Pumps): Promise<Exit> {
   for (;;) {
@@ -23,13 +24,16 @@ export async function superviseAlways(run: ProcessRun, killer: Killer, pumps: Pu
       return await supervise(run, killer, pumps);
     } catch (error) {
       if (run.released.aborted) return new Promise(() => {});
-      process.emitWarning(`Supervision of task ${run.marker} begins again: ${error}`);
+      process.emitWarning(`Supervision of task ${run.marker} failed and starts over: ${error}`);
       await sleep(retryMs, run.released).catch(() => {});
     }
   }
 }
 
-/** The leader's record, then the writers it left, then the sweep, then the last byte. */
+/**
+ * Waits for the leader's exit record, then for the writers it left, then for the sweep, so that the output is
+ * complete.
+ */
 async function supervise(run: ProcessRun, killer: Killer, pumps: Pumps): Promise<Exit> {
   const gone = supervisorsGone(run);
   await firstOf(
@@ -40,7 +44,7 @@ async function supervise(run: ProcessRun, killer: Killer, pumps: Pumps): Promise
   await firstOf(
     run.released,
     () => gone,
-    () => killer.deadly,
+    () => killer.graceOver,
     (stop) => writersGrace(pumps, stop),
   );
   await sweepLeftovers(run, { killer, pumps, gone });
@@ -48,7 +52,10 @@ async function supervise(run: ProcessRun, killer: Killer, pumps: Pumps): Promise
   return status === undefined ? { kind: "lost" } : exitFromStatus(status);
 }
 
-/** The clock stands still while the pumps are held: nobody can finish writing then. */
+/**
+ * Waits for the writers' grace period. Time in which the pumps are held does not count, since no writer can finish
+ * then.
+ */
 async function writersGrace(pumps: Pumps, signal: AbortSignal): Promise<void> {
   const stepMs = 25;
   for (let leftMs = writersMs; leftMs > 0; ) {

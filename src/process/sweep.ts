@@ -8,41 +8,43 @@ import type { ProcessRun } from "./run-record.ts";
 import { type Snapshot, scan, scanTogether } from "./scan.ts";
 import { hasUnrecognized, holdersOf, processesOf, supervisorsOf } from "./task-processes.ts";
 
-const politeMs = 2000;
-// Rounds for somebody who cannot be recognized; the pauses between them add up to half a second.
-const maxDoubts = 15;
+// Milliseconds between SIGTERM and SIGKILL to leftovers.
+const graceMs = 2000;
+// Most scans that are repeated because a process cannot be recognized. The pauses between them add up to half a
+// second.
+const maxRepeats = 15;
 
-/** What a sweep goes by, beside the run. */
+/** Parts that a sweep depends on, beside the run. */
 interface Means {
-  killer: Pick<Killer, "isDeadly" | "deadly">;
+  killer: Pick<Killer, "isGraceOver" | "graceOver">;
   pumps: Pumps;
-  /** Resolved when nobody records or drains any more. */
+  /** Resolves when the wrapper, its shells and the pumps have ended. */
   gone: Promise<void>;
 }
 
 /**
- * Ends whatever a task left behind, and returns when nothing of it lives and both outputs are in the spool. SIGTERM,
- * SIGKILL after 2 s or when a kill's grace is over. Processes that we may not signal (sudo) are left; if such a one
- * holds the output, the pumps are ended after the same 2 s.
+ * Ends every process that a task has left; resolves when none is alive and both outputs are in the spool. Sends
+ * SIGTERM, and SIGKILL after 2 s or when a kill's grace period is over. Leaves processes that the server may not
+ * signal (sudo); if such a process holds the output, the pumps are killed after the same 2 s.
  */
 export async function sweepLeftovers(run: ProcessRun, { killer, pumps, gone }: Means): Promise<void> {
-  const politeUntil = performance.now() + politeMs;
+  const graceUntil = performance.now() + graceMs;
   const sweep = createSweep(run);
   const over = watchFor(gone);
-  let doubts = maxDoubts;
-  // Most find nothing, and need no more than the first look.
-  let look = killer.isDeadly() ? scan : scanTogether;
+  let repeats = maxRepeats;
+  // Most sweeps find no process in their first scan, so that scan may wait to be shared with other tasks.
+  let look = killer.isGraceOver() ? scan : scanTogether;
   for (let pauseMs = 2; ; pauseMs = Math.min(pauseMs * 2, 50)) {
     const wasOver = over();
     const snapshot = await look(wasOver ? run.birth : undefined);
     look = scan;
     run.released.throwIfAborted();
-    const late = performance.now() >= politeUntil;
-    const deadly = late || killer.isDeadly();
-    let left = sweep.forceKill(snapshot, deadly, !wasOver);
-    if (left > 0 ? deadly : snapshot.isBlurred) left += killNewest(run, deadly ? "SIGKILL" : "SIGTERM");
+    const late = performance.now() >= graceUntil;
+    const force = late || killer.isGraceOver();
+    let left = sweep.signalAll(snapshot, force, !wasOver);
+    if (left > 0 ? force : snapshot.isBlurred) left += killNewest(run, force ? "SIGKILL" : "SIGTERM");
     if (left === 0) {
-      if (wasOver && (--doubts < 0 || !hasUnrecognized(snapshot, run))) return;
+      if (wasOver && (--repeats < 0 || !hasUnrecognized(snapshot, run))) return;
       pumps.drain();
       if (late && sweep.isHeldByOthers())
         for (const { pid } of supervisorsOf(snapshot, run)) send(pid, "SIGKILL");
@@ -51,7 +53,7 @@ export async function sweepLeftovers(run: ProcessRun, { killer, pumps, gone }: M
       run.released,
       (stop) => sleep(pauseMs, stop),
       ...(wasOver ? [] : [() => gone]),
-      ...(deadly ? [] : [() => killer.deadly]),
+      ...(force ? [] : [() => killer.graceOver]),
     );
   }
 }
@@ -62,15 +64,15 @@ function createSweep(run: ProcessRun) {
   let others = 0;
   return {
     isHeldByOthers: () => others > 0,
-    /** One blow at everything that is left; returns how many that were. */
-    forceKill(snapshot: Snapshot, deadly: boolean, withHolders: boolean): number {
+    /** Signals every process that is left; returns their number. */
+    signalAll(snapshot: Snapshot, force: boolean, withHolders: boolean): number {
       const holders = withHolders ? holdersOf(snapshot, run) : { own: [], foreign: [] };
       const all = new Set<Proc>([...processesOf(snapshot, run), ...holders.own]);
       const left = [...all].filter((proc) => !untouchable.has(keyOf(proc)));
       others = holders.foreign.length + holders.own.filter((proc) => untouchable.has(keyOf(proc))).length;
-      const fresh = deadly ? left : left.filter((proc) => !asked.has(keyOf(proc)));
+      const fresh = force ? left : left.filter((proc) => !asked.has(keyOf(proc)));
       const forbidden =
-        deadly && left.length
+        force && left.length
           ? new Set(
               killAll(
                 run,
@@ -80,7 +82,7 @@ function createSweep(run: ProcessRun) {
           : new Set<number>();
       for (const proc of fresh) {
         asked.add(keyOf(proc));
-        if (!deadly && send(proc.pid, "SIGTERM") === "forbidden") forbidden.add(proc.pid);
+        if (!force && send(proc.pid, "SIGTERM") === "forbidden") forbidden.add(proc.pid);
         if (forbidden.has(proc.pid)) untouchable.add(keyOf(proc));
       }
       return left.length;
@@ -92,7 +94,7 @@ function keyOf({ pid, start }: Identity): string {
   return `${pid}:${start}`;
 }
 
-/** A promise's state, to be asked between waits. */
+/** Returns a function that tells whether a promise has resolved. */
 function watchFor(promise: Promise<void>): () => boolean {
   let settled = false;
   promise.then(

@@ -4,7 +4,7 @@ import { openRegular } from "../files/regular-file.ts";
 import { type Stream, streamPath, streams } from "./spool.ts";
 import { tryWatch } from "./watch.ts";
 
-/** A piece of one stream. `bytes` is valid until the next iteration; `offset` is that of its first byte. */
+/** Bytes read from one stream. `bytes` is valid until the next iteration; `offset` is the offset of its first byte. */
 export interface SpoolRead {
   stream: Stream;
   bytes: Buffer;
@@ -13,24 +13,26 @@ export interface SpoolRead {
 
 export interface TailOptions {
   folder: string;
-  /** Where to begin, in bytes of each stream. */
+  /** First offset to read, in bytes of each stream. */
   from: { stdout: number; stderr: number };
-  /** Settled: nothing more will be written. What is there is still read. */
+  /** Settles when no more will be written; what is there is still read. */
   ended: Promise<unknown>;
   /** Ends the iteration at once, without an error. */
   signal: AbortSignal;
 }
 
-// Most programs print little: the larger one is made when the smaller one was full.
+// Most programs print little, so the large buffer is made once the small one was full.
 const bufferBytes = { few: 16 * 1024, many: 256 * 1024 };
-// Reads come from the page cache and are synchronous; after so many the event loop gets its turn.
+// Reads come from the page cache and are synchronous; after this many the event loop gets its turn.
 const readsPerTurn = 8;
-// Behind inotify, whose events may be lost; alone where there are no watches left.
+// Poll intervals in milliseconds: behind inotify, whose events may be lost, and without it if the system has no
+// watches left.
 const pollMs = { watched: 250, unwatched: 20 };
 
 /**
- * Reads both streams as they grow, in turn, until `ended` has settled and both are read to their end. Pull-based: a
- * consumer that does not ask leaves the bytes in the spool. Throws what the file system throws, and UnusableFileError.
+ * Reads both streams in turn as they grow, until `ended` has settled and both are read to their end. Pull-based:
+ * bytes that the consumer does not ask for stay in the spool.
+ * @throws the file system's error; UnusableFileError
  */
 export async function* tailSpool({
   folder,
@@ -39,11 +41,11 @@ export async function* tailSpool({
   signal,
 }: TailOptions): AsyncGenerator<SpoolRead, void> {
   let buffer = Buffer.allocUnsafe(bufferBytes.few);
-  using bell = createBell(folder, ended, signal);
+  using growth = watchGrowth(folder, ended, signal);
   using files = openStreams(folder, from);
   for (let reads = 0; !signal.aborted; ) {
-    const isLast = bell.hasEnded();
-    bell.arm();
+    const isLast = growth.hasEnded();
+    growth.arm();
     let hadBytes = false;
     for (const file of files.all) {
       const length = readSync(file.fd, buffer, 0, buffer.length, file.offset);
@@ -59,7 +61,7 @@ export async function* tailSpool({
     }
     if (hadBytes) continue;
     if (isLast) return;
-    await bell.rung();
+    await growth.changed();
   }
 }
 
@@ -82,35 +84,38 @@ function openStreams(folder: string, from: TailOptions["from"]) {
   return { all, [Symbol.dispose]: dispose };
 }
 
-/** Rings when a stream may have grown, when the end has come, when the signal aborts, and every 250 ms. */
-function createBell(folder: string, ended: Promise<unknown>, signal: AbortSignal) {
-  let rung = Promise.withResolvers<void>();
+/**
+ * Watches for growth: `changed` resolves when a stream may have grown, when `ended` has settled, when the signal
+ * aborts, and every 250 ms.
+ */
+function watchGrowth(folder: string, ended: Promise<unknown>, signal: AbortSignal) {
+  let change = Promise.withResolvers<void>();
   let hasEnded = false;
-  const ring = () => rung.resolve();
+  const notify = () => change.resolve();
   const watcher = tryWatch(folder, (file) => {
-    if (file === null || file === "out" || file === "err") ring();
+    if (file === null || file === "out" || file === "err") notify();
   });
   const end = () => {
     hasEnded = true;
-    ring();
+    notify();
   };
   ended.then(end, end);
-  signal.addEventListener("abort", ring);
+  signal.addEventListener("abort", notify);
   return {
     hasEnded: () => hasEnded,
-    /** What rings from here on is heard. */
+    /** From here on every event resolves `changed`, also one that comes before the wait. */
     arm: () => {
-      rung = Promise.withResolvers<void>();
-      if (hasEnded || signal.aborted) ring();
+      change = Promise.withResolvers<void>();
+      if (hasEnded || signal.aborted) notify();
     },
-    rung: async () => {
-      const poll = setTimeout(ring, watcher ? pollMs.watched : pollMs.unwatched);
-      await rung.promise;
+    changed: async () => {
+      const poll = setTimeout(notify, watcher ? pollMs.watched : pollMs.unwatched);
+      await change.promise;
       clearTimeout(poll);
     },
     [Symbol.dispose]: () => {
       watcher?.close();
-      signal.removeEventListener("abort", ring);
+      signal.removeEventListener("abort", notify);
     },
   };
 }

@@ -1,14 +1,17 @@
 import { realpathSync } from "node:fs";
 import { basename } from "node:path";
 
-/** How to start /bin/sh so that `ps` shows a title and nothing else. The script is read from stdin. */
+/** Command line that starts /bin/sh so that `ps` shows a title and nothing else. The script is read from stdin. */
 export interface Titled {
   file: "/bin/sh";
   args: readonly string[];
   argv0?: string;
 }
 
-/** BusyBox and Toybox take argv[0] for the name of the program, so the title comes behind it there. */
+/**
+ * Returns the command line for a title. BusyBox and Toybox take argv[0] for the name of the applet, so there the
+ * title follows as an argument.
+ */
 export function titled(title: string): Titled {
   const words = `signalman: ${title}`;
   return isMulticall()

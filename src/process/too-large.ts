@@ -1,4 +1,6 @@
-/** Why a program cannot be started whose arguments and environment the system refused as too large (E2BIG). */
+/**
+ * Describes why the system refused a program as too large (E2BIG), with the name of its largest variable or argument.
+ */
 export function tooLarge(args: readonly string[], env: Readonly<Record<string, string>>): string {
   const sizes: (readonly [string, number])[] = [
     ...Object.entries(env).map(([name, value]) => [`the variable ${name}`, bytes(value)] as const),
@@ -9,7 +11,7 @@ export function tooLarge(args: readonly string[], env: Readonly<Record<string, s
   return `its arguments and environment are too large: ${all} bytes, of which ${name} has ${most}; this system takes 131072 bytes for each, and about 2 MiB in all (ulimit -s)`;
 }
 
-/** Variables of tasks are arguments of the form NAME=VALUE. */
+/** Names the variable of an argument of the form NAME=VALUE, as variables of tasks are passed. */
 const variableIn = (arg: string) => (/^\w+=/.test(arg) ? ` (${arg.slice(0, arg.indexOf("="))}=…)` : "");
 
 const bytes = (text: string) => Buffer.byteLength(text);

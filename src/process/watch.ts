@@ -8,13 +8,15 @@ import { scan } from "./scan.ts";
 import { journalPath } from "./spool.ts";
 import { supervisorsOf } from "./task-processes.ts";
 
+// Poll interval for the end of processes that are no children of this server's launcher, in milliseconds.
 const adoptedPollMs = 50;
-// Behind inotify, whose events may be lost; alone where there are no watches left.
+// Poll intervals in milliseconds: behind inotify, whose events may be lost, and without it if the system has no
+// watches left.
 const recordPollMs = { watched: 1000, unwatched: 50 };
 
 /**
- * Resolves when the exit record is complete. On the way it notes the leader as soon as that is recorded: the program may
- * make its journal unusable, and a signal has to reach it all the same.
+ * Resolves when the exit is recorded. Reads the leader's record as soon as it exists: the program may make its
+ * journal unusable later, and signals must still reach it.
  */
 export async function exitRecorded(
   { folder, leader }: Pick<ProcessRun, "folder" | "leader">,
@@ -43,11 +45,12 @@ export async function exitRecorded(
 }
 
 /**
- * Resolves when nobody records or drains any more: the wrapper waits for its pumps, so its own end tells; if it was
- * killed, its shells and pumps are waited for. The end of what our launcher started is an event; a stranger's is polled.
+ * Resolves when no process records or drains any more. The wrapper waits for its pumps, so its own exit is enough. If
+ * it was killed, its shells and pumps are waited for. The end of a child of this server's launcher is an event; that
+ * of an adopted wrapper is polled.
  */
 export async function supervisorsGone(run: ProcessRun): Promise<void> {
-  const orderly = run.child ? await childEnded(run.child, run) : await strangerEnded(run);
+  const orderly = run.child ? await childEnded(run.child, run) : await adoptedEnded(run);
   if (orderly) return;
   while (supervisorsOf(await scan(run.birth), run).length > 0) await sleep(adoptedPollMs, run.released);
 }
@@ -57,15 +60,15 @@ async function childEnded(child: Launched, run: ProcessRun): Promise<boolean> {
   await firstOf(run.released, async () => {
     end = await child.ended;
   });
-  return end === "unknown" ? strangerEnded(run) : end === "exit";
+  return end === "unknown" ? adoptedEnded(run) : end === "exit";
 }
 
-async function strangerEnded(run: ProcessRun): Promise<false> {
+async function adoptedEnded(run: ProcessRun): Promise<false> {
   while (isAlive(run.wrapper)) await sleep(adoptedPollMs, run.released);
   return false;
 }
 
-/** `undefined` where the system has no watches left: then polling has to do. */
+/** Watches a file or folder; undefined if the system has no watches left, so that the caller must poll. */
 export function tryWatch(path: string, changed: (file: string | null) => void): FSWatcher | undefined {
   try {
     const watcher = watch(path, (_, file) => changed(file));

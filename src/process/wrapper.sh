@@ -1,22 +1,23 @@
-# The supervisor of a task's program: starts it, drains its output into the spool, and records how it ended. A server may
-# come and go meanwhile. wrapper.ts starts it with this script as its stdin and all that it needs in its environment:
+# Wrapper of a task's program: starts the program, drains its output into the spool, and records how it ended. Servers may
+# come and go meanwhile. wrapper.ts starts a shell with this script as its stdin and these variables in its environment:
 #
-#     folder, attempt    the spool, and which of its starts this is
+#     folder, attempt    the spool, and the id of this attempt to start
 #     SIGNALMAN_TASK     the task's marker
 #     start              shell words: a session of its own for the program, its environment, the program
 #     carried            names of the variables that hold the program's environment and arguments
 #
-# The supervisor, its two subshells and the two pumps share a session; the program gets one of its own. So no `kill 0`, no
-# SIGKILL to the program's group reaches those who record and drain, and "in the wrapper's session" tells the supervisor's
-# processes from the task's. The pumps have pipes, not files: `> /dev/stderr` would truncate a file. They drop all that the
-# program gets, so that they show no secrets and do not carry its marker.
+# The wrapper, its two subshells and the two pumps share a session; the program gets a session of its own. So neither
+# `kill 0` nor SIGKILL to the program's group reaches the processes that record and drain, and "in the wrapper's session"
+# tells these from the task's processes. The pumps read from pipes instead of giving the program files, since
+# `> /dev/stderr` would truncate a file. The pumps drop the program's variables, so that they show no secrets and do not
+# carry its marker.
 #
-# The files of the spool are opened before the program runs: 4 is the journal, whose lines journal.ts explains, 5 and 6
-# take stdout and stderr. What the program puts in their place later is not met here. 3 is the pipe of stderr. The shells'
-# own stderr is /dev/null: "Terminated" belongs in nobody's log. Traps with a command are reset in the program, unlike
-# ignored signals, which only the pumps have. An exec costs 1 ms of the time to the first byte, so records use builtins,
-# and the pump for stderr, which has time, writes down the wrapper. A pipeline has the exit status of its pump; one that
-# failed by itself met a full disk.
+# The files of the spool are opened before the program runs, so that nothing that it puts in their place is written to.
+# Descriptor 3 is the pipe of stderr, 4 the journal (journal.ts explains its lines), 5 and 6 the files of stdout and
+# stderr. The shells' own stderr is /dev/null, so that their message "Terminated" reaches no log. Traps with a command are
+# reset in the program; ignored signals are not, so only the pumps ignore them. An exec adds 1 ms to the time to the first
+# byte, so records use builtins, and the wrapper's identity is written by the pump for stderr, which has time. A pipeline
+# has the exit status of its pump; a pump that exits with an error has met a full disk.
 
 exec 4>>"$folder/run" 5>>"$folder/out" 6>>"$folder/err" || exit 75
 echo "started $attempt" >&4 || exit 75

@@ -8,19 +8,20 @@ import { shellWord } from "./shell-word.ts";
 import { titled } from "./title.ts";
 import { tooLarge } from "./too-large.ts";
 
-/** What to run, completely. `env` is the whole environment of the program, byte for byte, but for PWD and SIGNALMAN_TASK. */
+/** A program to run. `env` is its complete environment, byte for byte, except PWD and SIGNALMAN_TASK. */
 export interface ProgramSpec {
   command: string;
   args: readonly string[];
   cwd: string;
   env: Readonly<Record<string, string>>;
-  /** What `ps` shows of its supervisor. Default: the marker. */
+  /** Title of its wrapper in `ps`. Default: the marker. */
   title?: string;
 }
 
 /**
- * Starts the supervisor of a program (wrapper.sh) in a session of its own. Its command line is a title and nothing else.
- * Rejects with the reason if there is no such directory, too large an environment, no process left.
+ * Starts the wrapper of a program (wrapper.sh) in a session of its own; its command line is a title and nothing else.
+ * Rejects with the reason if the working directory does not exist, if the environment is too large, or if the system
+ * cannot fork.
  */
 export async function startWrapper(
   launcher: Launcher,
@@ -49,14 +50,14 @@ export async function startWrapper(
   });
 }
 
-// libuv reports a missing working directory as if the program were missing.
+// Node reports a missing working directory as if the program were missing.
 function why(error: NodeJS.ErrnoException, { args, cwd, env }: ProgramSpec): string {
   if (!existsSync(cwd)) return `there is no folder ${cwd}`;
   if (error.code !== "E2BIG") return error.message;
   return tooLarge(args, env);
 }
 
-// A child of a shell is no group leader, so setsid keeps its pid. macOS has no setsid, but perl.
+// A child of a shell is no group leader, so setsid keeps its pid. macOS lacks setsid but has perl.
 function detach(): string[] {
   const setsid = ["/usr/bin/setsid", "/bin/setsid"].find((path) => existsSync(path));
   return setsid

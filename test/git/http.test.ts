@@ -291,7 +291,7 @@ describe("what goes wrong is said in a sentence", () => {
     using impatient = makeScene({ idleMs: 300 });
     const server = await serve({ fate: () => "hold" });
     expect(await impatient.refusal(`${server.url}/app.git`)).toMatch(
-      /^Cannot fetch http:\S+: 127.0.0.1:\d+ did not answer in time \(git said nothing for 0.3 s\)$/,
+      /^Cannot fetch http:\S+: 127.0.0.1:\d+ did not answer in time \(git printed nothing for 0.3 s\)$/,
     );
     // None if git itself took as long.
     expect(server.requests.length).toBeLessThanOrEqual(1);

@@ -98,7 +98,7 @@ describe("by SSH", () => {
     await once(silent, "listening");
     const { port } = silent.address() as AddressInfo;
     expect(await impatient.refusal(urlOf(port), { access: await agent() })).toMatch(
-      /: 127.0.0.1:\d+ did not answer in time \(git said nothing for 0.5 s\)/,
+      /: 127.0.0.1:\d+ did not answer in time \(git printed nothing for 0.5 s\)/,
     );
     silent.close();
   });

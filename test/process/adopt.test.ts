@@ -5,9 +5,18 @@ import { describe, expect, it } from "vitest";
 import { sweepMarked } from "../../src/process/kill-by-marker.ts";
 import { adoptProcess, startProcess } from "../../src/process/process.ts";
 import type { ProgramSpec } from "../../src/process/wrapper.ts";
-import { env, expectNobodyLeft, fixture, launcher, newTask, program, type Task, until } from "./harness.ts";
+import {
+  env,
+  expectNoProcessLeft,
+  fixture,
+  launcher,
+  newTask,
+  program,
+  type Task,
+  until,
+} from "./harness.ts";
 
-expectNobodyLeft();
+expectNoProcessLeft();
 
 const numbers = (count: number) => Array.from({ length: count }, (_, i) => `${i + 1}\n`).join("");
 
@@ -25,8 +34,8 @@ async function killServer(server: ChildProcess): Promise<void> {
   await once(server, "exit");
 }
 
-describe("After the server was killed", () => {
-  it("the next one adopts the process and has every byte and the exit", async () => {
+describe("After the server was killed, the next server", () => {
+  it("adopts the process, with every byte and the exit", async () => {
     const task = newTask();
     const server = await startInServer(task, program("on-request.sh", `${task.folder}/go`, 20_000));
     await task.says(/half/, "stderr");
@@ -38,7 +47,7 @@ describe("After the server was killed", () => {
     expect(task.text("stderr")).toBe("half\nwhole\n");
   });
 
-  it("the next one finds also what has ended in between", async () => {
+  it("adopts a process that has ended in between", async () => {
     const task = newTask();
     const server = await startInServer(task, program("on-request.sh", `${task.folder}/go`, 10));
     await killServer(server);
@@ -50,7 +59,7 @@ describe("After the server was killed", () => {
     expect(task.text()).toBe(numbers(20));
   });
 
-  it("the next one can kill the process", async () => {
+  it("can kill the process", async () => {
     const task = newTask();
     const server = await startInServer(task, program("fork-many.sh", 9));
     await task.says(/ready/);
@@ -60,7 +69,7 @@ describe("After the server was killed", () => {
     expect(await adopted?.ended).toEqual({ kind: "signal", signal: "SIGKILL", code: 137 });
   });
 
-  it("pumps that it had stopped go on", async () => {
+  it("resumes pumps that were stopped", async () => {
     const task = newTask();
     const server = await startInServer(task, program("on-request.sh", `${task.folder}/go`, 20_000));
     await task.says(/half/, "stderr");
@@ -74,7 +83,7 @@ describe("After the server was killed", () => {
     expect(task.text()).toBe(numbers(40_000));
   });
 
-  it("what its preparation left is swept by the marker", async () => {
+  it("sweeps processes of its preparation by their marker", async () => {
     const task = newTask();
     const left = spawn("setsid", ["bash", "-c", "sleep 1000 & setsid sleep 1000"], {
       env: { ...env, SIGNALMAN_TASK: task.marker },
@@ -89,13 +98,13 @@ describe("After the server was killed", () => {
 });
 
 describe("An adoption", () => {
-  it("of a folder in which nothing was started finds nothing", async () => {
+  it("of a folder in which no program was started returns undefined", async () => {
     const task = newTask();
     expect(await adoptProcess(task.folder, task.marker)).toBeUndefined();
     expect(await adoptProcess(`${task.folder}/missing`, task.marker)).toBeUndefined();
   });
 
-  it("that finds no start keeps a late wrapper from starting", async () => {
+  it("that finds no start keeps a late wrapper from starting the program", async () => {
     const task = newTask();
     await (await task.start(program("true"))).ended;
     const [first] = readFileSync(`${task.folder}/run`, "utf8").split("\n");
@@ -106,7 +115,7 @@ describe("An adoption", () => {
     expect(await adoptProcess(task.folder, task.marker)).toBeUndefined();
   });
 
-  it("after a restart of the machine has the exit, or knows that it is lost", async () => {
+  it("after a reboot returns the recorded exit, or lost", async () => {
     const task = newTask();
     await (await task.start(program("bash", "-c", "exit 4"))).ended;
     const journal = readFileSync(`${task.folder}/run`, "utf8").replace(
@@ -119,7 +128,7 @@ describe("An adoption", () => {
     expect(await (await adoptProcess(task.folder, task.marker))?.ended).toEqual({ kind: "lost" });
   });
 
-  it("of a wrapper whose pid somebody else has now does not touch him", async () => {
+  it("does not touch a process that reuses the pid of the wrapper", async () => {
     const task = newTask();
     await (await task.start(program("true"))).ended;
     const stranger = spawn("sleep", ["1000"], { detached: true, stdio: "ignore" });
@@ -136,14 +145,14 @@ describe("An adoption", () => {
     expect((await once(stranger, "exit"))[1]).toBe("SIGKILL");
   });
 
-  it("of another task's folder is refused", async () => {
+  it("of another task's folder is rejected", async () => {
     const task = newTask();
     await (await task.start(program("true"))).ended;
     await expect(adoptProcess(task.folder, "other")).rejects.toThrow("the folder belongs to task");
   });
 });
 
-it("A release leaves the process running, and it can be adopted", async () => {
+it("A released process runs on and can be adopted", async () => {
   const task = newTask();
   const started = await startProcess(
     launcher,

@@ -5,9 +5,9 @@ import { describe, expect, test } from "vitest";
 import { CannotStart, type Command, runCommand, TimedOut } from "../../src/process/command.ts";
 import { sweepMarked } from "../../src/process/kill-by-marker.ts";
 import { scan } from "../../src/process/scan.ts";
-import { env, expectNobodyLeft, fixture, newTask } from "./harness.ts";
+import { env, expectNoProcessLeft, fixture, newTask } from "./harness.ts";
 
-expectNobodyLeft();
+expectNoProcessLeft();
 
 const never = new AbortController().signal;
 
@@ -17,7 +17,7 @@ function run(command: string, args: string[], options: Partial<Command> = {}) {
 }
 const bash = (script: string, options?: Partial<Command>) => run("bash", ["-c", script], options);
 
-/** Pids of whatever carries a marker, or one below it. */
+/** Pids of living processes that carry a marker, or one below it. */
 async function aliveOf(marker: string): Promise<number[]> {
   const snapshot = await scan();
   return [...snapshot.procs.values()]
@@ -25,7 +25,7 @@ async function aliveOf(marker: string): Promise<number[]> {
     .map(({ pid }) => pid);
 }
 
-/** Starts a script, stops it when it has said `ready`, and tells what it threw and left. */
+/** Runs a script, stops it once it has printed `ready`; returns the error and the pids that are left. */
 async function stopped(script: string, options: Partial<Command> = {}) {
   const { marker } = newTask();
   const stop = new AbortController();
@@ -36,8 +36,8 @@ async function stopped(script: string, options: Partial<Command> = {}) {
   return { error, alive: await aliveOf(marker) };
 }
 
-describe("a command's end is a value", () => {
-  test("its output and exit code, whatever that is", async () => {
+describe("runCommand returns", () => {
+  test("the output and the exit code, also of a failure", async () => {
     expect(await bash("echo out; echo err >&2; exit 3")).toEqual({
       exit: { kind: "code", code: 3 },
       stdout: "out\n",
@@ -46,11 +46,11 @@ describe("a command's end is a value", () => {
     });
   });
 
-  test("the signal that ended it", async () => {
+  test("the signal that ended the command", async () => {
     expect((await bash("kill -KILL $$")).exit).toEqual({ kind: "signal", signal: "SIGKILL", code: 137 });
   });
 
-  test("nothing of the server's environment is in its own", async () => {
+  test("A command gets no variable of the server's environment", async () => {
     process.env.SERVER_ONLY = "not for commands";
     const { stdout } = await run("env", []);
     const names = stdout
@@ -60,7 +60,7 @@ describe("a command's end is a value", () => {
     expect(names.sort()).toEqual(["PATH", "SECRET", "SIGNALMAN_TASK"]);
   });
 
-  test("it reads what it is given, and else nothing", async () => {
+  test("A command reads the given stdin, by default nothing", async () => {
     expect((await run("cat", [], { stdin: "given\n" })).stdout).toBe("given\n");
     expect((await run("cat", [])).stdout).toBe("");
     expect((await bash("exit 0", { stdin: "x".repeat(1024 * 1024) })).exit).toEqual({
@@ -70,8 +70,8 @@ describe("a command's end is a value", () => {
   });
 });
 
-describe("lines come while it runs", () => {
-  test("each ended by \\n or \\r, the last one by nothing, and none of them empty", async () => {
+describe("onLine", () => {
+  test("is called for lines that end with \\n, with \\r or with the output, not for empty lines", async () => {
     const lines: string[] = [];
     await bash(String.raw`printf 'a\nb\rc\r\n\n\xff\xc3'; printf '\xa9 end'; printf 'e1' >&2`, {
       onLine: (line, stream) => void lines.push(`${stream} ${line}`),
@@ -82,7 +82,7 @@ describe("lines come while it runs", () => {
     expect(lines).toContain("stderr e1");
   });
 
-  test("one without an end comes in pieces", async () => {
+  test("gets a very long line in pieces", async () => {
     const lengths: number[] = [];
     await bash("head -c 100000 /dev/zero | tr '\\0' x", { onLine: (line) => void lengths.push(line.length) });
     expect(Math.max(...lengths)).toBeLessThanOrEqual(16 * 1024);
@@ -90,34 +90,34 @@ describe("lines come while it runs", () => {
   });
 });
 
-test("of much output the last part is kept, and it is told that there was more", async () => {
+test("The end of a large output is kept, and isCut is true", async () => {
   const { stdout, isCut } = await bash("seq 1 200000", { maxOutput: 1000 });
   expect(isCut).toBe(true);
   expect(stdout).toHaveLength(1000);
   expect(stdout.endsWith("199999\n200000\n")).toBe(true);
 });
 
-describe("a stop ends all of it, and throws the stop's reason", () => {
-  test("before it began", async () => {
+describe("A stop ends a command and throws the signal's reason", () => {
+  test("before the start", async () => {
     await expect(bash("exit 0", { signal: AbortSignal.abort(new Error("stopped")) })).rejects.toThrow(
       "stopped",
     );
   });
 
   test.each([
-    ["a program that ends politely", "trap 'exit 0' TERM; echo ready; sleep 1000 & wait"],
-    ["one that ignores SIGTERM", `exec ${fixture("stubborn.sh")}`],
-    ["one whose children ignore it", `${fixture("stubborn.sh")} & wait`],
-    ["one whose child has a session of its own", "setsid sleep 1000 & echo ready; wait"],
-    ["one that is gone, while its child holds the output", "setsid sleep 1000 & echo ready"],
-    ["one that prints without end", "echo ready; exec yes"],
+    ["a program that exits on SIGTERM", "trap 'exit 0' TERM; echo ready; sleep 1000 & wait"],
+    ["a program that ignores SIGTERM", `exec ${fixture("stubborn.sh")}`],
+    ["a program whose children ignore SIGTERM", `${fixture("stubborn.sh")} & wait`],
+    ["a program whose child has a session of its own", "setsid sleep 1000 & echo ready; wait"],
+    ["a program that has ended, while its child holds the output", "setsid sleep 1000 & echo ready"],
+    ["a program that prints without end", "echo ready; exec yes"],
   ])("%s", async (_, script) => {
     const { error, alive } = await stopped(script);
     expect((error as Error).message).toBe("stopped");
     expect(alive).toEqual([]);
   });
 
-  test("but no other command of the same task", async () => {
+  test("without ending another command of the same task", async () => {
     const { marker } = newTask();
     const other = new AbortController();
     const { promise: isReady, resolve } = Promise.withResolvers<void>();
@@ -134,8 +134,8 @@ describe("a stop ends all of it, and throws the stop's reason", () => {
   });
 });
 
-describe("a time-out ends all of it", () => {
-  test("when it takes too long, whatever it prints", async () => {
+describe("A time-out ends a command", () => {
+  test("that takes too long, also while it prints", async () => {
     const { marker } = newTask();
     const error = await bash("trap '' TERM; setsid sleep 1000 & while :; do echo; done", {
       marker,
@@ -147,22 +147,22 @@ describe("a time-out ends all of it", () => {
     expect(await aliveOf(marker)).toEqual([]);
   });
 
-  test("when it has said nothing for too long; each word gives it time", async () => {
+  test("that prints nothing for too long; all output restarts the time", async () => {
     const error = await bash("sleep 1000", { idleMs: 50 }).catch((e: unknown) => e);
-    expect(error).toMatchObject({ limit: "idle", message: "bash said nothing for 0.05 s" });
+    expect(error).toMatchObject({ limit: "idle", message: "bash printed nothing for 0.05 s" });
     expect((await bash("echo fast", { idleMs: 30_000 })).exit).toEqual({ kind: "code", code: 0 });
   });
 });
 
-describe("what it leaves behind", () => {
-  test("is ended with it, also if it holds no output", async () => {
+describe("A process that a command leaves running", () => {
+  test("is ended, also if it does not hold the output", async () => {
     const { marker } = newTask();
     const { stdout } = await bash(fixture("escapee.sh"), { marker });
     expect(stdout).toBe("done\n");
     expect(await aliveOf(marker)).toEqual([]);
   });
 
-  test("may stay where that is wished, unless it holds the output", async () => {
+  test("is spared on request, unless it holds the output", async () => {
     const { marker } = newTask();
     await bash(fixture("escapee.sh"), { marker, leftovers: "spared" });
     expect(await aliveOf(marker)).toHaveLength(1);
@@ -173,24 +173,24 @@ describe("what it leaves behind", () => {
   });
 });
 
-describe("what cannot be started is an error", () => {
+describe("A command is rejected with CannotStart", () => {
   const refusal = async (command: string, cwd = tmpdir()) => {
     const error = await run(command, [], { cwd }).catch((e: unknown) => e);
     expect(error).toBeInstanceOf(CannotStart);
     return (error as Error).message;
   };
 
-  test("a program that is not there", async () => {
+  test("if the program does not exist", async () => {
     expect(await refusal("no-such-program")).toBe(
       "Cannot start no-such-program: there is no such program on this server; install it",
     );
   });
 
-  test("a folder that is not there", async () => {
+  test("if the working directory does not exist", async () => {
     expect(await refusal("true", "/nowhere/x")).toBe("Cannot start true: there is no folder /nowhere/x");
   });
 
-  test("a file that is no program", async () => {
+  test("if the file is not executable", async () => {
     const folder = mkdtempSync(join(tmpdir(), "signalman-command-"));
     writeFileSync(join(folder, "plain"), "");
     expect(await refusal(join(folder, "plain"))).toMatch(/^Cannot start .*plain: .*EACCES/);

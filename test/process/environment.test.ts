@@ -3,9 +3,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, it } from "vitest";
 import { carry } from "../../src/process/carried-environment.ts";
-import { expectNobodyLeft, newTask, program } from "./harness.ts";
+import { expectNoProcessLeft, newTask, program } from "./harness.ts";
 
-expectNobodyLeft();
+expectNoProcessLeft();
 
 /** What a shell takes for its own, refuses, changes, or drops; and what its text could be taken for. */
 const ODD: Record<string, string> = {
@@ -39,7 +39,7 @@ const ODD: Record<string, string> = {
   QUOTES: `'"\\$HOME $(id) \`id\` #`,
   EQUALS: "=a=b",
   BYTES: "\u{1f512}\t\u0001",
-  // The supervisor's own words for what it needs.
+  // Names of the wrapper's own variables.
   folder: "f",
   attempt: "a",
   start: "s",
@@ -52,7 +52,7 @@ const ODD: Record<string, string> = {
   SIGNALMAN_TASK: "another's",
 };
 
-it("Every variable reaches the program byte for byte, whatever a shell makes of it", async () => {
+it("Every variable reaches the program byte for byte, also those that a shell changes", async () => {
   const task = newTask();
   const what = { ...program("/bin/cat", "/proc/self/environ"), env: ODD };
   expect(await (await task.start(what)).ended).toEqual({ kind: "code", code: 0 });
@@ -75,7 +75,7 @@ it("No command line above the program shows a variable", async () => {
   expect(task.text()).not.toMatch(/s3cret/);
 });
 
-it("In ps a supervisor is its task's title, and nothing else", async () => {
+it("ps shows a wrapper as its task's title, and nothing else", async () => {
   const task = newTask();
   const running = await task.start({ ...program("sleep", "60"), title: "demo/0195" });
   const { pid } = await task.recorded("wrapper");
@@ -86,7 +86,7 @@ it("In ps a supervisor is its task's title, and nothing else", async () => {
   expect(title).toBe(shell.endsWith("box") ? "sh\0-s\0signalman: demo/0195\0" : "signalman: demo/0195\0");
 });
 
-it("A command with an equals sign is run, not taken for a variable", async () => {
+it("A command with an equals sign in its name is run, not taken for a variable", async () => {
   const task = newTask();
   const command = join(task.folder, "a=b");
   copyFileSync("/usr/bin/printenv", command);
@@ -94,12 +94,12 @@ it("A command with an equals sign is run, not taken for a variable", async () =>
   expect(task.text()).toBe("s3cret\n");
 });
 
-it("A NUL is refused by the name of what holds it, without the value", () => {
+it("A NUL byte is refused with the name of its variable or argument, without the value", () => {
   expect(() => carry({ TOKEN: "s3\0cret" })).toThrow(/^the variable TOKEN holds a NUL byte/);
   expect(() => carry({}, ["sh", "-c", "\0"])).toThrow(/^argument 2 holds a NUL byte/);
 });
 
-it("What is too large for the system is told once, with the largest by its name", async () => {
+it("An environment that is too large is refused with the name of its largest variable", async () => {
   const task = newTask();
   const what = program("true");
   const large = task.start({ ...what, env: { ...what.env, KUBECONF: "x".repeat(200_000), TOKEN: "t" } });

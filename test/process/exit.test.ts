@@ -2,12 +2,12 @@ import { spawnSync } from "node:child_process";
 import { writeFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { exitFromStatus } from "../../src/process/exit.ts";
-import { expectNobodyLeft, fixture, newTask, program } from "./harness.ts";
+import { expectNoProcessLeft, fixture, newTask, program } from "./harness.ts";
 
-expectNobodyLeft();
+expectNoProcessLeft();
 
 describe("The exit of a program", () => {
-  it.each([0, 3, 255])("is the code %i with which it ended", async (code) => {
+  it.each([0, 3, 255])("is its code %i", async (code) => {
     const started = await newTask().start(program("bash", "-c", `exit ${code}`));
     expect(await started.ended).toEqual({ kind: "code", code });
   });
@@ -38,7 +38,7 @@ describe("The exit of a program", () => {
     expect(await started.ended).toEqual({ kind: "signal", signal: "SIGKILL", code: 137 });
   });
 
-  it("is the signal if somebody else kills the leader", async () => {
+  it("is the signal if another program kills the leader", async () => {
     const task = newTask();
     const started = await task.start(program("stubborn.sh"));
     await task.says(/ready/);
@@ -47,7 +47,7 @@ describe("The exit of a program", () => {
     expect(await started.ended).toEqual({ kind: "signal", signal: "SIGKILL", code: 137 });
   });
 
-  it("is known also if somebody kills the wrapper", async () => {
+  it("is known also if another program kills the wrapper", async () => {
     const task = newTask();
     const started = await task.start(program("on-request.sh", `${task.folder}/go`, 10));
     await task.says(/half/, "stderr");
@@ -58,7 +58,7 @@ describe("The exit of a program", () => {
     expect(task.text()).toMatch(/\n20\n$/);
   });
 
-  it("is lost if somebody kills all who would record it", async () => {
+  it("is lost if every process that could record it is killed", async () => {
     const task = newTask();
     const started = await task.start(program("stubborn.sh"));
     await task.says(/ready/);

@@ -53,14 +53,14 @@ export class Task {
     });
   }
 
-  /** Who is in the journal, as soon as somebody is. */
+  /** Resolves with the identity of the wrapper or leader once the journal has it. */
   async recorded(who: "wrapper" | "leader"): Promise<Identity> {
     const read = () => (who === "wrapper" ? readWrapper(this.folder) : readLeader(this.folder));
     await until(() => read() !== undefined);
     return read() as Identity;
   }
 
-  /** Pids of everything that belongs to the task, pumps and shells too. */
+  /** Pids of all living processes of the task, pumps and shells included. */
   async alive(): Promise<number[]> {
     const snapshot = await scan();
     return [...snapshot.procs.values()]
@@ -72,7 +72,7 @@ export class Task {
       .map((proc) => proc.pid);
   }
 
-  /** Pids of what reads its output. */
+  /** Pids of the two pumps. */
   async pumps(): Promise<number[]> {
     const snapshot = await scan();
     return [...snapshot.procs.values()]
@@ -80,7 +80,7 @@ export class Task {
       .map((proc) => proc.pid);
   }
 
-  /** Looks several times: in the middle of an exec a process shows no marker. */
+  /** Whether no process of the task is alive. Scans several times, since a process shows no marker during an exec. */
   async isEmpty(): Promise<boolean> {
     for (let looks = 0; looks < 10; looks++) if ((await this.alive()).length > 0) return false;
     return true;
@@ -95,13 +95,13 @@ export function newTask(): Task {
   return task;
 }
 
-/** Waits for a condition that nobody announces. */
+/** Waits for a condition without an event, by polling every 5 ms. */
 export async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
   while (!(await condition())) await new Promise((next) => setTimeout(next, 5));
 }
 
-/** After every test nothing of its tasks may be alive; what a failed test left is killed all the same. */
-export function expectNobodyLeft(): void {
+/** Expects after every test that no process of its tasks is alive; kills those that a failed test left. */
+export function expectNoProcessLeft(): void {
   afterEach(async () => {
     const left = [];
     for (const task of tasks.splice(0)) {

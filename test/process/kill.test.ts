@@ -2,14 +2,14 @@ import { performance } from "node:perf_hooks";
 import { describe, expect, it } from "vitest";
 import { isAlive, readProc } from "../../src/process/proc.ts";
 import { adoptProcess } from "../../src/process/process.ts";
-import { expectNobodyLeft, newTask, program, until } from "./harness.ts";
+import { expectNoProcessLeft, newTask, program, until } from "./harness.ts";
 
-expectNobodyLeft();
+expectNoProcessLeft();
 
 const byKill = { kind: "signal", signal: "SIGKILL", code: 137 };
 
 describe("A kill", () => {
-  it("asks politely first, and the program may decide its exit", async () => {
+  it("sends SIGTERM first, and the program may choose its exit", async () => {
     const task = newTask();
     const started = await task.start(program("polite.sh"));
     await task.says(/ready/);
@@ -18,7 +18,7 @@ describe("A kill", () => {
     expect(task.text()).toMatch(/got TERM\n$/);
   });
 
-  it("with SIGINT to the leader only leaves its children alone until the leader ends", async () => {
+  it("with SIGINT to the leader alone spares its children until the leader ends", async () => {
     const task = newTask();
     const started = await task.start(
       program("bash", "-c", "trap '' INT; sh -c 'trap \"echo child\" INT; echo ready; sleep 0.3; sleep 0.3'"),
@@ -38,7 +38,7 @@ describe("A kill", () => {
     expect(task.text()).toMatch(/got INT\n$/);
   });
 
-  it("ends what ignores SIGTERM when the grace is over", async () => {
+  it("ends a program that ignores SIGTERM when the grace period is over", async () => {
     const task = newTask();
     const started = await task.start(program("stubborn.sh"));
     await task.says(/ready/);
@@ -47,13 +47,13 @@ describe("A kill", () => {
     expect(task.text("stderr")).toBe("");
   });
 
-  it("without grace ends everything at once, also before the program has begun", async () => {
+  it("without a grace period ends all processes at once, also before the program has begun", async () => {
     const started = await newTask().start(program("stubborn.sh"));
     started.kill({ graceMs: 0 });
     expect(await started.ended).toEqual(byKill);
   });
 
-  it("may be repeated with a shorter grace, but not with a longer one", async () => {
+  it("may be repeated with a shorter grace period, not with a longer one", async () => {
     const task = newTask();
     const started = await task.start(program("stubborn.sh"));
     await task.says(/ready/);
@@ -65,7 +65,7 @@ describe("A kill", () => {
     expect(performance.now() - begin).toBeLessThan(10_000);
   });
 
-  it("after the end is nothing", async () => {
+  it("after the end has no effect", async () => {
     const started = await newTask().start(program("true"));
     await started.ended;
     started.kill({ graceMs: 0 });
@@ -83,7 +83,7 @@ describe("A kill", () => {
     expect(await task.alive()).toEqual([]);
   });
 
-  it.each(["started", "adopted"])("catches chains of processes that fork and die, when %s", async (how) => {
+  it.each(["started", "adopted"])("ends chains of processes that fork and exit, when %s", async (how) => {
     const task = newTask();
     const started = await task.start(program("fork-storm.py"));
     await task.says(/ready/);
@@ -111,7 +111,7 @@ describe("When the leader has ended", () => {
     }
   });
 
-  it("a process that hides its origin but holds the output is ended too", async () => {
+  it("a process without marker and session that holds the output is ended too", async () => {
     const task = newTask();
     const started = await task.start(program("bash", "-c", "( env -i setsid sleep 1000 & echo $! )"));
     const pid = Number((await task.says(/(\d+)\n/))[1]);
@@ -120,7 +120,7 @@ describe("When the leader has ended", () => {
     expect(isAlive(escapee)).toBe(false);
   });
 
-  it("leftovers that ignore SIGTERM are killed when a kill has no grace left", async () => {
+  it("leftovers that ignore SIGTERM are killed once the grace period of a kill is over", async () => {
     const task = newTask();
     const started = await task.start(
       program("bash", "-c", "setsid bash -c 'trap \"\" TERM; echo ready; sleep 1000' & wait"),

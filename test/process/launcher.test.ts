@@ -7,11 +7,11 @@ import { sweepMarked } from "../../src/process/kill-by-marker.ts";
 import { createLauncher, LauncherLost } from "../../src/process/launcher.ts";
 import { startProcess } from "../../src/process/process.ts";
 import { scan } from "../../src/process/scan.ts";
-import { expectNobodyLeft, fixture, newTask, program, until } from "./harness.ts";
+import { expectNoProcessLeft, fixture, newTask, program, until } from "./harness.ts";
 
-expectNobodyLeft();
+expectNoProcessLeft();
 
-/** Pid of what starts the programs of `launcher`: the parent of what it starts. */
+/** Pid of the launcher process: the parent of a program that it starts. */
 async function launcherPid(launcher: ReturnType<typeof createLauncher>): Promise<number> {
   const { pid } = await launcher.start({ file: "/bin/sleep", args: ["60"], cwd: "/", env: {} });
   const parent = Number(/^PPid:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1]);
@@ -19,7 +19,7 @@ async function launcherPid(launcher: ReturnType<typeof createLauncher>): Promise
   return parent;
 }
 
-it("A task goes on without its launcher, and its end is seen", async () => {
+it("A task goes on without its launcher, and its exit is known", async () => {
   using launcher = createLauncher();
   const task = newTask();
   const pid = await launcherPid(launcher);
@@ -36,7 +36,7 @@ it("A task goes on without its launcher, and its end is seen", async () => {
   expect(await running.ended).toEqual({ kind: "code", code: 7 });
 });
 
-it("A program is started once, whenever its launcher is killed", async () => {
+it("A program is started once, also if its launcher is killed at any moment", async () => {
   using launcher = createLauncher();
   for (let turn = 0; turn < 5; turn++) {
     const pid = await launcherPid(launcher);
@@ -48,7 +48,7 @@ it("A program is started once, whenever its launcher is killed", async () => {
   }
 });
 
-it("The launcher ends with its server, however that ends", async () => {
+it("The launcher ends with its server, also if that is killed", async () => {
   const task = newTask();
   const what = { folder: task.folder, marker: task.marker, program: program("sleep", "60") };
   const server = spawn(process.execPath, [fixture("starting-server.ts"), JSON.stringify(what)], {
@@ -64,7 +64,7 @@ it("The launcher ends with its server, however that ends", async () => {
   await sweepMarked(task.marker);
 });
 
-it("What the system refuses is an error with its reason", async () => {
+it("A start that the system refuses is rejected with the system's reason", async () => {
   using launcher = createLauncher();
   const start = (file: string, cwd: string, args: string[] = []) =>
     launcher.start({ file, args, cwd, env: {} });
@@ -74,7 +74,7 @@ it("What the system refuses is an error with its reason", async () => {
   await expect(start("/bin/true", "/", ["a\0b"])).rejects.toMatchObject({ code: "ERR_INVALID_ARG_VALUE" });
 });
 
-it("A launcher that cannot live is an error, after a few tries", async () => {
+it("A start is rejected after three launchers have ended", async () => {
   let tries = 0;
   const dying = {
     start: () => {
@@ -85,14 +85,16 @@ it("A launcher that cannot live is an error, after a few tries", async () => {
   };
   const task = newTask();
   const start = startProcess(dying, task.folder, task.marker, program("true"));
-  await expect(start).rejects.toThrow("The process that starts programs has ended");
+  await expect(start).rejects.toThrow("The launcher process ended before it reported the start of a program");
   expect(tries).toBe(3);
 });
 
-it("A launcher that the system refuses is a lost one, and the next start has another", async () => {
+it("A launcher that the system could not fork counts as lost, and the next start forks another", async () => {
   const limited = 'ulimit -n 200; exec "$0" "$1"';
   const server = spawn("sh", ["-c", limited, process.execPath, fixture("out-of-descriptors.ts")], {
     stdio: ["ignore", "pipe", "inherit"],
   });
-  expect(await text(server.stdout)).toBe("The process that starts programs has ended\nexit\n");
+  expect(await text(server.stdout)).toBe(
+    "The launcher process ended before it reported the start of a program\nexit\n",
+  );
 });

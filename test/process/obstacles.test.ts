@@ -7,9 +7,9 @@ import { punch } from "../../src/process/punch.ts";
 import { readEnd } from "../../src/process/read-end.ts";
 import { tailSpool } from "../../src/process/tail.ts";
 import { OBSTACLES } from "../support/obstacles.ts";
-import { expectNobodyLeft, newTask, program, type Task, until } from "./harness.ts";
+import { expectNoProcessLeft, newTask, program, type Task, until } from "./harness.ts";
 
-expectNobodyLeft();
+expectNoProcessLeft();
 
 const forever = new AbortController().signal;
 
@@ -26,7 +26,7 @@ async function tailed(folder: string): Promise<void> {
   for await (const _ of tailSpool({ folder, from, ended: Promise.resolve(), signal: forever }));
 }
 
-it("A program whose journal is gone is lost, not started anew", async () => {
+it("A program whose journal has been removed is lost, not started anew", async () => {
   const task = newTask();
   const running = await started(task);
   running.release();
@@ -38,7 +38,7 @@ it("A program whose journal is gone is lost, not started anew", async () => {
 });
 
 describe.each(OBSTACLES)("$what", ({ what, put }) => {
-  it("in the place of the journal loses the exit, and holds nobody up", async () => {
+  it("in the place of the journal makes the exit lost, and blocks no server", async () => {
     const task = newTask();
     const running = await started(task);
     rmSync(`${task.folder}/run`);
@@ -50,7 +50,7 @@ describe.each(OBSTACLES)("$what", ({ what, put }) => {
     expect(await adopted?.ended).toEqual({ kind: "lost" });
   });
 
-  it("in the place of the journal does not keep a kill from its program", async () => {
+  it("in the place of the journal does not prevent a kill", async () => {
     const task = newTask();
     const running = await started(task);
     rmSync(`${task.folder}/run`);

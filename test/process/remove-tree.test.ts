@@ -14,13 +14,13 @@ afterEach(async () => {
 });
 const left = () => readdir(folder);
 
-test("what is not there is no error, nor below what is not there", async () => {
+test("a path that does not exist is no error, nor one below it", async () => {
   await removeTree(join(folder, "nothing"));
   await removeTree(join(folder, "nothing", "below"));
   expect(await left()).toEqual([]);
 });
 
-test("a small tree goes, with its pipes and links, and nothing of what they lead to", async () => {
+test("a small tree is removed, with its pipes and links but not their targets", async () => {
   const outside = join(folder, "outside");
   await mkdir(outside);
   await writeFile(join(outside, "kept"), "");
@@ -34,7 +34,7 @@ test("a small tree goes, with its pipes and links, and nothing of what they lead
   expect(await readdir(outside)).toEqual(["kept"]);
 });
 
-test("a link in the place of the tree goes alone", async () => {
+test("a link in the place of the tree is removed, its target stays", async () => {
   await mkdir(join(folder, "outside"));
   await writeFile(join(folder, "outside", "kept"), "");
   await symlink(join(folder, "outside"), join(folder, "tree"));
@@ -43,7 +43,7 @@ test("a link in the place of the tree goes alone", async () => {
   expect(await readdir(join(folder, "outside"))).toEqual(["kept"]);
 });
 
-test("trees of many files, of large ones, and deep ones go too", async () => {
+test("trees of many files, of large files and deep trees are removed", async () => {
   const many = join(folder, "many");
   await mkdir(many);
   await Promise.all(Array.from({ length: 200 }, (_, n) => writeFile(join(many, `${n}`), "")));
@@ -56,14 +56,14 @@ test("trees of many files, of large ones, and deep ones go too", async () => {
   expect(await left()).toEqual([]);
 });
 
-/** Root may do everything: meanwhile, this process and what it starts are somebody else. */
+/** Runs as another user than root, programs that are started meanwhile included, since root may remove everything. */
 async function asNobody<T>(work: () => Promise<T>): Promise<T> {
   const isRoot = process.geteuid?.() === 0;
   if (isRoot) process.seteuid?.(65_534);
   return work().finally(() => isRoot && process.seteuid?.(0));
 }
 
-test("read-only and closed folders go, also for one who is not root", async () => {
+test("read-only and unreadable folders are removed, also for users other than root", async () => {
   await chmod(folder, 0o777);
   await asNobody(async () => {
     const tree = join(folder, "mod");
@@ -79,7 +79,7 @@ test("read-only and closed folders go, also for one who is not root", async () =
   expect(await left()).toEqual([]);
 });
 
-test("names that are no UTF-8 go, and trees that are deeper than a path may be", async () => {
+test("names that are not UTF-8 and trees deeper than the longest path are removed", async () => {
   const script = `
     mkdir tree && cd tree && d=$(printf 'x\\377') && mkdir "$d" && : >"$d/file"
     long=$(printf '%0200d' 1); for n in $(seq 50); do mkdir $long && cd $long; done; : >file`;
@@ -88,7 +88,7 @@ test("names that are no UTF-8 go, and trees that are deeper than a path may be",
   expect(await left()).toEqual([]);
 });
 
-test("what a chmod would lead out by is not followed", async () => {
+test("chmod follows no link out of the tree", async () => {
   const outside = join(folder, "outside");
   await mkdir(outside, { mode: 0o500 });
   await mkdir(join(folder, "tree"));
@@ -99,7 +99,7 @@ test("what a chmod would lead out by is not followed", async () => {
   expect((await stat(outside)).mode & 0o777).toBe(0o500);
 });
 
-test("what stays is named", async (context) => {
+test("the error names paths that remain", async (context) => {
   const [tree, file] = [join(folder, "tree"), join(folder, "tree", "fixed")];
   await mkdir(tree);
   await writeFile(file, "");
@@ -113,7 +113,7 @@ test("what stays is named", async (context) => {
   await removeTree(tree);
 });
 
-test("a folder that nobody may read or write goes as far as the system lets its owner", async () => {
+test("a folder without permissions is removed as far as the system lets its owner", async () => {
   const closed = join(folder, "tree", "closed");
   await mkdir(closed, { recursive: true });
   await chmod(closed, 0o000);

@@ -5,11 +5,11 @@ import { abandon, attemptLine, createAttempt } from "../../src/process/journal.t
 import { scan } from "../../src/process/scan.ts";
 import { prepareSpool } from "../../src/process/spool.ts";
 import { startWrapper } from "../../src/process/wrapper.ts";
-import { expectNobodyLeft, launcher, newTask, program } from "./harness.ts";
+import { expectNoProcessLeft, launcher, newTask, program } from "./harness.ts";
 
-expectNobodyLeft();
+expectNoProcessLeft();
 
-it("The program gets exactly the environment it was given, its directory and its task's marker", async () => {
+it("The program gets exactly the given environment, the working directory and the task's marker", async () => {
   const task = newTask();
   await (await task.start(program("/usr/bin/env"))).ended;
   const ofBash = /^(SHLVL|_)=/; // where sh is bash, it adds these
@@ -27,7 +27,7 @@ it("The program gets exactly the environment it was given, its directory and its
   ]);
 });
 
-it("The program has default signal dispositions, no stdin, and only three descriptors of ours", async () => {
+it("The program has default signal dispositions, an empty stdin and three descriptors", async () => {
   const task = newTask();
   const script = "cat /proc/self/status; readlink /proc/self/fd/[0-9]; cat";
   await (await task.start(program("sh", "-c", script))).ended;
@@ -36,7 +36,7 @@ it("The program has default signal dispositions, no stdin, and only three descri
   expect(task.text()).toMatch(/\/dev\/null\npipe:\[\d+\]\npipe:\[\d+\]\n$/);
 });
 
-it("Arguments arrive as they are", async () => {
+it("Arguments arrive unchanged", async () => {
   const task = newTask();
   const args = ["", "a b", "$HOME", "'\"\\", "-n", "ünï\n2"];
   await (await task.start(program("printf", "<%s>", ...args))).ended;
@@ -82,7 +82,7 @@ it("A wrapper that comes after a newer attempt does not start the program", asyn
   expect(existsSync(`${task.folder}/ran`)).toBe(false);
 });
 
-it("A missing directory is an error that names it", async () => {
+it("A missing working directory is an error that names it", async () => {
   const task = newTask();
   const start = task.start({ ...program("true"), cwd: "/no/such/directory" });
   await expect(start).rejects.toThrow("there is no folder /no/such/directory");
@@ -95,7 +95,7 @@ it("A second start in the same folder begins with an empty spool", async () => {
   expect(task.text()).toBe("two\n");
 });
 
-it("A folder that does not exist yet is made", async () => {
+it("A spool folder that does not exist is created", async () => {
   const task = newTask();
   rmSync(task.folder, { recursive: true });
   expect(await (await task.start(program("true"))).ended).toEqual({ kind: "code", code: 0 });

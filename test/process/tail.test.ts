@@ -3,9 +3,9 @@ import { expect, it } from "vitest";
 import { backlog, keepBackpressure, shouldHold, unreadBytes } from "../../src/process/backpressure.ts";
 import { punch } from "../../src/process/punch.ts";
 import { tailSpool } from "../../src/process/tail.ts";
-import { expectNobodyLeft, fixture, newTask, program, type Task } from "./harness.ts";
+import { expectNoProcessLeft, fixture, newTask, program, type Task } from "./harness.ts";
 
-expectNobodyLeft();
+expectNoProcessLeft();
 
 const forever = new AbortController().signal;
 
@@ -52,7 +52,7 @@ it("The tail reads both streams in turn", async () => {
   expect(order).toEqual(["stdout", "stderr", "stdout", "stderr", "stdout", "stderr", "stdout"]);
 });
 
-it("The tail waits for the end, and reads what was written last", async () => {
+it("The tail waits for the end and reads the last write", async () => {
   const task = newTask();
   const { promise: ended, resolve: end } = Promise.withResolvers<void>();
   const tail = tailSpool({ ...spoolOf(task, "one"), ended });
@@ -73,19 +73,19 @@ it("An abort ends a tail that waits", async () => {
   expect((await next).done).toBe(true);
 });
 
-it("Writers are held above 64 MiB unread and let go below 16 MiB", () => {
+it("Writers are held above 64 MiB of unread bytes and go on below 16 MiB", () => {
   expect(shouldHold(false, backlog.hold)).toBe(false);
   expect(shouldHold(false, backlog.hold + 1)).toBe(true);
   expect(shouldHold(true, backlog.letGo)).toBe(true);
   expect(shouldHold(true, backlog.letGo - 1)).toBe(false);
 });
 
-it("Unread is what lies beyond the offsets, in both streams", () => {
+it("Unread bytes are those beyond the offsets, in both streams", () => {
   const { folder } = spoolOf(newTask(), "0123456789", "abcdef");
   expect(unreadBytes(folder, { stdout: 4, stderr: 6 })).toBe(6);
 });
 
-it("A reader that stands still holds a fast writer back, and one that goes on gets all", async () => {
+it("A reader that is stuck holds a fast writer back, and gets all bytes when it goes on", async () => {
   const task = newTask();
   const { folder } = task;
   const bytes = fixture("bytes.py");
@@ -121,7 +121,7 @@ it("A reader that stands still holds a fast writer back, and one that goes on ge
   expect(events.slice(0, 2)).toEqual(["pause", "resume"]);
 });
 
-it("A punch gives the disk back what was committed, and moves no offset", async () => {
+it("A punch frees the disk space of committed bytes and moves no offset", async () => {
   const task = newTask();
   const size = 40 * 1024 * 1024;
   const { folder } = spoolOf(task, Buffer.alloc(size, "x"));
