@@ -13,11 +13,10 @@ const LEFTOVERS_MS = 30_000;
 const POLL_MS = 20;
 
 /**
- * The postmaster that an earlier server left running on these data. Hold the folder's lock.
+ * Returns the postmaster that an earlier server left running on the cluster's data. A postmaster that cannot be used
+ * is shut down instead: its socket is gone, or an upgrade replaced its program. The caller holds the folder's lock.
  *
- * One that nobody could use is shut down: whose socket is gone, or whose program was replaced by an upgrade.
- *
- * @returns undefined if there is none; then nothing runs on these data and a new one may be started
+ * @returns undefined if there is none; then no process runs on these data, and a new postmaster may be started
  */
 export async function adopt(
   cluster: Cluster,
@@ -61,9 +60,10 @@ async function isUsable(
 }
 
 /**
- * PostgreSQL judges an old pid file itself, but refuses to start over an empty one, and over one whose number is
- * another program's by now (after a reboot, or when a container starts again) or a zombie's. So the file goes once
- * nobody is left on the data and nobody answers on the socket; where that cannot be known it stays.
+ * Removes the pid file of a postmaster that has ended. PostgreSQL judges an old pid file itself, but refuses to start
+ * over an empty one, and over one whose pid belongs to another program (after a reboot, or when a container starts
+ * again) or to a zombie. The file is removed once no process works on the data and no server answers on the socket;
+ * where that cannot be known it stays.
  */
 async function clearStale(
   data: string,
@@ -75,13 +75,13 @@ async function clearStale(
   await waitForLeftovers(data, signal);
   if (file && (await probe(file.socketFolder, SERVICE, signal)) !== "refused") {
     throw new EmbeddedPostgresError(
-      `Cannot start PostgreSQL on ${data}: one that this process cannot see, perhaps in another container, answers on ${file.socketFolder}. Stop that one first.`,
+      `Cannot start PostgreSQL on ${data}: another PostgreSQL, which this process cannot see (perhaps in another container), answers on ${file.socketFolder}. Stop it first.`,
     );
   }
   await rm(path, { force: true });
 }
 
-/** Sessions of a postmaster that was killed end by themselves within moments. */
+/** Waits until the sessions of a postmaster that was killed have ended, which they do within moments. */
 async function waitForLeftovers(data: string, signal?: AbortSignal): Promise<void> {
   const deadline = performance.now() + LEFTOVERS_MS;
   for (;;) {

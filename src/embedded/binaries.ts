@@ -8,15 +8,18 @@ import { EmbeddedPostgresError } from "./errors.ts";
 export interface Binaries {
   readonly initdb: string;
   readonly postgres: string;
-  /** such as "18", as PG_VERSION of a cluster says it */
+  /** Major version such as "18", as PG_VERSION of a cluster has it. */
   readonly major: string;
-  /** everything that its programs get to see of the environment */
+  /** Complete environment of its programs. */
   readonly env: Record<string, string>;
 }
 
 const PLATFORMS = ["darwin-arm64", "darwin-x64", "linux-arm64", "linux-x64"];
 
-/** The folder of this platform's package, which is an optional dependency. */
+/**
+ * Returns the folder of this platform's npm package, which is an optional dependency.
+ * @throws EmbeddedPostgresError if there is none for the platform, or if it is not installed
+ */
 export function findPackage(platform = `${process.platform}-${process.arch}`): string {
   const setUrl = "Set DATABASE_URL to the address of a PostgreSQL server";
   if (!PLATFORMS.includes(platform)) {
@@ -32,9 +35,9 @@ export function findPackage(platform = `${process.platform}-${process.arch}`): s
 }
 
 /**
- * The programs of a package, their libraries made loadable.
+ * Returns the programs of a package, after making their libraries loadable.
  *
- * @param linkFolder made and filled only if npm did not run the package's install script
+ * @param linkFolder created and filled only if npm did not run the package's install script
  */
 export async function binariesIn(root: string, linkFolder: string): Promise<Binaries> {
   const { version } = JSON.parse(await readFile(join(root, "package.json"), "utf8")) as { version: string };
@@ -52,7 +55,7 @@ export async function binariesIn(root: string, linkFolder: string): Promise<Bina
 async function assertExecutable(program: string): Promise<void> {
   await access(program, constants.X_OK).catch((cause) => {
     throw new EmbeddedPostgresError(
-      `Cannot run ${program}: this user may not, or it is missing. Reinstall with npm.`,
+      `Cannot run ${program}: it is missing, or this user may not execute it. Install Signalman again with npm.`,
       {
         cause,
       },
@@ -60,7 +63,10 @@ async function assertExecutable(program: string): Promise<void> {
   });
 }
 
-/** npm packages carry no symbolic links, yet the loader asks for `libicuuc.so.60`, not for `libicuuc.so.60.2`. */
+/**
+ * Returns the variable by which the loader finds the libraries. npm packages contain no symbolic links, yet the
+ * loader asks for `libicuuc.so.60`, not for `libicuuc.so.60.2`.
+ */
 async function libraryPath(root: string, linkFolder: string): Promise<Record<string, string>> {
   const list = await readFile(join(root, "native/pg-symlinks.json"), "utf8").catch(() => "[]");
   const links = JSON.parse(list) as { source: string; target: string }[];

@@ -18,14 +18,14 @@ export interface Cluster {
   readonly password: string;
 }
 
-/** The name of the service's role and of its database. The role owns the database and is no superuser. */
+/** Name of the service's role and of its database. The role owns the database and is not a superuser. */
 export const SERVICE = "signalman";
 const DRAFT = "postgres.new-";
 
 /**
- * The cluster in `<folder>/postgres`, created on first use. It is made under another name and renamed when it is
- * complete and on disk: whoever dies in between leaves a draft, which the next start ignores and removes.
- * Hold the folder's lock.
+ * Opens the cluster in `<folder>/postgres`, which is created on first use. It is created under a draft name and
+ * renamed once it is complete and on disk. A draft of a process that died meanwhile is removed by the next start. The
+ * caller holds the folder's lock.
  */
 export async function openCluster(folder: string, binaries: Binaries, throwAway: boolean): Promise<Cluster> {
   const home = join(folder, "postgres");
@@ -35,13 +35,16 @@ export async function openCluster(folder: string, binaries: Binaries, throwAway:
     await createCluster(folder, home, binaries, throwAway);
   } else if (version !== binaries.major) {
     throw new EmbeddedPostgresError(
-      `The data in ${home} was made by PostgreSQL ${version}, and this Signalman brings PostgreSQL ${binaries.major}, which cannot read it. ` +
-        `Go back to the Signalman that made it, dump there and restore here; or run PostgreSQL ${version} yourself and set DATABASE_URL.`,
+      `The data in ${home} was made by PostgreSQL ${version}; this Signalman brings PostgreSQL ${binaries.major}, which cannot read it. ` +
+        `Go back to the Signalman that made it, dump the database there and restore it here; or run PostgreSQL ${version} yourself and set DATABASE_URL.`,
     );
   }
   await removeDrafts(folder);
   const password = firstLine(join(home, "password"));
-  if (password === undefined) throw new EmbeddedPostgresError(`There is no ${join(home, "password")}`);
+  if (password === undefined)
+    throw new EmbeddedPostgresError(
+      `Cannot use the PostgreSQL data in ${home}: the file password is missing there. Restore it.`,
+    );
   return { home, data: join(home, "data"), log: join(home, "server.log"), password };
 }
 
@@ -67,7 +70,7 @@ async function createCluster(
   } catch (error) {
     await rm(draft, { recursive: true, force: true });
     if (!isCode(error, "ENOTEMPTY", "EEXIST", "ENOTDIR")) throw error;
-    const message = `Cannot create ${home}: something that is no PostgreSQL data is there. Move it away.`;
+    const message = `Cannot create ${home}: it exists and is not a PostgreSQL cluster. Move it away.`;
     throw new EmbeddedPostgresError(message, { cause: error });
   }
 }
@@ -100,7 +103,7 @@ function initdbArgs(draft: string, throwAway: boolean): string[] {
   ];
 }
 
-/** `-j`: a statement ends at a semicolon and an empty line. */
+/** Arguments of single-user mode. With `-j` a statement ends at a semicolon and an empty line. */
 function singleUserArgs(data: string, throwAway: boolean): string[] {
   const settings = { exit_on_error: "on", log_checkpoints: "off", ...(throwAway && { fsync: "off" }) };
   return ["--single", "-j", "-D", data, ...toFlags(settings), "postgres"];
@@ -133,7 +136,9 @@ async function run(program: string, args: string[], binaries: Binaries, input: s
   );
 }
 
-/** A draft that an orphaned initdb still writes to may refuse; it goes a moment later, or at the next start. */
+/**
+ * Removes drafts. One to which an orphaned initdb still writes may stay until a later call, or until the next start.
+ */
 async function removeDrafts(folder: string): Promise<void> {
   const drafts = (await readdir(folder)).filter((name) => name.startsWith(DRAFT));
   await Promise.allSettled(drafts.map((name) => rm(join(folder, name), { recursive: true, force: true })));

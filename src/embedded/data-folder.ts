@@ -4,30 +4,30 @@ import { dirname, resolve } from "node:path";
 import { lockFolder } from "./folder-lock.ts";
 import { nodeIdOf } from "./node-id.ts";
 
-/** A folder that belongs to this process alone until it is disposed, or until the process ends in any way. */
+/** A folder that belongs to this process alone, until it is disposed or the process ends in any way. */
 export interface DataFolder extends AsyncDisposable {
-  /** absolute, without symbolic links */
+  /** Absolute, without symbolic links. */
   readonly path: string;
-  /** a UUID; stays with the folder for good */
+  /** UUID of the node; stays with the folder for good. */
   readonly nodeId: string;
 }
 
 /**
- * Creates the folder if need be (0700), locks it and reads its node id.
+ * Opens a data folder: creates it with mode 0700 if it does not exist, locks it and reads its node id.
  *
- * A folder that exists keeps its mode, since it may be a mount point or somebody's home; whatever is secret in it
- * has a 0700 folder or a 0600 file of its own.
+ * An existing folder keeps its mode, since it may be a mount point or a home folder. Secrets in it are in folders of
+ * mode 0700 and files of mode 0600.
  *
- * @throws DataFolderInUse if another process holds it (or this process already does); Error whose message says why there
- * can be no such folder
+ * @throws DataFolderInUse if another process holds it, or this process already does; Error with the reason if the
+ * folder cannot be created or used
  */
 export async function openDataFolder(path: string): Promise<DataFolder> {
   const folder = await make(path).catch((cause: Error) => {
-    throw new Error(`Cannot make the data folder ${path}: ${cause.message}`, { cause });
+    throw new Error(`Cannot create the data folder ${path}: ${cause.message}`, { cause });
   });
   await using onFailure = new AsyncDisposableStack();
   const unlock = await lockFolder(folder).catch((cause: NodeJS.ErrnoException) => {
-    // The system's own words name only the file.
+    // The system's own message names only the file.
     if (!cause.syscall) throw cause;
     throw new Error(`Cannot use the data folder ${path}: ${cause.message}`, { cause });
   });
@@ -51,7 +51,10 @@ async function make(path: string): Promise<string> {
   return realpath(path);
 }
 
-/** As `mkdir -p`. Node's own never returns where a folder that exists takes no folders, as /proc does. */
+/**
+ * Creates a folder and its parents, as `mkdir -p` does. Node's recursive mkdir never returns below an existing folder
+ * that takes no folders, such as /proc.
+ */
 async function makeFolder(path: string): Promise<void> {
   const isThere = () => existsSync(path) && statSync(path).isDirectory();
   if (isThere()) return;

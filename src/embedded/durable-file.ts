@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import { open, rename } from "node:fs/promises";
 import { dirname } from "node:path";
 
-/** Writes the whole file or nothing, readable by the owner only, on disk when the promise resolves. */
+/** Writes a whole file of mode 0600 or nothing; resolves when it is on disk. */
 export async function writeFileDurably(path: string, text: string): Promise<void> {
   const draft = `${path}.${randomUUID()}`;
   {
@@ -13,7 +13,7 @@ export async function writeFileDurably(path: string, text: string): Promise<void
   await renameDurably(draft, path);
 }
 
-/** A rename that a power cut cannot take back; both paths are in one folder. */
+/** Renames within one folder; resolves when the rename is on disk, so that a power cut cannot undo it. */
 export async function renameDurably(from: string, to: string): Promise<void> {
   await rename(from, to);
   await using folder = await open(dirname(to), "r");

@@ -1,4 +1,4 @@
-/** Another living process holds the data folder. `pid` is what that process wrote into the lock file. */
+/** Another living process holds the data folder. `pid` is the pid that it wrote into the lock file. */
 export class DataFolderInUse extends Error {
   override readonly name = "DataFolderInUse";
   readonly path: string;

@@ -4,7 +4,10 @@ import { join } from "node:path";
 import { openOrCreate, readRegular } from "../files/regular-file.ts";
 import { DataFolderInUse } from "./errors.ts";
 
-/** Both lock the file description behind fd 3 and exit: flock(1) of util-linux or busybox; perl where macOS has none. */
+/**
+ * Commands that lock the file description behind descriptor 3 and exit: flock(1) of util-linux or BusyBox; perl where
+ * macOS lacks flock.
+ */
 const LOCKERS: [string, ...string[]][] = [
   ["flock", "-n", "3"],
   ["perl", "-e", 'use Fcntl ":flock"; open(F, "<&=3") or exit 2; exit(flock(F, LOCK_EX | LOCK_NB) ? 0 : 1)'],
@@ -14,15 +17,15 @@ const HELD_BY_ANOTHER = 1;
 /**
  * Takes the kernel lock on `<folder>/lock` and writes this process's pid into the file.
  *
- * flock(2) belongs to the open file description, which the locking child shares with us for as long as it lives
- * and which is ours alone afterwards: Node opens files close-on-exec. The kernel lets go when we die, however
- * we die. The file is never removed, or two processes could each lock a file of that name.
+ * A lock of flock(2) belongs to the open file description. The locking child shares it with this process while it
+ * lives; then this process holds it alone, since Node opens files close-on-exec. The kernel releases the lock when
+ * the process ends in any way. The file is never removed, or two processes could each lock a file of that name.
  *
- * @returns a function that lets go
+ * @returns a function that releases the lock
  * @throws DataFolderInUse
  */
 export async function lockFolder(folder: string): Promise<() => void> {
-  // A bare descriptor: a FileHandle would let go when it is garbage collected.
+  // A bare descriptor, since a FileHandle would release the lock when it is garbage collected.
   const fd = openOrCreate(join(folder, "lock"), "overwrite");
   try {
     if (!(await tryLock(fd, folder))) throw new DataFolderInUse(folder, pidIn(join(folder, "lock")));
@@ -34,7 +37,9 @@ export async function lockFolder(folder: string): Promise<() => void> {
   return () => closeSync(fd);
 }
 
-/** For the message to another process that wants the folder. A disk that is full is no reason not to start again. */
+/**
+ * Writes the pid that another process names when it finds the folder locked. A full disk does not prevent the start.
+ */
 function writePid(fd: number): void {
   try {
     ftruncateSync(fd);
@@ -54,13 +59,13 @@ async function tryLock(fd: number, folder: string): Promise<boolean> {
     throw new Error(`Cannot lock the data folder ${folder}: ${command} ended with ${code}: ${complaint}`);
   }
   throw new Error(
-    `Cannot lock the data folder ${folder}: there is neither flock (util-linux) nor perl on PATH.`,
+    `Cannot lock the data folder ${folder}: there is neither flock nor perl on PATH. Install util-linux or perl.`,
   );
 }
 
 type Outcome = { code: number | string; complaint: string };
 
-/** The program finds `fd` as its descriptor 3. */
+/** Runs a program that gets `fd` as its descriptor 3. */
 function runWithDescriptor(fd: number, command: string, args: string[]): Promise<Outcome> {
   const child = spawn(command, args, { stdio: ["ignore", "ignore", "pipe", fd] });
   let complaint = "";

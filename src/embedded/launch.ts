@@ -16,8 +16,9 @@ import { makeSocketFolder } from "./socket-folder.ts";
 import { advice, unprivileged } from "./unprivileged.ts";
 
 /**
- * Starts a postmaster and waits until it takes connections. It gets a session of its own, so that a terminal's
- * Ctrl-C does not reach it, and outlives this process; Node does not wait for it. Nothing may run on these data.
+ * Starts a postmaster and waits until it accepts connections. It gets a session of its own, so that a terminal's
+ * Ctrl-C does not reach it, and outlives this process; it does not keep Node alive. No other postmaster may run on
+ * these data.
  */
 export async function launch(
   cluster: Cluster,
@@ -65,7 +66,7 @@ async function spawnDetached(binaries: Binaries, args: string[], log: string): P
   }
 }
 
-/** Call it in the same turn as `spawn`, or a short life goes unnoticed. */
+/** Resolves when the child has ended, with how. To be called in the same turn as `spawn`, or an early end is missed. */
 function endOf(child: ChildProcess): Promise<string> {
   return new Promise((resolve) => {
     child.once("error", (error) => resolve(error.message));

@@ -5,7 +5,10 @@ import { writeFileDurably } from "./durable-file.ts";
 
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
-/** The id of the server that lives in this folder: made on first use, the same ever after. Hold the folder's lock. */
+/**
+ * Returns the id of the node that lives in a folder: made on first use, the same from then on. The caller holds the
+ * folder's lock.
+ */
 export async function nodeIdOf(folder: string): Promise<string> {
   const path = join(folder, "node.id");
   const text = readRegular(path, { maxBytes: 4096 })?.toString("utf8");

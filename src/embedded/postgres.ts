@@ -9,23 +9,40 @@ import { tailOfLog } from "./server-log.ts";
 import { dropSocketFolder } from "./socket-folder.ts";
 import { socketUrl } from "./socket-url.ts";
 
-/** A PostgreSQL of our own that takes connections. Disposing it is `stop`. */
+/*
+ * PostgreSQL for users who bring none.
+ *
+ * The data folder belongs to one process at a time, by a kernel lock, and holds the node's id (data-folder.ts). Its
+ * subfolder `postgres` is a cluster, created on first use (cluster.ts) and run by the programs of an npm package
+ * (binaries.ts). PostgreSQL outlives a server that is killed: the next server on the folder adopts it (adoption.ts),
+ * or starts a new one if there is none that it can use (launch.ts). It listens on a unix socket alone, in a folder
+ * that only its owner can enter, and asks for a password.
+ *
+ * Guarantees: never two postmasters on the same data; after a crash at any moment the next start works; durability
+ * settings of PostgreSQL stay on.
+ * Left to others: the schema, its migrations and all queries (store/).
+ */
+
+/** A PostgreSQL server that accepts connections. Disposing it is `stop`. */
 export interface EmbeddedPostgres extends AsyncDisposable {
-  /** for libpq as it is; for postgres.js as `postgres(url, { ...socketOptions(url) })` */
+  /** For libpq as it is; for postgres.js as `postgres(url, { ...socketOptions(url) })`. */
   readonly url: string;
-  /** true if it was running when we came, left by a server that was killed */
+  /** Whether an earlier server had started it and was killed. */
   readonly adopted: boolean;
   readonly pid: number;
-  /** Resolves, with a sentence for the log, if the server ends without `stop`. Otherwise it never does. */
+  /** Resolves with a sentence for the log if PostgreSQL ends without `stop`; else never. */
   readonly died: Promise<string>;
-  /** Ends all sessions and waits until everything is on disk and the server is gone. May be called twice. */
+  /** Ends all sessions; resolves when everything is on disk and PostgreSQL has ended. May be called twice. */
   stop(): Promise<void>;
 }
 
 export interface EmbeddedOptions {
-  /** gives up waiting; a server that is already starting goes on and is adopted next time */
+  /** Ends the wait for a start. A PostgreSQL that is starting goes on and is adopted by the next start. */
   readonly signal?: AbortSignal;
-  /** PostgreSQL settings that beat its files; `fsync: "off"` also makes a new cluster without waiting for the disk */
+  /**
+   * PostgreSQL settings that override its files. `fsync: "off"` also creates a new cluster without waiting for the
+   * disk.
+   */
   readonly settings?: Record<string, string>;
 }
 
@@ -72,7 +89,10 @@ function serverFrom(cluster: Cluster, postmaster: Postmaster, adopted: boolean):
   return { url, adopted, pid: process.pid, died, stop, [Symbol.asyncDispose]: stop };
 }
 
-/** The lock goes last, so that nobody finds the folder free and its server still there. */
+/**
+ * Releases the folder's lock after PostgreSQL has ended, so that a process that gets the folder finds no server on
+ * it.
+ */
 function withFolder(server: EmbeddedPostgres, folder: DataFolder): EmbeddedPostgres {
   const stop = async () => {
     await server.stop();

@@ -1,7 +1,10 @@
 import { join } from "node:path";
 import { readRegular } from "../files/regular-file.ts";
 
-/** What a running PostgreSQL says about itself in `postmaster.pid`. A file left by a dead one looks the same. */
+/**
+ * State that a running PostgreSQL writes into `postmaster.pid`. The file of a PostgreSQL that was killed looks the
+ * same.
+ */
 export interface PostmasterFile {
   readonly pid: number;
   readonly socketFolder: string;
@@ -14,7 +17,10 @@ export function postmasterFilePath(data: string): string {
   return join(data, "postmaster.pid");
 }
 
-/** Undefined if there is none, or only its beginning so far. Lines: src/include/utils/pidfile.h of PostgreSQL. */
+/**
+ * Returns the content of the file; undefined if there is none, or only its beginning so far. Its lines are explained
+ * in src/include/utils/pidfile.h of PostgreSQL.
+ */
 export async function readPostmasterFile(data: string): Promise<PostmasterFile | undefined> {
   const text = String(readRegular(postmasterFilePath(data), { maxBytes: 4096 }) ?? "");
   const [pid, , , , socketFolder = "", , , status = ""] = text.split("\n");

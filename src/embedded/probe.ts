@@ -2,13 +2,13 @@ import { once } from "node:events";
 import { createConnection } from "node:net";
 import { join } from "node:path";
 
-/** `refused`: nobody listens. `busy`: a server that takes no connections now. `silent`: no answer in time. */
+/** `refused`: no server listens. `busy`: a server accepts no connections now. `silent`: no answer within 5 s. */
 export type ProbeResult = "answers" | "refused" | "busy" | "silent";
 
 const PROTOCOL_3 = 196608;
 const TIMEOUT_MS = 5_000;
 
-/** Opens a connection as far as the server's first word, which comes before the password. */
+/** Opens a connection up to the server's first message, which precedes the password. */
 export async function probe(socketFolder: string, user: string, signal?: AbortSignal): Promise<ProbeResult> {
   const socket = createConnection(join(socketFolder, ".s.PGSQL.5432"));
   const timeout = AbortSignal.timeout(TIMEOUT_MS);
@@ -27,7 +27,10 @@ export async function probe(socketFolder: string, user: string, signal?: AbortSi
   }
 }
 
-/** protocol-message-formats: Int32 length, Int32 version, then names and values, each ended by a NUL. */
+/**
+ * Encodes a StartupMessage (protocol-message-formats): Int32 length, Int32 version, then names and values, each ended
+ * by a NUL.
+ */
 function startupMessage(user: string): Buffer {
   const body = Buffer.from(`user\0${user}\0database\0${user}\0\0`);
   const head = Buffer.alloc(8);

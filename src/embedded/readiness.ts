@@ -6,14 +6,14 @@ import { readPostmasterFile } from "./postmaster-file.ts";
 import { probe } from "./probe.ts";
 
 const POLL_MS = 4;
-/** After a crash PostgreSQL first replays its log, at most max_wal_size. */
+/** Longest wait, in milliseconds. After a crash PostgreSQL first replays its log, at most max_wal_size. */
 const PATIENCE_MS = 300_000;
 
 /**
- * Waits until the postmaster says in its file that it is ready and answers on its socket. The file alone may be an
- * old one; the socket alone would fill its log with refused attempts.
+ * Waits until the postmaster's file says that it is ready and it answers on its socket. The file alone may be an old
+ * one; probing the socket alone would fill PostgreSQL's log with refused attempts.
  *
- * @returns false if the postmaster ended instead
+ * @returns false if the postmaster has ended instead
  */
 export async function waitUntilReady(
   postmaster: Postmaster,
@@ -30,6 +30,6 @@ export async function waitUntilReady(
     if (await Promise.race([ended, delay(POLL_MS, false)])) return false;
   }
   throw new EmbeddedPostgresError(
-    `PostgreSQL (process ${postmaster.process.pid}) is not ready after ${PATIENCE_MS / 1000} s and goes on by itself; see ${cluster.log}. Start Signalman again later: it takes that PostgreSQL over.`,
+    `PostgreSQL (process ${postmaster.process.pid}) is not ready after ${PATIENCE_MS / 1000} s; it keeps starting, see ${cluster.log}. Start Signalman again later, which adopts that PostgreSQL.`,
   );
 }

@@ -6,7 +6,9 @@ const KEEP_BYTES = 10 * 1024 * 1024;
 const TAIL_BYTES = 8 * 1024;
 const TAIL_LINES = 15;
 
-/** Moves a log that has grown large aside, to `<path>.1`; only while no server writes to it. Returns its size now. */
+/**
+ * Renames a log above 10 MiB to `<path>.1`; returns the size of the log then. Only while no PostgreSQL writes to it.
+ */
 export async function rotateLog(path: string): Promise<number> {
   const size = await sizeOf(path);
   if (size <= KEEP_BYTES) return size;
@@ -14,12 +16,12 @@ export async function rotateLog(path: string): Promise<number> {
   return 0;
 }
 
-/** The last lines that were written since `offset`. */
+/** Returns the last lines that were written since `offset`: 15 lines or 8 KiB at most. */
 export async function tailOfLog(path: string, offset: number): Promise<string> {
   const size = await sizeOf(path);
   const start = Math.max(offset, size - TAIL_BYTES);
   if (start >= size) return "";
-  // The folder may go at the same moment.
+  // The folder may be removed at the same moment.
   const fd = openRegular(path);
   if (fd === undefined) return "";
   try {

@@ -4,26 +4,27 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { EmbeddedPostgresError } from "./errors.ts";
 
-/** sockaddr_un.sun_path, less the closing NUL */
+/** Longest path of a socket in bytes: sockaddr_un.sun_path without its closing NUL. */
 const MAX_SOCKET_PATH = process.platform === "darwin" ? 103 : 107;
 const SOCKET_NAME = ".s.PGSQL.5432";
 
 /**
- * Makes the 0700 folder for the socket: `<home>/run`, or, where that is too long for a socket address, a folder
- * under the runtime or temporary folder whose name follows from `home`. Call it when no server of `home` runs.
+ * Creates the folder of mode 0700 for the socket: `<home>/run`. If that path is too long for a socket, it is a folder
+ * in the runtime or temporary folder whose name is derived from `home`. To be called while no PostgreSQL of `home`
+ * runs.
  */
 export async function makeSocketFolder(home: string): Promise<string> {
   const folder = fits(join(home, "run")) ? join(home, "run") : shortFolder(home);
   await mkdir(folder, { mode: 0o700 }).catch(async (cause: NodeJS.ErrnoException) => {
-    if (cause.code !== "EEXIST" || !(await isOurs(folder))) throw notOurs(folder, cause);
+    if (cause.code !== "EEXIST" || !(await isOwn(folder))) throw notOwn(folder, cause);
   });
   await chmod(folder, 0o700);
-  // The folder is ours alone; PostgreSQL would believe an old lock whose number is another program's by now.
+  // No other user can enter the folder; PostgreSQL would trust an old lock file whose pid another program has now.
   await rm(join(folder, `${SOCKET_NAME}.lock`), { force: true });
   return folder;
 }
 
-/** Removes a folder that was made outside of `home`, once the server is gone; one in use stays. */
+/** Removes a folder outside of `home` once PostgreSQL has ended; one that is not empty stays. */
 export async function dropSocketFolder(folder: string, home: string): Promise<void> {
   if (folder !== join(home, "run")) await rmdir(folder).catch(() => {});
 }
@@ -39,13 +40,16 @@ function fits(folder: string): boolean {
   return Buffer.byteLength(join(folder, SOCKET_NAME)) <= MAX_SOCKET_PATH;
 }
 
-/** In a folder like /tmp somebody else may have made it first, or put a link there. */
-async function isOurs(folder: string): Promise<boolean> {
+/**
+ * Returns whether it is a folder of this user. In a folder like /tmp another user may have created it first, or put a
+ * link there.
+ */
+async function isOwn(folder: string): Promise<boolean> {
   const found = await lstat(folder);
   return found.isDirectory() && found.uid === process.geteuid?.();
 }
 
-function notOurs(folder: string, cause: Error): Error {
+function notOwn(folder: string, cause: Error): Error {
   return new EmbeddedPostgresError(
     `Cannot put PostgreSQL's socket into ${folder}: ${cause.message}. It must be a folder of this user; remove what is there.`,
     { cause },

@@ -1,6 +1,6 @@
 /**
- * A URL for a server behind a unix socket, as libpq writes it: the folder of the socket, percent-encoded, is the host.
- * psql takes it as it is; postgres.js needs `socketOptions` beside it.
+ * Returns the URL of a server behind a unix socket, in the form of libpq: the folder of the socket, percent-encoded,
+ * is the host. psql takes it as it is; postgres.js needs `socketOptions` in addition.
  */
 export function socketUrl(to: {
   socketFolder: string;
@@ -15,8 +15,8 @@ export function socketUrl(to: {
 }
 
 /**
- * What postgres.js has to be told beside the URL, since it does not decode a host (3.4.9):
- * `postgres(url, { ...socketOptions(url), max: 10 })`. Nothing for a URL with an ordinary host.
+ * Returns the options that postgres.js needs in addition to the URL, since version 3.4.9 does not decode the host:
+ * `postgres(url, { ...socketOptions(url), max: 10 })`. Empty for a URL with an ordinary host.
  */
 export function socketOptions(url: string): { path?: string } {
   const { hostname, port } = new URL(url);

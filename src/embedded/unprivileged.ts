@@ -1,15 +1,21 @@
-const NOBODY = 65534;
+/** Numeric id of the user and the group nobody. */
+const UNPRIVILEGED_ID = 65534;
 
 /**
- * The command line that runs a program of PostgreSQL, which refuses to run as root. For root it runs in a user
- * namespace in which root is called nobody: no other account is needed, and every file stays root's.
+ * Returns the command line that runs a program of PostgreSQL, which refuses to run as root. For root it runs in a
+ * user namespace in which root has the id of nobody: no other account is needed, and all files stay root's.
  */
 export function unprivileged(program: string, args: string[]): [string, string[]] {
   if (process.geteuid?.() !== 0) return [program, args];
-  return ["unshare", ["--user", `--map-user=${NOBODY}`, `--map-group=${NOBODY}`, "--", program, ...args]];
+  return [
+    "unshare",
+    ["--user", `--map-user=${UNPRIVILEGED_ID}`, `--map-group=${UNPRIVILEGED_ID}`, "--", program, ...args],
+  ];
 }
 
-/** What somebody can do about a start that failed with this output; empty if the output speaks for itself. */
+/**
+ * Returns what the operator can do about a start that failed with this output; empty if the output speaks for itself.
+ */
 export function advice(output: string): string {
   if (/^unshare: |unshare ENOENT/m.test(output)) {
     return "PostgreSQL does not run as root, and this machine does not let root make a user namespace (containers often forbid it). Run Signalman as an ordinary user (docker run --user 1000), or set DATABASE_URL.";

@@ -1,20 +1,24 @@
 import { closeSync, constants, fstatSync, openSync, readSync, type Stats, writeSync } from "node:fs";
 
 /*
- * Opens files where a task's program can write. The program may have put anything in their place: a named pipe, at which
- * an open waits for ever and takes one of the four threads of the pool with it; a device that never ends; a link to
- * another file; terabytes. An open here never blocks, takes regular files only and follows no link; a read is bounded.
+ * Reads and writes files in folders in which a task's program can write.
  *
- * Synchronous: local files of some kilobytes take less time than the way to the thread pool.
+ * The program may have replaced a file by anything: by a named pipe, at which an open waits for ever and occupies one
+ * of the four threads of the pool; by a device that never ends; by a link to another file; by terabytes. An open here
+ * never blocks, accepts regular files only and follows no link, and a read is bounded. A write replaces a file by a
+ * rename (replace-file.ts) or appends to a regular one.
+ *
+ * All calls are synchronous, since a local file of some kilobytes takes less time than the round trip to the thread
+ * pool. Left to the caller: which files to read, their size limits, and what an unusable file means.
  */
 
 export interface OpenOptions {
   /**
    * `followed`: for files that an operator may have linked (a key in a mounted volume), and for files of a repository
-   * whose real path is known to lie inside it. Default: `refused`.
+   * whose real path is known to be inside it. Default: `refused`.
    */
   links?: "refused" | "followed";
-  /** A larger file is refused. Default: no limit, for callers that read a part of it. */
+  /** Largest size in bytes; a larger file is refused. Default: no limit, for callers that read a part of the file. */
   maxBytes?: number;
 }
 
@@ -22,7 +26,7 @@ export interface ReadOptions extends OpenOptions {
   maxBytes: number;
 }
 
-/** What lies at a path is no regular file, or larger than any file of its kind. */
+/** The path leads to something other than a regular file, or to a file above its size limit. */
 export class UnusableFileError extends Error {
   constructor(path: string, what: string, options?: ErrorOptions) {
     super(`Cannot use ${path}: ${what}`, options);
@@ -31,7 +35,7 @@ export class UnusableFileError extends Error {
 }
 
 /**
- * Returns a descriptor for reading, which the caller closes; `undefined`: there is no such file.
+ * Returns a descriptor for reading, which the caller closes; undefined if the file does not exist.
  * @throws UnusableFileError; the system's error
  */
 export function openRegular(path: string, options: OpenOptions = {}): number | undefined {
@@ -39,7 +43,7 @@ export function openRegular(path: string, options: OpenOptions = {}): number | u
 }
 
 /**
- * Returns the content; `undefined`: there is no such file. What is appended meanwhile is not part of it.
+ * Returns the content of a file; undefined if it does not exist. Bytes that are appended meanwhile are left out.
  * @throws UnusableFileError; the system's error
  */
 export function readRegular(path: string, options: ReadOptions): Buffer | undefined {
@@ -57,7 +61,7 @@ export function readRegular(path: string, options: ReadOptions): Buffer | undefi
 }
 
 /**
- * Appends a text by one write; false: there is no such file.
+ * Appends a text by one write; returns false if the file does not exist.
  * @throws UnusableFileError; the system's error
  */
 export function appendRegular(path: string, text: string): boolean {
@@ -72,7 +76,7 @@ export function appendRegular(path: string, text: string): boolean {
 }
 
 /**
- * Returns a descriptor for writing, which the caller closes; a file that does not exist is made, 0600.
+ * Returns a descriptor for writing, which the caller closes. A file that does not exist is created with mode 0600.
  * @throws UnusableFileError; the system's error
  */
 export function openOrCreate(path: string, how: "append" | "overwrite"): number {
@@ -101,7 +105,7 @@ function openWith(flags: number, path: string, options: OpenOptions): number | u
 
 const REFUSALS: Record<string, string> = {
   ELOOP: "it is a symbolic link, not a regular file",
-  ENOTDIR: "what should be its folder is none",
+  ENOTDIR: "a part of its path is not a folder",
   EISDIR: "it is a folder, not a regular file",
   ENXIO: "it is a named pipe, a socket or a device, not a regular file",
 };

@@ -1,9 +1,9 @@
 import { closeSync, openSync, renameSync, rmSync, writeSync } from "node:fs";
 
 /**
- * Puts a file, 0600, in the place of whatever is there: a new one that is renamed, so that a reader finds the old content
- * or the new, and a link or a named pipe at either path is replaced, never written through.
- * @throws the system's error, also if a folder is there
+ * Replaces a file by a new one of mode 0600, which is written beside it and renamed. A reader finds the old content
+ * or the new one. A link or a named pipe at either path is replaced, never written through.
+ * @throws the system's error, also if a folder is at the path
  */
 export function replaceFile(path: string, content: string | Uint8Array): void {
   const draft = `${path}.new`;

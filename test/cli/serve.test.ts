@@ -20,7 +20,7 @@ async function refusalOf(args: string[], env: Record<string, string> = {}): Prom
 
 test("a data folder that cannot be made is said in a sentence", async () => {
   expect(await refusalOf(["--data-dir", "/dev/null/x"])).toMatch(
-    /^signalman: Cannot make the data folder \/dev\/null\/x: /,
+    /^signalman: Cannot create the data folder \/dev\/null\/x: /,
   );
 });
 
@@ -28,7 +28,7 @@ test.each(["/proc/signalman/x", "/proc/self/x", "/proc"])(
   "%s as a data folder is answered, not waited for",
   async (folder) => {
     expect(await refusalOf(["--data-dir", folder])).toMatch(
-      /^signalman: Cannot (make|use) (the data folder )?\/proc\S*: /,
+      /^signalman: Cannot (create|use) (the data folder )?\/proc\S*: /,
     );
   },
 );

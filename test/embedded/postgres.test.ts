@@ -27,8 +27,8 @@ async function setting(name: string): Promise<unknown> {
   return row?.value;
 }
 
-describe("an embedded PostgreSQL", () => {
-  it("is version 18, in UTF-8, and sorts the same everywhere", async () => {
+describe("An embedded PostgreSQL", () => {
+  it("is version 18, in UTF-8, and sorts independently of the system", async () => {
     expect(await setting("server_version")).toMatch(/^18\./);
     const [database] = await query(
       server.url,
@@ -37,13 +37,13 @@ describe("an embedded PostgreSQL", () => {
     expect(database).toEqual({ encoding: "UTF8", datlocprovider: "b", datlocale: "C.UTF-8" });
   });
 
-  it("keeps what it has committed", async () => {
+  it("keeps committed data", async () => {
     for (const name of ["fsync", "synchronous_commit", "full_page_writes", "data_checksums"]) {
       expect([name, await setting(name)]).toEqual([name, "on"]);
     }
   });
 
-  it("gives the service a role of its own that is no superuser", async () => {
+  it("gives the service a role that is not a superuser", async () => {
     const [role] = await query(
       server.url,
       "SELECT rolname, rolsuper FROM pg_roles WHERE rolname = current_user",
@@ -57,7 +57,7 @@ describe("an embedded PostgreSQL", () => {
     await expect(query(wrong.href, "SELECT 1")).rejects.toMatchObject({ code: "28P01" });
   });
 
-  it("puts socket, password and data where only the owner gets", async () => {
+  it("keeps socket, password and data where only the owner can enter", async () => {
     const modes = await Promise.all(
       ["", "run", "data", "password", "server.log"].map(async (name) => {
         const found = await stat(join(folder.path, "postgres", name));
@@ -93,8 +93,8 @@ describe("an embedded PostgreSQL", () => {
   });
 });
 
-describe("stopping", () => {
-  it("may be asked for twice, and a warm start finds the data and the owner's settings", async () => {
+describe("Stopping", () => {
+  it("may be requested twice, and the next start finds the data and the operator's settings", async () => {
     await query(server.url, "CREATE TABLE kept AS SELECT 42 AS answer");
     await writeFile(join(folder.path, "postgres/custom.conf"), "work_mem = '5MB'\n");
     await Promise.all([server.stop(), server.stop()]);

@@ -21,8 +21,8 @@ beforeEach(async () => {
 });
 afterEach(() => temporary[Symbol.asyncDispose]());
 
-describe("after the death of its server", () => {
-  it("PostgreSQL lives on and is adopted, and stopped by the one who adopted it", async () => {
+describe("After its server was killed", () => {
+  it("PostgreSQL runs on, is adopted and stopped by the next server", async () => {
     await freshCluster(path);
     const first = runFixture<Said>("hold-server.ts", path);
     const { url, pid } = await first.said;
@@ -37,7 +37,7 @@ describe("after the death of its server", () => {
     expect(await identify(pid)).toBeUndefined();
   });
 
-  it("a Ctrl-C in the terminal of the server does not reach PostgreSQL", async () => {
+  it("a Ctrl-C in the server's terminal does not reach PostgreSQL", async () => {
     await freshCluster(path);
     const first = runFixture<Said>("hold-server.ts", path);
     const { pid } = await first.said;
@@ -56,7 +56,7 @@ describe("after the death of its server", () => {
     expect(server).toMatchObject({ adopted: true, pid });
   });
 
-  it("one that is shutting down is waited for, then a new one starts", async () => {
+  it("a PostgreSQL that is shutting down is waited for, then a new one starts", async () => {
     await freshCluster(path);
     const first = runFixture<Said>("hold-server.ts", path);
     const { pid } = await first.said;
@@ -67,7 +67,7 @@ describe("after the death of its server", () => {
     expect(server.pid).not.toBe(pid);
   });
 
-  it("one whose socket is gone is replaced", async () => {
+  it("a PostgreSQL whose socket was removed is replaced", async () => {
     await freshCluster(path);
     const first = runFixture<Said>("hold-server.ts", path);
     const { pid } = await first.said;
@@ -79,7 +79,7 @@ describe("after the death of its server", () => {
     expect(await query(server.url, "SELECT 1 AS one")).toEqual([{ one: 1 }]);
   });
 
-  it("a half-made cluster is forgotten", async () => {
+  it("a half-made cluster is removed", async () => {
     await (await openDataFolder(path))[Symbol.asyncDispose]();
     const draft = appears(path, (name) => name.startsWith("postgres.new-"));
     const first = runFixture<Said>("hold-server.ts", path);
@@ -91,8 +91,8 @@ describe("after the death of its server", () => {
   });
 });
 
-describe("a second server", () => {
-  it("is refused while the first one runs", async () => {
+describe("A second server", () => {
+  it("is refused while the first runs", async () => {
     await freshCluster(path);
     const first = runFixture<Said>("hold-server.ts", path);
     const { url } = await first.said;
@@ -104,7 +104,7 @@ describe("a second server", () => {
   });
 });
 
-/** The first name in the folder that passes, as soon as there is one. */
+/** Waits until a name in the folder passes the test, and returns it. */
 async function appears(folder: string, passes: (name: string) => boolean): Promise<string> {
   let found: string | undefined;
   await until(async () => {

@@ -21,8 +21,8 @@ afterEach(async () => {
   await temporary[Symbol.asyncDispose]();
 });
 
-describe("a pid file that was left behind", () => {
-  it("by a PostgreSQL that was killed does not hinder the start", async () => {
+describe("A stale pid file", () => {
+  it("of a PostgreSQL that was killed does not prevent the start", async () => {
     await freshCluster(path);
     const first = runFixture<Said>("hold-server.ts", path);
     const { url, pid } = await first.said;
@@ -34,7 +34,7 @@ describe("a pid file that was left behind", () => {
     expect(await query(server.url, "SELECT answer FROM kept")).toEqual([{ answer: 42 }]);
   });
 
-  it("whose number is another program's by now does not hinder the start, nor harm that program", async () => {
+  it("whose pid another program has does not prevent the start, and the program lives on", async () => {
     await freshCluster(path);
     const data = join(path, "postgres/data");
     const lines = [
@@ -61,8 +61,8 @@ describe("a pid file that was left behind", () => {
   });
 });
 
-describe("a path that is too long for a socket", () => {
-  it("gets a short socket folder, 0700, found again by the next server, gone after the stop", async () => {
+describe("A path that is too long for a socket", () => {
+  it("gets a short socket folder of mode 0700, which the next server finds and a stop removes", async () => {
     const long = join(temporary.path, "x".repeat(120));
     const runtime = join(temporary.path, "runtime");
     await mkdir(runtime);
@@ -82,7 +82,7 @@ describe("a path that is too long for a socket", () => {
     await expect(stat(socketFolder)).rejects.toThrow("ENOENT");
   });
 
-  it("does not use a short folder that is a link of somebody else", async () => {
+  it("does not use a short folder that is a link of another user", async () => {
     const long = join(temporary.path, "x".repeat(120));
     vi.stubEnv("XDG_RUNTIME_DIR", temporary.path);
     await freshCluster(long);
@@ -96,7 +96,7 @@ describe("a path that is too long for a socket", () => {
   });
 });
 
-describe("a path with awkward characters", () => {
+describe("A path with special characters", () => {
   it("works", async () => {
     const awkward = join(temporary.path, `a b,"c":'d'%20`);
     await freshCluster(awkward);
@@ -106,8 +106,8 @@ describe("a path with awkward characters", () => {
   });
 });
 
-describe("the death of PostgreSQL", () => {
-  it("is told to the server that started it, and the next start recovers", async () => {
+describe("An unexpected end of PostgreSQL", () => {
+  it("is reported to the server that started it, and the next start recovers", async () => {
     await freshCluster(path);
     const server = await startEmbeddedPostgres(path);
     process.kill(server.pid, "SIGKILL");
@@ -119,7 +119,7 @@ describe("the death of PostgreSQL", () => {
     expect(await query(next.url, "SELECT 1 AS one")).toEqual([{ one: 1 }]);
   });
 
-  it("is told to the server that adopted it, and the next start recovers", async () => {
+  it("is reported to the server that adopted it, and the next start recovers", async () => {
     await freshCluster(path);
     const first = runFixture<Said>("hold-server.ts", path);
     await first.said;
@@ -134,8 +134,8 @@ describe("the death of PostgreSQL", () => {
   });
 });
 
-describe("a start that cannot be", () => {
-  it("says what the server said", async () => {
+describe("A start that fails", () => {
+  it("reports the last lines of PostgreSQL's log", async () => {
     await freshCluster(path);
     await writeFile(join(path, "postgres/custom.conf"), "shared_buffers = 'lots'\n");
     await expect(startEmbeddedPostgres(path)).rejects.toThrow(
@@ -143,7 +143,7 @@ describe("a start that cannot be", () => {
     );
   });
 
-  it("frees the folder again", async () => {
+  it("releases the folder", async () => {
     await freshCluster(path);
     await writeFile(join(path, "postgres/custom.conf"), "nonsense\n");
     await expect(startEmbeddedPostgres(path)).rejects.toThrow("syntax error");
@@ -152,25 +152,23 @@ describe("a start that cannot be", () => {
     expect(server.adopted).toBe(false);
   });
 
-  it("names both versions if the data are of another one", async () => {
+  it("names both versions if the data are of another version", async () => {
     await freshCluster(path);
     await writeFile(join(path, "postgres/data/PG_VERSION"), "17\n");
     await expect(startEmbeddedPostgres(path)).rejects.toThrow(
-      /was made by PostgreSQL 17, and this Signalman brings PostgreSQL 18/,
+      /was made by PostgreSQL 17; this Signalman brings PostgreSQL 18/,
     );
     expect(await readFile(join(path, "postgres/data/PG_VERSION"), "utf8")).toBe("17\n");
   });
 
-  it("leaves alone what is no cluster", async () => {
+  it("leaves a folder alone that is not a cluster", async () => {
     await mkdir(join(path, "postgres"), { recursive: true });
     await writeFile(join(path, "postgres/thesis.txt"), "years of work");
-    await expect(startEmbeddedPostgres(path)).rejects.toThrow(
-      "something that is no PostgreSQL data is there",
-    );
+    await expect(startEmbeddedPostgres(path)).rejects.toThrow("it exists and is not a PostgreSQL cluster");
     expect(await readFile(join(path, "postgres/thesis.txt"), "utf8")).toBe("years of work");
   });
 
-  it("gives up when the caller does", async () => {
+  it("ends with the caller's signal", async () => {
     await freshCluster(path);
     const reason = new Error("changed my mind");
     await expect(startEmbeddedPostgres(path, { signal: AbortSignal.abort(reason) })).rejects.toThrow(reason);
@@ -191,7 +189,7 @@ describe("a start that cannot be", () => {
   );
 });
 
-/** What unshare says in a container that does not allow it. */
+/** Output of unshare in a container that forbids user namespaces. */
 async function forbidNamespaces(): Promise<void> {
   const bin = join(temporary.path, "bin");
   await mkdir(bin);

@@ -16,7 +16,7 @@ afterEach(() => rmSync(folder, { recursive: true }));
 
 const small = { maxBytes: 100 };
 
-it("A file is read whole, and one that does not exist is a value", () => {
+it("A file is read completely; for one that does not exist undefined is returned", () => {
   expect(readRegular(path, small)).toBeUndefined();
   expect(openRegular(path)).toBeUndefined();
   expect(appendRegular(path, "x")).toBe(false);
@@ -26,12 +26,12 @@ it("A file is read whole, and one that does not exist is a value", () => {
   expect(readFileSync(path, "utf8")).toBe("text and more");
 });
 
-it("An empty file is empty", () => {
+it("An empty file is read as empty", () => {
   writeFileSync(path, "");
   expect(readRegular(path, small)).toEqual(Buffer.alloc(0));
 });
 
-it("A file may have as many bytes as are read, and no more", () => {
+it("A file of exactly the size limit is read, a larger one is refused", () => {
   writeFileSync(path, "x".repeat(100));
   expect(readRegular(path, small)).toHaveLength(100);
   appendRegular(path, "y");
@@ -40,7 +40,7 @@ it("A file may have as many bytes as are read, and no more", () => {
   );
 });
 
-it("A link is followed for those that say so, to regular files alone", () => {
+it("A link is followed on request, to regular files only", () => {
   writeFileSync(path, "text");
   const [link, endless] = [join(folder, "link"), join(folder, "endless")];
   symlinkSync("file", link);
@@ -50,13 +50,13 @@ it("A link is followed for those that say so, to regular files alone", () => {
 });
 
 describe.each(OBSTACLES)("$what", ({ what, put, said }) => {
-  it("is refused at once, with what it is", () => {
+  it("is refused at once, with its kind", () => {
     put(path);
     expect(() => readRegular(path, small)).toThrow(said);
     expect(() => openRegular(path, small)).toThrow(UnusableFileError);
   });
 
-  it("is not written to, unless it is a file", () => {
+  it("is not appended to, unless it is a regular file", () => {
     put(path);
     if (what.includes("terabyte")) return expect(appendRegular(path, "x")).toBe(true);
     expect(() => appendRegular(path, "x")).toThrow(UnusableFileError);
@@ -71,7 +71,7 @@ describe.each(OBSTACLES)("$what", ({ what, put, said }) => {
   });
 });
 
-it("A file that is opened for a part of it may have any size", () => {
+it("A file that is opened without a size limit may have any size", () => {
   OBSTACLES.at(-1)?.put(path);
   const fd = openRegular(path);
   expect(fd).toBeTypeOf("number");
