@@ -1,6 +1,7 @@
 /**
- * Calls `over` when a peer has sent nothing for `ms` milliseconds; returns a function that cancels it. If this process was
- * paused meanwhile, bytes that came in time are read first: timers run before sockets are polled, immediates after.
+ * Calls `over` when a peer has sent nothing for `ms` milliseconds; returns a function that cancels it. If this
+ * process was paused meanwhile, bytes that came in time are read first: timers run before sockets are polled,
+ * immediates after.
  */
 export function startFirstBytesTimeout(ms: number, over: () => void): () => void {
   let behindReading: NodeJS.Immediate | undefined;

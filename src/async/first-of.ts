@@ -26,7 +26,7 @@ function aborted(signal: AbortSignal): Promise<never> {
   );
 }
 
-/** Milliseconds; rejects with the signal's reason when that aborts. */
+/** Resolves after `ms` milliseconds; rejects with the signal's reason when that is aborted. */
 export function sleep(ms: number, signal: AbortSignal): Promise<void> {
   return new Promise((resolve, reject) => {
     const timer = setTimeout(() => {

@@ -1,6 +1,9 @@
 import { firstOf } from "./first-of.ts";
 
-/** Runs work one at a time for each key, in the order of the calls. */
+/**
+ * Runs work one at a time for each `thing`, in the order of the calls. Rejects with the signal's reason if that is
+ * aborted while the work waits.
+ */
 export type Queues = <T>(thing: string, signal: AbortSignal, work: () => Promise<T>) => Promise<T>;
 
 export function createQueues(): Queues {

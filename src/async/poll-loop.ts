@@ -1,6 +1,17 @@
 import type { Logger } from "pino";
 import { messageOf } from "../task/errors.ts";
 
+/*
+ * Helpers for time and order, one of each kind, for all rooms above. A repeated job is a loop (this file); work that
+ * may fail for a short time is retried (retry.ts); work on one thing at a time waits in a queue (keyed-queue.ts); equal
+ * reads are shared (coalesce.ts). wakeup.ts and first-of.ts are for waits, restartable-timer.ts, token-bucket.ts and
+ * first-bytes-timeout.ts for timers.
+ *
+ * Guarantees: the work of a loop, or of one key of a queue, never runs twice at once; a wait that takes a signal ends
+ * when it is aborted.
+ * Left to the callers: the work itself, and which errors pass.
+ */
+
 /** Runs work on request and at least every `everyMs` milliseconds; never two runs at once. */
 export interface Loop {
   start(): void;
@@ -24,13 +35,16 @@ export interface LoopOptions {
   logger?: Pick<Logger, "info" | "warn">;
 }
 
-/** A failure is logged once until the work succeeds again: a database that is away fails every second. */
+/**
+ * Creates a loop, which runs from `start` on. A failure is logged once until the work succeeds again, since a
+ * database that is away fails every second.
+ */
 export function startLoop(options: LoopOptions, work: () => Promise<void>): Loop {
   const { everyMs, pauseMs = 0, name, logger } = options;
   let state: "idle" | "busy" | "busy and woken" | "stopped" = "stopped";
   let current: Promise<void> = Promise.resolve();
   let timer: NodeJS.Timeout | undefined;
-  let moment: { timer: NodeJS.Timeout; isWoken: boolean } | undefined;
+  let debounce: { timer: NodeJS.Timeout; isWoken: boolean } | undefined;
   let hasFailed = false;
 
   async function once(): Promise<void> {
@@ -62,16 +76,16 @@ export function startLoop(options: LoopOptions, work: () => Promise<void>): Loop
   }
 
   function wakeTogether(): void {
-    if (moment) {
-      moment.isWoken = true;
+    if (debounce) {
+      debounce.isWoken = true;
       return;
     }
     const end = () => {
-      const isWoken = moment?.isWoken;
-      moment = undefined;
+      const isWoken = debounce?.isWoken;
+      debounce = undefined;
       if (isWoken) wakeTogether();
     };
-    moment = { timer: setTimeout(end, TOGETHER_MS).unref(), isWoken: false };
+    debounce = { timer: setTimeout(end, TOGETHER_MS).unref(), isWoken: false };
     wake();
   }
 
@@ -88,8 +102,8 @@ export function startLoop(options: LoopOptions, work: () => Promise<void>): Loop
     async stop() {
       state = "stopped";
       clearInterval(timer);
-      clearTimeout(moment?.timer);
-      moment = undefined;
+      clearTimeout(debounce?.timer);
+      debounce = undefined;
       await current;
     },
   };

@@ -3,7 +3,7 @@ import { sleep } from "./first-of.ts";
 export interface RetryOptions {
   /** Milliseconds before each further try; when there are none left, the last error is thrown. */
   pausesMs: Iterable<number>;
-  /** Ends the tries: what is under way is the work's own to end. */
+  /** Ends the pauses and further tries. The work itself must end what it is doing. */
   signal: AbortSignal;
   /** Whether another try may help. Default: always. */
   mayPass?(error: unknown): boolean;
@@ -12,8 +12,8 @@ export interface RetryOptions {
 }
 
 /**
- * Repeats work until it gives a result, or an error that does not pass.
- * @throws the last error; the signal's reason once it is aborted.
+ * Repeats work until it succeeds or fails with an error that does not pass.
+ * @throws the last error; the signal's reason once it is aborted
  */
 export async function retry<T>(work: () => Promise<T>, options: RetryOptions): Promise<T> {
   const { pausesMs, signal, mayPass = () => true, onRetry = () => {} } = options;
@@ -32,7 +32,7 @@ export async function retry<T>(work: () => Promise<T>, options: RetryOptions): P
   }
 }
 
-/** Pauses that double, up to the longest one. Default: without an end. */
+/** Yields pauses in milliseconds that double up to the longest one. `count`: number of pauses, by default unlimited. */
 export function* backOff(
   { firstMs, longestMs }: { firstMs: number; longestMs: number },
   count = Number.POSITIVE_INFINITY,

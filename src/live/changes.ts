@@ -2,7 +2,7 @@ import { startLoop } from "../async/poll-loop.ts";
 import { createWakeup, type Wakeup } from "../async/wakeup.ts";
 import type { Hub } from "./hub.ts";
 
-/** A change of a task's status among those of all tasks, encoded once for all watchers. */
+/** A change of a task's status, encoded once for all watchers. Positions order the changes of all tasks. */
 export interface Change {
   position: number;
   project: string;
@@ -18,7 +18,7 @@ export interface ChangeSubscription extends Disposable {
   readonly tip: number | undefined;
   /** Changes after a position up to the tip; undefined if some have been dropped from memory and the store must be read. */
   changesAfter(position: number): readonly Change[] | undefined;
-  /** Resolves when the tip has moved, or after `ms`, or when the signal is aborted. Never rejects. */
+  /** Resolves when the tip has moved, after `ms` milliseconds, or when the signal is aborted. Never rejects. */
   changed(ms: number, signal: AbortSignal): Promise<void>;
 }
 
@@ -78,7 +78,7 @@ interface Reader extends Disposable {
 
 function startReader({ hub, place, read, everyMs = 1000 }: ChangesOptions, onMoved: () => void): Reader {
   const tail = createTail();
-  /** Reads what is new; returns whether more remains. */
+  /** Reads new changes; returns whether more remain. */
   async function look(): Promise<boolean> {
     const { tip, isDone } = await place();
     if (tail.tip === undefined) tail.begin(tip);
@@ -115,7 +115,7 @@ type Tail = ReturnType<typeof createTail>;
 function createTail() {
   let held: Change[] = [];
   let bytes = 0;
-  /** All changes behind `from` up to `tip` are held. */
+  /** Lowest position after which all changes up to `tip` are held. */
   let from = 0;
   let tip: number | undefined;
   return {

@@ -1,8 +1,20 @@
 import { createWakeup, type Wakeup } from "../async/wakeup.ts";
 
-/**
- * Lines that have just been stored, encoded once. Watchers at the tip share these bytes; others read the store.
+/*
+ * Tells the watchers of this server that a task has changed.
+ *
+ * Lines and status changes are committed to the store first; the hub is told afterwards, by the runner of this server
+ * or by a notification from PostgreSQL for tasks of other servers. It wakes the watchers of the task, and keeps the
+ * newest batches of lines in memory, 8 MiB for all tasks. A watcher that has read up to a kept batch takes it from
+ * there; any other watcher reads the store. changes.ts does the same for the status changes of all tasks, and
+ * poller.ts compares positions with the store once a second.
+ *
+ * Guarantees: a lost notification delays a watcher by a second and loses nothing; watchers share the bytes of a
+ * batch; a slow watcher holds back no other.
+ * Left to others: reading the store (store/), streams to clients (rpc/).
  */
+
+/** Lines that have just been stored, encoded once. Watchers at the tip share these bytes; others read the store. */
 export interface Batch {
   firstSeq: number;
   lastSeq: number;
@@ -32,10 +44,11 @@ export interface Subscription extends Disposable {
 }
 
 /**
- * Wakes the watchers of this server when a task changes, and keeps the newest batches of watched tasks for them. Everything
- * else a watcher needs, it reads from the store.
+ * Wakes the watchers of this server when a task changes, and keeps the newest batches of watched tasks for them.
+ * Watchers read everything else from the store.
  */
 export interface Hub {
+  /** Hands a committed batch to the task's watchers. */
   publish(taskId: string, batch: Batch): void;
   /** Reports a committed change other than lines, such as a status. */
   wake(taskId: string): void;
@@ -43,7 +56,7 @@ export interface Hub {
   /** Takes a task's position from the store; wakes its watchers if it is ahead of what they know. */
   observe(taskId: string, mark: Mark): void;
   subscribe(taskId: string): Subscription;
-  /** Calls back when a change other than lines is committed, for any task. */
+  /** Calls `notify` after every committed change other than lines, of any task. */
   subscribeToAll(notify: () => void): Disposable;
   /** Ids of the tasks that have watchers on this server. */
   watched(): string[];
@@ -59,7 +72,7 @@ interface Listener extends Wakeup {
 
 interface Topic {
   wakeups: Set<Listener>;
-  /** By first line number, the oldest first. */
+  /** Batches by their first line number, the oldest first. */
   batches: Map<number, Batch>;
   known: Mark;
 }

@@ -1,8 +1,8 @@
 import type { Hub, Mark } from "./hub.ts";
 
 /**
- * Reads the positions of all tasks that have watchers here once a second, in one query, so that a lost notification delays a
- * watcher by a second at most. A failed query is repeated by the next.
+ * Reads the positions of all tasks that have watchers on this server, in one query, and hands them to the hub. Run
+ * once a second, it limits the delay by a lost notification to a second. A failed query is repeated by the next run.
  */
 export async function observeWatched(options: {
   hub: Pick<Hub, "watched" | "observe">;

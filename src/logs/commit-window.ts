@@ -1,8 +1,8 @@
 import type { Chunk, ChunkSink, StreamOffsets } from "./types.ts";
 
-/** Hands chunks to the sink in order, a few at a time, and knows what is committed. */
+/** Hands chunks to the sink in order, `depth` at a time, and tracks which are committed. */
 export class CommitWindow {
-  /** What is committed of each stream. */
+  /** Raw offsets of each stream that are committed. */
   stored: Readonly<StreamOffsets>;
   readonly #sink: ChunkSink;
   readonly #depth: number;
@@ -25,19 +25,19 @@ export class CommitWindow {
     return this.#failure.signal;
   }
 
-  /** A chunk that is pushed now would have to wait. */
+  /** Whether a chunk that is pushed now would have to wait. */
   get isFull(): boolean {
     return this.#inFlight >= this.#depth;
   }
 
-  /** Sends the chunk, now or when its turn comes. Dropped after a failure. */
+  /** Sends a chunk now or when its turn comes. Drops it after a failure. */
   push(chunk: Chunk): void {
     if (this.failed.aborted) return;
     if (this.isFull) this.#ready.push(chunk);
     else this.#send(chunk);
   }
 
-  /** Forgets the chunks that have not been sent. */
+  /** Forgets the chunks that are not sent yet. */
   drop(): void {
     this.#ready = [];
   }
@@ -48,7 +48,7 @@ export class CommitWindow {
     return new Promise((resolve) => this.#waiting.push(resolve));
   }
 
-  /** Resolves when all is committed, or after a failure. */
+  /** Resolves when all chunks are committed, or after a failure. */
   async drained(): Promise<void> {
     while ((this.#inFlight > 0 || this.#ready.length > 0) && !this.failed.aborted) await this.changed();
   }
@@ -58,7 +58,7 @@ export class CommitWindow {
     this.#last = this.#settle(this.#last, this.#store(chunk), chunk);
   }
 
-  /** Async, so that a sink that throws rejects. */
+  /** Async, so that an error that the sink throws becomes a rejection. */
   async #store(chunk: Chunk): Promise<void> {
     await this.#sink.store(chunk);
   }
@@ -89,7 +89,10 @@ export class CommitWindow {
     this.#wake();
   }
 
-  /** Both streams may wait for room: the one that came last goes first, so that they take turns. */
+  /**
+   * Wakes the writers that wait. Both streams may wait for room: the last one to wait goes first, so that they take
+   * turns.
+   */
   #wake(): void {
     const waiting = this.#waiting.reverse();
     this.#waiting = [];

@@ -1,10 +1,11 @@
 /*
- * How programs write a text that they quote, escape or encode. A dialect says what stands in the place of a character;
- * letters and digits of ASCII are themselves in all of them. Dialects that agree on a text make one spelling of it.
+ * Dialects: how programs write a text that they quote, escape or encode. A dialect returns the text that it writes
+ * for a character; ASCII letters and digits stand for themselves in every dialect. Dialects that agree on a text make
+ * one spelling of it.
  */
 export type Dialect = (char: string) => string;
 
-/** What dialects may write otherwise. */
+/** Characters that dialects may write differently. */
 export const SPECIAL = /[^A-Za-z0-9]/gu;
 
 export const json = (text: string): string => JSON.stringify(text).slice(1, -1);
@@ -15,7 +16,7 @@ export const upper = (text: string): string => text.toUpperCase();
 export const CASES = [asIs, upper];
 export const hex = (code: number, digits: number): string => code.toString(16).padStart(digits, "0");
 export const codeOf = (char: string): number => char.codePointAt(0) ?? 0;
-/** The code of a UTF-16 unit in JSON. */
+/** Writes a UTF-16 unit as its code in JSON. */
 const unitCode =
   (casing: Dialect): Dialect =>
   (unit) =>
@@ -30,7 +31,7 @@ const doubling =
   (char) =>
     char === quote ? quote + quote : char;
 
-/** An apostrophe within single quotes: sh and `set -x`; Python's shlex. */
+/** An apostrophe within single quotes, as sh and `set -x` write it, and as Python's shlex does. */
 export const SINGLE_QUOTED: Dialect[] = [`'\\''`, `'"'"'`].map(
   (quoted) => (char) => (char === "'" ? quoted : char),
 );
@@ -60,7 +61,7 @@ const LETTERS: Readonly<Record<string, string>> = {
 export const octalControl: Dialect = (char) =>
   `\\${LETTERS[char] ?? codeOf(char).toString(8).padStart(3, "0")}`;
 
-/** Control characters in texts of programs: bash's `$'…'`, Python's repr, Node's inspect. */
+/** Control characters in string literals: bash's `$'…'`, Python's repr, Node's inspect. */
 const CONTROLS: Dialect[] = [
   (char) => (char === "\x1b" ? "\\E" : octalControl(char)),
   (char) => ("\t\n\r".includes(char) ? `\\${LETTERS[char]}` : `\\x${hex(codeOf(char), 2)}`),
@@ -72,7 +73,7 @@ export const eachByte =
   (char) =>
     Array.from(Buffer.from(char), write).join("");
 
-/** Characters beyond ASCII there: as they are; their bytes, in octal or hexadecimal; their code points. */
+/** Characters beyond ASCII in string literals: as they are; their bytes, in octal or hexadecimal; their code points. */
 const BEYOND_ASCII: Dialect[] = [
   asIs,
   eachByte((byte) => `\\${byte.toString(8)}`),
@@ -86,7 +87,7 @@ const BEYOND_ASCII: Dialect[] = [
   }),
 ];
 
-/** Texts of programs, which escape the one quote, the other, both, or none. */
+/** String literals of programs, which escape no quotes, single quotes, double quotes, or both. */
 export const PROGRAM: Dialect[] = [/\\/, /[\\']/, /[\\"]/, /[\\'"]/].flatMap((quotes) =>
   CONTROLS.flatMap((control) =>
     BEYOND_ASCII.map((beyond): Dialect => {
@@ -98,7 +99,7 @@ export const PROGRAM: Dialect[] = [/\\/, /[\\']/, /[\\"]/, /[\\'"]/].flatMap((qu
   ),
 );
 
-/** What JSON's libraries write by its code beside what they must: nothing, Python, Go, Gson, .NET. */
+/** Characters that JSON libraries write as codes although they need not: none, Python, Go, Gson, .NET. */
 const JSON_CODES = [/(?!)/, /[\u{7f}-\u{10ffff}]/u, /[<>&]/, /[<>&=']/, /[<>&'"+`\u{7f}-\u{10ffff}]/u];
 
 export const JSON_DIALECTS: Dialect[] = JSON_CODES.flatMap((codes) =>

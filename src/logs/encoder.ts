@@ -3,12 +3,12 @@ import type { Chunk, StreamOffsets } from "./types.ts";
 import { TAG, varintLength, writeVarint } from "./wire.ts";
 
 /**
- * Size limit of a chunk's data: with what a watcher's message adds (resume token, tags) it fits 64 KiB. The buffer
- * that protobuf-es encodes a message into doubles until the message fits: a little more would take twice as much.
+ * Size limit of a chunk's data. Together with the resume token and tags of a watcher's message it fits into 64 KiB:
+ * protobuf-es doubles its buffer until a message fits, so a little more would take twice the memory.
  */
 export const CHUNK_BYTES = 64 * 1024 - 256;
 
-/** Numbers lines and encodes them, each once, into the chunk that is being filled. */
+/** Numbers lines and encodes each of them once, into the chunk that is being filled. */
 export class ChunkEncoder {
   /** Number of the last line added. */
   lastSeq: number;
@@ -26,8 +26,8 @@ export class ChunkEncoder {
   }
 
   /**
-   * Adds the line `bytes[start..end)`, at most 16 KiB of it, with the stamp that encodeStamp made for `stream`
-   * (a number of the enum). False: it does not fit, and nothing has changed; an empty chunk takes any line.
+   * Adds the line `bytes[start..end)`, 16 KiB at most, with the stamp that encodeStamp made for `stream` (a number of
+   * the enum). Returns false if it does not fit; nothing has changed then. An empty chunk takes any line.
    */
   add(stream: number, stamp: Buffer, bytes: Buffer, start: number, end: number, partial: boolean): boolean {
     const length = end - start;
@@ -55,13 +55,13 @@ export class ChunkEncoder {
     return true;
   }
 
-  /** The chunk of all lines added since the last call; there must be one. `offsets` go into it. */
+  /** Returns the chunk of all lines added since the last call, at least one, with `offsets`. */
   finish(offsets: StreamOffsets): Chunk {
     const count = (stream: number) => this.#counts[stream] as number;
     const chunk: Chunk = {
       firstSeq: this.#firstSeq,
       lastSeq: this.lastSeq,
-      // In memory of its own: kept for watchers, a piece of Node's pool would hold 64 KiB.
+      // In memory of its own: watchers keep the chunk, and a slice of Node's buffer pool would keep 64 KiB alive.
       data: Buffer.from(new Uint8Array((this.#out as Buffer).subarray(0, this.#used)).buffer),
       counts: {
         stdout: count(STREAM_NUMBERS.stdout),

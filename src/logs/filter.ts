@@ -8,20 +8,20 @@ export interface LineFilter {
   afterSeq?: number;
   /** Only lines of these streams. Default: all. */
   streams?: ReadonlySet<LogStreamName>;
-  /** Of the lines that match, only the last so many. Default: all. */
+  /** Only the last so many of the matching lines. Default: all. */
   last?: number;
 }
 
-/** Some lines of a chunk, as a protobuf LogBatch of their own. */
+/** Some lines of a chunk, as a protobuf LogBatch. */
 export interface FilteredChunk {
   firstSeq: number;
   lastSeq: number;
-  /** How many lines they are. */
+  /** Number of lines. */
   count: number;
   data: Buffer;
 }
 
-/** An encoded line, with its tag, in a chunk's data. */
+/** Position of an encoded line, its tag included, in a chunk's data. */
 interface Found {
   seq: number;
   start: number;
@@ -29,8 +29,8 @@ interface Found {
 }
 
 /**
- * The lines of a chunk's data that match, or undefined if none does. Lines are copied as they are, without
- * decoding; if all match, `data` itself is returned.
+ * Returns the matching lines of a chunk's data; undefined if there are none. Lines are copied without decoding; if
+ * all match, `data` itself is returned.
  */
 export function filterChunk(data: Buffer, filter: LineFilter): FilteredChunk | undefined {
   const { lines, total } = findLines(data, filter);

@@ -1,13 +1,13 @@
-/** The longest beginning of the patterns that the skip table looks at. */
+/** Longest beginning of the patterns that the skip table covers, in bytes. */
 const LONGEST_PREFIX = 64;
 /** Slots of the tables that are indexed by a hash of two bytes. */
 const SLOTS = 1 << 14;
 const ANY_BYTE = Array.from({ length: 256 }, (_, byte) => byte);
 
 /**
- * Finds many patterns in one pass that skips most bytes, at a cost that hardly depends on how many they are.
- * (Wu and Manber, "A fast algorithm for multi-pattern searching", 1994: a table says, for the two bytes at the
- * end of a window as long as the shortest pattern, how far the window can move without missing a pattern.)
+ * Finds many patterns in one pass that skips most bytes, at a cost that hardly depends on their number. (Wu and
+ * Manber, "A fast algorithm for multi-pattern searching", 1994: a table says, for the two bytes at the end of a
+ * window as long as the shortest pattern, how far the window can move without missing a pattern.)
  */
 export class Matcher {
   /** Length of the occurrence that find() returned. */
@@ -15,14 +15,14 @@ export class Matcher {
   readonly #prefix: number;
   readonly #longest: number;
   readonly #skip = new Uint8Array(SLOTS);
-  /** By the pattern's first two bytes: index of its list. */
+  /** Index of the list, by the pattern's first two bytes. */
   readonly #slots = new Uint16Array(SLOTS);
-  /** Patterns that share a slot, the longest first; the first list is for unused slots. */
+  /** Patterns that share a slot, the longest first. The first list is empty, for unused slots. */
   readonly #lists: Buffer[][] = [[]];
-  /** By byte: whether a longer pattern begins with it. */
+  /** Whether a pattern of two or more bytes begins with this byte. */
   readonly #begins = new Uint8Array(256);
 
-  /** `patterns` must be one at least, and none empty. */
+  /** `patterns`: one or more, none of them empty. */
   constructor(patterns: readonly Buffer[]) {
     const longestFirst = patterns.toSorted((a, b) => b.length - a.length);
     this.#longest = longestFirst[0]?.length ?? 0;
@@ -49,8 +49,8 @@ export class Matcher {
   }
 
   /**
-   * Start of the first occurrence in `bytes[from..end)`, or -1. `found` is then the length of the longest one
-   * that starts there.
+   * Returns the start of the first occurrence in `bytes[from..end)`, or -1. `found` is then the length of the longest
+   * occurrence that starts there.
    */
   find(bytes: Buffer, from: number, end: number): number {
     const last = this.#prefix - 1;
@@ -73,7 +73,9 @@ export class Matcher {
     return false;
   }
 
-  /** The first position in `bytes[from..end)` from which the rest may be the beginning of a pattern; else `end`. */
+  /**
+   * Returns the first position in `bytes[from..end)` from which the rest may begin a pattern; `end` if there is none.
+   */
   undecided(bytes: Buffer, from: number, end: number): number {
     for (let at = Math.max(from, end - this.#longest + 1); at < end - 1; at++) {
       for (const pattern of this.#candidates(bytes, at)) {

@@ -13,7 +13,10 @@ export interface StoredLine {
   partial: boolean;
 }
 
-/** The lines of a chunk's data, one by one. Throws a RangeError on bytes that are no such data. */
+/**
+ * Yields the lines of a chunk's data, one by one.
+ * @throws RangeError if the data is broken
+ */
 export function* iterateLines(data: Buffer): Generator<StoredLine> {
   const reader = new WireReader(data);
   while (reader.at < data.length) {
@@ -23,7 +26,7 @@ export function* iterateLines(data: Buffer): Generator<StoredLine> {
   }
 }
 
-/** All lines of a chunk's data. */
+/** Returns all lines of a chunk's data. */
 export function decodeChunk(data: Buffer): StoredLine[] {
   return [...iterateLines(data)];
 }

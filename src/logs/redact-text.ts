@@ -2,7 +2,10 @@ import { Matcher } from "./matcher.ts";
 import { patternsOf } from "./secret-patterns.ts";
 import { findSecrets } from "./secrets.ts";
 
-/** A sentence of ours with every secret in it replaced by `***`, in all the forms that the log hides. */
+/**
+ * Replaces every secret in a text by `***`, in every spelling that the log masks. For texts of the service, such as
+ * messages.
+ */
 export function redactText(text: string, secrets: readonly string[]): string {
   const patterns = secrets.flatMap(patternsOf);
   if (patterns.length === 0 || text === "") return text;

@@ -1,16 +1,16 @@
 import { TAG, WireReader } from "./wire.ts";
 
 /**
- * Walks over the lines of a chunk's data without decoding them and without making an object for each: a log is read back
- * by the million. The fields describe the line that next() found last; positions are those in `data`.
+ * Iterates over the lines of a chunk's data without decoding them and without an object for each, since logs have
+ * millions of lines. The fields describe the line that next() found last; positions are those in `data`.
  */
 export class LineScanner {
   readonly data: Buffer;
-  /** The whole encoded line, its tag and its size included. */
+  /** Bounds of the encoded line, its tag and its size included. */
   start = 0;
   end = 0;
   seq = 0;
-  /** Number of the contract's enum LogStream. */
+  /** Number of the enum LogStream in the contract. */
   stream = 0;
   contentStart = 0;
   contentEnd = 0;
@@ -22,7 +22,10 @@ export class LineScanner {
     this.#reader = new WireReader(data);
   }
 
-  /** Moves to the next line; false if there is none. Throws a RangeError on bytes that are no such data. */
+  /**
+   * Moves to the next line; returns false if there is none.
+   * @throws RangeError if the data is broken
+   */
   next(): boolean {
     const reader = this.#reader;
     while (reader.at < this.data.length) {

@@ -1,18 +1,18 @@
 import type { Matcher } from "./matcher.ts";
 
-/** Overlapping occurrences are hidden as one; a chain of them longer than this is hidden in several. */
+/** Overlapping occurrences are masked as one; a chain of them longer than this many bytes is masked as several. */
 const LONGEST_SPAN = 4096;
 
-/** `bytes[start..end)` must be hidden. */
+/** The bytes `[start..end)`, which must be masked. */
 export interface Span {
   start: number;
   end: number;
 }
 
 /**
- * Looks for patterns in `bytes[from..end)`, where `from` is not inside an occurrence. Unless `final`, what may
- * turn out to be (part of) an occurrence when more bytes come stays undecided. Returns up to where it is decided,
- * and what must be hidden before that, in order and apart. Neither depends on how the bytes were cut into calls.
+ * Looks for patterns in `bytes[from..end)`; `from` is not inside an occurrence. Unless `final`, bytes that may belong
+ * to an occurrence once more bytes come stay undecided. Returns the position up to which all is decided, and the
+ * spans to mask before it, in order and disjoint. Neither depends on how the bytes were split into calls.
  */
 export function findSecrets(
   matcher: Matcher,
@@ -36,8 +36,9 @@ export function findSecrets(
 }
 
 /**
- * Makes `next` a part of `open` if they overlap. A chain is cut only at an occurrence that reaches further than
- * all before it: a search that starts there finds all that is left of the chain.
+ * Extends `open` by `next` if they overlap; returns false if `next` begins a span of its own. A chain is cut only at
+ * an occurrence that reaches further than all before it, so that a search from there finds the whole rest of the
+ * chain.
  */
 function join(open: Span | undefined, next: Span): boolean {
   if (open === undefined || next.start >= open.end) return false;

@@ -13,16 +13,16 @@ import {
 } from "./dialects.ts";
 import { MARKUP, URLS } from "./web-dialects.ts";
 
-/** Dialects of one or several kinds. */
+/** A set of dialects. */
 interface Notation {
   dialects: readonly Dialect[];
-  /** What each dialect writes, by character. */
+  /** Cached replacements of each dialect, by character. */
   remembered: Map<string, readonly string[]>;
 }
 
 /**
- * All spellings of `text`, itself included: those of shells, program texts, JSON, URLs, HTML and XML; those of
- * shells and program texts for its JSON (the trace of `curl -d '{…}'`); the JSON of all these (a log that is JSON).
+ * Returns all spellings of `text`, itself included: those of shells, string literals, JSON, URLs, HTML and XML; those
+ * of shells and string literals for its JSON (the trace of `curl -d '{…}'`); the JSON of all these (a log in JSON).
  */
 export function spellingsOf(text: string): string[] {
   const inJson = [json(text), asciiJson(text)];
@@ -36,12 +36,15 @@ export function spellingsOf(text: string): string[] {
   return [...new Set([...once, ...twice, json(json(json(text)))])];
 }
 
-/** The few spellings for texts so long that all would cost too much: as it is, in JSON, twice in JSON, in a shell's quotes. */
+/**
+ * Returns the few spellings for texts that are too long for all of them: as it is, in JSON, twice in JSON, in a
+ * shell's quotes.
+ */
 export function mainSpellingsOf(text: string): string[] {
   return [...new Set([text, json(text), json(json(text)), ...spell(text, QUOTED)])];
 }
 
-/** The different spellings of a text in the dialects of a notation. */
+/** Returns the different spellings of a text in the dialects of a notation. */
 function spell(text: string, notation: Notation): string[] {
   const specials = [...new Set(text.match(SPECIAL))];
   if (specials.length === 0) return [text];
@@ -60,7 +63,7 @@ function spell(text: string, notation: Notation): string[] {
   return [...spelled.values()];
 }
 
-/** What each dialect writes for a character; remembered for those of ASCII, of which there are few. */
+/** Returns the text that each dialect writes for a character; cached for ASCII, which has few. */
 function replacements(char: string, { dialects, remembered }: Notation): readonly string[] {
   const known = remembered.get(char);
   if (known) return known;
@@ -69,15 +72,18 @@ function replacements(char: string, { dialects, remembered }: Notation): readonl
   return written;
 }
 
-/** Without quotes, bash and zsh escape these at the beginning of a word only. */
+/**
+ * Returns the spellings that escape the first character. Without quotes, bash and zsh escape these at the beginning
+ * of a word only.
+ */
 function atStart(text: string): string[] {
   return /^[#~=]/.test(text) ? spell(text, QUOTING).map((spelled) => `\\${spelled.replace(/^\\/, "")}`) : [];
 }
 
-/** dash quotes several apostrophes at once. */
+/** Quotes several apostrophes at once, as dash does. */
 const dashQuoted = (text: string): string => text.replace(/'+/g, (run) => `'"${run}"'`);
 
-/** coreutils' `printf %q` and `ls` write control characters as `'a'$'\t\t''b'`. */
+/** Writes control characters as `'a'$'\t\t''b'`, as `printf %q` and `ls` of coreutils do. */
 const coreutilsQuoted = (text: string): string =>
   text.replaceAll("'", `'\\''`).replace(/\p{Cc}+/gu, (run) => `'$'${run.replace(/./gs, octalControl)}''`);
 

@@ -1,15 +1,18 @@
 import type { StreamWindow } from "./window.ts";
 
-/** Longer lines are split into pieces of this many bytes, or up to 3 fewer, so that no UTF-8 character is cut. */
+/**
+ * Longest line in bytes. Longer lines are split into pieces of this size, or up to 3 bytes fewer, so that no UTF-8
+ * character is cut.
+ */
 export const LINE_BYTES = 16 * 1024;
 const NEWLINE = 10;
 
-/** Takes the line `bytes[start..end)`; false if there is no room for it. */
+/** Takes the line `bytes[start..end)`; returns false if there is no room for it. */
 export type PutLine = (bytes: Buffer, start: number, end: number, partial: boolean) => boolean;
 
 /**
- * Makes lines of what the window shows, except of its last, unterminated one (at most 16 KiB of it stay).
- * False: `put` refused a line; it and all after it are still in the window.
+ * Makes lines of the redacted bytes of a window, except its last, unterminated line, of which at most 16 KiB stay.
+ * Returns false if `put` refused a line, which then stays in the window with all after it.
  */
 export function takeLines(window: StreamWindow, put: PutLine): boolean {
   const { bytes, shown } = window;
@@ -24,7 +27,7 @@ export function takeLines(window: StreamWindow, put: PutLine): boolean {
   return true;
 }
 
-/** Makes a partial line of what is left. False as above. */
+/** Makes a partial line of the redacted bytes that are left. Returns false if `put` refused it. */
 export function takeTail(window: StreamWindow, put: PutLine): boolean {
   if (window.taken === window.shown) return true;
   if (!put(window.bytes, window.taken, window.shown, true)) return false;
@@ -33,8 +36,8 @@ export function takeTail(window: StreamWindow, put: PutLine): boolean {
 }
 
 /**
- * Makes a partial line of text that has waited. The beginning of a UTF-8 character at its end stays, since the rest may
- * come; if nothing else is there, it has waited by itself, and is no such beginning. False as above.
+ * Makes a partial line of text that has waited. The beginning of a UTF-8 character at its end stays, since the rest
+ * may come. If nothing else is there, it has waited alone and is taken too. Returns false if `put` refused the line.
  */
 export function takePrompt(window: StreamWindow, put: PutLine): boolean {
   const { bytes, taken, shown } = window;
@@ -46,7 +49,7 @@ export function takePrompt(window: StreamWindow, put: PutLine): boolean {
   return true;
 }
 
-/** The start of the UTF-8 character that is cut at `at`; `at` itself if none is. */
+/** Returns the start of the UTF-8 character that a cut at `at` would split; `at` itself if it splits none. */
 function characterStart(bytes: Buffer, at: number): number {
   for (let start = at - 1; start >= Math.max(0, at - 3); start--) {
     const byte = bytes[start] as number;

@@ -1,14 +1,14 @@
 import type { LogStreamName } from "./types.ts";
 import { TAG, varintLength, writeVarint } from "./wire.ts";
 
-/** Numbers of the contract's enum LogStream. */
+/** Numbers of the enum LogStream in the contract. */
 export const STREAM_NUMBERS: Record<LogStreamName, number> = { stdout: 1, stderr: 2, system: 3 };
-/** The inverse, by number. */
+/** Names by number: the inverse of STREAM_NUMBERS. */
 export const STREAM_NAMES: readonly (LogStreamName | undefined)[] = [undefined, "stdout", "stderr", "system"];
 
 /**
- * What all lines of one write share, encoded: the fields time and stream, and the tag of content, which follow
- * a line's seq in this order.
+ * Encodes the fields that all lines of one write share: time and stream, then the tag of content. They follow a
+ * line's seq in this order. `ms`: milliseconds since 1970.
  */
 export function encodeStamp(stream: number, ms: number): Buffer {
   const seconds = Math.floor(ms / 1000);

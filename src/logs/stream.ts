@@ -5,9 +5,9 @@ import { encodeStamp, STREAM_NUMBERS } from "./stamp.ts";
 import type { LogStreamName } from "./types.ts";
 import { StreamWindow } from "./window.ts";
 
-/** Unterminated text is shown after this long: it may be a prompt. */
+/** Milliseconds after which unterminated text is shown, since it may be a prompt. */
 const PROMPT_MS = 200;
-/** Bytes of a write that pass the stages at a time: they fit the CPU's cache, and memory stays bounded. */
+/** Bytes of a write that are processed at a time: they fit into the CPU's cache, and memory stays bounded. */
 const SLICE_BYTES = 64 * 1024;
 const NOTHING = Buffer.alloc(0);
 
@@ -16,9 +16,9 @@ export class InputStream {
   readonly name: LogStreamName;
   readonly number: number;
   readonly window: StreamWindow;
-  /** Time and stream of the last write, encoded. */
+  /** Encoded time and stream of the last write. */
   stamp: Buffer = NOTHING;
-  /** A write that waits for room. */
+  /** A write that waits for room; undefined if none does. */
   writing: Promise<void> | undefined;
   /** The rest of the current write: a view of the caller's buffer. */
   #rest: Buffer = NOTHING;
@@ -26,7 +26,10 @@ export class InputStream {
   readonly #prompt: RestartableTimer;
   #promptOffset = -1;
 
-  /** `offset`: of the first raw byte to come. `onPrompt`: unterminated text has waited long enough. */
+  /**
+   * `offset`: raw offset of the first byte to come. `onPrompt` is called when unterminated text has waited long
+   * enough.
+   */
   constructor(name: LogStreamName, offset: number, onPrompt: (stream: InputStream) => void) {
     this.name = name;
     this.number = STREAM_NUMBERS[name];
@@ -40,14 +43,14 @@ export class InputStream {
     this.stampAt(ms);
   }
 
-  /** Lines from here on carry this time. */
+  /** Sets the time of the lines that follow, in milliseconds since 1970. */
   stampAt(ms: number): void {
     if (ms === this.#stampedAt) return;
     this.#stampedAt = ms;
     this.stamp = encodeStamp(this.number, ms);
   }
 
-  /** Moves the next slice into the window and redacts it; false: there is none. */
+  /** Moves the next slice into the window and redacts it; returns false if there is none. */
   advance(matcher: Matcher | undefined): boolean {
     if (this.#rest.length === 0) return false;
     this.window.append(this.#rest.subarray(0, SLICE_BYTES));
@@ -56,7 +59,7 @@ export class InputStream {
     return true;
   }
 
-  /** Redacts the window as far as no secret can span its end; `final`: no more bytes come, so all of it. */
+  /** Redacts the window up to bytes that may begin a secret. `final`: no more bytes come, so all of it is redacted. */
   redact(matcher: Matcher | undefined, final: boolean): void {
     const { window } = this;
     if (matcher === undefined) window.show(window.end, []);

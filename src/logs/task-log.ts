@@ -8,11 +8,25 @@ import { type PutLine, takeLines, takePrompt, takeTail } from "./split.ts";
 import { InputStream } from "./stream.ts";
 import type { Chunk, ProgramStream, StreamOffsets, TaskLog, TaskLogOptions } from "./types.ts";
 
-/** Lines are gathered for this long, once this many chunks have gone at once. */
+/*
+ * Turns the output of a task's program into its stored log.
+ *
+ * Bytes enter one window for each stream (stream.ts, window.ts). There secrets are found and masked:
+ * secret-patterns.ts and spellings.ts tell what to look for, matcher.ts and secrets.ts look for it. Lines are cut
+ * (split.ts), numbered, and encoded once as protobuf into the current chunk (encoder.ts). Chunks go to the sink in
+ * order, a few at a time (commit-window.ts). scanner.ts, filter.ts and read.ts read chunks back.
+ *
+ * Guarantees: line numbers have no gaps; every chunk carries the raw offsets from which a later server continues with
+ * exactly the rest; no secret is shown, however its bytes are split into writes; memory is bounded, since `write`
+ * waits while the sink is behind.
+ * Left to others: storing chunks (store/), waking watchers (live/), reading the spool (process/).
+ */
+
+/** After a burst of AT_ONCE chunks, a partly filled chunk is sent every GATHER_MS milliseconds. */
 const GATHER_MS = 100;
 const AT_ONCE = 4;
 
-/** Opens the log of one task, new or where an earlier one stopped. */
+/** Opens the log of one task, new or where an earlier server stopped. */
 export function openTaskLog(options: TaskLogOptions): TaskLog {
   return new OpenLog(options);
 }
@@ -24,8 +38,11 @@ class OpenLog implements TaskLog {
   readonly #streams: Record<ProgramStream, InputStream>;
   readonly #system = new InputStream("system", 0, () => {});
   readonly #bucket = new TokenBucket(GATHER_MS, AT_ONCE, () => this.#shipSoon());
-  /** What we say of a task that starts soon goes with its first lines: a commit of its own would hold up the start. */
-  readonly #said = new RestartableTimer(GATHER_MS, () => this.#shipSoon());
+  /**
+   * Delays lines of the service by 100 ms at most, so that they are stored with the program's first lines: a commit
+   * for them alone would delay the start.
+   */
+  readonly #sayTimer = new RestartableTimer(GATHER_MS, () => this.#shipSoon());
   #patterns: Buffer[] = [];
   #matcher: Matcher | undefined;
   #state: "open" | "ending" | "dropped" = "open";
@@ -73,12 +90,12 @@ class OpenLog implements TaskLog {
   }
 
   say(text: string): void {
-    if (this.#isOver("say something")) return;
+    if (this.#isOver("add a line")) return;
     this.#system.stampAt(this.#now());
     this.#system.window.append(Buffer.from(text.endsWith("\n") ? text : `${text}\n`));
     this.#system.redact(this.#matcher, true);
     takeLines(this.#system.window, this.#putter(this.#system, true));
-    if (!this.#said.isRunning) this.#said.start();
+    if (!this.#sayTimer.isRunning) this.#sayTimer.start();
   }
 
   addSecrets(secrets: readonly string[]): void {
@@ -99,13 +116,13 @@ class OpenLog implements TaskLog {
     await this.#commits.drained();
   }
 
-  /** True: it was dropped, there is nothing to do. Throws if the end was asked for. */
-  #isOver(wish: string): boolean {
-    if (this.#end !== undefined) throw new Error(`Cannot ${wish}: the task's log has ended`);
+  /** Returns true if the log was dropped, so that the call has no effect. Throws if end() was called. */
+  #isOver(action: string): boolean {
+    if (this.#end !== undefined) throw new Error(`Cannot ${action}: the task's log has ended`);
     return this.#state === "dropped";
   }
 
-  /** Makes lines of what was written; false: there is no room for more. */
+  /** Makes lines of the written bytes; returns false if there is no room for more. */
   #advance(stream: InputStream): boolean {
     const put = this.#putter(stream, false);
     do if (!takeLines(stream.window, put)) return false;
@@ -121,7 +138,10 @@ class OpenLog implements TaskLog {
     stream.writing = undefined;
   }
 
-  /** `force`: never refuse a line, even if more chunks wait than should. */
+  /**
+   * Returns the function that adds lines of a stream. `force`: never refuses a line, even if more chunks wait than
+   * may.
+   */
   #putter(stream: InputStream, force: boolean): PutLine {
     const { number, stamp } = stream;
     const encoder = this.#encoder;
@@ -133,7 +153,7 @@ class OpenLog implements TaskLog {
     };
   }
 
-  /** Unterminated text that has waited: shown now, or later if there is no room. */
+  /** Shows unterminated text that has waited; later if there is no room. */
   #flushPrompt(stream: InputStream): void {
     if (this.#state !== "open") return;
     const put = this.#putter(stream, false);
@@ -141,14 +161,16 @@ class OpenLog implements TaskLog {
     stream.watchPrompt();
   }
 
-  /** Ships what there is, if it is time; else the pace or the next commit calls again. */
+  /**
+   * Ships the current chunk if the token bucket and the commit window allow it; else either calls again when it does.
+   */
   #shipSoon(): void {
     if (this.#state !== "open" || this.#encoder.isEmpty) return;
     if (this.#bucket.isOpen && !this.#commits.isFull) this.#ship();
   }
 
   #ship(): void {
-    this.#said.stop();
+    this.#sayTimer.stop();
     this.#commits.push(this.#encoder.finish(this.#offsets()));
     if (this.#state === "open") this.#bucket.spend();
   }
@@ -181,7 +203,7 @@ class OpenLog implements TaskLog {
   #drop(): void {
     this.#state = "dropped";
     this.#bucket.stop();
-    this.#said.stop();
+    this.#sayTimer.stop();
     this.#commits.drop();
     for (const stream of Object.values(this.#streams)) stream.stop();
   }

@@ -1,8 +1,8 @@
 import { asIs, CASES, codeOf, type Dialect, eachByte, hex, isAscii, SPECIAL, upper } from "./dialects.ts";
 
 /**
- * What is left as it is in URLs: by encodeURIComponent; RFC 3986; Python's quote; forms; encodeURI; Go's PathEscape; the
- * login of a URL.
+ * Characters that stay as they are in URLs: by encodeURIComponent; RFC 3986; Python's quote; forms; encodeURI; Go's
+ * PathEscape; in the user info of a URL.
  */
 const URL_SAFE = [
   /[\w.~!*'()-]/,
@@ -48,7 +48,7 @@ const NUMBERS: Dialect[] = [
   (char) => (char === "'" ? "&#39;" : `&#x${upper(hex(codeOf(char), 2))};`),
 ];
 
-/** Which characters the libraries of HTML and XML write as references: by name, and by number. */
+/** Characters that libraries for HTML and XML write as references: by name, and by number. */
 const REFERENCES: [named: string, numbered: RegExp][] = [
   ["&<>", /(?!)/],
   ["&<>", /["']/],

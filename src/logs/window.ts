@@ -10,8 +10,8 @@ interface Mask {
 }
 
 /**
- * The bytes of one stream that are not yet lines:
- * `bytes[taken..shown)` is redacted and may be shown, `bytes[shown..end)` is raw and undecided.
+ * The bytes of one stream that are not yet lines. `bytes[taken..shown)` is redacted and may become lines;
+ * `bytes[shown..end)` is raw and undecided, since it may begin a secret.
  */
 export class StreamWindow {
   bytes: Buffer = Buffer.alloc(0);
@@ -28,7 +28,7 @@ export class StreamWindow {
     this.#base = offset;
   }
 
-  /** Raw offset up to which lines have been made: a new window can start there. */
+  /** Raw offset up to which lines have been made, at which a new window can start. */
   get offset(): number {
     return this.#rawAt(this.taken);
   }
@@ -38,7 +38,7 @@ export class StreamWindow {
     return this.#rawAt(this.shown) + this.end - this.shown;
   }
 
-  /** Adds raw bytes, copied; they are undecided. */
+  /** Appends a copy of raw bytes; they are undecided. */
   append(more: Buffer): void {
     this.#compact();
     if (this.bytes.length < this.end + more.length) this.bytes = this.#grown(this.end + more.length);
@@ -46,7 +46,7 @@ export class StreamWindow {
     this.end += more.length;
   }
 
-  /** Shows what is before `decided`, with a `***` for each span. */
+  /** Marks the bytes before `decided` as shown, with a `***` for each span. */
   show(decided: number, spans: readonly Span[]): void {
     if (spans.length > 0) this.#hide(decided, spans);
     else this.shown = decided;

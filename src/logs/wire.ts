@@ -1,4 +1,4 @@
-/** The few pieces of the protobuf wire format that a LogBatch needs (protobuf.dev/programming-guides/encoding). */
+/** The parts of the protobuf wire format that a LogBatch needs (protobuf.dev/programming-guides/encoding). */
 
 /** Tags (field number << 3 | wire type) of task.proto's LogBatch, LogLine and google.protobuf.Timestamp. */
 export const TAG = {
@@ -13,7 +13,7 @@ export const TAG = {
   nanos: 0x10,
 } as const;
 
-/** Bytes that `value` takes as a varint: a whole number from 0 to 2^53 - 1. */
+/** Returns the number of bytes that `value` takes as a varint; a whole number from 0 to 2^53 - 1. */
 export function varintLength(value: number): number {
   if (value < 0x80) return 1;
   if (value < 0x4000) return 2;
@@ -39,7 +39,7 @@ export function writeVarint(out: Uint8Array, at: number, value: number): number 
   return to;
 }
 
-/** A position in encoded bytes that moves on as values are read. */
+/** Reads values from encoded bytes, one after the other. */
 export class WireReader {
   readonly data: Uint8Array;
   at: number;
@@ -49,7 +49,10 @@ export class WireReader {
     this.at = at;
   }
 
-  /** Reads an unsigned varint up to 2^53 - 1; throws a RangeError if the bytes end inside it. */
+  /**
+   * Reads an unsigned varint up to 2^53 - 1.
+   * @throws RangeError if the bytes end inside it
+   */
   varint(): number {
     const first = this.data[this.at];
     if (first !== undefined && first < 0x80) {

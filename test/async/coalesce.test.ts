@@ -2,7 +2,7 @@ import { setImmediate as turn } from "node:timers/promises";
 import { expect, test } from "vitest";
 import { coalesce } from "../../src/async/coalesce.ts";
 
-/** A reader that answers when it is told to, and says what it was asked. */
+/** A reader that answers on request and records its calls. */
 function slowReader() {
   const asked: string[] = [];
   const answers: PromiseWithResolvers<string>[] = [];
@@ -15,7 +15,7 @@ function slowReader() {
   return { read, asked, answers };
 }
 
-test("those who ask for the same in one turn share a read, others have their own", async () => {
+test("equal calls in one turn of the event loop share a read, others do not", async () => {
   const { read, asked, answers } = slowReader();
   const results = [read("a", 1), read("a", 1), read("a", 2), read("b", 1), read("a", 1)];
   await turn();
@@ -24,7 +24,7 @@ test("those who ask for the same in one turn share a read, others have their own
   expect(await Promise.all(results)).toEqual(["answer 0", "answer 0", "answer 1", "answer 2", "answer 0"]);
 });
 
-test("a read that has begun is not joined: what the caller has heard of may be newer", async () => {
+test("a call does not join a read that has begun, since the change may be newer", async () => {
   const { read, asked, answers } = slowReader();
   const first = read("a", 1);
   await turn();
@@ -36,7 +36,7 @@ test("a read that has begun is not joined: what the caller has heard of may be n
   expect([await first, await second]).toEqual(["old", "new"]);
 });
 
-test("all who share a read hear of its failure, and the next one is asked anew", async () => {
+test("all callers of a shared read get its error, and the next call reads again", async () => {
   const { read, asked, answers } = slowReader();
   const shared = Promise.allSettled([read("a", 1), read("a", 1)]);
   await turn();

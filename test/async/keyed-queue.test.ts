@@ -3,7 +3,7 @@ import { createQueues } from "../../src/async/keyed-queue.ts";
 
 const never = new AbortController().signal;
 
-test("work on one thing is done one at a time and in the order of asking, on others beside it", async () => {
+test("work on one key runs one at a time in the order of the calls, on other keys in parallel", async () => {
   const inTurn = createQueues();
   const seen: string[] = [];
   const { promise: blocked, resolve: release } = Promise.withResolvers<void>();
@@ -18,7 +18,7 @@ test("work on one thing is done one at a time and in the order of asking, on oth
   expect(seen).toEqual(["other", "first", "second"]);
 });
 
-test("whoever gives up waiting lets nobody pass him, nor does work that fails", async () => {
+test("aborted and failed work keeps the order of the calls behind it", async () => {
   const inTurn = createQueues();
   const seen: string[] = [];
   const { promise: blocked, resolve: release } = Promise.withResolvers<void>();
@@ -32,7 +32,7 @@ test("whoever gives up waiting lets nobody pass him, nor does work that fails", 
   stop.abort(new Error("stopped"));
   await expect(second).rejects.toThrow("stopped");
   const third = inTurn("a", never, async () => void seen.push("third"));
-  await inTurn("b", never, async () => {}); // as long as the third would need
+  await inTurn("b", never, async () => {}); // gives the third as many turns as it would need
   release();
   await expect(first).rejects.toThrow("failed");
   await third;

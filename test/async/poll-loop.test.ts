@@ -15,7 +15,7 @@ function heldLoop() {
     rounds.push(round);
     return round.promise;
   });
-  /** Ends the newest round. */
+  /** Ends the newest run. */
   const end = async (error?: Error) => {
     if (error) rounds.at(-1)?.reject(error);
     else rounds.at(-1)?.resolve();
@@ -24,14 +24,14 @@ function heldLoop() {
   return { loop, rounds, end, logged };
 }
 
-test("nothing is done before it is started", () => {
+test("no work runs before the start", () => {
   const { loop, rounds } = heldLoop();
   loop.wake();
   vi.advanceTimersByTime(5000);
   expect(rounds).toHaveLength(0);
 });
 
-test("the work is done at once, and again whenever its time has come", async () => {
+test("the work runs at the start and after each interval", async () => {
   const { loop, rounds, end } = heldLoop();
   loop.start();
   loop.start();
@@ -43,7 +43,7 @@ test("the work is done at once, and again whenever its time has come", async () 
   expect(rounds).toHaveLength(2);
 });
 
-test("work that is under way is never done twice at once; however often it is woken, it is done once more", async () => {
+test("a loop that is woken several times during a run runs once more after it", async () => {
   const { loop, rounds, end } = heldLoop();
   loop.start();
   for (let i = 0; i < 5; i++) loop.wake();
@@ -55,7 +55,7 @@ test("work that is under way is never done twice at once; however often it is wo
   expect(rounds).toHaveLength(2);
 });
 
-test("calls within a moment are two rounds: the first at once, the others together after it", async () => {
+test("wakeTogether runs the first request at once and all others within 20 ms together", async () => {
   const { loop, rounds, end } = heldLoop();
   loop.start();
   await end();
@@ -71,7 +71,7 @@ test("calls within a moment are two rounds: the first at once, the others togeth
   expect(rounds).toHaveLength(3);
 });
 
-test("nobody has to wait for others to come together: a wake is heard at once", async () => {
+test("wake runs at once, also within the debounce time of wakeTogether", async () => {
   const { loop, rounds, end } = heldLoop();
   loop.start();
   await end();
@@ -82,7 +82,7 @@ test("nobody has to wait for others to come together: a wake is heard at once", 
   expect(rounds).toHaveLength(3);
 });
 
-test("stop waits for the work that is under way, and none follows", async () => {
+test("stop waits for the current run, and none follows", async () => {
   const { loop, rounds, end } = heldLoop();
   loop.start();
   loop.wake();
@@ -99,7 +99,7 @@ test("stop waits for the work that is under way, and none follows", async () => 
   expect(rounds).toHaveLength(1);
 });
 
-test("a failure ends nothing, and is logged once until the work succeeds again", async () => {
+test("a failure does not end the loop, and is logged once until the work succeeds again", async () => {
   const { loop, rounds, end, logged } = heldLoop();
   loop.start();
   for (let i = 0; i < 3; i++) {

@@ -6,7 +6,7 @@ afterEach(() => void vi.useRealTimers());
 
 const never = new AbortController().signal;
 
-/** Fails so many times. */
+/** Returns work that fails so many times. */
 function failing(times: number) {
   let tries = 0;
   return vi.fn(async () => {
@@ -16,7 +16,7 @@ function failing(times: number) {
   });
 }
 
-test("work is repeated until it succeeds, after the pauses that are given", async () => {
+test("work is repeated after the given pauses until it succeeds", async () => {
   const work = failing(2);
   const told: unknown[] = [];
   const result = retry(work, {
@@ -34,13 +34,13 @@ test("work is repeated until it succeeds, after the pauses that are given", asyn
   ]);
 });
 
-test("when there are no pauses left, or the error does not pass, it is thrown", async () => {
+test("an error is thrown if it does not pass or no pause is left", async () => {
   await expect(retry(failing(1), { pausesMs: [], signal: never })).rejects.toThrow("try 1");
   const mayPass = () => false;
   await expect(retry(failing(1), { pausesMs: [10], signal: never, mayPass })).rejects.toThrow("try 1");
 });
 
-test("the signal ends a pause with its reason, and makes an error of the work that reason", async () => {
+test("after an abort the signal's reason is thrown, in a pause and for an error of the work", async () => {
   const controller = new AbortController();
   const paused = retry(failing(1), { pausesMs: [1000], signal: controller.signal });
   await vi.advanceTimersByTimeAsync(1);

@@ -20,7 +20,7 @@ const texts = (chunks: Parameters<typeof linesOf>[0]) =>
   linesOf(chunks).map((line) => line.content.toString());
 const BLOCK = Buffer.from(`${"x".repeat(99)}\n`.repeat(2000)); // about 4 chunks
 
-test("the first lines of a burst go out at once, the rest every 100 ms as one chunk", async () => {
+test("the first chunks of a burst are sent at once, the rest every 100 ms as one chunk", async () => {
   const sink = memorySink();
   const log = open(sink);
   for (const [i, text] of ["a", "b", "c", "d"].entries()) {
@@ -37,7 +37,7 @@ test("the first lines of a burst go out at once, the rest every 100 ms as one ch
   expect(texts(sink.chunks.slice(4))).toEqual(["e", "f"]);
 });
 
-test("what we say waits for the program's lines, but 100 ms at most", async () => {
+test("lines of the service wait for the program's lines, 100 ms at most", async () => {
   const sink = memorySink();
   const log = open(sink);
   log.say("running");
@@ -54,7 +54,7 @@ test("what we say waits for the program's lines, but 100 ms at most", async () =
   expect(texts(sink.chunks.slice(1))).toEqual(["one", "two"]);
 });
 
-test("a prompt is shown after 200 ms, and the line goes on behind it", async () => {
+test("a prompt is shown after 200 ms, and its line continues after it", async () => {
   const sink = memorySink();
   const log = open(sink);
   log.write("stdout", Buffer.from("Password: "), 0);
@@ -67,7 +67,7 @@ test("a prompt is shown after 200 ms, and the line goes on behind it", async () 
   expect(joined(linesOf(await endOf(log, sink)), "stdout").toString()).toBe("Password: ok\n");
 });
 
-test("text that grows slowly is shown every 200 ms; text that belongs to a burst waits its own 200 ms", async () => {
+test("text that grows slowly is shown every 200 ms; unterminated text after a burst waits 200 ms from its write", async () => {
   const sink = memorySink();
   const log = open(sink);
   for (let i = 0; i < 8; i++) {
@@ -84,7 +84,7 @@ test("text that grows slowly is shown every 200 ms; text that belongs to a burst
   expect(texts(sink.chunks)).toEqual(["....", "....", "ab", "c"]);
 });
 
-test("a flush never shows what may be the beginning of a secret", async () => {
+test("a flush never shows the possible beginning of a secret", async () => {
   const sink = memorySink();
   const log = open(sink, { secrets: ["hunter2"] });
   log.write("stdout", Buffer.from("login: hunt"), 0);
@@ -141,7 +141,7 @@ test("a slow sink holds writers back, and say() does not wait for it", async () 
   expect(progress).toHaveBeenCalled();
 });
 
-test("both streams get their turns at a slow sink", async () => {
+test("both streams take turns at a slow sink", async () => {
   const order: string[] = [];
   const sink = memorySink(async (chunk) => {
     order.push(chunk.counts.stdout > chunk.counts.stderr ? "out" : "err");
@@ -154,7 +154,7 @@ test("both streams get their turns at a slow sink", async () => {
   expect(order.lastIndexOf("err")).toBeLessThan(20);
 });
 
-test("text that waits for room is not taken for a prompt, even if our own words make room", async () => {
+test("text that waits for room is not taken for a prompt, also if lines of the service make room", async () => {
   const sink = heldSink();
   const log = open(sink);
   log.write("stdout", Buffer.from("begun "), 0);

@@ -5,7 +5,7 @@ import { createHub } from "../../src/live/hub.ts";
 const never = new AbortController().signal;
 const LONG = 60_000;
 
-/** A store of changes, and the feed that reads it. */
+/** A store of changes, and the reader under test. */
 function feed(options: { everyMs?: number; bytes?: number } = {}) {
   const hub = createHub();
   const stored: Change[] = [];
@@ -43,7 +43,7 @@ async function reached(wakeup: ChangeSubscription, tip: number): Promise<void> {
 }
 const positions = (found: readonly Change[] | undefined) => found?.map(({ position }) => position);
 
-test("what is committed is read once for all watchers", async () => {
+test("committed changes are read once for all watchers", async () => {
   const { changes, commit, reads } = feed();
   commit(3);
   using one = changes.subscribe();
@@ -58,7 +58,7 @@ test("what is committed is read once for all watchers", async () => {
   expect(one.changesAfter(453)).toEqual([]);
 });
 
-test("whoever lags behind what was read here, or is kept, must read the store", async () => {
+test("a watcher behind the changes in memory must read the store", async () => {
   const { changes, commit } = feed({ bytes: 1024 * 1024 });
   commit(3);
   using wakeup = changes.subscribe();
@@ -70,7 +70,7 @@ test("whoever lags behind what was read here, or is kept, must read the store", 
   expect(positions(wakeup.changesAfter(15))).toEqual([16, 17, 18, 19, 20, 21, 22, 23]);
 });
 
-test("trouble passes: the next look finds what was missed", async () => {
+test("after a failed read the next read finds the changes that were missed", async () => {
   const { changes, commit, fail } = feed({ everyMs: 50 });
   fail(new Error("away"));
   using wakeup = changes.subscribe();
@@ -81,7 +81,7 @@ test("trouble passes: the next look finds what was missed", async () => {
   await reached(wakeup, 2);
 });
 
-test("without watchers nothing is read, and the next one begins anew", async () => {
+test("without watchers the store is not read, and the next watcher starts at the tip", async () => {
   const { changes, commit, reads } = feed({ everyMs: 10 });
   {
     using wakeup = changes.subscribe();
@@ -94,7 +94,7 @@ test("without watchers nothing is read, and the next one begins anew", async () 
   expect(reads).toEqual([]);
 });
 
-test("a wait ends with its signal", async () => {
+test("a wait ends when its signal is aborted", async () => {
   using wakeup = feed().changes.subscribe();
   await reached(wakeup, 0);
   const stop = new AbortController();

@@ -18,8 +18,8 @@ function rested(wakeup: Subscription): Subscription {
   return wakeup;
 }
 
-describe("a new watcher", () => {
-  test("is behind: what came before it is in the store only", () => {
+describe("A new watcher", () => {
+  test("is behind: earlier lines are in the store only", () => {
     const hub = createHub();
     hub.publish("a", batch(1, 3));
     using wakeup = hub.subscribe("a");
@@ -29,7 +29,7 @@ describe("a new watcher", () => {
     expect(wakeup.isBehind(0)).toBe(false);
   });
 
-  test("finds the batches that another one has kept here", () => {
+  test("finds the batches that were kept for another watcher", () => {
     const hub = createHub();
     using _first = hub.subscribe("a");
     hub.publish("a", batch(1, 3));
@@ -38,7 +38,7 @@ describe("a new watcher", () => {
   });
 });
 
-test("watchers at the tip share the very same batch, one after the other", () => {
+test("watchers at the tip share the same batch object", () => {
   const hub = createHub();
   using one = rested(hub.subscribe("a"));
   using two = rested(hub.subscribe("a"));
@@ -51,7 +51,7 @@ test("watchers at the tip share the very same batch, one after the other", () =>
   expect(one.batchAfter(4)).toBeUndefined();
 });
 
-test("whoever lags further than the batches reach must read the store", () => {
+test("a watcher that lags behind the kept batches must read the store", () => {
   const hub = createHub();
   using wakeup = rested(hub.subscribe("a"));
   const data = Buffer.alloc(1024 * 1024);
@@ -62,7 +62,7 @@ test("whoever lags further than the batches reach must read the store", () => {
   expect(wakeup.isBehind(100)).toBe(false);
 });
 
-test("the batches of all tasks share the room: the oldest make way, whosever they are", () => {
+test("batches of all tasks share one memory limit, and the oldest are dropped first", () => {
   const hub = createHub();
   using first = rested(hub.subscribe("a"));
   using second = rested(hub.subscribe("b"));
@@ -75,7 +75,7 @@ test("the batches of all tasks share the room: the oldest make way, whosever the
   expect(second.batchAfter(0)).toBeDefined();
 });
 
-test("batches of a task that nobody watches are not kept", () => {
+test("batches of a task without watchers are not kept", () => {
   const hub = createHub();
   const wakeup = hub.subscribe("a");
   hub.publish("a", batch(1, 1));
@@ -85,7 +85,7 @@ test("batches of a task that nobody watches are not kept", () => {
   expect(again.batchAfter(0)).toBeUndefined();
 });
 
-test("it knows whom somebody watches, until the last one has left", () => {
+test("watched() names each task until its last watcher has left", () => {
   const hub = createHub();
   const [one, two] = [hub.subscribe("a"), hub.subscribe("a")];
   using _other = hub.subscribe("b");
@@ -96,7 +96,7 @@ test("it knows whom somebody watches, until the last one has left", () => {
   expect(hub.watched()).toEqual(["b"]);
 });
 
-test("a watcher that leaves twice takes nobody else's topic along", () => {
+test("a second dispose of a watcher leaves the task's other watchers subscribed", () => {
   const hub = createHub();
   const gone = hub.subscribe("a");
   gone[Symbol.dispose]();
@@ -106,7 +106,7 @@ test("a watcher that leaves twice takes nobody else's topic along", () => {
   expect(next.batchAfter(0)).toBeDefined();
 });
 
-describe("a watcher that waits", () => {
+describe("A watcher that waits", () => {
   test("is woken by a batch", async () => {
     const hub = createHub();
     using wakeup = rested(hub.subscribe("a"));
@@ -116,7 +116,7 @@ describe("a watcher that waits", () => {
     expect(wakeup.batchAfter(0)).toBeDefined();
   });
 
-  test("is woken by anything else that was committed, and reads the store then", async () => {
+  test("is woken by every other commit, and must read the store then", async () => {
     const hub = createHub();
     using wakeup = rested(hub.subscribe("a"));
     const woken = wakeup.changed(LONG, never);
@@ -125,7 +125,7 @@ describe("a watcher that waits", () => {
     expect(wakeup.isBehind(0)).toBe(true);
   });
 
-  test("is woken with all others", async () => {
+  test("is woken by wakeAll", async () => {
     const hub = createHub();
     using a = rested(hub.subscribe("a"));
     using b = rested(hub.subscribe("b"));
@@ -135,7 +135,7 @@ describe("a watcher that waits", () => {
     expect(a.isBehind(0) && b.isBehind(0)).toBe(true);
   });
 
-  test("is woken by its signal and by its time", async () => {
+  test("is woken by its signal and after its time", async () => {
     const hub = createHub();
     using wakeup = rested(hub.subscribe("a"));
     const stop = new AbortController();
@@ -147,7 +147,7 @@ describe("a watcher that waits", () => {
     expect(wakeup.isBehind(0)).toBe(false);
   });
 
-  test("does not wait if something was committed since it read the store", async () => {
+  test("does not wait if a change was committed since it read the store", async () => {
     const hub = createHub();
     using wakeup = rested(hub.subscribe("a"));
     hub.wake("a");
@@ -170,8 +170,8 @@ describe("a watcher that waits", () => {
   });
 });
 
-describe("what the store says", () => {
-  test("wakes if nobody here has heard of it", () => {
+describe("A position from the store", () => {
+  test("wakes watchers if it is ahead of the known one", () => {
     const hub = createHub();
     using wakeup = rested(hub.subscribe("a"));
     hub.observe("a", { lastSeq: 5, events: 1 });
@@ -183,7 +183,7 @@ describe("what the store says", () => {
     expect(wakeup.isBehind(5)).toBe(true);
   });
 
-  test("does not wake if it is known", () => {
+  test("does not wake watchers if it is known", () => {
     const hub = createHub();
     using wakeup = rested(hub.subscribe("a"));
     hub.publish("a", batch(1, 5, 3));
@@ -194,7 +194,7 @@ describe("what the store says", () => {
   });
 });
 
-test("whoever listens to all hears of statuses, not of lines, until he leaves", () => {
+test("a listener to all tasks is called for status changes, not for lines, until it is disposed", () => {
   const hub = createHub();
   using _watcher = hub.subscribe("a");
   let heard = 0;

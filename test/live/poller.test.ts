@@ -12,7 +12,7 @@ function hub(watched = ["a", "b"]) {
   };
 }
 
-test("one query asks for all that is watched, and the hub hears the answers", async () => {
+test("one query reads the positions of all watched tasks and hands them to the hub", async () => {
   const heard = hub();
   const readMarks = vi.fn(async (ids: string[]) => ids.map((id) => ({ id, lastSeq: 1, events: 2 })));
   await observeWatched({ hub: heard, readMarks });
@@ -23,7 +23,7 @@ test("one query asks for all that is watched, and the hub hears the answers", as
   ]);
 });
 
-test("nobody is asked while nothing is watched", async () => {
+test("without watched tasks the store is not read", async () => {
   const readMarks = vi.fn(async () => []);
   await observeWatched({ hub: hub([]), readMarks });
   expect(readMarks).not.toHaveBeenCalled();

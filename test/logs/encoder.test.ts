@@ -29,7 +29,7 @@ test("a chunk is a LogBatch of the contract", async () => {
   expect(lines.every((line) => line.time && timestampMs(line.time) === 1_700_000_000_123)).toBe(true);
 });
 
-test("a chunk that is kept holds no memory beside its own", async () => {
+test("a chunk that is kept holds no memory beyond its data", async () => {
   const sink = memorySink();
   const log = open(sink);
   await log.write("stdout", Buffer.from("one\n"), 0);
@@ -63,14 +63,14 @@ test.each([
   });
 });
 
-test("first_seq stands at the front, so that a chunk can be placed without reading it", async () => {
+test("first_seq is the first field, so that a chunk can be placed without decoding it", async () => {
   const log = open(memorySink(), { depth: 0 });
   log.say("x");
   const chunk = await log.end();
   expect([...(chunk?.data.subarray(0, 2) ?? [])]).toEqual([0x08, 1]);
 });
 
-test("a chunk never holds more than 64 KiB, and a full log is cut close to that", async () => {
+test("a chunk has 64 KiB at most, and chunks of a large log are nearly full", async () => {
   const sink = memorySink();
   const log = open(sink);
   const line = Buffer.from(`${"x".repeat(99)}\n`);

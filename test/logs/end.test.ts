@@ -7,7 +7,7 @@ afterEach(() => void vi.useRealTimers());
 const settle = () => vi.advanceTimersByTimeAsync(0);
 const BLOCK = Buffer.from(`${"x".repeat(99)}\n`.repeat(2000)); // about 4 chunks
 
-test("end() leaves the last chunk to the caller and waits for all others", async () => {
+test("end() returns the last chunk and waits for the commit of all others", async () => {
   const sink = heldSink();
   const log = open(sink);
   const written = log.write("stdout", BLOCK, 0);
@@ -25,7 +25,7 @@ test("end() leaves the last chunk to the caller and waits for all others", async
   expect(await log.end()).toBe(await last);
 });
 
-test("end() leaves what is gathered to the caller, however long it waits for the sink", async () => {
+test("end() returns the gathered lines, also after a long wait for the sink", async () => {
   const sink = heldSink();
   const log = open(sink);
   for (const [i, text] of ["one\n", "two\n", "six\n", "ten\n", "end\n"].entries())
@@ -38,7 +38,7 @@ test("end() leaves what is gathered to the caller, however long it waits for the
   expect(await last).toMatchObject({ firstSeq: sent + 1, lastSeq: 5 });
 });
 
-test("end() of a quiet log leaves nothing", async () => {
+test("end() of an empty log returns undefined", async () => {
   const sink = memorySink();
   const log = open(sink);
   log.write("stdout", Buffer.from("all\n"), 0);
@@ -47,7 +47,7 @@ test("end() of a quiet log leaves nothing", async () => {
   expect(vi.getTimerCount()).toBe(0);
 });
 
-test("when the sink fails, the log says so, lets writers go and drops the rest", async () => {
+test("when the sink fails, the log aborts `failed`, releases writers and drops the rest", async () => {
   const sink = heldSink();
   const log = open(sink);
   const written = log.write("stdout", BLOCK, 0);
@@ -66,7 +66,7 @@ test("when the sink fails, the log says so, lets writers go and drops the rest",
   expect(vi.getTimerCount()).toBe(0);
 });
 
-test("a sink that throws fails the log too", async () => {
+test("a sink that throws synchronously fails the log too", async () => {
   const store = () => {
     throw new Error("no pool");
   };
@@ -76,7 +76,7 @@ test("a sink that throws fails the log too", async () => {
   expect(log.failed.reason).toMatchObject({ message: "no pool" });
 });
 
-test("disposing waits for what the sink has and drops the rest", async () => {
+test("disposal waits for chunks in the sink and drops the rest", async () => {
   const sink = heldSink();
   const log = open(sink);
   const written = log.write("stdout", BLOCK, 0);

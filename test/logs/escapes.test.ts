@@ -20,7 +20,7 @@ test.each([
   expect(stripEscapes(Buffer.from(text)).toString()).toBe(wanted);
 });
 
-test("of bytes that are no UTF-8, C1 codes alone are stripped", () => {
+test("of bytes that are not UTF-8, only C1 codes are stripped", () => {
   const bytes = Buffer.from("caf\xe9 \x9b31m \xff\xc3(\x80", "latin1");
   expect(stripEscapes(bytes).toString("latin1")).toBe("caf\xe9 31m \xff\xc3(");
 });
@@ -43,7 +43,7 @@ test.each<[Cleaning, string]>([
   }
 });
 
-test("what never ends is not held back for ever", () => {
+test("a sequence that never ends is not held back for ever", () => {
   const filter = createEscapeFilter("colors");
   for (let i = 0; i < 1000; i++) expect(filter.write(Buffer.alloc(10_000, "x"))).toHaveLength(10_000);
   filter.write(Buffer.from("\x1b]0;"));

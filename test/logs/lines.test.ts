@@ -17,7 +17,7 @@ async function linesFor(text: string | Buffer, secrets: string[] = []) {
 const brief = (lines: Awaited<ReturnType<typeof linesFor>>) =>
   lines.map((l) => [l.content.length, l.partial]);
 
-test("a line of exactly 16 KiB is whole, one byte more makes two pieces", async () => {
+test("a line of exactly 16 KiB stays whole, one byte more makes two pieces", async () => {
   const long = "x".repeat(16_384);
   expect(brief(await linesFor(`${long}\n`))).toEqual([[16_384, false]]);
   expect(brief(await linesFor(`${long}y\n`))).toEqual([
@@ -43,7 +43,7 @@ test.each([
   }
 });
 
-test("bytes that are no UTF-8 are cut where a piece is full, give or take a character", async () => {
+test("bytes that are not UTF-8 are cut within 3 bytes of a full piece", async () => {
   for (const byte of [0x80, 0xbf, 0xc3, 0xe2, 0xf0, 0xff]) {
     const text = Buffer.alloc(50_000, byte);
     const lines = await linesFor(Buffer.concat([text, Buffer.from("\n")]));
@@ -52,7 +52,7 @@ test("bytes that are no UTF-8 are cut where a piece is full, give or take a char
   }
 });
 
-test("text that waits is shown up to its last whole character; what stays of one is shown with it, or when it waits alone", async () => {
+test("text that waits is shown up to its last whole character; the beginning of a character is shown with its rest, or once it has waited alone", async () => {
   const sink = memorySink();
   const log = open(sink);
   const shown = () => linesOf(sink.chunks).map(({ content }) => content.toString("latin1"));
@@ -63,7 +63,7 @@ test("text that waits is shown up to its last whole character; what stays of one
   expect(joined(linesOf(await endOf(log, sink)), "stdout").equals(prompt)).toBe(true);
 });
 
-test("what waits is taken without the beginning of a character, unless that is all", () => {
+test("takePrompt leaves the beginning of a character, unless nothing else is there", () => {
   const window = new StreamWindow(0);
   const taken: string[] = [];
   const put: PutLine = (bytes, start, end) => taken.push(bytes.toString("latin1", start, end)) > 0;
@@ -106,7 +106,7 @@ test("64 MB without a newline pass in pieces of 16 KiB", async () => {
   expect(longest).toBe(16_384);
 });
 
-test("a stream keeps no more than a slice and an unfinished line, whatever is written", async () => {
+test("a stream keeps at most a slice and an unfinished line in memory", async () => {
   const stream = new InputStream("stdout", 0, () => {});
   const matcher = new Matcher(["aa", "b".repeat(100_000)].flatMap(patternsOf));
   for (const byte of ["z", "a", "b", "\n"]) {
@@ -127,7 +127,7 @@ test("a mask is never cut by the end of a piece", async () => {
   }
 });
 
-test("our own lines are split at newlines, redacted, and numbered among the others", async () => {
+test("lines of the service are split at newlines, redacted, and numbered among the others", async () => {
   const sink = memorySink();
   const log = open(sink, { secrets: ["hunter2"] });
   await log.write("stdout", Buffer.from("out\nunfinished"), 0);
@@ -145,7 +145,7 @@ test("our own lines are split at newlines, redacted, and numbered among the othe
   expect(log.lastSeq).toBe(5);
 });
 
-test("misuse is an error that says what was expected", async () => {
+test("wrong calls are errors that name what was expected", async () => {
   const log = open(memorySink(), { offsets: { stdout: 7, stderr: 0 } });
   expect(() => log.write("stdout", Buffer.from("x"), 8)).toThrow("Cannot write stdout from 8: expected 7");
   await log.end();

@@ -13,7 +13,7 @@ const SECRETS = [
   "0123456789abcdef0123",
 ];
 
-/** Bytes of every kind: text, broken UTF-8, NUL, empty and long lines, secrets whole and in part. */
+/** Bytes of every kind: text, invalid UTF-8, NUL, empty and long lines, whole secrets and parts of them. */
 function randomStream(random: Random, secrets: readonly string[]): Buffer {
   const parts = Array.from({ length: random(120) }, () => {
     const secret = Buffer.from(secrets[random(Math.max(1, secrets.length))] ?? "none");
@@ -56,7 +56,7 @@ async function run(random: Random, secretCount: number): Promise<Run> {
   return { secrets, raw, chunks: await endOf(log, sink) };
 }
 
-test.each([0, 1, 3, 7])("streams come out byte for byte, but for their %d secrets", async (secretCount) => {
+test.each([0, 1, 3, 7])("streams are stored byte for byte, except their %d secrets", async (secretCount) => {
   for (let seed = 1; seed <= 60; seed++) {
     const { secrets, raw, chunks } = await run(randomSource(seed), secretCount);
     const lines = linesOf(chunks);
@@ -72,7 +72,7 @@ test.each([0, 1, 3, 7])("streams come out byte for byte, but for their %d secret
   }
 });
 
-test("a chunk says truly what is in it", async () => {
+test("the fields of a chunk agree with its lines", async () => {
   for (let seed = 100; seed <= 130; seed++) {
     let next = 1;
     for (const chunk of (await run(randomSource(seed), 2)).chunks) {
@@ -87,7 +87,7 @@ test("a chunk says truly what is in it", async () => {
   }
 });
 
-test("a log opened again at any chunk's offsets gives the same rest", async () => {
+test("a log that is opened at any chunk's offsets gives the same rest", async () => {
   for (let seed = 200; seed <= 240; seed++) {
     const random = randomSource(seed);
     const { secrets, raw, chunks } = await run(random, seed % 5);

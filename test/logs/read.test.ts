@@ -21,7 +21,7 @@ async function sample(): Promise<Buffer> {
 const only = (...names: LogStreamName[]) => new Set(names);
 const seqs = (data: Buffer) => fromBinary(LogBatchSchema, data).lines.map((line) => Number(line.seq));
 
-test("a chunk is read back as it was written", async () => {
+test("a chunk is read back unchanged", async () => {
   const lines = decodeChunk(await sample());
   expect(lines).toMatchObject([
     { seq: 1001, stream: "stdout", partial: false, timeMs: 1_700_000_000_500 },
@@ -47,14 +47,14 @@ test.each([
   expect(Number(fromBinary(LogBatchSchema, found?.data as Buffer).firstSeq)).toBe(wanted[0]);
 });
 
-test("a filter that takes all copies nothing, and one that takes none gives nothing", async () => {
+test("a filter that matches all lines copies nothing, and one that matches none returns undefined", async () => {
   const data = await sample();
   expect(filterChunk(data, { afterSeq: 1000 })?.data).toBe(data);
   expect(filterChunk(data, { afterSeq: 1005 })).toBeUndefined();
   expect(filterChunk(data, { last: 0 })).toBeUndefined();
 });
 
-test("broken data is an error, not a loop", async () => {
+test("broken data is an error, not an endless loop", async () => {
   const data = await sample();
   for (let cut = 3; cut < data.length; cut++) {
     try {
@@ -66,7 +66,7 @@ test("broken data is an error, not a loop", async () => {
   }
 });
 
-test("compressed data comes back the same, and much smaller", () => {
+test("compressed data is much smaller and decompresses to the same bytes", () => {
   const data = Buffer.from("the same line again\n".repeat(3000));
   const small = compress(data);
   expect(small.length * 10).toBeLessThan(data.length);
@@ -74,17 +74,20 @@ test("compressed data comes back the same, and much smaller", () => {
   expect(() => decompress(data)).toThrow();
 });
 
-test.each([0, 1, 4096, 65 * 1024, 65 * 1024 + 1, 300_000])("so do %i bytes of noise", (size) => {
-  const data = randomBytes(size);
-  expect(decompress(compress(data)).equals(data)).toBe(true);
-});
+test.each([0, 1, 4096, 65 * 1024, 65 * 1024 + 1, 300_000])(
+  "%i random bytes decompress to the same bytes",
+  (size) => {
+    const data = randomBytes(size);
+    expect(decompress(compress(data)).equals(data)).toBe(true);
+  },
+);
 
-test("what has been decompressed and read is gone with the next young objects", () => {
+test("the memory of decompressed data is freed by the next collection of young objects", () => {
   setFlagsFromString("--expose-gc");
   const collect = runInNewContext("gc") as (options: { type: "minor" }) => void;
   const small = compress(Buffer.alloc(64_000, "a line "));
   const before = process.memoryUsage().arrayBuffers;
-  // Less than brings a full collection about, which would find it anyway.
+  // Less memory than triggers a full collection, which would free it anyway.
   for (let i = 0; i < 500; i++) decompress(small);
   for (let i = 0; i < 3; i++) collect({ type: "minor" });
   expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(10_000_000);

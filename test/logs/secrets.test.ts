@@ -16,7 +16,7 @@ async function shown(text: string, secrets: string[], writes: number[] = []): Pr
 }
 const base64 = (text: string) => Buffer.from(text).toString("base64");
 
-describe("a secret is hidden", () => {
+describe("A secret is masked", () => {
   const secret = `Pa$$ w&rd/"é'1`;
   const forms: [string, string][] = [
     ["as it is", secret],
@@ -40,7 +40,7 @@ describe("a secret is hidden", () => {
     expect(await shown(`<<${form}>>\n`, [secret])).toBe("<<***>>\n");
   });
 
-  test.each(["", "u", "us", "use", "user:"])("in base64 behind %j, but for its edges", async (before) => {
+  test.each(["", "u", "us", "use", "user:"])("in base64 behind %j, except its edges", async (before) => {
     const code = base64(`${before}${secret}:and more`);
     const visible = await shown(`${code}\n`, [secret]);
     expect(visible).toContain("***");
@@ -48,7 +48,7 @@ describe("a secret is hidden", () => {
     expect(left.join("")).not.toMatch(/w&rd|Pa\$|\$ /);
   });
 
-  test("that is base64 of many lines, as base64 and openssl break them", async () => {
+  test("in base64 of many lines, as base64 and openssl break them", async () => {
     const key = Array.from({ length: 20 }, (_, i) => `line number ${i} of this key`).join("\n");
     for (const width of [64, 76]) {
       const code = base64(`${key}\n`).replace(new RegExp(`.{${width}}`, "g"), "$&\n");
@@ -58,13 +58,13 @@ describe("a secret is hidden", () => {
   });
 });
 
-test("a secret of several lines is hidden as a whole, and its longer lines alone", async () => {
+test("a secret of several lines is masked as a whole, and each of its longer lines", async () => {
   const secret = "-----BEGIN-----\nabcdefgh\r\nxy\n-----END-----\n";
   expect(await shown(`[${secret}]`, [secret])).toBe("[***\n]");
   expect(await shown("a\n  abcdefgh\nxy\n", [secret])).toBe("a\n  ***\nxy\n");
 });
 
-test("a secret whose lines all hide by themselves holds no line back that looks like its first", async () => {
+test("a secret whose lines are all masked by themselves holds back no line that begins like its first", async () => {
   const secret = '{\n  "user": "me",\n  "password": "hunter2"\n}\n';
   const sink = memorySink();
   const log = open(sink, { secrets: [secret] });
@@ -75,26 +75,26 @@ test("a secret whose lines all hide by themselves holds no line back that looks 
   expect(await shown(JSON.stringify(secret), [secret])).toBe('"***\\n"');
 });
 
-test("overlapping secrets are hidden as one, nested ones too", async () => {
+test("overlapping and nested secrets are masked as one", async () => {
   expect(await shown("1abcdef2\n", ["abcd", "cdef"])).toBe("1***2\n");
   expect(await shown("1abcdefgh2 cdef ab\n", ["abcdefgh", "cdef"])).toBe("1***2 *** ab\n");
   expect(await shown("abaabaaba!\n", ["abaaba"])).toBe("***!\n");
   expect(await shown("abcdabcd\n", ["abcd"])).toBe("******\n");
 });
 
-test("the longest of several that begin alike wins, wherever the writes are cut", async () => {
+test("of several secrets with the same beginning the longest is masked, wherever the writes are cut", async () => {
   for (let cut = 0; cut <= 14; cut++) {
     const visible = await shown("1abcd2abcdef3\n", ["abcd", "abcdef"], [cut]);
     expect(visible).toBe("1***2***3\n");
   }
 });
 
-test("a chain of overlapping occurrences of any length is hidden, in bounded pieces", async () => {
+test("a chain of overlapping occurrences of any length is masked, in bounded pieces", async () => {
   const text = `<${"a".repeat(300_000)}>\n`;
   expect((await shown(text, ["aaaa"], [1, 2, 70_000, 70_001])).replaceAll("***", "")).toBe("<>\n");
 });
 
-test("a long secret is hidden as one, wherever the writes are cut, and so is a long part of it", async () => {
+test("a long secret is masked as one, wherever the writes are cut, and so is a long part of it", async () => {
   const random = randomSource(3);
   for (const length of [255, 256, 257, 511, 512, 700, 3000]) {
     const secret = Array.from({ length }, () => "0123456789"[random(10)]).join("");
@@ -104,13 +104,13 @@ test("a long secret is hidden as one, wherever the writes are cut, and so is a l
   }
 });
 
-test("a secret of fewer than 4 characters hides nothing, since it would spoil the log and be told by what is gone", async () => {
+test("a secret of fewer than 4 characters is not masked, since that would spoil the log and reveal it", async () => {
   expect(await shown("a b\n", ["", " ", "\n"])).toBe("a b\n");
   expect(await shown("yes, 123 eHl6 MTIz\n", ["y", "1", " 12\n", "123"])).toBe("yes, 123 eHl6 MTIz\n");
   expect(await shown("pin 1234\n", ["1234"])).toBe("pin ***\n");
 });
 
-test("secrets that become known later are hidden from then on, the unfinished line included", async () => {
+test("secrets that are added later are masked from then on, also in the unfinished line", async () => {
   const sink = memorySink();
   const log = open(sink, { secrets: ["first"] });
   await log.write("stdout", Buffer.from("second\nfirst sec"), 0);
@@ -121,7 +121,7 @@ test("secrets that become known later are hidden from then on, the unfinished li
   expect(lines.map((line) => line.content.toString())).toEqual(["second", "***", "*** *** ***"]);
 });
 
-test("the matcher finds what a plain search finds", () => {
+test("the matcher finds the same occurrences as a plain search", () => {
   const random = randomSource(7);
   for (let round = 0; round < 3000; round++) {
     const letters = 1 + random(4);
@@ -138,7 +138,7 @@ test("the matcher finds what a plain search finds", () => {
   }
 });
 
-test("no pattern is empty or twice there", () => {
+test("no pattern is empty or repeated", () => {
   const patterns = patternsOf("a\n\nlonger line\n'quoted' & \"double\"\n\n").map(String);
   expect(patterns).not.toContain("");
   expect(new Set(patterns).size).toBe(patterns.length);

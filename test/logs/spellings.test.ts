@@ -3,7 +3,7 @@ import { beforeAll, describe, expect, test } from "vitest";
 import { redactText } from "../../src/logs/redact-text.ts";
 import { patternsOf } from "../../src/logs/secret-patterns.ts";
 
-/** Programs that print the variable SECRET in their own spelling, and nothing else. */
+/** Programs that print the variable SECRET in their spelling, and nothing else. */
 const PROGRAMS: [string, string[]][] = [
   ["bash's trace", ["bash", "-c", 'exec 2>&1; set -x; : "$SECRET"']],
   ["sh's trace", ["sh", "-c", 'exec 2>&1; set -x; : "$SECRET"']],
@@ -65,7 +65,7 @@ const SECRETS = {
   lines: "first it's line-1\nsecond \"it's\" line-2\nthird & <line> 3/4",
 };
 
-/** A leak: letters of the secret in their order, with nothing but the marks of quoting between them. */
+/** Finds a leak: letters of the secret in their order, with only quoting characters between them. */
 function shows(output: string, secret: string): boolean {
   return secret.split("\n").some((line) => {
     const letters = (line.match(/[A-Za-z0-9]/g) ?? []).slice(0, 8).join("[^A-Za-z0-9*]{0,8}");
@@ -82,7 +82,7 @@ function run([program = "", ...args]: readonly string[], variables: Record<strin
   return execFileSync(program, args, { env, encoding: "utf8" });
 }
 
-describe.each(Object.entries(SECRETS))("a secret of %s is hidden as it is written by", (_, secret) => {
+describe.each(Object.entries(SECRETS))("A secret of %s is masked as it is written by", (_, secret) => {
   function expectHidden(output: string): void {
     const shown = redactText(output, [secret]);
     expect(shown).toContain("***");
@@ -103,7 +103,7 @@ describe.each(Object.entries(SECRETS))("a secret of %s is hidden as it is writte
   });
 });
 
-/** What programs that are not everywhere write, as they wrote it. */
+/** Recorded output of programs that are not installed everywhere. */
 const WRITTEN: [string, string, string][] = [
   ["printf %q of zsh", "a#b=c~d 'e", "a\\#b=c~d\\ \\'e"],
   ["export -p of zsh", "it's", "it'\\''s"],
@@ -127,7 +127,7 @@ test.each(WRITTEN)("%s", (_, secret, written) => {
   expect(redactText(`<<${written}>>`, [secret])).toBe("<<***>>");
 });
 
-test("a secret of a megabyte, as one line or as many, has patterns in a few seconds, and hides in JSON", () => {
+test("a secret of a megabyte, of one line or many, has its patterns within seconds and is masked in JSON", () => {
   const line = 'it\'s <q> & "more"/'.repeat(20_000);
   expect(redactText(JSON.stringify({ line }), [line]).replaceAll("***", "")).toBe('{"line":""}');
   const lines = Array.from({ length: 16_000 }, (_, i) => `line ${i} it's <q> & "more"/${i}`).join("\n");

@@ -3,7 +3,7 @@ import { patternsOf } from "../../src/logs/secret-patterns.ts";
 import { openTaskLog } from "../../src/logs/task-log.ts";
 import type { Chunk, ChunkSink, ProgramStream, TaskLog, TaskLogOptions } from "../../src/logs/types.ts";
 
-/** A sink that keeps what it gets, in order; `delay` may hold a call up. */
+/** A sink that keeps its chunks in order; `delay` may delay a call. */
 export function memorySink(delay: (chunk: Chunk) => Promise<void> | void = () => {}): ChunkSink & {
   chunks: Chunk[];
 } {
@@ -31,7 +31,7 @@ export function open(sink: ChunkSink, options: Partial<TaskLogOptions> = {}): Ta
   return openTaskLog({ sink, lastSeq: 0, offsets: { stdout: 0, stderr: 0 }, secrets: [], ...options });
 }
 
-/** Numbers in [0, below), the same for the same seed (mulberry32). */
+/** Returns a generator of numbers in [0, below), the same for the same seed (mulberry32). */
 export function randomSource(seed: number): (below: number) => number {
   let state = seed;
   return (below) => {
@@ -46,7 +46,7 @@ export function linesOf(chunks: readonly Chunk[]): StoredLine[] {
   return chunks.flatMap((chunk) => decodeChunk(chunk.data));
 }
 
-/** A stream's bytes as its lines give them back. */
+/** Returns the bytes of a stream, put together from its lines. */
 export function joined(lines: readonly StoredLine[], stream: StoredLine["stream"]): Buffer {
   const own = lines.filter((line) => line.stream === stream);
   return Buffer.concat(
@@ -72,13 +72,13 @@ export async function writeAll(
   }
 }
 
-/** The chunks of a whole log: those stored and the last one. */
+/** Returns all chunks of a log: the stored ones and the last one. */
 export async function endOf(log: TaskLog, sink: { chunks: Chunk[] }): Promise<Chunk[]> {
   const last = await log.end();
   return last === undefined ? sink.chunks : [...sink.chunks, last];
 }
 
-/** Redaction as its definition has it, slowly: every occurrence of every pattern, overlapping ones as one `***`. */
+/** Slow reference of redaction: masks every occurrence of every pattern, overlapping ones as one `***`. */
 export function redactSlowly(text: Buffer, secrets: readonly string[]): Buffer {
   const found: [number, number][] = [];
   for (const pattern of secrets.flatMap(patternsOf)) {
