@@ -1,6 +1,7 @@
-import { mkdir, readdir, rm } from "node:fs/promises";
+import { lstat, mkdir, readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
-import type { RunGit } from "./run.ts";
+import { isDamage, isOtherFormat } from "./failures.ts";
+import { GitFailed, type RunGit, repositoryAt } from "./run.ts";
 
 /**
  * Removes what a git that was killed left in a bare repository while no other git works on it: locks, half packs, half
@@ -22,21 +23,48 @@ export async function removeTraces(repository: string): Promise<void> {
 }
 
 /**
- * Returns what git would wait at for ever: a named pipe or a device in the place of one of its files, or a link to one. Git
- * makes none in a mirror, but tasks run as the server's user. `undefined`: there is none, or no such repository.
+ * Returns why git must not work in this mirror: a named pipe or a device, at which git would wait for ever; a link, or a
+ * `commondir`, which would have it write into another repository. Git makes none of them in a mirror, but tasks run as the
+ * server's user. `undefined`: there is none, or no such repository.
  */
 export async function findObstacle(repository: string): Promise<Error | undefined> {
   try {
+    if ((await lstat(repository)).isSymbolicLink()) return new Error(`${repository} is a link`);
     const entries = await readdir(repository, { recursive: true, withFileTypes: true });
-    const found = entries.find((entry) => !entry.isFile() && !entry.isDirectory());
-    if (!found) return undefined;
-    return new Error(`${join(found.parentPath, found.name)} is neither a file nor a folder`);
+    const odd = entries.find((entry) => !entry.isFile() && !entry.isDirectory());
+    if (odd) return new Error(`${join(odd.parentPath, odd.name)} is neither a file nor a folder`);
+    const leadsAway = entries.some(
+      ({ name, parentPath }) => name === "commondir" && parentPath === repository,
+    );
+    return leadsAway ? new Error(`${join(repository, "commondir")} names another repository`) : undefined;
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException;
     return code === "ENOENT"
       ? undefined
       : new Error(`${repository} cannot be read: ${message}`, { cause: error });
   }
+}
+
+/**
+ * Returns git's error if a failed fetch shows that the mirror is damaged: by git's words, or since git cannot read the
+ * commits of its refs either, for which it asks no remote.
+ */
+export async function damageOf(
+  error: unknown,
+  repository: string,
+  run: RunGit,
+  signal: AbortSignal,
+): Promise<GitFailed | undefined> {
+  if (!(error instanceof GitFailed)) return undefined;
+  if (isDamage(error) || isOtherFormat(error)) return error;
+  const read = run(["rev-list", "--all", "--no-walk", "--quiet"], { ...repositoryAt(repository), signal });
+  return read.then(
+    () => undefined,
+    (unreadable: unknown) => {
+      if (unreadable instanceof GitFailed) return unreadable;
+      throw unreadable;
+    },
+  );
 }
 
 /** An empty mirror, which is removed again if it is still there at the end. */

@@ -5,9 +5,9 @@ import { createQueues } from "../async/keyed-queue.ts";
 import { retry } from "../async/retry.ts";
 import { PrepareError } from "../task/errors.ts";
 import type { Reach } from "./access.ts";
-import { explainFetch, isDamage, isOtherFormat, isPassing, isSilence, wordsOf } from "./failures.ts";
+import { explainFetch, isOtherFormat, isPassing, isSilence, wordsOf } from "./failures.ts";
 import { generationOf, listGenerations, mirrorOf, removeReplaced } from "./generations.ts";
-import { findObstacle, initialize, removeTraces } from "./mirror-folder.ts";
+import { damageOf, findObstacle, initialize, removeTraces } from "./mirror-folder.ts";
 import { sayProgress } from "./progress.ts";
 import type { RemoteUrl } from "./remote-url.ts";
 import { type Found, findCommit, isWholeHash, refuse, type Wanted } from "./revision.ts";
@@ -164,10 +164,10 @@ export function createMirrors({ root, idleMs, retryMs, tasks, onDamaged }: Mirro
       await utimes(mirror, now, now);
       return found;
     } catch (error) {
-      const cause = causeOf(error);
-      if (!isDamage(cause) && !isOtherFormat(cause)) throw error;
-      distrust(mirror, cause);
-      return cause;
+      const damage = await damageOf(causeOf(error), mirror, fetch.run, signal);
+      if (!damage) throw error;
+      distrust(mirror, damage);
+      return damage;
     }
   }
 

@@ -101,6 +101,21 @@ const DAMAGES: Record<string, () => void> = {
     truncateSync(at("packed-refs"), 60);
   },
   "a bad config": () => writeFileSync(at("config"), "[core"),
+  "a config of a later version": () => writeFileSync(at("config"), "[core]\nrepositoryformatversion = 99\n"),
+  "a config whose value is no number": () =>
+    writeFileSync(at("config"), "[core]\nrepositoryformatversion = x\n"),
+  "a folder as config": () => {
+    rmSync(at("config"));
+    mkdirSync(at("config"));
+  },
+  "a folder as packed-refs": () => {
+    rmSync(at("packed-refs"), { force: true });
+    mkdirSync(at("packed-refs"));
+  },
+  "a multi-pack-index of zero bytes": () => {
+    packObjects();
+    writeFileSync(at("objects/pack/multi-pack-index"), "\0".repeat(200));
+  },
   "an empty config": () => writeFileSync(at("config"), ""),
   "a named pipe as HEAD": () => pipeAt(at("HEAD")),
   "a named pipe as packed-refs": () => pipeAt(at("packed-refs")),
@@ -205,6 +220,26 @@ test("a repository in which the data folder lies is not touched, whatever its mi
   expect(above.git("for-each-ref")).toBe(before);
   expect(above.git("status", "--porcelain")).toBe("?? data/");
 });
+
+test.each(["a link", "a commondir"])(
+  "a repository to which %s in the mirror's place leads is not touched",
+  async (way) => {
+    using other = makeRepository();
+    other.commit("mine", "1");
+    other.git("branch", "precious");
+    const before = other.git("for-each-ref");
+    await scene.checkOut(url);
+    const path = mirror();
+    if (way === "a commondir") writeFileSync(join(path, "commondir"), join(other.path, ".git"));
+    else {
+      rmSync(path, { recursive: true });
+      symlinkSync(join(other.path, ".git"), path);
+    }
+    expect((await scene.checkOut(url)).read("b")).toBe("2");
+    expect(other.git("for-each-ref")).toBe(before);
+    expect(told).toEqual([path]);
+  },
+);
 
 test("a damaged mirror stays while the tasks cannot be listed", async () => {
   let isShort = false;
