@@ -1,5 +1,14 @@
 #!/usr/bin/env node
-// Plain JavaScript that old Nodes understand too: it finds the code and a Node that can run it.
+/*
+ * Entry point of the package: finds the program's code and a version of Node that can run it. Plain JavaScript, so that old
+ * versions of Node understand it too.
+ *
+ * A Node that is new enough loads the code itself. An older one starts the Node that npm installed as a dependency, forwards
+ * signals to it and exits as it does. `signalman serve` runs with the server's options of Node, and below init.sh if it is
+ * process 1 of a container.
+ *
+ * Left to others: the command line and its commands (src/cli/).
+ */
 import { spawn } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 import module from "node:module";
@@ -9,15 +18,15 @@ import { fileURLToPath } from "node:url";
 
 const NEEDED = 24;
 const at = (path) => fileURLToPath(new URL(path, import.meta.url));
-// The package holds compiled code, the repository its source, which Node runs by stripping the types.
+// The package contains compiled code, the repository the source, whose types Node strips.
 const main = [at("../src/cli/main.ts"), at("../dist/src/cli/main.js")].find((path) => existsSync(path));
-// MB. Log data passes through in short-lived buffers: the more often the young ones are collected, the less wait for it;
-// but with 2 many short tasks spent more on collections.
+// Semi-space of V8's young generation, in MB. Log data is in short-lived buffers, which a small one frees early; with 2 MB
+// many short tasks spent more time on collections.
 const serverFlags = ["--max-semi-space-size=4"];
 const ownNode = at("../node_modules/.bin/node");
 const isServer = process.argv[2] === "serve";
 
-// Without it, stripping the types takes half of a command's start.
+// Without the cache, stripping the types takes half of a command's start.
 if (main?.endsWith(".ts")) module.enableCompileCache?.(at("../node_modules/.cache/signalman"));
 if (!main) fail("the package is incomplete: there is neither dist nor src; install it again");
 else if (Number.parseInt(process.versions.node, 10) >= NEEDED) {
@@ -27,14 +36,17 @@ else if (Number.parseInt(process.versions.node, 10) >= NEEDED) {
   await import(`file://${main}`);
 } else if (existsSync(ownNode))
   passOn(spawn(ownNode, [fileURLToPath(import.meta.url), ...process.argv.slice(2)], { stdio: "inherit" }));
-else fail(`Node ${NEEDED} or newer is needed, this is ${process.version} (${process.execPath})`);
+else
+  fail(
+    `this is Node ${process.version} (${process.execPath}); Node ${NEEDED} or newer is needed: install it`,
+  );
 
 function fail(text) {
   process.stderr.write(`signalman: ${text}\n`);
   process.exitCode = 2;
 }
 
-/** The same process with Node's options for a server; as process 1 of a container, below a shell that reaps orphans. */
+/** Replaces this process by one with the server's options of Node; as process 1 of a container, by a shell that reaps orphans. */
 function becomeServer() {
   const server = [process.execPath, ...serverFlags, ...process.argv.slice(1)];
   if (process.pid === 1) process.execve?.("/bin/sh", ["sh", at("./init.sh"), ...server]);
@@ -42,8 +54,8 @@ function becomeServer() {
 }
 
 /**
- * npm and npx give a signal to a shell, which dies of it and tells nobody: a server that was started so ends when the
- * shell or npm has. One with a session of its own was detached on purpose.
+ * Ends a server that npm or npx started when its parent has ended. npm sends a signal to a shell, which dies without
+ * forwarding it. A server that leads its session was detached on purpose and goes on.
  */
 function endWithNpm(end) {
   const parent = process.ppid;
@@ -56,12 +68,12 @@ function endWithNpm(end) {
   timer.unref();
 }
 
-/** Makes the child's end ours, and our signals the child's. */
+/** Forwards this process's signals to the child, and exits as the child does. */
 function passOn(child) {
   if (isServer) endWithNpm(() => child.kill("SIGTERM"));
   for (const signal of ["SIGTERM", "SIGHUP", "SIGUSR1", "SIGUSR2"])
     process.on(signal, () => child.kill(signal));
-  // Ctrl-C reaches the child by itself: once more from here would be a second Ctrl-C.
+  // In the foreground the terminal sends Ctrl-C to the child as well, so forwarding it would send it twice.
   process.on("SIGINT", () => isInForeground() || child.kill("SIGINT"));
   child.on("error", (error) => fail(`cannot run ${ownNode}: ${error.message}`));
   child.on("exit", (code, signal) => {
@@ -72,14 +84,14 @@ function passOn(child) {
   });
 }
 
-/** Whether a terminal sends its signals to our process group, and so to the child too. */
+/** Whether a terminal sends its signals to this process group, and so to the child too. */
 function isInForeground() {
   const { group, foreground } = processStat();
   if (group !== undefined) return group === foreground;
   return Boolean(process.stdin.isTTY || process.stdout.isTTY || process.stderr.isTTY);
 }
 
-/** proc(5), stat; nothing where there is no /proc. */
+/** Returns fields of /proc/self/stat (proc(5)); an empty object where there is no /proc. */
 function processStat() {
   try {
     const fields = readFileSync("/proc/self/stat", "latin1").split(") ").at(-1).split(" ").map(Number);

@@ -7,7 +7,7 @@ export class DataFolderInUse extends Error {
   constructor(path: string, pid: number | undefined) {
     const holder = pid === undefined ? "another process" : `process ${pid}`;
     super(
-      `Cannot use the data folder ${path}: ${holder} is using it. Stop that server first, or give this one a folder of its own.`,
+      `Cannot use the data folder ${path}: ${holder} is using it. Stop that server first, or give this server another folder.`,
     );
     this.path = path;
     this.pid = pid;

@@ -16,7 +16,7 @@ import { makeSocketFolder } from "./socket-folder.ts";
 import { advice, unprivileged } from "./unprivileged.ts";
 
 /**
- * Starts a postmaster and waits until it accepts connections. It gets a session of its own, so that a terminal's
+ * Starts a postmaster and waits until it accepts connections. It gets its own session, so that a terminal's
  * Ctrl-C does not reach it, and outlives this process; it does not keep Node alive. No other postmaster may run on
  * these data.
  */

@@ -27,7 +27,7 @@ import { socketUrl } from "./socket-url.ts";
 export interface EmbeddedPostgres extends AsyncDisposable {
   /** For libpq as it is; for postgres.js as `postgres(url, { ...socketOptions(url) })`. */
   readonly url: string;
-  /** Whether an earlier server had started it and was killed. */
+  /** Whether it was adopted: an earlier server had started it and was killed. */
   readonly adopted: boolean;
   readonly pid: number;
   /** Resolves with a sentence for the log if PostgreSQL ends without `stop`; else never. */

@@ -1,9 +1,9 @@
-/** Numeric id of the user and the group nobody. */
+/** User and group id that systems reserve for unprivileged programs. */
 const UNPRIVILEGED_ID = 65534;
 
 /**
  * Returns the command line that runs a program of PostgreSQL, which refuses to run as root. For root it runs in a
- * user namespace in which root has the id of nobody: no other account is needed, and all files stay root's.
+ * user namespace in which root has this id: no other account is needed, and all files stay root's.
  */
 export function unprivileged(program: string, args: string[]): [string, string[]] {
   if (process.geteuid?.() !== 0) return [program, args];

@@ -99,7 +99,7 @@ export const PROGRAM: Dialect[] = [/\\/, /[\\']/, /[\\"]/, /[\\'"]/].flatMap((qu
   ),
 );
 
-/** Characters that JSON libraries write as codes although they need not: none, Python, Go, Gson, .NET. */
+/** Characters that JSON libraries write as codes although they need not: most libraries none; Python; Go; Gson; .NET. */
 const JSON_CODES = [/(?!)/, /[\u{7f}-\u{10ffff}]/u, /[<>&]/, /[<>&=']/, /[<>&'"+`\u{7f}-\u{10ffff}]/u];
 
 export const JSON_DIALECTS: Dialect[] = JSON_CODES.flatMap((codes) =>

@@ -61,7 +61,7 @@ export class ChunkEncoder {
     const chunk: Chunk = {
       firstSeq: this.#firstSeq,
       lastSeq: this.lastSeq,
-      // In memory of its own: watchers keep the chunk, and a slice of Node's buffer pool would keep 64 KiB alive.
+      // Copied into separate memory: watchers keep the chunk, and a slice of Node's buffer pool would keep 64 KiB alive.
       data: Buffer.from(new Uint8Array((this.#out as Buffer).subarray(0, this.#used)).buffer),
       counts: {
         stdout: count(STREAM_NUMBERS.stdout),

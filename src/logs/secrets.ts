@@ -36,7 +36,7 @@ export function findSecrets(
 }
 
 /**
- * Extends `open` by `next` if they overlap; returns false if `next` begins a span of its own. A chain is cut only at
+ * Extends `open` by `next` if they overlap; returns false if `next` begins a new span. A chain is cut only at
  * an occurrence that reaches further than all before it, so that a search from there finds the whole rest of the
  * chain.
  */

@@ -10,8 +10,8 @@ import { scan } from "./scan.ts";
 const noProcess: Identity = { pid: 2 ** 31 - 1, start: Number.MAX_SAFE_INTEGER };
 
 /**
- * Returns the run that an earlier server started in `folder`; undefined if its program never started. In that case
- * the attempt is recorded as abandoned, so that a wrapper that comes late does not start it.
+ * Returns the run that an earlier server started in `folder`; undefined if its program never started. Its
+ * recorded attempt, if there is one, is then abandoned, so that a wrapper that comes late does not start the program.
  * @throws Error if the folder belongs to another task
  */
 export async function adoptRun(

@@ -6,8 +6,8 @@ import { taskVariable } from "./scan.ts";
  * Carries a program's environment unchanged through the shell that starts it (wrapper.sh). A shell does not pass on
  * the environment that it is given: OPTIND=abc ends dash, PPID and UID are overwritten, IFS and PS4 change its
  * behaviour, and names that are not identifiers are dropped. The program's environment is therefore passed as values
- * of variables without a meaning to the shell (e0, e1, …), and env(1) restores it in the program's own process. `env
- * -S` takes the values from its environment, so that none of them is ever part of a command line.
+ * of variables without a meaning to the shell (e0, e1, …), and env(1) restores it in the program's own process. The
+ * option -S of env takes the values from its environment, so that none of them is ever part of a command line.
  */
 
 /** An environment, and optionally a command line, encoded as variables of a shell. */

@@ -47,7 +47,7 @@ function start({ id, command }: LaunchRequest): void {
   }
 }
 
-/** Opens the script with a file offset of its own. Without /proc it opens the file that the path leads to now. */
+/** Opens the script anew, since each wrapper needs its own file offset. Without /proc, opens the file now at its path. */
 function openWrapper(): number {
   const kept = `/proc/self/fd/${WRAPPER_FD}`;
   return openSync(existsSync(kept) ? kept : WRAPPER, "r");

@@ -10,7 +10,7 @@ import type { Identity } from "./proc.ts";
  * matters: the programs that it started go on without it, and the next start forks another launcher.
  */
 
-/** Program to start, with its complete environment. It gets a session of its own; its output goes to /dev/null. */
+/** Program to start, with its complete environment. It gets its own session; its output goes to /dev/null. */
 export interface Command {
   file: string;
   args: readonly string[];
@@ -122,7 +122,7 @@ function openChannel() {
   };
 }
 
-/** Forks the launcher in a session of its own, so that Ctrl-C at the server's terminal does not reach it. */
+/** Forks the launcher into a separate session, so that Ctrl-C at the server's terminal does not reach it. */
 function forkMain(): ChildProcess {
   // The launcher shares the server's compile cache. Without it, it would load the code that strips types, and each of
   // its forks would copy twice the memory.

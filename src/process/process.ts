@@ -14,7 +14,7 @@ import { type ProgramSpec, startWrapper } from "./wrapper.ts";
  * Runs the programs of tasks so that they survive the server.
  *
  * A program is no child of the server. The launcher, a small process (launcher.ts), starts a wrapper (wrapper.sh): a
- * shell that starts the program in a session of its own, drains its output through two pumps into the spool, and
+ * shell that starts the program in a separate session, drains its output through two pumps into the spool, and
  * records its start and exit in the journal (journal.ts). All state is on disk or in /proc. A server that starts on
  * the same data folder therefore adopts the program (adopt.ts), with its whole output and its exit.
  *

@@ -1,4 +1,4 @@
-/** Quotes a text as one word of a POSIX shell, without special characters. */
+/** Quotes a text as one literal word of a POSIX shell. */
 export function shellWord(text: string): string {
   return `'${text.replaceAll("'", "'\\''")}'`;
 }

@@ -74,7 +74,7 @@ function openStreams(folder: string, from: TailOptions["from"]) {
     for (const stream of streams) {
       const path = streamPath(folder, stream);
       const fd = openRegular(path);
-      if (fd === undefined) throw new Error(`there is no ${path}`);
+      if (fd === undefined) throw new Error(`Cannot read the output: there is no ${path}`);
       all.push({ stream, fd, offset: from[stream] });
     }
   } catch (error) {
@@ -86,7 +86,7 @@ function openStreams(folder: string, from: TailOptions["from"]) {
 
 /**
  * Watches for growth: `changed` resolves when a stream may have grown, when `ended` has settled, when the signal
- * aborts, and every 250 ms.
+ * aborts, and every 250 ms (20 ms without inotify).
  */
 function watchGrowth(folder: string, ended: Promise<unknown>, signal: AbortSignal) {
   let change = Promise.withResolvers<void>();

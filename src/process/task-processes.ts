@@ -38,7 +38,7 @@ export function processesOf(snapshot: Snapshot, task: TaskProcesses): Proc[] {
 
 /**
  * Returns whether a process may belong to the task although it shows no environment at this moment: an orphan with a
- * session of its own that is executing its program. Processes below this server belong to other tasks.
+ * separate session that is executing its program. Processes below this server belong to other tasks.
  */
 export function hasUnrecognized(snapshot: Snapshot, task: TaskProcesses): boolean {
   const isShell = inWrapperSession(snapshot, task);

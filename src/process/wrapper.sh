@@ -3,14 +3,13 @@
 #
 #     folder, attempt    the spool, and the id of this attempt to start
 #     SIGNALMAN_TASK     the task's marker
-#     start              shell words: a session of its own for the program, its environment, the program
+#     start              shell words: a separate session for the program, its environment, the program
 #     carried            names of the variables that hold the program's environment and arguments
 #
-# The wrapper, its two subshells and the two pumps share a session; the program gets a session of its own. So neither
+# The wrapper, its two subshells and the two pumps share a session; the program gets a separate session. So neither
 # `kill 0` nor SIGKILL to the program's group reaches the processes that record and drain, and "in the wrapper's session"
-# tells these from the task's processes. The pumps read from pipes instead of giving the program files, since
-# `> /dev/stderr` would truncate a file. The pumps drop the program's variables, so that they show no secrets and do not
-# carry its marker.
+# tells these from the task's processes. The program writes into pipes, not files, since `> /dev/stderr` would
+# truncate a file. The pumps drop the program's variables, so that they show no secrets and do not carry its marker.
 #
 # The files of the spool are opened before the program runs, so that nothing that it puts in their place is written to.
 # Descriptor 3 is the pipe of stderr, 4 the journal (journal.ts explains its lines), 5 and 6 the files of stdout and

@@ -19,7 +19,7 @@ export interface ProgramSpec {
 }
 
 /**
- * Starts the wrapper of a program (wrapper.sh) in a session of its own; its command line is a title and nothing else.
+ * Starts the wrapper of a program (wrapper.sh) in a separate session; its command line is a title and nothing else.
  * Rejects with the reason if the working directory does not exist, if the environment is too large, or if the system
  * cannot fork.
  */

@@ -11,7 +11,7 @@ export interface Fixture<Said> {
   readonly ended: Promise<number | string>;
 }
 
-/** Starts a Node process in a session of its own that runs `fixtures/<name>`. */
+/** Starts a Node process in a separate session that runs `fixtures/<name>`. */
 export function runFixture<Said>(name: string, ...args: string[]): Fixture<Said> {
   const program = fileURLToPath(new URL(`fixtures/${name}`, import.meta.url));
   const child = spawn(process.execPath, [program, ...args], {

@@ -5,8 +5,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 /**
- * Waits for the end of its stdin, which comes when the test process closes it or dies in whatever way. Then ends
- * every process that works in the folder (a PostgreSQL does) and removes the folder.
+ * Script of the guard process. It waits for the end of its stdin, which comes when the test process closes it or ends in
+ * any way. It then ends every process that works in the folder, such as a PostgreSQL, and removes the folder.
  */
 const GUARD = `
 cat >/dev/null
@@ -22,7 +22,7 @@ export interface GuardedFolder extends AsyncDisposable {
   readonly path: string;
 }
 
-/** A short-named temporary folder that takes the servers in it along when it goes, even after kill -9 of the tests. */
+/** Creates a temporary folder with a short name. Its end ends the servers in it, even after kill -9 of the tests. */
 export async function guardedFolder(): Promise<GuardedFolder> {
   const path = await mkdtemp(join(await roomiest(), "sm-test-"));
   const guard = spawn("sh", ["-c", GUARD, "guard", path], {
@@ -43,7 +43,7 @@ export async function guardedFolder(): Promise<GuardedFolder> {
   };
 }
 
-/** TMPDIR if set, else memory if there is plenty: a PostgreSQL is a thousand files, which some disks write slowly. */
+/** Returns TMPDIR if set; else memory if 2 GiB are free, since some disks are slow to write a PostgreSQL's thousand files. */
 async function roomiest(): Promise<string> {
   if (process.env.TMPDIR) return realpath(tmpdir());
   const memory = await statfs("/dev/shm").catch(() => undefined);

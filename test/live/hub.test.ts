@@ -201,7 +201,7 @@ test("a listener to all tasks is called for status changes, not for lines, until
   {
     using _all = hub.subscribeToAll(() => heard++);
     hub.wake("a");
-    hub.wake("nobody watches it");
+    hub.wake("unwatched");
     hub.wakeAll();
     expect(heard).toBe(3);
     hub.publish("a", batch(1, 3));

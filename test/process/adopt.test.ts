@@ -134,7 +134,7 @@ describe("An adoption", () => {
     const stranger = spawn("sleep", ["1000"], { detached: true, stdio: "ignore" });
     const [attempt, started] = readFileSync(`${task.folder}/run`, "utf8").split("\n");
     const fields = readFileSync(`/proc/${stranger.pid}/stat`, "utf8").trim().split(" ");
-    fields[21] = String(Number(fields[21]) - 1); // the same but for its start
+    fields[21] = String(Number(fields[21]) - 1); // same pid, other start time
     const line = fields.join(" ");
     writeFileSync(`${task.folder}/run`, `${attempt}\n${started}\nwrapper ${line}\nleader ${line}\n`);
     const adopted = await adoptProcess(task.folder, task.marker);

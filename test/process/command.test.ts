@@ -108,7 +108,7 @@ describe("A stop ends a command and throws the signal's reason", () => {
     ["a program that exits on SIGTERM", "trap 'exit 0' TERM; echo ready; sleep 1000 & wait"],
     ["a program that ignores SIGTERM", `exec ${fixture("stubborn.sh")}`],
     ["a program whose children ignore SIGTERM", `${fixture("stubborn.sh")} & wait`],
-    ["a program whose child has a session of its own", "setsid sleep 1000 & echo ready; wait"],
+    ["a program whose child has a separate session", "setsid sleep 1000 & echo ready; wait"],
     ["a program that has ended, while its child holds the output", "setsid sleep 1000 & echo ready"],
     ["a program that prints without end", "echo ready; exec yes"],
   ])("%s", async (_, script) => {

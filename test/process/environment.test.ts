@@ -7,7 +7,7 @@ import { expectNoProcessLeft, newTask, program } from "./harness.ts";
 
 expectNoProcessLeft();
 
-/** What a shell takes for its own, refuses, changes, or drops; and what its text could be taken for. */
+/** Variables that a shell overwrites, refuses, changes or drops, and values that look like shell syntax. */
 const ODD: Record<string, string> = {
   PATH: "/usr/bin:/bin",
   OPTIND: "abc",

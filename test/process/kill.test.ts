@@ -97,7 +97,7 @@ describe("A kill", () => {
 });
 
 describe("When the leader has ended", () => {
-  it("a grandchild in a session of its own is ended too", async () => {
+  it("a grandchild in a separate session is ended too", async () => {
     const task = newTask();
     expect(await (await task.start(program("escapee.sh"))).ended).toEqual({ kind: "code", code: 0 });
     expect(await task.alive()).toEqual([]);
