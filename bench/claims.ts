@@ -14,7 +14,7 @@ const TEMPLATES = 20;
 const ROUNDS = 200;
 const SLOTS = 10;
 
-/** (f) How long a claim takes with few and with many tasks in the queue. */
+/** (f) Measures a claim with few and with many tasks in the queue. */
 export async function benchClaims(_: BenchServer, { floorUrl }: { floorUrl: string }): Promise<Row[]> {
   await migrate(floorUrl);
   const few = await claimMs(floorUrl, FEW);
@@ -36,7 +36,7 @@ async function claimMs(url: string, waiting: number): Promise<number> {
     const start = performance.now();
     const leases = await claim(database, node, SLOTS, admit);
     times.push(performance.now() - start);
-    if (leases.length !== SLOTS) throw new Error(`Claimed ${leases.length} of ${SLOTS}`);
+    if (leases.length !== SLOTS) throw new Error(`Claimed ${leases.length} of ${SLOTS} tasks`);
     for (const lease of leases) await release(database, lease);
   }
   await database.close();
@@ -44,7 +44,7 @@ async function claimMs(url: string, waiting: number): Promise<number> {
   return percentile(times, 50);
 }
 
-/** Waiting tasks of some templates that allow parallel runs, and nothing else. */
+/** Replaces all tasks by waiting ones of templates that allow parallel runs. */
 async function fillQueue(sql: postgres.Sql, count: number): Promise<void> {
   await sql`DELETE FROM tasks`;
   await sql`INSERT INTO projects (name, spec) VALUES ('claims', '{}') ON CONFLICT DO NOTHING`;

@@ -10,18 +10,17 @@ const methods = definition["signalman.v1.TaskService"] as unknown as Record<
   grpc.MethodDefinition<object, never>
 >;
 
-/** What the bench needs of an event, read from the bytes without making objects of its lines. */
+/** Counts of one event, read from its bytes without making objects of its lines. */
 export interface Seen {
-  /** Lines in it. */
   lines: number;
-  /** Of their contents. */
+  /** Bytes of the lines' contents. */
   bytes: number;
   isEnd: boolean;
 }
 
 /**
- * A grpc-js client made from the proto files, as another program would have it. `window`: bytes that the server may send
- * before it hears from the client again; grpc-js's own 64 KiB let each message wait for the one before.
+ * A grpc-js client made from the proto files, as another program would have it. `window`: flow-control window in bytes; with
+ * grpc-js's default of 64 KiB each message waits for the acknowledgement of the one before.
  */
 export function benchClient(url: string, { window }: { window?: number } = {}) {
   const client = new grpc.Client(url.replace("http://", ""), grpc.credentials.createInsecure(), {
@@ -43,29 +42,29 @@ export function benchClient(url: string, { window }: { window?: number } = {}) {
           (error, answer) => (error || !answer ? reject(error) : resolve(answer)),
         );
       }),
-    /** One page of a log, counted only: the client's objects are not measured. */
+    /** Reads one page of a log and only counts it, so that the cost of client objects is not measured. */
     countPage: (request: object) =>
       new Promise<Page>((resolve, reject) => {
         client.makeUnaryRequest(readLog.path, readLog.requestSerialize, countPage, request, (error, page) =>
           error || !page ? reject(error) : resolve(page),
         );
       }),
-    /** Every event as an object, as a client made from the proto gets it. */
+    /** Yields every event as an object, as a client made from the proto gets it. */
     watchTask: (name: string) =>
       client.makeServerStreamRequest(watch.path, watch.requestSerialize, watch.responseDeserialize, { name }),
-    /** The same of every task of a project. */
+    /** The same for every task of a project. */
     watchTasks: (parent: string) =>
       client.makeServerStreamRequest(watchAll.path, watchAll.requestSerialize, watchAll.responseDeserialize, {
         parent,
       }),
-    /** Counted only: what it costs is the server's and the wire's, not the client's objects. */
+    /** Watches a task and only counts its events, so that the cost of client objects is not measured. */
     countTask: (name: string) =>
       client.makeServerStreamRequest(watch.path, watch.requestSerialize, count, { name }),
     close: () => client.close(),
   };
 }
 
-/** What the bench needs of an answer to ReadTaskLog. */
+/** Figures of one answer to ReadTaskLog. */
 export interface Page {
   bytes: number;
   next: number;

@@ -8,10 +8,10 @@ import type { BenchServer } from "./server.ts";
 
 const WATCHERS = 1000;
 const IDLE = 10_000;
-/** Streams on one connection, as a proxy or a service with many users has them. */
+/** Streams on one connection: a proxy or a service with many users has about as many. */
 const PER_CONNECTION = 100;
 
-/** (g) A crowd that watches one task, and a larger one that waits. */
+/** (g) Measures a thousand watchers of one task, and the memory of ten thousand idle ones. */
 export async function benchCrowd(server: BenchServer): Promise<Row[]> {
   const lines = 5000;
   await writeFanoutScript(server, lines);
@@ -30,7 +30,7 @@ export async function benchCrowd(server: BenchServer): Promise<Row[]> {
   ];
 }
 
-/** Resident memory that one more watcher of a silent task costs. */
+/** Resident memory, in KB, that each further watcher of a silent task costs. */
 async function idleBytes(server: BenchServer): Promise<number> {
   const client = benchClient(server.url);
   const go = join(server.dataDir, "go-idle");
@@ -39,7 +39,7 @@ async function idleBytes(server: BenchServer): Promise<number> {
   const clients = Array.from({ length: IDLE / PER_CONNECTION }, () => benchClient(server.url));
   for (const each of clients) {
     const streams = Array.from({ length: PER_CONNECTION }, () => each.countTask(task.name));
-    // The snapshot: from then on there is nothing to hear.
+    // After the snapshot a silent task sends nothing but heartbeats.
     await Promise.all(streams.map((stream) => once(stream, "data")));
     for (const stream of streams) stream.on("error", () => {});
   }

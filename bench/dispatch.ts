@@ -10,28 +10,28 @@ const SCRIPT = "echo hello\n";
 const ROUNDS = 200;
 const WARM_UP = 20;
 
-/** (a) From the call of RunTask to the program's first line at a watcher, beside starting the same script oneself. */
+/** (a) Measures RunTask to the program's first line at a watcher, beside starting the same script directly. */
 export async function benchDispatch(server: BenchServer): Promise<Row[]> {
   await applyScripts(server, { hello: SCRIPT });
   const script = join(server.dataDir, "hello.sh");
   await writeFile(script, SCRIPT);
   const client = benchClient(server.url);
   const floor: number[] = [];
-  const ours: number[] = [];
-  // In turn, so that a change of the machine's speed meets both.
+  const service: number[] = [];
+  // In turns, so that a change of the machine's speed affects both.
   for (let round = -WARM_UP; round < ROUNDS; round++) {
     const alone = await spawnToFirstByte(script);
     const served = await runToFirstLine(client);
     if (round < 0) continue;
     floor.push(alone);
-    ours.push(served);
+    service.push(served);
   }
   client.close();
   const [f50, f99, o50, o99] = [
     percentile(floor, 50),
     percentile(floor, 99),
-    percentile(ours, 50),
-    percentile(ours, 99),
+    percentile(service, 50),
+    percentile(service, 99),
   ];
   return [
     { part: "a", what: "spawn to first byte, p50", value: f50, unit: "ms" },

@@ -7,10 +7,10 @@ import { applyScripts, type BenchServer } from "./server.ts";
 
 const LINES = 200_000;
 const WATCHERS = 100;
-/** Watchers on one connection: a process that fans out has few. */
+/** Watchers on one connection: few, as a process that fans out has them. */
 const PER_CONNECTION = 25;
 
-/** (c) Many watchers of one task, all reading, then one of them stalled. */
+/** (c) Measures 100 watchers of one task, first alone and then with one more that stalls. */
 export async function benchFanout(server: BenchServer): Promise<Row[]> {
   const crowd = { lines: LINES, watchers: WATCHERS, perConnection: PER_CONNECTION };
   await writeFanoutScript(server, LINES);
@@ -26,7 +26,7 @@ export async function benchFanout(server: BenchServer): Promise<Row[]> {
   ];
 }
 
-/** Template `fanout`: prints so many lines once the file `$GO` is there. */
+/** Creates template `fanout`, which prints `lines` lines as soon as the file `$GO` exists. */
 export async function writeFanoutScript(server: BenchServer, lines: number): Promise<void> {
   const file = join(server.dataDir, "fanout.txt");
   await writeFile(file, floodText(lines));
@@ -36,11 +36,12 @@ export async function writeFanoutScript(server: BenchServer, lines: number): Pro
 interface Crowd {
   lines: number;
   watchers: number;
-  /** How many more take the stream and never read. */
+  /** Number of further watchers that open the stream and never read. */
   stalled: number;
   perConnection: number;
 }
 
+/** Returns the deliveries per second and the server CPU per delivery, in microseconds. */
 export async function fanOut(
   server: BenchServer,
   { lines, watchers, stalled, perConnection }: Crowd,
@@ -73,7 +74,7 @@ export async function fanOut(
   return { rate: total / seconds, cpuMicros };
 }
 
-/** A watcher that takes the stream and never reads. */
+/** Opens a stream and never reads it. */
 function stall(client: ReturnType<typeof benchClient>, name: string): void {
   const stream = client.countTask(name);
   stream.on("error", () => {}); // closed with its client

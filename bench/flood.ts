@@ -17,7 +17,7 @@ const LINES = Number(process.env.BENCH_LINES ?? 2_000_000);
 const LINE_BYTES = 90;
 const MB = 1e6;
 
-/** (b) One task that floods, stored and watched by one client, beside storing ready-made chunks and reading the pipe. */
+/** (b) Measures one task that floods, stored and watched by one client, beside storing ready-made chunks and reading a pipe. */
 export async function benchFlood(server: BenchServer, { floorUrl }: { floorUrl: string }): Promise<Row[]> {
   const file = join(server.dataDir, "flood.txt");
   await writeFile(file, floodText(LINES));
@@ -56,7 +56,7 @@ export function floodText(lines: number): Buffer {
   return text;
 }
 
-/** Whole floods a second, through a pipe that is only read. */
+/** Whole floods per second through a pipe that is only read. */
 async function pipeRate(file: string): Promise<number> {
   const start = performance.now();
   const child = spawn("cat", [file], { stdio: ["ignore", "pipe", "ignore"] });
@@ -64,7 +64,7 @@ async function pipeRate(file: string): Promise<number> {
   return 1000 / (performance.now() - start);
 }
 
-/** The chunks that a task's log makes of the flood, not yet compressed. */
+/** Returns the chunks that a task's log makes of the flood, uncompressed. */
 async function readyChunks(file: string): Promise<Chunk[]> {
   const chunks: Chunk[] = [];
   const log = openTaskLog({
@@ -83,7 +83,7 @@ async function readyChunks(file: string): Promise<Chunk[]> {
   return last ? [...chunks, last] : chunks;
 }
 
-/** Whole floods a second, compressed beforehand, by the statement that the server uses. */
+/** Whole floods per second, compressed beforehand and stored by the statement that the server uses. */
 async function insertRate(url: string, chunks: readonly Chunk[]): Promise<number> {
   await migrate(url);
   const database = openDatabase({ url, max: 1, name: "floor", deadlineMs: 60_000 });

@@ -16,10 +16,10 @@ const FEW = 1000;
 const MANY = 1_000_000;
 const ROUNDS = 5;
 const PAGE = 50;
-/** What every page should take at most. */
+/** Goal for every page. */
 const LIMIT_MS = 20;
 
-/** (h) How long a page takes of few and of many tasks: each kind of filter, in each order, at its start and half way. */
+/** (h) Measures a page of few and of many tasks: each kind of filter, in each order, at the start and half way. */
 export async function benchLists(_: BenchServer, { floorUrl }: { floorUrl: string }): Promise<Row[]> {
   await migrate(floorUrl);
   const few = await measure(floorUrl, FEW);
@@ -49,7 +49,7 @@ export async function benchLists(_: BenchServer, { floorUrl }: { floorUrl: strin
 
 interface Times {
   byIds: number;
-  /** The p50 of each. */
+  /** Median of each kind of filter and order, in milliseconds. */
   kinds: Map<string, number>;
   oldLabel: number;
 }
@@ -93,7 +93,7 @@ async function p50(work: () => Promise<unknown>): Promise<number> {
   return percentile(times, 50);
 }
 
-/** Indexes are made at the end: that takes a third of the time. */
+/** Fills the table without its indexes and makes them at the end, which takes a third of the time. */
 async function filled(sql: postgres.Sql, count: number): Promise<void> {
   const indexes = await sql`
     SELECT indexname AS name, indexdef AS definition FROM pg_indexes

@@ -1,4 +1,4 @@
-/** Lines per second through src/logs alone: `node bench/logs.ts`. No database; see the other benches for the whole. */
+/** `node bench/logs.ts` measures lines per second through src/logs alone, without a database or a server. */
 import { randomBytes } from "node:crypto";
 import { compress } from "../src/logs/compress.ts";
 import { filterChunk } from "../src/logs/filter.ts";
@@ -24,7 +24,7 @@ const zstdSink: ChunkSink = {
   },
 };
 
-/** A megabyte or so of plausible lines; `every`: one in so many holds a secret. */
+/** About a megabyte of plausible lines. `every`: one line in this many holds a secret; 0: none does. */
 function block(every = 0): Buffer {
   const words = ["TASK", "ok:", "changed:", "[web-01]", "=>", "{item}", "installing", "package", "version"];
   const lines = Array.from({ length: 11_650 }, (_, i) => {

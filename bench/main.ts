@@ -18,8 +18,15 @@ import { startServer } from "./server.ts";
 import { AT_ONCE, benchShortTasks } from "./short-tasks.ts";
 
 /*
- * `npm run bench [a|b|c …]`: floors and figures of the same run in one table, ratios last, JSON beside it in
- * bench/results/. Client, server and database share this machine. Timings decide nothing here: the exit code is 0.
+ * `npm run bench [a] [b] …` measures the server in parts, one file each: a dispatch, b flood, c fanout, d short-tasks,
+ * e read-back, f claims, g crowd, h lists, i pages. Without arguments all parts run.
+ *
+ * Each part measures a figure of the server beside a floor, which is the least that the same machine needs for the same work,
+ * such as a bare spawn or a bare INSERT. Ratios of the two can be compared between machines; client, server and database
+ * share this one. Every part has its own server process, so that memory and CPU are that part's alone.
+ *
+ * The table goes to stdout, ratios last; the same as JSON goes to bench/results/. A goal that is not reached is marked, but
+ * the exit code stays 0: timings never fail a build.
  */
 
 const RESULTS = fileURLToPath(new URL("./results", import.meta.url));
@@ -44,7 +51,6 @@ const BENCHES = {
 for (const [part, bench] of Object.entries(BENCHES)) {
   if (!wanted(part)) continue;
   process.stderr.write(`(${part}) …\n`);
-  // A server of its own for each part: memory and CPU are its alone.
   const parallel = { SIGNALMAN_MAX_PARALLEL_TASKS: String(AT_ONCE) };
   await using server = await startServer({ DATABASE_URL: database.url, ...parallel });
   rows.push(...(await bench(server, places)));

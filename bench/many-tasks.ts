@@ -5,9 +5,9 @@ import type { TaskSelection, TaskTerm } from "../src/store/tasks/task-terms.ts";
 import type { Status } from "../src/task/status.ts";
 
 /**
- * Fills a database with this many tasks, a multiple of 100, and nothing else. As they come in life, and as is bad for
- * guesses: what is common in one project is rare in another, one template was used long ago only, as was one label, many
- * tasks are started at the same moment, and the newest have not ended.
+ * Replaces all tasks by `count` others, a multiple of 100. Their distribution is realistic and misleads the planner's
+ * estimates: a status that is common in one project is rare in another, one template and one label were used only long ago,
+ * many tasks start at the same moment, and the newest have not ended.
  */
 export async function fillTasks(sql: postgres.Sql, count: number): Promise<void> {
   const now = sql`date_trunc('milliseconds', now())`;
@@ -52,7 +52,7 @@ const template = (value: string, project: string | null = null, op: "=" | "!=" =
   return { field: "template", op, project, value };
 };
 
-/** Kinds of filter for these tasks; `middle`: when half of them had been made. */
+/** Kinds of filter for these tasks. `middle`: time at which half of them had been created. */
 export function filters(middle: Date): Record<string, TaskSelection> {
   const made = (op: "<" | ">=", value = middle): TaskTerm => ({ field: "create_time", op, value });
   const all = (...terms: TaskTerm[]): TaskSelection => ({ scopes: EVERYTHING, project: null, terms });
@@ -95,7 +95,7 @@ export function filters(middle: Date): Record<string, TaskSelection> {
   };
 }
 
-/** The one kind whose time goes with the number of tasks: a label that a tenth of them have, none of them new. */
+/** The one kind of filter whose time grows with the number of tasks: a label that a tenth of them have, all of them old. */
 export const OLD_LABEL: TaskSelection = { scopes: EVERYTHING, project: null, terms: [label("era", "old")] };
 
 export const ORDERS: readonly TaskOrder[] = (["create_time", "start_time", "end_time"] as const).flatMap(

@@ -1,11 +1,11 @@
-/** One figure of the bench. */
+/** One figure of a run. */
 export interface Row {
-  /** `a`, `b`, `c` … of the issue that asked for it. */
+  /** Letter of the part that measured it. */
   part: string;
   what: string;
   value: number;
   unit: string;
-  /** A ratio that must be reached, as `≥ 0.5`. */
+  /** Goal of a ratio, such as `≥ 0.5`; undefined: the figure has no goal. */
   goal?: string;
   reached?: boolean;
 }

@@ -8,12 +8,12 @@ import { applyScripts, type BenchServer } from "./server.ts";
 const LINES = Number(process.env.BENCH_PAGE_LINES ?? 1_000_000);
 const PAGE_LINES = 10_000;
 const WINDOW = 4 * 1024 * 1024;
-/** Each way is measured so often, in turns: other programs load the machine. */
+/** Rounds over all ways of reading: in turns, since other programs load the machine. */
 const ROUNDS = 3;
 
 type Client = ReturnType<typeof benchClient>;
 
-/** (i) A stored log read in pages by ReadTaskLog, as lines and as text, beside the same lines sent by WatchTask. */
+/** (i) Measures a stored log read in pages by ReadTaskLog, as lines and as text, beside the same lines sent by WatchTask. */
 export async function benchPages(server: BenchServer): Promise<Row[]> {
   const file = join(server.dataDir, "pages.txt");
   await writeFile(file, floodText(LINES));
@@ -25,7 +25,7 @@ export async function benchPages(server: BenchServer): Promise<Row[]> {
     "ReadTaskLog, lines": () => readAll(client, task.name, "LOG_FORMAT_LINES"),
     "ReadTaskLog, text": () => readAll(client, task.name, "LOG_FORMAT_TEXT"),
   };
-  // Once unmeasured, for the code to be compiled.
+  // One unmeasured round, so that the code is compiled.
   for (const read of Object.values(ways)) await read();
   const cpu: Record<string, number> = {};
   for (let round = 0; round < ROUNDS; round++) {

@@ -1,4 +1,4 @@
-/** Does `work` so many times, so many at once. */
+/** Runs `work` `count` times, `atOnce` of them at a time. */
 export async function inParallel(count: number, atOnce: number, work: () => Promise<unknown>): Promise<void> {
   let left = count;
   const worker = async () => {

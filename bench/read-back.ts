@@ -12,14 +12,14 @@ const PIECE = 1_000_000;
 const LINES = Number(process.env.BENCH_READ_LINES ?? 12_000_000);
 const LINE_BYTES = 90;
 const MB = 1e6;
-/** Chunks for each query: as many as the server reads at most. */
+/** Chunks per query: the most that the server reads at once. */
 const CHUNKS = 32;
 
 const WINDOW = 4 * 1024 * 1024;
 
 /**
- * (e) A stored gigabyte of log, read back by one client, beside reading its chunks from the database: as they stand there,
- * which is an eighth of the bytes, and to the log's bytes, which is the least that any reader must do.
+ * (e) Measures a stored gigabyte of log, read back by one client, beside reading its chunks from the database: compressed,
+ * which is an eighth of the bytes, and decompressed, which is the least that every reader must do.
  */
 export async function benchReadBack(
   server: BenchServer,
@@ -38,9 +38,9 @@ export async function benchReadBack(
   const id = task.name.split("/").at(-1) ?? "";
   const before = await rawRates(database, id);
   const start = performance.now();
-  // Twice, as the floors are measured.
+  // Read twice, as the floors are.
   const lines = (await countLines(client, task.name)) + (await countLines(client, task.name));
-  const ours = (lines * LINE_BYTES) / MB / ((performance.now() - start) / 1000);
+  const served = (lines * LINE_BYTES) / MB / ((performance.now() - start) / 1000);
   const after = await rawRates(database, id);
   const stored = (before.stored + after.stored) / 2;
   const plain = (before.plain + after.plain) / 2;
@@ -52,12 +52,17 @@ export async function benchReadBack(
     {
       part: "e",
       what: `${Math.round(((lines / 2) * LINE_BYTES) / MB)} MB of stored log read back`,
-      value: ours,
+      value: served,
       unit: "MB/s",
     },
     { part: "e", what: "server's highest memory while it was written", value: peak, unit: "MB" },
-    { part: "e", what: "read back / compressed chunk reads", value: ours / stored, unit: "times the floor" },
-    ratio("e", "read back / raw chunk reads", ours / plain, "≥", 0.5),
+    {
+      part: "e",
+      what: "read back / compressed chunk reads",
+      value: served / stored,
+      unit: "times the floor",
+    },
+    ratio("e", "read back / raw chunk reads", served / plain, "≥", 0.5),
   ];
 }
 
@@ -75,7 +80,7 @@ async function rawRates(database: Database, id: string): Promise<{ stored: numbe
   };
 }
 
-/** MB of log a second. */
+/** MB of log per second. */
 async function rawRate(database: Database, id: string, use: (data: Buffer) => unknown): Promise<number> {
   const start = performance.now();
   let at = 0;

@@ -12,7 +12,7 @@ import { CatalogService } from "../gen/signalman/v1/catalog_service_pb.ts";
 
 const LAUNCHER = fileURLToPath(new URL("../bin/signalman.js", import.meta.url));
 
-/** The server as people run it, on its embedded database, in a process and a folder of its own. */
+/** A server in its own process, with its own data folder, as people run it. */
 export interface BenchServer extends AsyncDisposable {
   url: string;
   pid: number;
@@ -21,9 +21,9 @@ export interface BenchServer extends AsyncDisposable {
 }
 
 export interface Usage {
-  /** CPU seconds so far, user and system. */
+  /** CPU seconds since the start, user and system. */
   cpu: number;
-  /** Resident memory now and at its highest, MB. */
+  /** Resident memory, in MB; `peak` is its highest so far. */
   rss: number;
   peak: number;
 }
@@ -70,7 +70,7 @@ async function readyUrl(child: ChildProcess): Promise<string> {
   throw new Error(`The server did not start:\n${said.join("\n")}`);
 }
 
-/** Clock ticks of /proc are hundredths of a second on Linux. */
+/** Reads /proc. Its clock ticks are hundredths of a second on Linux. */
 function usageOf(pid: number): Usage {
   const fields = readFileSync(`/proc/${pid}/stat`, "utf8").split(") ")[1]?.split(" ") ?? [];
   const status = readFileSync(`/proc/${pid}/status`, "utf8");
@@ -82,7 +82,7 @@ function usageOf(pid: number): Usage {
   };
 }
 
-/** Project `bench` with one template for each script, run by bash. */
+/** Applies project `bench` with one template for each script, run by bash. */
 export async function applyScripts(server: BenchServer, scripts: Record<string, string>): Promise<void> {
   const folder = await mkdtemp(join(server.dataDir, "scripts-"));
   for (const [name, text] of Object.entries(scripts)) await writeFile(join(folder, name), text);

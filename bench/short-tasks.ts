@@ -15,8 +15,8 @@ const WARM_UP = 100;
 export const AT_ONCE = 16;
 
 /**
- * (d) Many short tasks, so many at once, from the first RunTask to the last end, by a server that has run some before;
- * beside starting the script as often in a loop, one after the other, and so many at once.
+ * (d) Measures 1000 short tasks, 16 at a time, from the first RunTask to the last end, on a warm server. The floors start the
+ * script as often in a loop, one at a time and 16 at a time.
  */
 export async function benchShortTasks(server: BenchServer): Promise<Row[]> {
   await applyScripts(server, { hello: SCRIPT });
@@ -27,22 +27,27 @@ export async function benchShortTasks(server: BenchServer): Promise<Row[]> {
     many: await spawnRate(script, AT_ONCE),
   });
   await taskRate(server.url, WARM_UP);
-  // Before and after, so that a change of the machine's speed meets both.
+  // Before and after, so that a change of the machine's speed affects both.
   const before = await spawnRates();
-  const ours = await taskRate(server.url, TASKS);
+  const served = await taskRate(server.url, TASKS);
   const after = await spawnRates();
   const loop = (before.one + after.one) / 2;
   const crowded = (before.many + after.many) / 2;
   return [
     { part: "d", what: "spawn loop", value: loop, unit: "programs/s" },
     { part: "d", what: `spawn loop, ${AT_ONCE} at once`, value: crowded, unit: "programs/s" },
-    { part: "d", what: `tasks, ${AT_ONCE} at once`, value: ours, unit: "tasks/s" },
-    { part: "d", what: `tasks / spawns, ${AT_ONCE} at once`, value: ours / crowded, unit: "times the floor" },
-    ratio("d", "tasks / spawn loop", ours / loop, "≥", 0.25),
+    { part: "d", what: `tasks, ${AT_ONCE} at once`, value: served, unit: "tasks/s" },
+    {
+      part: "d",
+      what: `tasks / spawns, ${AT_ONCE} at once`,
+      value: served / crowded,
+      unit: "times the floor",
+    },
+    ratio("d", "tasks / spawn loop", served / loop, "≥", 0.25),
   ];
 }
 
-/** In a process of its own: a fork copies the page tables of whoever forks, and the bench has grown. */
+/** Runs the loop in a new process, since a fork copies the page tables of its parent, and those of the bench are large. */
 async function spawnRate(script: string, atOnce: number): Promise<number> {
   const args = [SPAWN_LOOP, script, String(TASKS), String(atOnce)];
   const { stdout } = await promisify(execFile)(process.execPath, args);
@@ -63,7 +68,7 @@ async function taskRate(url: string, tasks: number): Promise<number> {
   return tasks / seconds;
 }
 
-/** What matters here of a WatchTasksResponse. */
+/** Fields of a WatchTasksResponse that the count reads. */
 interface TasksEvent {
   synced?: object;
   change?: { change: { end?: object } };

@@ -2,7 +2,7 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { inParallel } from "./parallel.ts";
 
-/** `spawn-loop.ts SCRIPT COUNT AT_ONCE` prints how many starts of a script by bash a second there were. */
+/** `spawn-loop.ts SCRIPT COUNT AT_ONCE` runs a script by bash COUNT times and prints the runs per second. */
 const [script = "", count, atOnce] = process.argv.slice(2);
 const start = performance.now();
 await inParallel(Number(count), Number(atOnce), async () => {

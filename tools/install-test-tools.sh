@@ -1,6 +1,6 @@
 #!/bin/sh
-# Installs what the tests can use beside Node, on Debian and what descends from it; as root, or by sudo. May run again.
-# Without these programs the tests that need them are skipped, and say so.
+# Installs the programs that tests use beside Node, on Debian and its derivatives, as root or by sudo. It can run again.
+# A test whose program is missing is skipped and says so.
 set -eu
 
 # command, package
@@ -25,14 +25,14 @@ missing=$(echo "$tools" | while read -r command package; do
   [ -z "$command" ] || command -v "$command" >/dev/null || echo "$package"
 done)
 if [ -z "$missing" ]; then
-  echo 'Everything is there.'
+  echo 'All programs are installed.'
   exit
 fi
-command -v apt-get >/dev/null || { echo "install-test-tools.sh: there is no apt-get here; install $missing" >&2; exit 1; }
+command -v apt-get >/dev/null || { echo "install-test-tools.sh: apt-get not found; install these packages: $missing" >&2; exit 1; }
 as_root=
 [ "$(id -u)" = 0 ] || as_root=sudo
-$as_root apt-get update -q || echo "install-test-tools.sh: going on with the lists that are there" >&2
-# One by one: what this system does not have is no reason to do without the rest.
+$as_root apt-get update -q || echo "install-test-tools.sh: apt-get update failed; going on with the existing package lists" >&2
+# One by one, so that a package that this system lacks does not keep the others from being installed.
 for package in $missing; do
   DEBIAN_FRONTEND=noninteractive $as_root apt-get install -y -q --no-install-recommends "$package" ||
     echo "install-test-tools.sh: $package could not be installed; its tests will be skipped" >&2

@@ -23,16 +23,28 @@ import { Sessions } from "./sessions.ts";
 import { type WatchOptions, watchTask } from "./watch.ts";
 import { watchTasks } from "./watch-tasks.ts";
 
+/*
+ * The client library for programs in TypeScript, exported as `signalman/client`, and the base of the command line.
+ *
+ * connectSignalman makes one typed client for each service of the contract, over one HTTP/2 connection that is opened when it
+ * is needed and again after it broke (sessions.ts). `watch` and `watchTasks` read streams that survive broken connections:
+ * silence.ts finds a dead stream by its missing heartbeats, reconnect.ts waits with exponential backoff, transient-errors.ts
+ * says which errors are worth a retry, and the resume token continues the stream, so that each event comes once and in order.
+ *
+ * Calls other than watches are not retried: the caller decides, for RunTask with the same `request_id`. The room imports
+ * nothing of the server, only the generated code.
+ */
+
 export interface ConnectOptions {
-  /** `HOST:PORT` or `http://HOST:PORT`: gRPC over HTTP/2 without TLS; `https://…`: with it. */
+  /** `HOST:PORT` or `http://HOST:PORT`: gRPC over HTTP/2 without TLS; `https://…`: with TLS. Default: 127.0.0.1:8480. */
   server?: string;
   /** Bearer token, sent with every call. */
   token?: string;
 }
 
-/** A client for each service, over one connection that is opened when it is first needed, and again if it broke. */
+/** A client for each service, over one connection that is opened when it is first needed and again after it broke. */
 export interface Signalman extends Disposable {
-  /** `http://host:port` */
+  /** Base URL of the server: `http://host:port`. */
   readonly url: string;
   readonly tasks: Client<typeof TaskService>;
   readonly catalog: Client<typeof CatalogService>;
@@ -43,25 +55,25 @@ export interface Signalman extends Disposable {
   readonly inventories: Client<typeof InventoryService>;
   readonly accessKeys: Client<typeof AccessKeyService>;
   readonly apps: Client<typeof AppService>;
-  /** All events of a task, each once, whatever happens to the connection: see `watchTask`. */
+  /** All events of a task, each once, across broken connections. See `watchTask`. */
   watch(
     request: MessageInitShape<typeof WatchTaskRequestSchema>,
     options?: WatchOptions,
   ): AsyncGenerator<WatchTaskResponse>;
-  /** The changes of many tasks, each once, whatever happens to the connection: see `watchTasks`. */
+  /** The changes of many tasks, each once, across broken connections. See `watchTasks`. */
   watchTasks(
     request: MessageInitShape<typeof WatchTasksRequestSchema>,
     options?: ReconnectOptions,
   ): AsyncGenerator<WatchTasksResponse>;
-  /** Opens the connection now. @throws ConnectError Unavailable */
+  /** Opens the connection now. @throws ConnectError with UNAVAILABLE if the server cannot be reached */
   connect(): Promise<void>;
-  /** Ends the connection and the calls on it. Idle, it does not keep a process alive. */
+  /** Closes the connection and aborts the calls on it. An idle connection does not keep the process alive. */
   [Symbol.dispose](): void;
 }
 
 export const DEFAULT_SERVER = "127.0.0.1:8480";
 
-/** @throws TypeError if `server` or `token` cannot be one. */
+/** Returns the clients; no connection is made yet. @throws TypeError if `server` or `token` is malformed */
 export function connectSignalman({ server = DEFAULT_SERVER, token }: ConnectOptions = {}): Signalman {
   const url = serverUrl(server);
   const sessionManager = new Sessions(url);
@@ -89,9 +101,10 @@ export function connectSignalman({ server = DEFAULT_SERVER, token }: ConnectOpti
   };
 }
 
-/** RFC 6750 */
+/** Sends a bearer token (RFC 6750). @throws TypeError that does not repeat the token */
 function bearer(token: string): Interceptor {
-  if (!/^[\x21-\x7e]+$/.test(token)) throw new TypeError("the token must be visible ASCII without blanks");
+  if (!/^[\x21-\x7e]+$/.test(token))
+    throw new TypeError("the token must be visible ASCII without blanks");
   return (next) => (request) => {
     request.header.set("authorization", `Bearer ${token}`);
     return next(request);

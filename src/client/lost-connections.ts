@@ -1,8 +1,8 @@
 import { Code, ConnectError, type Interceptor } from "@connectrpc/connect";
 
 /**
- * A connection that was reset during a call, and a call that the server refused before it began, are UNAVAILABLE, as with
- * other gRPC clients. connect-node calls the former ABORTED, and the latter INTERNAL if the stream tells it as an error.
+ * Makes two errors UNAVAILABLE, as other gRPC clients have them: a connection that was reset during a call, which connect-node
+ * reports as ABORTED, and a stream that the server refused before it began, which connect-node may report as INTERNAL.
  */
 export const lostIsUnavailable: Interceptor = (next) => async (request) => {
   try {

@@ -8,19 +8,19 @@ import { mayPass, retryDelay } from "./transient-errors.ts";
 export interface ReconnectOptions {
   /** Ends the watch: the generator throws the signal's reason. */
   signal?: AbortSignal;
-  /** The stream broke and is opened again in `delayMs`; `attempt` counts from 1 since something last came through. */
+  /** Called when the stream broke, `delayMs` before it is opened again. `attempt` counts from 1 since the last new event. */
   onReconnect?(broken: { error: ConnectError; attempt: number; delayMs: number }): void;
-  /** Gives up, with the last error, when nothing has come through for this long. Default: never. */
+  /** Longest time, in milliseconds, without a new event before the watch throws the last error. Default: unlimited. */
   giveUpAfterMs?: number;
-  /** Longest silence, in milliseconds, before the stream counts as broken. Default: 10 s more than the heartbeats' interval. */
+  /** Longest silence, in milliseconds, before the stream counts as broken. Default: the heartbeat interval and 10 s. */
   silenceMs?: number;
 }
 
 const DEFAULT_HEARTBEAT_MS = 15_000;
-/** A heartbeat that is this late does not come. */
+/** Delay after which a heartbeat counts as missing. */
 const LATENESS_MS = 10_000;
 
-/** A stream with heartbeats; UNAVAILABLE if they do not come. */
+/** Reads a stream with heartbeats. @throws ConnectError with UNAVAILABLE if they stop */
 export function openStream<T>(
   open: (signal: AbortSignal) => AsyncIterable<T>,
   heartbeatInterval: MessageInitShape<typeof DurationSchema> | undefined,
@@ -32,7 +32,7 @@ export function openStream<T>(
   return guarded(open, silenceMs ?? heartbeatMs + LATENESS_MS, signal);
 }
 
-/** What is between a break and the next event. */
+/** Counts failed tries since the last new event, and waits before the next one. */
 export function countTrouble({
   signal,
   onReconnect,
@@ -41,11 +41,12 @@ export function countTrouble({
   let failures = 0;
   let since: number | undefined = performance.now();
   return {
-    /** Something came through. */
+    /** Resets the count after a new event. */
     over(): void {
       failures = 0;
       since = undefined;
     },
+    /** Waits before the next try. @throws the error if a retry would not help or the time to give up has come */
     async wait(error: ConnectError): Promise<void> {
       since ??= performance.now();
       failures += 1;

@@ -2,8 +2,8 @@ const DEFAULT_PORT = "8480";
 const FORMS = "HOST:PORT, http://HOST:PORT or https://HOST:PORT";
 
 /**
- * The base URL of a server that a person named. A bare `HOST` has port 8480.
- * @throws TypeError whose message begins with `server`.
+ * Returns the base URL of a server that a person named. A bare `HOST` has port 8480.
+ * @throws TypeError whose message begins with `server`
  */
 export function serverUrl(server: string): string {
   const hasScheme = server.includes("://");
@@ -12,7 +12,7 @@ export function serverUrl(server: string): string {
   const isPlain = url && url.pathname === "/" && !url.search && !url.hash && !url.username && !url.password;
   if (!isPlain || !/^https?:$/.test(url.protocol))
     throw new TypeError(`server must be ${FORMS}, not ${server}`);
-  // `:80` is dropped by URL as the scheme's own.
+  // URL drops `:80`, the default port of the scheme, so the given text is searched for a port.
   if (!hasScheme && !/:\d+$/.test(server)) url.port = DEFAULT_PORT;
   return url.origin;
 }

@@ -2,18 +2,18 @@ import type { ClientHttp2Session } from "node:http2";
 import { Http2SessionManager } from "@connectrpc/connect-node";
 
 /**
- * Bytes that the server may send, for each call and for all of a connection, before it hears from here again. Of HTTP/2's
- * own 64 KiB every message of a long log would wait for word that the one before was read.
+ * Flow-control window of each stream and of the connection. With HTTP/2's default of 64 KiB, every message of a long log would
+ * wait for the acknowledgement of the one before.
  */
 const WINDOW_BYTES = 1024 * 1024;
 /**
- * A connection that was silent for this long is tried by a PING before it is used again or waited for any longer, so that
- * a half-open one is given up. Longer than the usual heartbeat of a watch: then there are no PINGs beside them.
+ * Silence after which a PING checks the connection, so that a half-open one is given up. Longer than the default heartbeat
+ * interval of a watch (15 s), so that a watch with heartbeats sends no PINGs.
  */
 const PING_INTERVAL_MS = 20_000;
 const PING_TIMEOUT_MS = 5000;
 
-/** One connection at a time, opened when it is needed, with windows for long logs. */
+/** One connection at a time, opened when it is needed, with flow-control windows for long logs. */
 export class Sessions extends Http2SessionManager {
   readonly #widened = new WeakSet<ClientHttp2Session>();
 
@@ -25,7 +25,7 @@ export class Sessions extends Http2SessionManager {
     );
   }
 
-  // The first call of a connection is the first to see it.
+  // The base class offers no event for a new connection, so its first stream widens the window.
   override async request(...call: Parameters<Http2SessionManager["request"]>) {
     const stream = await super.request(...call);
     const session = stream.session as ClientHttp2Session | undefined;

@@ -1,9 +1,10 @@
 import { Code, ConnectError } from "@connectrpc/connect";
 
 /**
- * Reads a stream that must never be silent for longer than `ms`: then UNAVAILABLE is thrown. Time that the reader itself
- * takes does not count. However it ends, the stream is cancelled in a way that the server takes as the caller's leave:
- * Connect resets a stream with INTERNAL_ERROR if it is aborted with anything but `canceled`.
+ * Reads a stream that must not be silent for longer than `ms`. Time in which the reader processes a message does not count.
+ * In the end the stream is always aborted with `canceled`, which the server takes as a caller that left: Connect resets a
+ * stream that is aborted with any other reason by INTERNAL_ERROR.
+ * @throws ConnectError with UNAVAILABLE after the silence
  */
 export async function* guarded<T>(
   open: (signal: AbortSignal) => AsyncIterable<T>,

@@ -1,7 +1,7 @@
 import { Code, type ConnectError } from "@connectrpc/connect";
 import { ErrorInfoSchema, RetryInfoSchema } from "../../gen/google/rpc/error_details_pb.ts";
 
-/** What a repetition would not change. */
+/** Codes of errors that a retry would get again. */
 const FINAL: ReadonlySet<Code> = new Set([
   Code.InvalidArgument,
   Code.NotFound,
@@ -13,18 +13,18 @@ const FINAL: ReadonlySet<Code> = new Set([
   Code.Unauthenticated,
 ]);
 
-/** The call may work if it is made again: the server or the way to it is in trouble, not the request. */
+/** Whether the call may succeed on a retry, because the server or the network failed and not the request. */
 export function mayPass(error: ConnectError): boolean {
   return !FINAL.has(error.code);
 }
 
-/** The call did not get an answer of the service, or it said that it cannot answer now. */
+/** Whether the service did not answer the call, or answered that it cannot now. */
 export function isUnreachable(error: ConnectError): boolean {
   if (error.code === Code.Unavailable) return true;
   return mayPass(error) && isBroken(error);
 }
 
-/** No server said this: the connection broke. */
+/** Whether the error comes from a broken connection, not from the service and not from a deadline or abort of the caller. */
 function isBroken(error: ConnectError): boolean {
   const byUs = error.code === Code.DeadlineExceeded || error.code === Code.Canceled;
   return !byUs && error.cause instanceof Error && error.findDetails(ErrorInfoSchema).length === 0;
@@ -35,9 +35,9 @@ const LONGEST_DELAY_MS = 5000;
 const LONGEST_REQUESTED_MS = 60_000;
 
 /**
- * How long to wait before the next try, in milliseconds: what the server asked for (`google.rpc.RetryInfo`), else twice
- * as long after each failure. Up to a fifth is added by chance, so that not all clients come back at once.
- * @param failures how many tries have failed in a row, from 1
+ * Returns the delay before the next try, in milliseconds: the one that the server asks for in `google.rpc.RetryInfo`, up to
+ * 60 s, else exponential backoff from 100 ms to 5 s. Jitter of up to a fifth keeps clients from coming back all at once.
+ * @param failures number of tries that have failed in a row, from 1
  */
 export function retryDelay(error: ConnectError, failures: number): number {
   const requested = error.findDetails(RetryInfoSchema)[0]?.retryDelay;

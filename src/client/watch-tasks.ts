@@ -11,10 +11,10 @@ type Tasks = Pick<Client<typeof TaskService>, "watchTasks">;
 type Request = MessageInitShape<typeof WatchTasksRequestSchema>;
 
 /**
- * What has not ended, `synced`, then all changes of many tasks, each once, without an end. A stream that breaks, falls
- * silent or closes is opened again after the last token that came. One that breaks before `synced` begins anew, after
- * `onReconnect`: then what came of the snapshot so far is void.
- * @throws ConnectError for what a repetition would not change, such as NOT_FOUND.
+ * Yields a snapshot of the tasks that have not ended, `synced`, and then every change, each once and without an end. A stream
+ * that breaks, falls silent or closes is opened again after the last resume token. If it breaks before `synced`, the snapshot
+ * starts again after `onReconnect`, and its events so far are void.
+ * @throws ConnectError for errors that a retry would get again, such as NOT_FOUND
  */
 export async function* watchTasks(
   tasks: Tasks,
@@ -29,7 +29,7 @@ export async function* watchTasks(
     try {
       let isFirst = true;
       for await (const event of openStream(open, request.heartbeatInterval, options)) {
-        // The first one may only say that the stream was opened.
+        // The first event of a stream may only say that it was opened: without a new token it is no progress.
         if (!isFirst || (event.resumeToken || resumeToken) !== resumeToken) trouble.over();
         isFirst = false;
         resumeToken = event.resumeToken || resumeToken;

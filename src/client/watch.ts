@@ -8,7 +8,7 @@ import type {
 import { countTrouble, openStream, type ReconnectOptions } from "./reconnect.ts";
 
 export interface WatchOptions extends ReconnectOptions {
-  /** Also yield the snapshots that each reconnection begins with. Default: the first one only. */
+  /** Also yields the snapshot that each new stream begins with. Default: only the first one. */
   repeatSnapshots?: boolean;
 }
 
@@ -16,9 +16,9 @@ type Tasks = Pick<Client<typeof TaskService>, "watchTask">;
 type Request = MessageInitShape<typeof WatchTaskRequestSchema>;
 
 /**
- * All events of a task up to its end (or, with `follow: false`, up to now), each once and in order. A stream that breaks,
- * falls silent or closes without an `end` is opened again after the last event that came.
- * @throws ConnectError for what a repetition would not change, such as NOT_FOUND.
+ * Yields all events of a task up to its end (or, with `follow: false`, up to now), each once and in order. A stream that
+ * breaks, falls silent or closes without an `end` is opened again after the last event.
+ * @throws ConnectError for errors that a retry would get again, such as NOT_FOUND
  */
 export async function* watchTask(
   tasks: Tasks,

@@ -5,13 +5,13 @@ import { markdownTable } from "./markdown-table.ts";
 
 const WIDTH = 100;
 
-/** The command line as the program's own help tells it, and the settings of the server as a table. */
+/** Returns docs/cli.md: the help text of every command, and the settings of the server as a table. */
 export async function cliReference(): Promise<string> {
   const program = createProgram();
   const commands = program.commands.filter((command) => command.description() !== "");
   return `# Command line
 
-\`signalman COMMAND [OPTIONS]\`. Output of tasks goes to stdout, what the command line itself has to say to stderr.
+\`signalman COMMAND [OPTIONS]\`. Output of tasks goes to stdout, messages of the command line go to stderr.
 
 \`\`\`text
 ${helpOf(program)}

@@ -2,7 +2,7 @@ import { REASONS } from "../../src/task/reasons.ts";
 import { END_REASONS, type EndReason } from "../../src/task/status.ts";
 import { markdownTable } from "./markdown-table.ts";
 
-/** What the end of a task means to its owner. The contract's comments in task.proto have the short form. */
+/** Meaning and advice for each end reason. The comments of the contract in task.proto have the short form. */
 const ENDS: Record<EndReason, { meaning: string; advice: string }> = {
   EXIT_CODE: {
     meaning: "The program ended with another exit code than 0.",
@@ -16,11 +16,11 @@ const ENDS: Record<EndReason, { meaning: string; advice: string }> = {
   QUEUE_TIMEOUT: {
     meaning: "The task waited longer than its `queue_timeout`.",
     advice:
-      "See what holds its template or project (`signalman list`); allow more parallel tasks or more time.",
+      "See with `signalman list` which tasks of its template or project run; allow more parallel tasks or more time.",
   },
   RUN_TIMEOUT: {
     meaning: "The program ran longer than its `run_timeout` and was ended.",
-    advice: "Look in the log for where the time went; allow more time.",
+    advice: "See in the log where the time went, or allow more time.",
   },
   IDLE_TIMEOUT: {
     meaning: "The program printed nothing for longer than its `idle_timeout` and was ended.",
@@ -32,7 +32,7 @@ const ENDS: Record<EndReason, { meaning: string; advice: string }> = {
   },
   REJECTED: {
     meaning: "The plan was rejected.",
-    advice: "Nothing was changed; `end.message` has the reason given.",
+    advice: "Nothing was changed; `end.message` has the reason that the caller gave.",
   },
   PREPARE_FAILED: {
     meaning:
@@ -41,7 +41,7 @@ const ENDS: Record<EndReason, { meaning: string; advice: string }> = {
   },
   STOPPED_BY_USER: {
     meaning: "A caller killed the task.",
-    advice: "Nothing to mend; `end.message` has the reason given.",
+    advice: "Nothing to repair; `end.message` has the reason that the caller gave.",
   },
   LOG_LIMIT: { meaning: "The log grew over its limit.", advice: "Print less, or write to a file." },
   LOST: {
@@ -54,6 +54,7 @@ const ENDS: Record<EndReason, { meaning: string; advice: string }> = {
   },
 };
 
+/** Returns docs/errors.md: reasons of failed calls, and end reasons of tasks. */
 export function errorReference(): string {
   const reasons = Object.entries(REASONS).map(([reason, { codes, meaning, advice }]) => [
     `\`${reason}\``,
