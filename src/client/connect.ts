@@ -103,8 +103,7 @@ export function connectSignalman({ server = DEFAULT_SERVER, token }: ConnectOpti
 
 /** Sends a bearer token (RFC 6750). @throws TypeError that does not repeat the token */
 function bearer(token: string): Interceptor {
-  if (!/^[\x21-\x7e]+$/.test(token))
-    throw new TypeError("the token must be visible ASCII without blanks");
+  if (!/^[\x21-\x7e]+$/.test(token)) throw new TypeError("the token must be visible ASCII without blanks");
   return (next) => (request) => {
     request.header.set("authorization", `Bearer ${token}`);
     return next(request);

@@ -161,9 +161,9 @@ templates:
   - hooks: &hooks [*hooks]
 `);
     expect(code).toBe(2);
-    const only = "only a map can be merged, or a list of maps";
+    const only = "the merge key << takes only a map or a list of maps";
     expect(stderr.trim().split("\n")).toEqual([
-      `signalman: /catalog.yaml:3: project.labels["<<"]: !file works in secret fields alone, unless apply --allow-tags says that this file may read more`,
+      `signalman: /catalog.yaml:3: project.labels["<<"]: !file works in secret fields alone; apply --allow-tags allows it in every field`,
       `signalman: /catalog.yaml:3: project.labels["<<"]: ${only}`,
       `signalman: /catalog.yaml:6: templates[1]["<<"][1].env.A: there is no &none before it`,
       `signalman: /catalog.yaml:9: templates[2]["<<"]: ${only}`,

@@ -179,13 +179,13 @@ environments:
       const text = `accessKeys: [{ text: { value: !file ${file} } }]`;
       for (const allowTags of [false, true])
         expect(await complaint(text, { allowTags })).toBe(
-          `catalog.yaml:1: accessKeys[0].text.value: cannot read ${file}: it lies outside the folder of the catalog`,
+          `catalog.yaml:1: accessKeys[0].text.value: cannot read ${file}: it is outside the folder of the catalog`,
         );
     },
   );
 
   test("read regular files alone", async () => {
     const text = "accessKeys: [{ text: { value: !file keys } }]";
-    expect(await complaint(text)).toMatch(/cannot read keys: it is no regular file$/);
+    expect(await complaint(text)).toMatch(/cannot read keys: it is not a regular file$/);
   });
 });

@@ -123,7 +123,7 @@ describe("signalman export", () => {
     const { code, stdout } = await cli(["export", "shop"], { server: service.url });
     expect(code).toBe(0);
     expect(stdout).not.toContain("hunter2");
-    const left = '""  # left out: a secret; empty keeps what is stored'.replace("  #", " #");
+    const left = '""  # secret, left out; an empty value keeps the stored one'.replace("  #", " #");
     for (const name of ["privateKey", "value", "PASSWORD", "MY_TOKEN"])
       expect(stdout).toContain(`${name}: ${left}`);
     expect(stdout).toContain("    environment: defaults\n");

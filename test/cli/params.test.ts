@@ -24,5 +24,5 @@ it("of Terraform are switches", () => {
 });
 
 it("of two apps do not go together", () => {
-  expect(() => parse("--check", "--destroy")).toThrow("do not go together");
+  expect(() => parse("--check", "--destroy")).toThrow("cannot be combined");
 });

@@ -114,7 +114,7 @@ describe("-e", () => {
       a: { "1.10": "x", "12345678901234567890": "y", no: "z" },
     });
     expect(await complaint("a: !file /etc/hostname\nb: [!env PATH]\n")).toMatch(
-      /^vars\.yaml:1: a: !file is for catalogs.*\nvars\.yaml:2: b\[0\]: !env is for catalogs/,
+      /^vars\.yaml:1: a: !file works in catalogs alone.*\nvars\.yaml:2: b\[0\]: !env works in catalogs alone/,
     );
   });
 

@@ -2,7 +2,7 @@ import { type Document, isAlias, isMap, isSeq, type Node } from "yaml";
 import { isSecretPlace } from "../../rpc/secret-places.ts";
 import { type Problem, placesIn } from "./nodes.ts";
 
-/** Aliases of nothing, and merges of what is no map. The library finds them too, but says no line. */
+/** Finds aliases without an anchor and merges of values that are no maps. The library finds them too, but names no line. */
 export function aliasTroubles(document: Document): Problem[] {
   const problems: Problem[] = [];
   const anchors = new Map<string, Node>();
@@ -16,18 +16,18 @@ export function aliasTroubles(document: Document): Problem[] {
         description: `there is no ${isSecretPlace(place.path) ? "such anchor" : `&${node.source}`} before it`,
       });
     else if (place.role === "merged" && !isMap(meant) && !(isSeq(meant) && meant.items.every(isMapOrUnknown)))
-      problems.push({ ...place, description: "only a map can be merged, or a list of maps" });
+      problems.push({ ...place, description: "the merge key << takes only a map or a list of maps" });
   }
   return problems;
 
-  /** Undefined: an alias of nothing, or of what it is a part of. */
+  /** Value that a node stands for; undefined: an alias without an anchor, or of a value that contains it. */
   function meantBy(node: unknown): unknown {
     if (!isAlias(node)) return node;
     const anchor = anchors.get(node.source);
     return endOf(anchor) <= (node.range?.[0] ?? 0) ? anchor : undefined;
   }
 
-  /** An unknown one has a problem of its own. */
+  /** Unknown aliases pass, since they are reported by themselves. */
   function isMapOrUnknown(item: unknown): boolean {
     const meant = meantBy(item);
     return meant === undefined || isMap(meant);

@@ -5,16 +5,16 @@ import type { Path } from "./path.ts";
 export interface Place {
   node: Node;
   path: Path;
-  /** `merged`: the value of a key `<<`, into the map around it. */
+  /** `merged`: the value of a key `<<`, which is merged into the map around it. */
   role: "key" | "value" | "merged";
 }
 
-/** What is wrong with one. */
+/** Error at a place of a document. */
 export interface Problem extends Place {
   description: string;
 }
 
-/** A node and all in it, in the order of the document. */
+/** Yields a node and all nodes in it, in the order of the document. */
 export function* placesIn(node: unknown, path: Path = [], role: Place["role"] = "value"): Generator<Place> {
   if (!isNode(node)) return;
   yield { node, path, role };

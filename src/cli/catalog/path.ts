@@ -1,7 +1,7 @@
-/** Keys and positions from a document's root. */
+/** Keys and list positions from the root of a document to a value. */
 export type Path = readonly (string | number)[];
 
-/** `templates[2].env["a.b"]` */
+/** Text of a path: `templates[2].env["a.b"]`. */
 export function pathText(path: Path): string {
   return path
     .map((key, at) => {
@@ -14,7 +14,7 @@ export function pathText(path: Path): string {
 
 const STEP = /\[(\d+)\]|\[("(?:[^"\\]|\\.)*")\]|([^.[\]]+)/g;
 
-/** The path that a text such as `templates[2].env["a.b"]` means. */
+/** Parses the text of a path, such as `templates[2].env["a.b"]`. */
 export function parsePath(text: string): Path {
   return Array.from(text.matchAll(STEP), ([, position, quoted, name = ""]) => {
     if (position !== undefined) return Number(position);

@@ -14,21 +14,20 @@ import { spelledOut } from "./shorthand.ts";
 import { parseText, type Source } from "./source.ts";
 import { fillTags } from "./tags.ts";
 
-const NOT_SECRET =
-  "works in secret fields alone, unless apply --allow-tags says that this file may read more";
+const NOT_SECRET = "works in secret fields alone; apply --allow-tags allows it in every field";
 
 export interface CatalogFile {
   catalog: Catalog;
-  /** Throws the error; what the service finds wrong with the catalog is said with file and line. */
+  /** Throws the error. Field violations become a UsageError that names file and line of each. */
   locate(error: unknown): never;
-  /** `catalog.yaml:12: templates[0].path`, of a field of the request. */
+  /** Place of a field of the request: `catalog.yaml:12: templates[0].path`. */
   place(field: string): string;
 }
 
 /**
- * Reads a catalog as people write it: the proto3 JSON mapping, in YAML or JSON, with the short forms of shorthand.ts, and with
- * `!env NAME` and `!file PATH` for secrets that stand elsewhere; for any value with `allowTags`. `-` is stdin.
- * @throws UsageError that names file, line and path of all that is wrong.
+ * Reads a catalog: the proto3 JSON mapping, in YAML or JSON, with the short forms of shorthand.ts. `!env NAME` and `!file PATH`
+ * take a secret from the environment or a file, and with `allowTags` any value. `-` is stdin.
+ * @throws UsageError that names file, line and path of every error
  */
 export async function readCatalog(file: string, { allowTags = false } = {}): Promise<CatalogFile> {
   const name = file === "-" ? "stdin" : file;
@@ -50,7 +49,7 @@ export async function readCatalog(file: string, { allowTags = false } = {}): Pro
   };
 }
 
-/** Undefined for a place that is not there. */
+/** Value at a path; undefined if there is none. */
 function valueAt(json: JsonValue | undefined, [key, ...rest]: Path): JsonValue | undefined {
   if (key === undefined || typeof json !== "object" || json === null) return json;
   return valueAt((json as JsonObject)[key], rest);

@@ -1,6 +1,6 @@
 import type { Path } from "./path.ts";
 
-/** Where a catalog holds secrets; `*` stands for any position or name. */
+/** Fields of a catalog that hold secrets; `*` means any position or name. */
 const SECRET_FIELDS = [
   "accessKeys.*.ssh.privateKey",
   "accessKeys.*.ssh.passphrase",
@@ -10,7 +10,7 @@ const SECRET_FIELDS = [
   "environments.*.secretEnv.*",
 ].map((field) => field.split("."));
 
-/** Whether the value at a path of a catalog is a secret, under either of its fields' names in JSON. */
+/** Whether the value at a path of a catalog is a secret. A field has two names in JSON, and both are known. */
 export function isSecretField(path: Path): boolean {
   return SECRET_FIELDS.some(
     (field) =>

@@ -5,7 +5,7 @@ import { durationMs } from "../../task/duration.ts";
 import type { Path } from "./path.ts";
 import type { Source } from "./source.ts";
 
-/** Texts that take numbers and booleans as they are written. */
+/** Text fields in which numbers and booleans become text as they are written. */
 const SCALARS = new Set([
   "signalman.v1.Template.env",
   "signalman.v1.Environment.env",
@@ -14,8 +14,8 @@ const SCALARS = new Set([
 ]);
 
 /**
- * Proto3 JSON of what people write shorter: `PORT: 8080` in `env` and `default: 010` of a question, as text just as they are
- * written; `10m` for durations; `values: [a, b]` for the answers of a survey. All else stays as it is, right or wrong.
+ * Expands short forms to proto3 JSON: `PORT: 8080` in `env` and `default: 010` of a question become text exactly as written,
+ * `10m` becomes a duration, `values: [a, b]` become answers of a survey. Everything else stays unchanged, right or wrong.
  */
 export function spelledOut(desc: DescMessage, value: JsonValue, source: Source, path: Path = []): JsonValue {
   if (desc.typeName === DurationSchema.typeName) return durationText(value);
@@ -46,7 +46,7 @@ function asText(value: JsonValue, source: Source, path: Path): JsonValue {
   return source.written(path) ?? String(value);
 }
 
-/** As JSON has them already, to the nanosecond. */
+/** Durations that are proto3 JSON already, with up to nine decimals. */
 const SECONDS = /^\d+(\.\d{1,9})?s$/;
 
 function durationText(value: JsonValue): JsonValue {

@@ -7,21 +7,24 @@ import type { Problem } from "./nodes.ts";
 import { type Path, pathText } from "./path.ts";
 import { TAGS } from "./tags.ts";
 
-/** A file's content, and where in it a value stands. */
+/** Content of a file, and the places of its values. */
 export interface Source {
-  /** Its whole numbers beyond 2^53 - 1 have lost digits; `largeNumbers` are their places. */
+  /** Parsed value. Whole numbers beyond 2^53 - 1 have lost digits; `largeNumbers` are their paths. */
   readonly value: JsonValue;
   readonly largeNumbers: readonly Path[];
-  /** How a number, a boolean or null is written: `1.10`, `0x1F`, `yes`; undefined if none stands there. */
+  /** Original text of a number, boolean or null: `1.10`, `0x1F`, `yes`; undefined for all other values. */
   written(path: Path): string | undefined;
-  /** `catalog.yaml:12: templates[0].path`, spelled as the file has it; the line of the nearest value that is there. */
+  /**
+   * File, line and path of a value, spelled as in the file: `catalog.yaml:12: templates[0].path`. A missing value has the line
+   * of the nearest value above it.
+   */
   place(path: Path): string;
 }
 
 /**
- * YAML 1.2, of which JSON is a part, with the merge key `<<` of 1.1. Keys are text as they are written. `fillTags` puts
- * values in the place of tagged ones and returns what is wrong with them.
- * @throws UsageError with file and line
+ * Parses YAML 1.2, which includes JSON, with the merge key `<<` of YAML 1.1. Keys are text as they are written. `fillTags`
+ * replaces tagged values and returns their errors.
+ * @throws UsageError with file and line of every error
  */
 export function parseText(name: string, text: string, fillTags: (document: Document) => Problem[]): Source {
   const lineCounter = new LineCounter();
@@ -77,7 +80,7 @@ export function parseText(name: string, text: string, fillTags: (document: Docum
   }
 }
 
-/** The library ends some of its sentences with the text that it met, which may be a secret. */
+/** Removes quoted input from an error of the library, since it may be a secret. */
 function unquoted({ code, message }: { code: string; message: string }): string {
   return code === "UNEXPECTED_TOKEN" ? message.replace(/: .*$/s, "") : message;
 }
@@ -88,7 +91,7 @@ function inside(node: unknown, key: string | number): [value: unknown, key: stri
   return [node.get(camelCase(key), true), camelCase(key)];
 }
 
-/** A field has two names in JSON: the one of the contract and the camel-cased one. */
+/** Second name of a field in JSON: besides its name in the contract, the camel-cased one. */
 function camelCase(key: string | number): string | number {
   return typeof key === "string" ? key.replace(/_(.)/g, (_, letter: string) => letter.toUpperCase()) : key;
 }
@@ -98,12 +101,12 @@ function plainValue(name: string, document: Document): Pick<Source, "value" | "l
     const largeNumbers: Path[] = [];
     return { value: withNumbers(document.toJS() ?? null, [], largeNumbers), largeNumbers };
   } catch (cause) {
-    // Too many aliases.
+    // The library refuses documents that aliases make too large.
     throw new UsageError(`${name}: ${cause instanceof Error ? cause.message : cause}`, { cause });
   }
 }
 
-/** The same with numbers in the place of big integers; notes the places of those that lose digits. */
+/** Replaces big integers by numbers, and adds the paths of those that lose digits to `large`. */
 function withNumbers(value: unknown, path: Path, large: Path[]): JsonValue {
   if (typeof value === "bigint") {
     if (losesDigits(String(value))) large.push(path);

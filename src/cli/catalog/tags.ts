@@ -5,21 +5,21 @@ import { fileTrouble } from "../input/file-errors.ts";
 import { type Problem, placesIn } from "./nodes.ts";
 import type { Path } from "./path.ts";
 
-/** Values that stand elsewhere, so that no secret needs to stand in a catalog: `!env NAME` and `!file PATH`. */
+/** Tags that take a value from elsewhere, so that a catalog needs no secret in it: `!env NAME` and `!file PATH`. */
 export const TAGS: ScalarTag[] = ["!env", "!file"].map((tag) => ({ tag, resolve: (text) => text }));
 
 export interface TagOptions {
-  /** Files are relative to it, and lie within it, links resolved. */
+  /** Folder that file paths are relative to. Files outside it are refused, links resolved. */
   folder: string;
-  /** Whether a value may stand elsewhere; undefined: every one may. */
+  /** Whether the value at a path may have a tag; undefined: every value may. */
   allows?: ((path: Path) => boolean) | undefined;
-  /** What to tell of one that may not. */
+  /** Rest of the message for a value that may not have a tag. */
   refusal: string;
 }
 
 /**
- * Puts the values in, each in the place of its name. Returns what could not be found or may not be read: a catalog may be
- * somebody else's, and shall not bring files and variables of this machine to a server.
+ * Replaces tagged nodes by the values that they name. Returns an error for each value that is missing or may not be read: a
+ * catalog may come from another person and must not send files and variables of this machine to a server.
  */
 export function fillTags(document: Document, { folder, allows, refusal }: TagOptions): Problem[] {
   const problems: Problem[] = [];
@@ -59,8 +59,8 @@ function fromFile(folder: string, path: string): Found {
   try {
     const file = realpathSync(resolve(folder, path));
     if (/^\.\.(\/|$)/.test(relative(realpathSync(folder), file)))
-      return { problem: `cannot read ${path}: it lies outside the folder of the catalog` };
-    if (!statSync(file).isFile()) return { problem: `cannot read ${path}: it is no regular file` };
+      return { problem: `cannot read ${path}: it is outside the folder of the catalog` };
+    if (!statSync(file).isFile()) return { problem: `cannot read ${path}: it is not a regular file` };
     return { text: new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(readFileSync(file)) };
   } catch (error) {
     return { problem: `cannot read ${path}: ${fileTrouble(error)}` };

@@ -4,12 +4,12 @@ import { CatalogSchema, type ExportCatalogResponse } from "../../../gen/signalma
 import { yamlText } from "../terminal/yaml.ts";
 import { type Path, parsePath } from "./path.ts";
 
-const LEFT_OUT = " left out: a secret; empty keeps what is stored";
+const LEFT_OUT = " secret, left out; an empty value keeps the stored one";
 
-/** A catalog as a file: `signalman apply` of it changes nothing. Each secret that is left out has its place there. */
+/** Text of a catalog file. Applied unchanged it changes nothing. A secret that is left out keeps its place as an empty text. */
 export function catalogText({ catalog, leftOut }: ExportCatalogResponse): string {
   if (!catalog) return "";
-  // Quoted is what readers of YAML 1.1 take for something else: `yes`, `12:30`, `<<`.
+  // Quotes texts that YAML 1.1 reads as other types: `yes`, `12:30`, `<<`.
   const document = new Document(toJson(CatalogSchema, catalog), { compat: "yaml-1.1" });
   for (const path of leftOut) {
     const empty = new Scalar("");
@@ -20,7 +20,7 @@ export function catalogText({ catalog, leftOut }: ExportCatalogResponse): string
   return yamlText(document);
 }
 
-/** A path by the names of the contract → by those of JSON. Names in a map stay. */
+/** Converts a path from field names of the contract to those of JSON. Keys of maps stay as they are. */
 function inJson(desc: DescMessage | undefined, [step, ...rest]: Path): Path {
   if (step === undefined) return [];
   const field = desc?.fields.find(({ name }) => name === step);

@@ -1,13 +1,13 @@
-/** What the codes of the system mean for a file that somebody named. */
+/** Reasons in words for the error codes of reading or writing a file. */
 const MEANING: Record<string, string> = {
   EISDIR: "it is a folder",
-  EACCES: "this user may not",
-  EPERM: "this user may not",
-  EROFS: "it is on a disk that cannot be written to",
+  EACCES: "this user has no permission",
+  EPERM: "this user has no permission",
+  EROFS: "its file system is read-only",
   ENOSPC: "the disk is full",
 };
 
-/** Why a file could not be read or written, in words. `missing`: what must be there for that. */
+/** Returns why a file could not be read or written. `missing`: kind of the path that ENOENT means. */
 export function fileTrouble(error: unknown, missing: "file" | "folder" = "file"): string {
   const { code = "", message = String(error) } = error as NodeJS.ErrnoException;
   if (code === "ENOENT" || code === "ENOTDIR") return `there is no such ${missing}`;

@@ -4,33 +4,33 @@ import { printable } from "../terminal/printable.ts";
 
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 
-/** `projects/PROJECT/tasks/UUID` or `PROJECT/UUID`, as a resource name. */
+/** Parses `projects/PROJECT/tasks/UUID` or `PROJECT/UUID` into a resource name. */
 export function parseTask(text: string): string {
   const [project, id] = shortForm(text, "tasks");
   if (project && id && UUID.test(id)) return `projects/${project}/tasks/${id.toLowerCase()}`;
   throw new InvalidArgumentError("It must be projects/PROJECT/tasks/UUID or PROJECT/UUID.");
 }
 
-/** `projects/PROJECT/templates/TEMPLATE` or `PROJECT/TEMPLATE`, as a resource name. */
+/** Parses `projects/PROJECT/templates/TEMPLATE` or `PROJECT/TEMPLATE` into a resource name. */
 export function parseTemplate(text: string): string {
   const [project, name] = shortForm(text, "templates");
   if (project && name) return `projects/${project}/templates/${name}`;
   throw new InvalidArgumentError("It must be PROJECT/TEMPLATE or projects/PROJECT/templates/TEMPLATE.");
 }
 
-/** `projects/PROJECT` or `PROJECT`, as a resource name. */
+/** Parses `projects/PROJECT` or `PROJECT` into a resource name. */
 export function parseProject(text: string): string {
   const name = text.replace(/^projects\//, "");
   if (name && !name.includes("/")) return `projects/${name}`;
   throw new InvalidArgumentError("It must be PROJECT or projects/PROJECT.");
 }
 
-/** A resource name as people write it: `demo/hello`. */
+/** Short form of a resource name: `demo/hello`. */
 export function shortName(name: string): string {
   return name.replace(/^projects\/([^/]+)\/[^/]+\//, "$1/");
 }
 
-/** What a task builds, or brings somewhere; empty: nothing that has a version. */
+/** Version that a task builds or deploys, made safe for a terminal; empty if it has none. */
 export function versionOf({ version, incomingVersion }: Pick<Task, "version" | "incomingVersion">): string {
   return printable(version || incomingVersion);
 }

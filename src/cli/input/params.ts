@@ -23,16 +23,16 @@ export interface ParamOptions {
 const ANSIBLE = ["limit", "tags", "skipTags", "verbosity", "check", "diff", "refreshRequirements"] as const;
 const TERRAFORM = ["planOnly", "destroy", "autoApprove", "upgrade", "reconfigure"] as const;
 
-/** What can be set for the app of a template. */
+/** Adds the options for the app of a template. */
 export function addParams(command: Command): Command {
   return command
-    .option("--limit <hosts>", "Ansible: hosts to work on, joined by commas", collectList)
-    .option("--tags <tags>", "Ansible: tags to run, joined by commas", collectList)
-    .option("--skip-tags <tags>", "Ansible: tags to leave out, joined by commas", collectList)
-    .option("--verbosity <n>", "Ansible: how much it tells, 0 to 6", parseWhole(0, 6))
+    .option("--limit <hosts>", "Ansible: limit the run to these hosts, separated by commas", collectList)
+    .option("--tags <tags>", "Ansible: run only these tags, separated by commas", collectList)
+    .option("--skip-tags <tags>", "Ansible: skip these tags, separated by commas", collectList)
+    .option("--verbosity <n>", "Ansible: verbosity of the output, 0 to 6", parseWhole(0, 6))
     .option("--check", "Ansible: change nothing")
-    .option("--diff", "Ansible: show what changes in files")
-    .option("--refresh-requirements", "Ansible: fetch roles and collections of requirements anew")
+    .option("--diff", "Ansible: show the changes in files")
+    .option("--refresh-requirements", "Ansible: fetch the roles and collections of requirements again")
     .option("--plan-only", "Terraform: end after the plan")
     .option("--destroy", "Terraform: plan to destroy everything")
     .option("--auto-approve", "Terraform: apply the plan without asking")
@@ -40,12 +40,12 @@ export function addParams(command: Command): Command {
     .option("--reconfigure", "Terraform: init -reconfigure");
 }
 
-/** @throws InvalidArgumentError if options of several apps are given. */
+/** Returns the params of RunTask; undefined if none are given. @throws InvalidArgumentError for options of several apps */
 export function paramsOf(options: ParamOptions): Params {
   const ansible = given(options, ANSIBLE);
   const terraform = given(options, TERRAFORM);
   if (ansible && terraform)
-    throw new InvalidArgumentError("Options for Ansible and for Terraform do not go together.");
+    throw new InvalidArgumentError("Options for Ansible and options for Terraform cannot be combined.");
   if (ansible) return { case: "ansible", value: ansible };
   return terraform && { case: "terraform", value: terraform };
 }

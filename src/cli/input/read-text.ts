@@ -3,7 +3,7 @@ import { buffer } from "node:stream/consumers";
 import { UsageError } from "../errors.ts";
 import { fileTrouble } from "./file-errors.ts";
 
-/** A file of UTF-8; `-` is stdin. @throws UsageError */
+/** Reads a UTF-8 file; `-` is stdin. @throws UsageError if it cannot be read or is not UTF-8 */
 export async function readText(file: string): Promise<string> {
   try {
     const bytes = file === "-" ? await buffer(process.stdin) : await readFile(file);

@@ -2,8 +2,8 @@ import { UsageError } from "../errors.ts";
 import { hasTerminal, openPrompt } from "../terminal/prompt.ts";
 
 /**
- * The values of `--secret`: those given, else from our environment, else asked for on the terminal without showing them.
- * @throws UsageError if there is nobody to ask, or nobody may be asked.
+ * Returns the values of `--secret`: those given, else those of the environment, else those typed at the terminal, unseen.
+ * @throws UsageError if a value is missing and there is no terminal, or `mayAsk` is false
  */
 export async function findSecrets(
   secrets: Record<string, string | undefined> = {},

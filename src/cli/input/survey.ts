@@ -9,14 +9,14 @@ export interface Answers {
   secrets: Record<string, string>;
 }
 
-/** Names of the questions whose answers are text, whatever they look like. */
+/** Names of the questions whose answers stay text, even if they look like numbers. */
 export function textQuestions(survey: readonly SurveyVariable[]): ReadonlySet<string> {
   return new Set(survey.filter(isTextQuestion).map(({ name }) => name));
 }
 
 /**
- * Asks question by question, and adds the answers to those given. One that the survey does not accept is asked for again.
- * An empty line leaves the default, or nothing, to the service.
+ * Asks one question after the other and adds the answers to those given. Asks again if the survey does not accept an answer.
+ * An empty line sends nothing, so that the service takes the default.
  */
 export async function askSurvey(
   survey: readonly SurveyVariable[],
@@ -51,7 +51,7 @@ const HINTS: Partial<Record<SurveyType, string>> = {
   [SurveyType.SECRET]: "a secret, not shown",
 };
 
-/** `What to say (text, required) [hello]: ` */
+/** Text of a prompt: `What to say (text, required) [hello]: `. */
 function questionText({ name, title, type, required, default: text }: SurveyVariable): string {
   const hints = [HINTS[type] ?? "text", ...(required && text === "" ? ["required"] : [])];
   const preset = text === "" ? "" : ` [${printable(text)}]`;

@@ -4,7 +4,7 @@ import { InvalidArgumentError } from "commander";
 import { durationMs } from "../../task/duration.ts";
 import { UsageError } from "../errors.ts";
 
-/** Collects `NAME=VALUE` of an option that may be given again; the last one of a name wins. */
+/** Collects `NAME=VALUE` of a repeatable option; a later value of the same name overrides an earlier one. */
 export function collectPairs(text: string, before: Record<string, string> = {}): Record<string, string> {
   const at = text.indexOf("=");
   if (at < 1) throw new InvalidArgumentError("It must be NAME=VALUE.");
@@ -12,8 +12,8 @@ export function collectPairs(text: string, before: Record<string, string> = {}):
 }
 
 /**
- * As `collectPairs`; a name alone stands for a value that is found elsewhere.
- * @throws UsageError, since commander quotes what an InvalidArgumentError is about
+ * The same as `collectPairs`; a name alone means a value from the environment or the terminal.
+ * @throws UsageError, which does not repeat the value, as commander does for an InvalidArgumentError
  */
 export function collectSecrets(text: string, before: Record<string, string | undefined> = {}) {
   if (text === "" || text.startsWith("=")) throw new UsageError("--secret: it must be NAME or NAME=VALUE");
@@ -25,8 +25,8 @@ export function collect(text: string, before: readonly string[] = []): string[] 
 }
 
 /**
- * A number, `true`, `false`, `null`, an object or a list if the text is one in JSON, else the text. A number that JSON
- * would write otherwise stays text: `1.10`, `1e3`, and whole numbers over 2^53 are versions and ids.
+ * Returns the value if the text is a number, `true`, `false`, `null`, an object or a list in JSON, else the text. A number that
+ * JSON would write differently stays text, since it is probably a version or an id: `1.10`, `1e3`, whole numbers over 2^53.
  */
 export function parseVariable(text: string): JsonValue {
   let value: JsonValue;
@@ -39,7 +39,7 @@ export function parseVariable(text: string): JsonValue {
   return typeof value === "number" && String(value) !== text ? text : value;
 }
 
-/** `90s`, `5m`, `1h30m`; a number alone is seconds. */
+/** Parses `90s`, `5m` or `1h30m`; a number alone means seconds. */
 export function parseDuration(text: string): Duration {
   try {
     return durationFromMs(Math.round(durationMs(text)));
@@ -48,6 +48,7 @@ export function parseDuration(text: string): Duration {
   }
 }
 
+/** Makes a parser for whole numbers of a range, both ends included. */
 export function parseWhole(from: number, to: number): (text: string) => number {
   return (text) => {
     const value = Number(text);

@@ -7,10 +7,10 @@ import { UsageError } from "../errors.ts";
 import { readText } from "./read-text.ts";
 import { collectPairs, parseVariable } from "./values.ts";
 
-/** What `-e` was given: a variable as it was typed, or a file of variables. */
+/** Value of one `-e`: a variable as it was typed, or a file of variables. */
 export type VariableInput = { name: string; text: string } | { file: string };
 
-/** Collects `NAME=VALUE` and `@FILE` of an option that may be given again. */
+/** Collects `NAME=VALUE` and `@FILE` of a repeatable option. */
 export function collectVariables(text: string, before: readonly VariableInput[] = []): VariableInput[] {
   if (text.startsWith("@") && text.length > 1) return [...before, { file: text.slice(1) }];
   if (text.indexOf("=") < 1) throw new InvalidArgumentError("It must be NAME=VALUE or @FILE.");
@@ -19,9 +19,9 @@ export function collectVariables(text: string, before: readonly VariableInput[] 
 }
 
 /**
- * All variables; the later ones win. A file holds an object, in YAML or JSON; `-` is stdin. `textNames` tells those that are
- * text whatever they look like; it is asked only if something looks like something else.
- * @throws UsageError that names file and line.
+ * Returns all variables; later ones override earlier ones. A file holds an object in YAML or JSON; `-` is stdin. `textNames`
+ * returns the variables that stay text even if they look like numbers; it is called only if a value is not text.
+ * @throws UsageError that names file and line
  */
 export async function readVariables(
   inputs: readonly VariableInput[] = [],
@@ -33,12 +33,12 @@ export async function readVariables(
   return Object.assign({}, ...layers.map((layer) => valuesOf(layer, names)));
 }
 
-/** Variables of one `-e`, not yet judged. */
+/** Variables of one `-e`, before it is known which of them stay text. */
 interface Layer {
   variables: JsonObject;
-  /** How a variable was written that is no text; undefined: it is text, or cannot be. */
+  /** Original text of a variable that is not text; undefined if it is text already or has no such form. */
   written(name: string): string | undefined;
-  /** What is wrong with the variables that stay as they are, by name and in words. */
+  /** Errors of variables by name; they do not count for a variable that stays text. */
   faults: { name: string; sentence: string }[];
 }
 
@@ -64,10 +64,11 @@ function typed({ name, text }: { name: string; text: string }): Layer {
   return { variables: { [name]: value }, written: () => text, faults };
 }
 
-const NO_TAGS = "is for catalogs: variables are not secret, and a file of them may be somebody else's";
+const NO_TAGS =
+  "works in catalogs alone: variables are not secret, and a file from another person could read files of this machine";
 
 async function readFile(file: string): Promise<Layer> {
-  // Load the YAML library, which most commands do without.
+  // Loads the YAML library only here, since most commands do without it.
   const [{ parseText }, { fillTags }] = await Promise.all([
     import("../catalog/source.ts"),
     import("../catalog/tags.ts"),
@@ -93,12 +94,12 @@ async function readFile(file: string): Promise<Layer> {
   };
 }
 
-/** Of an alias, the value alone is known. */
+/** Text of a value that an alias repeats: its original text is not known, so the value is written out. */
 function repeated(value: JsonValue | undefined): string | undefined {
   return typeof value === "object" || value === undefined ? undefined : String(value);
 }
 
-/** YAML has numbers that JSON has not. */
+/** Errors for the numbers of YAML that JSON lacks: infinity and not-a-number. */
 function noNumbers(source: Source, value: JsonValue, path: (string | number)[]): Layer["faults"] {
   if (typeof value === "number" && !Number.isFinite(value))
     return [{ name: String(path[0]), sentence: `${source.place(path)}: ${value} is no number in JSON` }];
