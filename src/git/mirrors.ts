@@ -184,7 +184,8 @@ export function createMirrors({ root, idleMs, retryMs, tasks, onDamaged }: Mirro
     // Its name may have been that of an earlier one.
     damaged.delete(mirror);
     acquitted.delete(mirror);
-    return findOrFetch(mirror, fetch, signal);
+    // Awaited here: a rejection during the disposal of `half` would have no handler, and would end the server.
+    return await findOrFetch(mirror, fetch, signal);
   }
 
   function update(mirror: string, fetch: Fetch, signal: AbortSignal): Promise<void> {

@@ -85,7 +85,7 @@ export async function runTask(
   } catch (error) {
     if (error instanceof LeaseLost || control.reason === "lease_lost") {
       deps.operatorLog.step("taken away", task);
-      return job.abandon();
+      return await job.abandon();
     }
     if (error instanceof ServerFault && !error.mayHaveStarted) return returnToQueue(deps, run, error);
     if (!shutdown.aborted) throw error;

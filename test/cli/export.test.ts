@@ -47,6 +47,7 @@ beforeAll(async () => {
   [service, empty] = await Promise.all([startService(), startService()]);
   folder = await mkdtemp(join(tmpdir(), "signalman-export-"));
   await mkdir(join(folder, "keys"));
+  await mkdir(join(folder, "scripts"));
   await writeFile(join(folder, "keys/deploy"), keyLike(SECRET));
 });
 afterAll(async () => {

@@ -90,7 +90,7 @@ test.for<[string, Wanted, RegExp]>([
   [
     "a missing interpreter",
     { app: "ghost" },
-    /no program no-such-interpreter on this server \(PATH .*\); install it/,
+    /no program no-such-interpreter on this server \(no folder of its PATH has it\); install it/,
   ],
   [
     "a missing interpreter by its path",

@@ -33,8 +33,8 @@ async function apply(url: string, validateOnly = false) {
 }
 
 const repositories = () => service.client(RepositoryService);
-const refused = (call: Promise<unknown>) =>
-  call.then(
+const refused = (call: () => Promise<unknown>) =>
+  call().then(
     () => "",
     (error: unknown) => JSON.stringify([ConnectError.from(error).message, ConnectError.from(error).details]),
   );
@@ -50,10 +50,10 @@ test.each([
   await apply("/tmp");
   const parent = "projects/demo";
   for (const call of [
-    apply(url),
-    apply(url, true),
-    repositories().createRepository({ parent, repositoryId: "other", repository: { url } }),
-    repositories().updateRepository({ repository: { name: NAME, url } }),
+    () => apply(url),
+    () => apply(url, true),
+    () => repositories().createRepository({ parent, repositoryId: "other", repository: { url } }),
+    () => repositories().updateRepository({ repository: { name: NAME, url } }),
   ]) {
     const told = await refused(call);
     expect(told).toContain("logins and tokens belong into the access key that `access_key` names");

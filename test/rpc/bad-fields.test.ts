@@ -36,6 +36,7 @@ const RIGHT: Record<string, JsonObject> = {
   SurveyValue: { value: "x" },
   AnsibleSettings: {},
   TerraformSettings: {},
+  MakeSettings: {},
   StageArguments: {},
   BackendOverride: { type: "s3" },
   Hook: { name: "hook", event: "HOOK_EVENT_AFTER_TASK", http: { url: "https://example.org/" } },

@@ -14,7 +14,8 @@ import { testDatabase } from "./database.ts";
 const CACHE = fileURLToPath(new URL("../../node_modules/.cache/signalman", import.meta.url));
 const SERVE = fileURLToPath(new URL("./serve.ts", import.meta.url));
 
-const SECRET_KEY = Buffer.alloc(32, "a key of tests").toString("base64");
+/** SIGNALMAN_SECRET_KEY of every test server, so that several can share a database. */
+export const SECRET_KEY = Buffer.alloc(32, "a key of tests").toString("base64");
 
 export interface ServiceOptions {
   /** Settings, by the names of their variables. */

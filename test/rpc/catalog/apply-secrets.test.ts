@@ -4,9 +4,9 @@ import { AccessKeyService } from "../../../gen/signalman/v1/access_key_pb.ts";
 import { EnvironmentService } from "../../../gen/signalman/v1/environment_pb.ts";
 import { accessKeyContext, environmentContext } from "../../../src/keys/access-key.ts";
 import { createCipher } from "../../../src/keys/cipher.ts";
-import { readSecretKeys } from "../../../src/keys/secret-key.ts";
+import { decodeSecretKeys } from "../../../src/keys/secret-key.ts";
 import { keyLike } from "../../support/private-key.ts";
-import { startService, type TestService } from "../../support/service.ts";
+import { SECRET_KEY, startService, type TestService } from "../../support/service.ts";
 import { invalid, openSql, refusal } from "../support.ts";
 import { applier, type Catalog } from "./catalogs.ts";
 
@@ -39,7 +39,7 @@ const withSecrets = (secretVariables: Record<string, string>, secretEnv = {}): C
 /** What is stored, opened. */
 async function stored(table: "access_keys" | "environments", context: string): Promise<unknown> {
   const [row] = await sql`SELECT secrets FROM ${sql(table)}`;
-  const cipher = createCipher(await readSecretKeys(service.dataDir));
+  const cipher = createCipher(decodeSecretKeys(SECRET_KEY));
   return row?.secrets && JSON.parse(cipher.open(row.secrets, context));
 }
 const key = () => stored("access_keys", accessKeyContext("keys", "k"));
