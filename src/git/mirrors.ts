@@ -60,15 +60,7 @@ export interface MirrorOptions {
 /** The remote's default branch, whatever it is called. */
 const HEAD = "refs/signalman/head";
 // Refs follow the remote's, so that what was deleted there cannot be checked out. Objects stay: gc is off.
-const FETCH = [
-  "fetch",
-  "--progress",
-  "--force",
-  "--prune",
-  "--no-tags",
-  "--no-auto-gc",
-  "--no-write-fetch-head",
-];
+const FETCH = "fetch --progress --force --prune --no-tags --no-auto-gc --no-write-fetch-head".split(" ");
 const REFS = ["+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*"];
 const NEW = ".new";
 
