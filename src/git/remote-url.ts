@@ -20,9 +20,12 @@ const USER = "[A-Za-z0-9_][A-Za-z0-9._+-]*";
 const USER_OF_URL = /^[A-Za-z0-9_][A-Za-z0-9._+@\\$~-]*$/;
 /**
  * As git reads it: `[user@]host:path`. Never `helper::address`, for which git starts a program, and never one that a
- * program could take for an option. Without a user the path is relative, so that no mistyped URL passes for one.
+ * program could take for an option. Without a user the path is relative and holds no `@` before its first slash, so that no
+ * mistyped URL passes for one, nor `user:password@host/path`.
  */
-const SCP_LIKE = new RegExp(`^(?:(${USER})@(?=${HOST}:/?[^/:-])|(?=${HOST}:[^/:-]))(${HOST}):\\S+$`);
+const SCP_LIKE = new RegExp(
+  `^(?:(${USER})@(?=${HOST}:/?[^/:-])|(?=${HOST}:[^/:@-][^/@]*(?:/|$)))(${HOST}):\\S+$`,
+);
 
 /** Undefined: it is none, or holds a password, or something that git or ssh could take for more than a place. */
 export function parseRemote(text: string): RemoteUrl | undefined {
@@ -31,7 +34,8 @@ export function parseRemote(text: string): RemoteUrl | undefined {
     const [, user = "", host = ""] = SCP_LIKE.exec(text) ?? [];
     return host ? { text, shown: text, scheme: "ssh", host: host.toLowerCase(), user } : undefined;
   }
-  const url = URL.canParse(text) ? new URL(text) : undefined;
+  // A backslash is a slash to WHATWG's URL and none to git: the two would see different hosts.
+  const url = !text.includes("\\") && URL.canParse(text) ? new URL(text) : undefined;
   const scheme = url?.protocol.slice(0, -1);
   if (!url || (scheme !== "http" && scheme !== "https" && scheme !== "ssh")) return undefined;
   const isPlain = url.password === "" && url.search === "" && url.hash === "" && url.pathname.length > 1;

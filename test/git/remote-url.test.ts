@@ -11,6 +11,7 @@ describe("a remote", () => {
     ["git@example.com:a/b.git", "ssh", "example.com", "git"],
     ["git@example.com:/srv/a.git", "ssh", "example.com", "git"],
     ["example.com:a.git", "ssh", "example.com", ""],
+    ["example.com:a/b@2.git", "ssh", "example.com", ""],
     ["http://git_server:3000/a.git", "http", "git_server:3000", ""],
     ["ssh://git@gitea_web:2222/o/r.git", "ssh", "gitea_web:2222", "git"],
     ["git@gitea_web:o/r.git", "ssh", "gitea_web", "git"],
@@ -46,6 +47,9 @@ describe("what is none", () => {
     ["a host alone", "https://example.com/"],
     ["white space", "https://example.com/a b"],
     ["a line break", "https://example.com/a\nb"],
+    ["a password without a scheme", "me:secret@example.com/a.git"],
+    ["a password behind a backslash", "https://me\\:secret@example.com/a.git"],
+    ["a host behind a backslash", "https://example.com\\@other.example/a.git"],
     ["a mistyped URL", "https:/example.com/a"],
     ["nothing", ""],
   ])("%s", (_, text) => {

@@ -73,6 +73,9 @@ const REFUSED: [string, string, string, field: string][] = [
   ],
   ["a key in the place of its message", CREATE_KEY, key({ ssh: SECRET }), "access_key.ssh"],
   ["text in the place of its message", CREATE_KEY, key({ text: SECRET }), "access_key.text"],
+  ["a key as text", CREATE_KEY, key(SECRET), "access_key"],
+  ["a catalog as text", APPLY, JSON.stringify({ catalog: `password: ${SECRET}` }), "catalog"],
+  ["a request as text", RUN, JSON.stringify(SECRET), ""],
   [
     "a password that is an object",
     CREATE_KEY,
@@ -120,6 +123,14 @@ const REFUSED: [string, string, string, field: string][] = [
     catalog({ repositories: [{ name: "r", url: `https://me:${SECRET} @example.org:x` }] }),
     "catalog.repositories[0].url",
   ],
+  ...[`https://me:${SECRET}%40example.org/x`, `https://me:${SECRET}#x@example.org/`].map(
+    (url): [string, string, string, string] => [
+      `a URL with a password, ${url}`,
+      APPLY,
+      catalog({ repositories: [{ name: "r", url }] }),
+      "catalog.repositories[0].url",
+    ],
+  ),
   [
     "a URL with a token in its query",
     APPLY,

@@ -42,7 +42,10 @@ function problemsOf(desc: DescMessage, json: JsonValue, path: JsonPath): Problem
   if (desc.typeName.startsWith("google.protobuf.")) {
     return decodes(desc, json) ? [] : [{ path, description: mismatch(expectedOf(desc), json, path) }];
   }
-  if (!isObject(json)) return [{ path, description: mismatch("fields with values", json, path) }];
+  if (!isObject(json)) {
+    const got = holdsSecrets(desc) ? kindOf(json) : received(json, path);
+    return [{ path, description: `expected fields with values, got ${got}` }];
+  }
   return Object.entries(json).flatMap(([key, value]) => {
     const field = desc.fields.find(({ jsonName, name }) => key === jsonName || key === name);
     if (field) return fieldProblems(desc, field, key, value, [...path, key]);
@@ -113,10 +116,22 @@ const expectedOf = ({ typeName }: DescMessage): string => WELL_KNOWN[typeName] ?
 const SHOWN = 80;
 
 function mismatch(expected: string, json: JsonValue, path: JsonPath): string {
-  const got = isSecretPlace(path) ? kindOf(json) : shown(json);
+  const got = received(json, path);
   return expected.startsWith("one of")
     ? `must be ${expected}; got ${got}`
     : `expected ${expected}, got ${got}`;
+}
+
+function received(json: JsonValue, path: JsonPath): string {
+  return isSecretPlace(path) ? kindOf(json) : shown(json);
+}
+
+/** Whether a text in the place of such a message may be the secret, or hold it. */
+function holdsSecrets({ typeName, fields }: DescMessage): boolean {
+  if (typeName.startsWith("google.protobuf.")) return false;
+  return fields.some(
+    ({ name, message }) => isSecretPlace([name]) || (message !== undefined && holdsSecrets(message)),
+  );
 }
 
 /** Names and numbers are shown; of whatever else stands there, its kind. */

@@ -26,6 +26,7 @@ export function isRemoteUrl(text: string): boolean {
 
 /** Returns a refused URL for an error, without the parts that may be secret: login, password, query and fragment. */
 export function receivedUrl(text: string): string {
-  const plain = text.replace(/[?#].*$/s, "?…").replace(/^([a-z][a-z0-9+.-]*:\/*)?.*@/is, "$1***@");
+  // The login first: a password may hold what begins a query.
+  const plain = text.replace(/^([a-z][a-z0-9+.-]*:\/*)?.*(@|%40)/is, "$1***@").replace(/[?#].*$/s, "?…");
   return received(plain);
 }
