@@ -62,7 +62,9 @@ test("a database that does not answer is said in a sentence, without its passwor
   const url = "postgres://somebody:hidden-word@127.0.0.1:1/signalman";
   const told = await refusalOf(["--listen", "127.0.0.1:0", "--data-dir", folder], { DATABASE_URL: url });
   await rm(folder, { recursive: true, force: true });
-  expect(told).toMatch(/^signalman: Cannot use PostgreSQL at 127\.0\.0\.1:1\/signalman for 20 s: .*\?$/);
+  expect(told).toMatch(
+    /^signalman: Cannot use PostgreSQL at 127\.0\.0\.1:1\/signalman for 20 s: .*\. Check DATABASE_URL, and that PostgreSQL runs there$/,
+  );
 });
 
 test("a warning of Node is a line of the log", async () => {
