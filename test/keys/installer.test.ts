@@ -37,7 +37,7 @@ const keysIn = (socket: string) =>
     .toString()
     .trim();
 
-/** What is alive of the task: command line and environment of each. */
+/** Returns command line and environment of each living process of the task. */
 async function alive(): Promise<string[]> {
   const { procs, taskMarker } = await scan();
   const own = [...procs.values()].filter((proc) => !proc.dead && taskMarker(proc)?.startsWith(place.marker));
@@ -56,7 +56,7 @@ describe("an agent", () => {
     expect(await alive()).toEqual([]);
   });
 
-  test("opens a key by its passphrase, which nobody sees, and leaves no file behind", async () => {
+  test("opens a key by its passphrase, which is not visible to other processes, and leaves no file behind", async () => {
     const key = sshKey("open sesame");
     await using agent = await createInstaller(place).agent("git", key, never);
     expect(keysIn(agent.socket)).toContain(key.publicKey.split(" ")[1]);
@@ -67,7 +67,7 @@ describe("an agent", () => {
     expect(readdirSync(place.folder).filter((name) => name !== "s")).toEqual([]);
   });
 
-  test("takes a key whose lines end as on Windows, and one without its last line's end", async () => {
+  test("accepts a key with Windows line ends, and one without a final line end", async () => {
     const key = sshKey();
     if (key.kind !== "ssh") throw new Error("no key");
     const installer = createInstaller(place);
@@ -77,7 +77,7 @@ describe("an agent", () => {
     expect(keysIn(one.socket)).toBe(keysIn(other.socket));
   });
 
-  test("weakness 24: has an address that is short enough, however deep the data folder lies", async () => {
+  test("weakness 24: has a socket address that is short enough for any data folder", async () => {
     const deep = join(root, "a".repeat(100));
     place = { ...place, folder: join(deep, "private") };
     mkdirSync(place.folder, { recursive: true, mode: 0o700 });
@@ -103,14 +103,14 @@ describe("an agent", () => {
     expect(await alive()).toEqual([]);
   });
 
-  test("takes no key of another type", async () => {
+  test("refuses a key of another type", async () => {
     const key: AccessKey = { name: "projects/p/accessKeys/t", kind: "text", value: "x" };
     await expect(createInstaller(place).agent("git", key, never)).rejects.toThrow(
       "Cannot log in by SSH with projects/p/accessKeys/t: it is of type text, not ssh",
     );
   });
 
-  test("of an earlier server is found and ended by the task's marker, though it hides its environment", async () => {
+  test("of an earlier server is found by the task's marker and ended, although it hides its environment", async () => {
     const { socket } = await createInstaller(place).agent("git", sshKey(), never);
     await sweepMarked(place.marker);
     expect(() => keysIn(socket)).toThrow();
@@ -118,7 +118,7 @@ describe("an agent", () => {
   });
 });
 
-test("a file is there for its owner alone, and gone when it is disposed", async () => {
+test("a file is readable by its owner only, and is removed when it is disposed", async () => {
   const file = await createInstaller(place).file("become", "pass");
   expect(readFileSync(file.path, "utf8")).toBe("pass");
   expect(statSync(file.path).mode & 0o777).toBe(0o600);
@@ -126,7 +126,7 @@ test("a file is there for its owner alone, and gone when it is disposed", async 
   expect(existsSync(file.path)).toBe(false);
 });
 
-test("a program answers git's questions, whatever characters login and password have", async () => {
+test("a program answers git's questions with any characters in login and password", async () => {
   const answers = { login: "o'neill $HOME", password: '`id` "pass" ✓' };
   await using askpass = await createInstaller(place).askpass("git", answers);
   const ask = (question: string) => execFileSync(askpass.path, [question]).toString().trim();

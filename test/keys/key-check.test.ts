@@ -16,14 +16,14 @@ const [ours, other, fresh] = [randomBytes(32), randomBytes(32), randomBytes(32)]
 const check = (...keys: [Buffer, ...Buffer[]]) =>
   checkSecretKeys(store.database, createCipher(keys), "SIGNALMAN_SECRET_KEY");
 
-/** As an earlier version stored it. */
+/** Stores a secret as an earlier version did. */
 async function storeSecret(name: string, key: Buffer): Promise<void> {
   const sealed = createCipher([key]).seal("{}", accessKeyContext("p", name));
   await store.sql`INSERT INTO projects (name, spec) VALUES ('p', '{}') ON CONFLICT DO NOTHING`;
   await store.sql`INSERT INTO access_keys (project, name, spec, secrets) VALUES ('p', ${name}, '{}', ${sealed})`;
 }
 
-test("the first server decides which key it is; others need it among theirs", async () => {
+test("the first server sets the key of the database; other servers need that key", async () => {
   await check(ours);
   await check(ours);
   await check(fresh, ours);
@@ -31,12 +31,12 @@ test("the first server decides which key it is; others need it among theirs", as
   await expect(check(other)).rejects.toThrow(/SIGNALMAN_SECRET_KEY holds another key.*--lost-key/);
 });
 
-test("of two first servers with different keys one is refused", async () => {
+test("of two servers that start first with different keys, one is refused", async () => {
   const outcomes = await Promise.allSettled([check(ours), check(other)]);
   expect(outcomes.map(({ status }) => status).sort()).toEqual(["fulfilled", "rejected"]);
 });
 
-test("a database of an earlier version takes a key that opens what is stored, and no other", async () => {
+test("a database of an earlier version accepts only a key that opens a stored secret", async () => {
   await storeSecret("a", ours);
   await expect(check(other)).rejects.toThrow(WrongSecretKeyError);
   expect(await readKeyCheck(store.database)).toBeUndefined();
@@ -45,7 +45,7 @@ test("a database of an earlier version takes a key that opens what is stored, an
   await expect(check(other)).rejects.toThrow(WrongSecretKeyError);
 });
 
-test("it is sealed anew under the first key, if a key opens it or it is lost", async () => {
+test("the check value is sealed under the first key if a key opens it or the key is lost", async () => {
   await check(ours);
   expect(await sealCheckAnew(store.database, createCipher([other]), false)).toBe(false);
   await check(ours);

@@ -21,20 +21,20 @@ describe("the key of a data folder", () => {
   });
   afterEach(() => rmSync(folder, { recursive: true }));
 
-  test("is made once and is the same from then on", async () => {
+  test("is created once and stays the same", async () => {
     const made = await readSecretKeys(folder);
     expect(made).toEqual([expect.objectContaining({ length: 32 })]);
     expect(await readSecretKeys(folder)).toEqual(made);
     expect(readFileSync(join(folder, "secret.key"), "utf8")).toBe(`${made[0].toString("base64")}\n`);
   });
 
-  test("is for its owner's eyes only, and nothing else is left beside it", async () => {
+  test("is readable by its owner only, and no other file is left beside it", async () => {
     await readSecretKeys(folder);
     expect(statSync(join(folder, "secret.key")).mode & 0o777).toBe(0o600);
     expect(readdirSync(folder)).toEqual(["secret.key"]);
   });
 
-  test("may be a link to a file, and is refused as anything else", async () => {
+  test("may be a file or a link to a file, and is refused as anything else", async () => {
     const [key] = await readSecretKeys(folder);
     const file = join(folder, "secret.key");
     renameSync(file, join(folder, "mounted"));
@@ -47,13 +47,13 @@ describe("the key of a data folder", () => {
     }
   });
 
-  test("is another one in another folder", async () => {
+  test("differs from that of another folder", async () => {
     const other = mkdtempSync(join(tmpdir(), "signalman-key-"));
     expect(await readSecretKeys(folder)).not.toEqual(await readSecretKeys(other));
     rmSync(other, { recursive: true });
   });
 
-  test("that is broken is reported by its path, and left as it is", async () => {
+  test("that is not valid is reported by its path and not changed", async () => {
     const file = join(folder, "secret.key");
     writeFileSync(file, "c2hvcnQ=\n");
     await expect(readSecretKeys(folder)).rejects.toThrow(`${file} holds `);
@@ -68,7 +68,7 @@ test("a key is 32 bytes as base64, with or without white space around it", () =>
   expect(() => decodeSecretKeys("f".repeat(64))).toThrow(/^holds 48 bytes/);
 });
 
-test("several keys are joined by commas, or stand on lines of their own", () => {
+test("several keys are joined by commas or stand on separate lines", () => {
   const [one, two] = [Buffer.alloc(32, 1), Buffer.alloc(32, 2)];
   const texts = [one, two].map((key) => key.toString("base64"));
   expect(decodeSecretKeys(texts.join(","))).toEqual([one, two]);

@@ -6,7 +6,7 @@ import { PrepareError } from "../../src/task/errors.ts";
 const withCode = (code: string) =>
   new PrepareError("Cannot make the workspace", { cause: Object.assign(new Error(code), { code }) });
 
-/** A fitness whose machine and clock are the test's. */
+/** A fitness with a machine and a clock that the test controls. */
 function make() {
   const machine = { trouble: undefined as string | undefined, now: 0 };
   const changes: boolean[] = [];
@@ -21,14 +21,14 @@ function make() {
   return { fitness, machine, changes, lines };
 }
 
-test("a task that fails on a machine that works is at fault itself", async () => {
+test("a failure on a fit machine is the task's fault", async () => {
   const { fitness, changes } = make();
   expect(await fitness.faultBehind(new PrepareError("no such branch"), "a")).toBeUndefined();
   expect(fitness.isFit).toBe(true);
   expect(changes).toEqual([]);
 });
 
-test("a machine that does not work is at fault, whatever the task says", async () => {
+test("a failure on an unfit machine is the machine's fault, whatever the error", async () => {
   const { fitness, machine, lines } = make();
   machine.trouble = "ENOSPC: no space left on device";
   expect(await fitness.faultBehind(new PrepareError("git ended with 128"), "a")).toMatch(/ENOSPC/);
@@ -37,14 +37,14 @@ test("a machine that does not work is at fault, whatever the task says", async (
 });
 
 describe.each(["EMFILE", "ENFILE", "EAGAIN", "ENOMEM", "EROFS"])("%s", (code) => {
-  test("is the machine's, though it works again a moment later", async () => {
+  test("is the machine's fault, even if it is fit again at once", async () => {
     const { fitness } = make();
     expect(await fitness.faultBehind(withCode(code), "a")).toContain(code);
     expect(fitness.isFit).toBe(false);
   });
 });
 
-test("a task that is larger than the disk fails at last, another one still goes back", async () => {
+test("a task that is larger than the disk fails after its retries, another one still goes back", async () => {
   const { fitness } = make();
   for (let i = 0; i < 3; i++)
     expect(await fitness.faultBehind(withCode("ENOSPC"), "large")).toContain("ENOSPC");
@@ -52,7 +52,7 @@ test("a task that is larger than the disk fails at last, another one still goes 
   expect(await fitness.faultBehind(withCode("ENOSPC"), "small")).toContain("ENOSPC");
 });
 
-test("it comes back by itself, not before other servers had time to claim, and says each once", async () => {
+test("the server becomes fit again after a pause for other servers, and logs each change once", async () => {
   const { fitness, machine, changes, lines } = make();
   machine.trouble = "EROFS: read-only file system";
   await fitness.check();
@@ -69,7 +69,7 @@ test("it comes back by itself, not before other servers had time to claim, and s
   expect(lines).toHaveLength(2);
 });
 
-test("a shortage that comes back soon makes it pause for longer", async () => {
+test("a shortage that returns soon makes the pause longer", async () => {
   const { fitness, machine } = make();
   await fitness.faultBehind(withCode("EMFILE"), "a");
   machine.now = 5_000;
@@ -83,7 +83,7 @@ test("a shortage that comes back soon makes it pause for longer", async () => {
   expect(fitness.isFit).toBe(true);
 });
 
-test("a shortage is found in the causes; other codes are none", () => {
+test("a shortage is found in the causes of an error; other codes are no shortage", () => {
   expect(shortageIn(new Error("outer", { cause: withCode("EDQUOT") }))?.code).toBe("EDQUOT");
   expect(shortageIn(withCode("ENOENT"))).toBeUndefined();
   expect(shortageIn("a text")).toBeUndefined();

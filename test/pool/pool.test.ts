@@ -21,7 +21,7 @@ const moved = (id: string, status: Status, endReason: EndReason | null = null): 
   return { id, leaseEpoch: 2, project: "p", template: "t", node: null, ageMs: 5, status, endReason };
 };
 
-/** A pool on a store of the test's own; runs last until the test ends them. */
+/** A pool on a store in memory. Runs last until the test ends them. */
 function makePool(store: Partial<PoolStore>, options: Partial<PoolOptions> = {}) {
   const runs = new Map<string, { control: RunControl; end: () => void }>();
   const statuses: string[] = [];
@@ -68,7 +68,7 @@ afterEach(async () => {
   }
 });
 
-/** A queue that gives what there are slots for, and tells of each question. */
+/** A queue that fills the free slots and records each claim. */
 function queue(...ids: string[]) {
   const asked: number[] = [];
   const waiting: (() => void)[] = [];
@@ -79,12 +79,12 @@ function queue(...ids: string[]) {
       for (const resolve of waiting.splice(0)) resolve();
       return ids.splice(0, slots).map((id) => ({ ...moved(id, "STARTING"), leaseEpoch: 1 }));
     },
-    /** The next question. */
+    /** Resolves at the next claim. */
     next: () => new Promise<void>((resolve) => waiting.push(resolve)),
   };
 }
 
-test("it claims as many as it has slots, and more as soon as a run has ended", async () => {
+test("claims as many tasks as there are slots, and more as soon as a run has ended", async () => {
   const { claim, next, asked } = queue("a", "b", "c");
   const { pool, runs, statuses } = makePool({ claim });
   await pool.start();
@@ -98,7 +98,7 @@ test("it claims as many as it has slots, and more as soon as a run has ended", a
   expect(statuses).toEqual(["a STARTING", "b STARTING", "c STARTING"]);
 });
 
-test("a full pool does not ask for more", async () => {
+test("a full pool does not claim", async () => {
   const { claim, asked } = queue("a", "b", "c");
   const { pool, runs } = makePool({ claim });
   await pool.start();
@@ -109,7 +109,7 @@ test("a full pool does not ask for more", async () => {
   expect(asked).toEqual([2]);
 });
 
-test("a server that cannot start tasks claims none, and asks again when it can", async () => {
+test("a server that cannot start tasks claims none, and claims again when it can", async () => {
   const { claim, asked } = queue("a");
   const fitness = { isFit: false };
   const { pool, runs } = makePool({ claim }, { fitness });
@@ -122,7 +122,7 @@ test("a server that cannot start tasks claims none, and asks again when it can",
   await expect.poll(() => runs.has("a")).toBe(true);
 });
 
-test("a database that is away at the start is waited for", async () => {
+test("the start waits for a database that is away", async () => {
   let tries = 0;
   const adopt = async () => {
     tries++;
@@ -134,7 +134,7 @@ test("a database that is away at the start is waited for", async () => {
   await expect.poll(() => order).toEqual(["clear all but mine", "run mine"]);
 });
 
-test("at start it takes over what ran here, clears the rest up, and only then claims", async () => {
+test("the start takes over running tasks, removes other folders, and then claims", async () => {
   const { claim, next } = queue("new");
   const adopt = async () => ({
     putBack: [moved("back", "WAITING")],
@@ -150,7 +150,7 @@ test("at start it takes over what ran here, clears the rest up, and only then cl
   expect(steps).toEqual(["back put back", "new claimed"]);
 });
 
-test("a request reaches the run at once, with what is left of its grace", async () => {
+test("a kill request reaches the run at once, with the rest of its grace period", async () => {
   const { claim } = queue("a");
   const asked: string[][] = [];
   const readKillRequests = async (ids: string[]) => {
@@ -171,7 +171,7 @@ test("a request reaches the run at once, with what is left of its grace", async 
   expect(asked.at(-1)).toEqual(["a"]);
 });
 
-test("a lease that cannot be renewed under its epoch ends the run as lost", async () => {
+test("a lease that cannot be renewed under its epoch stops the run as lease_lost", async () => {
   const { claim } = queue("a");
   const readKillRequests = async (ids: string[]) =>
     ids.map((id) => request(id, { leaseEpoch: 7, killTime: new Date() }));
@@ -182,7 +182,7 @@ test("a lease that cannot be renewed under its epoch ends the run as lost", asyn
   await expect.poll(() => runs.get("a")?.control.reason).toBe("lease_lost");
 });
 
-test("what time or other servers left behind is told of, and the queue is looked at again", async () => {
+test("tasks that were put back or ended are announced, and the queue is read again", async () => {
   let told = false;
   const tidyUp = async () => {
     if (told) return { moved: [], adopted: [] };
@@ -206,7 +206,7 @@ test("what time or other servers left behind is told of, and the queue is looked
   expect([...runs.keys()]).toEqual(["forgotten"]);
 });
 
-test("a task that comes back while its earlier run is still winding up begins when that is over", async () => {
+test("a task that is claimed again while its earlier run ends starts after that run", async () => {
   const leases = [1, 3].map((leaseEpoch) => ({ ...moved("a", "STARTING"), leaseEpoch }));
   const claim = async () => leases.splice(0, 1);
   const order: string[] = [];
@@ -227,7 +227,7 @@ test("a task that comes back while its earlier run is still winding up begins wh
   ends[1]?.();
 });
 
-test("a run that fails for a reason of ours frees its slot", async () => {
+test("a run that fails by a defect frees its slot", async () => {
   const { claim } = queue("a", "b", "c");
   const seen: string[] = [];
   const run = async ({ id }: Lease) => {
@@ -240,7 +240,7 @@ test("a run that fails for a reason of ours frees its slot", async () => {
   expect(pool.running).toBe(0);
 });
 
-test("stop takes no more work and waits for the runs to let go", async () => {
+test("stop claims nothing more and waits for the runs to end", async () => {
   const { claim, asked } = queue("a");
   const { pool, runs } = makePool({ claim });
   await pool.start();
@@ -258,7 +258,7 @@ test("stop takes no more work and waits for the runs to let go", async () => {
   expect(asked).toHaveLength(before);
 });
 
-test("a confirmed plan is taken up before the queue, within the slots", async () => {
+test("a confirmed plan is resumed before waiting tasks, within the slots", async () => {
   const { claim } = queue("a", "b", "c");
   const waiting = ["plan"];
   const asked: { slots: number; running: string[] }[] = [];
@@ -278,7 +278,7 @@ test("a confirmed plan is taken up before the queue, within the slots", async ()
   expect(asked.at(-1)).toEqual({ slots: 1, running: ["b"] });
 });
 
-test("folders of tasks that ended while they waited are cleared, those of runs and of plans that wait are not", async () => {
+test("folders of parked tasks that ended are removed, those of runs and of waiting plans are not", async () => {
   const { claim } = queue("runs");
   const cleared: string[] = [];
   const questions: string[][] = [];

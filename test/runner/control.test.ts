@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { createControl, type StopReason, StopRequested } from "../../src/runner/control.ts";
 
-/** Grace periods that a program was given, in order. */
+/** Records the grace periods of kills, in order. */
 function program() {
   const graces: number[] = [];
   return { graces, kill: ({ graceMs }: { graceMs: number }) => void graces.push(Math.round(graceMs)) };
@@ -11,7 +11,7 @@ describe("a control", () => {
   beforeEach(() => void vi.useFakeTimers({ toFake: ["performance"] }));
   afterEach(() => void vi.useRealTimers());
 
-  test("aborts its signal by the first stop, with the reason", () => {
+  test("aborts its signal with the reason of the first stop", () => {
     const control = createControl();
     expect(control.reason).toBeUndefined();
     control.stop("idle_timeout", 1000);
@@ -19,7 +19,7 @@ describe("a control", () => {
     expect(control.signal.reason).toEqual(new StopRequested("idle_timeout"));
   });
 
-  test("ends a program that is attached, and one that is attached later at once", () => {
+  test("kills an attached program, and one that is attached after the stop", () => {
     const [early, late] = [program(), program()];
     const control = createControl();
     control.attach(early);
@@ -31,7 +31,7 @@ describe("a control", () => {
     expect(late.graces).toEqual([3000]);
   });
 
-  test("a repeated stop may shorten the deadline, never lengthen it", () => {
+  test("lets a repeated stop bring the deadline forward, never put it off", () => {
     const { graces, ...kill } = program();
     const control = createControl();
     control.attach(kill);
@@ -51,7 +51,7 @@ describe("a control", () => {
     ["user", "lease_lost", "lease_lost"],
     ["lease_lost", "user", "lease_lost"],
   ];
-  test.each(ORDER)("of %s and then %s the reason is %s", (first, second, reason) => {
+  test.each(ORDER)("stopped by %s and then by %s has the reason %s", (first, second, reason) => {
     const control = createControl();
     control.stop(first, 0);
     control.stop(second, 0);

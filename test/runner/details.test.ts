@@ -50,7 +50,7 @@ function detailsOf(
   return populateDetails(task, rows, { ...NO_SECRETS, ...secrets });
 }
 
-describe("of a variable that several set", () => {
+describe("a variable that is set in several places", () => {
   const environment = {
     variables: { a: "environment", b: "environment", c: "environment", d: "environment" },
   };
@@ -59,24 +59,24 @@ describe("of a variable that several set", () => {
     survey: ["c", "d"].map((name) => ({ name, default: "survey" })),
   };
 
-  test("the template's wins over the environment's, the survey's default over both, the task's over all", () => {
+  test("has the value of the task, else of the survey's default, else of the template, else of the environment", () => {
     const { variables } = detailsOf(template, { variables: { d: "task" } }, { environment });
     expect(variables).toEqual({ a: "environment", b: "template", c: "survey", d: "task" });
   });
 
-  test("an answer that is empty, zero or false is an answer", () => {
+  test("has an answer of the task even if that is empty, zero or false", () => {
     const answers = { b: null, c: "", d: 0 };
     const { variables } = detailsOf(template, { variables: answers }, { environment });
     expect(variables).toEqual({ a: "environment", ...answers });
   });
 
-  test("objects are replaced whole, not mixed", () => {
+  test("is replaced as a whole if it is an object", () => {
     const { variables } = detailsOf({ variables: { x: { a: 1 } } }, { variables: { x: { b: 2 } } });
     expect(variables).toEqual({ x: { b: 2 } });
   });
 });
 
-test("of a process environment the template's wins over the environment's and the task's over both", () => {
+test("in the process environment the task overrides the template, and the template the environment", () => {
   const environment = { env: { A: "environment", B: "environment", C: "environment" } };
   const { env } = detailsOf(
     { env: { B: "template", C: "template" } },
@@ -107,14 +107,14 @@ test("a question answered by a secret keeps its default out of the variables", (
   expect(details.secretVariables).toEqual({ x: "hidden" });
 });
 
-test("a secret takes the place of an open variable of the same name", () => {
+test("a secret variable overrides a plain one of the same name", () => {
   const environment = { variables: { password: "from the environment", other: "stays" } };
   const template = { variables: { password: "from the template" } };
   const details = detailsOf(template, {}, { environment }, { variables: { password: "hidden" } });
   expect(details.variables).toEqual({ other: "stays" });
 });
 
-test("of a name that is secret in the environment, whoever comes later sets it anew, open or secret", () => {
+test("a later source overrides a secret variable of the environment, with a plain or a secret value", () => {
   const environment = { variables: { a: "open" } };
   const secret = { a: "s", b: "s", c: "s", d: "s" };
   const details = detailsOf(
@@ -128,7 +128,7 @@ test("of a name that is secret in the environment, whoever comes later sets it a
   expect([...details.callerVariables].sort()).toEqual(["c", "d"]);
 });
 
-test("the secret process environment is laid over the open one, and under the template's and the task's", () => {
+test("the secret process environment overrides the plain one, and is overridden by template and task", () => {
   const environment = { env: { A: "open", B: "open", C: "open" } };
   const secrets = { variables: {}, env: { A: "secret", B: "secret" } };
   const details = detailsOf({ env: { B: "template" } }, {}, { environment }, { environment: secrets });
@@ -153,7 +153,7 @@ describe("an inventory", () => {
   } as const;
   const keys = new Map<string, AccessKey>([ssh, become].map((key) => [key.name, key]));
 
-  test("comes with its keys", () => {
+  test("is loaded with its keys", () => {
     const stored = { ini: "localhost", sshKey: "projects/p/accessKeys/ssh" };
     const rows = { inventory: { ...stored, becomeKey: "projects/p/accessKeys/become" } };
     const details = detailsOf({ inventory }, {}, rows, { keys });
@@ -161,7 +161,7 @@ describe("an inventory", () => {
     expect(details.inventory?.source).toEqual({ case: "ini", value: "localhost" });
   });
 
-  test("in a file of another repository comes with that one and its key, in one of the template's without", () => {
+  test("in a file is loaded with its repository and key, unless that is the template's repository", () => {
     const file = { path: "hosts", repository: "projects/p/repositories/other" };
     const rows = {
       inventory: { file },
@@ -173,7 +173,7 @@ describe("an inventory", () => {
     expect(detailsOf({ inventory, repository }, {}, rows, { keys }).inventory?.other).toBeUndefined();
   });
 
-  test("is the task's where it names one", () => {
+  test("is the one that the task names, if it names one", () => {
     const details = detailsOf(
       { inventory, allowOverrideInventory: true },
       { inventory: "mine" },
@@ -182,14 +182,14 @@ describe("an inventory", () => {
     expect(details.inventory?.name).toBe("projects/p/inventories/mine");
   });
 
-  test("that is gone is named", () => {
+  test("that does not exist is named in the error", () => {
     expect(() => detailsOf({ inventory }, {}, { inventory: null })).toThrow(
       /Cannot run projects\/p\/templates\/t: its inventory projects\/p\/inventories\/hosts does not exist/,
     );
   });
 });
 
-test("a vault is opened by its key or its script; without a name it is the default one", () => {
+test("a vault has a key or a script; without a name it is the default vault", () => {
   const key = { name: "v", kind: "text", value: "v" } as const;
   const vaults = [
     { source: { case: "key", value: "projects/p/accessKeys/v" } },
@@ -208,13 +208,13 @@ test("a vault is opened by its key or its script; without a name it is the defau
 });
 
 describe("settings of the app", () => {
-  test("are the template's where the task sets none", () => {
+  test("come from the template where the task sets none", () => {
     const value = { limit: ["web"], tags: ["a"], skipTags: ["b"], verbosity: 2 };
     const { ansible } = detailsOf({ app: "ansible", settings: { case: "ansible", value } });
     expect(ansible).toEqual({ ...value, check: false, diff: false, refreshRequirements: false });
   });
 
-  test("are the task's where it may set them, verbosity zero too", () => {
+  test("come from the task where the template allows it, verbosity zero included", () => {
     const value = { limit: ["web"], verbosity: 2, allowOverrideLimit: true, allowOverrideVerbosity: true };
     const { ansible } = detailsOf(
       { app: "ansible", settings: { case: "ansible", value } },
@@ -237,7 +237,7 @@ describe("settings of the app", () => {
   });
 });
 
-test("the branch is the task's, else the template's, else the repository's", () => {
+test("the branch comes from the task, else from the template, else from the repository", () => {
   const repository = { url: "/srv", gitBranch: "repository" };
   const template = { gitBranch: "template", allowOverrideGitBranch: true };
   expect(detailsOf(template, { gitBranch: "task" }, { repository }).gitBranch).toBe("task");
@@ -245,12 +245,12 @@ test("the branch is the task's, else the template's, else the repository's", () 
   expect(detailsOf({}, {}, { repository }).gitBranch).toBe("repository");
 });
 
-test("arguments of the template and of the task stay apart", () => {
+test("arguments of the template and of the task are kept apart", () => {
   const details = detailsOf({ arguments: ["-a"], allowOverrideArguments: true }, { arguments: ["-b"] });
   expect(details.arguments).toEqual({ template: ["-a"], task: ["-b"] });
 });
 
-test("versions are those that the task was given when it was made", () => {
+test("versions are those that were stored when the task was created", () => {
   expect(detailsOf({ startVersion: "9.0" })).toMatchObject({ version: "1.0.1", incomingVersion: "2.0" });
 });
 
@@ -265,7 +265,7 @@ describe("a task that can no longer be run says why", () => {
     expect(() => detailsOf({}, {}, { repository: null })).toThrow(/it names no repository/);
   });
 
-  test("its template has stopped allowing what it asks for", () => {
+  test("its template no longer allows its overrides", () => {
     expect(() => detailsOf({}, { arguments: ["x"] })).toThrow(
       /was changed since the task was created, and now arguments projects\/p\/templates\/t does not allow/,
     );

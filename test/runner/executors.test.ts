@@ -23,14 +23,14 @@ import { ask, createSocketExecutor } from "../support/socket-executor.ts";
 import { openRig, type RunnerRig, type TestRun } from "./rig.ts";
 
 /*
- * The runner over two executors: programs of this machine, and programs in another process that is reached over a socket.
+ * Runs the same tests over two executors: one starts programs on this machine, one in another process behind a socket.
  */
 
-/** An executor, and what a test can do to it. */
+/** An executor that a test can restart and destroy. */
 interface Bench extends AsyncDisposable {
-  /** As a server has it that has just been started. */
+  /** Returns the executor as a server has it that was just started. */
   executor(): Executor<TaskDetails>;
-  /** Everything that ran is gone, and so is every trace of it: as after a crash of the machine. */
+  /** Removes all programs and all records of them, as a crash of the machine does. */
   crash(rig: RunnerRig, id: string): Promise<void>;
 }
 
@@ -88,7 +88,7 @@ async function socketBench(): Promise<Bench & { held(id: string): Promise<number
 
   return {
     executor: () => createSocketExecutor(path),
-    /** Bytes of a task's output that are still there. */
+    /** Returns the bytes of a task's output that are still stored. */
     held: async (id) => (await ask(path, { op: "find", id })).held ?? 0,
     async crash(_, id) {
       const { pid } = await ask(path, { op: "find", id });
@@ -105,7 +105,7 @@ async function socketBench(): Promise<Bench & { held(id: string): Promise<number
 
 const BENCHES = { local: localBench, socket: socketBench };
 
-/** Lines 1 to `from`, then, once the file is there, on to `to`; some of them on stderr too. */
+/** Script that prints lines 1 to `from`, waits for the file, and prints the lines up to `to`; some also on stderr. */
 const counting = (go: string, from: number, to: number) => `
 for i in $(seq ${from}); do echo $i; done; echo half >&2
 until [ -e ${go} ]; do sleep 0.01; done
@@ -125,7 +125,7 @@ describe.each(["local", "socket"] as const)("over the executor %s", (name) => {
   });
 
   const claimed = (columns = {}) => rig.store.makeTaskIn("STARTING", { executor: name, ...columns });
-  /** As the pool does when it hears of a request to kill. */
+  /** Stops a run as the pool does after a kill request. */
   async function kill(run: TestRun, { id }: Lease, graceMs: number): Promise<void> {
     const request = { force: graceMs === 0, graceMs: () => graceMs, reason: "", by: "" };
     await requestKill(rig.databases.control, { project: "p", id }, request);
@@ -134,14 +134,14 @@ describe.each(["local", "socket"] as const)("over the executor %s", (name) => {
     expect(await rig.store.row(id)).toMatchObject({ status: "STOPPED" });
   }
 
-  /** The next server of the same node. */
+  /** Starts the next server of the same node. */
   async function taken(): Promise<Lease> {
     const { adopted } = await adopt(rig.databases.control, NODE, [name]);
     expect(adopted).toHaveLength(1);
     return adopted[0] as Lease;
   }
 
-  test("output comes whole, and the exit is the task's", async () => {
+  test("all output is stored, and the exit of the program is that of the task", async () => {
     await rig.template("bash", { "run.sh": "seq 5000; echo oops >&2; exit 3" });
     const lease = await claimed();
     let lastErrors = "";
@@ -159,13 +159,13 @@ describe.each(["local", "socket"] as const)("over the executor %s", (name) => {
     expect(lastErrors).toBe("oops\n");
   });
 
-  test("a server that goes leaves the program alone, and the next one goes on at the committed offset", async () => {
+  test("a shutdown leaves the program running, and the next server goes on at the committed offset", async () => {
     await rig.template("bash", { "run.sh": counting(rig.go, 3000, 6000) });
     let lease = await claimed();
     const first = rig.run(lease, bench.executor());
     await first.lines(3001);
     await first.leave();
-    // Once more without anything new in between.
+    // A second restart without new output in between.
     lease = await taken();
     const second = rig.run(lease, bench.executor());
     await second.leave();
@@ -177,7 +177,7 @@ describe.each(["local", "socket"] as const)("over the executor %s", (name) => {
     expect(await rig.text(lease.id, "stderr")).toBe("half\nwhole\n");
   });
 
-  test("a program that ended while no server looked tells its end to the next one", async () => {
+  test("the exit of a program that ended while no server ran is read by the next one", async () => {
     const ended = join(rig.source, "ended");
     await rig.template("bash", { "run.sh": `${counting(rig.go, 10, 20)}touch ${ended}; exit 7` });
     const first = rig.run(await claimed(), bench.executor());
@@ -191,7 +191,7 @@ describe.each(["local", "socket"] as const)("over the executor %s", (name) => {
     expect(await rig.text(lease.id, "stdout")).toBe(numbers(20));
   });
 
-  test("a program that is gone without a trace is lost, and is not started again", async () => {
+  test("a program without any record is LOST and is not started again", async () => {
     const runs = join(rig.source, "..", "runs");
     await rig.template("bash", { "run.sh": `echo run >>${runs}; echo up; sleep 600` });
     const first = rig.run(await claimed(), bench.executor());
@@ -205,7 +205,7 @@ describe.each(["local", "socket"] as const)("over the executor %s", (name) => {
     expect(readFileSync(runs, "utf8")).toBe("run\n");
   });
 
-  test("a task that was about to start is started, once, by the next server", async () => {
+  test("a program that was about to be started is started once by the next server", async () => {
     const runs = join(rig.source, "..", "runs");
     await rig.template("bash", { "run.sh": `echo run >>${runs}` });
     // The server died between RUNNING and the start.
@@ -225,7 +225,7 @@ describe.each(["local", "socket"] as const)("over the executor %s", (name) => {
     expect(readFileSync(runs, "utf8")).toBe("run\n");
   });
 
-  test("a kill lets the program clean up; one without grace does not", async () => {
+  test("a kill lets the program clean up; a kill without a grace period does not", async () => {
     await rig.template("bash", {
       "run.sh": `trap 'echo bye; exit 0' TERM; echo up; until false; do sleep 0.01; done`,
     });
@@ -241,7 +241,7 @@ describe.each(["local", "socket"] as const)("over the executor %s", (name) => {
     expect(await rig.text(forced.id, "stdout")).toBe("up\n");
   });
 
-  test("a program that is silent for too long is ended", async () => {
+  test("a program that prints nothing for its idle limit is ended", async () => {
     await rig.template("bash", { "run.sh": "echo up; sleep 600" });
     const lease = await claimed();
     await rig.store.sql`UPDATE tasks SET spec = spec || '{"idleTimeoutMs": 300}' WHERE id = ${lease.id}`;
@@ -249,7 +249,7 @@ describe.each(["local", "socket"] as const)("over the executor %s", (name) => {
     expect(await rig.store.row(lease.id)).toMatchObject({ status: "ERROR", endReason: "IDLE_TIMEOUT" });
   });
 
-  test("a plan waits without a run, and exactly its second program applies it", async () => {
+  test("a parked plan has no run, and the second program applies exactly that plan", async () => {
     await rig.template("terraform", {
       "main.tf": "",
       "plan.sh": "echo one to add",
@@ -268,7 +268,7 @@ describe.each(["local", "socket"] as const)("over the executor %s", (name) => {
     expect(await rig.text(lease.id, "stdout")).toBe("one to add\napplied\n");
   });
 
-  test("a lost lease: the other node goes on with what it can reach, and what it cannot is ended", async () => {
+  test("after a lost lease a shared program goes on under the other node, and a local one is ended", async () => {
     await rig.template("bash", { "run.sh": counting(rig.go, 100, 200) });
     const lease = await claimed();
     const executor = bench.executor();
@@ -295,7 +295,7 @@ describe.each(["local", "socket"] as const)("over the executor %s", (name) => {
   });
 });
 
-test("an executor may free what is committed", async () => {
+test("an executor may free output that has been committed", async () => {
   await using bench = await socketBench();
   await using rig = await openRig("socket");
   await rig.template("bash", { "run.sh": counting(rig.go, 100_000, 100_001) });

@@ -19,7 +19,7 @@ const details = {
 const never = new AbortController().signal;
 const signals = { stop: never, shutdown: never };
 
-/** A run's context, and what was said in it. */
+/** Context of a run that collects the lines said. */
 function context(app = "bash"): HookContext & { said: string[] } {
   const said: string[] = [];
   return {
@@ -33,7 +33,7 @@ function context(app = "bash"): HookContext & { said: string[] } {
   };
 }
 
-/** A hook that notes its calls in `calls`. */
+/** Hook that records its calls in `calls`. */
 function noting(calls: string[], name: string, appliesTo: Hook["appliesTo"] = () => true): Hook {
   return {
     name,
@@ -68,7 +68,7 @@ test("a hook runs for its own apps only", async () => {
   expect(calls).toEqual(["before perl", "after perl"]);
 });
 
-test("what a hook throws before the task ends it, and no later hook runs", async () => {
+test("an error of a hook before the task ends the task, and no later hook runs", async () => {
   const calls: string[] = [];
   const broken: Hook = {
     name: "x",
@@ -163,7 +163,7 @@ test("a shutdown ends all hooks after a task with its reason", async () => {
   expect(calls).toEqual([]);
 });
 
-test("the shell hook stands in the list, for every app but those with hooks of their own", () => {
+test("the shell hook applies to every app whose family has no other hook", () => {
   expect(["bash", "sh", "python", "perl"].map(familyNameOf)).toEqual(Array(4).fill("shell"));
 });
 
@@ -173,7 +173,7 @@ test("the shell hook says what will run", async () => {
   expect(said.said).toEqual(["Running projects/p/templates/t: bash x.sh from projects/p/repositories/r"]);
 });
 
-test("the shell hook explains exit codes that shells give a meaning, of failed tasks only", async () => {
+test("the shell hook explains the exit codes that shells give a meaning, for failed tasks only", async () => {
   const after = async (outcome: TaskOutcome) =>
     (await runAfter([familyHook], context(), outcome, details, signals)).message;
   expect(await after(failed(127))).toMatch(/^It failed: a command was not found/);

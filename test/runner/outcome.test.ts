@@ -6,7 +6,7 @@ const limits = { runTimeoutMs: 90_000, idleTimeoutMs: 1500 };
 const code = (n: number): Exit => ({ kind: "code", code: n });
 const killed: Exit = { kind: "signal", signal: "SIGKILL", code: 137 };
 
-test("exit code 0 is a success, without a word", () => {
+test("exit code 0 is a success without a message", () => {
   expect(outcomeOfExit(code(0), undefined, limits)).toEqual({
     status: "SUCCESS",
     reason: null,
@@ -27,19 +27,19 @@ test("death by a signal is an error with the signal and 128 + n", () => {
   expect(outcome).toMatchObject({ status: "ERROR", reason: "SIGNAL", exitCode: 137, signal: "SIGKILL" });
 });
 
-test("a program that vanished is lost, without an exit code", () => {
+test("a program without a recorded exit is LOST, without an exit code", () => {
   const outcome = outcomeOfExit({ kind: "lost" }, undefined, limits);
   expect(outcome).toMatchObject({ status: "ERROR", reason: "LOST", exitCode: null, signal: null });
 });
 
-describe("whoever stopped the program decides, whatever it returned", () => {
-  test.each([code(0), code(3), killed])("the user's stop makes %j STOPPED", (exit) => {
+describe("the reason of a stop decides, independent of the exit", () => {
+  test.each([code(0), code(3), killed])("a kill makes %j STOPPED", (exit) => {
     const outcome = outcomeOfExit(exit, "user", limits);
     expect(outcome).toMatchObject({ status: "STOPPED", reason: "STOPPED_BY_USER" });
     expect(outcome.exitCode).toBe("code" in exit ? exit.code : null);
   });
 
-  test("time-outs are errors that say which limit it was, in seconds", () => {
+  test("a time limit is an error whose message has the limit in seconds", () => {
     expect(outcomeOfExit(killed, "run_timeout", limits)).toMatchObject({
       status: "ERROR",
       reason: "RUN_TIMEOUT",
@@ -52,7 +52,7 @@ describe("whoever stopped the program decides, whatever it returned", () => {
     });
   });
 
-  test("a program that vanished after a stop was stopped", () => {
+  test("a program without a recorded exit after a kill is STOPPED", () => {
     expect(outcomeOfExit({ kind: "lost" }, "user", limits)).toMatchObject({
       status: "STOPPED",
       exitCode: null,
@@ -60,7 +60,7 @@ describe("whoever stopped the program decides, whatever it returned", () => {
   });
 });
 
-test("a failed preparation gives its own sentence; a stop during it is a stop", () => {
+test("a failed preparation keeps its message; a stop during it is STOPPED", () => {
   expect(outcomeOfFailure(new Error("no disk"), undefined, limits)).toMatchObject({
     status: "ERROR",
     reason: "PREPARE_FAILED",
@@ -71,7 +71,7 @@ test("a failed preparation gives its own sentence; a stop during it is a stop", 
   expect(outcomeOfFailure(new Error("aborted"), "run_timeout", limits).reason).toBe("RUN_TIMEOUT");
 });
 
-test("a success that a kill has overtaken becomes STOPPED and keeps its exit code", () => {
+test("a success after a kill request becomes STOPPED and keeps its exit code", () => {
   const outcome = stoppedInstead(outcomeOfExit(code(0), undefined, limits));
   expect(outcome).toMatchObject({ status: "STOPPED", reason: "STOPPED_BY_USER", exitCode: 0 });
 });

@@ -20,24 +20,24 @@ import type { Lease } from "../../src/store/tasks/moves.ts";
 import { createOperatorLog } from "../../src/task/operator-log.ts";
 import { NODE, openStore, type TestStore } from "../store/fixture.ts";
 
-/** A run of a task on a server that may go at any moment. */
+/** A run of a task on a server that the test can shut down. */
 export interface TestRun {
   control: RunControl;
-  /** The run is over. */
+  /** Resolves when the run has ended. */
   done: Promise<void>;
-  /** The server goes: shuts down, and the run lets go. */
+  /** Shuts the server down. Resolves when the run has ended. */
   leave(): Promise<void>;
-  /** Resolves once so many lines of the program are stored; rejects if the run is over before. */
+  /** Resolves when this many lines of the program are stored; rejects if the run ends before. */
   lines(count: number): Promise<void>;
 }
 
-/** The runner on a real database, with an executor of the test; project `p` has a template `t`, and a repository. */
+/** A runner on a real database with the test's executor. Project `p` has a template `t` and a repository. */
 export interface RunnerRig extends AsyncDisposable {
   store: TestStore;
   databases: Databases;
-  /** The repository's folder. */
+  /** Path of the repository. */
   source: string;
-  /** A file that scripts may wait for. */
+  /** Path of a file that scripts may wait for. */
   go: string;
   run(
     lease: Lease,
@@ -45,9 +45,9 @@ export interface RunnerRig extends AsyncDisposable {
     hooks?: readonly Hook[],
     faultBehind?: RunnerDeps["faultBehind"],
   ): TestRun;
-  /** What the program wrote to a stream, as the log has it. */
+  /** Returns the output of the program on a stream, as stored in the log. */
   text(id: string, stream: "stdout" | "stderr"): Promise<string>;
-  /** What template `t` runs. */
+  /** Sets the template `t`. */
   template(app: string, files: Record<string, string>): Promise<void>;
 }
 

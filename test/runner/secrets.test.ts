@@ -12,13 +12,13 @@ const task = { project: "p", template: "t" };
 const values = { PIN: "1234", KEY: "line 1\nline 2 ✓" };
 const seal = (value: unknown, context: string) => cipher.seal(JSON.stringify(value), context);
 
-test("secrets come back as they were given, and are not to be read in between", () => {
+test("sealed secrets are unreadable and open to the same values", () => {
   const secrets = sealSecrets(cipher, task, values);
   expect(secrets?.includes("1234")).toBe(false);
   expect(openSecrets(cipher, { ...task, secrets }, null).variables).toEqual(values);
 });
 
-test("no secrets are nothing", () => {
+test("a task without secrets stores none", () => {
   expect(sealSecrets(cipher, task, {})).toBeNull();
   expect(openSecrets(cipher, { ...task, secrets: null }, null)).toEqual({
     variables: {},
@@ -27,7 +27,7 @@ test("no secrets are nothing", () => {
   });
 });
 
-test("another template's task cannot open them, nor can a server with another key, who is told what to do", () => {
+test("secrets do not open for another template's task or with another key; the error says what to do", () => {
   const secrets = sealSecrets(cipher, task, values);
   expect(() => openSecrets(cipher, { ...task, template: "u", secrets }, null)).toThrow(PrepareError);
   const other = createCipher([randomBytes(32)]);
@@ -52,7 +52,7 @@ describe("secrets of resources", () => {
   };
   const opened = () => openSecrets(cipher, { ...task, secrets: sealSecrets(cipher, task, values) }, rows);
 
-  test("open for what they are bound to", () => {
+  test("open for the resource that they are bound to", () => {
     expect(opened().environment).toEqual(environment);
     expect(Object.fromEntries(opened().keys)).toEqual({
       "projects/p/accessKeys/s": {
@@ -73,7 +73,7 @@ describe("secrets of resources", () => {
     });
   });
 
-  test("are all among the values that nobody may see", () => {
+  test("are all among the values to mask", () => {
     const all = [...Object.values(values), "sesame", "tok", "PRIVATE", "phrase", "pass", "text"];
     expect(secretValues(opened()).sort()).toEqual(all.sort());
   });

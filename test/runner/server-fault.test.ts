@@ -30,7 +30,7 @@ afterEach(async () => {
   rmSync(root, { recursive: true, force: true });
 });
 
-/** Runs tasks on this machine, some steps of which are the test's. */
+/** Executor of this machine in which the test replaces some steps. */
 function executor(change: (job: Job<TaskDetails>) => Partial<Job<TaskDetails>>): Executor<TaskDetails> {
   const local = createLocalExecutor({
     tasksRoot: join(root, "tasks"),
@@ -57,20 +57,23 @@ const full = async () => {
 };
 const isFull = async () => "the disk is full";
 
-test.each(["prepare", "start"] as const)("one that fails at %s goes back to the queue", async (step) => {
-  const lease = await rig.store.makeTaskIn("STARTING");
-  await rig.run(
-    lease,
-    executor(() => ({ [step]: full })),
-    [],
-    isFull,
-  ).done;
-  expect(await rig.store.row(lease.id)).toMatchObject({ status: "WAITING", node: null, startTime: null });
-  const started = step === "start" ? ["RUNNING"] : [];
-  expect(await rig.store.events(lease.id)).toEqual(["WAITING", ...started, "WAITING"]);
-});
+test.each(["prepare", "start"] as const)(
+  "a task whose server fails at %s goes back to the queue",
+  async (step) => {
+    const lease = await rig.store.makeTaskIn("STARTING");
+    await rig.run(
+      lease,
+      executor(() => ({ [step]: full })),
+      [],
+      isFull,
+    ).done;
+    expect(await rig.store.row(lease.id)).toMatchObject({ status: "WAITING", node: null, startTime: null });
+    const started = step === "start" ? ["RUNNING"] : [];
+    expect(await rig.store.events(lease.id)).toEqual(["WAITING", ...started, "WAITING"]);
+  },
+);
 
-test("a task that is at fault itself ends", async () => {
+test("a task that is itself at fault ends", async () => {
   const lease = await rig.store.makeTaskIn("STARTING");
   await rig.run(
     lease,
@@ -79,7 +82,7 @@ test("a task that is at fault itself ends", async () => {
   expect(await rig.store.row(lease.id)).toMatchObject({ status: "ERROR", endReason: "PREPARE_FAILED" });
 });
 
-test("one whose end was asked for meanwhile ends as stopped", async () => {
+test("a task that was killed meanwhile ends as STOPPED", async () => {
   const lease = await rig.store.makeTaskIn("STARTING");
   const asked = async () => {
     await rig.store.sql`UPDATE tasks SET status = 'STOPPING', kill_time = now() WHERE id = ${lease.id}`;
@@ -94,7 +97,7 @@ test("one whose end was asked for meanwhile ends as stopped", async () => {
   expect(await rig.store.row(lease.id)).toMatchObject({ status: "STOPPED", endReason: "STOPPED_BY_USER" });
 });
 
-test("a running task that cannot be taken over now stays as it is, for the next try", async () => {
+test("a running task that cannot be taken over stays RUNNING for the next try", async () => {
   const lease = await rig.store.makeTaskIn("RUNNING");
   let isCleared = false;
   const cleanup = async () => {

@@ -27,7 +27,7 @@ function context(stderr = "", said: string[] = []): HookContext {
 const messageOf = async (stderr: string, outcome = failed) =>
   (await familyHook.after?.(context(stderr), outcome, undefined, never))?.message;
 
-/** As Terraform 1.11 writes it, with colors. */
+/** Output of Terraform 1.11, with colors. */
 const boxed = (...lines: string[]) =>
   [
     "\x1b[31m╷\x1b[0m\x1b[0m",
@@ -48,11 +48,11 @@ const LOCKED = boxed(
   "  Info:      ",
 );
 
-test("it belongs to the Terraform family", () => {
+test("the hook belongs to the Terraform family", () => {
   expect(["terraform", "tofu", "terragrunt"].map(familyNameOf)).toEqual(Array(3).fill("terraform"));
 });
 
-test("before a task it says what will run, and where", async () => {
+test("before a task the hook says what will run, and in which folder", async () => {
   const said: string[] = [];
   const details = {
     template: { name: "projects/p/templates/t", app: "tofu", path: "infra" },
@@ -66,7 +66,7 @@ test("before a task it says what will run, and where", async () => {
   ]);
 });
 
-test("a held lock is named, with whose it is and how to break it", async () => {
+test("a held state lock is reported with its owner and how to break it", async () => {
   expect(await messageOf(LOCKED)).toBe(
     "Failed: the state is locked by root@vm for OperationTypeApply since 2026-11-24 15:35:02 +0000 UTC, " +
       "lock b99c8027-338a-c5b4-fc23-8a8e0184714a. If no process uses that state any more, release the lock with " +
@@ -77,7 +77,7 @@ test("a held lock is named, with whose it is and how to break it", async () => {
   );
 });
 
-test("a stale plan and any other error are said in a sentence", async () => {
+test("a stale plan and any other error are explained in one sentence", async () => {
   expect(await messageOf(boxed("Error: Saved plan is stale"))).toMatch(/^Failed: the plan is stale/);
   expect(await messageOf(boxed("Error: Invalid reference", "", "  on main.tf line 3"))).toBe(
     "Failed: Invalid reference",

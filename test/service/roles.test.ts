@@ -24,14 +24,14 @@ afterAll(async () => {
   await database?.drop();
 });
 
-test("a server with both roles, which is the default, runs what it is asked for", async () => {
+test("a server with both roles, the default, runs the tasks that it accepts", async () => {
   await using both = await startService();
   await applyDemo(both, { hello: "echo hello" });
   const { name } = await runDemo(both, "hello");
   expect(endOf(await watchToEnd(both, name)).status).toBe(TaskStatus.SUCCESS);
 });
 
-test("one that answers calls and one that runs tasks serve a task between them, watched live", async () => {
+test("an api server and a runner server serve a task together, watched live", async () => {
   const go = join(api.dataDir, "go");
   await applyDemo(api, {
     live: `echo first; until [ -e "${go}" ]; do sleep 0.01; done; echo "got $TOKEN" >&2`,
@@ -40,7 +40,7 @@ test("one that answers calls and one that runs tasks serve a task between them, 
   const events: WatchTaskResponse[] = [];
   for await (const event of api.client(TaskService).watchTask({ name })) {
     events.push(event);
-    // The program goes on when its first line has been seen.
+    // The program goes on when the watcher has received its first line.
     if (bytesOf([event], LogStream.STDOUT).includes("first")) await writeFile(go, "");
   }
   expect(endOf(events).status).toBe(TaskStatus.SUCCESS);
@@ -48,7 +48,7 @@ test("one that answers calls and one that runs tasks serve a task between them, 
   expect(bytesOf(events, LogStream.STDERR).toString()).toBe("got ***\n");
 });
 
-test("a kill reaches the program through the other server", async () => {
+test("a kill of the api server reaches the program on the runner server", async () => {
   await applyDemo(api, { waits: "echo ready; sleep 1000" });
   const { name } = await runDemo(api, "waits");
   for await (const { event } of api.client(TaskService).watchTask({ name })) {
@@ -57,7 +57,7 @@ test("a kill reaches the program through the other server", async () => {
   }
 });
 
-test("one that runs tasks has its health on the port and no services of the contract", async () => {
+test("a runner server has health on its port and no services of the contract", async () => {
   expect((await fetch(`${runner.url}/healthz`)).status).toBe(200);
   const refused = await runner
     .client(TaskService)
@@ -66,7 +66,7 @@ test("one that runs tasks has its health on the port and no services of the cont
   expect(refused).toBe(Code.Unimplemented);
 });
 
-test("one that only answers calls says of no app that it can be run there", async () => {
+test("an api server reports no app as runnable there", async () => {
   const { apps } = await api.client(AppService).listApps({});
   expect(apps.length).toBeGreaterThan(5);
   expect(apps.filter(({ available }) => available)).toEqual([]);

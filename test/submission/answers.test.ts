@@ -20,7 +20,7 @@ const stored = (variables: JsonObject) =>
   newTask(template, create(RunTaskRequestSchema, { template: template.name, variables })).spec.variables;
 
 describe("answers", () => {
-  test("to questions of text and of a choice are kept as text", () => {
+  test("to questions of text and of a choice are stored as text", () => {
     expect(stored({ text: 1234, plain: false, choice: 1 })).toEqual({
       text: "1234",
       plain: "false",
@@ -33,13 +33,13 @@ describe("answers", () => {
     });
   });
 
-  test("to other questions, and variables that answer none, stay as they are", () => {
+  test("to other questions, and variables without a question, are not changed", () => {
     const variables = { count: 5, other: 5, flag: true, list: [1], nothing: null };
     expect(stored(variables)).toEqual(variables);
     expect(stored({ count: "0123" })).toEqual({ count: "0123" });
   });
 
-  test.each([[null], [[1]], [{ a: 1 }]])("that are no text are refused: %j", (value) => {
+  test.each([[null], [[1]], [{ a: 1 }]])("that are not text are refused: %j", (value) => {
     expect(() => stored({ text: value })).toThrow(Failure);
     expect(() => stored({ text: value })).toThrow(
       /^variables\["text"\]: must be text, a number or a boolean, not /,

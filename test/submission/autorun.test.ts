@@ -18,7 +18,7 @@ function stored(name: string, template: MessageInitShape<typeof TemplateSchema> 
   return { name, spec: jsonOf("templates", create(TemplateSchema, deploy)) };
 }
 
-test("a success starts what RunTask would, told where it comes from", () => {
+test("a success creates the task that RunTask would, with the build that it comes from", () => {
   const { deploys, refusals } = deploysAfter(BUILD, [
     stored("a", { runTimeout: { seconds: 5n } }),
     stored("b"),
@@ -38,19 +38,19 @@ test("a success starts what RunTask would, told where it comes from", () => {
   });
 });
 
-test("what deploys a deploy brings on the same version", () => {
+test("the deploy of a deploy passes the same version on", () => {
   const deploy = { ...BUILD, version: "", incomingVersion: "1.0.2" };
   expect(deploysAfter(deploy, [stored("a")]).deploys).toMatchObject([{ incomingVersion: "1.0.2" }]);
 });
 
-test("a build without a version brings none, and says none", () => {
+test("the deploy of a task without a version has none, and its message names none", () => {
   const { deploys } = deploysAfter({ ...BUILD, version: "" }, [stored("a")]);
   expect(deploys).toMatchObject([
     { incomingVersion: "", spec: { message: "After the success of projects/p/tasks/a-uuid" } },
   ]);
 });
 
-test("a template that must be told something is not run, and the others are", () => {
+test("a template that needs input is not run, and the others are", () => {
   const asking = stored("asking", { survey: [{ name: "stage", title: "Where to", required: true }] });
   const { deploys, refusals } = deploysAfter(BUILD, [asking, stored("other")]);
   expect(deploys.map(({ template }) => template)).toEqual(["other"]);

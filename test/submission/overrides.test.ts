@@ -28,7 +28,7 @@ function check(template: Init, asked: Partial<Asked>) {
   return checkAsked(message, { ...ASKED, ...asked });
 }
 
-/** `field: description` of the one violation; undefined without one. */
+/** Returns `field: description` of the only violation; undefined: none. */
 function answer(question: MessageInitShape<typeof SurveyVariableSchema>, asked: Partial<Asked>) {
   const [violation, more] = check({ survey: [question] }, asked);
   expect(more).toBeUndefined();
@@ -42,13 +42,13 @@ describe("overrides", () => {
     ["commit", "allowOverrideGitBranch", { commit: "0123456789" }],
   ] as const;
 
-  test.each(cases)("%s are taken only if the template says %s", (field, flag, asked) => {
+  test.each(cases)("%s is accepted only if the template has %s", (field, flag, asked) => {
     const refused = { field, description: "projects/p/templates/t does not allow its tasks to set this" };
     expect(check({}, asked as Partial<Asked>)).toEqual([refused]);
     expect(check({ [flag]: true }, asked as Partial<Asked>)).toEqual([]);
   });
 
-  test("another inventory is taken only if the template says so, and only of its project", () => {
+  test("another inventory is accepted only if the template allows it, and only from its project", () => {
     const asked = { inventory: "projects/p/inventories/i" };
     expect(check({}, asked).map(({ field }) => field)).toEqual(["inventory"]);
     expect(check({ allowOverrideInventory: true }, asked)).toEqual([]);
@@ -77,25 +77,33 @@ describe("overrides", () => {
     expect(check({ app, settings: { case: "terraform", value: flags } }, asked)).toEqual([]);
   });
 
-  test("check, diff, plan_only, upgrade and reconfigure need nobody's leave", () => {
+  test("check, diff, plan_only, upgrade and reconfigure are always allowed", () => {
     expect(check({ app: "ansible" }, ansible({ check: true, diff: true }))).toEqual([]);
     const params = { planOnly: true, upgrade: true, reconfigure: true };
     expect(check({ app: "terraform" }, terraform(params))).toEqual([]);
   });
 
-  test.each(["terraform", "tofu", "terragrunt"])("%s cannot be set up by a task's own environment", (app) => {
-    const env = { TF_CLI_ARGS_plan: "-destroy", TG_TF_PATH: "/x", TERRAGRUNT_CONFIG: "x", HTTPS_PROXY: "p" };
-    const found = check({ app }, { env });
-    expect(found.map(({ field }) => field)).toEqual([
-      'env["TF_CLI_ARGS_plan"]',
-      'env["TG_TF_PATH"]',
-      'env["TERRAGRUNT_CONFIG"]',
-    ]);
-    expect(found[0]?.description).toContain(
-      `configures ${app} itself; only the environment and the template may set it`,
-    );
-    expect(check({ app: "bash" }, { env })).toEqual([]);
-  });
+  test.each(["terraform", "tofu", "terragrunt"])(
+    "the environment of a %s task cannot set the variables that configure it",
+    (app) => {
+      const env = {
+        TF_CLI_ARGS_plan: "-destroy",
+        TG_TF_PATH: "/x",
+        TERRAGRUNT_CONFIG: "x",
+        HTTPS_PROXY: "p",
+      };
+      const found = check({ app }, { env });
+      expect(found.map(({ field }) => field)).toEqual([
+        'env["TF_CLI_ARGS_plan"]',
+        'env["TG_TF_PATH"]',
+        'env["TERRAGRUNT_CONFIG"]',
+      ]);
+      expect(found[0]?.description).toContain(
+        `configures ${app} itself; only the environment and the template may set it`,
+      );
+      expect(check({ app: "bash" }, { env })).toEqual([]);
+    },
+  );
 
   test.each(["-destroy", "--destroy", "-destroy=true"])(
     "%s is an argument that needs allow_destroy",
@@ -116,13 +124,13 @@ describe("overrides", () => {
     ]);
   });
 
-  test("all that is wrong is reported at once", () => {
+  test("all violations are reported together", () => {
     const asked = { arguments: ["-v"], gitBranch: "main", variables: { n: "x" } };
     const fields = check({ survey: [{ name: "n", type: SurveyType.INT }] }, asked).map(({ field }) => field);
     expect(fields).toEqual(["arguments", "git_branch", 'variables["n"]']);
   });
 
-  test("a name may stand in one of variables and secret_variables only", () => {
+  test("a name in both variables and secret_variables is refused", () => {
     expect(check({}, { variables: { a: 1 }, secretVariables: { a: "1", b: "2" } })).toEqual([
       { field: 'secret_variables["a"]', description: "is also set in variables; set it in one of the two" },
     ]);
@@ -130,11 +138,11 @@ describe("overrides", () => {
 });
 
 describe("a survey", () => {
-  test("takes variables that it does not ask for", () => {
+  test("accepts variables that it does not ask for", () => {
     expect(answer({ name: "a" }, { variables: { b: {} } })).toBeUndefined();
   });
 
-  test("insists on what is required, with the question's title", () => {
+  test("refuses a missing required answer, with the title of the question", () => {
     const question = { name: "version", title: "Which one?", required: true };
     expect(answer(question, {})).toBe('variables["version"]: is required: Which one?');
     expect(answer({ ...question, title: "" }, {})).toBe('variables["version"]: is required');
@@ -143,12 +151,12 @@ describe("a survey", () => {
     expect(answer({ ...question, default: "1" }, {})).toBeUndefined();
   });
 
-  test.each(["7", "-7", 7, 1e6])("takes %j for a whole number", (n) => {
+  test.each(["7", "-7", 7, 1e6])("accepts %j as a whole number", (n) => {
     expect(answer({ name: "n", type: SurveyType.INT }, { variables: { n } })).toBeUndefined();
   });
 
   test.each(["7.5", 7.5, "1e3", " 7", "0x10", true, null, [7], { n: 7 }])(
-    "does not take %j for a whole number, and says what it got",
+    "refuses %j as a whole number, and says what it received",
     (n) => {
       const text = typeof n === "string" ? n : JSON.stringify(n);
       expect(answer({ name: "n", type: SurveyType.INT }, { variables: { n } })).toBe(
@@ -157,13 +165,13 @@ describe("a survey", () => {
     },
   );
 
-  test("does not take empty text for a whole number or for one of an enum's values", () => {
+  test("refuses empty text as a whole number and as a value of an enum", () => {
     const stage = { name: "x", type: SurveyType.ENUM, values: [{ value: "dev" }] };
     expect(answer({ name: "x", type: SurveyType.INT }, { variables: { x: "" } })).toBeDefined();
     expect(answer(stage, { variables: { x: "" } })).toBeDefined();
   });
 
-  test("an enum takes one of its values, written exactly so", () => {
+  test("accepts exactly the values of an enum", () => {
     const stage = { name: "stage", type: SurveyType.ENUM, values: [{ value: "dev" }, { value: "5" }] };
     expect(answer(stage, { variables: { stage: "dev" } })).toBeUndefined();
     expect(answer(stage, { variables: { stage: 5 } })).toBeUndefined();
@@ -172,7 +180,7 @@ describe("a survey", () => {
     );
   });
 
-  test("text takes anything but lists and objects", () => {
+  test("accepts anything but lists and objects as text", () => {
     for (const x of ["", "words", 1.5, true])
       expect(answer({ name: "x" }, { variables: { x } })).toBeUndefined();
     expect(answer({ name: "x", type: SurveyType.TEXT }, { variables: { x: { a: 1 } } })).toBe(
@@ -180,7 +188,7 @@ describe("a survey", () => {
     );
   });
 
-  test("a secret is given as a secret, and never repeated", () => {
+  test("accepts a secret in secret_variables only, and never repeats it", () => {
     const question = { name: "pin", type: SurveyType.SECRET, required: true };
     expect(answer(question, {})).toBe('secret_variables["pin"]: is required');
     expect(answer(question, { variables: { pin: "1234" } })).toBe(
@@ -193,12 +201,12 @@ describe("a survey", () => {
     );
   });
 
-  test("a long wrong answer is cut", () => {
+  test("shortens a long wrong answer in the message", () => {
     const wrong = answer({ name: "n", type: SurveyType.INT }, { variables: { n: "x".repeat(1000) } });
     expect(wrong?.length).toBeLessThan(150);
   });
 
-  test("may ask for a variable with the name of a property that all objects have", () => {
+  test("may ask for a variable whose name is a property of all objects", () => {
     const name = "constructor";
     const survey = [{ name, default: "d", required: true }];
     expect(check({ survey }, {})).toEqual([]);
@@ -208,7 +216,7 @@ describe("a survey", () => {
   });
 });
 
-test("a name within a variable that Ansible would take for an expression is refused, since names cannot be tagged", () => {
+test("a key within a variable that Ansible would evaluate as an expression is refused, since keys cannot be tagged", () => {
   const variables = { fine: "{{ 1 }}", list: [{ "{{ lookup('pipe', 'id') }}": 1 }], "{% x %}": { "{": 1 } };
   expect(check({ app: "ansible" }, { variables })).toEqual([
     {

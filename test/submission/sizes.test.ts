@@ -26,7 +26,7 @@ const FITS = "x".repeat(131_000 - "NAME=".length);
 const single = (what: string) =>
   new RegExp(`${what} has 200\\d{3} bytes with its name; .*at most 131000 .*128 KiB`);
 
-describe("what is larger than an argument or a variable may be is refused by its name:", () => {
+describe("an argument or a variable that is too large is refused with its name:", () => {
   const cases: [string, Settings, string, string][] = [
     ["a variable", { request: { variables: { NAME: LARGE } } }, 'variables["NAME"]', 'variables["NAME"]'],
     ["a list", { request: { variables: { NAME: [LARGE] } } }, 'variables["NAME"]', 'variables["NAME"]'],
@@ -74,7 +74,7 @@ describe("what is larger than an argument or a variable may be is refused by its
   });
 });
 
-test("so is what is larger in all, by its largest part", () => {
+test("arguments and variables that are too large together are refused with the largest of them", () => {
   const secretVariables = Object.fromEntries(
     Array.from({ length: 40 }, (_, i) => [`B${i}`, "x".repeat(100_000 + i)]),
   );
@@ -83,7 +83,7 @@ test("so is what is larger in all, by its largest part", () => {
   ]);
 });
 
-test("what fits passes, and what another layer overrides or a file takes", () => {
+test("values that fit, are overridden or are passed in a file are accepted", () => {
   expect(refused({ request: { variables: { NAME: FITS }, env: { NAME: FITS } } })).toEqual([]);
   expect(
     refused({ template: { variables: { NAME: LARGE } }, request: { variables: { NAME: "x" } } }),
