@@ -61,16 +61,16 @@ afterAll(async () => {
 
 const client = () => service.client(TaskService);
 const ended = async (name: string) => endOf(await watchToEnd(service, name));
-/** Tasks of a template, the newest first. */
+/** Resolves to the tasks of a template, the newest first. */
 async function tasksOf(template: string): Promise<Task[]> {
   const { tasks } = await client().listTasks({ parent: "projects/demo", pageSize: 1000 });
   return tasks.filter((task) => task.template === `projects/demo/templates/${template}`);
 }
 
 describe("the success of a build", () => {
-  test("starts each deploy that runs by itself, and what follows from there, with its version", async () => {
+  test("starts each deploy with autorun, and the deploys of these, with its version", async () => {
     const build = await ended((await runDemo(service, "build")).name);
-    // They are there as soon as the end is.
+    // They exist as soon as the end is visible.
     const [deploy] = await tasksOf("deploy");
     expect(deploy).toMatchObject({
       buildTask: build.name,
@@ -83,7 +83,7 @@ describe("the success of a build", () => {
     expect(await tasksOf("by-hand")).toEqual([]);
   });
 
-  test("starts none that must be told something, and says so", async () => {
+  test("starts no deploy that needs input, and says so in the log", async () => {
     const events = await watchToEnd(service, (await runDemo(service, "build")).name);
     expect(textsOf(events).join("\n")).toContain(
       'Cannot run projects/demo/templates/asking after this task: variables["stage"]: is required',
@@ -92,8 +92,8 @@ describe("the success of a build", () => {
   });
 });
 
-describe("nothing is started after a build", () => {
-  test.each(["bad", "gated"])("that fails, itself or by a hook that it requires: %s", async (template) => {
+describe("no deploy is started after a build", () => {
+  test.each(["bad", "gated"])("that fails by itself or by a required hook: %s", async (template) => {
     expect((await ended((await runDemo(service, template)).name)).status).toBe(TaskStatus.ERROR);
     expect(await tasksOf(`after-${template}`)).toEqual([]);
   });
@@ -112,7 +112,7 @@ describe("nothing is started after a build", () => {
 describe("examples/build-deploy", () => {
   const read = (place: string) => readFile(join(folder, "places", place, "index.html"), "utf8");
 
-  test("brings each build to staging, and from there to production when somebody says so", async () => {
+  test("deploys each build to staging, and to production when a user starts it", async () => {
     const server = service.url;
     await cp(EXAMPLE, folder, { recursive: true });
     const catalog = join(folder, "catalog.yaml");

@@ -69,7 +69,7 @@ interface Ended {
   watcher: Follower;
 }
 
-/** Runs a script to its end; `meanwhile` gets its watcher. */
+/** Runs a script to its end; `meanwhile` is called with its watcher. */
 async function run(
   script: keyof typeof SCRIPTS,
   args: string[] = [],
@@ -110,7 +110,7 @@ test.concurrent("a script that ignores SIGTERM dies when the grace period is ove
   expectEnd(ended, { status: "STOPPED", exitCode: 137, signal: "SIGKILL", reason: "STOPPED_BY_USER" });
 });
 
-test.concurrent("a grandchild in a session of its own does not outlive its task", async () => {
+test.concurrent("a grandchild in another session does not outlive its task", async () => {
   const ended = await run("escapee");
   expectEnd(ended, SUCCESS);
   expect(ended.watcher.text()).toBe("done\n");
@@ -122,7 +122,7 @@ test.concurrent("a background child that holds stdout is ended after its leader,
   expect(ended.watcher.text().replaceAll("tick\n", "")).toBe("done\n");
 });
 
-test.concurrent("output to /dev/stderr and /dev/stdout by name is all there", async () => {
+test.concurrent("output to /dev/stderr and /dev/stdout by name arrives completely", async () => {
   const ended = await run("byname");
   expectEnd(ended, SUCCESS);
   expect(ended.watcher.text(STDERR)).toBe("first\nsecond\nthird\n");
@@ -148,7 +148,7 @@ test.concurrent("invalid UTF-8, NUL bytes and escape codes arrive unchanged", as
   expect(ended.watcher.text(STDERR)).toBe("\x1b[31mred\x1b[0m\r\x1b[2Kover\n\x1b]0;title\x07");
 });
 
-test.concurrent("a prompt without a newline is seen while its program waits", async () => {
+test.concurrent("a prompt without a newline is streamed while its program waits", async () => {
   const ended = await run("prompt", [scratch], async (watcher) => {
     await watcher.says(/^Name\? $/);
     await writeFile(join(scratch, "go"), "");
@@ -157,7 +157,7 @@ test.concurrent("a prompt without a newline is seen while its program waits", as
   expect(ended.watcher.text()).toBe("Name? joe\n");
 });
 
-test.concurrent("both streams in turn: each keeps its order", async () => {
+test.concurrent("output to both streams in turn keeps the order of each stream", async () => {
   const ended = await run("alternates");
   expectEnd(ended, SUCCESS);
   const expected = (word: string) => Array.from({ length: 4000 }, (_, i) => `${word} ${i}\n`).join("");
@@ -165,7 +165,7 @@ test.concurrent("both streams in turn: each keeps its order", async () => {
   expect(ended.watcher.text(STDERR)).toBe(expected("err"));
 });
 
-test.concurrent("200 children in groups and sessions of all kinds are swept", async () => {
+test.concurrent("200 children in different process groups and sessions are swept", async () => {
   const ended = await run("forks");
   expectEnd(ended, { status: "ERROR", exitCode: 5, reason: "EXIT_CODE" });
   expect(ended.watcher.text()).toBe("forked\n");

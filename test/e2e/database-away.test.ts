@@ -41,7 +41,7 @@ interface Stage extends AsyncDisposable {
   direct: Database;
 }
 
-/** A server that reaches its database through a proxy; `sql` and `direct` go past it. */
+/** Starts a server that reaches its database through a proxy; `sql` and `direct` bypass it. */
 async function setStage(): Promise<Stage> {
   await using stack = new AsyncDisposableStack();
   const database = await testDatabase();
@@ -66,7 +66,7 @@ async function startWriter(service: TestService, name: string) {
   return { task, watcher, folder };
 }
 
-/** As a good client does: again with the same id, as long as the service is UNAVAILABLE. */
+/** Calls RunTask as a client should: repeats it with the same request id while the service is UNAVAILABLE. */
 async function runPatiently(service: TestService, request: Parameters<typeof runDemo>[2]): Promise<Task> {
   for (;;) {
     try {
@@ -77,7 +77,7 @@ async function runPatiently(service: TestService, request: Parameters<typeof run
   }
 }
 
-/** Every kind of call says UNAVAILABLE, soon. */
+/** Expects that every kind of call fails soon with UNAVAILABLE. */
 async function expectUnavailable(service: TestService, name: string): Promise<void> {
   const client = service.client(TaskService);
   const begun = performance.now();
@@ -98,7 +98,7 @@ async function* health(service: TestService, signal: AbortSignal) {
   for await (const { status } of service.client(Health).watch({}, { signal })) yield status;
 }
 
-test.concurrent("the database away for 20 s: tasks and their clocks go on, and nothing is lost", {
+test.concurrent("while the database is away for 20 s, tasks and their time limits go on, and nothing is lost", {
   timeout: 600_000,
 }, async () => {
   await using stage = await setStage();
@@ -131,7 +131,7 @@ test.concurrent("the database away for 20 s: tasks and their clocks go on, and n
   await leavesNothing(service, task);
 });
 
-test.concurrent("connections that died without a word, longer than the lease, with another server there", {
+test.concurrent("a network that is silent for longer than the lease, with another server, loses nothing", {
   timeout: 600_000,
 }, async () => {
   await using stage = await setStage();
@@ -157,7 +157,7 @@ test.concurrent("connections that died without a word, longer than the lease, wi
   await endsInTimeThoughTheDatabaseIsSilent(stage);
 });
 
-/** As if the time had passed. */
+/** Moves the deadlines into the past. */
 async function expireLease(sql: postgres.Sql, task: Task): Promise<void> {
   await sql`UPDATE tasks SET lease_expires = clock_timestamp() - interval '5 s' WHERE id = ${idOf(task)}`;
 }
@@ -187,7 +187,7 @@ async function endsInTimeThoughTheDatabaseIsSilent({ service, proxy }: Stage): P
   await leavesNothing(service, task);
 }
 
-test.concurrent("a database that is shut down at once and started again while a task prints", {
+test.concurrent("an immediate shutdown and restart of the database while a task prints loses nothing", {
   timeout: 600_000,
 }, async () => {
   await using folders = await guardedFolder();
@@ -222,7 +222,7 @@ test.concurrent("a log that cannot be stored ends its task with a reason", { tim
   await leavesNothing(service, task);
 });
 
-test.concurrent("a server that does not reach its database at its start says so and ends", {
+test.concurrent("a server that does not reach its database at its start reports it and ends", {
   timeout: 600_000,
 }, async () => {
   const databaseUrl = "postgres://me:secret@127.0.0.1:1/tasks";

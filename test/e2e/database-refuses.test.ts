@@ -18,8 +18,8 @@ import { applyDemo, runDemo } from "../support/demo.ts";
 import { startService, type TestService } from "../support/service.ts";
 
 /*
- * A PostgreSQL that runs and refuses: what a fail-over, maintenance or a change of its settings looks like. The superuser
- * makes the trouble; the server works as an ordinary role.
+ * A PostgreSQL that runs but refuses work, as during a fail-over, maintenance or a change of its settings. The
+ * superuser makes the trouble; the server uses an ordinary role.
  */
 
 let folders: GuardedFolder;
@@ -58,13 +58,13 @@ const endSessions = () =>
 interface Trouble {
   begin(): Promise<unknown>;
   end(): Promise<unknown>;
-  /** It concerns logins or all writes: the server's health shows it. */
+  /** Whether the server's health shows the trouble, since it concerns logins or all writes. */
   isSeen: boolean;
 }
 
 let locks: postgres.ReservedSql | undefined;
 
-/** Locks on these tables, held until the trouble ends. */
+/** Locks these tables until the trouble ends. */
 const locked = (tables: string): Trouble => ({
   isSeen: false,
   async begin() {
@@ -129,7 +129,7 @@ async function healthIs(service: TestService, status: Serving): Promise<void> {
   for await (const now of service.client(Health).watch({})) if (now.status === status) return;
 }
 
-/** A call that writes; undefined: it works. */
+/** Makes a call that writes. Resolves to its error; undefined: it succeeded. */
 const failureOf = (service: TestService): Promise<ConnectError | undefined> =>
   runDemo(service, "quick").then(
     () => undefined,
@@ -144,7 +144,7 @@ beforeAll(async () => {
 afterAll(() => service?.[Symbol.asyncDispose]());
 
 test.each(Object.entries(TROUBLE))(
-  "%s: tasks go on, callers may try again, and nothing is lost",
+  "%s: tasks go on, callers can try again, and nothing is lost",
   {
     timeout: 300_000,
   },
@@ -160,7 +160,7 @@ test.each(Object.entries(TROUBLE))(
     const failure = await failureOf(service);
     expect(failure?.code).toBe(Code.Unavailable);
     expect(failure?.findDetails(RetryInfoSchema)).toHaveLength(1);
-    // More than the window of chunks in flight holds: storing them has been tried.
+    // More lines than the window of chunks in flight holds, so that the server has tried to store them.
     const before = await writtenSoFar(folder);
     await until(async () => (await writtenSoFar(folder)) > before + 200_000);
     await trouble.end();
@@ -175,7 +175,7 @@ test.each(Object.entries(TROUBLE))(
   },
 );
 
-test("a server that meets locked tables and refused logins in its start waits, and opens its port when it can serve", {
+test("a server that starts during locked tables and refused logins opens its port when it can serve", {
   timeout: 300_000,
 }, async () => {
   const before = await service.client(TaskService).listTasks({ parent: "projects/demo" });
@@ -183,7 +183,7 @@ test("a server that meets locked tables and refused logins in its start waits, a
   const lock = locked("tasks");
   await lock.begin();
   const starting = service.start();
-  // Longer than a statement may take: a try has failed.
+  // Waits longer than a statement may take, so that a try has failed.
   await until(() => /take over what ran here: /.test(service.log()));
   await superuser`ALTER ROLE signalman NOLOGIN`;
   await endSessions();
@@ -195,7 +195,7 @@ test("a server that meets locked tables and refused logins in its start waits, a
   expect(after.tasks.map((task) => task.name)).toEqual(before.tasks.map((task) => task.name));
 });
 
-test("a server whose logins are refused says so at once, and ends after 20 s", {
+test("a server whose logins are refused reports it at once and ends after 20 s", {
   timeout: 120_000,
 }, async () => {
   const databaseUrl = server.url.replace(/:[^:@]+@/, ":wrong@");

@@ -19,7 +19,7 @@ beforeAll(async () => {
 });
 afterAll(() => service[Symbol.asyncDispose]());
 
-test("a script fetches with the repository's key if its template says so, and knows its branch", async () => {
+test("a script fetches with the key of the repository if its template allows it, and knows its branch", async () => {
   using repo = makeRepository();
   using scene = makeScene();
   repo.commit("run.sh", 'git fetch -q origin main && echo fetched; echo "$SEMAPHORE_TASK_DETAILS_BRANCH"');

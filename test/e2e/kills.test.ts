@@ -124,7 +124,7 @@ async function startSlow({ url }: SlowRepository, project: string): Promise<Star
   return { name: task.name, watcher: follow(service, task.name) };
 }
 
-test.concurrent("a running task may clean up after the polite signal", async () => {
+test.concurrent("a running task may clean up after SIGTERM", async () => {
   const started = await startReady("polite");
   expect((await kill(started.name)).outcome).toBe(KILL_REQUESTED);
   await ends(started, { ...STOPPED, exitCode: 9, signal: "" });
@@ -132,14 +132,14 @@ test.concurrent("a running task may clean up after the polite signal", async () 
   expect(started.watcher.statuses).toEqual(["WAITING", "STARTING", "RUNNING", "STOPPING", "STOPPED"]);
 });
 
-test.concurrent("by force a running task gets no signal before SIGKILL", async () => {
+test.concurrent("with force a running task gets no signal before SIGKILL", async () => {
   const started = await startReady("polite");
   expect((await kill(started.name, { force: true })).outcome).toBe(KILL_REQUESTED);
   await ends(started, { ...STOPPED, exitCode: 137, signal: "SIGKILL" });
   expect(started.watcher.text()).toBe("ready\n");
 });
 
-test.concurrent("a final task stays as it is", async () => {
+test.concurrent("a final task is not changed", async () => {
   const started = await start("quick");
   await ends(started, { status: "SUCCESS" });
   const [again, byForce] = [await kill(started.name), await kill(started.name, { force: true })];
@@ -148,14 +148,14 @@ test.concurrent("a final task stays as it is", async () => {
   expect(again.task?.kill).toBeUndefined();
 });
 
-test.concurrent("of two callers at once one is the first, and both are answered", async () => {
+test.concurrent("of two concurrent callers one is the first, and both get an answer", async () => {
   const started = await startReady("polite");
   const answers = await Promise.all([kill(started.name), kill(started.name)]);
   expect(answers.map(({ outcome }) => outcome).sort()).toEqual([KILL_REQUESTED, ALREADY_STOPPING].sort());
   await ends(started, { ...STOPPED, exitCode: 9 });
 });
 
-test.concurrent("a repeated kill shortens the deadline and never lengthens it", async () => {
+test.concurrent("a repeated kill brings the deadline forward and never puts it off", async () => {
   const started = await startReady("stubborn");
   const deadline = async (n: number, force = false) => {
     const { task } = await kill(started.name, { gracePeriod: ms(n), force });
@@ -172,7 +172,7 @@ test.concurrent("a repeated kill shortens the deadline and never lengthens it", 
   expect(task.kill?.force).toBe(false);
 });
 
-test.concurrent("force ends a grace period that has begun, and a polite repeat does not take it back", async () => {
+test.concurrent("force ends a grace period that has begun, and a later kill without force does not restore it", async () => {
   const started = await startReady("stubborn");
   await kill(started.name, { gracePeriod: ms(600_000), reason: "first" });
   const { outcome } = await kill(started.name, { force: true, reason: "second" });
@@ -187,7 +187,7 @@ test.concurrent("a run that takes longer than its run_timeout is ended", async (
   await ends(started, { status: "ERROR", reason: "RUN_TIMEOUT", signal: "SIGTERM" });
 });
 
-test.concurrent("a run that is silent for longer than its idle_timeout is ended", async () => {
+test.concurrent("a run that prints nothing for longer than its idle_timeout is ended", async () => {
   const started = await start("silent", { idleTimeout: ms(1000) });
   await ends(started, { status: "ERROR", reason: "IDLE_TIMEOUT", signal: "SIGTERM" });
 });

@@ -18,7 +18,7 @@ beforeAll(async () => {
 });
 afterAll(() => service[Symbol.asyncDispose]());
 
-test("the largest values that RunTask takes reach the program, and so do as many as it takes", async () => {
+test("the largest values that RunTask accepts reach the program, and so does the largest number of them", async () => {
   const values = (prefix: string, count: number) =>
     Object.fromEntries(Array.from({ length: count }, (_, i) => [`${prefix}${i}`, LARGEST]));
   const [variables, env] = [values("VARIABL", 7), values("OTHERVA", 3)];
@@ -28,7 +28,7 @@ test("the largest values that RunTask takes reach the program, and so do as many
   expect(endOf(events).end?.message).toBe("");
 });
 
-test("secrets of an environment that are too large together end the task, and its hook, with a sentence", async () => {
+test("secrets of an environment that are too large together fail the task and its hook with a message", async () => {
   const secretVariables = Object.fromEntries(
     Array.from({ length: 30 }, (_, i) => [`S${i}`, "y".repeat(100_000)]),
   );

@@ -9,7 +9,7 @@ import { leavesNothing, until } from "../faults/traces.ts";
 import { applyDemo, runDemo } from "../support/demo.ts";
 import { startService } from "../support/service.ts";
 
-/** Puts named pipes wherever the server looks in the folder of a task, goes on when told, and then hangs or ends. */
+/** Script that replaces files of its task's folder by named pipes, waits for a file, and then hangs or ends. */
 const SABOTEUR = `
 cd "$TMPDIR/.." || exit 9
 for file in spool/run spool/out spool/err kept kept.new plan/stages plan/plan private/report/result.json; do
@@ -25,7 +25,7 @@ beforeEach(async () => {
 });
 afterEach(() => rm(scratch, { recursive: true, force: true }));
 
-test("four tasks that put named pipes in place of their files hold up no other one, no restart and no shutdown", async () => {
+test("four tasks that replace their files by named pipes block no other task, no restart and no shutdown", async () => {
   await using service = await startService();
   const allow = { allowOverrideArguments: true, allowParallelTasks: true };
   await applyDemo(service, {
@@ -69,7 +69,7 @@ test("four tasks that put named pipes in place of their files hold up no other o
   expect(await service.kill("SIGTERM")).toEqual({ code: 0, signal: null });
 });
 
-test("a task that puts a link in place of its folder harms nothing behind the link", async () => {
+test("a task that replaces its folder by a link harms nothing behind the link", async () => {
   await using service = await startService();
   const precious = join(scratch, "precious");
   for (const folder of ["work", "home", "tmp", "private/s", "spool"])
@@ -90,7 +90,7 @@ test("a task that puts a link in place of its folder harms nothing behind the li
   );
 });
 
-test("a server whose threads hang ends by SIGTERM all the same", async () => {
+test("a server whose threads hang still ends by SIGTERM", async () => {
   const hang = fileURLToPath(new URL("../fixtures/hang-threads.ts", import.meta.url));
   await using service = await startService({ execArgv: ["--import", hang] });
   service.process.kill("SIGUSR2");

@@ -15,7 +15,7 @@ import { PUPPET, runPuppet } from "../watch/puppet.ts";
 const stack = new AsyncDisposableStack();
 let proxy: CutProxy;
 let service: TestService;
-/** What the servers before this one have logged. */
+/** Log lines of earlier servers. */
 let earlier = "";
 
 beforeAll(async () => {
@@ -45,7 +45,7 @@ async function restart(signal: NodeJS.Signals): Promise<void> {
   await service.start();
 }
 
-/** What a grep for the task's id finds. */
+/** Returns the log lines that contain the task's id. */
 function linesOf(task: Pick<Task, "name">): Record<string, unknown>[] {
   const found = `${earlier}${service.log()}`.split("\n").filter((line) => line.includes(idOf(task)));
   return found.map((line) => JSON.parse(line));
@@ -54,13 +54,13 @@ const story = (task: Pick<Task, "name">) => linesOf(task).map(({ msg }) => Strin
 const line = (task: Pick<Task, "name">, msg: string) =>
   linesOf(task).find((one) => one.msg === `task ${msg}`);
 
-test("tells of a task from its creation to its end, and of the deploy that follows", async () => {
+test("has the steps of a task from its creation to its end, and of the deploy that follows", async () => {
   const tasks = service.client(TaskService);
   const request = { template: "projects/demo/templates/build" };
   const { task } = await tasks.runTask(request, { headers: { "x-request-id": "from-ci" } });
   if (!task) throw new Error("no task");
   await watchToEnd(service, task.name);
-  // The deploy's line names its build, too.
+  // The line of the deploy names its build as well.
   await expect.poll(() => story(task)).toEqual(["created", "claimed", "started", "ended", "created"]);
   const common = {
     level: 30,
@@ -87,7 +87,7 @@ test("tells of a task from its creation to its end, and of the deploy that follo
   expect(line({ name }, "ended")).toMatchObject({ status: "ERROR", reason: "EXIT_CODE", exitCode: 3 });
 });
 
-test("tells who killed a task, running or waiting, and who deleted it", async () => {
+test("has the callers who killed a running or waiting task and who deleted it", async () => {
   const tasks = service.client(TaskService);
   const running = await runPuppet(service, "alone");
   using watcher = follow(service, running.name);
@@ -108,7 +108,7 @@ test("tells who killed a task, running or waiting, and who deleted it", async ()
   expect(story(waiting)).toEqual(["created", "kill requested", "ended"]);
 });
 
-test("tells why a task ended that nobody started", async () => {
+test("has the reason why a task ended that was not started", async () => {
   const running = await runPuppet(service, "alone");
   using watcher = follow(service, running.name);
   await watcher.reaches("RUNNING");
@@ -120,7 +120,7 @@ test("tells why a task ended that nobody started", async () => {
   await watcher.ended;
 });
 
-test("tells what becomes of tasks when their server goes, or is killed", async () => {
+test("has the steps of tasks whose server shuts down or is killed", async () => {
   const running = await runPuppet(service, "puppet");
   using watcher = follow(service, running.name);
   await watcher.reaches("RUNNING");
@@ -140,7 +140,7 @@ test("tells what becomes of tasks when their server goes, or is killed", async (
   await preparing.ended;
 });
 
-test("tells at warn what was retried while the database was away", async () => {
+test("has at level warn the work that was retried while the database was away", async () => {
   const running = await runPuppet(service, "puppet");
   using watcher = follow(service, running.name);
   await watcher.reaches("RUNNING");
@@ -161,7 +161,7 @@ test("tells at warn what was retried while the database was away", async () => {
     });
 });
 
-test("tells of a plan that waits, and who decided", async (context) => {
+test("has a plan that waits and the caller who decided on it", async (context) => {
   needsTerraform(context);
   await using project = await makeProject(service, {}, { project: "plans" });
   const tasks = service.client(TaskService);

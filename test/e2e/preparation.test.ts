@@ -48,7 +48,7 @@ interface Wanted {
   repository?: string;
 }
 
-/** Runs one template, made for it, to its end. */
+/** Creates a template and runs it to its end. */
 async function run(on: TestService, { app = "bash", path = "fine", repository = "scripts" }: Wanted) {
   const name = [app, path, repository].join("-");
   await on.client(CatalogService).applyCatalog({
@@ -64,7 +64,7 @@ async function run(on: TestService, { app = "bash", path = "fine", repository = 
   return { watcher, end: endOf(task) };
 }
 
-/** PREPARE_FAILED, with a sentence that also stands in the log. */
+/** Expects PREPARE_FAILED with a message that is also in the log. */
 function expectFailed(
   { watcher, end }: { watcher: Follower; end: ReturnType<typeof endOf> },
   says: RegExp,
@@ -97,7 +97,7 @@ test.for<[string, Wanted, RegExp]>([
     { app: "absent" },
     /no program \/no\/such\/folder\/interpreter on this server/,
   ],
-  ["an interpreter that is no program", { app: "plain" }, /no program \/etc\/passwd on this server/],
+  ["an interpreter that is not a program", { app: "plain" }, /no program \/etc\/passwd on this server/],
   [
     "an app that this server does not know",
     { app: "elsewhere" },
@@ -113,7 +113,7 @@ test("a script may be a link to another one in its repository", async () => {
   expect(watcher.text()).toBe("fine\n");
 });
 
-test("a disk that is full: the task says so, and the next one runs when there is room", async (context) => {
+test("a full disk fails the task with a message, and the next task runs when there is room", async (context) => {
   using disk = smallDisk(join(scratch, "disk"), 4);
   if (!disk) return context.skip("mounting a file system is not permitted");
   await using cramped = await startService({ dataDir: join(scratch, "disk") });
@@ -121,7 +121,7 @@ test("a disk that is full: the task says so, and the next one runs when there is
   expectFailed(
     await run(cramped, { repository: "huge" }),
     /disk of the data folder is full; free some space/,
-    // It may be another task's files that fill the disk: three times it goes back to the queue.
+    // Files of another task may fill the disk, so the task goes back to the queue three times.
     [...Array.from({ length: 4 }, () => ["WAITING", "STARTING"]).flat(), "ERROR"],
   );
 

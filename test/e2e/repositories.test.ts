@@ -34,7 +34,7 @@ afterEach(() => stack.disposeAsync());
 
 type Catalog = MessageInitShape<typeof CatalogSchema>;
 
-/** A project with a template that runs `run.sh` of a repository, opened by a key. */
+/** Applies a project with a template that runs `run.sh` of a repository, with an access key. */
 async function apply(url: string, accessKey?: NonNullable<Catalog["accessKeys"]>[number]): Promise<void> {
   await service.client(CatalogService).applyCatalog({
     catalog: {
@@ -64,13 +64,13 @@ async function serve(options: Omit<GitHttpOptions, "root"> = {}): Promise<GitHtt
   return { ...server, app: `${server.url}/app.git` };
 }
 
-/** Starts the template and follows it. */
+/** Starts the template and watches the task. */
 async function start(at: { gitBranch?: string; commit?: string } = {}) {
   const { name } = await runDemo(service, "run", at);
   return { name, watcher: stack.use(follow(service, name)) };
 }
 
-test("two tasks of one template with different branches at once: each runs its own, and its commit is on record", async () => {
+test("two concurrent tasks of a template with different branches run their own, and store their commit", async () => {
   repo.git("checkout", "--quiet", "-b", "one");
   const one = repo.commit("run.sh", "cat run.sh; ls; git rev-parse HEAD", "Be one");
   repo.git("checkout", "--quiet", "-b", "two");
@@ -89,7 +89,7 @@ test("two tasks of one template with different branches at once: each runs its o
   expect(readdirSync(join(service.dataDir, "mirrors"))).toHaveLength(1);
 });
 
-test("a commit is on record before the program runs", async () => {
+test("the commit is stored before the program runs", async () => {
   const hash = repo.commit("run.sh", "echo ready; sleep 600");
   const server = await serve();
   await apply(server.app, withPassword);
@@ -102,7 +102,7 @@ test("a commit is on record before the program runs", async () => {
 });
 
 describe("secrets", () => {
-  /** Where a text is found in what any process shows of itself. */
+  /** Returns the processes whose command line or environment contains a text. */
   function shownBy(text: string): string[] {
     return readdirSync("/proc")
       .filter((entry) => /^\d+$/.test(entry) && Number(entry) !== process.pid)
@@ -116,7 +116,7 @@ describe("secrets", () => {
       });
   }
 
-  test("are in no command line, environment, log or answer, neither while git fetches nor after", async () => {
+  test("are in no command line, environment, log or response, neither during a fetch nor after", async () => {
     repo.commit("run.sh", "git remote -v; env; cat .git/config");
     const server = await serve({ fate: (path) => (path.includes("info/refs") ? "answer" : "hold") });
     await apply(server.app, withPassword);
@@ -142,7 +142,7 @@ describe("secrets", () => {
     await leavesNothing(service, task);
   });
 
-  test("that are wrong end the task by itself, with a reason that does not hold them", async () => {
+  test("that are wrong end the task with a reason that does not contain them", async () => {
     repo.commit("run.sh", "");
     const server = await serve({ login: { ...LOGIN, password: "another" } });
     await apply(server.app, withPassword);
@@ -154,7 +154,7 @@ describe("secrets", () => {
     expect(watcher.text(LogStream.SYSTEM)).toContain(task.end?.message);
   });
 
-  test("a remote that asks for a password when there is none ends by itself", async () => {
+  test("a remote that asks for a password ends the task if there is none", async () => {
     repo.commit("run.sh", "");
     const server = await serve();
     await apply(server.app);
@@ -164,7 +164,7 @@ describe("secrets", () => {
   });
 });
 
-test("an SSH key with a passphrase opens a repository, and is gone when the program runs", async (context) => {
+test("an SSH key with a passphrase opens a repository, and is removed before the program runs", async (context) => {
   if (!hasSshd) return context.skip(NO_SSHD);
   const key = makeSshKey("of the key");
   const sshd = stack.use(await startSshd({ authorized: [key.publicKey] }));
@@ -180,11 +180,11 @@ test("an SSH key with a passphrase opens a repository, and is gone when the prog
   await leavesNothing(service, task);
 });
 
-describe("a task in the middle of a fetch", () => {
+describe("a task during a fetch", () => {
   const isHalf = (path: string) => !path.includes("info/refs");
 
   test.each([{}, { force: true }])(
-    "weakness 2: that is killed %j ends within its grace and leaves nothing",
+    "weakness 2: that is killed %j ends within its grace period and leaves nothing",
     async (how) => {
       repo.commit("run.sh", "echo ran");
       let isSlow = true;
@@ -201,7 +201,7 @@ describe("a task in the middle of a fetch", () => {
     },
   );
 
-  test("whose server is killed runs on the next one, with nothing left of the first fetch", async () => {
+  test("whose server is killed runs on the next server, with nothing left of the first fetch", async () => {
     repo.commit("run.sh", "echo ran");
     let isSlow = true;
     const server = await serve({ fate: (path) => (isSlow && isHalf(path) ? "drip" : "answer") });

@@ -57,7 +57,7 @@ async function restart(): Promise<void> {
   await service.start();
 }
 
-test("a server killed 20 times in a task's life loses nothing and tells nothing twice", {
+test("a server that is killed 20 times during a task loses no line and stores none twice", {
   timeout: 600_000,
 }, async () => {
   const task = await run("writer");
@@ -89,14 +89,14 @@ test("a task that ends while no server runs is finished by the next one", async 
   await leavesNothing(service, task);
 });
 
-test("a run that ended in time while no server ran is no time-out, however late the next one comes", async () => {
+test("a program that ended in time while no server ran has not timed out, however late the next server starts", async () => {
   const task = await runDemo(service, "writer", { arguments: [scratch], runTimeout: { seconds: 600n } });
   using watcher = follow(service, task.name);
   await watcher.counts(10);
   await service.kill("SIGKILL");
   await stopWriter(scratch);
   await until(() => aliveOf(task).length === 0);
-  // As if the time had passed.
+  // Moves the deadline into the past.
   const sql = openSql(service);
   await sql`UPDATE tasks SET run_deadline = clock_timestamp() - interval '1 s' WHERE id = ${idOf(task)}`;
   await sql.end();
@@ -104,7 +104,7 @@ test("a run that ended in time while no server ran is no time-out, however late 
   expect(endOf(await watcher.ended)).toMatchObject(WRITTEN);
 });
 
-test("a server killed while it prepares a task: the task goes back and runs once", async () => {
+test("a task whose server is killed while it prepares it goes back to the queue and runs once", async () => {
   const repository = slowRepository(scratch, { "quick.sh": `echo ran >>${scratch}/runs` });
   await service.client(CatalogService).applyCatalog({
     catalog: {
@@ -126,7 +126,7 @@ test("a server killed while it prepares a task: the task goes back and runs once
   await leavesNothing(service, task);
 });
 
-test("a kill whose grace has begun is carried out by the next server", async () => {
+test("a kill whose grace period has begun is completed by the next server", async () => {
   const task = await run("stubborn");
   using watcher = follow(service, task.name);
   await watcher.says("ready");
@@ -140,7 +140,7 @@ test("a kill whose grace has begun is carried out by the next server", async () 
   await leavesNothing(service, task);
 });
 
-test("tasks that a kill ended while no server ran are STOPPED", async () => {
+test("tasks whose program was killed while no server ran are STOPPED", async () => {
   const tasks = await Promise.all(Array.from({ length: 8 }, () => run("obedient")));
   const watchers = tasks.map((task) => follow(service, task.name));
   await Promise.all(watchers.map((watcher) => watcher.says("ready")));
@@ -161,7 +161,7 @@ test("tasks that a kill ended while no server ran are STOPPED", async () => {
   }
 });
 
-test("SIGTERM ends the server within 5 s and its streams with UNAVAILABLE; the task runs on", async () => {
+test("SIGTERM ends the server within 5 s and its streams with UNAVAILABLE; the task goes on", async () => {
   const task = await run("writer");
   using watcher = follow(service, task.name);
   await watcher.counts(50);
@@ -192,7 +192,7 @@ async function errorOf(stream: AsyncIterator<unknown>): Promise<ConnectError> {
   throw new Error("The stream ended without an error");
 }
 
-test("a secret that is changed while the task runs stays masked on the server that takes it over, as the new one does", async () => {
+test("the old and the new value of a secret that is changed during a task are masked by the next server", async () => {
   const environments = service.client(EnvironmentService);
   await environments.createEnvironment({
     parent: "projects/demo",

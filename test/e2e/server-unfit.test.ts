@@ -42,14 +42,14 @@ afterAll(async () => {
 });
 
 interface Trouble {
-  /** What it takes to make it; undefined: nothing. */
+  /** Returns the reason why the trouble cannot be made here; undefined: it can. */
   skip?(): string | undefined;
   begin(): void;
   end(): void;
 }
 
 const noDisk = () => (disk ? undefined : "mounting a file system is not permitted");
-/** Over the folder of the tasks: the data folder's lock is open for writing. */
+/** Mounts the folder of the tasks read-only. Not the whole data folder, whose lock is open for writing. */
 const mountReadOnly = () => {
   const folder = join(unfit.dataDir, "tasks");
   execFileSync("mount", ["--bind", folder, folder]);
@@ -62,7 +62,7 @@ const openFiles = () => Number(execFileSync("sh", ["-c", `ls /proc/${pidOf()}/fd
 const CGROUP = `/sys/fs/cgroup/pids/signalman-test-${process.pid}`;
 const CGROUPS = "/sys/fs/cgroup/pids/cgroup.procs";
 
-/** The server and all that it starts may have a few more processes and threads than it has now. */
+/** Limits the server and its children to the number of processes and threads that they have now. */
 function limitProcesses(): void {
   mkdirSync(CGROUP);
   const children = readFileSync(`/proc/${pidOf()}/task/${pidOf()}/children`, "utf8").trim().split(" ");
@@ -103,7 +103,7 @@ const TROUBLE: Record<string, Trouble> = {
   "no processes": { skip: canLimitProcesses, begin: limitProcesses, end: freeProcesses },
 };
 
-/** Calls go over one connection that is open before the trouble begins. */
+/** Yields the health of a part, over a connection that is open before the trouble begins. */
 async function* statesOf(service: TestService, part: string, signal: AbortSignal) {
   for await (const { status } of service.client(Health).watch({ service: part }, { signal })) yield status;
 }
@@ -141,7 +141,7 @@ test.for(Object.entries(TROUBLE))(
   },
 );
 
-test("a server that starts on a full data folder claims nothing, and begins when there is room", {
+test("a server that starts on a full data folder claims nothing until there is room", {
   timeout: 300_000,
 }, async (context) => {
   const why = noDisk();
@@ -159,7 +159,7 @@ test("a server that starts on a full data folder claims nothing, and begins when
   expect(endOf(await follow(unfit, task.name).ended).status).toBe("SUCCESS");
 });
 
-test("a task that is larger than the disk of every server fails, and says why", {
+test("a task that is larger than the disk of every server fails with a reason", {
   timeout: 300_000,
 }, async (context) => {
   const reason = noDisk();

@@ -44,7 +44,7 @@ test("examples/terraform plans, is confirmed, applies, and destroys", async () =
   expect(await readFile(join(folder, "state", "staging", "terraform.tfstate"), "utf8")).toContain(
     "staging-3",
   );
-  // This task is not given the password, so that nothing masks it.
+  // This task does not have the password as a secret, so that it is not masked.
   const destroyed = await decide("--destroy");
   expect(destroyed).toContain("4 destroyed");
   expect(destroyed).not.toContain("hidden-one");

@@ -12,17 +12,17 @@ import { aliveOf, leavesNothing } from "../faults/traces.ts";
 import { type TestDatabase, testDatabase } from "../support/database.ts";
 import { startService, type TestService } from "../support/service.ts";
 
-/** Milliseconds: a poll would find what a hint did not tell half a second later, in the middle. */
+/** Milliseconds. A poll finds a change without a notification after half a second on average. */
 const SOON = 400;
 const SERIAL = 40;
 const LIMIT = 3;
 
-/** One after the other, or it says so. */
+/** Script that reports if another one runs at the same time. */
 const ALONE = `
 mkdir $1/lock || echo overlap >>$1/overlaps
 echo $SEMAPHORE_TASK_DETAILS_ID >>$1/runs
 rmdir $1/lock`;
-/** Notes how many of its kind there are, itself included; the first ones wait for as many as there may be. */
+/** Script that records how many of its kind run, itself included; the first ones wait until the limit is reached. */
 const COUNTED = `
 touch $1/here.$$
 until [ -e $1/full ] || [ "$(ls $1 | grep -c here)" -ge ${LIMIT} ]; do sleep 0.01; done
@@ -30,7 +30,7 @@ touch $1/full
 ls $1 | grep -c here >>$1/counts
 sleep 0.1
 rm $1/here.$$`;
-/** Answers each file that appears in its folder by a line. */
+/** Script that prints a line for each file that appears in its folder. */
 const ECHOES = `
 echo ready
 for i in 1 2 3 4 5 6 7 8 9 10; do
@@ -94,7 +94,7 @@ const get = async (on: TestService, { name }: Task) => {
   return task;
 };
 
-/** By force; asked again while a loaded machine makes the database seem away. */
+/** Kills a task with force; repeats the call while a loaded machine makes the database seem away. */
 async function kill(on: TestService, { name }: Task): Promise<KillOutcome> {
   for (;;) {
     try {
@@ -112,7 +112,7 @@ function folderOf(name: string): string {
 
 const linesOf = (path: string) => readFileSync(path, "utf8").trimEnd().split("\n");
 
-/** A server that runs the task, and one that does not. */
+/** Resolves to the server that runs the task and the one that does not. */
 async function sides(task: Task): Promise<{ owner: TestService; other: TestService }> {
   const [one, two] = servers();
   const { node } = await get(one, task);
@@ -120,7 +120,7 @@ async function sides(task: Task): Promise<{ owner: TestService; other: TestServi
   return isOne ? { owner: one, other: two } : { owner: two, other: one };
 }
 
-test("tasks are shared out between two servers", async () => {
+test("tasks are distributed to two servers", async () => {
   const [one, two] = servers();
   const tasks = await Promise.all(Array.from({ length: 8 }, (_, i) => run(i % 2 ? one : two, "waits")));
   const watchers = tasks.map((task) => follow(two, task.name));
@@ -131,7 +131,7 @@ test("tasks are shared out between two servers", async () => {
   for (const watcher of watchers) expect(endOf(await watcher.ended).status).toBe("STOPPED");
 });
 
-test("a task is watched on the other server as on its own, and as soon", async () => {
+test("a watch on the other server receives the same messages, equally soon", async () => {
   const folder = folderOf("echoes");
   const task = await run(servers()[0], "echoes", folder);
   using first = follow(servers()[0], task.name);
@@ -152,7 +152,7 @@ test("a task is watched on the other server as on its own, and as soon", async (
   expect(lags.sort((x, y) => x - y)[5]).toBeLessThan(SOON);
 });
 
-/** All events, as far as they do not depend on how lines were put into batches. */
+/** Returns all events, without the parts that depend on how lines were batched. */
 async function collect(on: TestService, { name }: Task): Promise<unknown[]> {
   const found: unknown[] = [];
   for await (const { event } of on.client(TaskService).watchTask({ name })) found.push(...flat(event));
@@ -181,7 +181,7 @@ test("a kill reaches the server that runs the task", async () => {
   await leavesNothing(owner, task);
 });
 
-test("a second server on the same data folder is refused, and told who holds it", async () => {
+test("a second server on the same data folder is refused with the pid of the first", async () => {
   const [one] = servers();
   const second = startService({ dataDir: one.dataDir, databaseUrl: database.url });
   await expect(second).rejects.toThrow(
@@ -202,7 +202,7 @@ test.concurrent("tasks of a template without parallel runs never overlap, and ea
   expect(() => readFileSync(join(folder, "overlaps"))).toThrow("ENOENT");
 });
 
-test.concurrent("a project runs as many tasks as its limit says, over all servers", {
+test.concurrent("a project runs tasks up to its limit over all servers", {
   timeout: 600_000,
 }, async () => {
   const folder = folderOf("counted");

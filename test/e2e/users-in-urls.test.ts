@@ -46,7 +46,7 @@ test.each([
   `https://example.com/x.git?private_token=${TOKEN}`,
   `ssh://git:${TOKEN}@example.com/x.git`,
   `https://jane%40corp${TOKEN}@example.com/x.git`,
-])("a write with a user in a URL is refused, and told where it belongs: %s", async (url) => {
+])("a write with a user in a URL is refused, and the error says where it belongs: %s", async (url) => {
   await apply("/tmp");
   const parent = "projects/demo";
   for (const call of [
@@ -62,7 +62,7 @@ test.each([
   expect(service.log()).not.toContain(TOKEN);
 });
 
-test("one that was stored goes on working, masked everywhere, with a warning", async () => {
+test("a stored URL with a user goes on working, masked everywhere, with a warning", async () => {
   using repo = makeRepository();
   using scene = makeScene();
   repo.commit("run.sh", "git remote -v");

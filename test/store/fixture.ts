@@ -20,16 +20,16 @@ export const [NODE, OTHER_NODE] = [randomUUID(), randomUUID()];
 export interface TestStore extends AsyncDisposable {
   readonly url: string;
   readonly database: Database;
-  /** Any SQL, on a connection apart. */
+  /** Runs any SQL, on a separate connection. */
   readonly sql: postgres.Sql;
-  /** Makes a project `p`, or another, with these templates; those that end in `*` allow parallel tasks. */
+  /** Creates project `p`, or another one, with these templates; those that end in `*` allow parallel tasks. */
   makeProject(templates: string[], options?: { name?: string; limit?: number }): Promise<void>;
-  /** A waiting task; returns its id. */
+  /** Creates a waiting task. Resolves to its id. */
   makeTask(template: string, more?: Partial<NewTask>): Promise<string>;
-  /** As makeTask, put into a status by force, owned by NODE under epoch 1 or as `columns` say. */
+  /** Creates a task and writes a status into its row, owned by NODE under epoch 1 or as `columns` say. */
   makeTaskIn(status: Status, columns?: Record<string, unknown>): Promise<Lease>;
   row(id: string): Promise<TaskRecord & { leaseExpires: Date | null }>;
-  /** The statuses of its events, in order. */
+  /** Resolves to the statuses of a task's events, in order. */
   events(id: string): Promise<string[]>;
 }
 
@@ -118,7 +118,7 @@ export function newTask(template: string, more: Partial<NewTask> = {}): NewTask 
   };
 }
 
-/** A chunk of lines that say nothing: the store does not look into them. */
+/** Returns a chunk without readable lines, since the store does not read them. */
 export function chunk(firstSeq: number, lastSeq: number, more: Partial<StoredChunk> = {}): StoredChunk {
   const counts = { stdout: lastSeq - firstSeq + 1, stderr: 0, system: 0 };
   return {

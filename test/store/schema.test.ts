@@ -15,7 +15,7 @@ beforeAll(async () => {
 });
 afterAll(() => store[Symbol.asyncDispose]());
 
-/** An empty database beside the store's. */
+/** Creates an empty database beside that of the store. */
 async function emptyDatabase(more = "ENCODING 'UTF8'") {
   const name = `signalman_empty_${randomBytes(4).toString("hex")}`;
   await store.sql.unsafe(`CREATE DATABASE ${name} TEMPLATE template0 ${more}`);
@@ -33,14 +33,14 @@ async function emptyDatabase(more = "ENCODING 'UTF8'") {
 }
 
 describe("migrations", () => {
-  test("run by several servers at once on an empty database are run once", async () => {
+  test("are applied once by several concurrent servers on an empty database", async () => {
     await using empty = await emptyDatabase();
     await Promise.all([migrate(empty.url), migrate(empty.url), migrate(empty.url)]);
     expect(await empty.sql`SELECT 1 FROM migrations`).toHaveLength(journal.entries.length);
     expect(await empty.sql`SELECT 1 FROM tasks`).toHaveLength(0);
   });
 
-  test("change nothing in a database that has them", async () => {
+  test("change nothing in a database that is up to date", async () => {
     const columns = () =>
       store.sql`SELECT table_name, column_name FROM information_schema.columns WHERE table_schema = 'public'`;
     const before = await columns();
@@ -63,7 +63,7 @@ describe("partitions", () => {
     return rows.map(({ name }) => String(name));
   };
   const DAY_MS = 86_400_000;
-  /** The day on which the database was made: today, unless that was before midnight. */
+  /** Day on which the database was created, which may be yesterday if the test runs at midnight. */
   let today: number;
   beforeAll(async () => {
     const [, year, month, day] = /(\d{4})(\d\d)(\d\d)$/.exec((await partitions())[1] ?? "") ?? [];
@@ -72,13 +72,13 @@ describe("partitions", () => {
   const dayFrom = (offset: number) =>
     `log_chunks_${new Date(today + offset * DAY_MS).toISOString().slice(0, 10).replaceAll("-", "")}`;
 
-  test("are there for yesterday, today and a week to come", async () => {
+  test("exist for yesterday, today and the coming week", async () => {
     const now = Math.floor(Date.now() / DAY_MS) * DAY_MS;
     expect([now, now - DAY_MS]).toContain(today);
     expect(await partitions()).toEqual(Array.from({ length: 9 }, (_, i) => dayFrom(i - 1)));
   });
 
-  test("hold each task's lines by the day on which it was made, in UTC", async () => {
+  test("hold the lines of each task by its day of creation, in UTC", async () => {
     const insert = (time: string) =>
       store.sql`INSERT INTO log_chunks VALUES (uuid_v7(${time}::timestamptz), 1, 1, 1, 0, 0, '') RETURNING tableoid::regclass::text AS name`;
     const date = new Date(today).toISOString().slice(0, 10);
@@ -89,18 +89,18 @@ describe("partitions", () => {
     await expect(insert("2001-01-01T00:00:00Z")).rejects.toThrow(/no partition/);
   });
 
-  test("that are missing are made, and only those", async () => {
+  test("that are missing are created, and only those", async () => {
     const before = await partitions();
     await store.sql.unsafe(`DROP TABLE ${dayFrom(6)}, ${dayFrom(7)}`);
     for (let i = 0; i < 2; i++) {
       await keepHouse(store.database);
-      // A new day has another one.
+      // A day that has begun meanwhile has one more.
       expect((await partitions()).slice(0, before.length)).toEqual(before);
     }
   });
 });
 
-test("ids made a microsecond apart sort by time, and no two are equal", async () => {
+test("ids that are created a microsecond apart sort by time, and no two are equal", async () => {
   const rows = await store.sql`
     SELECT uuid_v7('2026-01-01 00:00:00Z'::timestamptz + n * interval '1 microsecond')::text AS id
     FROM generate_series(0, 5000) AS n`;

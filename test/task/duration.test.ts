@@ -16,7 +16,7 @@ test.each([
 });
 
 test.each(["", " ", "5 m", "-5s", "m", "5x", "1h30", "5M", "1e3", "s5", "Infinity"])(
-  "%j is no duration",
+  "%j is not a duration",
   (text) => {
     expect(() => durationMs(text)).toThrow(`must be a duration such as 90s, 5m or 1h30m, not ${text}`);
   },

@@ -35,7 +35,7 @@ test.each([
   );
 });
 
-test("chunks that are gone are passed over", async () => {
+test("missing chunks are skipped", async () => {
   const [gone] = await store.sql`DELETE FROM log_chunks WHERE first_seq = 11 RETURNING *`;
   expect((await readChunks(store.database, id, 11, 20, 9)).map(({ firstSeq }) => firstSeq)).toEqual([13]);
   await store.sql`INSERT INTO log_chunks ${store.sql(gone ?? {})}`;
@@ -56,7 +56,7 @@ test.each([
   expect(await findTail(store.database, id, lines, streams)).toEqual(start);
 });
 
-test("marks tell how far logs and events have got, of those tasks that are there", async () => {
+test("marks have the last line and event numbers of the tasks that exist", async () => {
   const marks = await readMarks(store.database, [id, "00000000-0000-7000-8000-000000000000"]);
   expect(marks).toEqual([{ id, lastSeq: 33, events: 1 }]);
   expect(await readProgress(store.database, "00000000-0000-7000-8000-000000000000", 0)).toBeUndefined();

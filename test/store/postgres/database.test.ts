@@ -20,8 +20,8 @@ afterAll(() => store[Symbol.asyncDispose]());
 
 const never = new AbortController().signal;
 
-describe("a piece of work", () => {
-  test("that gets no answer ends at its deadline, as trouble that passes, and the next one works", async () => {
+describe("a database call", () => {
+  test("without an answer ends at its deadline with a transient error, and the next one succeeds", async () => {
     const database = openDatabase({ url: store.url, max: 1, name: "slow", deadlineMs: 15_000 });
     const error = await database
       .run((db) => db.execute(sql`SELECT pg_sleep(60)`), 200)
@@ -32,7 +32,7 @@ describe("a piece of work", () => {
     await database.close();
   });
 
-  test("that fails does not repeat its parameters: they may be secret", async () => {
+  test("that fails leaves its parameters, which may be secret, out of the error", async () => {
     const error = await store.database
       .run((db) => db.execute(sql`SELECT ${"hunter2"}::uuid AS x, ${"also hidden"}::text AS y`))
       .catch((e: unknown) => e);
@@ -40,7 +40,7 @@ describe("a piece of work", () => {
     expect(JSON.stringify(error) + (error as Error).stack).not.toContain("also hidden");
   });
 
-  test("goes on after its connection was cut", async () => {
+  test("succeeds after an earlier connection was cut", async () => {
     await store.database.run((db) => db.execute(sql`SELECT 1`));
     await store.sql`SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'signalman test' AND datname = current_database()`;
     const rows = await retryTransient(
@@ -59,7 +59,7 @@ describe("a pool", () => {
     return row?.n as number;
   };
 
-  test("shrinks to nothing when it is idle", { timeout: 60_000 }, async () => {
+  test("closes all connections when it is idle", { timeout: 60_000 }, async () => {
     const database = openDatabase({ url: store.url, max: 6, name: "crowd", deadlineMs: 15_000 });
     await Promise.all(
       Array.from({ length: 6 }, () => database.run((db) => db.execute(sql`SELECT pg_sleep(0.1)`))),
@@ -70,7 +70,7 @@ describe("a pool", () => {
     await database.close();
   });
 
-  test("that was read-only works again as soon as new sessions may write", async () => {
+  test("that was read-only writes again as soon as new sessions may write", async () => {
     const database = openDatabase({ url: store.url, max: 2, name: "standby", deadlineMs: 15_000 });
     const write = () => database.run((db) => db.execute(sql`UPDATE projects SET revision = revision`));
     const [row] = await store.sql`SELECT current_database() AS name`;
@@ -84,23 +84,23 @@ describe("a pool", () => {
   });
 });
 
-describe("trouble", () => {
+describe("an error", () => {
   const withCode = (code: string) =>
     new Error("outer", { cause: Object.assign(new Error("inner"), { code }) });
 
   const TRANSIENT = `08006 0A000 25006 25P03 28000 28P01 3D000 40001 40P01 42501 53100 53300 55006 55P03 57014 57P01 57P03
     58030 XX000 ECONNREFUSED CONNECTION_CLOSED CONNECT_TIMEOUT SASL_SIGNATURE_MISMATCH CERT_HAS_EXPIRED`;
 
-  test.each(TRANSIENT.split(/\s+/))("%s passes by itself", (code) =>
+  test.each(TRANSIENT.split(/\s+/))("%s is transient", (code) =>
     expect(isTransientError(withCode(code))).toBe(true),
   );
 
   test.each(["22P02", "22021", "23505", "23514", "42601", "42P01", "UNDEFINED_VALUE", "ERR_OUT_OF_RANGE"])(
-    "%s does not",
+    "%s is final",
     (code) => expect(isTransientError(withCode(code))).toBe(false),
   );
 
-  test("is the database's only if a database threw it: not a lost lease, a file, nor the socket of a client", async () => {
+  test("counts as one of the database only if the database threw it, not a lease, a file or a client's socket", async () => {
     expect(isTransientError(new LeaseLost("x"))).toBe(false);
     expect(isDatabaseAway(withCode("ENOENT"))).toBe(false);
     expect(isDatabaseAway(withCode("ECONNRESET"))).toBe(false);
@@ -118,7 +118,7 @@ describe("trouble", () => {
     await nowhere.close();
   });
 
-  test("is outlived: work is done again until it succeeds", async () => {
+  test("that is transient is retried until the work succeeds", async () => {
     let tries = 0;
     const work = async () => {
       tries++;
@@ -129,7 +129,7 @@ describe("trouble", () => {
     expect(tries).toBe(3);
   });
 
-  test("that does not pass is thrown at once; a stop ends the waiting with its reason", async () => {
+  test("that is final is thrown at once; an abort ends the retries with its reason", async () => {
     let tries = 0;
     const broken = async () => {
       tries++;
@@ -145,14 +145,14 @@ describe("trouble", () => {
     await expect(away).rejects.toThrow("shutdown");
   });
 
-  test("that never ends does not outlast a stop", async () => {
+  test("that lasts forever does not outlast an abort", async () => {
     const stop = new AbortController();
     const silent = retryTransient(() => new Promise(() => {}), stop.signal);
     stop.abort(new Error("shutdown"));
     await expect(silent).rejects.toThrow("shutdown");
   });
 
-  test("with a constraint names it", async () => {
+  test("about a constraint has its name", async () => {
     await store.sql`INSERT INTO projects (name, spec) VALUES ('twice', '{}')`;
     const again = store.database.run((db) =>
       db.execute(sql`INSERT INTO projects (name, spec) VALUES ('twice', '{}')`),
@@ -163,7 +163,7 @@ describe("trouble", () => {
 });
 
 describe("the bus", () => {
-  /** A bus, what it heard, and a wait for more. */
+  /** Opens a bus that records its notifications, with a wait for more. */
   async function join(node: string) {
     const heard: string[] = [];
     let queues = 0;
@@ -193,7 +193,7 @@ describe("the bus", () => {
     return { bus, heard, until, queues: () => queues, connections: () => connections };
   }
 
-  test("tells the other servers what has changed, all of it, and nobody of his own changes", async () => {
+  test("notifies the other servers of all changes, and no server of its own", async () => {
     const [one, two] = await Promise.all([join(NODE), join(OTHER_NODE)]);
     const ids = Array.from({ length: 450 }, (_, i) => `task-${i}`.padEnd(36, "x"));
     for (const id of ids) one.bus.publish(id);
@@ -205,7 +205,7 @@ describe("the bus", () => {
     await Promise.all([one.bus.close(), two.bus.close()]);
   });
 
-  test("says so when it was cut off and is back", async () => {
+  test("reports that its connection was cut and opened again", async () => {
     const { bus, until, connections } = await join(NODE);
     await store.sql`SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'signalman bus' AND datname = current_database()`;
     await until(() => connections() === 2);

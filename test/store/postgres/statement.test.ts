@@ -11,7 +11,7 @@ beforeAll(async () => {
 });
 afterAll(() => store[Symbol.asyncDispose]());
 
-test("a statement is made once, and takes other values each time, null among them", async () => {
+test("a statement is built once and takes other values each time, null included", async () => {
   let made = 0;
   const twice = statement<{ n: number | null; word: string }, { twice: number | null; word: string }>(
     (at) => {
@@ -26,14 +26,14 @@ test("a statement is made once, and takes other values each time, null among the
   expect(made).toBe(1);
 });
 
-test("a value may stand in several places, beside values that never differ", async () => {
+test("a value may occur several times, beside constant values", async () => {
   const sum = statement<{ n: number }, { sum: number }>(
     (at) => sql`SELECT ${at.n}::integer + ${at.n}::integer + ${100}::integer AS sum`,
   );
   expect(await store.database.run(async (db) => (await sum(db, { n: 1 }))[0]?.sum)).toBe(102);
 });
 
-test("a statement runs within a transaction, and is undone with it", async () => {
+test("a statement runs within a transaction and is rolled back with it", async () => {
   const insert = statement<{ name: string }, never>(
     (at) => sql`INSERT INTO projects (name, spec) VALUES (${at.name}, '{}')`,
   );

@@ -13,7 +13,7 @@ beforeEach(async () => {
 });
 afterEach(() => store[Symbol.asyncDispose]());
 
-/** Names of tasks that the test has given them, in the order in which they were claimed by priority and age. */
+/** Returns the test's names of claimed tasks, in the order of the queue (priority, then age). */
 const names = new Map<string, string>();
 async function make(
   name: string,
@@ -31,7 +31,7 @@ async function claimed(slots: number, node = NODE): Promise<string> {
 }
 const idOf = (name: string) => [...names].find(([, n]) => n === name)?.[0] ?? "";
 
-test("a claim makes a task STARTING, the node's, under a new epoch and a lease", async () => {
+test("a claim makes a task STARTING, owned by the node under a new epoch and a lease", async () => {
   await store.makeProject(["t"]);
   const id = await store.makeTask("t");
   expect(await claim(store.database, NODE, 5, admit)).toMatchObject([{ id, leaseEpoch: 1 }]);
@@ -44,7 +44,7 @@ test("a claim makes a task STARTING, the node's, under a new epoch and a lease",
   expect(await claim(store.database, NODE, 5, admit)).toEqual([]);
 });
 
-test("a node leaves tasks of executors alone that it does not have", async () => {
+test("a node does not claim tasks of executors that it does not have", async () => {
   await store.makeProject(["t"]);
   const foreign = await store.makeTask("t");
   await store.sql`UPDATE tasks SET executor = 'cluster' WHERE id = ${foreign}`;
@@ -59,7 +59,7 @@ test("a node leaves tasks of executors alone that it does not have", async () =>
   expect(await declareLost(store.database, OTHER_NODE, 60_000)).toEqual([]);
 });
 
-test("the higher priority goes first, then the older", async () => {
+test("higher priority is claimed first, then the older task", async () => {
   await store.makeProject(["t*", "u*"]);
   await make("old", "t");
   await make("older than high", "t");
@@ -84,7 +84,7 @@ test("a template runs one task at a time unless it allows parallel ones", async 
   expect(await claimed(9)).toBe("a2");
 });
 
-test("a project runs as many as its limit says, other projects are not held up", async () => {
+test("a project runs tasks up to its limit and does not hold up other projects", async () => {
   await store.makeProject(["t*", "u"], { limit: 2 });
   await store.makeProject(["t*"], { name: "q" });
   for (const name of ["p1", "p2", "p3"]) await make(name, "t", { priority: 99 });
@@ -93,14 +93,14 @@ test("a project runs as many as its limit says, other projects are not held up",
   expect(await claimed(9)).toBe("");
 });
 
-test("however many are blocked, those behind them start", async () => {
+test("any number of blocked tasks does not hold up the tasks behind them", async () => {
   await store.makeProject(["busy", "free"]);
   for (let i = 0; i < 30; i++) await make(`busy ${i}`, "busy", { priority: 99 });
   await make("free", "free", { priority: 1 });
   expect(await claimed(2)).toBe("busy 0 free");
 });
 
-test("a task is claimed once, however many servers ask at once, and limits hold over all of them", async () => {
+test("concurrent claims of many servers take a task once, and limits hold over all servers", async () => {
   await store.makeProject(["t*", "one"], { limit: 7 });
   for (let i = 0; i < 20; i++) await make(`t${i}`, "t");
   for (let i = 0; i < 5; i++) await make(`one${i}`, "one", { priority: 60 });
@@ -113,13 +113,13 @@ test("a task is claimed once, however many servers ask at once, and limits hold 
   expect(ids.filter((name) => name?.startsWith("one"))).toEqual(["one0"]);
 });
 
-test("a claim that had to wait for another server's counts what that one took", async () => {
+test("a claim that waited for another server's claim counts the tasks of that one", async () => {
   await store.makeProject(["one"]);
   for (const name of ["first", "second"]) await make(name, "one");
   const late = await store.sql.begin(async (tx) => {
     await tx`SELECT pg_advisory_xact_lock(5410252)`;
     const waiting = claimed(9);
-    // Other files have databases on the same server.
+    // Other test files have databases on the same PostgreSQL.
     const waits = () => store.sql`
       SELECT 1 FROM pg_locks JOIN pg_database ON database = pg_database.oid
       WHERE locktype = 'advisory' AND NOT granted AND datname = current_database()`;
@@ -132,7 +132,7 @@ test("a claim that had to wait for another server's counts what that one took", 
   expect(await late.waiting).toBe("");
 });
 
-test("a task that was killed while it waited never starts, also when both happen at once", async () => {
+test("a task that was killed while it waited never starts, also if kill and claim are concurrent", async () => {
   await store.makeProject(["t*"]);
   const ids = await Promise.all(Array.from({ length: 20 }, () => store.makeTask("t")));
   const kills = ids.map((id) =>
@@ -154,7 +154,7 @@ test("a task that was killed while it waited never starts, also when both happen
 });
 
 describe("a template that was deleted while its tasks wait", () => {
-  test("has them claimed all the same: their run says what is wrong", async () => {
+  test("does not keep them from being claimed; their run reports the error", async () => {
     await store.makeProject(["t"]);
     await make("a", "t");
     const remove = [{ kind: "templates", name: "t" }] as const;

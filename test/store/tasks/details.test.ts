@@ -45,7 +45,7 @@ async function rowsOf(template: string, inventory?: string) {
   return rows;
 }
 
-test("a run loads its template with all that it names, and with every access key that these name, sealed", async () => {
+test("a run loads its template, the resources that it names, and the sealed access keys of all of them", async () => {
   const rows = await rowsOf("t");
   expect(rows).toMatchObject({
     repository: { url: "/r" },
@@ -62,14 +62,14 @@ test("a run loads its template with all that it names, and with every access key
   expect(sealed.sort()).toEqual(names.map((name) => [name, `sealed ${name}`]));
 });
 
-test("the task's own inventory takes the place of the template's, with its own keys", async () => {
+test("the inventory of the task overrides that of the template, with its keys", async () => {
   const rows = await rowsOf("t", "mine");
   expect(rows.inventory).toEqual({ ini: "localhost" });
   expect(rows.inventoryRepository).toBeNull();
   expect(Object.keys(rows.keys).sort()).toEqual(["hook", "project-hook", "repo", "vault"]);
 });
 
-test("a template that names nothing comes alone, with the keys of its project", async () => {
+test("a template that names no resources is loaded with the keys of its project's hooks", async () => {
   const rows = await rowsOf("bare");
   expect(rows).toMatchObject({
     repository: null,
@@ -80,7 +80,7 @@ test("a template that names nothing comes alone, with the keys of its project", 
   expect(Object.keys(rows.keys)).toEqual(["project-hook"]);
 });
 
-test("a template that was deleted is nothing", async () => {
+test("a deleted template is loaded as null", async () => {
   const lease = await store.makeTaskIn("STARTING", { template: "gone" });
   expect((await loadRun(store.database, lease)).rows).toBeNull();
 });

@@ -19,7 +19,7 @@ const kill = (id: string, request: Partial<KillRequest> = {}) =>
     { project: "p", id },
     { force: false, graceMs: () => 10_000, reason: "", by: "ada", ...request },
   );
-/** Seconds from the request to its deadline. */
+/** Resolves to the seconds from the request to its deadline. */
 const grace = ({ killTime, killDeadline }: { killTime: Date | null; killDeadline: Date | null }) =>
   Math.round(((killDeadline?.getTime() ?? Number.NaN) - (killTime?.getTime() ?? 0)) / 1000);
 
@@ -37,7 +37,7 @@ test.each(["WAITING", "WAITING_CONFIRMATION"] as const)("a task in %s is stopped
 });
 
 test.each(["STARTING", "RUNNING", "CONFIRMED"] as const)(
-  "of a task in %s the request is recorded",
+  "the request for a task in %s is recorded",
   async (status) => {
     const { id } = await store.makeTaskIn(status);
     const { task, outcome } = await kill(id, { graceMs: () => 30_000, reason: "enough" });
@@ -55,14 +55,14 @@ test.each(["STARTING", "RUNNING", "CONFIRMED"] as const)(
   },
 );
 
-test.each(FINAL)("a task that is %s stays as it is", async (status) => {
+test.each(FINAL)("a task in %s is not changed", async (status) => {
   const { id } = await store.makeTaskIn(status);
   const { task, outcome } = await kill(id, { force: true });
   expect(outcome).toBe("ALREADY_FINAL");
   expect(task).toMatchObject({ status, killTime: null });
 });
 
-test("a repeated request may shorten the deadline, never lengthen it, and never takes force back", async () => {
+test("a repeated request can bring the deadline forward, never put it off, and keeps force", async () => {
   const { id } = await store.makeTaskIn("RUNNING");
   const first = await kill(id, { graceMs: () => 20_000 });
   const longer = await kill(id, { graceMs: () => 600_000 });
@@ -77,7 +77,7 @@ test("a repeated request may shorten the deadline, never lengthen it, and never 
   expect(await store.events(id)).toEqual(["WAITING", "STOPPING"]);
 });
 
-test("of many callers at once one is the first", async () => {
+test("of many concurrent callers exactly one is the first", async () => {
   const { id } = await store.makeTaskIn("RUNNING");
   const outcomes = (await Promise.all(Array.from({ length: 10 }, () => kill(id)))).map(
     ({ outcome }) => outcome,
@@ -87,8 +87,8 @@ test("of many callers at once one is the first", async () => {
   expect(await store.events(id)).toEqual(["WAITING", "STOPPING"]);
 });
 
-describe("a task that is not there", () => {
-  test("or is another project's is not found", async () => {
+describe("a task that does not exist", () => {
+  test("or belongs to another project is not found", async () => {
     const { id } = await store.makeTaskIn("RUNNING");
     const request = { force: false, graceMs: () => 0, reason: "", by: "ada" };
     const elsewhere = requestKill(store.database, { project: "q", id }, request);
@@ -97,7 +97,7 @@ describe("a task that is not there", () => {
   });
 });
 
-test("a kill and an end at the same moment do not wait for each other", async () => {
+test("a concurrent kill and end do not deadlock", async () => {
   const { sql, url } = store;
   const database = openDatabase({ url, max: 2, name: "late", deadlineMs: 10_000 });
   const blocked = async () => {
@@ -107,7 +107,7 @@ test("a kill and an end at the same moment do not wait for each other", async ()
   };
   const { id, leaseEpoch } = await store.makeTaskIn("RUNNING");
   const outcome = { status: "ERROR", reason: "EXIT_CODE", exitCode: 1, signal: null, message: "" } as const;
-  // A chunk of the log is being stored, and both come while it is.
+  // Both come while a chunk of the log is being stored.
   const both = await sql.begin(async (tx) => {
     await tx`SELECT 1 FROM task_heads WHERE task_id = ${id} FOR UPDATE`;
     const ending = finish(database, { id, leaseEpoch }, outcome, { last: chunk(1, 3) });

@@ -16,7 +16,7 @@ afterEach(() => store[Symbol.asyncDispose]());
 
 const past = (seconds: number) => new Date(Date.now() - seconds * 1000);
 
-/** A task in each status; ids by status. */
+/** Creates a task in each status. Resolves to the ids by status. */
 async function oneOfEach(columns: Record<string, unknown> = {}) {
   const made = new Map<string, string>();
   for (const status of STATUSES) made.set((await store.makeTaskIn(status, columns)).id, status);
@@ -24,7 +24,7 @@ async function oneOfEach(columns: Record<string, unknown> = {}) {
 }
 
 describe("a lease", () => {
-  test("is renewed for what the node owns, and tells of requests", async () => {
+  test("is renewed for tasks of the node, and returns their kill requests", async () => {
     const { id } = await store.makeTaskIn("STOPPING", {
       lease_expires: past(100),
       kill_time: new Date(),
@@ -44,7 +44,7 @@ describe("a lease", () => {
     ]);
   });
 
-  test("that is given back puts a task that was not started into the queue, under a new epoch", async () => {
+  test("that is released returns a task that was not started to the queue, under a new epoch", async () => {
     const lease = await store.makeTaskIn("STARTING");
     await release(store.database, { ...lease, leaseEpoch: 0 });
     expect((await store.row(lease.id)).status).toBe("STARTING");
@@ -61,7 +61,7 @@ describe("a lease", () => {
   });
 });
 
-test("adopt takes all that the node ran, whatever the lease says, and puts back what was not started", async () => {
+test("adopt takes over all tasks that the node ran, under any lease, and puts back those not started", async () => {
   const statusesOf = await oneOfEach({ lease_expires: new Date(Date.now() + 30_000) });
   const foreign = await store.makeTaskIn("RUNNING", { node: OTHER_NODE });
   const { putBack, adopted } = await adopt(store.database, NODE);
@@ -71,14 +71,14 @@ test("adopt takes all that the node ran, whatever the lease says, and puts back 
   expect((await store.row(foreign.id)).leaseEpoch).toBe(1);
 });
 
-test("rescue puts back what expired before it was started, and nothing else", async () => {
+test("rescue puts back only tasks whose lease expired before they were started", async () => {
   const statusesOf = await oneOfEach({ lease_expires: past(1), node: OTHER_NODE });
   const fresh = await store.makeTaskIn("STARTING");
   expect(statusesOf(await rescue(store.database, NODE))).toEqual(["STARTING"]);
   expect((await store.row(fresh.id)).status).toBe("STARTING");
 });
 
-describe("what is lost", () => {
+describe("a lost task", () => {
   test("ends as ERROR with reason LOST under a new epoch, once its server has been away for too long", async () => {
     const statusesOf = await oneOfEach({ lease_expires: past(100), node: OTHER_NODE });
     const lost = await declareLost(store.database, NODE, 60_000);
@@ -89,15 +89,15 @@ describe("what is lost", () => {
     }
   });
 
-  test("is neither what belongs to the judge nor what has not been away for long", async () => {
+  test("is neither one of the node that declares it nor one whose server has been away only shortly", async () => {
     await oneOfEach({ lease_expires: past(100), node: NODE });
     await oneOfEach({ lease_expires: past(10), node: OTHER_NODE });
     expect(await declareLost(store.database, NODE, 60_000)).toEqual([]);
   });
 });
 
-describe("what every node can reach", () => {
-  test("is taken over from a node that is away, and is never lost by that", async () => {
+describe("a task that every node can reach", () => {
+  test("is taken over from a node that is away, and does not become LOST", async () => {
     const shared = { executor: "cluster", node: OTHER_NODE };
     const statusesOf = await oneOfEach({ ...shared, lease_expires: past(100) });
     const here = await store.makeTaskIn("RUNNING", { node: OTHER_NODE, lease_expires: past(100) });
@@ -110,7 +110,7 @@ describe("what every node can reach", () => {
     }
   });
 
-  test("stays with its node while that may only be late; what runs on this machine stays in any case", async () => {
+  test("stays with a node that may only be late; a task of the local executor always stays", async () => {
     const shared = { executor: "cluster", node: OTHER_NODE };
     await oneOfEach({ ...shared, lease_expires: past(10) });
     await oneOfEach({ node: OTHER_NODE, lease_expires: past(100) });
@@ -119,7 +119,7 @@ describe("what every node can reach", () => {
   });
 });
 
-test("what waited longer than its queue_timeout ends as QUEUE_TIMEOUT; what runs does not", async () => {
+test("a task that waits longer than its queue_timeout ends as QUEUE_TIMEOUT; a running one does not", async () => {
   const deadline = { queue_deadline: past(1), lease_expires: null, node: null };
   const late = await store.makeTaskIn("WAITING", deadline);
   const inTime = await store.makeTaskIn("WAITING", {
@@ -140,7 +140,7 @@ describe("chunks", () => {
     ...chunks: [ReturnType<typeof chunk>, ...ReturnType<typeof chunk>[]]
   ) => store.database.run((db) => storeChunks(db, lease, chunks));
 
-  test("are stored one behind the other, and say how many events precede them", async () => {
+  test("are stored one after the other, and return the number of events that precede them", async () => {
     const lease = await store.makeTaskIn("RUNNING");
     expect(await store1(lease, chunk(1, 3), chunk(4, 4))).toBe(1);
     expect(await store1(lease, chunk(5, 9))).toBe(1);
@@ -151,14 +151,14 @@ describe("chunks", () => {
     expect((await readChunks(store.database, lease.id, 1, 99, 99)).map((c) => c.firstSeq)).toEqual([1, 4, 5]);
   });
 
-  test("are stored once, also if a doubtful commit is repeated", async () => {
+  test("are stored once, also if a commit with an unknown result is repeated", async () => {
     const lease = await store.makeTaskIn("RUNNING");
     await store1(lease, chunk(1, 3), chunk(4, 6));
     expect(await store1(lease, chunk(1, 3), chunk(4, 6))).toBe(1);
     expect(await readChunks(store.database, lease.id, 1, 99, 99)).toHaveLength(2);
   });
 
-  test("of an owner whose epoch has moved on are refused, repeated or not", async () => {
+  test("under an old epoch are refused, repeated or not", async () => {
     const lease = await store.makeTaskIn("RUNNING");
     await store1(lease, chunk(1, 3));
     await adopt(store.database, NODE);
@@ -168,7 +168,7 @@ describe("chunks", () => {
     expect(await readChunks(store.database, lease.id, 1, 99, 99)).toHaveLength(2);
   });
 
-  test("that leave a gap, or overlap, are refused", async () => {
+  test("that leave a gap or overlap are refused", async () => {
     const lease = await store.makeTaskIn("RUNNING");
     await store1(lease, chunk(1, 3));
     for (const [first, last] of [

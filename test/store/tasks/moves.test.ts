@@ -26,26 +26,23 @@ const FAILED: TaskOutcome = {
 const specOf = async (id: string) => (await store.row(id)).spec;
 
 describe("the status table", () => {
-  /** Columns that the constraints of a status want. */
+  /** Columns that the constraints of a status require. */
   const needed = (to: Status) => (to === "STOPPED" || to === "ERROR" ? { endReason: "LOST" as const } : {});
 
-  test.each(STATUSES)(
-    "is obeyed from %s: every step that it has is taken, every other one is refused",
-    async (from) => {
-      const allowed: readonly Status[] = TRANSITIONS[from];
-      for (const to of STATUSES) {
-        const lease = await store.makeTaskIn(from);
-        const moved = await store.database.run((db) =>
-          move(db, { to, where: underLease(lease), set: needed(to) }),
-        );
-        expect(moved, `${from} → ${to}`).toMatchObject(allowed.includes(to) ? [lease] : []);
-        expect((await store.row(lease.id)).status).toBe(allowed.includes(to) ? to : from);
-        expect(await store.events(lease.id)).toEqual(allowed.includes(to) ? ["WAITING", to] : ["WAITING"]);
-      }
-    },
-  );
+  test.each(STATUSES)("is obeyed from %s: the moves in it are made, all others are refused", async (from) => {
+    const allowed: readonly Status[] = TRANSITIONS[from];
+    for (const to of STATUSES) {
+      const lease = await store.makeTaskIn(from);
+      const moved = await store.database.run((db) =>
+        move(db, { to, where: underLease(lease), set: needed(to) }),
+      );
+      expect(moved, `${from} → ${to}`).toMatchObject(allowed.includes(to) ? [lease] : []);
+      expect((await store.row(lease.id)).status).toBe(allowed.includes(to) ? to : from);
+      expect(await store.events(lease.id)).toEqual(allowed.includes(to) ? ["WAITING", to] : ["WAITING"]);
+    }
+  });
 
-  test("is kept by the database too: a final status has an end, a success no reason, an owned task an owner", async () => {
+  test("is checked by the database: a final status has an end, a success no reason, an owned task an owner", async () => {
     const { id } = await store.makeTaskIn("RUNNING");
     const update = (set: string) => store.sql.unsafe(`UPDATE tasks SET ${set} WHERE id = '${id}'`);
     await expect(update("status = 'SUCCESS'")).rejects.toThrow(/tasks_ended/);
@@ -60,7 +57,7 @@ describe("the status table", () => {
   });
 });
 
-test("a move under an epoch that has moved on moves nothing", async () => {
+test("a move under an old epoch moves nothing", async () => {
   const { id } = await store.makeTaskIn("RUNNING", { lease_epoch: 2 });
   const old = underLease({ id, leaseEpoch: 1 });
   const moved = await store.database.run((db) => move(db, { to: "SUCCESS", where: old }));
@@ -68,7 +65,7 @@ test("a move under an epoch that has moved on moves nothing", async () => {
   expect((await store.row(id)).status).toBe("RUNNING");
 });
 
-test("of twenty moves of one task at once one takes place, with one event", async () => {
+test("of twenty concurrent moves of a task exactly one is made, with one event", async () => {
   const lease = await store.makeTaskIn("RUNNING");
   const moves = Array.from({ length: 20 }, () =>
     store.database.run((db) => move(db, { to: "SUCCESS", where: underLease(lease) })),
@@ -77,7 +74,7 @@ test("of twenty moves of one task at once one takes place, with one event", asyn
   expect(await store.events(lease.id)).toEqual(["WAITING", "SUCCESS"]);
 });
 
-test("events are numbered from 1 without a gap, and each has its place among the lines", async () => {
+test("events are numbered from 1 without gaps, and each has its place among the lines", async () => {
   const lease = await store.makeTaskIn("STARTING");
   await markRunning(store.database, { ...lease, spec: await specOf(lease.id) }, "a boot");
   await finish(store.database, lease, OUTCOME, { last: chunk(1, 7) });
@@ -92,7 +89,7 @@ test("events are numbered from 1 without a gap, and each has its place among the
   expect(await readProgress(store.database, lease.id, 3)).toMatchObject({ events: [], lastSeq: 7 });
 });
 
-test("an end is recorded whatever its program's words hold", async () => {
+test("an end is recorded with any characters in its message", async () => {
   const lease = await store.makeTaskIn("RUNNING");
   const said = { ...FAILED, message: "NUL \0, half of a pair \ud800, \u{1f512}" };
   expect(await finish(store.database, lease, said)).toMatchObject({ moved: true });
@@ -100,7 +97,7 @@ test("an end is recorded whatever its program's words hold", async () => {
 });
 
 describe("markRunning", () => {
-  test("sets the start, and the deadline from there", async () => {
+  test("sets the start time and the deadline that counts from it", async () => {
     const lease = await store.makeTaskIn("STARTING");
     const spec = { ...(await specOf(lease.id)), runTimeoutMs: 90_000 };
     expect(await markRunning(store.database, { ...lease, spec }, "a boot")).toBe(true);
@@ -108,7 +105,7 @@ describe("markRunning", () => {
     expect(Math.round(((runDeadline?.getTime() ?? 0) - (startTime?.getTime() ?? 0)) / 1000)).toBe(90);
   });
 
-  test("says no if somebody asked for the end, and yes again if it is repeated", async () => {
+  test("resolves to false after a kill, and to true again if it is repeated", async () => {
     const stopping = await store.makeTaskIn("STOPPING");
     expect(
       await markRunning(store.database, { ...stopping, spec: await specOf(stopping.id) }, "a boot"),
@@ -120,7 +117,7 @@ describe("markRunning", () => {
     expect(await store.events(running.id)).toEqual(["WAITING"]);
   });
 
-  test("throws if the task is another server's", async () => {
+  test("rejects if another server owns the task", async () => {
     const { id } = await store.makeTaskIn("STARTING", { lease_epoch: 2 });
     const running = markRunning(store.database, { id, leaseEpoch: 1, spec: await specOf(id) }, "a boot");
     await expect(running).rejects.toThrow(LeaseLost);
@@ -128,7 +125,7 @@ describe("markRunning", () => {
 });
 
 describe("finish", () => {
-  test("commits outcome, last lines and the end of lease and secrets together", async () => {
+  test("commits outcome and last lines together, and removes lease and secrets", async () => {
     const lease = await store.makeTaskIn("RUNNING", { secrets: Buffer.from("sealed") });
     expect(await finish(store.database, lease, FAILED, { last: chunk(1, 3) })).toEqual({
       moved: true,
@@ -147,7 +144,7 @@ describe("finish", () => {
     expect(await readChunks(store.database, lease.id, 1, 9, 9)).toHaveLength(1);
   });
 
-  test("may be repeated after a doubtful commit", async () => {
+  test("can be repeated after a commit with an unknown result", async () => {
     const lease = await store.makeTaskIn("RUNNING");
     await finish(store.database, lease, FAILED, { last: chunk(1, 3) });
     const { endTime } = await store.row(lease.id);
@@ -159,7 +156,7 @@ describe("finish", () => {
     expect(await store.events(lease.id)).toEqual(["WAITING", "ERROR"]);
   });
 
-  test("says no to a success that a kill came before, and stores the lines all the same", async () => {
+  test("refuses a success after a kill, and stores the lines nevertheless", async () => {
     const lease = await store.makeTaskIn("STOPPING");
     expect(await finish(store.database, lease, OUTCOME, { last: chunk(1, 3) })).toEqual({
       moved: false,
@@ -174,7 +171,7 @@ describe("finish", () => {
     expect(await readProgress(store.database, lease.id, 0)).toMatchObject({ status: "STOPPED", lastSeq: 3 });
   });
 
-  test("throws under an old epoch, and neither line nor status is stored", async () => {
+  test("rejects under an old epoch, and stores neither lines nor status", async () => {
     const { id } = await store.makeTaskIn("RUNNING", { lease_epoch: 2 });
     const old = { id, leaseEpoch: 1 };
     await expect(finish(store.database, old, OUTCOME, { last: chunk(1, 3) })).rejects.toThrow(LeaseLost);
@@ -183,7 +180,7 @@ describe("finish", () => {
     expect(await readChunks(store.database, id, 1, 9, 9)).toEqual([]);
   });
 
-  test.each(FINAL)("never moves a task that is %s to another end", async (status) => {
+  test.each(FINAL)("never moves a task in %s to another end", async (status) => {
     const lease = await store.makeTaskIn(status);
     const other: TaskOutcome = status === "ERROR" ? OUTCOME : FAILED;
     expect(await finish(store.database, lease, other)).toEqual({ moved: false, followers: [] });
@@ -191,7 +188,7 @@ describe("finish", () => {
   });
 });
 
-test("a move that fails leaves no event behind", async () => {
+test("a failed move leaves no event", async () => {
   const lease = await store.makeTaskIn("RUNNING");
   const broken = store.database.run((db) =>
     move(db, { to: "ERROR", where: underLease(lease), set: { endReason: drizzleSql`'WHIM'` } }),

@@ -12,8 +12,8 @@ import { killTemplate } from "../../../src/store/tasks/kills.ts";
 import { openStore, type TestStore } from "../fixture.ts";
 
 /*
- * The pools whose statements are planned once, whatever their values: in a database with many tasks none of these may
- * read them all.
+ * Plans of the pools whose statements are planned once for all values: in a database with many tasks, none of them may
+ * read all tasks.
  */
 
 let store: TestStore;
@@ -28,7 +28,7 @@ afterAll(async () => {
   await store[Symbol.asyncDispose]();
 });
 
-/** The pool, with all its work undone; `look` sees each piece of it before. */
+/** A pool whose transactions are rolled back; `look` is called before each of them. */
 function undone(database: Database, look: (tx: Queryable) => Promise<void>): Database {
   const nothing = new Error("undone");
   const run: Database["run"] = async (work) => {
@@ -80,11 +80,11 @@ const rounds: Record<string, (control: Database) => Promise<unknown>> = {
     ),
 };
 
-test.each(Object.entries(rounds))("%s reads no table of tasks as a whole", async (_, work) => {
+test.each(Object.entries(rounds))("%s does not scan a table of tasks", async (_, work) => {
   expect(await wholeReads(work)).toEqual([]);
 });
 
-test("a small project goes without a look at the logs of all", async () => {
+test("deleting a small project does not scan the logs of other projects", async () => {
   await store.sql`UPDATE tasks SET status = 'SUCCESS', end_time = now() WHERE project = 'small' AND end_time IS NULL`;
   await store.sql`
     INSERT INTO log_chunks (task_id, first_seq, last_seq, stdout_lines, stderr_lines, system_lines, data)
@@ -96,7 +96,7 @@ test("a small project goes without a look at the logs of all", async () => {
   expect(read).toEqual([]);
 });
 
-test("of the partitions of logs, the removal of a task locks only its own", async () => {
+test("deleting a task locks only its own partition of the logs", async () => {
   const [task] =
     await store.sql`SELECT id, project FROM tasks WHERE status = 'SUCCESS' ORDER BY id DESC LIMIT 1`;
   const { id, project } = task as { id: string; project: string };

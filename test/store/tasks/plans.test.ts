@@ -35,7 +35,7 @@ const reasonOf = (call: Promise<unknown>) =>
 const task = ({ id }: Pick<Lease, "id">) => ({ project: "p", id });
 
 describe("park", () => {
-  test("stores the plan with the last lines, and begins anew with the raw output", async () => {
+  test("stores the plan with the last lines, and resets the raw offsets to 0", async () => {
     const lease = await store.makeTaskIn("RUNNING", { run_deadline: new Date() });
     const own = { ...lease, ...(await spec(lease.id)) };
     own.spec.confirmTimeoutMs = 60_000;
@@ -54,14 +54,14 @@ describe("park", () => {
       stderrOffset: 0,
     });
     expect(await readPlanText(store.database, lease.id)).toEqual(Buffer.from("text"));
-    // After a doubtful commit it is done, whatever was decided meanwhile.
+    // A repeat after a commit with an unknown result counts as done, also if the plan was decided on meanwhile.
     expect(await park(store.database, own, stored, chunk(1, 3))).toBe(true);
     await confirmPlan(store.database, task(lease), "d1", "bob");
     expect(await park(store.database, own, stored, chunk(1, 3))).toBe(true);
     expect(await store.events(lease.id)).toEqual(["WAITING", "WAITING_CONFIRMATION", "CONFIRMED"]);
   });
 
-  test("does nothing but store the lines if somebody asked for the end, or owns the task now", async () => {
+  test("only stores the lines after a kill, and nothing if another server owns the task", async () => {
     const lease = await store.makeTaskIn("RUNNING");
     const own = { ...lease, ...(await spec(lease.id)) };
     await requestKill(store.database, task(lease), {
@@ -79,7 +79,7 @@ describe("park", () => {
 });
 
 describe("a decision", () => {
-  test("is taken once, on the plan that was seen, from WAITING_CONFIRMATION only", async () => {
+  test("is made once, with the digest of the plan, from WAITING_CONFIRMATION only", async () => {
     const lease = await parked();
     expect(await reasonOf(confirmPlan(store.database, task(lease), "d2", "bob"))).toBe("PLAN_CHANGED");
     expect(await confirmPlan(store.database, task(lease), "d1", "bob")).toMatchObject({
@@ -96,7 +96,7 @@ describe("a decision", () => {
     expect(await reasonOf(confirmPlan(store.database, elsewhere, "d1", "bob"))).toBe("RESOURCE_NOT_FOUND");
   });
 
-  test("wins alone against others at the same moment", async () => {
+  test("is made exactly once by concurrent callers", async () => {
     for (let round = 0; round < 10; round++) {
       const lease = await parked();
       const outcomes = await Promise.all([
@@ -108,7 +108,7 @@ describe("a decision", () => {
     }
   });
 
-  test("that rejects ends the task, by both statuses", async () => {
+  test("that rejects ends the task through REJECTED and ERROR", async () => {
     const lease = await parked();
     const view = await rejectPlan(store.database, task(lease), "no", "bob");
     expect(view).toMatchObject({
@@ -122,7 +122,7 @@ describe("a decision", () => {
 });
 
 describe("a confirmed task", () => {
-  test("is resumed by its node alone, up to the slots, unless it runs there still", async () => {
+  test("is resumed by its node only, up to the slots, unless its first run has not ended", async () => {
     const leases = [await parked(), await parked(), await parked()];
     const foreign = await parked({ node: OTHER_NODE });
     for (const lease of [...leases, foreign]) await confirmPlan(store.database, task(lease), "d1", "bob");
@@ -136,7 +136,7 @@ describe("a confirmed task", () => {
     expect((await store.row(foreign.id)).leaseEpoch).toBe(1);
   });
 
-  test("that waits for a slot is kept from being LOST by its node, and by nobody else", async () => {
+  test("that waits for a slot is kept from being LOST by its own node only", async () => {
     const lease = await parked();
     await confirmPlan(store.database, task(lease), "d1", "bob");
     await store.sql`UPDATE tasks SET lease_expires = now() - interval '1 hour' WHERE id = ${lease.id}`;
@@ -148,7 +148,7 @@ describe("a confirmed task", () => {
     expect((await store.row(lease.id)).endReason).toBe("LOST");
   });
 
-  test("that was not resumed yet is stopped by its node at once, after a kill", async () => {
+  test("that was killed before it was resumed is stopped by its node at once", async () => {
     const lease = await parked();
     await confirmPlan(store.database, task(lease), "d1", "bob");
     await requestKill(store.database, task(lease), {
@@ -163,7 +163,7 @@ describe("a confirmed task", () => {
   });
 });
 
-test("plans that nobody decided on in time end; the others and those without a limit wait on", async () => {
+test("plans past their confirm deadline end; all others wait on", async () => {
   const late = await parked();
   const early = await parked();
   const endless = await parked();

@@ -10,7 +10,7 @@ beforeEach(async () => {
 afterEach(() => store[Symbol.asyncDispose]());
 
 test.each(["STARTING", "RUNNING"] as const)(
-  "a task in %s goes back to the queue as if it had never left",
+  "a task in %s goes back to the queue as if it had never been claimed",
   async (status) => {
     const lease = await store.makeTaskIn(status, { start_time: new Date(), run_deadline: new Date() });
     expect(await putBack(store.database, lease, "the disk is full")).toBe(true);
@@ -29,14 +29,14 @@ test.each(["STARTING", "RUNNING"] as const)(
   },
 );
 
-test("a repeat after a doubtful commit counts as done, and moves nothing", async () => {
+test("a repeat after a commit with an unknown result counts as done and moves nothing", async () => {
   const lease = await store.makeTaskIn("STARTING");
   await putBack(store.database, lease, "x");
   expect(await putBack(store.database, lease, "x")).toBe(true);
   expect(await store.events(lease.id)).toEqual(["WAITING", "WAITING"]);
 });
 
-test("a task that somebody asked to end stays where it is", async () => {
+test("a task with a kill request is not put back", async () => {
   const lease = await store.makeTaskIn("STOPPING");
   expect(await putBack(store.database, lease, "x")).toBe(false);
   expect((await store.row(lease.id)).status).toBe("STOPPING");

@@ -40,10 +40,10 @@ describe("a list", () => {
   });
   const numbers = (found: { id: string }[]) =>
     found.map(({ id }) => made.findIndex((task) => task.id === id));
-  /** Which of the three tasks these terms give, the newest first. */
+  /** Resolves to those of the three tasks that match the terms, the newest first. */
   const matching = async (...terms: TaskTerm[]) => numbers(await list({ terms }));
 
-  test("has the newest first, of one project or of all, in pages", async () => {
+  test("has the newest tasks first, of one project or of all, in pages", async () => {
     expect(await matching()).toEqual([2, 1, 0]);
     const { tasks, last } = await listTasks(store.database, { ...NEWEST, limit: 2 });
     expect(numbers(tasks)).toEqual([2, 1]);
@@ -52,7 +52,7 @@ describe("a list", () => {
     expect(new Set(everywhere.map(({ project }) => project))).toEqual(new Set(["p", "q"]));
   });
 
-  test("keeps to its terms, all of them", async () => {
+  test("contains the tasks that match all terms", async () => {
     const status = (op: "=" | "!="): TaskTerm => ({ field: "status", op, value: "SUCCESS" });
     const label = (name: string, value: string): TaskTerm => ({ field: "label", key: name, value });
     expect(await matching(status("="))).toEqual([2]);
@@ -62,7 +62,7 @@ describe("a list", () => {
     expect(await matching(label("b", "y"))).toEqual([]);
   });
 
-  test("tells what was made before and after a time", async () => {
+  test("contains the tasks that were created before or after a time", async () => {
     const value = made[1]?.createTime ?? new Date();
     expect(await matching({ field: "create_time", op: "<", value })).toEqual([0]);
     expect(await matching({ field: "create_time", op: ">=", value })).toEqual([2, 1]);
@@ -75,7 +75,7 @@ describe("a list", () => {
     }
   });
 
-  test("takes a task's own time, as it is shown, for its time", async () => {
+  test("finds a task by its time of creation as shown", async () => {
     const value = made[1]?.createTime ?? new Date();
     expect(await matching({ field: "create_time", op: "=", value })).toEqual([1]);
     expect(await matching({ field: "create_time", op: "<=", value })).toEqual([1, 0]);
@@ -83,11 +83,11 @@ describe("a list", () => {
   });
 });
 
-describe("of twenty thousand tasks", () => {
+describe("in twenty thousand tasks", () => {
   const COUNT = 20_000;
   beforeAll(async () => {
     await store.makeProject(["many"], { name: "many" });
-    // As they come in life: most have ended well, few have failed, some wait; many are started at the same moment.
+    // A usual mix: most have succeeded, few have failed, some wait; many are started at the same time.
     await store.sql`
       INSERT INTO tasks (id, project, template, app, status, priority, labels, spec, create_time, start_time, end_time, end_reason)
       SELECT uuid_v7(at), CASE WHEN n % 100 = 0 THEN 'q' ELSE 'many' END, 't' || n % 7, 'bash', status, 50,
@@ -101,7 +101,7 @@ describe("of twenty thousand tasks", () => {
         FROM generate_series(1, ${COUNT}) AS n) AS s`;
     await store.sql`INSERT INTO task_heads (task_id) SELECT id FROM tasks ON CONFLICT DO NOTHING`;
     await store.sql`ANALYZE`;
-    // What the statistics do not know yet.
+    // Tasks that the statistics do not include yet.
     await store.makeProject(["many"], { name: "a" });
     await store.sql`
       INSERT INTO tasks (id, project, template, app, status, priority, labels, spec, create_time, start_time, end_time)
@@ -112,28 +112,28 @@ describe("of twenty thousand tasks", () => {
   const by = (field: TaskQuery["order"]["by"], isDescending = true) => ({ by: field, isDescending });
   const middle = { micros: Date.now() * 1000 - 3e10, id: "00000000-0000-7000-8000-000000000000" };
   const label = (key: string, value: string): TaskTerm => ({ field: "label", key, value });
-  /** What it is, the query, and the index that must do the work. */
+  /** Title, query, and the index that must be used. */
   const QUERIES: [string, Partial<TaskQuery>, RegExp][] = [
-    ["the newest of all", { project: null }, /Scan Backward using tasks_status /],
-    ["the newest of a project", { project: "many" }, /Scan Backward using tasks_project /],
+    ["the newest tasks", { project: null }, /Scan Backward using tasks_status /],
+    ["the newest tasks of a project", { project: "many" }, /Scan Backward using tasks_project /],
     [
-      "those of a small project",
+      "the tasks of a small project",
       { project: "q", order: by("create_time", false) },
       /Scan using tasks_project /,
     ],
     [
-      "a template's",
+      "the tasks of a template",
       { project: "many", terms: [{ field: "template", op: "=", project: "many", value: "t3" }] },
       /using tasks_template /,
     ],
     [
-      "a template's of all projects",
+      "the tasks of a template name in all projects",
       { project: null, terms: [{ field: "template", op: "=", project: null, value: "t3" }] },
       /using tasks_template /,
     ],
-    ["the newest of a project without statistics", { project: "a" }, /using tasks_project /],
+    ["the newest tasks of a project without statistics", { project: "a" }, /using tasks_project /],
     [
-      "the last that ended of its template",
+      "the last ended tasks of a template",
       {
         project: "a",
         order: by("end_time"),
@@ -142,40 +142,44 @@ describe("of twenty thousand tasks", () => {
       /using tasks_template_end_time /,
     ],
     [
-      "those that failed",
+      "the failed tasks",
       { project: null, terms: [{ field: "status", op: "=", value: "ERROR" }] },
       /using tasks_status /,
     ],
     [
-      "those that run",
+      "the running tasks",
       { project: "many", terms: [{ field: "status", op: "=", value: "RUNNING" }] },
       /using tasks_project /,
     ],
-    ["a rare label's", { project: "many", terms: [label("build", "77")] }, /on tasks_labels/],
-    ["a common label's", { project: "many", terms: [label("team", "x0")] }, /using tasks_project /],
+    ["the tasks with a rare label", { project: "many", terms: [label("build", "77")] }, /on tasks_labels/],
     [
-      "those made before a time",
+      "the tasks with a common label",
+      { project: "many", terms: [label("team", "x0")] },
+      /using tasks_project /,
+    ],
+    [
+      "the tasks created before a time",
       { project: null, terms: [{ field: "create_time", op: "<", value: new Date(Date.now() - 3e7) }] },
       /using tasks_status [\s\S]*Index Cond: [^\n]*ROW\(status, id\) <[^=]/,
     ],
     [
-      "the last that ended",
+      "the last ended tasks",
       { project: null, order: by("end_time") },
       /Backward using tasks_status_end_time /,
     ],
     [
-      "the last that ended, later on",
+      "the last ended tasks, on a later page",
       { project: "many", order: by("end_time"), after: middle },
       /using tasks_project_end_time [\s\S]*Index Cond: [^\n]*ROW\(project, status, end_time, id\) </,
     ],
     [
-      "the first that started, later on",
+      "the first started tasks, on a later page",
       { project: null, order: by("start_time", false), after: middle },
       /using tasks_status_start_time [\s\S]*Index Cond: [^\n]*ROW\(status, start_time, id\) >/,
     ],
   ];
 
-  /** How PostgreSQL does it, and how many rows it meets. */
+  /** Resolves to PostgreSQL's plan, with the number of rows that it read. */
   async function explain(query: TaskQuery): Promise<string> {
     const rows = await store.database.run((db) =>
       db.execute(sql`EXPLAIN (ANALYZE, TIMING OFF) ${selectPage(db, query).getSQL()}`),
@@ -198,7 +202,7 @@ describe("of twenty thousand tasks", () => {
   );
 });
 
-test("filters of ever new forms leave no statements behind on their connection", async () => {
+test("filters of many different forms leave no prepared statements on their connection", async () => {
   const database = openDatabase({ url: store.url, max: 1, name: "test", deadlineMs: 15_000 });
   const kept = async () => {
     const count = sql`SELECT count(*)::integer AS count FROM pg_prepared_statements WHERE statement LIKE '%labels%'`;

@@ -59,7 +59,7 @@ function holds(term: TaskTerm, task: Plain): boolean {
   return isIt === (term.op === "=");
 }
 
-/** The ids that a list must have, found without any index. */
+/** Returns the ids that a list must have, found without an index. */
 function expected({ scopes, project, terms }: TaskSelection, { by, isDescending }: TaskOrder): string[] {
   const found = plain.filter(
     (task) =>
@@ -95,7 +95,7 @@ const template = (op: "=" | "!=", value: string, project: string | null = null):
 const status = (op: "=" | "!=", value: "SUCCESS" | "ERROR"): TaskTerm => ({ field: "status", op, value });
 const web: TaskTerm = { field: "label", key: "team", value: "web" };
 const made = (op: keyof typeof OPERATORS): TaskTerm => ({ field: "create_time", op, value: MIDDLE });
-/** What a caller may see. */
+/** Scopes of a caller. */
 const SCOPES: Record<string, Scopes> = {
   nothing: [],
   "one project": [{ project: "flaky" }],
@@ -114,7 +114,7 @@ const SCOPES: Record<string, Scopes> = {
     { project: "flaky" },
   ],
 };
-/** Those of the bench, and what only a careless client asks for. */
+/** Selections of the bench, and unusual ones. */
 const SELECTIONS: Record<string, TaskSelection> = {
   ...filters(MIDDLE),
   "a label no longer used": OLD_LABEL,
@@ -184,14 +184,17 @@ const SELECTIONS: Record<string, TaskSelection> = {
   },
 };
 
-describe.each(ORDERS)("by $by, descending: $isDescending, the pages of", (order) => {
-  test.each(Object.entries(SELECTIONS))("%s are those of the plain table", async (_, selection) => {
-    const ids = expected(selection, order);
-    expect(await allPages(selection, order, Math.max(7, Math.ceil(ids.length / 4)))).toEqual(ids);
-  });
+describe.each(ORDERS)("ordered by $by, descending: $isDescending, pages of", (order) => {
+  test.each(Object.entries(SELECTIONS))(
+    "%s have the tasks that a scan of the table finds",
+    async (_, selection) => {
+      const ids = expected(selection, order);
+      expect(await allPages(selection, order, Math.max(7, Math.ceil(ids.length / 4)))).toEqual(ids);
+    },
+  );
 });
 
-test("so many different lists are tried, empty ones among them", () => {
+test("the selections cover many different lists, empty ones included", () => {
   const [order] = ORDERS;
   const sizes = Object.values(SELECTIONS).map((one) => expected(one, order as TaskOrder).length);
   expect(sizes.filter((size) => size === 0).length).toBeGreaterThan(3);

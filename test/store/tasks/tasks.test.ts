@@ -19,7 +19,7 @@ const key = (body: string, id: string = randomUUID()) => ({
 const countOf = async () => Number((await store.sql`SELECT count(*) FROM tasks`)[0]?.count);
 
 describe("a new task", () => {
-  test("waits, with an id and a time of the database's, its deadline and its first event", async () => {
+  test("is WAITING, with id and time from the database, its deadline and its first event", async () => {
     const spec = { ...newTask("t").spec, queueTimeoutMs: 60_000 };
     const { task } = await createTask(
       store.database,
@@ -32,7 +32,7 @@ describe("a new task", () => {
       labels: { a: "b" },
       priority: 7,
     });
-    // Each is cut to milliseconds for itself.
+    // Both times are truncated to milliseconds separately.
     expect((task.queueDeadline?.getTime() ?? 0) - task.createTime.getTime()).toBeCloseTo(60_000, -1);
     expect(parseInt(task.id.replace("-", "").slice(0, 12), 16)).toBeCloseTo(task.createTime.getTime(), -2);
     expect(task.id[14]).toBe("7");
@@ -40,20 +40,20 @@ describe("a new task", () => {
     expect(await getTask(store.database, "p", task.id)).toMatchObject(task);
   });
 
-  test("sorts behind all that were made before it", async () => {
+  test("sorts after all tasks that were created before it", async () => {
     const ids: string[] = [];
     for (let i = 0; i < 50; i++) ids.push(await store.makeTask("t"));
     expect(ids.toSorted()).toEqual(ids);
   });
 });
 
-test("a task of a project that has just gone is refused as such", async () => {
+test("a task of a project that was just deleted is refused as not found", async () => {
   const late = createTask(store.database, newTask("t", { project: "gone" }));
   await expect(late).rejects.toMatchObject({ kind: "not_found", resource: "projects/gone" });
 });
 
 describe("a request id", () => {
-  test("makes one task, however often and however much at once it is sent", async () => {
+  test("creates one task, even if it is sent many times and concurrently", async () => {
     const request = key("body");
     const before = await countOf();
     const made = await Promise.all(
@@ -64,7 +64,7 @@ describe("a request id", () => {
     expect(await countOf()).toBe(before + 1);
   });
 
-  test("with another body is refused, and nothing is made", async () => {
+  test("with another body is refused and creates nothing", async () => {
     const request = key("body");
     await createTask(store.database, newTask("t"), request);
     const before = await countOf();
@@ -73,20 +73,20 @@ describe("a request id", () => {
     expect(await countOf()).toBe(before);
   });
 
-  test("is free again if its task could not be made", async () => {
+  test("can be used again if its task could not be created", async () => {
     const request = key("body");
     await expect(createTask(store.database, newTask("t", { project: "none" }), request)).rejects.toThrow();
     expect((await createTask(store.database, newTask("t"), request)).deduplicated).toBe(false);
   });
 
-  test("is not free when its task is deleted", async () => {
+  test("stays used when its task is deleted", async () => {
     const request = key("body");
     const { task } = await createTask(store.database, newTask("t"), request);
     await store.sql`DELETE FROM tasks WHERE id = ${task.id}`;
     await expect(createTask(store.database, newTask("t"), request)).rejects.toBeInstanceOf(Failure);
   });
 
-  test("is forgotten after two days, not after one", async () => {
+  test("is deleted after two days, not after one", async () => {
     const [young, old] = [key("body"), key("body")];
     for (const request of [young, old]) await createTask(store.database, newTask("t"), request);
     await store.sql`UPDATE task_requests SET create_time = now() - interval '25 h' WHERE request_id = ${young.id}`;
@@ -103,12 +103,12 @@ test("a task is found under its own project only", async () => {
   await expect(getTask(store.database, "q", id)).rejects.toThrow(`There is no projects/q/tasks/${id}`);
 });
 
-test("a commit is recorded with its task", async () => {
+test("the commit of a task is stored, under its lease only", async () => {
   const id = await store.makeTask("t");
   const { leaseEpoch } = await store.row(id);
   await recordCommit(store.database, { id, leaseEpoch }, { hash: "abc", message: "Fix it" });
   expect(await store.row(id)).toMatchObject({ commitHash: "abc", commitMessage: "Fix it" });
-  // A server whose lease has moved on says nothing of the checkout of another.
+  // A server that has lost the lease does not overwrite the commit of the new owner.
   await recordCommit(store.database, { id, leaseEpoch: leaseEpoch - 1 }, { hash: "old", message: "Stale" });
   expect(await store.row(id)).toMatchObject({ commitHash: "abc", commitMessage: "Fix it" });
 });

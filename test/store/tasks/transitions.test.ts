@@ -24,7 +24,7 @@ afterEach(() => store[Symbol.asyncDispose]());
 
 const everything = { scopes: EVERYTHING, project: null, terms: [] };
 const tip = async () => (await placeEvents(store.database)).tip;
-/** Number of the task and status, of each transition in order. */
+/** Returns number of the task and status of each transition, in order. */
 async function told(ids: readonly string[], after = 0): Promise<string[]> {
   const found = await readTransitions(store.database, { after, to: await tip() }, 100_000);
   return found.map(({ event, task }) => `${ids.indexOf(task.id)} ${event.status}`);
@@ -45,13 +45,13 @@ const end = (id: string) =>
   );
 
 describe("positions", () => {
-  test("are given in the order of time, and within a task in its own", async () => {
+  test("are assigned in the order of time, and within a task in the order of its events", async () => {
     const ids = [await store.makeTask("t"), await store.makeTask("t")];
     const [one = "", two = ""] = ids;
     await moveTo(two, "STARTING");
     await moveTo(one, "STARTING");
     await moveTo(two, "WAITING");
-    // Somebody set the clock back.
+    // The clock was set back.
     await store.sql`UPDATE task_events SET time = time - interval '1 h' WHERE task_id = ${two} AND ordinal = 3`;
     expect(await told(ids)).toEqual(["0 WAITING", "1 WAITING", "1 STARTING", "1 WAITING", "0 STARTING"]);
     const before = await tip();
@@ -61,7 +61,7 @@ describe("positions", () => {
     expect(await highestPosition(store.database)).toBe(before + 1);
   });
 
-  test("of a backlog come in batches; each event gets one", async () => {
+  test("of a backlog are assigned in batches; each event gets one", async () => {
     const id = await store.makeTask("t");
     await store.sql`
       INSERT INTO task_events (task_id, ordinal, status, time, after_seq)
@@ -75,7 +75,7 @@ describe("positions", () => {
     expect(row).toEqual({ count: 12_000, straight: true });
   });
 
-  test("are given by one at a time: whoever reads up to the tip misses none, while many write and place", async () => {
+  test("are assigned by one server at a time, so that a reader up to the tip misses none during concurrent writes", async () => {
     const random = randomSource(1);
     const ids = await Promise.all(Array.from({ length: 40 }, () => store.makeTask("t")));
     let isWriting = true;
@@ -89,7 +89,7 @@ describe("positions", () => {
     ).finally(() => {
       isWriting = false;
     });
-    /** Reads as a watcher does, by what its own server has placed. */
+    /** Reads like a watcher, up to the tip that its own server has placed. */
     async function watcher(): Promise<string[]> {
       const seen: string[] = [];
       let at = 0;
@@ -122,7 +122,7 @@ describe("tasks that had not ended at a position", () => {
     return found;
   };
 
-  test("are told as they were, whatever became of them since", async () => {
+  test("are listed with the status that they had at the position", async () => {
     const ids: string[] = [];
     for (let i = 0; i < 7; i++) ids.push(await store.makeTask("t"));
     const [ended = "", endsLater = "", endsUnseen = "", starts = "", waits = "", deleted = ""] = ids;
@@ -156,7 +156,7 @@ describe("tasks that had not ended at a position", () => {
     ]);
   });
 
-  test("are those of a project, a template, a label; in memory as in the store", async () => {
+  test("are filtered by project, template and label, in memory as in the store", async () => {
     const random = randomSource(2);
     const values = ["a", "b", ""];
     const pick = <T>(from: readonly T[]) => from[random(from.length)] as T;

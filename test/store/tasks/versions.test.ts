@@ -22,8 +22,8 @@ async function build(startVersion: string, more: { project?: string } = {}, requ
 }
 
 describe("the version of a new task", () => {
-  test("is the next, however many are made at once, and in the order of their ids", async () => {
-    // Half of them by request ids, which take another way through the transaction.
+  test("is the next one in the order of ids, also for concurrent tasks", async () => {
+    // Half of them have request ids, which take another path through the transaction.
     const made = await Promise.all(
       Array.from({ length: 20 }, (_, i) => build("1.0.000", {}, i % 2 ? key() : undefined)),
     );
@@ -31,13 +31,13 @@ describe("the version of a new task", () => {
     expect(inOrder).toEqual(Array.from({ length: 20 }, (_, i) => `1.0.${String(i).padStart(3, "0")}`));
   });
 
-  test("follows that of the newest task of its own template, however it ended", async () => {
+  test("follows that of the newest task of its template, whether that succeeded or not", async () => {
     const first = await build("3.0", { project: "q" });
     await store.sql`UPDATE tasks SET status = 'STOPPED', end_reason = 'STOPPED_BY_USER', end_time = now() WHERE id = ${first.id}`;
     expect([first.version, (await build("3.0", { project: "q" })).version]).toEqual(["3.0", "3.1"]);
   });
 
-  test("is the same when a request is repeated, and the next task gets the next one", async () => {
+  test("is the same for a repeated request, and the next task gets the next one", async () => {
     const request = key();
     const [once, again] = [await build("5.0", {}, request), await build("5.0", {}, request)];
     expect(again).toMatchObject({ id: once.id, version: once.version });
@@ -45,7 +45,7 @@ describe("the version of a new task", () => {
     expect((await build("5.0")).version).toBe("5.1");
   });
 
-  test("is none without a start, and nothing waits for a lock then", async () => {
+  test("is empty without a start version, and takes no lock then", async () => {
     await store.sql.begin(async (tx) => {
       await tx`SELECT pg_advisory_xact_lock(hashtextextended('versions p/build', 0))`;
       expect((await build("")).version).toBe("");
@@ -53,10 +53,10 @@ describe("the version of a new task", () => {
   });
 });
 
-describe("the build that a deploy brings somewhere", () => {
+describe("the build of a deploy", () => {
   const of = { project: "p", template: "t" };
 
-  test("is the newest that succeeded, or the one that is asked for if it did", async () => {
+  test("is the newest one that succeeded, or the requested one if that succeeded", async () => {
     expect(await findBuild(store.database, of, undefined)).toBeUndefined();
     const succeeded = [await store.makeTaskIn("SUCCESS"), await store.makeTaskIn("SUCCESS")];
     const failed = await store.makeTaskIn("ERROR");
@@ -73,7 +73,7 @@ describe("the build that a deploy brings somewhere", () => {
   });
 });
 
-test("the deploys that run by themselves are those of this template, by name", async () => {
+test("autoruns are the deploy templates with autorun that name this build, ordered by name", async () => {
   const spec = (more: object) => ({ type: "TEMPLATE_TYPE_DEPLOY", autorun: true, ...more });
   const rows = [
     ["z", "p", spec({ buildTemplate: "projects/p/templates/build" })],
@@ -94,7 +94,7 @@ describe("the tasks that follow an end", () => {
   const followers = [newTask("deploy", { incomingVersion: "1" }), newTask("deploy")];
   const count = async () => (await store.sql`SELECT 1 FROM tasks WHERE template = 'deploy'`).length;
 
-  test("are made with it, once, also when it is committed again after a doubtful commit", async () => {
+  test("are created with it once, also if a commit with an unknown result is repeated", async () => {
     const lease = await store.makeTaskIn("RUNNING");
     const before = await count();
     const ended = await finish(store.database, lease, SUCCESS, { followers });
@@ -109,7 +109,7 @@ describe("the tasks that follow an end", () => {
     expect(await store.events(first)).toEqual(["WAITING"]);
   });
 
-  test("are not made if a kill came before it, or if the task is another server's", async () => {
+  test("are not created after a kill or under an old epoch", async () => {
     const stopping = await store.makeTaskIn("STOPPING");
     const before = await count();
     expect(await finish(store.database, stopping, SUCCESS, { followers })).toEqual({
@@ -121,7 +121,7 @@ describe("the tasks that follow an end", () => {
     expect(await count()).toBe(before);
   });
 
-  test("take the end with them if one of them cannot be made", async () => {
+  test("roll the end back if one of them cannot be created", async () => {
     const lease = await store.makeTaskIn("RUNNING");
     const before = await count();
     const impossible = [...followers, newTask("deploy", { project: "none" })];
