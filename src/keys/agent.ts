@@ -80,7 +80,7 @@ async function listening(
   throw new PrepareError(`Cannot start ssh-agent for the task's keys: ${reason}`);
 }
 
-/** Prints the passphrase once and removes it: ssh-add would ask again for ever. */
+/** Prints the passphrase and removes it. Otherwise ssh-add would ask for a wrong passphrase again without end. */
 const ASKPASS = `#!/bin/sh\ncat "$0.text" && exec rm "$0.text"\n`;
 
 async function addKey(

@@ -157,7 +157,7 @@ test.concurrent("a network that is silent for longer than the lease, with anothe
   await endsInTimeThoughTheDatabaseIsSilent(stage);
 });
 
-/** Moves the deadlines into the past. */
+/** Moves the end of the task's lease into the past. */
 async function expireLease(sql: postgres.Sql, task: Task): Promise<void> {
   await sql`UPDATE tasks SET lease_expires = clock_timestamp() - interval '5 s' WHERE id = ${idOf(task)}`;
 }
