@@ -118,6 +118,26 @@ describe("-e", () => {
     );
   });
 
+  it.each([
+    ["a: !!binary aGk=", "a: JSON has no values with the tag !!binary; write it without"],
+    ["a: [!!timestamp 2024-01-01]", "a[0]: JSON has no values with the tag !!timestamp; write it without"],
+    ["a: !!set {x, y}", "a: JSON has no values with the tag !!set; write it without"],
+    ["a: { b: !vault x }", "a.b: JSON has no values with the tag !vault; write it without"],
+    ['a: "\\ud800"', "a: cannot be stored, since it has half a surrogate pair in it"],
+  ])("refuses what JSON would change: %s", async (text, sentence) => {
+    expect(await complaint(text)).toBe(`vars.yaml:1: ${sentence}`);
+  });
+
+  it("takes what has a tag that JSON needs not, and any name", async () => {
+    const path = await file("a: !!str 1\nb: !!int '2'\nc: !!map { d: !!seq [] }\n__proto__: x\n");
+    expect(Object.entries(await read(`@${path}`, "__proto__=y"))).toEqual([
+      ["a", "1"],
+      ["b", 2],
+      ["c", { d: [] }],
+      ["__proto__", "y"],
+    ]);
+  });
+
   it("lets later ones win, whatever they are", async () => {
     const path = await file("a: file\nb: file\n");
     expect(await read("a=1", `@${path}`, "b=2")).toEqual({ a: "file", b: 2 });

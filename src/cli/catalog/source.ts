@@ -3,6 +3,7 @@ import { type Document, isCollection, isNode, isScalar, LineCounter, type Node, 
 import { losesDigits } from "../../rpc/json/whole-numbers.ts";
 import { UsageError } from "../errors.ts";
 import { aliasTroubles } from "./aliases.ts";
+import { findLosses } from "./losses.ts";
 import type { Problem } from "./nodes.ts";
 import { type Path, pathText } from "./path.ts";
 import { TAGS } from "./tags.ts";
@@ -43,7 +44,7 @@ export function parseText(name: string, text: string, fillTags: (document: Docum
       ),
     );
   }
-  const problems = [...fillTags(document), ...aliasTroubles(document)];
+  const problems = [...fillTags(document), ...aliasTroubles(document), ...findLosses(document)];
   if (problems.length > 0) {
     throw new UsageError(
       problems.map(({ path, node, description }) => `${spot(node, path)}: ${description}`),

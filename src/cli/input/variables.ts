@@ -30,7 +30,7 @@ export async function readVariables(
   const layers: Layer[] = [];
   for (const input of inputs) layers.push("file" in input ? await readFile(input.file) : typed(input));
   const names = layers.some(looksOtherwise) ? await textNames() : new Set<string>();
-  return Object.assign({}, ...layers.map((layer) => valuesOf(layer, names)));
+  return Object.fromEntries(layers.flatMap((layer) => Object.entries(valuesOf(layer, names))));
 }
 
 /** Variables of one `-e`, before it is known which of them stay text. */
