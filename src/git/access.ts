@@ -2,15 +2,15 @@ import { shellWord } from "../process/shell-word.ts";
 import type { RemoteUrl } from "./remote-url.ts";
 import { type SshSettings, sshOptions } from "./ssh-options.ts";
 
-/** What opens a repository. Files and agents are made, and removed, by whoever hands them over. */
+/** Credentials for a remote repository. The caller makes, and later removes, the file or agent that they refer to. */
 export type GitAccess =
   | { kind: "none" }
   /** A file with the lines `username=…` and `password=…`, as git's credential helpers print them. */
   | { kind: "credentials"; file: string }
-  /** An ssh-agent's socket; `login`, if not empty, wins over the URL's user. */
+  /** An ssh-agent's socket; `login`, unless empty, overrides the URL's user. */
   | { kind: "agent"; socket: string; login: string };
 
-/** Additions to a git process that talks to a remote. */
+/** Settings and environment variables for a git process that talks to a remote. */
 export interface Reach {
   config: readonly string[];
   env: Readonly<Record<string, string>>;
@@ -20,7 +20,8 @@ const CREDENTIALS = "SIGNALMAN_GIT_CREDENTIALS";
 const HELPER = `!f() { [ "$1" != get ] || cat "$${CREDENTIALS}"; }; f`;
 
 /**
- * How to reach a remote: nothing is ever asked, and credentials come from their file, for this host alone.
+ * Returns settings with which git reaches a remote. Git never prompts, and credentials are read from their file and offered
+ * to this host only.
  */
 export function reach(remote: RemoteUrl, access: GitAccess, ssh: SshSettings): Reach {
   const config = ["protocol.http.allow=always", "protocol.https.allow=always", "protocol.ssh.allow=always"];
@@ -30,7 +31,7 @@ export function reach(remote: RemoteUrl, access: GitAccess, ssh: SshSettings): R
   }
   if (remote.scheme !== "ssh") return { config, env: {} };
   const login = access.kind === "agent" && access.login ? ["-o", `User=${access.login}`] : [];
-  // No key but the agent's: the server's own user may have some.
+  // Only the agent's keys are offered, not the key files of the server's user.
   const command = ["ssh", ...sshOptions(ssh), "-o", "IdentityFile=none", ...login];
   return {
     config,

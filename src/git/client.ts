@@ -12,10 +12,25 @@ import { createRunGit, GitFailed, repositoryAt, workspaceAt } from "./run.ts";
 import type { SshSettings } from "./ssh-options.ts";
 import { listSubmodules, makeFolder, type Submodule } from "./submodules.ts";
 
+/*
+ * Checks out repositories for tasks.
+ *
+ * A folder on this machine is cloned directly (place.ts). A remote is fetched into its mirror first (mirrors.ts): one bare
+ * copy for each pair of URL and access key, which all tasks clone from, so that a task fetches only what is new. By default a
+ * clone borrows the objects of its source instead of copying them; mirrors are therefore never garbage-collected, and a
+ * damaged mirror is replaced by a new generation while tasks may still borrow from it (generations.ts).
+ *
+ * The commit is resolved first (revision.ts), checked out detached, and its files are compared with its tree (clone.ts).
+ * Submodules are cloned in the same way, with the access key only on the same host (submodules.ts).
+ *
+ * Git runs without prompts, hooks and the machine's configuration (run.ts). Its failures become sentences for the task's
+ * owner (failures.ts). Access keys are made usable elsewhere; this room gets a file or an agent (access.ts).
+ */
+
 export interface Git {
   /**
-   * Clones at a resolved commit, detached; a remote by way of its mirror. With its submodules, theirs too.
-   * @throws PrepareError that says what went wrong; the signal's reason.
+   * Clones a repository at the resolved commit, detached, with all nested submodules; a remote through its mirror.
+   * @throws PrepareError that says what failed; the signal's reason.
    */
   checkOut(options: CheckOut, signal: AbortSignal): Promise<{ hash: string; message: string }>;
 }
@@ -23,18 +38,18 @@ export interface Git {
 export interface GitOptions {
   mirrors: Mirrors;
   ssh: SshSettings;
-  /** What git inherits, PATH among it. */
+  /** Environment that git inherits, including PATH. */
   env: Readonly<Record<string, string>>;
-  /** Of the task: put into every git process's environment as `SIGNALMAN_TASK`, to find strays by. */
+  /** Marker of the task: value of `SIGNALMAN_TASK` in the environment of git, by which stray processes are found. */
   marker: string;
 }
 
-/** A commit's message on record is cut at this many characters. */
+/** Characters of a commit's message that are stored. */
 const MESSAGE_LENGTH = 100;
-/** Submodules in submodules; deeper ones go round in a circle. */
+/** Levels of nested submodules that are accepted; a repository may contain itself as a submodule. */
 const MAX_NESTING = 10;
 
-/** Whether a folder with these names in it is one where git keeps its things. */
+/** Whether a folder with entries of these names is a git repository, bare or not. */
 export function holdsRepository(names: readonly string[]): boolean {
   return names.includes(".git") || (names.includes("HEAD") && names.includes("objects"));
 }
@@ -58,19 +73,19 @@ export function createGit({ mirrors, ssh, env, marker }: GitOptions): Git {
     signal: AbortSignal,
   ): Promise<void> {
     const gitDir = await gitDirOf(source);
-    if (gitDir === source) return; // a bare one has none
-    // Renames are not looked for: for that a partial clone would fetch.
+    if (gitDir === source) return; // a bare repository has no working tree
+    // Without detection of renames, for which a partial clone would fetch objects.
     const status = ["status", "--porcelain", "--untracked-files=normal", "--no-renames"];
     const dirty = await run(status, { cwd: source, gitDir, signal }).catch((error: unknown) => {
-      if (error instanceof GitFailed) return ""; // the check-out tells what is wrong with it
+      if (error instanceof GitFailed) return ""; // the check-out reports the same failure
       throw error;
     });
     if (dirty === "") return;
     const some = dirty.split("\n").slice(0, 10).join("\n");
-    say(`${source} has uncommitted changes, which are left out:\n${some}`);
+    say(`${source} has uncommitted changes, which are not checked out:\n${some}`);
   }
 
-  /** A repository, with its submodules if they are wanted; returns the commit. */
+  /** Checks out a repository, with its submodules unless they are to be skipped; returns the commit's hash. */
   async function placeWhole(options: CheckOut, nesting: number, signal: AbortSignal): Promise<string> {
     try {
       const hash = await place(options, signal);
@@ -82,7 +97,7 @@ export function createGit({ mirrors, ssh, env, marker }: GitOptions): Git {
     }
   }
 
-  /** The repository itself, without its submodules; returns the commit. */
+  /** Checks out a repository without its submodules; returns the commit's hash. */
   function place(options: CheckOut, signal: AbortSignal): Promise<string> {
     const { source } = options;
     return typeof source === "string"
@@ -100,7 +115,7 @@ export function createGit({ mirrors, ssh, env, marker }: GitOptions): Git {
     for (const submodule of await listSubmodules(run, target, hash, signal)) {
       if (nesting > MAX_NESTING)
         throw new PrepareError(
-          `Cannot check out the submodule ${submodule.path}: there are too many in each other`,
+          `Cannot check out the submodule ${submodule.path}: submodules are nested more than ${MAX_NESTING} levels deep`,
         );
       const source = await sourceOf(parent, submodule, signal);
       const isTrusted =
@@ -119,7 +134,10 @@ export function createGit({ mirrors, ssh, env, marker }: GitOptions): Git {
     }
   }
 
-  /** Of a folder of this server, the submodule's own folder if it has the commit, which may never have been pushed. */
+  /**
+   * Returns the source of a submodule. For a repository on this machine, that is the submodule's own clone inside it, if it
+   * has the commit, which may never have been pushed; else the submodule's URL.
+   */
   async function sourceOf(parent: CheckOut, submodule: Submodule, signal: AbortSignal) {
     const { source } = parent;
     const { name, url, hash } = submodule;
@@ -144,12 +162,12 @@ function nameOf(source: string | RemoteUrl): string {
   return typeof source === "string" ? source : source.shown;
 }
 
-/** A remote's submodules are remote ones: it may not reach into this server's disk. */
+/** Parses a remote submodule's URL. Paths and file:// URLs are refused, so that no remote can read this server's disk. */
 function remoteOf(resolved: string, url: string): RemoteUrl {
   const remote = parseRemote(resolved);
   if (remote) return remote;
   throw new PrepareError(
-    `Cannot check out a submodule: ${JSON.stringify(maskUsers(url))} is no https://, http:// or ssh:// URL without a password, nor user@host:path`,
+    `Cannot check out a submodule: its URL ${JSON.stringify(maskUsers(url))} is not allowed; expected an https://, http:// or ssh:// URL without a password, or user@host:path`,
   );
 }
 

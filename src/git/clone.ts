@@ -4,20 +4,20 @@ import { GitFailed, type RunGit, workspaceAt } from "./run.ts";
 export interface Clone {
   /** The git directory of a repository on this machine. */
   source: string;
-  /** Exists and is empty. */
+  /** Folder to clone into, which exists and is empty. */
   target: string;
   hash: string;
-  /** `refs/tags/…`: kept although the history is cut. */
+  /** Full name of the requested tag (`refs/tags/…`), which a shallow clone fetches too; undefined: no tag was requested. */
   tag?: string | undefined;
-  /** Commits of history; 0: all. */
+  /** Number of commits of history to clone; 0: all. */
   depth: number;
-  /** Copy the objects instead of borrowing the source's. */
+  /** Copy the objects instead of borrowing those of the source. */
   copyObjects: boolean;
-  /** What is known as `origin` there. */
+  /** URL of the remote `origin` in the clone. */
   origin: string;
-  /** What the repository is called in sentences. */
+  /** Name of the repository in messages. */
   shown: string;
-  /** For the checkout alone: what fills in the files that git LFS keeps, or what the source lacks. */
+  /** Settings for the checkout only, which fetch files of git LFS or objects that the source lacks. */
   config?: readonly string[];
   env?: Readonly<Record<string, string>>;
   idleMs?: number;
@@ -25,18 +25,18 @@ export interface Clone {
   say(text: string): void;
 }
 
-/** Git hands no setting on to the process that reads the source: it gets its own, through a shell. */
+/** Command that reads the source. Git does not pass its settings on to that process, so they stand in the command. */
 export const READER =
   "git -c 'safe.directory=*' -c protocol.allow=never -c uploadpack.allowAnySHA1InWant=true upload-pack";
 export const LOCAL = ["protocol.file.allow=always"];
-/** Names that are told of the files that are missing. */
+/** Number of missing files that a message names. */
 const NAMED = 10;
 
-/** Git ended well, but left out some of the commit's files. */
-export class HalfCheckout extends GitFailed {
+/** Git exited with 0 but did not write all files of the commit. */
+export class IncompleteCheckout extends GitFailed {
   constructor(missing: readonly string[], said: readonly string[]) {
     super(["checkout"], { kind: "code", code: 0 }, said.join("\n"));
-    this.name = "HalfCheckout";
+    this.name = "IncompleteCheckout";
     const names = missing.slice(0, NAMED).join(", ") + (missing.length > NAMED ? ", …" : "");
     const reason = this.said ? ` (${this.said.split("\n").slice(0, 3).join("; ")})` : "";
     this.message = `${missing.length} of its files could not be written: ${names}${reason}`;
@@ -44,9 +44,9 @@ export class HalfCheckout extends GitFailed {
 }
 
 /**
- * Clones at a commit, detached. With all of the history the objects are borrowed unless they are to be copied; with a part
- * of it they are always copied.
- * @throws GitFailed, HalfCheckout among them; TimedOut; the signal's reason.
+ * Clones a repository on this machine at a commit, detached. A clone with the whole history borrows the source's objects
+ * unless `copyObjects` is set; a shallow clone always copies them.
+ * @throws GitFailed, of which IncompleteCheckout is one; TimedOut; the signal's reason.
  */
 export async function clone(options: Clone, signal: AbortSignal): Promise<void> {
   if (options.depth === 0) await cloneWhole(options, signal);
@@ -54,12 +54,12 @@ export async function clone(options: Clone, signal: AbortSignal): Promise<void> 
   await checkOutFiles(options, signal);
 }
 
-/** A clone with all of the history, without files. */
+/** Clones with the whole history, without writing files. */
 export async function cloneWhole(
   { source, target, copyObjects, origin, run }: Clone,
   signal: AbortSignal,
 ): Promise<void> {
-  // Dissociate: the source may borrow from others.
+  // --dissociate, since the source may itself borrow objects from other repositories.
   const objects = copyObjects ? ["--no-hardlinks", "--dissociate"] : ["--shared"];
   const how = ["--quiet", ...objects, "--no-checkout", "--template=", `--upload-pack=${READER} --strict`];
   await run(["clone", ...how, "--", source, "."], { cwd: target, signal, config: LOCAL });
@@ -80,8 +80,9 @@ async function fetchPart(
 }
 
 /**
- * Writes the files of a commit. Git's checkout ends with 0 when it could not write a file, because its object is missing
- * or the disk is full; so the files are compared with the commit's tree.
+ * Writes the files of a commit and compares them with its tree: `git checkout` exits with 0 even if it could not write a file
+ * because its object is missing or the disk is full.
+ * @throws IncompleteCheckout if files are missing; GitFailed; TimedOut; the signal's reason.
  */
 export async function checkOutFiles(options: Clone, signal: AbortSignal): Promise<void> {
   const { target, hash, run, shown, say } = options;
@@ -107,10 +108,10 @@ export async function checkOutFiles(options: Clone, signal: AbortSignal): Promis
     hash,
   ];
   const missing = await run(compare, { ...workspaceAt(target), signal });
-  if (missing !== "") throw new HalfCheckout(missing.split("\n"), errors);
+  if (missing !== "") throw new IncompleteCheckout(missing.split("\n"), errors);
 }
 
-/** First line of a commit's message. */
+/** Returns the first line of a commit's message. */
 export async function subjectOf(
   run: RunGit,
   workspace: string,

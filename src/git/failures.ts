@@ -3,7 +3,7 @@ import { PrepareError } from "../task/errors.ts";
 import type { RemoteUrl } from "./remote-url.ts";
 import { GitFailed } from "./run.ts";
 
-/** What kept git from fetching, told by its words (LC_ALL=C), the most certain ones first. */
+/** Why a fetch failed, recognized by git's messages (LC_ALL=C); WORDS has the most specific patterns first. */
 type Trouble =
   | "no_default"
   | "host_changed"
@@ -32,7 +32,7 @@ const WORDS: readonly [Trouble, RegExp][] = [
   ],
 ];
 
-/** What git says of a repository on this disk of which something is missing or spoilt. */
+/** Messages of git about a repository on this machine with missing or corrupt files. */
 const DAMAGE = new RegExp(
   [
     "not a git repository",
@@ -54,35 +54,35 @@ function troubleOf(error: unknown): Trouble | undefined {
   return WORDS.find(([, words]) => words.test(error.said))?.[0];
 }
 
-/** Of the repository on this disk in which git works something is missing or spoilt. */
+/** Whether git failed because the repository it works in has missing or corrupt files. */
 export function isDamage(error: unknown): error is GitFailed {
   if (!(error instanceof GitFailed)) return false;
-  // What the other side tells of its own repository begins so.
+  // Lines that begin with "remote:" are about the remote repository.
   const own = error.said.split("\n").filter((line) => !line.startsWith("remote:"));
   return DAMAGE.test(own.join("\n"));
 }
 
-/** The same of the repository on this disk from which git clones. */
+/** Whether git failed because the repository on this machine that it clones from has missing or corrupt files. */
 export function isSourceDamage(error: unknown): error is GitFailed {
   return error instanceof GitFailed && (DAMAGE.test(error.said) || /repository corruption/.test(error.said));
 }
 
-/** The remote names its objects by another hash (SHA-1, SHA-256) than the repository on this disk. */
+/** Whether git failed because the remote uses another object format (SHA-1, SHA-256) than the repository on this machine. */
 export function isOtherFormat(error: unknown): error is GitFailed {
   return error instanceof GitFailed && /mismatched algorithms/.test(error.said);
 }
 
-/** Another try may help: the network or the server had a bad moment. */
-export function isPassing(error: unknown): boolean {
+/** Whether an error of the network or the remote server is transient, so that a retry may succeed. */
+export function isTransient(error: unknown): boolean {
   return troubleOf(error) === "away" && !isDamage(error);
 }
 
-/** It took its time, and would take it again. */
-export function isSilence(error: unknown): boolean {
+/** Whether the remote did not answer in time. A retry would wait as long again. */
+export function isTimeout(error: unknown): boolean {
   return troubleOf(error) === "silent";
 }
 
-/** Git's own last words, where they say it best. */
+/** Returns the last lines of git's error output that tell the reason, at most three. */
 export function wordsOf(error: unknown): string {
   if (!(error instanceof GitFailed)) return error instanceof Error ? error.message : String(error);
   const lines = error.said
@@ -92,7 +92,7 @@ export function wordsOf(error: unknown): string {
   return (telling.length > 0 ? telling : lines).slice(-3).join("; ").trim();
 }
 
-/** A failed fetch, as the task's owner should read it. Other errors than git's are thrown on. */
+/** Throws a PrepareError that explains a failed fetch to the task's owner. Rethrows errors that are not git's. */
 export function explainFetch(remote: RemoteUrl, error: unknown): never {
   if (!(error instanceof GitFailed) && !(error instanceof TimedOut)) throw error;
   const sentence = `Cannot fetch ${remote.shown}: ${reasonOf(remote, error)}`;
@@ -104,15 +104,15 @@ function reasonOf({ scheme, host }: RemoteUrl, error: Error): string {
     case "no_default":
       return "it has no commit, or its default branch does not exist; name a branch";
     case "host_changed":
-      return `the key of ${host} is not the one that is known. Either somebody is in between, or the host has a new key; then remove the old one from the file of known hosts`;
+      return `the host key of ${host} differs from the known one: either the connection is intercepted, or the host has a new key. If the host has a new key, remove the old one from the file of known hosts`;
     case "host_unknown":
-      return `the key of ${host} is not known. Add it to the file of known hosts, or let new hosts be learned (--ssh-host-keys accept-new)`;
+      return `the host key of ${host} is not known. Add it to the file of known hosts, or accept keys of new hosts (--ssh-host-keys accept-new)`;
     case "refused":
       return scheme === "ssh"
-        ? `${host} refused the access key, or there is none (${wordsOf(error)})`
-        : `${host} wants a login and password, and refused what the access key holds, or there is none (${wordsOf(error)})`;
+        ? `${host} refused the access key, or the repository names none (${wordsOf(error)})`
+        : `${host} requires a login and password, and refused those of the access key, or the repository names no access key (${wordsOf(error)})`;
     case "no_repository":
-      return `there is no such repository, or the access key may not see it (${wordsOf(error)})`;
+      return `there is no such repository, or the access key may not read it (${wordsOf(error)})`;
     case "silent":
       return `${host} did not answer in time (${wordsOf(error)})`;
     default:

@@ -3,25 +3,25 @@ import { join } from "node:path";
 import { readRegular } from "../files/regular-file.ts";
 import { replaceFile } from "../files/replace-file.ts";
 
-/** One copy of a remote repository; the next one takes its place when it is damaged. */
+/** One copy of a remote repository on this machine. A damaged copy is replaced by the next generation. */
 export interface Generation {
   path: string;
-  /** From 1. */
+  /** Number of the generation, from 1. */
   number: number;
 }
 
-/** Tasks that may borrow objects of a replaced generation stand in a file beside it, as a JSON list of their ids. */
+/** Suffix of the file beside a replaced generation: a JSON list of the ids of tasks that may borrow its objects. */
 const BORROWERS = ".tasks";
 
-/** `<name>`, then `<name>.2`, `<name>.3`, …. */
+/** Returns the generation of that number. The first has the path `<name>`, later ones `<name>.2`, `<name>.3`, …. */
 export function generationOf(root: string, name: string, number: number): Generation {
   return { path: join(root, number === 1 ? name : `${name}.${number}`), number };
 }
 
-/** Name of the mirror to which an entry of the mirrors' folder belongs. */
+/** Returns the name of the mirror to which an entry of the mirrors' folder belongs. */
 export const mirrorOf = (entry: string) => entry.split(".")[0] ?? entry;
 
-/** All generations of a mirror that are there, the newest last. */
+/** Lists the existing generations of a mirror, the newest last. */
 export async function listGenerations(root: string, name: string): Promise<Generation[]> {
   const numbers = (await readdir(root).catch(() => [])).flatMap((found) => {
     if (found === name) return [1];
@@ -32,9 +32,10 @@ export async function listGenerations(root: string, name: string): Promise<Gener
 }
 
 /**
- * Removes the generations that were replaced and from which no task borrows: of the tasks that were there after the
- * replacement none is left. Later tasks do not know the replaced one, so no clock is asked, and nothing that tasks write.
- * @param list ids of the tasks that have a folder on this machine.
+ * Removes replaced generations from which no task borrows objects any more. Borrowers are the tasks that exist when this first
+ * runs after the replacement; later tasks clone from the newer generation. A replaced generation goes once none of them is
+ * left. That depends on no clock and on no file that tasks can write.
+ * @param list returns the ids of tasks that have a folder on this machine
  */
 export async function removeReplaced(
   root: string,
@@ -51,10 +52,10 @@ export async function removeReplaced(
   }
 }
 
-/** Some MB name more tasks than a machine can have. */
+/** Largest size of the file of borrowers in bytes, enough for more tasks than a machine can have. */
 const MAX_BORROWERS = 16 * 1024 * 1024;
 
-/** Undefined: none were noted yet, or not to the end. */
+/** Reads the borrowers of a generation; undefined: they were not recorded yet, or not completely. */
 function readBorrowers(path: string): string[] | undefined {
   try {
     return JSON.parse(String(readRegular(path + BORROWERS, { maxBytes: MAX_BORROWERS })));

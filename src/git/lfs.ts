@@ -2,8 +2,8 @@ import { PrepareError } from "../task/errors.ts";
 import { GitFailed, type RunGit } from "./run.ts";
 
 /**
- * Settings with which a checkout fills in the files that git LFS keeps.
- * @param storage where they are kept for later tasks; undefined: in the task's own clone.
+ * Returns settings with which a checkout fetches the files of git LFS.
+ * @param storage folder in which the files are stored for later tasks; undefined: in the task's own clone
  * @throws PrepareError if git-lfs is not installed.
  */
 export async function lfsConfig(

@@ -4,8 +4,8 @@ import { isDamage, isOtherFormat } from "./failures.ts";
 import { GitFailed, type RunGit, repositoryAt } from "./run.ts";
 
 /**
- * Removes what a git that was killed left in a bare repository while no other git works on it: locks, half packs, half
- * objects.
+ * Removes files that a killed git process left in a bare repository: locks, incomplete packs and objects. No other git process
+ * may be working on the repository.
  */
 export async function removeTraces(repository: string): Promise<void> {
   const list = async (folder: string, options: { recursive?: boolean } = {}) =>
@@ -23,9 +23,9 @@ export async function removeTraces(repository: string): Promise<void> {
 }
 
 /**
- * Returns why git must not work in this mirror: a named pipe or a device, at which git would wait for ever; a link, or a
- * `commondir`, which would have it write into another repository. Git makes none of them in a mirror, but tasks run as the
- * server's user. `undefined`: there is none, or no such repository.
+ * Returns why git must not work in this mirror: a named pipe or a device, at which git would hang; a link or a file
+ * `commondir`, through which git would write into another repository. Git creates none of them in a mirror, but a task can,
+ * since it runs as the server's user. undefined: there is no such entry, or no mirror.
  */
 export async function findObstacle(repository: string): Promise<Error | undefined> {
   try {
@@ -46,8 +46,8 @@ export async function findObstacle(repository: string): Promise<Error | undefine
 }
 
 /**
- * Returns git's error if a failed fetch shows that the mirror is damaged: by git's words, or since git cannot read the
- * commits of its refs either, for which it asks no remote.
+ * Returns git's error if a failed fetch shows that the mirror is damaged: git's message says so, or git cannot read the commits
+ * of the mirror's refs either, for which it needs no remote. undefined: the mirror is not damaged.
  */
 export async function damageOf(
   error: unknown,
@@ -67,7 +67,7 @@ export async function damageOf(
   );
 }
 
-/** An empty mirror, which is removed again if it is still there at the end. */
+/** Makes an empty mirror at `path`, which is removed on disposal unless it was renamed meanwhile. */
 export async function initialize(path: string, format: "sha1" | "sha256", run: RunGit, signal: AbortSignal) {
   const remove = () => rm(path, { recursive: true, force: true });
   await remove();

@@ -5,7 +5,7 @@ import { createQueues } from "../async/keyed-queue.ts";
 import { retry } from "../async/retry.ts";
 import { PrepareError } from "../task/errors.ts";
 import type { Reach } from "./access.ts";
-import { explainFetch, isOtherFormat, isPassing, isSilence, wordsOf } from "./failures.ts";
+import { explainFetch, isOtherFormat, isTimeout, isTransient, wordsOf } from "./failures.ts";
 import { generationOf, listGenerations, mirrorOf, removeReplaced } from "./generations.ts";
 import { damageOf, findObstacle, initialize, removeTraces } from "./mirror-folder.ts";
 import { sayProgress } from "./progress.ts";
@@ -15,7 +15,7 @@ import { type GitFailed, type RunGit, repositoryAt } from "./run.ts";
 
 export interface Fetch {
   remote: RemoteUrl;
-  /** Name of the access key: who fetches with another one has another mirror. Empty: none. */
+  /** Name of the access key; each key has a mirror of its own. Empty: no key. */
   key: string;
   reach: Reach;
   wanted: Wanted;
@@ -23,55 +23,55 @@ export interface Fetch {
   say(text: string): void;
 }
 
-/** A bare copy of each remote repository, from which tasks take theirs. */
+/** Bare copies of remote repositories on this machine, from which tasks clone. */
 export interface Mirrors {
-  /** A remote that says nothing for so long is given up. */
+  /** Milliseconds without output of git after which a fetch is given up. */
   readonly idleMs: number;
   /**
-   * Brings the mirror up to date and finds the wanted commit. One at a time for each mirror. A mirror that is damaged is
-   * replaced by a new one.
-   * @throws PrepareError; the signal's reason.
+   * Updates the remote's mirror and finds the wanted commit. Fetches into one mirror run one after the other. A damaged mirror
+   * is replaced by a new one.
+   * @throws PrepareError if the fetch fails or the commit does not exist; the signal's reason.
    */
   fetch(fetch: Fetch, signal: AbortSignal): Promise<Found & { mirror: string }>;
-  /** A check-out found this mirror damaged: the next fetch replaces it. */
+  /** Marks a mirror as damaged, so that the next fetch replaces it. */
   distrust(mirror: string, error: Error): void;
-  /** A new mirror was as bad, so the damage is the remote's: this mirror is not distrusted again. */
+  /** Exempts a mirror from `distrust`: a new mirror has the same damage, so the remote itself is damaged. */
   acquit(mirror: string): void;
   /**
-   * Removes the mirrors that no task has used since then (the caller sees to it that no task is that old), and those
-   * that were replaced and have no borrower any more.
+   * Removes mirrors that no task has used since then, and replaced mirrors from which no task borrows. The caller ensures that
+   * no existing task is older than `since`.
    */
   removeUnused(since: Date): Promise<void>;
 }
 
 export interface MirrorOptions {
-  /** The folder of all mirrors. */
+  /** Folder of all mirrors. */
   root: string;
-  /** A remote that says nothing for so long is given up. */
+  /** Milliseconds without output of git after which a fetch is given up. */
   idleMs: number;
-  /** Before each further try. */
+  /** Pauses in milliseconds, one before each retry. */
   retryMs: readonly number[];
-  /** Ids of the tasks that have a folder on this machine. */
+  /** Returns the ids of tasks that have a folder on this machine. */
   tasks: () => Promise<readonly string[]>;
   /** Called once for each mirror that turns out to be damaged. */
   onDamaged: (mirror: string, error: Error) => void;
 }
 
-/** The remote's default branch, whatever it is called. */
+/** Ref for the remote's default branch. */
 const HEAD = "refs/signalman/head";
-// Refs follow the remote's, so that what was deleted there cannot be checked out. Objects stay: gc is off.
+// --prune: branches deleted on the remote cannot be checked out. Objects stay, since git gc is off.
 const FETCH = "fetch --progress --force --prune --no-tags --no-auto-gc --no-write-fetch-head".split(" ");
 const REFS = ["+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*"];
 const NEW = ".new";
 
 export function createMirrors({ root, idleMs, retryMs, tasks, onDamaged }: MirrorOptions): Mirrors {
   const inTurn = createQueues();
-  /** Mirrors whose last fetch, in this process, ended well: no dead process has left a lock there. */
+  /** Mirrors whose last fetch by this server succeeded, so that no killed process has left a lock there. */
   const orderly = new Set<string>();
-  /** Mirrors that are damaged, and how that showed. */
+  /** Damaged mirrors, with the error that showed the damage. */
   const damaged = new Map<string, Error>();
   const acquitted = new Set<string>();
-  /** When a remote last gave no answer: whoever was waiting for his turn meanwhile need not wait as long again. */
+  /** Last timeout of each remote; fetches that were queued before it fail with the same error instead of waiting as long. */
   const silences = new Map<string, { at: number; error: unknown }>();
 
   function distrust(mirror: string, error: Error): void {
@@ -91,7 +91,7 @@ export function createMirrors({ root, idleMs, retryMs, tasks, onDamaged }: Mirro
         const silence = silences.get(name);
         if (silence && silence.at > asked) throw silence.error;
         const found = await fetchNewest(name, fetch, signal).catch((error: unknown) => {
-          if (isSilence(causeOf(error))) silences.set(name, { at: performance.now(), error });
+          if (isTimeout(causeOf(error))) silences.set(name, { at: performance.now(), error });
           throw error;
         });
         silences.delete(name);
@@ -109,7 +109,7 @@ export function createMirrors({ root, idleMs, retryMs, tasks, onDamaged }: Mirro
             ({ mtime }) => mtime < since,
             () => false,
           );
-        // Asked once more in turn: a task may have come.
+        // Checked again in turn, since a task may have used the mirror meanwhile.
         const remove = async () => {
           if (await isUnused()) await rm(path, { recursive: true, force: true });
         };
@@ -120,7 +120,7 @@ export function createMirrors({ root, idleMs, retryMs, tasks, onDamaged }: Mirro
     },
   };
 
-  /** Fetches into the newest mirror; into a new one if there is none, or only a damaged one. */
+  /** Fetches into the newest generation, or into a new one if there is none or the newest is damaged. */
   async function fetchNewest(name: string, fetch: Fetch, signal: AbortSignal) {
     const generations = await listGenerations(root, name);
     const newest = generations.at(-1);
@@ -131,7 +131,7 @@ export function createMirrors({ root, idleMs, retryMs, tasks, onDamaged }: Mirro
       const made = reason ?? (await fetchInto(newest.path, fetch, signal));
       if (generations.length > 1) await clearReplaced(name);
       if (!(made instanceof Error)) return { ...made, mirror: newest.path };
-      fetch.say(`The mirror of ${fetch.remote.shown} is damaged and is fetched anew (${wordsOf(made)})`);
+      fetch.say(`The mirror of ${fetch.remote.shown} is damaged (${wordsOf(made)}); a new one is fetched`);
     }
     const { path } = generationOf(root, name, (newest?.number ?? 0) + 1);
     const found = await fetchNew(path, fetch, signal);
@@ -139,12 +139,12 @@ export function createMirrors({ root, idleMs, retryMs, tasks, onDamaged }: Mirro
     return { ...found, mirror: path };
   }
 
-  /** What cannot be removed now is left to `removeUnused`. */
+  /** Removes replaced generations. Those that cannot be removed now are left to `removeUnused`. */
   async function clearReplaced(name: string): Promise<void> {
     await removeReplaced(root, name, tasks).catch(() => {});
   }
 
-  /** Returns git's error if that shows that the mirror is damaged. */
+  /** Fetches into an existing mirror; returns git's error if it shows that the mirror is damaged. */
   async function fetchInto(mirror: string, fetch: Fetch, signal: AbortSignal): Promise<Found | GitFailed> {
     try {
       if (!orderly.has(mirror)) await removeTraces(mirror);
@@ -163,7 +163,7 @@ export function createMirrors({ root, idleMs, retryMs, tasks, onDamaged }: Mirro
     }
   }
 
-  /** A mirror gets its name after its first fetch, so that a half one is never found. */
+  /** Fetches into a new mirror, which gets its name after the first fetch, so that an incomplete mirror is never found. */
   async function fetchNew(mirror: string, fetch: Fetch, signal: AbortSignal): Promise<Found> {
     await using half = await initialize(`${mirror}${NEW}`, "sha1", fetch.run, signal);
     await update(half.path, fetch, signal).catch(async (error: unknown) => {
@@ -173,19 +173,19 @@ export function createMirrors({ root, idleMs, retryMs, tasks, onDamaged }: Mirro
     });
     await rename(half.path, mirror);
     orderly.add(mirror);
-    // Its name may have been that of an earlier one.
+    // An earlier mirror may have had the same name.
     damaged.delete(mirror);
     acquitted.delete(mirror);
-    // Awaited here: a rejection during the disposal of `half` would have no handler, and would end the server.
+    // Awaited here: a rejection during the disposal of `half` would be unhandled and would end the server.
     return await findOrFetch(mirror, fetch, signal);
   }
 
   function update(mirror: string, fetch: Fetch, signal: AbortSignal): Promise<void> {
     const isDefault = fetch.wanted.gitBranch === "" && fetch.wanted.commit === "";
-    return persist(mirror, fetch, isDefault ? [...REFS, `+HEAD:${HEAD}`] : REFS, signal);
+    return fetchRefs(mirror, fetch, isDefault ? [...REFS, `+HEAD:${HEAD}`] : REFS, signal);
   }
 
-  /** A commit that is on no branch is asked for by its hash; many servers give it. */
+  /** Finds the wanted commit. A commit that is on no branch is fetched by its hash, which many servers allow. */
   async function findOrFetch(mirror: string, fetch: Fetch, signal: AbortSignal): Promise<Found> {
     const { remote, wanted, run } = fetch;
     const find = () =>
@@ -194,7 +194,7 @@ export function createMirrors({ root, idleMs, retryMs, tasks, onDamaged }: Mirro
     if (found) return found;
     if (!isWholeHash(wanted.commit)) refuse(remote.shown, wanted);
     const hash = wanted.commit.toLowerCase();
-    await persist(mirror, fetch, [`+${hash}:refs/signalman/commits/${hash}`], signal).catch((error) => {
+    await fetchRefs(mirror, fetch, [`+${hash}:refs/signalman/commits/${hash}`], signal).catch((error) => {
       signal.throwIfAborted();
       if (/not our ref|unadvertised object|couldn't find remote ref/.test(wordsOf(error.cause))) {
         refuse(remote.shown, wanted);
@@ -204,8 +204,8 @@ export function createMirrors({ root, idleMs, retryMs, tasks, onDamaged }: Mirro
     return (await find()) ?? refuse(remote.shown, wanted);
   }
 
-  /** Tries again after a bad moment of the network. */
-  async function persist(
+  /** Fetches refs, with retries after transient errors. */
+  async function fetchRefs(
     mirror: string,
     { remote, reach, run, say }: Fetch,
     refs: readonly string[],
@@ -222,7 +222,7 @@ export function createMirrors({ root, idleMs, retryMs, tasks, onDamaged }: Mirro
     await retry(fetchOnce, {
       pausesMs: retryMs,
       signal,
-      mayPass: isPassing,
+      mayPass: isTransient,
       onRetry: (error, pauseMs) =>
         say(
           `Cannot fetch ${remote.shown} (${wordsOf(error)}); try ${tries + 1} of ${retryMs.length + 1} in ${pauseMs / 1000} s`,
@@ -234,10 +234,10 @@ export function createMirrors({ root, idleMs, retryMs, tasks, onDamaged }: Mirro
   }
 }
 
-/** Of a sentence for the task's owner, git's own error. */
+/** Returns git's own error behind a PrepareError. */
 const causeOf = (error: unknown) => (error instanceof PrepareError ? error.cause : error);
 
-/** One folder for each repository and key. */
+/** Returns the name of the mirror's folder: a hash of URL and access key. */
 function nameOf({ remote, key }: Fetch): string {
   return createHash("sha256").update(`${remote.text}\n${key}`).digest("hex").slice(0, 32);
 }

@@ -5,13 +5,13 @@ import { parseRemote } from "./remote-url.ts";
 import { GitFailed, type RunGit, repositoryAt, workspaceAt } from "./run.ts";
 import type { SshSettings } from "./ssh-options.ts";
 
-/** From where a partial clone (`git clone --filter=…`) gets the objects that it lacks. */
+/** Remote from which a partial clone (`git clone --filter=…`) fetches missing objects, and its filter. */
 export interface Promisor {
   url: string;
   filter: string;
 }
 
-/** Undefined: the repository is no partial clone. */
+/** Returns the promisor remote of a repository; undefined: the repository is not a partial clone. */
 export async function promisorOf(
   run: RunGit,
   gitDir: string,
@@ -32,8 +32,8 @@ export async function promisorOf(
 }
 
 /**
- * Clones from a partial clone, which stays as it is: the target becomes a partial clone of the same origin, and gets from
- * there what the source lacks. All of the history comes along, whatever the wanted depth.
+ * Clones a partial clone without changing it. The target becomes a partial clone of the same origin, from which it fetches the
+ * objects that the source lacks. It has the whole history regardless of the requested depth.
  */
 export async function fillPartialClone(
   options: Clone,

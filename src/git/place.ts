@@ -13,16 +13,17 @@ import type { GitFailed, RunGit } from "./run.ts";
 import type { SshSettings } from "./ssh-options.ts";
 
 export interface CheckOut extends Wanted {
-  /** The repository: a folder of this server, or a remote. */
+  /** Repository to check out: a folder on this machine, or a remote. */
   source: string | RemoteUrl;
-  /** What opens a remote, and the name of the access key that says so. */
+  /** Credentials for a remote. */
   access: GitAccess;
+  /** Name of the access key that `access` comes from; empty: none. */
   key: string;
-  /** Exists and is empty. */
+  /** Folder to check out into, which exists and is empty. */
   target: string;
-  /** Commits of history; 0: all. */
+  /** Number of commits of history to clone; 0: all. */
   depth: number;
-  /** Copy all objects into the target instead of borrowing them. */
+  /** Copy all objects into the target instead of borrowing those of the source. */
   copyObjects: boolean;
   lfs: boolean;
   skipSubmodules: boolean;
@@ -35,7 +36,7 @@ export interface Placing {
   run: RunGit;
 }
 
-/** Fills the target from a folder of this server, without submodules; returns the commit. */
+/** Checks out a repository in a folder on this machine, without submodules; returns the commit's hash. */
 export async function placeFolder(
   { run, mirrors, ssh }: Placing,
   options: CheckOut & { source: string },
@@ -51,14 +52,17 @@ export async function placeFolder(
   } catch (error) {
     const promisor = isSourceDamage(error) ? await promisorOf(run, gitDir, signal) : undefined;
     if (!promisor) throw error;
-    say(`${source} is a partial clone: what it lacks is fetched from where it was cloned`);
+    say(`${source} is a partial clone; missing objects are fetched from its origin`);
     await empty(target);
     await fillPartialClone(wanted, promisor, { ssh, idleMs: mirrors.idleMs }, signal);
   }
   return found.hash;
 }
 
-/** Fills the target from a remote by way of its mirror, without submodules; returns the commit. */
+/**
+ * Checks out a remote through its mirror, without submodules; returns the commit's hash. If the mirror turns out to be
+ * damaged, it is replaced and the check-out tried once more.
+ */
 export async function placeRemote(
   placing: Placing,
   options: CheckOut & { source: RemoteUrl },
@@ -75,7 +79,7 @@ export async function placeRemote(
   throw second.damage;
 }
 
-/** `damage`: the check-out failed because the mirror lacks something. */
+/** Returns `damage` if the check-out failed because the mirror has missing or corrupt objects. */
 async function placeFromMirror(
   { mirrors, ssh, run }: Placing,
   options: CheckOut & { source: RemoteUrl },
@@ -105,7 +109,7 @@ async function placeFromMirror(
   }
 }
 
-/** Where git keeps its things: in `.git`, unless the repository is bare. */
+/** Returns the git directory of a repository: `.git` in it, or the folder itself if the repository is bare. */
 export async function gitDirOf(folder: string): Promise<string> {
   const inside = join(folder, ".git");
   return stat(inside).then(

@@ -1,6 +1,6 @@
 const EVERY_MS = 5000;
 
-/** Says how far a long clone is: nothing in its first 5 s, and at most one line in 5 s. */
+/** Returns a handler of git's progress lines that calls `say` with at most one line every 5 s, none in the first 5 s. */
 export function sayProgress(
   what: string,
   say: (text: string) => void,

@@ -1,33 +1,36 @@
-/** A repository elsewhere, as git reaches it. */
+/** URL of a remote repository. */
 export interface RemoteUrl {
-  /** As it was written. */
+  /** URL as it was written. */
   readonly text: string;
-  /** The same for logs and messages: the user of an http(s) URL, who may be a token, is masked. */
+  /** URL for logs and messages: the user of an http(s) URL, which may be a token, is masked. */
   readonly shown: string;
   readonly scheme: "http" | "https" | "ssh";
-  /** In small letters, with its port unless that is the scheme's own. */
+  /** Host in lower case, with the port unless it is the scheme's default. */
   readonly host: string;
-  /** Empty: none is named. */
+  /** User in the URL; empty: none. */
   readonly user: string;
 }
 
-// Docker Compose names hosts with underscores.
+// Underscores are accepted, since Docker Compose names hosts with them.
 const NAME = "[A-Za-z0-9_](?:[A-Za-z0-9._-]*[A-Za-z0-9_])?";
 const HOST = `(?:${NAME}|\\[[0-9A-Fa-f:.]+\\])`;
 const HOST_ALONE = new RegExp(`^${HOST}$`);
 const USER = "[A-Za-z0-9_][A-Za-z0-9._+-]*";
-/** Decoded, as it stands percent-encoded in a URL: also `jane@corp.example` and `CORP\jane`. */
+/** User of a URL after percent-decoding, such as `jane`, `jane@corp.example` or `CORP\jane`. */
 const USER_OF_URL = /^[A-Za-z0-9_][A-Za-z0-9._+@\\$~-]*$/;
 /**
- * As git reads it: `[user@]host:path`. Never `helper::address`, for which git starts a program, and never one that a
- * program could take for an option. Without a user the path is relative and holds no `@` before its first slash, so that no
- * mistyped URL passes for one, nor `user:password@host/path`.
+ * Git's short form of an SSH URL: `[user@]host:path`. It matches neither `helper::address`, for which git starts a program, nor
+ * a text that a program could read as an option. Without a user, the path must be relative and hold no `@` before its first
+ * slash, so that mistyped URLs and `user:password@host/path` are refused.
  */
 const SCP_LIKE = new RegExp(
   `^(?:(${USER})@(?=${HOST}:/?[^/:-])|(?=${HOST}:[^/:@-][^/@]*(?:/|$)))(${HOST}):\\S+$`,
 );
 
-/** Undefined: it is none, or holds a password, or something that git or ssh could take for more than a place. */
+/**
+ * Parses a remote URL; undefined: it is not one, or it contains a password or a part that git or ssh could read as an option
+ * or a command.
+ */
 export function parseRemote(text: string): RemoteUrl | undefined {
   if (/[\0-\x20\x7f]/.test(text)) return undefined;
   if (!text.includes("://")) {
@@ -60,21 +63,21 @@ function decoded(text: string): string | undefined {
   }
 }
 
-/** A text with the users of its http(s) URLs masked, and in all URLs a user with a password. */
+/** Masks the users of http(s) URLs in a text and, in URLs of any scheme, users with a password. */
 export function maskUsers(text: string): string {
   return text.replace(/([a-z][a-z0-9+.-]*:\/\/)([^/?#\s]*)@/gi, (all, scheme: string, user: string) =>
     /^https?:/i.test(scheme) || user.includes(":") ? `${scheme}***@` : all,
   );
 }
 
-/** Whether what opens the one may be shown to the other. */
+/** Whether the credentials of one remote may be used for the other: both have the same scheme and host. */
 export function isSamePlace(one: RemoteUrl, other: RemoteUrl): boolean {
   return one.scheme === other.scheme && one.host === other.host;
 }
 
 /**
- * Where a submodule is: `./` and `../` are relative to the repository that holds it, as `git submodule` reads them
- * (`../` takes the last part away); everything else is as it stands.
+ * Resolves a submodule's URL as `git submodule` does: `./` and `../` are relative to the URL of the parent repository, where
+ * `../` removes its last part. Any other URL is returned unchanged.
  */
 export function resolveSubmodule(url: string, parent: string): string {
   if (!/^\.\.?\//.test(url)) return url;

@@ -2,28 +2,30 @@ import { PrepareError } from "../task/errors.ts";
 import { isDamage } from "./failures.ts";
 import { GitFailed, type RunGit, repositoryAt } from "./run.ts";
 
-/** What a task wants of a repository. */
+/** Revision of a repository that a task requests. */
 export interface Wanted {
-  /** Branch or tag; empty: the repository's default. */
+  /** Branch or tag; empty: the repository's default branch. */
   gitBranch: string;
-  /** Whole or shortened hash; it wins over the branch. Empty: the tip. */
+  /** Full or shortened hash, which overrides the branch. Empty: the tip of the branch. */
   commit: string;
 }
 
 export const isWholeHash = (commit: string) => /^([0-9a-f]{40}|[0-9a-f]{64})$/i.test(commit);
 
-// What git allows in a name; the rest would be a way to say something else (`main~1`, `main:file`).
+// Matches names that git allows; others could be read as expressions (`main~1`, `main:file`).
 const isName = (name: string) => !/[\0-\x20\x7f~^:?*[\\]|\.\.|@\{|^\/|\/$|\/\/|\.lock$|\.$/.test(name);
 
-/** A commit that was found, and the tag that was asked for, if it was one: `refs/tags/…`. */
+/** A commit that was found, and the full name of the tag (`refs/tags/…`) if one was requested. */
 export interface Found {
   hash: string;
   tag?: string;
 }
 
 /**
- * The wanted commit, as far as a repository has it. A branch wins over a tag of the same name.
- * @param gitDir the repository. @param head the ref that stands for the default branch.
+ * Finds the wanted commit in a repository; undefined: the repository does not have it. A branch takes precedence over a tag of
+ * the same name.
+ * @param gitDir git directory of the repository
+ * @param head ref of the default branch
  * @throws GitFailed if the repository is damaged; the signal's reason.
  */
 export async function findCommit(
@@ -43,7 +45,7 @@ export async function findCommit(
     }
   };
   if (commit) {
-    // A branch may be called like a shortened hash.
+    // A branch may have a name that looks like a shortened hash.
     const found = /^[0-9a-f]{4,64}$/i.test(commit) ? await read(commit) : undefined;
     return found?.hash.startsWith(commit.toLowerCase()) ? found : undefined;
   }
@@ -57,7 +59,7 @@ export async function findCommit(
   return (await read(`refs/heads/${gitBranch}`)) ?? (await tagged());
 }
 
-/** @throws PrepareError always. */
+/** Reports that a repository does not have the wanted revision. @throws PrepareError always. */
 export function refuse(where: string, { gitBranch, commit }: Wanted): never {
   const what = commit ? `commit ${commit}` : gitBranch ? `branch or tag ${gitBranch}` : "commit";
   throw new PrepareError(`Cannot check out ${where}: it has no ${what}`);

@@ -5,19 +5,19 @@ import type { Exit } from "../task/exit.ts";
 import { maskUsers } from "./remote-url.ts";
 
 /**
- * Where git works. Its repository is always named: git that looks for one itself finds, where a mirror or a workspace is
- * damaged, the repository that the data folder happens to lie in.
+ * Folder and repository that git works in. The repository is always named: if git searched for it and the mirror or workspace
+ * were damaged, git would find a repository that contains the data folder.
  */
 export interface Place {
   cwd: string;
-  /** Undefined only for commands that need no repository: init, clone, lfs version. */
+  /** Git directory; undefined only for commands that need no repository: init, clone, lfs version. */
   gitDir?: string;
   workTree?: string;
 }
 
-/** A bare repository, or the inside of one that is not. */
+/** Returns the place for a git directory, without a working tree. */
 export const repositoryAt = (gitDir: string): Place => ({ cwd: "/", gitDir });
-/** A repository that was checked out here. */
+/** Returns the place for a repository that is checked out in `folder`. */
 export const workspaceAt = (folder: string): Place => ({
   cwd: folder,
   gitDir: join(folder, ".git"),
@@ -26,10 +26,10 @@ export const workspaceAt = (folder: string): Place => ({
 
 export interface RunOptions extends Place {
   signal: AbortSignal;
-  /** More settings, `name=value`. */
+  /** Additional settings, each as `name=value`. */
   config?: readonly string[] | undefined;
   env?: Readonly<Record<string, string>> | undefined;
-  /** Ends git when it has printed nothing for so long. */
+  /** Milliseconds without output after which git is killed. */
   idleMs?: number | undefined;
   /** Called with each line of stdout, of which only the last MiB is returned. */
   onOutput?: ((line: string) => void) | undefined;
@@ -38,12 +38,12 @@ export interface RunOptions extends Place {
 }
 
 /**
- * Runs git and returns what it printed, without the last newline.
- * @throws GitFailed; TimedOut; PrepareError if there is no git; the signal's reason.
+ * Runs git and returns its output without trailing white space.
+ * @throws GitFailed if it fails; TimedOut; PrepareError if git is not installed; the signal's reason.
  */
 export type RunGit = (args: readonly string[], options: RunOptions) => Promise<string>;
 
-/** Git did not succeed. Users in URLs are masked, since tokens may stand there. */
+/** Git exited with an error. Users in URLs are masked, since they may be tokens. */
 export class GitFailed extends Error {
   readonly exit: Exit;
   /** All of stderr. */
@@ -58,9 +58,9 @@ export class GitFailed extends Error {
   }
 }
 
-// Settings of the machine, and hooks, do not count; what is not allowed is forbidden.
+// Settings that make git independent of the machine's configuration and hooks. Protocols are forbidden unless allowed.
 const CONFIG = [
-  // The operator named this folder: that it belongs to another user is no reason to refuse it.
+  // The operator has named the folder, so it may belong to another user.
   "safe.directory=*",
   "safe.bareRepository=explicit",
   "advice.detachedHead=false",
@@ -74,24 +74,28 @@ const CONFIG = [
 ];
 const ENVIRONMENT = {
   LC_ALL: "C",
-  // No ~/.netrc, no ~/.gitconfig.
+  // Keeps git from reading ~/.netrc and ~/.gitconfig.
   HOME: "/dev/null",
   XDG_CONFIG_HOME: "/dev/null",
   GIT_CONFIG_NOSYSTEM: "1",
   GIT_CONFIG_GLOBAL: "/dev/null",
   GIT_ATTR_NOSYSTEM: "1",
-  // Looking at a repository must not write to it.
+  // Keeps `git status` from writing to the repository.
   GIT_OPTIONAL_LOCKS: "0",
-  // Every question fails at once: empty, this one keeps git, and git-lfs, from looking for another program to ask.
+  // Prompts fail at once. The empty GIT_ASKPASS keeps git and git-lfs from looking for another program that prompts.
   GIT_TERMINAL_PROMPT: "0",
   GIT_ASKPASS: "",
   SSH_ASKPASS_REQUIRE: "never",
 };
 
-/** Of git's own variables those say how servers are reached; the others would lead it to other repositories and settings. */
+/** Whether git may inherit a variable. GIT_* variables other than these could name other repositories and settings. */
 const isHarmless = (name: string) => !name.startsWith("GIT_") || /^GIT_(SSL|HTTP|PROXY)_/.test(name);
 
-/** @param env what git inherits, PATH among it. @param marker of the task, to find strays by. */
+/**
+ * Creates a function that runs git.
+ * @param env environment that git inherits, including PATH
+ * @param marker value of SIGNALMAN_TASK in git's environment, by which stray processes are found
+ */
 export function createRunGit(env: Readonly<Record<string, string>>, marker: string): RunGit {
   const inherited = Object.fromEntries(Object.entries(env).filter(([name]) => isHarmless(name)));
   return async (args, { cwd, gitDir, workTree, signal, config = [], idleMs, ...options }) => {

@@ -1,17 +1,17 @@
-/** How hosts are known: `accept-new` learns a new one's key and insists on it later; `off` asks for none. */
+/** Check of host keys: `accept-new` stores the key of a new host and requires it later; `off` checks nothing. */
 export type HostKeys = "accept-new" | "strict" | "off";
 
 export interface SshSettings {
   hostKeys: HostKeys;
-  /** File of known hosts; beside it the machine's own (/etc/ssh/ssh_known_hosts) counts. */
+  /** File of known hosts, used in addition to the machine's /etc/ssh/ssh_known_hosts. */
   knownHosts: string;
 }
 
 const CONNECT_SECONDS = 20;
 
 /**
- * Arguments for ssh, the same wherever a task uses it: nothing is asked, no personal configuration counts, hosts are
- * checked, and one that does not answer, or no longer, is given up after 20 s, or a minute.
+ * Returns arguments for every use of ssh by a task: no prompts, no configuration of the user, host keys checked. A connection
+ * attempt times out after 20 s, an established connection after 60 s without an answer.
  */
 export function sshOptions({ hostKeys, knownHosts }: SshSettings): string[] {
   const options = {
@@ -24,11 +24,11 @@ export function sshOptions({ hostKeys, knownHosts }: SshSettings): string[] {
           StrictHostKeyChecking: "no",
           UserKnownHostsFile: "/dev/null",
           GlobalKnownHostsFile: "/dev/null",
-          LogLevel: "ERROR", // else it tells of each key that it has "permanently added"
+          LogLevel: "ERROR", // without it, ssh warns of each key that it has "permanently added"
         }
       : {
           StrictHostKeyChecking: hostKeys === "strict" ? "yes" : "accept-new",
-          // Quoted for its spaces; a percent sign would begin a token.
+          // Quoted, since the path may contain spaces; `%` would begin a token of ssh.
           UserKnownHostsFile: `"${knownHosts.replaceAll("%", "%%")}"`,
           UpdateHostKeys: "no",
           HashKnownHosts: "no",

@@ -3,19 +3,20 @@ import { isAbsolute, join, normalize } from "node:path";
 import { PrepareError } from "../task/errors.ts";
 import { GitFailed, type RunGit, workspaceAt } from "./run.ts";
 
-/** A submodule as its commit names it. */
+/** A submodule as recorded in a commit of its parent repository. */
 export interface Submodule {
   name: string;
-  /** Relative to the repository's root, and inside it. */
+  /** Path inside the parent repository, relative to its root. */
   path: string;
-  /** As it is written. */
+  /** URL as written in .gitmodules. */
   url: string;
   hash: string;
 }
 
 /**
- * The submodules of what is checked out in `folder`, but for those that are switched off (`update = none`).
- * @throws PrepareError for one without a URL, one that names a place outside, or what git could take for an option.
+ * Lists the submodules of the repository checked out in `folder`, without those that .gitmodules turns off (`update = none`).
+ * @throws PrepareError for a submodule without a URL, with a path outside the repository, or with a name, path or URL that git
+ * could read as an option.
  */
 export async function listSubmodules(
   run: RunGit,
@@ -41,16 +42,18 @@ export async function listSubmodules(
   });
 }
 
-/** Makes the folder of a submodule, and sees that no link leads out of the workspace. */
+/** Makes the folder of a submodule in the workspace. @throws PrepareError if a link in its path leads elsewhere */
 export async function makeFolder(workspace: string, path: string): Promise<string> {
   const folder = join(workspace, path);
   await mkdir(folder, { recursive: true });
   if ((await realpath(folder)) !== join(await realpath(workspace), normalize(path)).replace(/\/$/, ""))
-    throw new PrepareError(`Cannot check out the submodule ${path}: a link is in its way`);
+    throw new PrepareError(
+      `Cannot check out the submodule ${path}: a part of its path is a symbolic link in the repository`,
+    );
   return folder;
 }
 
-/** Path → hash of all submodules of what is checked out. */
+/** Returns the commits of all submodules in the index, by path. */
 async function linksIn(run: RunGit, folder: string, signal: AbortSignal): Promise<Map<string, string>> {
   const links = new Map<string, string>();
   const onOutput = (line: string) => {
@@ -68,7 +71,7 @@ async function linksIn(run: RunGit, folder: string, signal: AbortSignal): Promis
 
 type Settings = Partial<Record<"path" | "url" | "update", string>>;
 
-/** What .gitmodules says, by name; read from the commit, since the file may be a link. */
+/** Returns the settings in .gitmodules, by the submodule's name. Reads them from the commit, since the file may be a link. */
 async function settingsOf(
   run: RunGit,
   folder: string,
@@ -77,7 +80,7 @@ async function settingsOf(
 ): Promise<Map<string, Settings>> {
   const args = ["config", "--blob", `${hash}:.gitmodules`, "--null", "--get-regexp", "^submodule\\."];
   const listed = await run(args, { ...workspaceAt(folder), signal }).catch((error: unknown) => {
-    if (error instanceof GitFailed) return ""; // no such file, or nothing in it
+    if (error instanceof GitFailed) return ""; // there is no .gitmodules, or it has no submodule
     throw error;
   });
   const settings = new Map<string, Settings>();
@@ -98,6 +101,6 @@ function assertHarmless({ name, path, url }: Omit<Submodule, "hash">): void {
   const isOdd = name.split("/").includes("..") || [name, path, url].some((text) => /[\0\n\r]/.test(text));
   if (url === "" || isOption || leadsOut || isOdd)
     throw new PrepareError(
-      `Cannot check out the submodule ${JSON.stringify(name)}: its path or URL is not one`,
+      `Cannot check out the submodule ${JSON.stringify(name)}: its name, path or URL in .gitmodules is not valid`,
     );
 }

@@ -149,7 +149,7 @@ describe("secrets", () => {
     const { watcher } = await start();
     const task = await watcher.ended;
     expect(endOf(task)).toMatchObject({ status: "ERROR", reason: "PREPARE_FAILED" });
-    expect(task.end?.message).toMatch(/wants a login and password, and refused what the access key holds/);
+    expect(task.end?.message).toMatch(/requires a login and password, and refused those of the access key/);
     expect(task.end?.message).not.toContain("w0rd");
     expect(watcher.text(LogStream.SYSTEM)).toContain(task.end?.message);
   });
@@ -160,7 +160,7 @@ describe("secrets", () => {
     await apply(server.app);
     const task = await (await start()).watcher.ended;
     expect(endOf(task)).toMatchObject({ status: "ERROR", reason: "PREPARE_FAILED" });
-    expect(task.end?.message).toMatch(/wants a login and password/);
+    expect(task.end?.message).toMatch(/requires a login and password/);
   });
 });
 

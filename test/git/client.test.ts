@@ -17,12 +17,12 @@ import { makeGit, PLAIN } from "./make-git.ts";
 import { makeRepository, type Repository } from "./repository.ts";
 
 const never = new AbortController().signal;
-// Folders need no mirrors.
+// Repositories in local folders need no mirrors.
 const git = makeGit("/nowhere");
 const targets: string[] = [];
 afterEach(() => targets.splice(0).forEach((path) => void rmSync(path, { recursive: true })));
 
-/** Checks out into a folder of its own. */
+/** Checks out into a new folder. */
 async function checkOut(source: string, at: { gitBranch?: string; commit?: string } = {}, signal = never) {
   const target = mkdtempSync(join(tmpdir(), "signalman-target-"));
   targets.push(target);
@@ -32,7 +32,7 @@ async function checkOut(source: string, at: { gitBranch?: string; commit?: strin
   return { ...commit, target, said, read: (file: string) => readFileSync(join(target, file), "utf8") };
 }
 
-/** What went wrong, as the task's owner reads it. */
+/** Returns the message of the failed check-out, as the task's owner reads it. */
 async function refusal(source: string, at: { gitBranch?: string; commit?: string } = {}): Promise<string> {
   const error = await checkOut(source, at).catch((e: unknown) => e);
   expect(error).toBeInstanceOf(PrepareError);
@@ -46,7 +46,7 @@ const headOf = (folder: string) =>
   });
 
 describe("a repository is cloned", () => {
-  test("at what it has checked out, detached, and its commit is told", async () => {
+  test("at the commit that is checked out in it, detached; the commit is returned", async () => {
     using repo = makeRepository();
     repo.commit("a", "1");
     const hash = repo.commit("a", "2", "Change a\n\nAt length");
@@ -56,7 +56,7 @@ describe("a repository is cloned", () => {
     expect(headOf(made.target)).toBe("## HEAD (no branch)\n");
   });
 
-  test("at the tip of a branch, and of one whose name looks like an option", async () => {
+  test("at the tip of a branch, also if its name looks like an option", async () => {
     using repo = makeRepository();
     const first = repo.commit("a", "main");
     repo.git("branch", "topic/x");
@@ -80,7 +80,7 @@ describe("a repository is cloned", () => {
     expect((await checkOut(repo.path, { gitBranch: "both" })).hash).toBe(second);
   });
 
-  test("at a commit even if a branch is called like it", async () => {
+  test("at a commit even if a branch has its hash as name", async () => {
     using repo = makeRepository();
     const hash = repo.commit("a", "1");
     repo.commit("a", "2");
@@ -89,7 +89,7 @@ describe("a repository is cloned", () => {
     expect(made).toMatchObject({ hash });
   });
 
-  test("at a commit, whole or shortened, on whatever branch it is", async () => {
+  test("at a commit on any branch, by its full or shortened hash", async () => {
     using repo = makeRepository();
     const hash = repo.commit("a", "1");
     repo.commit("a", "2");
@@ -97,7 +97,7 @@ describe("a repository is cloned", () => {
     expect((await checkOut(repo.path, { commit: hash.slice(0, 8), gitBranch: "main" })).hash).toBe(hash);
   });
 
-  test("with the modes and links that it holds", async () => {
+  test("with its file modes and symbolic links", async () => {
     using repo = makeRepository();
     repo.write("run.sh", "#!/bin/sh\necho ran\n");
     repo.git("add", "run.sh");
@@ -107,7 +107,7 @@ describe("a repository is cloned", () => {
     expect(execFileSync(join(target, "run.sh"), { encoding: "utf8" })).toBe("ran\n");
   });
 
-  test("also if it is bare, lies elsewhere by a link, or belongs to another user", async () => {
+  test("also if it is bare, reached through a link, or belongs to another user", async () => {
     using repo = makeRepository();
     const hash = repo.commit("a", "1");
     using bare = makeRepository();
@@ -120,11 +120,11 @@ describe("a repository is cloned", () => {
     expect((await checkOut(repo.path)).hash).toBe(hash);
   });
 
-  test("and the source stays as it was", async () => {
+  test("without a change of the source", async () => {
     using repo = makeRepository();
     repo.commit("a", "1");
     repo.write("b", "new");
-    utimesSync(join(repo.path, "a"), 0, 0); // whoever looks closer notes in the index that it is the same
+    utimesSync(join(repo.path, "a"), 0, 0); // a plain `git status` would update the index for it
     const index = readFileSync(join(repo.path, ".git/index"));
     const before = stateOf(repo);
     const { target } = await checkOut(repo.path);
@@ -145,13 +145,13 @@ function giveAway(path: string): void {
   }
 }
 
-test("a long message is cut at 100 characters, not in the middle of one", async () => {
+test("a long commit message is cut at 100 whole characters", async () => {
   using repo = makeRepository();
   repo.commit("a", "1", "🚦".repeat(150));
   expect((await checkOut(repo.path)).message).toBe("🚦".repeat(100));
 });
 
-test("uncommitted changes are left out and reported", async () => {
+test("uncommitted changes are not checked out, and are reported", async () => {
   using repo = makeRepository();
   repo.commit("a", "committed");
   repo.write("a", "changed");
@@ -159,17 +159,17 @@ test("uncommitted changes are left out and reported", async () => {
   const { said, read, target } = await checkOut(repo.path);
   expect(read("a")).toBe("committed");
   expect(readdirSync(target).sort()).toEqual([".git", "a"]);
-  expect(said).toEqual([`${repo.path} has uncommitted changes, which are left out:\n M a\n?? new`]);
+  expect(said).toEqual([`${repo.path} has uncommitted changes, which are not checked out:\n M a\n?? new`]);
 });
 
-describe("what cannot be checked out is said in a sentence", () => {
+describe("a failed check-out is explained in a sentence", () => {
   const at = async (make: (repo: Repository) => Parameters<typeof checkOut>[1]) => {
     using repo = makeRepository();
     repo.commit("a", "1");
     return (await refusal(repo.path, make(repo))).replace(repo.path, "REPO");
   };
 
-  test("a branch or tag that is not there, also if a commit has its name", async () => {
+  test("a branch or tag that does not exist, also if its name is the hash of a commit", async () => {
     expect(await at(() => ({ gitBranch: "nope" }))).toBe(
       "Cannot check out REPO: it has no branch or tag nope",
     );
@@ -178,7 +178,7 @@ describe("what cannot be checked out is said in a sentence", () => {
     );
   });
 
-  test("a name that says how to find something is no name", async () => {
+  test("an expression in place of a branch's name", async () => {
     for (const gitBranch of ["main~0", "main@{0}", "main:a", "main^{/Write}", "../heads/main", ":/Write"]) {
       expect(await at(() => ({ gitBranch }))).toBe(
         `Cannot check out REPO: it has no branch or tag ${gitBranch}`,
@@ -186,13 +186,13 @@ describe("what cannot be checked out is said in a sentence", () => {
     }
   });
 
-  test("a commit that is not there, or is no commit", async () => {
+  test("a commit that does not exist, or is another object", async () => {
     const none = "0123456789abcdef0123456789abcdef01234567";
     expect(await at(() => ({ commit: none }))).toBe(`Cannot check out REPO: it has no commit ${none}`);
     expect(await at((repo) => ({ commit: repo.git("rev-parse", "HEAD:a") }))).toMatch(/it has no commit/);
   });
 
-  test("names that look like options do nothing but fail", async () => {
+  test("names that look like options fail and have no other effect", async () => {
     expect(await at(() => ({ gitBranch: "--help" }))).toBe(
       "Cannot check out REPO: it has no branch or tag --help",
     );
@@ -204,7 +204,7 @@ describe("what cannot be checked out is said in a sentence", () => {
     expect(await refusal(repo.path)).toBe(`Cannot check out ${repo.path}: it has no commit`);
   });
 
-  test("a repository whose objects are gone, in git's own words", async () => {
+  test("a repository with missing objects, in git's own words", async () => {
     using repo = makeRepository();
     const hash = repo.commit("a", "1");
     const tree = repo.git("rev-parse", `${hash}^{tree}`);
@@ -215,7 +215,7 @@ describe("what cannot be checked out is said in a sentence", () => {
   });
 });
 
-test("a stop ends it with the stop's reason", async () => {
+test("an aborted signal ends a check-out with the signal's reason", async () => {
   using repo = makeRepository();
   repo.commit("a", "1");
   const stop = new AbortController();
@@ -224,7 +224,7 @@ test("a stop ends it with the stop's reason", async () => {
   await expect(checking).rejects.toThrow("stopped");
 });
 
-test("a folder is a repository if git keeps its things there", () => {
+test("a folder with .git, or with HEAD and objects, is a repository", () => {
   using repo = makeRepository();
   expect(holdsRepository(readdirSync(repo.path))).toBe(true);
   expect(holdsRepository(readdirSync(join(repo.path, ".git")))).toBe(true);

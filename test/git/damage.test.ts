@@ -43,7 +43,7 @@ const mirror = () =>
 const at = (...path: string[]) => join(mirror(), ...path);
 const inMirror = (...args: string[]) =>
   execFileSync("git", ["--git-dir", mirror(), ...args], { encoding: "utf8" }).trim();
-/** The loose object of a revision. */
+/** Returns the path of a revision's loose object. */
 const objectOf = (revision: string) => {
   const hash = inMirror("rev-parse", revision);
   return at("objects", hash.slice(0, 2), hash.slice(2));
@@ -62,7 +62,7 @@ function pipeAt(path: string) {
 }
 const packs = () => packObjects().filter((path) => path.endsWith(".pack"));
 
-/** What a power cut, a full disk or a clean-up leaves of a mirror. */
+/** Damages that a power cut, a full disk or a clean-up can do to a mirror. */
 const DAMAGES: Record<string, () => void> = {
   "no HEAD": () => rmSync(at("HEAD")),
   "an empty HEAD": () => overwrite(at("HEAD"), ""),
@@ -93,7 +93,7 @@ const DAMAGES: Record<string, () => void> = {
   "an empty ref": () => overwrite(at("refs/heads/main"), ""),
   "an empty ref of another branch": () => overwrite(at("refs/heads/other"), ""),
   "a ref of zero bytes": () => overwrite(at("refs/heads/main"), "\0".repeat(41)),
-  "a ref to a commit that is not there": () => overwrite(at("refs/heads/main"), `${"1".repeat(40)}\n`),
+  "a ref to a missing commit": () => overwrite(at("refs/heads/main"), `${"1".repeat(40)}\n`),
   "no refs": () => rmSync(at("refs"), { recursive: true }),
   "a bad packed-refs": () => writeFileSync(at("packed-refs"), "garbage\n"),
   "a packed-refs that is cut": () => {
@@ -125,10 +125,10 @@ const DAMAGES: Record<string, () => void> = {
     symlinkSync("/dev/zero", at("refs/heads/main"));
   },
   "a named pipe as the whole mirror": () => pipeAt(mirror()),
-  "a lock that is left": () => writeFileSync(at("shallow.lock"), ""),
+  "a stale lock": () => writeFileSync(at("shallow.lock"), ""),
 };
 
-describe("a mirror is healed of", () => {
+describe("tasks get whole check-outs in spite of a mirror with", () => {
   test.each(Object.keys(DAMAGES))("%s", async (name) => {
     await scene.checkOut(url);
     DAMAGES[name]?.();
@@ -141,15 +141,13 @@ describe("a mirror is healed of", () => {
   });
 });
 
-test("damage is told once, to the server's log and to that of the task that met it", async () => {
+test("damage is logged once, in the server's log and in that of the task that found it", async () => {
   await scene.checkOut(url);
   const first = mirror();
   rmSync(objectOf("main:a"));
   const { said } = await scene.checkOut(url);
   expect(said).toEqual([
-    expect.stringMatching(
-      /^The mirror of http:\S+ is damaged and is fetched anew \(error: unable to read sha1 file of a /,
-    ),
+    expect.stringMatching(/^The mirror of http:\S+ is damaged \(error: unable to read sha1 file of a /),
   ]);
   expect(told).toEqual([first]);
   expect((await scene.checkOut(url)).said).toEqual([]);
@@ -174,7 +172,7 @@ test("a damaged mirror stays until the tasks that may borrow from it are gone", 
   await scene.checkOut(url);
 });
 
-test("so do those of a server that ended meanwhile, and in turn each of several", async () => {
+test("damaged mirrors stay for tasks of an earlier server too, each of several until its own borrowers are gone", async () => {
   tasks = ["running"];
   await scene.checkOut(url);
   const first = mirror();
@@ -194,7 +192,7 @@ test("so do those of a server that ended meanwhile, and in turn each of several"
   expect(readdirSync(scene.mirrors)).toEqual([expect.stringMatching(/\.3$/)]);
 });
 
-test("while the remote is away a damaged mirror stays as it is, and the reason is the network's", async () => {
+test("while the remote cannot be reached a damaged mirror stays, and the error is that of the network", async () => {
   await scene.checkOut(url);
   rmSync(at("HEAD"));
   renameSync(scene.served, `${scene.served}.away`);
@@ -204,7 +202,7 @@ test("while the remote is away a damaged mirror stays as it is, and the reason i
   expect(told).toHaveLength(1);
 });
 
-test("a repository in which the data folder lies is not touched, whatever its mirrors lack", async () => {
+test("a repository that contains the data folder is not touched, even if the mirrors are damaged", async () => {
   using above = makeRepository();
   above.commit("mine", "1");
   above.git("branch", "precious");
@@ -222,7 +220,7 @@ test("a repository in which the data folder lies is not touched, whatever its mi
 });
 
 test.each(["a link", "a commondir"])(
-  "a repository to which %s in the mirror's place leads is not touched",
+  "another repository is not touched through %s in the place of a mirror",
   async (way) => {
     using other = makeRepository();
     other.commit("mine", "1");
@@ -241,7 +239,7 @@ test.each(["a link", "a commondir"])(
   },
 );
 
-test("a damaged mirror stays while the tasks cannot be listed", async () => {
+test("a damaged mirror stays while task folders cannot be listed", async () => {
   let isShort = false;
   const list = async () => {
     if (isShort) throw new Error("EMFILE");
@@ -260,7 +258,7 @@ test("a damaged mirror stays while the tasks cannot be listed", async () => {
   expect(existsSync(first)).toBe(false);
 });
 
-test("several tasks that meet the damage at once fetch one new mirror", async () => {
+test("several tasks that find the damage at once fetch one new mirror", async () => {
   await scene.checkOut(url);
   const first = mirror();
   rmSync(objectOf("main:a"));

@@ -31,8 +31,8 @@ function filesWith(text: string, folder: string): string[] {
   });
 }
 
-describe("a remote repository is cloned by way of its mirror", () => {
-  test("at its default branch, detached, with its commit told, and its own URL as origin", async () => {
+describe("a remote repository is cloned through its mirror", () => {
+  test("at its default branch, detached, with its URL as origin; the commit is returned", async () => {
     repo.commit("a", "1");
     repo.git("checkout", "--quiet", "-b", "trunk");
     const hash = repo.commit("a", "2", "Change a");
@@ -49,7 +49,7 @@ describe("a remote repository is cloned by way of its mirror", () => {
     expect(statSync(scene.mirrors).mode & 0o077).toBe(0);
   });
 
-  test("again, with what is new alone; the mirror is fetched once for each task", async () => {
+  test("a second time, fetching only new commits; the mirror is fetched once for each task", async () => {
     repo.commit("a", "1");
     publish();
     const server = await serve();
@@ -61,7 +61,7 @@ describe("a remote repository is cloned by way of its mirror", () => {
     expect(mirrorsOf()).toHaveLength(1);
   });
 
-  test("at branches, tags and commits; a branch wins over a tag of its name, a commit over both", async () => {
+  test("at branches, tags and commits; a branch overrides a tag of its name, a commit overrides both", async () => {
     const first = repo.commit("a", "1");
     repo.git("tag", "v1");
     repo.git("tag", "--annotate", "--message", "Both", "both");
@@ -76,7 +76,7 @@ describe("a remote repository is cloned by way of its mirror", () => {
     expect((await scene.checkOut(url, { commit: first.slice(0, 10) })).hash).toBe(first);
   });
 
-  test("two tasks with different branches at once: each sees its own commit and no file of the other", async () => {
+  test("for two concurrent tasks with different branches: each sees its own commit and no file of the other", async () => {
     repo.commit("common", "");
     repo.git("checkout", "--quiet", "-b", "one");
     const one = repo.commit("one", "1");
@@ -94,7 +94,7 @@ describe("a remote repository is cloned by way of its mirror", () => {
     expect(fetchesIn(server)).toBe(2);
   });
 
-  test("with as much history as is wanted, also at a commit that is no tip", async () => {
+  test("with the requested depth of history, also at a commit that is not the tip of a branch", async () => {
     for (const text of ["1", "2", "3"]) repo.commit("a", text);
     const second = repo.git("rev-parse", "HEAD~1");
     publish();
@@ -108,7 +108,7 @@ describe("a remote repository is cloned by way of its mirror", () => {
   });
 });
 
-test("a tag that was asked for is there although the history is cut; so is SHA-256", async () => {
+test("a shallow clone has the requested tag, with SHA-1 and SHA-256", async () => {
   for (const format of ["sha1", "sha256"]) {
     rmSync(join(repo.path, ".git"), { recursive: true });
     repo.git("init", "--quiet", "--initial-branch=main", `--object-format=${format}`);
@@ -128,7 +128,7 @@ test("a tag that was asked for is there although the history is cut; so is SHA-2
   }
 });
 
-test("all objects are copied if that is wanted, so that a container needs nothing but the workspace", async () => {
+test("with copyObjects all objects are copied, so that a container needs only the workspace", async () => {
   repo.commit("a", "1");
   publish();
   const { target } = await scene.checkOut(`${(await serve()).url}/app.git`, { copyObjects: true });
@@ -136,8 +136,8 @@ test("all objects are copied if that is wanted, so that a container needs nothin
   expect(execFileSync("git", ["fsck", "--full"], { cwd: target, encoding: "utf8" })).toBe("");
 });
 
-describe("what changes on the remote", () => {
-  test("a force-pushed branch: later tasks see the new commit, and one that runs keeps the old", async () => {
+describe("changes on the remote", () => {
+  test("a force-pushed branch: later tasks see the new commit, a running task keeps the old one", async () => {
     repo.commit("a", "base");
     const old = repo.commit("a", "old");
     publish();
@@ -153,7 +153,7 @@ describe("what changes on the remote", () => {
     );
   });
 
-  test("a deleted branch is gone; what was pinned on it is still there; another may take its name's place", async () => {
+  test("a deleted branch is not found, its commits still are, and its name may become a folder of branches", async () => {
     repo.commit("a", "1");
     repo.git("checkout", "--quiet", "-b", "topic");
     const hash = repo.commit("a", "2");
@@ -171,7 +171,7 @@ describe("what changes on the remote", () => {
     await scene.checkOut(url, { gitBranch: "topic/deeper" });
   });
 
-  test("a commit that is on no branch is asked for by its hash", async () => {
+  test("a commit that is on no branch is fetched by its hash", async () => {
     repo.commit("a", "1");
     const hash = repo.commit("a", "hidden");
     repo.git("update-ref", "refs/pull/1/head", hash);
@@ -192,7 +192,7 @@ describe("what changes on the remote", () => {
   test("a repository that grows while it is cloned", async () => {
     repo.commit("a", "1");
     publish();
-    // Each answer comes after another push.
+    // The server pushes a commit before each response.
     const server = await serve({
       fate() {
         repo.commit("a", `${Math.random()}`);
@@ -212,7 +212,7 @@ describe("what changes on the remote", () => {
 describe("credentials", () => {
   const login = { login: "ci", password: "s3cret/+ %41\"'$x" };
 
-  test("open it, and are asked from their file alone", async () => {
+  test("open a repository and are read only from their file", async () => {
     const hash = repo.commit("a", "1");
     publish();
     const server = await serve({ login });
@@ -223,21 +223,21 @@ describe("credentials", () => {
     for (const folder of [scene.data, made.target]) expect(filesWith("s3cret", folder)).toEqual([]);
   });
 
-  test("that are wrong, or none: it ends by itself, and says so without them", async () => {
+  test("that are wrong or missing: the fetch fails without a prompt, with a message that does not contain them", async () => {
     repo.commit("a", "1");
     publish();
     const server = await serve({ login });
     const url = `${server.url}/app.git`;
     const wrong = await scene.refusal(url, { access: scene.credentials("ci", "wrong-password") });
     expect(wrong).toMatch(
-      /^Cannot fetch http:\S+: 127.0.0.1:\d+ wants a login and password, and refused what the/,
+      /^Cannot fetch http:\S+: 127.0.0.1:\d+ requires a login and password, and refused those of the/,
     );
     expect(wrong).not.toMatch(/wrong-password/);
-    expect(await scene.refusal(url)).toMatch(/wants a login and password.*terminal prompts disabled/);
+    expect(await scene.refusal(url)).toMatch(/requires a login and password.*terminal prompts disabled/);
     expect(mirrorsOf()).toEqual([]);
   });
 
-  test("of one key do not open the mirror of another", async () => {
+  test("of one access key do not open the mirror of another", async () => {
     repo.commit("a", "1");
     publish();
     const server = await serve({ login });
@@ -245,15 +245,15 @@ describe("credentials", () => {
     await scene.checkOut(url, { access: scene.credentials(login.login, login.password), key: "one" });
     await scene.checkOut(url, { access: scene.credentials(login.login, login.password), key: "two" });
     expect(mirrorsOf()).toHaveLength(2);
-    expect(await scene.refusal(url, { key: "one" })).toMatch(/wants a login/);
+    expect(await scene.refusal(url, { key: "one" })).toMatch(/requires a login/);
   });
 });
 
-describe("what goes wrong is said in a sentence", () => {
-  test("a repository that is not there", async () => {
+describe("a failed fetch is explained in a sentence", () => {
+  test("a repository that does not exist", async () => {
     const { url } = await serve();
     expect(await scene.refusal(`${url}/none.git`)).toMatch(
-      /^Cannot fetch http:\S+\/none.git: there is no such repository, or the access key may not see it \(fatal: .*not found/,
+      /^Cannot fetch http:\S+\/none.git: there is no such repository, or the access key may not read it \(fatal: .*not found/,
     );
   });
 
@@ -268,7 +268,7 @@ describe("what goes wrong is said in a sentence", () => {
     );
   });
 
-  test("a host that is not there, after some tries that the log tells of", async () => {
+  test("a host that does not exist, after retries that are logged", async () => {
     const said: string[] = [];
     const url = "http://127.0.0.1:1/app.git";
     const told = await scene.refusal(url, { say: (text) => void said.push(text) });
@@ -277,7 +277,7 @@ describe("what goes wrong is said in a sentence", () => {
     expect(said[0]).toMatch(/^Cannot fetch .*; try 2 of 3 in 0.01 s$/);
   });
 
-  test("a server with a bad moment is asked again, one that refuses is not", async () => {
+  test("a transient error of the server is retried, a refusal is not", async () => {
     repo.commit("a", "1");
     publish();
     const bad = await serve({ fate: (_, count) => (count === 1 ? 503 : "answer") });
@@ -287,18 +287,18 @@ describe("what goes wrong is said in a sentence", () => {
     expect(refusing.requests).toHaveLength(1);
   });
 
-  test("a host that says nothing is given up", async () => {
+  test("a host that does not answer times out", async () => {
     using impatient = makeScene({ idleMs: 300 });
     const server = await serve({ fate: () => "hold" });
     expect(await impatient.refusal(`${server.url}/app.git`)).toMatch(
       /^Cannot fetch http:\S+: 127.0.0.1:\d+ did not answer in time \(git printed nothing for 0.3 s\)$/,
     );
-    // None if git itself took as long.
+    // No request is seen if git itself took as long to start.
     expect(server.requests.length).toBeLessThanOrEqual(1);
     expect(readdirSync(impatient.mirrors)).toEqual([]);
   });
 
-  test("a host that says nothing is waited for once by all tasks that wait", async () => {
+  test("a host that does not answer times out once for all queued tasks", async () => {
     using impatient = makeScene({ idleMs: 500 });
     const server = await serve({ fate: () => "hold" });
     const url = `${server.url}/app.git`;
@@ -309,7 +309,7 @@ describe("what goes wrong is said in a sentence", () => {
     expect(server.requests.length).toBeLessThanOrEqual(2);
   });
 
-  test("git that is not installed", async () => {
+  test("a server without git", async () => {
     using bare = makeScene({ env: { PATH: "/nowhere" } });
     expect(await bare.refusal("http://127.0.0.1:1/x")).toBe(
       "Cannot check out the repository: Cannot start git: there is no such program on this server; install it",
@@ -317,9 +317,9 @@ describe("what goes wrong is said in a sentence", () => {
   });
 });
 
-describe("a stop", () => {
+describe("an aborted signal", () => {
   test.each(["hold", "drip"] as const)(
-    "during a fetch ends it at once, and leaves no half mirror (%s)",
+    "during a fetch ends it at once and leaves no incomplete mirror (%s)",
     async (fate) => {
       writeFileSync(
         join(repo.path, "big"),
@@ -345,7 +345,7 @@ describe("a stop", () => {
     },
   );
 
-  test("while another task fetches ends the wait", async () => {
+  test("while the task is queued behind another fetch takes effect at once", async () => {
     repo.commit("a", "1");
     publish();
     const server = await serve({ fate: (_, count) => (count === 1 ? "hold" : "answer") });
@@ -362,7 +362,7 @@ describe("a stop", () => {
   });
 });
 
-test("locks and half packs that a dead server's git left in a mirror are no trouble", async () => {
+test("locks and incomplete packs that the git of a killed server left in a mirror are removed", async () => {
   repo.commit("a", "1");
   publish();
   const url = `${(await serve()).url}/app.git`;
@@ -377,7 +377,7 @@ test("locks and half packs that a dead server's git left in a mirror are no trou
   expect(traces.filter((trace) => existsSync(join(mirror, trace)))).toEqual([]);
 });
 
-test("mirrors that nobody has used for long are removed, others stay", async () => {
+test("mirrors that no task has used for long are removed, others stay", async () => {
   repo.commit("a", "1");
   publish();
   scene.publish(repo, "other.git");

@@ -44,8 +44,8 @@ beforeEach(() => {
 });
 afterEach(() => stack.disposeAsync());
 
-describe("files that git LFS keeps", () => {
-  test("come along if they are wanted, by the repository's credentials, and are fetched once for all tasks", async (context) => {
+describe("files of git LFS", () => {
+  test("are fetched if lfs is set, with the repository's credentials, once for all tasks", async (context) => {
     if (!hasLfs) return context.skip(NO_LFS);
     const login = { login: "ci", password: "s3cret" };
     const files = new Map([[oid, content]]);
@@ -61,7 +61,7 @@ describe("files that git LFS keeps", () => {
     expect(asked[1]).toBe(asked[0]);
   });
 
-  test("of a folder of this server come from there", async (context) => {
+  test("of a repository in a local folder are copied from it", async (context) => {
     if (!hasLfs) return context.skip(NO_LFS);
     const kept = join(repo.path, ".git/lfs/objects", oid.slice(0, 2), oid.slice(2, 4));
     mkdirSync(kept, { recursive: true });
@@ -72,12 +72,12 @@ describe("files that git LFS keeps", () => {
     expect(readFileSync(join(target, "a.bin"), "utf8")).toBe(content.toString());
   });
 
-  test("stay pointers if they are not wanted", async () => {
+  test("stay pointers if lfs is not set", async () => {
     const server = stack.use(await startGitHttp({ root: scene.served }));
     expect((await scene.checkOut(`${server.url}/app.git`)).read("a.bin")).toBe(pointer);
   });
 
-  test("that are wanted and not there keep the task from running", async (context) => {
+  test("that do not exist on the remote fail the check-out", async (context) => {
     if (!hasLfs) return context.skip(NO_LFS);
     repo.commit("b.bin", pointer.replace(oid, "0".repeat(64)));
     scene.publish(repo, "app.git");
@@ -92,7 +92,7 @@ describe("files that git LFS keeps", () => {
     expect(read("a.bin")).toBe(pointer);
   });
 
-  test("need git-lfs, which is said where it is missing", async () => {
+  test("need git-lfs; a message says so if it is missing", async () => {
     const bin = mkdtempSync(join(tmpdir(), "signalman-bin-"));
     stack.defer(() => rmSync(bin, { recursive: true }));
     for (const folder of (process.env.PATH ?? "").split(delimiter)) {
@@ -110,6 +110,6 @@ function link(bin: string, folder: string, name: string): void {
   try {
     if (readdirSync(folder).includes(name)) symlinkSync(join(folder, name), join(bin, name));
   } catch {
-    // no such folder, or linked already
+    // the folder does not exist, or the link exists already
   }
 }

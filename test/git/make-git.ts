@@ -5,7 +5,7 @@ import { createMirrors, type MirrorOptions, type Mirrors } from "../../src/git/m
 import type { CheckOut } from "../../src/git/place.ts";
 import type { HostKeys } from "../../src/git/ssh-options.ts";
 
-/** Of a check-out, what most tests do not care about. */
+/** Default options of a check-out for most tests. */
 export const PLAIN = {
   gitBranch: "",
   commit: "",
@@ -24,7 +24,7 @@ interface Choices extends Partial<MirrorOptions> {
   env?: GitOptions["env"];
 }
 
-/** Mirrors that no other task borrows from. */
+/** Makes mirrors that no other task borrows from. */
 export function makeMirrors(choices: Pick<MirrorOptions, "root"> & Partial<MirrorOptions>): Mirrors {
   return createMirrors({
     idleMs: 60_000,
@@ -35,7 +35,7 @@ export function makeMirrors(choices: Pick<MirrorOptions, "root"> & Partial<Mirro
   });
 }
 
-/** A git of a test's own, with mirrors and known hosts in `data`, which may not exist. */
+/** Makes a git for one test, with mirrors and known hosts in the folder `data`, which need not exist. */
 export function makeGit(data: string, choices: Choices = {}): Git & Pick<Mirrors, "removeUnused"> {
   const { marker = "marker" } = choices;
   const mirrors = makeMirrors({ root: join(data, "mirrors"), ...choices });

@@ -14,13 +14,13 @@ function saidOf(everyMs: number): string[] {
   return said;
 }
 
-test("progress is said with its percentage", () => {
+test("progress is reported with its percentage", () => {
   expect(saidOf(0)).toEqual([
     "Fetching X: Receiving objects:  42% (3/7), 1.2 MiB",
     "Fetching X: Resolving deltas: 100% (1/1)",
   ]);
 });
 
-test("not before its time has come", () => {
+test("progress is not reported before the interval has passed", () => {
   expect(saidOf(3_600_000)).toEqual([]);
 });

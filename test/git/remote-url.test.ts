@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { isSamePlace, parseRemote, resolveSubmodule } from "../../src/git/remote-url.ts";
 
-describe("a remote", () => {
+describe("a remote URL is accepted", () => {
   test.each([
     ["https://example.com/a.git", "https", "example.com", ""],
     ["https://Example.COM:443/a", "https", "example.com", ""],
@@ -24,22 +24,22 @@ describe("a remote", () => {
   });
 });
 
-describe("what is none", () => {
+describe("a text is not accepted as a remote URL", () => {
   test.each([
     ["a password", "https://me:secret@example.com/a"],
-    ["a query, where tokens hide", "https://example.com/a?private_token=x"],
+    ["a query, which may hold a token", "https://example.com/a?private_token=x"],
     ["a helper, for which git starts a program", "ext::sh -c touch% /tmp/x"],
     ["a helper without white space", "ext::sh"],
     ["an option as a host", "ssh://-oProxyCommand=x/y"],
     ["an option as a user", "ssh://-oProxyCommand=x@host/y"],
-    ["an option as a user, hidden", "ssh://%2doProxyCommand=x@host/y"],
-    ["an option as a host, the short way", "-oProxyCommand=x:y"],
-    ["an option as a user, the short way", "-oProxyCommand=x@host:y"],
+    ["an option as a user, percent-encoded", "ssh://%2doProxyCommand=x@host/y"],
+    ["an option as a host, in the short form", "-oProxyCommand=x:y"],
+    ["an option as a user, in the short form", "-oProxyCommand=x@host:y"],
     ["an option as a path", "git@example.com:-x"],
     ["an option", "--upload-pack=x"],
     ["a broken escape", "ssh://%zz@host/x"],
     ["a line break in a user", "ssh://a%0ab@host/x"],
-    ["an address that is none", "git@[::1;id]:x"],
+    ["an invalid IPv6 address", "git@[::1;id]:x"],
     ["another scheme", "git://example.com/a"],
     ["a folder", "/srv/a"],
     ["a folder by URL", "file:///srv/a"],
@@ -57,7 +57,7 @@ describe("what is none", () => {
   });
 });
 
-test("two are at the same place if scheme, host and port are one", () => {
+test("two remotes are at the same place if scheme, host and port are equal", () => {
   const same = (one: string, other: string) => {
     const [a, b] = [parseRemote(one), parseRemote(other)];
     return a && b && isSamePlace(a, b);
@@ -77,6 +77,6 @@ test.each([
   ["git@h:a", "../c", "git@h:c"],
   ["/srv/a", "../b", "/srv/b"],
   ["https://h/a", "https://other/c", "https://other/c"],
-])("in %s the submodule %s is %s", (parent, url, resolved) => {
+])("in the repository %s the submodule %s resolves to %s", (parent, url, resolved) => {
   expect(resolveSubmodule(url, parent)).toBe(resolved);
 });

@@ -3,10 +3,10 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-/** A git repository of a test's own. */
+/** A git repository made for one test. */
 export interface Repository extends Disposable {
   readonly path: string;
-  /** Runs git in it; returns what it printed. */
+  /** Runs git in the repository and returns its output. */
   git(...args: string[]): string;
   /** Writes a file, commits it and returns the commit's hash. */
   commit(file: string, text: string, message?: string): string;

@@ -11,7 +11,7 @@ import type { Repository } from "./repository.ts";
 
 export type Options = Partial<Omit<CheckOut, "source">> & { signal?: AbortSignal };
 
-/** Folders of one test: repositories to serve, a server's data, workspaces. */
+/** Makes the folders of one test: repositories to serve, a server's data, workspaces. */
 export function makeScene(choices: Parameters<typeof makeGit>[1] = {}) {
   const root = mkdtempSync(join(tmpdir(), "signalman-scene-"));
   const served = join(root, "served");
@@ -24,14 +24,14 @@ export function makeScene(choices: Parameters<typeof makeGit>[1] = {}) {
     served,
     data,
     mirrors: join(data, "mirrors"),
-    /** Makes what a repository has now the served one of that name. */
+    /** Serves the present state of a repository under that name. */
     publish(repository: Repository, name: string) {
       const path = join(served, name);
       rmSync(path, { recursive: true, force: true });
       cpSync(join(repository.path, ".git"), path, { recursive: true });
       execFileSync("git", ["config", "core.bare", "true"], { cwd: path });
     },
-    /** A task's check-out of a remote. */
+    /** Checks out a remote as a task does. */
     async checkOut(url: string, { signal = new AbortController().signal, ...options }: Options = {}) {
       const source = parseRemote(url);
       if (!source) throw new Error(`${url} is no remote`);
@@ -42,14 +42,14 @@ export function makeScene(choices: Parameters<typeof makeGit>[1] = {}) {
       const commit = await git.checkOut(whole, signal);
       return { ...commit, target, said, read: (file: string) => readFileSync(join(target, file), "utf8") };
     },
-    /** What went wrong, as the task's owner reads it. */
+    /** Returns the message of the failed check-out, as the task's owner reads it. */
     async refusal(url: string, options: Options = {}): Promise<string> {
       const error = await scene.checkOut(url, options).catch((e: unknown) => e);
       if (error instanceof PrepareError) return error.message;
       throw new Error(`No PrepareError but ${error}`);
     },
     removeUnused: git.removeUnused,
-    /** A file of credentials, as an access key's installer writes it. */
+    /** Writes a file of credentials as the installer of access keys does. */
     credentials(login: string, password: string): GitAccess {
       const file = join(root, "credentials");
       writeFileSync(file, `username=${login}\npassword=${password}\n`, { mode: 0o600 });

@@ -46,53 +46,53 @@ describe("by SSH", () => {
     return { kind: "agent", socket: running.socket, login };
   }
 
-  test("a repository is cloned with the agent's key; the host's own is learned", async () => {
+  test("a repository is cloned with the agent's key, and the host's key is stored", async () => {
     const made = await scene.checkOut(urlOf(), { access: await agent() });
     expect(made.read("a")).toBe("1");
     expect(readFileSync(join(scene.data, "known_hosts"), "utf8")).toMatch(/^\[127.0.0.1\]:\d+ ssh-ed25519 /);
   });
 
-  test("the login is the key's, and else the URL's", async () => {
+  test("the login is that of the access key, or else that of the URL", async () => {
     await scene.checkOut(urlOf(sshd.port, "nobody@"), { access: await agent(key, sshd.user) });
     await scene.checkOut(urlOf(), { access: await agent() });
     const told = await scene.refusal(urlOf(), { access: await agent(key, "nobody-of-that-name") });
     expect(told).toMatch(/refused the access key.*nobody-of-that-name@127.0.0.1: Permission denied/);
   });
 
-  test("a key that is refused, and none, end with a reason", async () => {
+  test("a refused access key and a missing one are explained", async () => {
     const sentence =
-      /^Cannot fetch ssh:\S+: 127.0.0.1:\d+ refused the access key, or there is none \(.*Permission denied/;
+      /^Cannot fetch ssh:\S+: 127.0.0.1:\d+ refused the access key, or the repository names none \(.*Permission denied/;
     expect(await scene.refusal(urlOf(), { access: await agent(makeSshKey()) })).toMatch(sentence);
     expect(await scene.refusal(urlOf())).toMatch(sentence);
   });
 
-  test("a repository that is not there", async () => {
+  test("a repository that does not exist is explained", async () => {
     expect(await scene.refusal(`${urlOf()}-none`, { access: await agent() })).toMatch(
-      /: there is no such repository, or the access key may not see it \(fatal: '.*' does not appear to be a git repository/,
+      /: there is no such repository, or the access key may not read it \(fatal: '.*' does not appear to be a git repository/,
     );
   });
 
-  test("a host whose key is not known is refused where hosts must be known", async () => {
+  test("an unknown host is refused if host keys are checked strictly", async () => {
     using strict = makeScene({ hostKeys: "strict" });
     expect(await strict.refusal(urlOf(), { access: await agent() })).toMatch(
-      /: the key of 127.0.0.1:\d+ is not known. Add it to the file of known hosts/,
+      /: the host key of 127.0.0.1:\d+ is not known. Add it to the file of known hosts/,
     );
   });
 
-  test("weakness 18: a host whose key has changed is refused, unless nobody wants to know", async () => {
+  test("weakness 18: a host whose key has changed is refused, unless the check of host keys is off", async () => {
     const access = await agent();
     const first = await startSshd({ authorized: [key.publicKey] });
     await scene.checkOut(urlOf(first.port), { access });
     await first[Symbol.asyncDispose]();
     stack.use(await startSshd({ authorized: [key.publicKey], port: first.port }));
     expect(await scene.refusal(urlOf(first.port), { access })).toMatch(
-      /: the key of 127.0.0.1:\d+ is not the one that is known/,
+      /: the host key of 127.0.0.1:\d+ differs from the known one/,
     );
     using careless = makeScene({ hostKeys: "off" });
     expect((await careless.checkOut(urlOf(first.port), { access })).read("a")).toBe("1");
   });
 
-  test("a host that never answers ends within its time-out", async () => {
+  test("a host that never answers times out", async () => {
     using impatient = makeScene({ idleMs: 500 });
     const silent = createServer().listen(0, "127.0.0.1");
     await once(silent, "listening");
@@ -104,7 +104,7 @@ describe("by SSH", () => {
   });
 });
 
-test("options for ssh name the file of known hosts, whatever is in its path", () => {
+test("options for ssh name the file of known hosts, with any characters in its path", () => {
   const options = sshOptions({ hostKeys: "accept-new", knownHosts: "/a b/50%/hosts" });
   expect(options).toContain('UserKnownHostsFile="/a b/50%%/hosts"');
   expect(options).toContain("BatchMode=yes");

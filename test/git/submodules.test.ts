@@ -24,7 +24,7 @@ beforeEach(() => {
 afterEach(() => stack.disposeAsync());
 
 const GITLINK = "160000";
-/** A commit with a submodule, whatever nonsense it says. */
+/** Commits a submodule with these settings, valid or not. */
 function link(
   into: Repository,
   { name = "sub", path = "sub", url = "../lib.git", hash = "", more = "" },
@@ -47,7 +47,7 @@ const publishAll = () => {
 };
 
 describe("submodules of a remote", () => {
-  test("come along, those in them too, each at its commit by way of a mirror of its own", async () => {
+  test("are cloned with their own submodules, each at its commit through its own mirror", async () => {
     link(lib, { name: "base", path: "deep/base", url: "../base.git", hash: tipOf(base) });
     link(app, { hash: tipOf(lib) });
     base.commit("base", "later");
@@ -64,11 +64,11 @@ describe("submodules of a remote", () => {
       cwd: made.target,
       encoding: "utf8",
     });
-    // A blank in front: it is at the commit that is recorded.
+    // A leading blank means that the submodule is at the recorded commit.
     expect(status.match(/^./gm)).toEqual([" ", " "]);
   });
 
-  test("come with as little history as the repository, or not at all", async () => {
+  test("are cloned with the repository's depth of history, or not at all", async () => {
     lib.commit("lib", "again");
     link(app, { hash: tipOf(lib) });
     link(app, { name: "none", path: "none", hash: tipOf(lib), more: "\tupdate = none\n" });
@@ -85,7 +85,7 @@ describe("submodules of a remote", () => {
     expect(readdirSync(join(without.target, "sub"))).toEqual([]);
   });
 
-  test("get the access key at the same host alone", async () => {
+  test("are fetched with the access key only on the same host", async () => {
     const login = { login: "ci", password: "s3cret" };
     const [own, foreign] = [
       stack.use(await startGitHttp({ root: scene.served, login })),
@@ -95,30 +95,34 @@ describe("submodules of a remote", () => {
     publishAll();
     const access = scene.credentials("ci", "s3cret");
     expect(await scene.refusal(`${own.url}/app.git`, { access })).toMatch(
-      new RegExp(`^Cannot fetch ${foreign.url}/lib.git: .* wants a login and password`),
+      new RegExp(`^Cannot fetch ${foreign.url}/lib.git: .* requires a login and password`),
     );
     expect([own.logins.length > 0, foreign.logins]).toEqual([true, []]);
   });
 
   test.each([
-    ["a folder of this server", { url: "/etc" }, /is no https:/],
-    ["a folder by URL", { url: "file:///etc" }, /is no https:/],
-    ["a helper, for which git starts a program", { url: "ext::sh -c id" }, /is no https:/],
-    ["an option as a host", { url: "ssh://-oProxyCommand=id/x" }, /is no https:/],
-    ["a password in a URL", { url: "https://me:secret@example.com/x" }, /is no https:/],
+    ["a folder of this server", { url: "/etc" }, /expected an https:/],
+    ["a folder by URL", { url: "file:///etc" }, /expected an https:/],
+    ["a helper, for which git starts a program", { url: "ext::sh -c id" }, /expected an https:/],
+    ["an option as a host", { url: "ssh://-oProxyCommand=id/x" }, /expected an https:/],
+    ["a password in a URL", { url: "https://me:secret@example.com/x" }, /expected an https:/],
     [
       "an option as a URL",
       { url: "--upload-pack=id" },
-      /Cannot check out the submodule "sub": its path or URL/,
+      /Cannot check out the submodule "sub": its name, path or URL/,
     ],
-    ["a path that leads out", { path: "../../sub" }, /Cannot check out the submodule "sub": its path or URL/],
+    [
+      "a path that leads out",
+      { path: "../../sub" },
+      /Cannot check out the submodule "sub": its name, path or URL/,
+    ],
     [
       "a name that leads out",
       { name: "../../hooks" },
-      /Cannot check out the submodule "..\/..\/hooks": its path/,
+      /Cannot check out the submodule "..\/..\/hooks": its name, path or URL/,
     ],
-    ["an option as a path", { path: "-sub" }, /Cannot check out the submodule "sub": its path or URL/],
-  ])("are refused if they name %s", async (_, what, told) => {
+    ["an option as a path", { path: "-sub" }, /Cannot check out the submodule "sub": its name, path or URL/],
+  ])("are refused if .gitmodules names %s", async (_, what, told) => {
     link(app, { ...what, hash: tipOf(lib) });
     publishAll();
     const { url } = stack.use(await startGitHttp({ root: scene.served }));
@@ -127,7 +131,7 @@ describe("submodules of a remote", () => {
     expect(message).not.toContain("secret");
   });
 
-  test("that lie in each other without end are refused", async () => {
+  test("that contain themselves are refused", async () => {
     let hash = tipOf(lib);
     for (let times = 0; times < 11; times++) {
       lib.git("read-tree", "--empty");
@@ -137,10 +141,10 @@ describe("submodules of a remote", () => {
     link(app, { hash });
     publishAll();
     const { url } = stack.use(await startGitHttp({ root: scene.served }));
-    expect(await scene.refusal(`${url}/app.git`)).toMatch(/there are too many in each other/);
+    expect(await scene.refusal(`${url}/app.git`)).toMatch(/submodules are nested more than 10 levels deep/);
   });
 
-  test("at a commit that nobody has are told", async () => {
+  test("at a commit that does not exist fail the check-out", async () => {
     link(app, { hash: "0123456789abcdef0123456789abcdef01234567" });
     publishAll();
     const { url } = stack.use(await startGitHttp({ root: scene.served }));
@@ -150,7 +154,7 @@ describe("submodules of a remote", () => {
   });
 });
 
-describe("submodules of a folder of this server", () => {
+describe("submodules of a repository in a local folder", () => {
   async function checkOut(source: string) {
     const target = mkdtempSync(join(tmpdir(), "signalman-target-"));
     stack.defer(() => rmSync(target, { recursive: true }));
@@ -165,7 +169,7 @@ describe("submodules of a folder of this server", () => {
     into.git("commit", "--quiet", "--message", "Add");
   };
 
-  test("are folders too, by path or relative to it", async () => {
+  test("may be local folders, by absolute or relative path", async () => {
     link(app, { url: lib.path, hash: tipOf(lib) });
     expect((await checkOut(app.path)).read("sub/lib")).toBe("lib");
     publishAll();
@@ -174,7 +178,7 @@ describe("submodules of a folder of this server", () => {
     expect((await checkOut(join(scene.served, "base.git"))).read("sub/lib")).toBe("lib");
   });
 
-  test("come from where they are checked out, with commits that were never pushed", async () => {
+  test("are cloned from their clones inside the folder, with commits that were never pushed", async () => {
     add(app, lib.path);
     app.git("-C", "sub", "commit", "--quiet", "--allow-empty", "--message", "Here alone");
     app.git("commit", "--quiet", "--all", "--message", "Move");
@@ -183,11 +187,11 @@ describe("submodules of a folder of this server", () => {
     expect([read("sub/lib"), said]).toEqual(["lib", []]);
   });
 
-  test("that are dirty are left as they were committed, and reported", async () => {
+  test("with uncommitted changes are checked out as committed, and reported", async () => {
     add(app, lib.path);
     execFileSync("sh", ["-c", "echo changed >lib; echo new >other"], { cwd: join(app.path, "sub") });
     const { said, read } = await checkOut(app.path);
     expect(read("sub/lib")).toBe("lib");
-    expect(said).toEqual([`${app.path} has uncommitted changes, which are left out:\n M sub`]);
+    expect(said).toEqual([`${app.path} has uncommitted changes, which are not checked out:\n M sub`]);
   });
 });

@@ -56,7 +56,7 @@ const refusal = async (...args: Parameters<typeof checkOut>) => {
   return (error as Error).message;
 };
 
-/** The workspace is the commit's whole tree. */
+/** Asserts that the workspace holds the commit's whole tree. */
 function expectWhole(target: string): void {
   const named = git(up.path, "ls-tree", "-r", "--name-only", head).split("\n");
   const found = readdirSync(target, { recursive: true, withFileTypes: true })
@@ -83,13 +83,13 @@ describe("the whole tree is checked out", () => {
       git(root, "clone", "--quiet", "--shared", up.path, "borrowing");
       return join(root, "borrowing");
     },
-    "a clone whose work tree is said to be elsewhere": () => {
+    "a clone whose config names another work tree": () => {
       const path = cloneOf("elsewhere");
       git(path, "config", "core.worktree", root);
       return path;
     },
   };
-  test.each(Object.keys(sources))("of %s, whatever the depth", async (name) => {
+  test.each(Object.keys(sources))("of %s, with every depth", async (name) => {
     const source = sources[name]?.() ?? "";
     for (const options of [{}, { depth: 1 }, { copyObjects: true }]) {
       const { target } = await checkOut(source, options);
@@ -97,15 +97,15 @@ describe("the whole tree is checked out", () => {
     }
   });
 
-  test("of a partial clone, which itself stays as it is, and the log says where the rest is from", async () => {
+  test("of a partial clone, which is not changed; the log says that missing objects are fetched", async () => {
     const source = cloneOf("partial", "--filter=blob:none", "--sparse");
     const before = readdirSync(source, { recursive: true }).sort();
     const { said } = await checkOut(source);
-    expect(said).toEqual([`${source} is a partial clone: what it lacks is fetched from where it was cloned`]);
+    expect(said).toEqual([`${source} is a partial clone; missing objects are fetched from its origin`]);
     expect(readdirSync(source, { recursive: true }).sort()).toEqual(before);
   });
 
-  test("whatever git's variables say that the server forwards", async () => {
+  test("even if the server forwards variables of git", async () => {
     const source = cloneOf("plain");
     const odd = {
       GIT_DIR: join(root, "nowhere"),
@@ -121,7 +121,7 @@ describe("the whole tree is checked out", () => {
   });
 });
 
-describe("a task whose files are not all there is refused", () => {
+describe("an incomplete check-out is refused", () => {
   const objectOf = (folder: string, revision: string) => {
     const hash = git(folder, "rev-parse", revision);
     return join(folder, ".git/objects", hash.slice(0, 2), hash.slice(2));
@@ -131,7 +131,7 @@ describe("a task whose files are not all there is refused", () => {
     return join(root, "broken");
   }
 
-  test("with the names of what is missing", async () => {
+  test("with the names of missing files", async () => {
     const source = looseClone();
     for (const n of [1, 3]) rmSync(objectOf(source, `HEAD:conf/${n}`));
     expect(await refusal(source)).toMatch(
@@ -140,7 +140,7 @@ describe("a task whose files are not all there is refused", () => {
     expect(await refusal(source, { depth: 1 })).toMatch(/^Cannot check out \S+: git fetch said: .*/);
   });
 
-  test("if a tree is missing, or what it borrows from is gone", async () => {
+  test("if a tree is missing, or the repository that it borrows from is gone", async () => {
     const source = looseClone();
     rmSync(objectOf(source, "HEAD:conf"));
     expect(await refusal(source)).toMatch(/^Cannot check out \S+: /);
@@ -149,7 +149,7 @@ describe("a task whose files are not all there is refused", () => {
     expect(await refusal(join(root, "borrowing"))).toMatch(/^Cannot check out \S+: /);
   });
 
-  test("if the place that a partial clone came from is gone", async () => {
+  test("if the origin of a partial clone is gone", async () => {
     const source = cloneOf("partial", "--filter=blob:none", "--sparse");
     rmSync(up.path, { recursive: true });
     expect(await refusal(source)).toMatch(/^Cannot check out \S+: .*/);
@@ -166,8 +166,8 @@ describe("a task whose files are not all there is refused", () => {
   });
 });
 
-describe("a folder whose .git is no repository", () => {
-  test("is refused; the repository above it is not taken for it", async () => {
+describe("a folder whose .git is not a repository", () => {
+  test("is refused; a repository above it is not used instead", async () => {
     for (const damage of ["empty", "no HEAD", "garbage"]) {
       const inner = join(up.path, `inner ${damage}`);
       mkdirSync(inner);
@@ -184,7 +184,7 @@ describe("a folder whose .git is no repository", () => {
   });
 });
 
-test("a copy has all objects of its own, also where the source borrows", async () => {
+test("a clone with copyObjects holds all objects itself, also if its source borrows", async () => {
   git(root, "clone", "--quiet", "--shared", up.path, "borrowing");
   const { target } = await checkOut(join(root, "borrowing"), { copyObjects: true });
   rmSync(up.path, { recursive: true });

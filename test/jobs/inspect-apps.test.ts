@@ -12,7 +12,7 @@ beforeAll(() => {
 });
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-/** A program of our own. */
+/** Writes a program for a test. */
 function program(name: string, text: string): string {
   const path = join(folder, name);
   writeFileSync(path, text);
@@ -20,7 +20,7 @@ function program(name: string, text: string): string {
   return path;
 }
 
-/** Empty for a process that has ended, whether somebody has taken notice of that or not. */
+/** Returns the command line of a process; empty if it has ended, reaped or not. */
 function commandLine(pid: string): string {
   try {
     return readFileSync(`/proc/${pid}/cmdline`, "utf8");
@@ -38,7 +38,7 @@ async function inspectOne(command: string, more = {}) {
 }
 
 describe("an app", () => {
-  test("that is there has a path and a version; those of the table are told by name", async () => {
+  test("that is installed has a path and a version; apps are listed by name", async () => {
     const reports = await inspect(BUILT_IN);
     expect(reports.map(({ name }) => name)).toEqual(Object.keys(BUILT_IN).sort());
     const byName = Object.fromEntries(reports.map((report) => [report.name, report]));
@@ -49,7 +49,7 @@ describe("an app", () => {
     expect(byName.sh).toMatchObject({ path: expect.stringMatching(/\/sh$/), problem: undefined });
   });
 
-  test("that is not there says what to do", async () => {
+  test("that is not installed says what to do", async () => {
     const report = await inspectOne("no-such-program", { otherwise: "nor-this" });
     expect(report?.path).toBeUndefined();
     expect(report?.problem).toBe(
@@ -61,13 +61,13 @@ describe("an app", () => {
     ["missing", "there is no such file"],
     ["", "it is not a file"],
     ["plain", "the server's user may not execute it"],
-  ])("that is named by its path says what is wrong there: %s", async (file, why) => {
+  ])("given by its path says why it cannot be executed: %s", async (file, why) => {
     writeFileSync(join(folder, "plain"), "", { mode: 0o644 });
     const path = `${folder}/${file}`;
     expect(await inspectOne(path)).toMatchObject({ problem: `There is no program ${path}: ${why}` });
   });
 
-  test("is found under its other name", async () => {
+  test("is found by its fallback name", async () => {
     const path = program("second", "#!/bin/sh\necho two\n");
     expect(await inspectOne(join(folder, "first"), { otherwise: path })).toMatchObject({
       path,
@@ -75,7 +75,7 @@ describe("an app", () => {
     });
   });
 
-  test("may be silent about its version, or say it on stderr, or fail at the question", async () => {
+  test("may print no version, print it to stderr, or fail at --version", async () => {
     expect(await inspectOne(program("mute", "#!/bin/sh\n"))).toMatchObject({
       version: undefined,
       problem: undefined,
@@ -97,7 +97,7 @@ describe("an app", () => {
     );
   });
 
-  test("is asked without a shell, with its own environment and nothing on stdin", async () => {
+  test("is run without a shell, with its own environment and an empty stdin", async () => {
     const path = program("curious", `#!/bin/sh\necho "$A $# $1 $(cat | wc -c) $SECRET"\n`);
     process.env.SECRET = "of the server";
     expect((await inspectOne(path, { env: { A: "$(id)" }, args: ["-x"] }))?.version).toBe(
@@ -106,7 +106,7 @@ describe("an app", () => {
     delete process.env.SECRET;
   });
 
-  test("that thinks for too long, or floods, has no version, and nothing of it is left", async () => {
+  test("that takes too long or prints too much has no version, and leaves no process", async () => {
     const pidFile = join(folder, "pid");
     const slow = program("slow", `#!/bin/sh\nsetsid sleep 1000 & echo $! > ${pidFile}; sleep 1000\n`);
     expect(await inspectOne(slow)).toMatchObject({ path: slow, version: undefined, problem: undefined });
@@ -116,7 +116,7 @@ describe("an app", () => {
   });
 });
 
-test("whoever asks again soon gets the same answer, and no folder is left", async () => {
+test("reports are cached for a while, and no folder is left", async () => {
   const log = join(folder, "calls");
   const path = program("counted", `#!/bin/sh\necho >> ${log}; echo "$HOME"\n`);
   const ask = createAppInspector({ apps: { it: app(path) }, forwarded: {} });

@@ -3,7 +3,7 @@ import { maskOutputs, parseExactly } from "../../src/jobs/outputs.ts";
 
 const mask = (text: string) => text.replaceAll("secret", "***");
 
-test("whole numbers that a double cannot hold become text, others stay numbers", () => {
+test("integers that a double cannot hold exactly become strings, others stay numbers", () => {
   expect(parseExactly("[9007199254740991, 9007199254740993, -12345678901234567890, 1.5, 1e3]")).toEqual([
     9007199254740991,
     "9007199254740993",
@@ -13,7 +13,7 @@ test("whole numbers that a double cannot hold become text, others stay numbers",
   ]);
 });
 
-test("texts and names are masked, however deep; what lies too deep for readers of protobuf becomes text", () => {
+test("strings and names are masked at any depth; values nested too deep for protobuf become JSON text", () => {
   expect(maskOutputs({ a_secret: ["secret", { "my secret": 1 }] }, mask)).toEqual({
     "a_***": ["***", { "my ***": 1 }],
   });
@@ -23,7 +23,7 @@ test("texts and names are masked, however deep; what lies too deep for readers o
   expect(text).toMatch(/^\{"deep":\[{20}"\[+\\"\*\*\*\\"\]+"\]{20}\}$/);
 });
 
-test("none, or more than can be kept, are not there", () => {
+test("empty outputs and outputs above the size limit are undefined", () => {
   expect(maskOutputs({}, mask)).toBeUndefined();
   expect(maskOutputs({ big: "x".repeat(1024 * 1024) }, mask)).toBeUndefined();
 });

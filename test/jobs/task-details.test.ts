@@ -24,7 +24,7 @@ function told(type: TemplateType, more: Partial<ToldTask> = {}): ToldTask {
 const build = told(TemplateType.BUILD, { version: "1.0.3", incomingVersion: "" });
 const deploy = told(TemplateType.DEPLOY, { incomingVersion: "1.0.3" });
 
-test("the details of a plain task have the reference's names", () => {
+test("the details of a plain task have the names of Semaphore UI", () => {
   const inventory = { name: "projects/p/inventories/web" };
   expect(taskDetails(told(TemplateType.TASK, { message: "by hand", inventory }), COMMIT)).toEqual({
     id: "0192f0c1-0000-7000-8000-000000000000",
@@ -40,7 +40,7 @@ test("the details of a plain task have the reference's names", () => {
   });
 });
 
-test("the details of a build have its type and version, those of a deploy what it brings", () => {
+test("the details of a build have its type and version, those of a deploy the version that it installs", () => {
   expect(taskDetails(build, COMMIT)).toMatchObject({ type: "build", target_version: "1.0.3" });
   expect(taskDetails(build, COMMIT)).not.toHaveProperty("incoming_version");
   expect(taskDetails(deploy, COMMIT)).toMatchObject({ type: "deploy", incoming_version: "1.0.3" });
@@ -48,13 +48,13 @@ test("the details of a build have its type and version, those of a deploy what i
 });
 
 describe("the environment", () => {
-  test("has the branch or tag that was asked for", () => {
+  test("has the requested branch or tag", () => {
     expect(detailsEnvironment({ ...build, gitBranch: "v1.2" }, COMMIT)).toMatchObject({
       SEMAPHORE_TASK_DETAILS_BRANCH: "v1.2",
     });
   });
 
-  test("has the details that are known, as they are, without the type", () => {
+  test("has the details that have a value, without the type", () => {
     expect(detailsEnvironment(build, COMMIT)).toEqual({
       SEMAPHORE_TASK_DETAILS_ID: "0192f0c1-0000-7000-8000-000000000000",
       SEMAPHORE_TASK_DETAILS_COMMIT_HASH: "abc123",

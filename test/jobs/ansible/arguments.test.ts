@@ -5,16 +5,16 @@ import { ansibleInput } from "./input.ts";
 
 const files = { playbook: "site.yml", inventory: "/i", variables: "/v", vaults: [] };
 
-test("of a call that sets nothing there are inventory, variables and playbook", () => {
+test("a call with default settings has inventory, variables and playbook", () => {
   expect(ansibleArguments(ansibleInput(), files)).toEqual(["-i", "/i", "--extra-vars", "@/v", "site.yml"]);
 });
 
-test("a playbook's path is taken for no option", () => {
+test("a playbook's path cannot be read as an option", () => {
   const args = ansibleArguments(ansibleInput(), { ...files, playbook: "--list-hosts" });
   expect(args.at(-1)).toBe("./--list-hosts");
 });
 
-test("all that can be said is said in the reference's order, and nothing secret", () => {
+test("all arguments come in the order of Semaphore UI, without secrets", () => {
   const login = (name: string): AccessKey => ({
     name,
     kind: "login_password",

@@ -23,7 +23,7 @@ test("without a configuration Ansible looks below HOME and the machine's folders
   });
 });
 
-test("the repository's ansible.cfg counts, its paths beginning where it lies", async () => {
+test("the repository's ansible.cfg is used, and its paths are relative to its folder", async () => {
   configure(
     "[other]\nroles_path = /wrong\n[defaults]\n# roles_path = /no\nroles_path = ./roles:~/mine:/abs ; why\ncollections_paths=c\n[x]\ncallback_plugins=/no\n",
   );
@@ -33,7 +33,7 @@ test("the repository's ansible.cfg counts, its paths beginning where it lies", a
   expect(paths.callbackPlugins).toMatch(/^\/h\/\.ansible/);
 });
 
-test("another file that the environment names counts instead, and what the environment says itself before all", async () => {
+test("ANSIBLE_CONFIG overrides the repository's file, and variables of the environment override both", async () => {
   configure("[defaults]\nroles_path = a\n");
   configure("[defaults]\nroles_path = b\n", "other.cfg");
   expect(pathsWith({ HOME: "/h", ANSIBLE_CONFIG: "other.cfg" }).roles).toBe(`${work}/b`);
@@ -41,7 +41,7 @@ test("another file that the environment names counts instead, and what the envir
   expect(pathsWith(said).roles).toBe("/e");
 });
 
-test("paths hold variables, keys have any case, and only a semicolon begins a comment behind a value", () => {
+test("paths may hold variables, keys are case-insensitive, and only a semicolon begins a comment after a value", () => {
   configure(
     `[defaults]\nROLES_PATH = $PWD/roles:$\{HOME}/mine:$NONE/x ; why\nCollections_Path : {{CWD}}/c # 1\r\n`,
   );
@@ -52,7 +52,7 @@ test("paths hold variables, keys have any case, and only a semicolon begins a co
   expect(collections).toBe(`${work}/deploy/c # 1`);
 });
 
-test("the ansible.cfg of the working directory counts", () => {
+test("the ansible.cfg of the working directory is used", () => {
   configure("[defaults]\nroles_path = root\n");
   mkdirSync(join(work, "deploy"));
   configure("[defaults]\nroles_path = own\n", "deploy/ansible.cfg");

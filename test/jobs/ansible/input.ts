@@ -4,7 +4,7 @@ import type { AccessKey } from "../../../src/keys/access-key.ts";
 
 export const NO_KEY: AccessKey = { name: "", kind: "none" };
 
-/** A call of Ansible that sets nothing. */
+/** Input of a call of Ansible with default settings. */
 export function ansibleInput(more: Partial<AnsibleInput> = {}): AnsibleInput {
   return {
     id: "018f",

@@ -40,7 +40,7 @@ test("collections come first, then roles, each from its four places", async () =
   ]);
 });
 
-test("a playbook at the root has each place once, and a file only the kinds that it holds", async () => {
+test("a playbook at the root is searched once per folder, and a file counts only for the kinds that it holds", async () => {
   write("requirements.yml", "- src: c.d\n");
   expect(await found("site.yml")).toEqual(["role requirements.yml"]);
   write("requirements.yml", "collections: [a.b]\n");
@@ -49,11 +49,11 @@ test("a playbook at the root has each place once, and a file only the kinds that
   expect(await found("site.yml")).toEqual(["collection requirements.yml", "role requirements.yml"]);
 });
 
-test("they are found one folder above the playbook, in the working directory, and by the longer name", async () => {
+test("requirements are found one folder above the playbook, in the working directory, and as .yaml", async () => {
   write("ansible/requirements.yaml", "collections: [a.b]\n");
   write("ansible/roles/requirements.yml", "- src: c.d\n");
   write("elsewhere/requirements.yml", "roles: [{ src: e.f }]\n");
-  // Of two names in one folder the usual one counts.
+  // requirements.yml takes precedence over requirements.yaml in the same folder.
   write("elsewhere/requirements.yaml", "roles: [{ src: g.h }]\n");
   expect(await found("ansible/playbooks/site.yml", "elsewhere")).toEqual([
     "collection ansible/requirements.yaml",
@@ -98,7 +98,7 @@ test.each([
   ["- { src: 'git+https://h/r.git', version: 0a1b2c3d4e5f60718293a4b5c6d7e8f901234567 }", "role", []],
   ["- { src: 'git+https://h/r.git' }", "role", []],
   ["- [1, null, { src: 5 }]", "role", []],
-] as const)("of %j the versions that may move are known", (text, kind, expected) => {
+] as const)("in %j the versions that may move are found", (text, kind, expected) => {
   const found = movingVersions({ text, kind, file: "" });
   expect(found.map(({ url, version }) => `${url} ${version}`)).toEqual(expected);
 });

@@ -8,7 +8,7 @@ import { ansibleInput } from "./input.ts";
 
 const commit = { hash: "abc", message: "{{ lookup('pipe', 'id') }}" };
 
-/** What a reader of YAML finds; values that are tagged come as `unsafe …`. */
+/** Parses YAML; values tagged `!unsafe` come as `unsafe …`. */
 const read = (text: string) =>
   parse(text, {
     customTags: [{ tag: "!unsafe", resolve: (value: string) => `unsafe ${value}` }],
@@ -16,7 +16,7 @@ const read = (text: string) =>
   });
 
 describe("variables as YAML", () => {
-  test("come back as they were", () => {
+  test("are parsed back to the same values", () => {
     const variables: JsonObject = {
       text: 'quotes " and \\ and \n lines \t and \u2028 \u0085 \u007f \ufeff ✓ 😀 { } : # !',
       words: ["no", "2020-01-01", "0x10", "1e3", ""],
@@ -27,12 +27,12 @@ describe("variables as YAML", () => {
     expect(read(variablesAsYaml(variables, () => false))).toEqual(variables);
   });
 
-  test("are tagged however deep they lie, names and numbers are not", () => {
+  test("are tagged at any depth, names and numbers are not", () => {
     const text = variablesAsYaml({ a: { "{{ k }}": ["{{ x }}", { y: "{z", n: 1 }] } }, () => true);
     expect(read(text)).toEqual({ a: { "{{ k }}": ["unsafe {{ x }}", { y: "unsafe {z", n: 1 }] } });
   });
 
-  // Since ansible-core 2.19 `!unsafe` reads its text as if it had no quotes, and so as YAML 1.1.
+  // Since ansible-core 2.19, `!unsafe` reads its text as if it had no quotes, by the rules of YAML 1.1.
   test.each([
     ...[
       "0123",
@@ -55,13 +55,13 @@ describe("variables as YAML", () => {
     expect(variablesAsYaml({ text }, () => true)).toBe(`---\n? "text"\n: ${JSON.stringify(text)}\n`);
   });
 
-  test("that are none are an empty document", () => {
+  test("are an empty document if there are none", () => {
     expect(read(variablesAsYaml({}, () => true))).toEqual({});
   });
 });
 
-describe("of a task", () => {
-  test("those that the caller set are text, others may be expressions", () => {
+describe("variables of a task", () => {
+  test("are text if the caller set them; others may be expressions", () => {
     const input = ansibleInput({
       variables: { mine: "{{ 1 }}", theirs: "{{ 2 }}" },
       callerVariables: new Set(["mine"]),
@@ -69,7 +69,7 @@ describe("of a task", () => {
     expect(read(openVariables(input, commit))).toMatchObject({ mine: "unsafe {{ 1 }}", theirs: "{{ 2 }}" });
   });
 
-  test("details are those of the reference, as text, and nobody sets them otherwise", () => {
+  test("include the task details of Semaphore UI as text, which users cannot set", () => {
     const input = ansibleInput({
       message: "{{ x }}",
       variables: { semaphore_vars: "mine" },
@@ -90,7 +90,7 @@ describe("of a task", () => {
     expect(secretVariables(input)).toBeUndefined();
   });
 
-  test("secret ones are apart, the caller's as text", () => {
+  test("are in a separate file if they are secret, the caller's as text", () => {
     const input = ansibleInput({
       secretVariables: { pin: "{{ 1 }}", of_environment: "{{ vault }}" },
       callerVariables: new Set(["pin"]),

@@ -15,7 +15,7 @@ afterEach(() => {
   rmSync(tasksRoot, { recursive: true });
 });
 
-test("a folder that cannot be removed is told once, and tried again later and later", async (context) => {
+test("a folder that cannot be removed is reported once, and retried with back-off", async (context) => {
   const id = randomUUID();
   const file = join(tasksRoot, id, "work/fixed");
   mkdirSync(join(tasksRoot, id, "work"), { recursive: true });

@@ -119,7 +119,7 @@ async function stdoutOf(program: Program): Promise<string> {
   return Buffer.concat(pieces).toString();
 }
 
-/** A template's path and the folder in which it runs. */
+/** Template with this path and working directory. */
 const placed = (path: string, workingDir: string): Partial<JobInput> => ({
   template: {
     app: "sh",
@@ -132,7 +132,7 @@ const placed = (path: string, workingDir: string): Partial<JobInput> => ({
   },
 });
 
-/** What a script prints. */
+/** Runs a script and returns its output. */
 async function output(script: string, options: Options = {}): Promise<string> {
   writeFileSync(join(source, "run"), script);
   const { job, prepare } = makeJob(options);
@@ -144,7 +144,7 @@ async function output(script: string, options: Options = {}): Promise<string> {
   return text;
 }
 
-test("a working directory is where a script runs, also through a link; one that is not in the repository is refused", async () => {
+test("a script runs in its working directory, also through a link; one outside the repository is refused", async () => {
   mkdirSync(join(source, "a/b"), { recursive: true });
   symlinkSync("a/b", join(source, "link"));
   symlinkSync("/", join(source, "out"));
@@ -205,26 +205,26 @@ test("a program gets its arguments, its own copy of the folder, and an environme
   ]);
 });
 
-test("variables of the server reach it if they are forwarded, under those of the user", async () => {
+test("forwarded variables of the server reach the program; variables of users override them", async () => {
   const forwarded = { PROXY: "server", ZONE: "server" };
   const text = await output('echo "$PROXY $ZONE"', { forwarded, input: { env: { ZONE: "user" } } });
   expect(text).toBe("server user\n");
 });
 
-test("HOME and TMPDIR are its own, empty and there", async () => {
+test("HOME and TMPDIR are empty folders of the task", async () => {
   expect(
     await output('[ "$HOME" != "$TMPDIR" ] && ls -A "$HOME" "$TMPDIR" | grep -v : | tr -d "\\n"; echo end'),
   ).toBe("end\n");
 });
 
-test("an app of the operator's own starts with its own arguments", async () => {
+test("an app that the operator declares starts with its own arguments", async () => {
   const apps = { ...BUILT_IN, strict: { command: "sh", args: ["-eu"] } };
   expect(await output("echo $-; echo $nothing; echo not reached", { app: "strict", apps })).toMatch(
     /^\w*eu?\w*\n$/,
   );
 });
 
-test("Python runs without delay in its output", async () => {
+test("Python's output is not delayed", async () => {
   expect(await output("import sys; print(sys.stdout.write_through)", { app: "python" })).toBe("True\n");
 });
 
@@ -245,7 +245,7 @@ test("a program that was never started cannot be attached to", async () => {
   expect(await makeJob().job.attach()).toBeUndefined();
 });
 
-test("what is kept is there until the task is forgotten; what cannot be read is not taken for nothing", async () => {
+test("kept bytes stay until the task is forgotten; kept bytes that cannot be read are an error", async () => {
   writeFileSync(join(source, "run"), "true");
   const { prepare, job, folder } = makeJob();
   await prepare();
@@ -259,7 +259,7 @@ test("what is kept is there until the task is forgotten; what cannot be read is 
   expect(await job.kept()).toBeUndefined();
 });
 
-test("leftovers go, with whatever of them is alive; what was adopted stays", async () => {
+test("leftovers are removed and their processes killed; those of adopted tasks stay", async () => {
   writeFileSync(join(source, "run"), "sleep 600");
   const [lost, kept] = [makeJob(), makeJob()];
   const programs = [];
@@ -274,8 +274,8 @@ test("leftovers go, with whatever of them is alive; what was adopted stays", asy
   await programs[1]?.ended;
 });
 
-describe("what cannot run is said in a sentence", () => {
-  test("an app that nobody declared", async () => {
+describe("a task that cannot run is explained in a sentence", () => {
+  test("an app that is not declared", async () => {
     expect(await refusal({ app: "cobol" })).toBe(
       `Cannot run app cobol: this server knows ${Object.keys(BUILT_IN).sort().join(", ")}. Declare it in SIGNALMAN_APPS`,
     );
@@ -285,7 +285,7 @@ describe("what cannot run is said in a sentence", () => {
     expect(await refusal({ app: "constructor" })).toMatch(/^Cannot run app constructor: this server knows/);
   });
 
-  test("a script that is not there", async () => {
+  test("a script that does not exist", async () => {
     expect(await refusal({ path: "no/such" })).toBe(
       "Cannot run no/such: there is no such file in projects/p/repositories/r (SOURCE)",
     );

@@ -13,7 +13,7 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(folder, { recursive: true }));
 
-/** A mirror that was last used so many days before now. */
+/** Makes a mirror that was last used this many days ago. */
 function mirror(name: string, days: number): void {
   const path = join(folder, "mirrors", name);
   mkdirSync(path, { recursive: true });
@@ -27,13 +27,13 @@ async function left(now?: number): Promise<string[]> {
   return readdirSync(join(folder, "mirrors"));
 }
 
-test("mirrors that were not used for 30 days go", async () => {
+test("mirrors that were not used for 30 days are removed", async () => {
   mirror("old", 31);
   mirror("fresh", 29);
   expect(await left()).toEqual(["fresh"]);
 });
 
-test("but not those that were used when a task began which is still there", async () => {
+test("mirrors that were used since the oldest existing task began stay", async () => {
   mirror("used before", 1);
   mkdirSync(join(folder, "tasks/id"), { recursive: true });
   mirror("used then", 0);

@@ -18,12 +18,12 @@ afterAll(() => {
   rmSync(scratch, { recursive: true, force: true });
 });
 
-test("a machine that works gives no reason, and nothing is left of the try", async () => {
+test("a machine that can run tasks passes the probe, which leaves no files", async () => {
   expect(await probeMachine({ tasksRoot: scratch, launcher })).toBeUndefined();
   expect(readdirSync(scratch)).toEqual([]);
 });
 
-test("a full disk, then a read-only one, then one with room", async (context) => {
+test("a full disk and a read-only one fail the probe, a disk with space passes", async (context) => {
   const folder = join(scratch, "disk");
   const disk = smallDisk(folder, 4);
   if (!disk) return context.skip("mounting a file system is not permitted");
@@ -37,7 +37,7 @@ test("a full disk, then a read-only one, then one with room", async (context) =>
   expect(await probe()).toMatch(/^EROFS/);
 });
 
-test("a machine without processes", async () => {
+test("a machine that cannot start processes fails the probe", async () => {
   const lacking: Launcher = {
     start: async () => {
       throw Object.assign(new Error("spawn /bin/sh EAGAIN"), { code: "EAGAIN" });

@@ -19,7 +19,7 @@ afterEach(() => rm(place, { recursive: true, force: true }));
 
 const modeOf = async (path: string) => (await stat(path)).mode & 0o777;
 
-test("the folder of all tasks is its owner's, and may be there already", async () => {
+test("the folder of all task folders has mode 0700, and may exist already", async () => {
   const root = join(place, "data", "tasks");
   expect(await makeTasksRoot(root)).toBe(root);
   const folder = taskFolder(root, "a");
@@ -29,14 +29,14 @@ test("the folder of all tasks is its owner's, and may be there already", async (
     expect(await modeOf(path)).toBe(0o700);
 });
 
-test("on ext4 its folders are spread over the disk", async (context) => {
+test("on ext4 task folders are spread over the disk", async (context) => {
   const probe = spawnSync("chattr", ["+T", place]);
   if (probe.status !== 0) return context.skip(`there is no ext4 under ${tmpdir()}, or no chattr`);
   const root = await makeTasksRoot(join(place, "tasks"));
   expect(execFileSync("lsattr", ["-d", root], { encoding: "utf8" }).split(" ")[0]).toContain("T");
 });
 
-test("what a program mounted in its workspace is kept, and told, until it is unmounted", async (context) => {
+test("a file system that a program mounted in its workspace is reported and left until it is unmounted", async (context) => {
   const folder = taskFolder(await makeTasksRoot(join(place, "tasks")), "a");
   await makeTaskFolder(folder);
   const [share, at] = [join(place, "share"), join(folder.work, "my data")];

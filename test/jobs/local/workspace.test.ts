@@ -55,7 +55,7 @@ function fill(url: string, at: { gitBranch?: string; commit?: string } = {}, sig
   return fillWorkspace(options, signal);
 }
 
-/** Root may read everything: meanwhile, this process is somebody else. */
+/** Runs `work` as another user, since root may read everything. */
 async function asNobody<T>(work: () => Promise<T>): Promise<T> {
   const isRoot = process.geteuid?.() === 0;
   if (isRoot) process.seteuid?.(65_534);
@@ -79,7 +79,7 @@ describe("a folder is copied", () => {
     expect(readFileSync(join(target, ".hidden"))).toEqual(Buffer.from([0, 255]));
   });
 
-  test("with its links as they are, also those that lead nowhere", async () => {
+  test("with its links unchanged, broken ones included", async () => {
     writeFileSync(join(source, "file"), "x");
     symlinkSync("file", join(source, "near"));
     symlinkSync("/nowhere/at all", join(source, "dangling"));
@@ -109,7 +109,7 @@ describe("a folder is copied", () => {
     expect(["folder/file", "folder/link", "folder"].map(timeOf)).toEqual([old, older, older]);
   });
 
-  test("whose names are no UTF-8", async () => {
+  test("whose file names are not UTF-8", async () => {
     const folder = Buffer.concat([Buffer.from(`${source}/`), Buffer.from([0x64, 0xff])]);
     const file = Buffer.concat([folder, Buffer.from("/caf"), Buffer.from([0xe9])]);
     mkdirSync(folder);
@@ -123,7 +123,7 @@ describe("a folder is copied", () => {
     );
   });
 
-  test("without sockets and pipes, which nobody can copy", async () => {
+  test("without sockets and pipes, which cannot be copied", async () => {
     execFileSync("mkfifo", [join(source, "pipe")]);
     writeFileSync(join(source, "file"), "x");
     await fill(source);
@@ -138,7 +138,7 @@ describe("a folder is copied", () => {
     expect(readdirSync(target)).toEqual(["file"]);
   });
 
-  test("where a link leads to it", async () => {
+  test("through a link to it", async () => {
     writeFileSync(join(source, "file"), "x");
     symlinkSync(source, join(root, "link"));
     await fill(join(root, "link"));
@@ -146,7 +146,7 @@ describe("a folder is copied", () => {
     expect(readFileSync(join(target, "file"), "utf8")).toBe("x");
   });
 
-  test("though its folders are read-only, and so is the copy", async () => {
+  test("with read-only folders, which stay read-only in the copy", async () => {
     mkdirSync(join(source, "locked"));
     writeFileSync(join(source, "locked/file"), "x");
     chmodSync(join(source, "locked"), 0o555);
@@ -155,14 +155,14 @@ describe("a folder is copied", () => {
     expect(readFileSync(join(target, "locked/file"), "utf8")).toBe("x");
   });
 
-  test("but not into itself", async () => {
+  test("unless the target lies in it", async () => {
     for (const folder of [root, "/"])
       await expect(fill(folder)).rejects.toThrow(
         `Cannot copy ${folder}: the server's data folder lies in it`,
       );
   });
 
-  test("until it is stopped, which throws the stop's reason", async () => {
+  test("until the signal aborts, which throws the signal's reason", async () => {
     const stop = new AbortController();
     stop.abort(new Error("stopped"));
     await expect(fill(source, {}, stop.signal)).rejects.toThrow("stopped");
@@ -177,8 +177,8 @@ test("a git repository is cloned at its commit", async () => {
   expect(readFileSync(join(target, "a"), "utf8")).toBe("1");
 });
 
-describe("what cannot be used says so, and what to do", () => {
-  test("a folder that is not there", async () => {
+describe("an unusable repository is explained, with what to do", () => {
+  test("a folder that does not exist", async () => {
     expect(await refusal("/nowhere/x")).toBe(
       "Cannot read the repository's folder /nowhere/x: there is no such folder (ENOENT at /nowhere/x)",
     );
@@ -207,7 +207,7 @@ describe("what cannot be used says so, and what to do", () => {
     },
   );
 
-  test("a branch or a commit of what is no git repository", async () => {
+  test("a branch or a commit of a folder that is not a git repository", async () => {
     expect(await refusal(source, { gitBranch: "main" })).toBe(
       `Cannot check out main: ${source} is not a git repository`,
     );
@@ -220,6 +220,6 @@ test.each([
   ["ENOSPC", "the disk of the data folder is full; free some space and run the task again (ENOSPC at /x)"],
   ["EMFILE", "the server has too many open files; raise its limit (ulimit -n) (EMFILE at /x)"],
   ["EWHAT", "the message"],
-])("%s is said as a person would", (code, sentence) => {
+])("%s is explained in words for users", (code, sentence) => {
   expect(reasonOf(Object.assign(new Error("the message"), { code, path: "/x" }))).toBe(sentence);
 });

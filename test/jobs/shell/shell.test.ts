@@ -30,7 +30,7 @@ function environment(more: Partial<ShellInput> = {}, commit = { hash: "", messag
 }
 
 describe("the command line", () => {
-  test("is the app's own, path, the template's arguments, variables by name, the task's arguments", () => {
+  test("is the app's arguments, path, the template's arguments, variables by name, the task's arguments", () => {
     const args = { template: ["-a", "b c"], task: ["-z"] };
     expect(shellArguments(perl, input({ arguments: args, variables: { zone: "x", area: "y" } }))).toEqual([
       "-w",
@@ -44,12 +44,12 @@ describe("the command line", () => {
     ]);
   });
 
-  test("has no path that a program would take for an option", () => {
+  test("has no path that a program could read as an option", () => {
     const template = { path: "--version", type: TemplateType.UNSPECIFIED };
     expect(shellArguments(bash, input({ template }))).toEqual(["./--version"]);
   });
 
-  test("is the same whatever the order of the variables", () => {
+  test("does not depend on the order of the variables", () => {
     const one = shellArguments(bash, input({ variables: { b: 1, a: 2, C: 3 } }));
     expect(shellArguments(bash, input({ variables: { C: 3, a: 2, b: 1 } }))).toEqual(one);
   });
@@ -83,7 +83,7 @@ describe("the command line", () => {
 });
 
 describe("the environment", () => {
-  test("is the base, the app's, the user's and the secrets, the later over the earlier", () => {
+  test("is made of base, app, user and secrets; later ones override earlier ones", () => {
     const env = { HOME: "/user", A: "env", B: "env" };
     expect(environment({ env, secretVariables: { B: "secret" } }, undefined, perl)).toEqual({
       ...BASE,
@@ -97,7 +97,7 @@ describe("the environment", () => {
     });
   });
 
-  test("tells the task's details as they are, without quotes of its own", () => {
+  test("contains the task's details without added quotes", () => {
     const commit = { hash: "abc123", message: 'It\'s "fixed"' };
     expect(environment({ message: "by hand" }, commit)).toMatchObject({
       SEMAPHORE_TASK_DETAILS_MESSAGE: "by hand",
@@ -111,7 +111,7 @@ describe("the environment", () => {
     expect(names.map((name) => name.slice(23)).sort()).toEqual(["ID", "REPOSITORY_ID", "REPOSITORY_NAME"]);
   });
 
-  test("lets nobody set the service's own names", () => {
+  test("does not let users set the service's own names", () => {
     const forged = { SEMAPHORE_TASK_DETAILS_ID: "forged", SEMAPHORE_TASK_TYPE: "forged" };
     const template = { path: "x", type: TemplateType.BUILD };
     expect(environment({ template, env: forged, secretVariables: forged })).toMatchObject({
@@ -121,6 +121,6 @@ describe("the environment", () => {
   });
 });
 
-test("Python shows its output as it comes", () => {
+test("Python's output is unbuffered", () => {
   expect(BUILT_IN.python).toMatchObject({ command: "python3", env: { PYTHONUNBUFFERED: "1" } });
 });

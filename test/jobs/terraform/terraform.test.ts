@@ -49,7 +49,7 @@ const { terraform, tofu, terragrunt } = BUILT_IN as Required<typeof BUILT_IN>;
 const base = { PATH: "/bin", HOME: "/h", TMPDIR: "/t", LANG: "C" };
 
 describe("arguments of the stages", () => {
-  test("variables and arguments make the plan, which is applied as it is", () => {
+  test("variables and arguments go to plan; apply gets only the plan file", () => {
     for (const app of [terraform, tofu]) {
       const stages = terraformStages(app as never, input, files, "staging");
       expect(stages.init).toEqual(["init", "-input=false", "-backend-config=/t/backend.json"]);
@@ -70,7 +70,7 @@ describe("arguments of the stages", () => {
     }
   });
 
-  test("what sets variables is given to apply again where some are ephemeral, in the order of the plan", () => {
+  test("with ephemeral variables, apply gets the arguments that set variables, in the order of plan", () => {
     const mixed = [
       "-target=-var",
       "-var=a=1",
@@ -95,7 +95,7 @@ describe("arguments of the stages", () => {
     ]);
   });
 
-  test("a stage's own arguments take the place of the template's, and of nothing else (reference, weakness 11)", () => {
+  test("a stage's own arguments replace only the template's arguments (weakness 11)", () => {
     const own = {
       ...input,
       terraform: {
@@ -122,7 +122,7 @@ describe("arguments of the stages", () => {
     expect(stages.apply).toContain("-parallelism=1");
   });
 
-  test("Terragrunt runs each of them by `run --`, with the Terraform that TG_TF_PATH names", () => {
+  test("Terragrunt runs each stage by `run --`, with the Terraform that TG_TF_PATH names", () => {
     const stages = terraformStages(terragrunt as never, input, files, "staging");
     for (const stage of [
       stages.init,
@@ -139,7 +139,7 @@ describe("arguments of the stages", () => {
   });
 });
 
-test("the environment asks nothing, and holds no variable", () => {
+test("the environment turns prompts off and contains no Terraform variables", () => {
   const env = terraformEnvironment(terraform as never, input, base);
   expect(env).toEqual({
     ...base,
@@ -150,7 +150,7 @@ test("the environment asks nothing, and holds no variable", () => {
   });
 });
 
-test("the environment tells a build's version, whatever the task sets", () => {
+test("the environment contains a build's version, which the task cannot override", () => {
   const build = { ...input, template: { type: TemplateType.BUILD, survey: [] }, version: "1.0.3" };
   const env = terraformEnvironment(
     terraform as never,
@@ -160,11 +160,11 @@ test("the environment tells a build's version, whatever the task sets", () => {
   expect(env).toMatchObject({ SEMAPHORE_TASK_TYPE: "build", SEMAPHORE_TASK_TARGET_VERSION: "1.0.3" });
 });
 
-test("a backend is overridden by its type; its settings are in another file", () => {
+test("a backend is overridden by its type only; its settings are in another file", () => {
   expect(backendOverride("http")).toEqual({ terraform: { backend: { http: {} } } });
 });
 
-test("a replacement counts as one more and one less; what looks like a change elsewhere counts as none", async () => {
+test("a replacement counts as one added and one destroyed; actions elsewhere in the JSON are not counted", async () => {
   const actions = [
     ["no-op"],
     ["read"],
@@ -197,14 +197,14 @@ test("a replacement counts as one more and one less; what looks like a change el
   await expect(countChanges([Buffer.from("Error: no plan")])).rejects.toThrow("is not JSON");
 });
 
-describe("the driver", () => {
+describe("the script", () => {
   let folder: string;
   beforeEach(async () => {
     folder = await mkdtemp(join(tmpdir(), "signalman-driver-"));
   });
   afterEach(() => rm(folder, { recursive: true, force: true }));
 
-  /** Runs it with a Terraform that notes its calls and ends as told. */
+  /** Runs the script with a fake Terraform that records its calls and exits with given codes. */
   async function drive(codes: Record<string, number>, then: "apply" | "confirm" | "end") {
     const terraformed = join(folder, "it's terraform");
     const cases = Object.entries(codes).map(([stage, code]) => `${stage}) exit ${code} ;;`);
@@ -235,7 +235,7 @@ describe("the driver", () => {
     };
   }
 
-  test("without changes it ends with the plan", async () => {
+  test("ends after the plan if there are no changes", async () => {
     const { code, calls, progress } = await drive({ plan: 0 }, "apply");
     expect([code, calls]).toEqual([0, ["init", "plan", "output"]]);
     expect(progress).toEqual({
@@ -247,7 +247,7 @@ describe("the driver", () => {
     });
   });
 
-  test("with changes it shows them, and applies, waits or ends", async () => {
+  test("shows changes, and then applies them, waits or ends", async () => {
     const shown = ["init", "plan", "show", "show"];
     const applied = await drive({ plan: 2 }, "apply");
     expect(applied).toMatchObject({
@@ -265,7 +265,7 @@ describe("the driver", () => {
     expect(ended).toMatchObject({ code: 0, calls: shown, progress: { hasChanges: true, waits: false } });
   });
 
-  test("each stage gets the environment as it was given, whatever the script's shell makes of it", async () => {
+  test("gives each stage the exact environment, although the shell changes its own", async () => {
     const given = {
       PATH: "/usr/bin:/bin",
       OPTIND: "abc",
@@ -292,7 +292,7 @@ describe("the driver", () => {
     expect(others).toEqual([first, first]);
   });
 
-  test("it ends with the first stage that fails, as that one did", async () => {
+  test("ends at the first stage that fails, with its exit code", async () => {
     expect(await drive({ init: 3 }, "apply")).toMatchObject({ code: 3, calls: ["init"] });
     await rm(join(folder, "calls"));
     expect(await drive({ plan: 1 }, "apply")).toMatchObject({ code: 1, calls: ["init", "plan"] });
