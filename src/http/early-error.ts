@@ -4,7 +4,7 @@ import { codeToHttpStatus, errorFromJsonBytes, errorToJsonBytes } from "@connect
 import { findTrailerError, setTrailerStatus } from "@connectrpc/connect/protocol-grpc";
 import { trailerFlag, trailerParse, trailerSerialize } from "@connectrpc/connect/protocol-grpc-web";
 import { withErrorInfo } from "../rpc/errors/errors.ts";
-import { blameCaller } from "../rpc/errors/malformed-request.ts";
+import { asCallerFault } from "../rpc/errors/malformed-request.ts";
 
 /*
  * Connect reads and parses the request of a unary call before it runs the first interceptor. What goes wrong until then
@@ -68,7 +68,7 @@ function connect(
 function completed(error: ConnectError | undefined): ConnectError {
   if (error === undefined)
     return withErrorInfo(new ConnectError("The call failed before it began", Code.Unknown));
-  return withErrorInfo(blameCaller(error));
+  return withErrorInfo(asCallerFault(error));
 }
 
 async function bytesOf(answer: UniversalServerResponse): Promise<Uint8Array<ArrayBuffer>> {

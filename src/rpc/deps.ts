@@ -31,7 +31,7 @@ export interface RpcParts {
   onChanged(taskId: string): void;
 }
 
-/** What the RPCs need, bound to this server's databases. */
+/** Returns the dependencies of the RPCs, bound to this server's databases. */
 export function rpcDeps({ control, logs, reads }: Databases, parts: RpcParts): RpcDeps {
   const readTask = coalesce((project: string, id: string) => getTask(reads, project, id));
   return {

@@ -7,7 +7,7 @@ import {
 import type { AppReport } from "../jobs/inspect-apps.ts";
 
 export interface ListAppsDeps {
-  /** The apps of this server, by name. */
+  /** Returns the apps of this server, ordered by name. */
   inspectApps(): Promise<readonly AppReport[]>;
 }
 

@@ -1,8 +1,8 @@
 import type { AnyKind, Kind } from "../store/catalog/kinds.ts";
 
 /*
- * Resource names (AIP-122). The rules have checked their form before any of these is called; a name of another
- * form here is a defect of ours.
+ * Resource names (AIP-122). The functions assume valid names: the rules (rpc/rules) have checked them before any handler
+ * runs.
  */
 
 export interface TaskName {
@@ -10,7 +10,7 @@ export interface TaskName {
   id: string;
 }
 
-/** `projects/{project}/tasks/{uuid}` */
+/** Parses `projects/{project}/tasks/{uuid}`. */
 export function parseTaskName(name: string): TaskName {
   const [, project = "", , id = ""] = name.split("/");
   return { project, id };
@@ -18,7 +18,7 @@ export function parseTaskName(name: string): TaskName {
 
 export const taskName = ({ project, id }: TaskName) => `projects/${project}/tasks/${id}`;
 
-/** `projects/{project}` or `projects/{project}/{kind}/{name}` */
+/** Parses `projects/{project}`, with an empty `name`, or `projects/{project}/{kind}/{name}`. */
 export function parseResourceName(name: string): { project: string; name: string } {
   const [, project = "", , last = ""] = name.split("/");
   return { project, name: last };
@@ -27,9 +27,9 @@ export function parseResourceName(name: string): { project: string; name: string
 export const projectName = (project: string) => `projects/${project}`;
 export const resourceName = (kind: Kind | "inventories", project: string, name: string) =>
   `projects/${project}/${kind}/${name}`;
-/** Of a resource in a project, or of the project itself. */
+/** Returns the name of a resource in a project, or of the project itself. */
 export const fullName = (kind: AnyKind, project: string, name: string) =>
   kind === "projects" ? projectName(name) : resourceName(kind, project, name);
 
-/** Last part of a name, which in a catalog may stand alone. */
+/** Returns the last part of a name, which in a catalog may replace the whole name. */
 export const lastPart = (name: string) => name.split("/").at(-1) ?? name;

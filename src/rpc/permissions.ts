@@ -12,7 +12,7 @@ import { TemplateService } from "../../gen/signalman/v1/template_pb.ts";
 import { EVERYTHING, type Scopes } from "../store/tasks/scopes.ts";
 import type { Caller } from "../task/caller.ts";
 
-/** What a caller must be allowed to do. `public`: nothing, not even a token. */
+/** Right that a method requires of its caller. `public`: none, not even a token. */
 export type Permission =
   | "public"
   | "contract.read"
@@ -25,11 +25,11 @@ export type Permission =
   | "tasks.decide"
   | "tasks.delete";
 
-/** A permission for each method, by its name in TypeScript. A method that is missing does not compile. */
+/** Permission of each method of a service, by its name in TypeScript. A missing method is a compile error. */
 type Methods<S extends DescService> = { readonly [M in keyof S["method"]]: Permission };
 const of = <S extends DescService>(service: S, methods: Methods<S>) => [service.typeName, methods] as const;
 
-/** The permission that each method of the port needs: the one place where this is said. */
+/** Permission of each method of the port. No other place assigns permissions. */
 const PERMISSIONS = new Map<string, Readonly<Record<string, Permission>>>([
   of(TaskService, {
     runTask: "tasks.run",
@@ -90,24 +90,24 @@ const PERMISSIONS = new Map<string, Readonly<Record<string, Permission>>>([
     deleteTemplate: "catalog.write",
   }),
   of(AppService, { listApps: "apps.read" }),
-  // Load balancers and Kubernetes have no token.
+  // Public, since load balancers and Kubernetes have no token.
   of(Health, { check: "public", list: "public", watch: "public" }),
   ["grpc.reflection.v1.ServerReflection", { serverReflectionInfo: "contract.read" }],
   ["grpc.reflection.v1alpha.ServerReflection", { serverReflectionInfo: "contract.read" }],
 ]);
 
-/** Undefined for a method that is not in the table: it needs a token, and its calls are logged as writes. */
+/** Returns the permission of a method; undefined if the table lacks it: it then needs a token and is logged as a write. */
 export function permissionOf(method: DescMethod): Permission | undefined {
   return PERMISSIONS.get(method.parent.typeName)?.[method.localName];
 }
 
-/** Methods that change nothing. */
+/** True for methods that change nothing. */
 export function isRead(method: DescMethod): boolean {
   const permission = permissionOf(method);
   return permission === "public" || permission?.endsWith(".read") === true;
 }
 
-/** The tasks that each kind of caller may list. */
+/** Tasks that each kind of caller may list. */
 const SCOPES: Readonly<Record<Caller["kind"], Scopes>> = { anonymous: EVERYTHING, token: EVERYTHING };
 
 export const scopesOf = (caller: Caller): Scopes => SCOPES[caller.kind];

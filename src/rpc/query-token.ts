@@ -4,29 +4,31 @@ import { invalid } from "../task/errors.ts";
 const DEFAULT_PAGE_SIZE = 50;
 export const pageSize = (asked: number) => asked || DEFAULT_PAGE_SIZE;
 
-/** A position and a fingerprint of the query it belongs to (AIP-158: a token goes with its own query only). */
+/** Returns a token of a position and a fingerprint of its query, since a token is valid for this query only (AIP-158). */
 export function queryToken(position: string, query: readonly string[]): string {
   return Buffer.from(JSON.stringify([position, fingerprint(query)])).toString("base64url");
 }
 
-/** As `readQueryToken`, for a `page_token`; empty for the first page. */
+/** As `readQueryToken`, for a `page_token`. Returns "" for the first page. */
 export function readPageToken(token: string, query: readonly string[], form: RegExp): string {
   return token === "" ? "" : readQueryToken("page_token", token, query, form);
 }
 
 /**
- * The position in a token that a field of a request holds. Whoever makes a token up does not get past the form of a
- * position.
- * @throws Failure invalid
+ * Returns the position in the token of a request's field. `form` matches valid positions; it also guards against tokens that
+ * a caller made up.
+ * @throws Failure invalid if it is not a token of this query.
  */
 export function readQueryToken(field: string, token: string, query: readonly string[], form: RegExp): string {
   try {
     const [position, print] = JSON.parse(Buffer.from(token, "base64url").toString()) as unknown[];
     if (typeof position === "string" && form.test(position) && print === fingerprint(query)) return position;
   } catch {
-    // Not of ours: said below.
+    // Not a token of this server: refused below.
   }
-  throw invalid([{ field, description: "is not a token of this query" }]);
+  throw invalid([
+    { field, description: "is not a token of this query; use the one that its previous response returned" },
+  ]);
 }
 
 function fingerprint(query: readonly string[]): string {

@@ -46,7 +46,18 @@ export type RpcDeps = RunTaskDeps &
   CatalogWarningDeps &
   StandardDeps;
 
-/** Every RPC of the contract, each in a file of its own. */
+/**
+ * The RPC layer: from a decoded request to the response or error of the contract.
+ *
+ * `routes` binds one handler per RPC to the server's dependencies (`deps.ts`). `tasks/` has a file per RPC of TaskService;
+ * `catalog/` has ApplyCatalog, ExportCatalog and the five standard methods, which all kinds of resources share. A call first
+ * passes the interceptors (`interceptors/all.ts`): request id, log, errors, authentication, validation by `rules/`. Handlers
+ * therefore see only valid requests of permitted callers, and check what the database alone can tell.
+ * Handlers throw a `Failure` for a caller's mistake; `errors/` turns everything thrown into an error with an ErrorInfo.
+ * Streams read committed rows from the store and share the newest ones through live/. Encoded log lines are passed through
+ * without decoding, except for JSON (`json/` also refuses unreadable JSON by field, without quoting secrets).
+ * Protocols, connections and limits of requests are the task of http/, statuses and their changes that of store/.
+ */
 export function routes(deps: RpcDeps): (router: ConnectRouter) => void {
   return (router) => {
     router.service(
@@ -73,7 +84,7 @@ export function routes(deps: RpcDeps): (router: ConnectRouter) => void {
   };
 }
 
-/** The kinds of a catalog, each with its service: all have the same methods. */
+/** Registers the service of each kind of resource. All have the same five methods. */
 function resources({ service }: ConnectRouter, deps: StandardDeps): void {
   service(ProjectService, bound(deps, standardMethods(ProjectService, "projects", "project")));
   service(AccessKeyService, bound(deps, standardMethods(AccessKeyService, "accessKeys", "accessKey")));
@@ -90,7 +101,7 @@ type Handlers<Deps> = Record<string, (deps: Deps, request: never, call: Call) =>
 type RequestOf<H> = H extends (deps: never, request: infer R, call: never) => unknown ? R : never;
 type ResponseOf<H> = H extends (...args: never) => infer R ? R : never;
 
-/** Handlers as Connect calls them: each gets the parts of this server, its request, and what is known of the call. */
+/** Returns handlers in the form that Connect calls; each gets the dependencies, the request and facts about the call. */
 function bound<Deps, H extends Handlers<Deps>>(
   deps: Deps,
   handlers: H,

@@ -1,4 +1,4 @@
-/** Fields of the contract within which values are secret: no error and no line of the log shows what stands there. */
+/** Fields of the contract with secret values, which no error and no line of the log shows. */
 const FIELDS = new Set([
   "secret_variables",
   "secret_env",
@@ -10,10 +10,10 @@ const FIELDS = new Set([
   "text",
 ]);
 
-/** What stands for a secret in an error. */
+/** Replaces a secret value in an error. */
 export const NOT_SHOWN = "a value that is not shown";
 
-/** Whether a place, by names of the contract or of JSON, is a secret or lies within one. */
+/** True if a path, by names of the contract or of JSON, leads to a secret field or into one. */
 export function isSecretPlace(path: readonly PropertyKey[]): boolean {
   return path.some((step) => FIELDS.has(snakeCase(String(step))));
 }

@@ -84,7 +84,7 @@ describe("signalman apply", () => {
       expect(code).toBe(0);
       expect(stderr.split("\n")).toEqual([
         expect.stringMatching(
-          /^signalman: warning: \/catalog.yaml:9: templates\[0\]\.app: this server knows no app bsh; it knows .*bash/,
+          /^signalman: warning: \/catalog.yaml:9: templates\[0\]\.app: unknown app bsh on this server; it has .*bash/,
         ),
         "signalman: warning: /catalog.yaml:4: repositories[0].url: there is no folder /script on this server",
         "",

@@ -43,7 +43,7 @@ describe("a server with a token", () => {
     const wrong = await cli([...call, "--token", "wrong"], { server: service.url, input });
     expect(wrong).toMatchObject({ code: 2, stdout: "" });
     expect(wrong.stderr).toContain(
-      "The bearer token is not the one that this service was given (unauthenticated)",
+      "The bearer token is not the token of this server (unauthenticated)",
     );
   });
 });

@@ -147,7 +147,7 @@ describe("signalman export", () => {
     const { code, stderr } = await cli(["apply", exported], { server: empty.url });
     expect(code).toBe(2);
     expect(stderr).toMatch(
-      /exported.yaml:\d+: accessKeys\[0\].ssh.privateKey: Needed: nothing is stored under this name/,
+      /exported.yaml:\d+: accessKeys\[0\].ssh.privateKey: must not be empty, since no value is stored under this name/,
     );
     expect(stderr).toMatch(/environments\[0\].secretEnv.MY_TOKEN: Needed/);
     expect(stderr.trim().split("\n")).toHaveLength(4);

@@ -35,7 +35,7 @@ describe("a watch", () => {
     const run = startCli(["run", "demo/count"], { server: service.url });
     await run.shows("stdout", "\n20\n");
     await service.kill("SIGTERM");
-    await run.shows("stderr", "This server shuts down");
+    await run.shows("stderr", "This server is shutting down");
     await service.start();
     expect(await run.ended).toBe(0);
     expect(run.stdout.toString()).toBe(COUNTED);

@@ -166,10 +166,10 @@ const REFUSED: [string, string, string, field: string][] = [
     "a secret beside JSON that ends early",
     RUN,
     run({ secretVariables: { A: SECRET } }).slice(0, -1),
-    "no JSON",
+    "not valid JSON",
   ],
-  ["a secret without quotes", RUN, `{"secretVariables": {"A": ${SECRET}}}`, "no JSON"],
-  ["a secret behind its quotes", RUN, `{"secretVariables": {"A": "" ${SECRET}}}`, "no JSON"],
+  ["a secret without quotes", RUN, `{"secretVariables": {"A": ${SECRET}}}`, "not valid JSON"],
+  ["a secret behind its quotes", RUN, `{"secretVariables": {"A": "" ${SECRET}}}`, "not valid JSON"],
 ];
 
 describe.each(TYPES)("a refused %s request shows no secret:", (type) => {

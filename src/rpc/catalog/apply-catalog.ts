@@ -22,16 +22,16 @@ interface Change extends Place {
   differences: Difference[];
 }
 
-/** How long it may take: a catalog can hold thousands of resources. */
-const PATIENCE_MS = 30_000;
-/** Characters of a value in a difference. */
+/** Time limit of the transaction in milliseconds; a catalog can hold thousands of resources. */
+const TIMEOUT_MS = 30_000;
+/** Most characters of a value in a difference. */
 const SHOWN = 1000;
 
 export async function applyCatalog(
   deps: WriteDeps & CatalogWarningDeps,
   { catalog, prune, validateOnly }: ApplyCatalogRequest,
 ): Promise<ApplyCatalogResponse> {
-  // The rules have seen to it that there is one, with a project.
+  // The rules require a catalog with a project.
   const message = catalog?.project ?? create(ProjectSchema);
   const project = lastPart(message.name);
   const desired = [
@@ -49,7 +49,7 @@ export async function applyCatalog(
       isRehearsal: validateOnly,
     };
   };
-  const { decision, obstacles } = await deps.changeProject(project, desired, decide, PATIENCE_MS);
+  const { decision, obstacles } = await deps.changeProject(project, desired, decide, TIMEOUT_MS);
   const left = decision.left.map(
     (place): Change => ({ ...place, action: prune ? "DELETE" : "KEEP", differences: [] }),
   );
@@ -95,7 +95,7 @@ function desiredResource<K extends AnyKind>(
   return { kind, name: lastPart(message.name), path, json: jsonOf(kind, message) };
 }
 
-/** What the project has and the catalog does not name. */
+/** Returns the resources of the project that the catalog does not name. */
 function notNamed({ outlines }: ProjectState, desired: readonly DesiredResource[]): Place[] {
   const named = new Set(desired.map(({ kind, name }) => `${kind}/${name}`));
   return KINDS.flatMap((kind) =>
@@ -105,7 +105,7 @@ function notNamed({ outlines }: ProjectState, desired: readonly DesiredResource[
   );
 }
 
-/** The project first, then by kind and name. */
+/** Sorts changes: the project first, then by kind and name. */
 function inOrder(changes: readonly Change[]): Change[] {
   const rank = ({ kind }: Place) => (kind === "projects" ? -1 : KINDS.indexOf(kind));
   return changes.toSorted((a, b) => rank(a) - rank(b) || (a.name < b.name ? -1 : 1));

@@ -8,14 +8,14 @@ import { pathText } from "../rules/path.ts";
 import { type REFERENCES, type Reference, referencesOf } from "./references.ts";
 import { SCHEMAS } from "./schemas.ts";
 
-/** A resource that is written, and what the request calls it: `catalog.templates[2]`. */
+/** Resource that a request writes, with its path in the request, such as `catalog.templates[2]`. */
 export interface Touched {
   kind: AnyKind;
   name: string;
   path: string;
 }
 
-/** What one demands of another that it refers to, in words; undefined: it is as it must be. */
+/** Checks the target of a reference. Returns the broken rule in words; undefined: the target is valid. */
 type Demand = (target: JsonObject, from: JsonObject) => string | undefined;
 
 const KEY_TYPES = { ssh: "ssh", loginPassword: "login_password", text: "text" };
@@ -28,8 +28,8 @@ const keyOf =
       ? undefined
       : `must be of type ${types.map((type) => KEY_TYPES[type]).join(" or ")}`;
 
-/** A deploy can bring on what another deploy brought. */
-const BRINGS_VERSIONS: JsonValue[] = ["TEMPLATE_TYPE_BUILD", "TEMPLATE_TYPE_DEPLOY"];
+/** Types that `build_template` may have: a deploy can pass on the version of another deploy. */
+const DEPLOYABLE_TYPES: JsonValue[] = ["TEMPLATE_TYPE_BUILD", "TEMPLATE_TYPE_DEPLOY"];
 
 const DEMANDS: { [K in AnyKind]?: Partial<Record<keyof (typeof REFERENCES)[K], Demand>> } = {
   projects: { "hooks[].http.secret_header_key": keyOf("text") },
@@ -38,7 +38,9 @@ const DEMANDS: { [K in AnyKind]?: Partial<Record<keyof (typeof REFERENCES)[K], D
   templates: {
     inventory: inventoryFor,
     build_template: ({ type }) =>
-      BRINGS_VERSIONS.includes(type ?? null) ? undefined : `must be of type ${BRINGS_VERSIONS.join(" or ")}`,
+      DEPLOYABLE_TYPES.includes(type ?? null)
+        ? undefined
+        : `must be of type ${DEPLOYABLE_TYPES.join(" or ")}`,
     "vaults[].key": keyOf("loginPassword", "text"),
     "hooks[].http.secret_header_key": keyOf("text"),
   },
@@ -54,7 +56,7 @@ function inventoryFor(inventory: JsonObject, { app }: JsonObject): string | unde
   return familyOf(String(app)).checkInventory?.(inventory, String(app));
 }
 
-/** What is wrong with a project as it would be, on account of what is written. `after` holds specs by kind and name. */
+/** Returns the violations that the written resources would cause in the project. `after`: all specs after the write, by kind and name. */
 export function checkProject(
   project: string,
   after: ProjectState["outlines"],
@@ -78,14 +80,14 @@ function checkOne(
   { kind, name, path, spec }: Touched & { spec: JsonObject },
 ): FieldViolation[] {
   const references = referencesOf(kind, spec).flatMap((reference) => {
-    const description = troubleWith(project, after, reference, kind, spec);
+    const description = problemWith(project, after, reference, kind, spec);
     return description ? [{ field: pathText(SCHEMAS[kind], reference.path), description }] : [];
   });
-  const settings = kind === "templates" ? [...settingsTrouble(spec), ...circleOf(after, name)] : [];
+  const settings = kind === "templates" ? [...settingsProblems(spec), ...cycleOf(after, name)] : [];
   return [...references, ...settings].map((v) => ({ ...v, field: `${path}.${v.field}` }));
 }
 
-/** One that is not written can be spoilt by a change of what it uses. */
+/** Checks a resource that is not written, whose references may become invalid by the change of their target. */
 function checkUser(
   project: string,
   after: ProjectState["outlines"],
@@ -94,14 +96,14 @@ function checkUser(
 ): FieldViolation[] {
   return referencesOf(kind, spec).flatMap((reference) => {
     const field = pathOf.get(`${reference.kind}/${lastPart(reference.name)}`);
-    const trouble = field === undefined ? undefined : troubleWith(project, after, reference, kind, spec);
+    const trouble = field === undefined ? undefined : problemWith(project, after, reference, kind, spec);
     if (field === undefined || trouble === undefined) return [];
     const user = `${fullName(kind, project, name)} (${pathText(SCHEMAS[kind], reference.path)})`;
     return [{ field, description: `${trouble}, as ${user} uses it` }];
   });
 }
 
-function troubleWith(
+function problemWith(
   project: string,
   after: ProjectState["outlines"],
   { at, kind, name }: Reference,
@@ -117,7 +119,7 @@ function troubleWith(
   return demand && `${name} ${demand}`;
 }
 
-function settingsTrouble(spec: JsonObject): FieldViolation[] {
+function settingsProblems(spec: JsonObject): FieldViolation[] {
   const app = String(spec.app);
   const foreign = Object.keys(FAMILIES).filter(
     (name) => spec[name] !== undefined && name !== familyNameOf(app),
@@ -126,12 +128,15 @@ function settingsTrouble(spec: JsonObject): FieldViolation[] {
   return [...wrong, ...(familyOf(app).checkTemplate?.(spec) ?? [])];
 }
 
-/** A deploy that brings on its own versions, by way of others: with `autorun` each would start the next for ever. */
-function circleOf({ templates }: ProjectState["outlines"], name: string): FieldViolation[] {
+/** Refuses a cycle of `build_template` references: with `autorun` its deploys would start each other for ever. */
+function cycleOf({ templates }: ProjectState["outlines"], name: string): FieldViolation[] {
   const builder = (of: string) => lastPart(String(templates.get(of)?.buildTemplate ?? ""));
   const passed = new Set<string>();
   for (let at = builder(name); at !== "" && !passed.has(at); at = builder(at)) {
-    if (at === name) return [{ field: "build_template", description: "leads back to this template" }];
+    if (at === name)
+      return [
+        { field: "build_template", description: "must not form a cycle; it leads back to this template" },
+      ];
     passed.add(at);
   }
   return [];

@@ -32,7 +32,7 @@ export async function exportCatalog(
   });
 }
 
-/** As people write it: names by their last part, secrets empty. */
+/** Returns a resource in the form of a catalog file: names by their last part, secrets empty. */
 function asWritten(kind: AnyKind, { name, spec }: Resource): JsonObject {
   const written = structuredClone(withEmptySecrets(kind, shownSpec(kind, spec)));
   for (const { name: full, rename } of referencesOf(kind, written)) rename(lastPart(full));

@@ -3,7 +3,7 @@ import { type ReflectMessage, reflect } from "@bufbuild/protobuf/reflect";
 import { type FieldViolation, invalid } from "../../task/errors.ts";
 import { isOpaque } from "../rules/to-plain.ts";
 
-/** What only the service sets; the name says which resource is meant. */
+/** Fields that an update does not write: output-only ones, and the name, which selects the resource. */
 const NOT_WRITTEN = new Set([
   "name",
   "etag",
@@ -14,9 +14,9 @@ const NOT_WRITTEN = new Set([
 ]);
 
 /**
- * Writes the fields of `given` that the mask names into `stored` (AIP-134): without a mask those that are not empty, with
- * `*` all. A path may lead into messages, not into lists, maps and Structs, which are replaced whole.
- * @throws Failure invalid for a path that leads nowhere.
+ * Copies the fields that the mask names from `given` to `stored` (AIP-134): without a mask those that are not empty, with `*`
+ * all. A path may lead into messages, but not into lists, maps and Structs, which are replaced as a whole.
+ * @throws Failure invalid for a path of a field that does not exist.
  */
 export function mergeMasked(
   schema: DescMessage,
@@ -25,7 +25,7 @@ export function mergeMasked(
   mask: readonly string[],
 ): void {
   const [into, from] = [reflect(schema, stored), reflect(schema, given)];
-  const unknown = mask.filter((path) => path !== "*" && !leadsSomewhere(schema, path.split(".")));
+  const unknown = mask.filter((path) => path !== "*" && !isField(schema, path.split(".")));
   if (unknown.length > 0) throw invalid(unknown.map((path) => violationOf(schema, path)));
   for (const path of pathsOf(schema, from, mask)) copy(into, from, path.split("."));
 }
@@ -37,20 +37,20 @@ function pathsOf(schema: DescMessage, from: ReflectMessage, mask: readonly strin
   return mask.filter((path) => !NOT_WRITTEN.has(path));
 }
 
-/** What clears a field of a oneof must not come after what sets another one. */
+/** Sorts unset fields first, so that clearing one field of a oneof does not undo setting another. */
 function inWriteOrder(from: ReflectMessage, fields: readonly DescField[]): DescField[] {
   return fields.toSorted((a, b) => Number(from.isSet(a)) - Number(from.isSet(b)));
 }
 
-function leadsSomewhere(schema: DescMessage, [name, ...rest]: readonly string[]): boolean {
+function isField(schema: DescMessage, [name, ...rest]: readonly string[]): boolean {
   const field = schema.fields.find((one) => one.name === name);
   if (field === undefined || rest.length === 0) return field !== undefined;
-  return field.fieldKind === "message" && !isOpaque(field.message) && leadsSomewhere(field.message, rest);
+  return field.fieldKind === "message" && !isOpaque(field.message) && isField(field.message, rest);
 }
 
 function violationOf(schema: DescMessage, path: string): FieldViolation {
   const names = schema.fields.map(({ name }) => name).filter((name) => !NOT_WRITTEN.has(name));
-  const description = `each one of ${schema.name}; got ${JSON.stringify(path)}, there are ${names.join(", ")}`;
+  const description = `unknown field ${JSON.stringify(path)} of ${schema.name}; expected ${names.join(", ")}`;
   return { field: "update_mask", description };
 }
 

@@ -14,7 +14,7 @@ import { resourceWriter, type WriteDeps } from "./write.ts";
 
 export type StandardDeps = ReadResourcesDeps & WriteDeps;
 
-/** What the contract calls the standard methods of a kind and the fields of their messages. */
+/** Types of the standard methods of a kind, by the names that the contract gives methods and fields. */
 type StandardMethods<One extends string, Many extends string, M> = {
   [N in `create${Capitalize<One>}`]: (
     deps: StandardDeps,
@@ -42,7 +42,7 @@ type StandardMethods<One extends string, Many extends string, M> = {
   ) => Promise<Record<string, never>>;
 };
 
-/** Create, Get, List, Update and Delete of one kind. The rules have seen to it that requests have what they need. */
+/** Returns Create, Get, List, Update and Delete of one kind. Requests have passed the rules, so required fields are set. */
 export function standardMethods<K extends AnyKind, One extends string>(
   service: DescService,
   kind: K,

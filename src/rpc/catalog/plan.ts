@@ -11,7 +11,7 @@ import { contractName, shownSpec } from "./schemas.ts";
 import { showsNames } from "./secret-fields.ts";
 import { type Settled, settle } from "./secrets.ts";
 
-/** What a caller wants a resource to be, as `jsonOf` has it. */
+/** Resource as the caller wants it, in the form of `jsonOf`. */
 export interface DesiredResource extends Touched {
   json: JsonObject;
 }
@@ -19,14 +19,14 @@ export interface DesiredResource extends Touched {
 /** The change that a desired resource makes to the stored one. */
 export interface PlannedChange extends Put {
   action: "CREATE" | "UPDATE" | "UNCHANGED";
-  /** With UPDATE: what differs, in the order of its fields. */
+  /** With UPDATE: the differing fields, ordered by name. */
   differences: Difference[];
 }
 
 export interface Difference {
-  /** Of the contract. */
+  /** Name in the contract. */
   field: string;
-  /** Path of a secret; undefined: it is none. */
+  /** Path of a secret; undefined: the field is not a secret. */
   secret?: string;
   before?: JsonValue | undefined;
   after?: JsonValue | undefined;
@@ -34,7 +34,7 @@ export interface Difference {
 
 /**
  * Computes the changes that a request makes to a project. Pure.
- * @throws Failure invalid if a secret is needed, or if the project would not fit together, naming each field.
+ * @throws Failure invalid that names each field in which a secret is missing or a reference is invalid.
  */
 export function planChanges(
   cipher: Pick<Cipher, "seal" | "open">,
@@ -75,7 +75,7 @@ export function planChanges(
   }));
 }
 
-/** References are stored in full, however short the caller put them. */
+/** Returns a resource with full names in its references, as they are stored. */
 function withFullNames(project: string, kind: AnyKind, json: JsonObject): JsonObject {
   const full = structuredClone(json);
   for (const { kind: target, name, rename } of referencesOf(kind, full)) {
@@ -116,5 +116,5 @@ function difference(
   return { action: differences.length > 0 ? "UPDATE" : "UNCHANGED", differences };
 }
 
-/** JSON knows one zero only. */
+/** Returns a spec as it is read back: JSON has no negative zero. */
 const asStored = (spec: JsonObject): JsonObject => JSON.parse(JSON.stringify(spec)) as JsonObject;

@@ -12,7 +12,7 @@ export interface ReadResourcesDeps {
 
 const NAME = patternOf("{name}");
 
-/** Get and List of one kind, the same for all. */
+/** Returns Get and List of one kind. */
 export function resourceReader<K extends keyof Schemas>(deps: ReadResourcesDeps, kind: K) {
   return {
     async get(request: { name: string }): Promise<MessageShape<Schemas[K]>> {

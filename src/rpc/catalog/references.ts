@@ -2,7 +2,7 @@ import type { JsonObject } from "@bufbuild/protobuf";
 import { protoCamelCase } from "@bufbuild/protobuf/reflect";
 import type { AnyKind, Kind } from "../../store/catalog/kinds.ts";
 
-/** Where a kind refers to others, by fields of the contract; `[]` stands for each item of a list. */
+/** Fields of each kind that refer to other kinds, by names of the contract. `[]`: each item of a list. */
 export const REFERENCES = {
   projects: { "hooks[].http.secret_header_key": "accessKeys" },
   accessKeys: {},
@@ -19,7 +19,7 @@ export const REFERENCES = {
   },
 } as const satisfies Record<AnyKind, Record<string, Kind>>;
 
-/** Where a catalog holds resources of each kind. */
+/** Field of a catalog that holds the resources of each kind. */
 export const CATALOG_FIELDS = {
   accessKeys: "access_keys",
   repositories: "repositories",
@@ -28,20 +28,20 @@ export const CATALOG_FIELDS = {
   templates: "templates",
 } as const satisfies Record<Kind, string>;
 
-/** A resource that is named by another. */
+/** Reference from one resource to another. */
 export interface Reference {
-  /** Its key in REFERENCES. */
+  /** Key in REFERENCES. */
   at: string;
-  /** From the resource that names it. */
+  /** Path of the field within the referring resource. */
   path: (string | number)[];
   kind: Kind;
-  /** As it is written there. */
+  /** Name in that field, full or short. */
   name: string;
-  /** Writes another name in its place. */
+  /** Replaces the name in that field. */
   rename(name: string): unknown;
 }
 
-/** What a resource refers to, by `spelled` names of its fields: those of JSON unless told otherwise. */
+/** Returns the references of a resource. `spelled` gives the key of a field in `resource`; the JSON name by default. */
 export function referencesOf(
   kind: AnyKind,
   resource: object,

@@ -17,7 +17,7 @@ import { TemplateSchema } from "../../../gen/signalman/v1/template_pb.ts";
 import { maskUsers } from "../../git/remote-url.ts";
 import type { AnyKind, Resource } from "../../store/catalog/kinds.ts";
 
-/** The message of each kind. All have name, etag, create_time and update_time. */
+/** Message of each kind. All have name, etag, create_time and update_time. */
 export const SCHEMAS = {
   projects: ProjectSchema,
   accessKeys: AccessKeySchema,
@@ -30,10 +30,10 @@ export type Schemas = typeof SCHEMAS;
 
 const OUTSIDE_SPEC = ["name", "etag", "createTime", "updateTime"];
 
-/** What a caller says of a resource: its proto3 JSON without name, etag and times, and with its secrets. */
+/** Returns the proto3 JSON of a resource in a request, secrets included, without name, etag and times. */
 export function jsonOf<K extends AnyKind>(kind: K, message: MessageShape<Schemas[K]>): JsonObject {
   const schema: DescMessage = SCHEMAS[kind];
-  // Times of a caller's mean nothing here, and may be none that JSON can say.
+  // Times in a request are ignored, and may be out of the range of JSON.
   const said = create(schema, { ...message, createTime: undefined, updateTime: undefined });
   const json = toJson(schema, said) as JsonObject;
   return Object.fromEntries(Object.entries(json).filter(([field]) => !OUTSIDE_SPEC.includes(field)));
@@ -58,19 +58,19 @@ export function messageOf<K extends AnyKind>(
   return fromJson(schema, json) as MessageShape<Schemas[K]>;
 }
 
-/** A spec as callers may see it: the user of a repository's URL, which earlier releases stored, may be a token. */
+/** Returns a spec as callers may see it: users in URLs of repositories, stored by earlier releases, may be tokens and are masked. */
 export function shownSpec(kind: AnyKind, spec: JsonObject): JsonObject {
   return kind === "repositories" && typeof spec.url === "string"
     ? { ...spec, url: maskUsers(spec.url) }
     : spec;
 }
 
-/** A field of a kind by its name in JSON → by that of the contract. */
+/** Converts the JSON name of a field to its name in the contract. */
 export function contractName(kind: AnyKind, jsonName: string): string {
   return SCHEMAS[kind].fields.find((field) => field.jsonName === jsonName)?.name ?? jsonName;
 }
 
-/** Changes with every write, also when a resource is deleted and made again (AIP-154). */
+/** Returns the etag of a resource (AIP-154). It changes with every write, and when a resource is deleted and created again. */
 export function etagOf({ revision, createTime }: Resource): string {
   return `"${revision}-${createTime.getTime().toString(36)}"`;
 }

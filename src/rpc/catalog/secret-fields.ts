@@ -3,15 +3,15 @@ import { accessKeyContext, environmentContext } from "../../keys/access-key.ts";
 import type { AnyKind } from "../../store/catalog/kinds.ts";
 import { contractName, SCHEMAS } from "./schemas.ts";
 
-/** A secret text of a kind: field `field` of its message `of`, stored as `field`. */
+/** Secret text: field `field` of the message `of`, stored as `field`. */
 export interface SecretText {
   of: string;
   field: string;
-  /** May be empty, and goes when this one is given anew. */
+  /** Optional secret that belongs to this one, and is removed when this one is given anew. */
   with?: string;
 }
 
-/** A map of secret texts, stored as `as`; the names in it are shown in the field `names`. */
+/** Map of secret texts, stored as `as`. The field `names` shows the names in it. */
 interface SecretMap {
   field: string;
   as: string;
@@ -24,7 +24,7 @@ export interface SecretFields {
   context(project: string, name: string): string;
 }
 
-/** What nobody may see of each kind, by names in JSON. keys/material.ts has the shapes that are encrypted. */
+/** Secret fields of each kind, by JSON names. keys/material.ts defines the encrypted form. */
 export const SECRET_FIELDS: Partial<Record<AnyKind, SecretFields>> = {
   accessKeys: {
     texts: [
@@ -46,7 +46,7 @@ export const SECRET_FIELDS: Partial<Record<AnyKind, SecretFields>> = {
   },
 };
 
-/** A spec as a caller writes it who keeps all secrets: where there are names only, they get empty values. */
+/** Returns a spec with empty values for its secrets, which keeps all of them when it is written back. */
 export function withEmptySecrets(kind: AnyKind, spec: JsonObject): JsonObject {
   const empty = (SECRET_FIELDS[kind]?.maps ?? []).map(({ field, names }) => [
     field,
@@ -56,7 +56,7 @@ export function withEmptySecrets(kind: AnyKind, spec: JsonObject): JsonObject {
   return Object.fromEntries([...shown, ...empty]);
 }
 
-/** The secrets that a spec stands for, by their paths. (A passphrase goes with its key.) */
+/** Returns the paths of the secrets of a spec. A passphrase is not listed apart from its key. */
 export function secretsOf(kind: AnyKind, spec: JsonObject): string[] {
   const { texts = [], maps = [] } = SECRET_FIELDS[kind] ?? {};
   return [
@@ -69,17 +69,17 @@ export function secretsOf(kind: AnyKind, spec: JsonObject): string[] {
   ];
 }
 
-/** Whether a field only shows the names of secrets: it goes with them. */
+/** True for output-only fields that show the names of secrets. */
 export function showsNames(kind: AnyKind, field: string): boolean {
   return SECRET_FIELDS[kind]?.maps.some(({ names }) => names === field) ?? false;
 }
 
-/** `ssh.private_key` */
+/** Returns the path of a secret text, such as `ssh.private_key`. */
 export function textPath(kind: AnyKind, { of, field }: SecretText): string {
   const holder = SCHEMAS[kind].fields.find(({ jsonName }) => jsonName === of);
   return `${holder?.name}.${holder?.message?.fields.find(({ jsonName }) => jsonName === field)?.name}`;
 }
 
-/** `secret_env["TOKEN"]` */
+/** Returns the path of an entry, such as `secret_env["TOKEN"]`. */
 export const entryPath = (kind: AnyKind, field: string, name: string): string =>
   `${contractName(kind, field)}[${JSON.stringify(name)}]`;

@@ -4,19 +4,19 @@ import type { AnyKind, WholeResource } from "../../store/catalog/kinds.ts";
 import { Failure, type FieldViolation } from "../../task/errors.ts";
 import { entryPath, SECRET_FIELDS, type SecretFields, secretsOf, textPath } from "./secret-fields.ts";
 
-/** A resource as it is to be stored. */
+/** Resource in the form in which it is stored. */
 export interface Settled {
   spec: JsonObject;
   secrets: Buffer | null;
-  /** Secrets that are others now, by their paths from the resource: `ssh.private_key`, `secret_env["TOKEN"]`. */
+  /** Paths of changed secrets within the resource, such as `ssh.private_key` and `secret_env["TOKEN"]`. */
   changed: string[];
-  /** Secrets that are empty while nothing is stored, by their paths from the resource. */
+  /** Violations for empty secrets without a stored value, by path within the resource. */
   missing: FieldViolation[];
 }
 
 /**
- * Takes the secrets out of what a caller says of a resource, keeps what is stored where one is empty, and encrypts them.
- * @throws Failure precondition if something is to be kept that this server cannot decrypt.
+ * Separates a resource into its spec and its encrypted secrets. An empty secret keeps the stored value.
+ * @throws Failure precondition if a stored secret must be kept that this server cannot decrypt.
  */
 export function settle(
   cipher: Pick<Cipher, "seal" | "open">,
@@ -80,7 +80,7 @@ function takeOut({ texts, maps }: SecretFields, given: JsonObject): { spec: Json
   return { spec, secrets };
 }
 
-/** Empty secrets become the stored ones. */
+/** Replaces empty secrets by the stored ones. */
 function fill({ texts, maps }: SecretFields, secrets: Secrets, known: Secrets): void {
   const fresh = new Set(Object.keys(secrets).filter((key) => secrets[key] !== ""));
   for (const { field, with: main = "" } of texts) {
@@ -106,7 +106,10 @@ function missingIn(kind: AnyKind, fields: SecretFields, secrets: Secrets): Field
         .map(([name]) => entryPath(kind, field, name)),
     ),
   ];
-  return paths.map((field) => ({ field, description: "Needed: nothing is stored under this name" }));
+  return paths.map((field) => ({
+    field,
+    description: "must not be empty, since no value is stored under this name",
+  }));
 }
 
 function changedIn(kind: AnyKind, { texts, maps }: SecretFields, secrets: Secrets, known: Secrets): string[] {

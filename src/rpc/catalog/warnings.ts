@@ -5,13 +5,13 @@ import type { FieldViolation } from "../../task/errors.ts";
 import { isFolderUrl } from "../rules/paths.ts";
 
 export interface CatalogWarningDeps {
-  /** The names of the apps that this server knows. */
+  /** Names of the apps of this server. */
   appNames: readonly string[];
-  /** Whether tasks run on this server, so that its folders are theirs. */
+  /** Whether tasks run on this server, so that they would use its folders. */
   runsTasks: boolean;
 }
 
-/** What of a catalog would fail on this server alone: apps that it does not know, and folders that are not there. */
+/** Returns warnings for apps and folders of a catalog that this server lacks, although other servers may have them. */
 export function catalogWarnings(
   { appNames, runsTasks }: CatalogWarningDeps,
   catalog: Catalog | undefined,
@@ -22,7 +22,7 @@ export function catalogWarnings(
       : [
           {
             field: `catalog.templates[${at}].app`,
-            description: `this server knows no app ${app}; it knows ${appNames.toSorted().join(", ")}`,
+            description: `unknown app ${app} on this server; it has ${appNames.toSorted().join(", ")}`,
           },
         ],
   );

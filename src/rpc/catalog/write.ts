@@ -18,8 +18,8 @@ import { referencesOf } from "./references.ts";
 import { etagOf, jsonOf, messageOf, SCHEMAS, type Schemas } from "./schemas.ts";
 import { withEmptySecrets } from "./secret-fields.ts";
 
-/** How long it may take to delete a project with all its tasks and their logs. */
-const LOGS_GO_MS = 600_000;
+/** Time limit, in milliseconds, of deleting a project with all its tasks and their logs. */
+const DELETE_TIMEOUT_MS = 600_000;
 
 export interface WriteDeps {
   changeProject<W extends Writes>(
@@ -33,13 +33,13 @@ export interface WriteDeps {
 
 export interface WriterOptions<K extends AnyKind> {
   kind: K;
-  /** What requests call a resource: `access_key`. */
+  /** Field of requests that holds the resource, such as `access_key`. */
   field: string;
-  /** All that breaks the rules of an update to this whole resource, by path in the request. */
+  /** Returns the broken rules of an update to this whole resource, by path in the request. */
   violationsOf(resource: Message): FieldViolation[];
 }
 
-/** Create, Update and Delete of one kind, the same for all. Each is decided while nobody else changes the project. */
+/** Returns Create, Update and Delete of one kind. Each decides under a lock, so that no other call changes the project meanwhile. */
 export function resourceWriter<K extends AnyKind>(deps: WriteDeps, options: WriterOptions<K>) {
   const { kind, field } = options;
   type Shape = MessageShape<Schemas[K]>;
@@ -89,7 +89,7 @@ export function resourceWriter<K extends AnyKind>(deps: WriteDeps, options: Writ
         assertNotReferred(project, state, { kind, name });
         return { put: [], remove: [...others, { kind, name }], force, isRehearsal: false };
       };
-      await deps.changeProject(project, [{ kind, name }], decide, force ? LOGS_GO_MS : undefined);
+      await deps.changeProject(project, [{ kind, name }], decide, force ? DELETE_TIMEOUT_MS : undefined);
     },
   };
 }
@@ -104,13 +104,13 @@ function placeOf(kind: AnyKind, fully: string): Asked {
   return { project, name: kind === "projects" ? project : name };
 }
 
-/** @throws Failure not_found; aborted if the caller knows another state of it. */
+/** Returns the stored resource. @throws Failure not_found; aborted if its etag is not the one in the request. */
 function storedOf(state: ProjectState, kind: AnyKind, { project, name }: Asked, etag: string): WholeResource {
   const stored = state.wholes[kind].get(name);
   const resource = fullName(kind, project, name);
   if (!stored) throw notFound(resource);
   if (etag !== "" && etag !== etagOf(stored)) {
-    const text = `${resource} was changed meanwhile: its etag is ${etagOf(stored)}, got ${etag.slice(0, 80)}`;
+    const text = `${resource} has changed: its etag is ${etagOf(stored)}, got ${etag.slice(0, 80)}; read it again`;
     throw new Failure("aborted", text, { reason: "ETAG_MISMATCH", resource });
   }
   return stored;
@@ -126,7 +126,7 @@ function exists(resource: string): Failure {
 const all = ({ outlines }: ProjectState): Place[] =>
   KINDS.flatMap((kind) => [...outlines[kind].keys()].map((name) => ({ kind, name })));
 
-/** @throws Failure precondition that names a resource in which it is named. */
+/** @throws Failure precondition that names a resource which refers to this one. */
 function assertNotReferred(project: string, { outlines }: ProjectState, { kind, name }: Place): void {
   for (const userKind of ["projects", ...KINDS] as const) {
     for (const [user, spec] of outlines[userKind]) {

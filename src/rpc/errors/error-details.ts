@@ -15,15 +15,15 @@ import { fitText, fitViolations } from "./error-size.ts";
 export const ERROR_DOMAIN = "signalman";
 const DEFAULT_RETRY_MS = 1000;
 
-/** A detail on its way out, as ConnectError takes it. */
+/** Detail of an error that is about to be sent, in the form that ConnectError takes. */
 export type Detail = NonNullable<ConstructorParameters<typeof ConnectError>[3]>[number];
 
-/** Who, for programs: a reason that stays the same from release to release. */
+/** Returns an ErrorInfo. Its reason is for programs and stays the same from release to release. */
 export function errorInfo(reason: Reason, metadata: Record<string, string> = {}): Detail {
   return detail(ErrorInfoSchema, { reason, domain: ERROR_DOMAIN, metadata });
 }
 
-/** When to try again, in milliseconds; a second if nobody says. */
+/** Returns a RetryInfo with a delay in milliseconds. undefined: one second. */
 export function retryInfo(ms: number | undefined): Detail {
   const delay = Math.max(0, ms ?? DEFAULT_RETRY_MS);
   const seconds = Math.floor(delay / 1000);
@@ -31,7 +31,7 @@ export function retryInfo(ms: number | undefined): Detail {
   return detail(RetryInfoSchema, { retryDelay: { seconds: BigInt(seconds), nanos } });
 }
 
-/** The details of a failure: ErrorInfo always, then what the contract promises for its kind. */
+/** Returns the details of a failure: an ErrorInfo, then those that the contract promises for its kind. */
 export function failureDetails(failure: Failure): Detail[] {
   const metadata: Record<string, string> = {};
   if (failure.resource !== undefined) metadata.resource = fitText(failure.resource);

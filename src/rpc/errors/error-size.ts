@@ -1,14 +1,14 @@
 import type { FieldViolation } from "../../task/errors.ts";
 
 /*
- * Over gRPC an error travels in the trailers: the message percent-encoded, the details in base64, and the message
- * in the details once more. Clients refuse large metadata (grpc-java and grpc-core from 8 KiB), and what they report
- * then says nothing. So an error is kept to about 6 KiB on the wire.
+ * Limits of an error's size. gRPC sends errors in the trailers: the message percent-encoded, the details in base64, and the
+ * message again within the details. Clients refuse large metadata (grpc-java and grpc-core from 8 KiB) with an error that does
+ * not tell the cause, so an error takes at most about 6 KiB on the wire.
  */
 const TEXT_BYTES = 1024;
 const VIOLATION_BYTES = 2560;
 
-/** Cuts a text so that it percent-encodes to at most about a KiB. Half surrogate pairs, which nobody can encode, go. */
+/** Cuts a text so that it takes at most about 1 KiB percent-encoded. Unpaired surrogates, which cannot be encoded, are replaced. */
 export function fitText(text: string): string {
   const whole = text.slice(0, TEXT_BYTES).toWellFormed();
   if (whole.length === text.length && encodedLength(whole) <= TEXT_BYTES) return whole;
@@ -22,7 +22,7 @@ export function fitText(text: string): string {
   return `${kept}…`;
 }
 
-/** The first violations, as many as fit, and a last one that says how many more there are. */
+/** Returns as many violations as fit, and one that tells how many were left out. */
 export function fitViolations(violations: readonly FieldViolation[]): FieldViolation[] {
   let size = 0;
   const kept: FieldViolation[] = [];

@@ -17,38 +17,40 @@ const CODES: Record<ErrorKind, Code> = {
   unavailable: Code.Unavailable,
 };
 
-/** Codes that say that the service failed, not the caller. */
-export const OURS: ReadonlySet<Code> = new Set([Code.Unknown, Code.Internal, Code.DataLoss]);
+/** Codes for faults of the server rather than of the caller. */
+export const SERVER_FAULTS: ReadonlySet<Code> = new Set([Code.Unknown, Code.Internal, Code.DataLoss]);
 
 export interface ErrorContext {
   requestId: string;
-  /** The call's own signal: aborted by the client, by the deadline or by the server's shutdown. */
+  /** Signal of the call, aborted by the client, the deadline or the server's shutdown. */
   signal: AbortSignal;
-  /** Tells trouble that passes by itself, such as a database that is away. Such a call is UNAVAILABLE. */
+  /** True for transient errors, such as an unreachable database; the call then fails with UNAVAILABLE. */
   isPassing?: (error: unknown) => boolean;
 }
 
 /**
- * The one edge from what was thrown to what a caller gets. Every result carries a `google.rpc.ErrorInfo`
- * (https://google.aip.dev/193); what is not made for callers stays in `cause`, for the log.
+ * Turns anything that was thrown into the error that the caller gets; no other function does. Every result has a
+ * `google.rpc.ErrorInfo` (https://google.aip.dev/193). The thrown error itself, which may hold details that callers must not
+ * see, becomes the `cause`, for the log.
  */
 export function toConnectError(thrown: unknown, context: ErrorContext): ConnectError {
   if (isAbort(thrown, context.signal)) return fromAbort(context.signal.reason);
-  if (thrown instanceof ConnectError && !OURS.has(thrown.code)) return withErrorInfo(thrown);
+  if (thrown instanceof ConnectError && !SERVER_FAULTS.has(thrown.code)) return withErrorInfo(thrown);
   if (thrown instanceof Failure) return failureError(thrown);
   if (context.isPassing?.(thrown)) return unavailable(thrown);
   return internal(thrown, context.requestId);
 }
 
-/** What calls end with when the server goes: another server, or this one a little later, takes over. */
+/** Returns the error that ends calls when the server shuts down; callers retry at another server, or here later. */
 export function shuttingDown(): ConnectError {
-  return withDetails("This server shuts down; go on with another, or try again", Code.Unavailable, [
-    errorInfo("SERVER_SHUTDOWN"),
-    retryInfo(undefined),
-  ]);
+  return withDetails(
+    "This server is shutting down; continue at another server, or try again",
+    Code.Unavailable,
+    [errorInfo("SERVER_SHUTDOWN"), retryInfo(undefined)],
+  );
 }
 
-/** Adds an ErrorInfo to an error that has none, with the code's name as its reason. */
+/** Adds an ErrorInfo, with the reason of the code, to an error that has none. */
 export function withErrorInfo(error: ConnectError): ConnectError {
   if (error.findDetails(ErrorInfoSchema).length === 0) {
     error.details.push(errorInfo(reasonOfCode(codeToString(error.code).toUpperCase())));
@@ -56,12 +58,12 @@ export function withErrorInfo(error: ConnectError): ConnectError {
   return error;
 }
 
-/** The error of a failure, with the details that the contract promises for its kind. */
+/** Returns the error for a failure, with the details that the contract promises for its kind. */
 export function failureError(failure: Failure): ConnectError {
   return withDetails(failure.message, CODES[failure.kind], failureDetails(failure), failure);
 }
 
-/** The call was aborted, and this is what the code that noticed it threw. */
+/** True if the call was aborted and `thrown` is how the aborted code reported that. */
 function isAbort(thrown: unknown, signal: AbortSignal): boolean {
   if (!signal.aborted) return false;
   if (thrown === signal.reason) return true;
@@ -69,9 +71,9 @@ function isAbort(thrown: unknown, signal: AbortSignal): boolean {
 }
 
 /**
- * Deadlines, resets and shutdowns abort with a ConnectError; a connection that ended, with an AbortError.
- * A client that resets its stream with another code than CANCEL (Connect does at its deadline) has left all the same.
- * Whatever shares the signal shares its reason, and an answer gets headers of its own: hence a copy.
+ * Returns the error of an aborted call. Deadlines, resets and shutdowns abort with a ConnectError; a closed connection aborts
+ * with an AbortError. A stream that the client reset with a code other than CANCEL (Connect does at its deadline) counts as
+ * ended by the client. The reason is copied, since all users of the signal share it and each response adds headers.
  */
 function fromAbort(reason: unknown): ConnectError {
   if (reason instanceof ConnectError && reason.code !== Code.Internal) {
@@ -82,7 +84,7 @@ function fromAbort(reason: unknown): ConnectError {
   return clientLeft(reason);
 }
 
-/** Nobody is there who would get the answer. */
+/** Returns the error of a call that the client ended. */
 export function clientLeft(cause: unknown): ConnectError {
   return withDetails("The client ended the call", Code.Canceled, [errorInfo("CANCELED")], cause);
 }
@@ -93,7 +95,7 @@ function outgoing(error: ConnectError): Detail[] {
 
 function unavailable(cause: unknown): ConnectError {
   return withDetails(
-    "The service cannot reach its database; try again",
+    "The server cannot reach its database; try again",
     Code.Unavailable,
     [errorInfo("UNAVAILABLE"), retryInfo(undefined)],
     cause,
@@ -102,7 +104,7 @@ function unavailable(cause: unknown): ConnectError {
 
 function internal(cause: unknown, requestId: string): ConnectError {
   return withDetails(
-    `The service failed; its log has the cause under request id ${requestId}`,
+    `The server failed; its log has the cause under request id ${requestId}`,
     Code.Internal,
     [errorInfo("INTERNAL", { request_id: requestId })],
     cause,

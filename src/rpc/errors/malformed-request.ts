@@ -1,12 +1,12 @@
 import { Code, ConnectError } from "@connectrpc/connect";
 
 /**
- * Corrects an error that reading a request gave. Connect says INTERNAL where a request is no message or wrongly
- * compressed: this is the caller's doing, and asking another server would not help. What JSON.parse quotes of a request
- * may cut a character in two, which Connect cannot spell for gRPC. For no other errors: an INTERNAL of a handler is a
- * defect of the server.
+ * Corrects an error from reading a request. Connect reports INTERNAL for a request that cannot be decoded or decompressed,
+ * but this is the caller's fault and would fail on every server: it becomes INVALID_ARGUMENT. Messages of JSON.parse may quote
+ * half of a surrogate pair, which Connect cannot encode for gRPC: it is replaced. Not for errors of handlers, whose INTERNAL
+ * is a defect of the server.
  */
-export function blameCaller(error: ConnectError): ConnectError {
+export function asCallerFault(error: ConnectError): ConnectError {
   const { code, rawMessage, metadata, details } = error;
   const isTold = code === Code.Internal;
   if (!isTold && rawMessage.isWellFormed()) return error;

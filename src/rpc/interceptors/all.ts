@@ -8,7 +8,7 @@ import { type Validator, validate } from "./validate.ts";
 
 export interface InterceptorOptions {
   logger: Logger;
-  /** Undefined: everyone may call. */
+  /** undefined: calls need no token. */
   token: string | undefined;
   /** `violationsOf` of rpc/rules/check.ts, outside tests. */
   rules: Validator;
@@ -16,7 +16,10 @@ export interface InterceptorOptions {
   isPassing?: (error: unknown) => boolean;
 }
 
-/** What every call passes, the outermost first: the log sees what the caller sees, and nobody's request is judged before its token. */
+/**
+ * Returns the interceptors of every call, the outermost first. The log is outside `errors`, so it records the error that the
+ * caller gets. Authentication comes before validation, so that a caller without a token learns nothing about the rules.
+ */
 export function interceptors(options: InterceptorOptions): Interceptor[] {
   return [
     requestId(),

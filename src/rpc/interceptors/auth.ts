@@ -10,9 +10,9 @@ const LOOPBACK_ORIGIN = /^https?:\/\/(localhost|127(\.\d{1,3}){3}|\[::1\])(:\d+)
 const BEARER = /^bearer +(\S+) *$/i;
 
 /**
- * Lets a call pass only with `authorization: Bearer <token>` (RFC 6750), and records the caller for the handlers.
- * Without a token every program on this machine may call: the port is a loopback one then (http/safe-listen.ts). Hashes
- * are compared, in constant time, so that neither the time nor a difference in length tells anything of the token.
+ * Refuses calls without `authorization: Bearer <token>` (RFC 6750), and records the caller for the handlers. If the server has
+ * no token, every program on this machine may call; the port is then on a loopback address (http/safe-listen.ts). Hashes of
+ * the tokens are compared in constant time, so that neither the duration nor the length reveals anything about the token.
  */
 export function bearerAuth(token: string | undefined): Interceptor {
   const [check, caller] =
@@ -27,15 +27,16 @@ export function bearerAuth(token: string | undefined): Interceptor {
 }
 
 /**
- * Browsers are no programs of this machine: a page of any site can call a loopback port under a name of its own
- * ("DNS rebinding"), and then run programs here. They name the page's site with every POST (Fetch standard).
+ * Refuses calls from web pages of other sites. Without this a page of any site could call the loopback port through the user's
+ * browser, under a host name of that site (DNS rebinding), and run programs here. Browsers send the page's origin with every
+ * POST (Fetch standard).
  */
 function checkOrigin(header: Headers): void {
   const origin = header.get("origin");
   if (origin !== null && !LOOPBACK_ORIGIN.test(origin)) {
     throw refused(
       "ORIGIN_REFUSED",
-      `Without a token, pages of ${origin.slice(0, 80)} may not call this service`,
+      `Web pages of ${origin.slice(0, 80)} may not call a server without a token; give it a token and name them in --allowed-origins`,
     );
   }
 }
@@ -46,11 +47,11 @@ function checkToken(wanted: Buffer): (header: Headers) => void {
     if (given === undefined) {
       throw refused(
         "TOKEN_MISSING",
-        "This service wants the header `authorization: Bearer TOKEN`; there was none",
+        "The header `authorization: Bearer TOKEN` is missing; send it with the token of this server",
       );
     }
     if (!timingSafeEqual(sha256(given), wanted)) {
-      throw refused("TOKEN_WRONG", "The bearer token is not the one that this service was given");
+      throw refused("TOKEN_WRONG", "The bearer token is not the token of this server");
     }
   };
 }

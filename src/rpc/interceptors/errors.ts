@@ -1,12 +1,12 @@
 import { ConnectError, type Interceptor } from "@connectrpc/connect";
 import { clientLeft, toConnectError } from "../errors/errors.ts";
-import { blameCaller } from "../errors/malformed-request.ts";
+import { asCallerFault } from "../errors/malformed-request.ts";
 import { requestIdKey } from "./context.ts";
 import { guardStream } from "./stream.ts";
 
 /**
- * Maps whatever is thrown, also in the middle of a stream, to the error that the caller gets (rpc/errors/errors.ts). A call
- * that is over before it begins, by its deadline or because its caller has left, does no work.
+ * Maps everything that is thrown, also within a stream, to the error that the caller gets (rpc/errors/errors.ts). A call whose
+ * deadline has passed, or that the caller has ended, does not reach its handler.
  */
 export function errors(isPassing?: (error: unknown) => boolean): Interceptor {
   return (next) => async (request) => {
@@ -30,9 +30,9 @@ export function errors(isPassing?: (error: unknown) => boolean): Interceptor {
   };
 }
 
-/** Only here is it known whether the caller's messages or the handler failed. */
+/** Marks errors from reading the caller's messages as the caller's; outside they look like errors of the handler. */
 function readable<M>(messages: AsyncIterable<M>): AsyncIterable<M> {
   return guardStream(messages, {
-    failed: (error) => (error instanceof ConnectError ? blameCaller(error) : error),
+    failed: (error) => (error instanceof ConnectError ? asCallerFault(error) : error),
   });
 }

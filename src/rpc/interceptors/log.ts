@@ -3,14 +3,15 @@ import { ConnectError, type Interceptor } from "@connectrpc/connect";
 import { codeToString } from "@connectrpc/connect/protocol-connect";
 import type { Logger } from "pino";
 import { Failure } from "../../task/errors.ts";
-import { OURS } from "../errors/errors.ts";
+import { SERVER_FAULTS } from "../errors/errors.ts";
 import { isRead } from "../permissions.ts";
 import { callerKey, peerKey, requestIdKey } from "./context.ts";
 import { guardStream } from "./stream.ts";
 
 /**
- * One line for each RPC, when it is over; a stream's when the stream is. OK reads at debug, everything else at info,
- * failures of ours at error with their cause and its stack. Neither messages nor headers are logged: they hold secrets.
+ * Logs one line for each RPC at its end, for a stream at the end of the stream. Successful reads are logged at debug, faults of
+ * the server at error with cause and stack, all other calls at info. Messages and headers are not logged, since they can hold
+ * secrets.
  */
 export function log(logger: Logger): Interceptor {
   return (next) => async (request) => {
@@ -45,11 +46,11 @@ function logOk(logger: Logger, method: DescMethod, fields: object): void {
 function logError(logger: Logger, thrown: unknown, fields: object): void {
   const error = ConnectError.from(thrown);
   const code = codeToString(error.code);
-  if (OURS.has(error.code)) logger.error({ ...fields, code, err: error.cause ?? error }, "rpc");
+  if (SERVER_FAULTS.has(error.code)) logger.error({ ...fields, code, err: error.cause ?? error }, "rpc");
   else logger.info({ ...fields, code, ...refusal(error) }, "rpc");
 }
 
-/** Of a request with wrong fields their names alone: the sentences quote what the caller sent. */
+/** Returns the log fields of a refused call. Of wrong fields only the names are logged: descriptions quote the request. */
 function refusal({ cause, rawMessage }: ConnectError): { fields: string[] } | { error: string } {
   const violations = cause instanceof Failure ? cause.violations : [];
   return violations.length > 0

@@ -7,13 +7,13 @@ import { guardStream } from "./stream.ts";
 export const REQUEST_ID_HEADER = "x-request-id";
 const SANE = /^[\w.:/+=@-]{1,128}$/;
 
-/** The caller's own id if it can be logged and sent back as it is, else a new one. */
+/** Returns the id from the caller's header if it can be logged and sent back unchanged, else a new one. */
 export function requestIdOf(headers: Headers): string {
   const given = headers.get(REQUEST_ID_HEADER);
   return given !== null && SANE.test(given) ? given : randomUUID();
 }
 
-/** Gives each call an id, for the log, for handlers (`requestIdKey`) and for the caller, in the response's headers. */
+/** Gives each call an id: for the log, for handlers (`requestIdKey`) and, in the headers of the response, for the caller. */
 export function requestId(): Interceptor {
   return (next) => async (request) => {
     const id = requestIdOf(request.header);

@@ -1,18 +1,18 @@
 export interface StreamGuard<T> {
-  /** A message is on its way. What this returns is sent instead. */
+  /** Called with each message; its result is sent instead. */
   each?: (message: T) => T;
-  /** Something was thrown inside the stream. What this returns is thrown instead. */
+  /** Called with an error from inside the stream; its result is thrown instead. */
   failed?: (error: unknown) => unknown;
-  /** A message could not be sent, and why. What this returns is thrown into the stream, where it waits to go on. */
+  /** Called with the reason why a message could not be sent; its result is thrown into the waiting stream. */
   unsent?: (error: unknown) => unknown;
-  /** The stream is over: by itself, by an error (already mapped by `failed`), or because nobody reads on. Called once. */
+  /** Called once at the end of the stream, with the error (mapped by `failed`) if there was one. Also when the reader stops early. */
   ended?: (error: unknown) => void;
 }
 
 /**
- * Wraps a response's messages. Connect runs a server stream's handler only while its messages are read, so an
- * interceptor that looks at `await next(request)` alone sees none of its errors and not its end.
- * Written as a plain iterator: an async generator costs two more promises a message.
+ * Wraps the messages of a stream. Connect runs the handler of a server stream only while its messages are read, so an
+ * interceptor that only awaits `next(request)` sees neither the errors nor the end of the stream.
+ * Written as a plain iterator, since an async generator costs two more promises per message.
  */
 export function guardStream<T>(messages: AsyncIterable<T>, guard: StreamGuard<T>): AsyncIterable<T> {
   return { [Symbol.asyncIterator]: () => guardIterator(messages[Symbol.asyncIterator](), guard) };

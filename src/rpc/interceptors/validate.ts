@@ -2,10 +2,10 @@ import type { DescMessage, Message } from "@bufbuild/protobuf";
 import type { Interceptor } from "@connectrpc/connect";
 import { type FieldViolation, invalid } from "../../task/errors.ts";
 
-/** Everything that is wrong with a message; empty if nothing is. */
+/** Returns a violation for each broken rule of a message; empty if it is valid. */
 export type Validator = (desc: DescMessage, message: Message) => FieldViolation[];
 
-/** Refuses a request that breaks the rules of its fields, naming every field that does. */
+/** Refuses requests that break rules of their fields, with an error that names each such field. */
 export function validate(violationsOf: Validator): Interceptor {
   return (next) => async (request) => {
     const check = <M extends Message>(message: M): M => {

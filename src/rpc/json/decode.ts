@@ -9,18 +9,18 @@ import {
 } from "@bufbuild/protobuf";
 import { isSecretPlace } from "../secret-places.ts";
 
-/** Keys and positions, as the JSON has them. */
+/** Keys and indexes of a place in JSON. */
 export type JsonPath = readonly (string | number)[];
 
 export interface Problem {
   path: JsonPath;
-  /** Quotes no secret. */
+  /** Never quotes a secret. */
   description: string;
 }
 
 /**
- * Decodes proto3 JSON. Where it is wrong, finds each place by decoding every part on its own: the rules stay those of the
- * library, which tells no paths and quotes values.
+ * Decodes proto3 JSON. If that fails, finds each wrong place by decoding every part separately with protobuf-es, whose own
+ * errors name no paths and quote values.
  */
 export function decode<D extends DescMessage>(
   desc: D,
@@ -30,7 +30,7 @@ export function decode<D extends DescMessage>(
     return { message: fromJson(desc, json), problems: [] };
   } catch (error) {
     const found = problemsOf(desc, json, []);
-    // Parts that are right alone and wrong together: a field under both of its names.
+    // No part is wrong alone: a field is present under both of its names.
     return {
       message: undefined,
       problems: found.length > 0 ? found : [{ path: [], description: reason(error) }],
@@ -50,10 +50,10 @@ function problemsOf(desc: DescMessage, json: JsonValue, path: JsonPath): Problem
     const field = desc.fields.find(({ jsonName, name }) => key === jsonName || key === name);
     if (field) return fieldProblems(desc, field, key, value, [...path, key]);
     const known = desc.fields.filter(isInput).map(({ jsonName }) => jsonName);
-    // A secret in the wrong place may be the name.
+    // The key itself may be a misplaced secret, so it is not shown.
     if (isSecretPlace(path))
-      return [{ path, description: `has an unknown field; there are ${known.join(", ")}` }];
-    return [{ path: [...path, key], description: `is unknown; there are ${known.join(", ")}` }];
+      return [{ path, description: `has an unknown field; expected one of ${known.join(", ")}` }];
+    return [{ path: [...path, key], description: `is unknown; expected one of ${known.join(", ")}` }];
   });
 }
 
@@ -95,7 +95,7 @@ const SCALARS: Partial<Record<ScalarType, string>> = {
   [ScalarType.FLOAT]: "a number",
 };
 
-/** What a field, or each item or value of it, takes. */
+/** Describes the values that a field, or each item or entry of it, takes. */
 function expectedIn(field: DescField): string {
   if (field.enum) {
     const names = field.enum.values.filter(({ number }) => number !== 0).map(({ name }) => name);
@@ -126,7 +126,7 @@ function received(json: JsonValue, path: JsonPath): string {
   return isSecretPlace(path) ? kindOf(json) : shown(json);
 }
 
-/** Whether a text in the place of such a message may be the secret, or hold it. */
+/** True if text in place of this message may be or contain a secret. */
 function holdsSecrets({ typeName, fields }: DescMessage): boolean {
   if (typeName.startsWith("google.protobuf.")) return false;
   return fields.some(
@@ -134,7 +134,7 @@ function holdsSecrets({ typeName, fields }: DescMessage): boolean {
   );
 }
 
-/** Names and numbers are shown; of whatever else stands there, its kind. */
+/** Returns a scalar as it is, and the kind of any other value. */
 function shown(json: JsonValue): string {
   return typeof json === "object" ? kindOf(json) : JSON.stringify(json).slice(0, SHOWN).toWellFormed();
 }
@@ -147,7 +147,7 @@ function kindOf(json: JsonValue): string {
   ];
 }
 
-/** Whether JSON is a message of this kind. */
+/** True if JSON can be decoded as this message. */
 export function decodes(desc: DescMessage, json: JsonValue): boolean {
   try {
     fromJson(desc, json);
@@ -157,7 +157,7 @@ export function decodes(desc: DescMessage, json: JsonValue): boolean {
   }
 }
 
-/** Without the part that names the message in the library's way. */
+/** Returns the message of an error without the prefix that names the message type. */
 function reason(error: unknown): string {
   const text = error instanceof Error ? error.message : String(error);
   return text.replace(/^cannot decode (?:field |message )?\S+ from JSON:? /, "");
@@ -167,7 +167,7 @@ function isObject(json: JsonValue): json is JsonObject {
   return typeof json === "object" && json !== null && !Array.isArray(json);
 }
 
-/** Fields that only the service sets are nothing to offer. */
+/** False for output-only fields, which errors do not suggest. */
 function isInput({ name }: DescField): boolean {
   return !["etag", "create_time", "update_time"].includes(name);
 }

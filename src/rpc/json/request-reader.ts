@@ -8,9 +8,9 @@ import { decode, decodes, type JsonPath, type Problem } from "./decode.ts";
 import { largeNumbersIn, TOO_LARGE } from "./whole-numbers.ts";
 
 /**
- * Stands in for the TextDecoder by which Connect reads JSON requests of one message. What cannot be read is refused here, by
- * field, since the words of JSON.parse and of protobuf-es quote the request, secrets included; and so are whole numbers
- * that JSON.parse would change.
+ * Replaces the TextDecoder with which Connect reads a JSON request of one message. Refuses unreadable requests field by field,
+ * since errors of JSON.parse and protobuf-es quote the request, secrets included. Also refuses whole numbers that JSON.parse
+ * would change.
  */
 export function requestReader(desc: DescMessage): { decode(bytes: Uint8Array): string } {
   const decoder = new TextDecoder();
@@ -24,7 +24,7 @@ export function requestReader(desc: DescMessage): { decode(bytes: Uint8Array): s
   };
 }
 
-/** Characters of a request in which what is wrong is looked for: that takes much longer than to read it. */
+/** Largest request, in characters, that is searched for its wrong places: the search takes much longer than decoding. */
 const MOST_SEARCHED = 256 * 1024;
 
 function violationsIn(desc: DescMessage, text: string): FieldViolation[] {
@@ -36,14 +36,22 @@ function violationsIn(desc: DescMessage, text: string): FieldViolation[] {
 function problemsIn(desc: DescMessage, text: string): Problem[] {
   const json = parse(text);
   if (text.length <= MOST_SEARCHED) return decode(desc, json).problems;
-  return decodes(desc, json) ? [] : [{ path: [], description: "a value in it is not what its field takes" }];
+  return decodes(desc, json)
+    ? []
+    : [
+        {
+          path: [],
+          description:
+            "a value does not have the type of its field; larger requests are not searched for the place",
+        },
+      ];
 }
 
 function violation(desc: DescMessage, path: JsonPath, description: string): FieldViolation {
   return { field: pathText(desc, inContract(desc, path)), description };
 }
 
-/** A path by the names of JSON → by those of the contract. Names in maps and Structs stay. */
+/** Converts a path from JSON names to names of the contract. Keys of maps and Structs stay. */
 function inContract(desc: DescMessage | undefined, [step, ...rest]: JsonPath): JsonPath {
   if (step === undefined) return [];
   const field = desc?.fields.find(({ jsonName, name }) => step === jsonName || step === name);
@@ -57,12 +65,15 @@ function parse(text: string): JsonValue {
   try {
     return JSON.parse(text) as JsonValue;
   } catch {
-    // Without the cause: it quotes the request.
-    throw new ConnectError(`The request cannot be read: it is no JSON${placeOf(text)}`, Code.InvalidArgument);
+    // The cause is left out, since it quotes the request.
+    throw new ConnectError(
+      `The request cannot be read: it is not valid JSON${placeOf(text)}`,
+      Code.InvalidArgument,
+    );
   }
 }
 
-/** Where a text stops to be JSON, as far as that can be told. */
+/** Returns where a text ceases to be JSON, as the end of a sentence; "" if that is not known. */
 function placeOf(text: string): string {
   if (text.length > MOST_SEARCHED) return "";
   let said = "";

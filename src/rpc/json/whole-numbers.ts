@@ -1,18 +1,18 @@
 import type { JsonPath } from "./decode.ts";
 
-/** What a caller is told of a whole number that JSON's readers change: few keep more than 53 bits of one. */
+/** Description of a whole number that most readers of JSON would change, since they keep 53 bits. */
 export const TOO_LARGE =
   "whole numbers beyond ±9007199254740991 (2^53 - 1) lose digits as numbers; write it as text, in quotes";
 
-/** `text` is how a number was written. Numbers with a point or an exponent are not meant to be exact. */
+/** True if a number, given as it was written, loses digits. Numbers with a point or an exponent are never meant to be exact. */
 export function losesDigits(text: string): boolean {
   return /^[+-]?\d+$/.test(text) && !Number.isSafeInteger(Number(text));
 }
 
-/** Only a text with so many digits in a row can hold one. */
+/** Quick test: a text without 16 digits in a row has no such number. */
 const MANY_DIGITS = /\d{16}/;
 
-/** The places of all whole numbers in a JSON text that a double cannot hold. `text` must be JSON. */
+/** Returns the paths of all whole numbers in a JSON text that a double cannot represent. `text` must be valid JSON. */
 export function largeNumbersIn(text: string): JsonPath[] {
   if (!MANY_DIGITS.test(text)) return [];
   const found: JsonPath[] = [];

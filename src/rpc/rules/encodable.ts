@@ -11,7 +11,7 @@ import { MAX_DEPTH, walk } from "./walk.ts";
 export function encodingBreaches(plain: object): Breach[] {
   const breaches: Breach[] = [];
   walk(plain, (value, path) => {
-    const trouble = troubleWith(value, path.length);
+    const trouble = problemWith(value, path.length);
     if (trouble === undefined) return;
     const shown = isSecretPlace(path) ? NOT_SHOWN : received(wellFormed(value));
     breaches.push({ path: [...path], got: `${shown}${trouble}` });
@@ -19,7 +19,7 @@ export function encodingBreaches(plain: object): Breach[] {
   return breaches;
 }
 
-function troubleWith(value: unknown, depth: number): string | undefined {
+function problemWith(value: unknown, depth: number): string | undefined {
   if (depth > MAX_DEPTH) return `, more than ${MAX_DEPTH} levels deep`;
   if (value === NOTHING) return "; a google.protobuf.Value must have a value";
   if (typeof value === "number" && !Number.isFinite(value)) return ", which JSON cannot represent";

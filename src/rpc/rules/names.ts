@@ -58,7 +58,7 @@ export function nameInFull(pattern: string): z.ZodString {
 }
 
 /** Accepts any name, for a field that the server ignores. The hint documents the form of names as for other names. */
-export const passedOver = (): z.ZodString => z.string().meta({ says: [], hints: [HINT] });
+export const ignoredName = (): z.ZodString => z.string().meta({ says: [], hints: [HINT] });
 
 /** Requires the last part of the name of a new resource. */
 export function segment(): z.ZodString {

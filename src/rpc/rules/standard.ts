@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { fullName, nameInFull, passedOver, segment } from "./names.ts";
+import { fullName, ignoredName, nameInFull, segment } from "./names.ts";
 import { page } from "./paging.ts";
 import { PATTERNS, RESOURCES } from "./resources.ts";
 import { free, rule } from "./rule.ts";
@@ -15,7 +15,7 @@ function standard(kind: keyof typeof RESOURCES, one: string, many: string, field
     [`signalman.v1.Create${one}Request`]: z.object({
       ...inProject,
       [`${field}_id`]: segment(),
-      [field]: given(resource(passedOver())),
+      [field]: given(resource(ignoredName())),
     }),
     [`signalman.v1.Get${one}Request`]: z.object({ name: fullName(PATTERNS[kind]) }),
     [`signalman.v1.List${many}Request`]: z.object({ ...inProject, ...page() }),

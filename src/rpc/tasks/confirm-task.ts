@@ -6,15 +6,15 @@ import {
 } from "../../../gen/signalman/v1/task_service_pb.ts";
 import type { TaskView } from "../../store/tasks/tasks.ts";
 import type { OperatorLog } from "../../task/operator-log.ts";
-import { type Call, whoOf } from "../call.ts";
+import { type Call, callFields } from "../call.ts";
 import { parseTaskName, type TaskName } from "../names.ts";
 import { taskMessage } from "./messages.ts";
 
 export interface ConfirmTaskDeps {
-  /** @throws Failure */
+  /** @throws Failure not_found; precondition if no plan waits or the digest is another one. */
   confirmPlan(task: TaskName, digest: string, by: string): Promise<TaskView>;
   operatorLog: Pick<OperatorLog, "step">;
-  /** Somebody has decided on a plan. */
+  /** Called after a plan was confirmed or rejected. */
   onDecided(task: TaskView): void;
 }
 
@@ -24,7 +24,7 @@ export async function confirmTask(
   call: Call,
 ): Promise<ConfirmTaskResponse> {
   const task = await deps.confirmPlan(parseTaskName(request.name), request.planDigest, call.caller.name);
-  deps.operatorLog.step("confirmed", task, whoOf(call));
+  deps.operatorLog.step("confirmed", task, callFields(call));
   deps.onDecided(task);
   return create(ConfirmTaskResponseSchema, { task: taskMessage(task) });
 }

@@ -5,14 +5,14 @@ import {
   DeleteTaskResponseSchema,
 } from "../../../gen/signalman/v1/task_service_pb.ts";
 import type { NamedTask, OperatorLog } from "../../task/operator-log.ts";
-import { type Call, whoOf } from "../call.ts";
+import { type Call, callFields } from "../call.ts";
 import { parseTaskName, type TaskName } from "../names.ts";
 
 export interface DeleteTaskDeps {
-  /** @throws Failure not_found, or precondition while it has not ended. */
+  /** @throws Failure not_found; precondition if the task has not ended. */
   deleteTask(task: TaskName): Promise<NamedTask>;
   operatorLog: Pick<OperatorLog, "step">;
-  /** It is gone. */
+  /** Called after the deletion. */
   onChanged(taskId: string): void;
 }
 
@@ -22,7 +22,7 @@ export async function deleteTask(
   call: Call,
 ): Promise<DeleteTaskResponse> {
   const task = await deps.deleteTask(parseTaskName(request.name));
-  deps.operatorLog.step("deleted", task, whoOf(call));
+  deps.operatorLog.step("deleted", task, callFields(call));
   deps.onChanged(task.id);
   return create(DeleteTaskResponseSchema);
 }

@@ -4,9 +4,9 @@ import { WireType } from "@bufbuild/protobuf/wire";
 const NOTHING = new Uint8Array();
 
 /**
- * A field whose message is encoded already. protobuf-es writes unknown fields through as they are, so it is never encoded
- * again. Before each unknown field goes its tag, which is a varint like any other: the second one is the length. Not for
- * JSON, which has no place for them.
+ * Returns unknown fields that put an encoded message into a field without decoding it. protobuf-es copies unknown fields to
+ * the output, each as a tag and its data. A tag is a varint like the length of a message, so the tag of the second unknown
+ * field is made to be the length. Not for JSON, which omits unknown fields.
  */
 export function encodedField(no: number, message: Uint8Array): UnknownField[] {
   return [
@@ -15,7 +15,7 @@ export function encodedField(no: number, message: Uint8Array): UnknownField[] {
   ];
 }
 
-/** The same for a repeated field: `messages` are its encoded messages, each with its tag, of one byte, and its length. */
+/** As `encodedField`, for a repeated field. `messages`: its encoded messages, each after its one-byte tag and its length. */
 export function encodedFields(no: number, messages: Uint8Array): UnknownField[] {
   return messages.length === 0
     ? []
@@ -23,8 +23,8 @@ export function encodedFields(no: number, messages: Uint8Array): UnknownField[] 
 }
 
 /**
- * The bytes of a message's field that is encoded already, and the message without them: encoded, it ends where they belong.
- * Undefined if there is none, or one of less than `minBytes`.
+ * Splits a message with an encoded field into the bytes of that field and the rest, which ends, when encoded, where these
+ * bytes belong. Returns undefined if there is no such field, or it has less than `minBytes` bytes.
  */
 export function detachField<M extends Message>(
   message: M,

@@ -12,7 +12,7 @@ import { taskMessage } from "./messages.ts";
 
 export interface GetTaskPlanDeps {
   getTask(name: TaskName): Promise<TaskView>;
-  /** Compressed; undefined: it has none. */
+  /** Returns the compressed text of the plan; undefined: the task has none. */
   readPlanText(id: string): Promise<Buffer | undefined>;
 }
 

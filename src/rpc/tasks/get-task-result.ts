@@ -8,7 +8,7 @@ import {
 import { parseTaskName } from "../names.ts";
 
 export interface GetTaskResultDeps {
-  /** The proto3 JSON of a TaskResult; null: there is none. @throws Failure not_found if there is no such task. */
+  /** Returns the proto3 JSON of a TaskResult; null: there is none. @throws Failure not_found if there is no such task. */
   readResult(project: string, id: string): Promise<JsonObject | null>;
 }
 

@@ -3,7 +3,7 @@ import { msFromDuration } from "../../task/duration.ts";
 
 const DEFAULT_HEARTBEAT_MS = 15_000;
 
-/** Measures silence towards a watcher, by how many messages were made: what happens may be nothing that it wants to hear of. */
+/** Measures the time since the last message to a watcher. It compares counts of messages, since many events send none. */
 export function startHeartbeat(messages: { readonly made: number }, interval: Duration | undefined) {
   const everyMs = msFromDuration(interval) ?? DEFAULT_HEARTBEAT_MS;
   let heard = messages.made;

@@ -10,14 +10,14 @@ import type { KillRequest, KillOutcome as Outcome } from "../../store/tasks/kill
 import type { TaskView } from "../../store/tasks/tasks.ts";
 import { msFromDuration } from "../../task/duration.ts";
 import type { NamedTask, OperatorLog } from "../../task/operator-log.ts";
-import { type Call, whoOf } from "../call.ts";
+import { type Call, callFields } from "../call.ts";
 import { parseTaskName, type TaskName } from "../names.ts";
 import { taskMessage } from "./messages.ts";
 
 export interface KillTaskDeps {
   requestKill(task: TaskName, request: KillRequest): Promise<{ task: TaskView; outcome: Outcome }>;
   operatorLog: Pick<OperatorLog, "step">;
-  /** A request was recorded, or a task was stopped. */
+  /** Called after a kill request was stored or a waiting task was stopped. */
   onChanged(taskId: string): void;
 }
 
@@ -28,25 +28,25 @@ export async function killTask(
 ): Promise<KillTaskResponse> {
   const { task, outcome } = await deps.requestKill(parseTaskName(request.name), killRequestOf(request, call));
   if (outcome !== "ALREADY_FINAL") {
-    tellKill(deps.operatorLog, task, { outcome, request, call });
+    logKill(deps.operatorLog, task, { outcome, request, call });
     deps.onChanged(task.id);
   }
   return create(KillTaskResponseSchema, { task: taskMessage(task), outcome: KillOutcome[outcome] });
 }
 
-/** A task that ran nothing has ended by the request. */
-export function tellKill(
+/** Writes a kill request to the operator's log, and the end of a task that never started, which the request ended. */
+export function logKill(
   operatorLog: Pick<OperatorLog, "step">,
   task: NamedTask,
   kill: { outcome: Outcome; request: Pick<KillTaskRequest, "force">; call: Call },
 ): void {
   const { outcome, call } = kill;
-  operatorLog.step("kill requested", task, { ...whoOf(call), force: kill.request.force, outcome });
+  operatorLog.step("kill requested", task, { ...callFields(call), force: kill.request.force, outcome });
   if (outcome === "KILLED_BEFORE_START")
     operatorLog.step("ended", task, { status: "STOPPED", reason: "STOPPED_BY_USER" });
 }
 
-/** What a call of KillTask or KillTasks asks for. */
+/** Returns the kill request of a call of KillTask or KillTasks. */
 export function killRequestOf(
   { force, reason, gracePeriod }: Pick<KillTaskRequest, "force" | "reason" | "gracePeriod">,
   { caller }: Call,

@@ -8,14 +8,14 @@ import {
 import type { Killed, KillRequest } from "../../store/tasks/kills.ts";
 import type { Call } from "../call.ts";
 import { parseResourceName, taskName } from "../names.ts";
-import { type KillTaskDeps, killRequestOf, tellKill } from "./kill-task.ts";
+import { type KillTaskDeps, killRequestOf, logKill } from "./kill-task.ts";
 
 export interface KillTasksDeps extends Pick<KillTaskDeps, "onChanged" | "operatorLog"> {
-  /** Those that ran first. @throws Failure not_found if there is no such project. */
+  /** Returns the tasks that had not ended, running ones first. @throws Failure not_found if there is no such project. */
   killTemplate(template: { project: string; name: string }, request: KillRequest): Promise<Killed[]>;
 }
 
-/** More would not fit into a message that every client takes. */
+/** Most tasks in a response; more would exceed the message size that some clients accept. */
 const MOST_NAMED = 10_000;
 
 export async function killTasks(
@@ -28,7 +28,7 @@ export async function killTasks(
   for (const { id, outcome } of killed) {
     if (outcome === "ALREADY_FINAL") continue;
     const task = { id, project: template.project, template: template.name };
-    tellKill(deps.operatorLog, task, { outcome, request, call });
+    logKill(deps.operatorLog, task, { outcome, request, call });
     deps.onChanged(id);
   }
   return create(KillTasksResponseSchema, {

@@ -19,7 +19,7 @@ export interface ListTasksDeps {
 }
 
 const NEWEST_FIRST = "create_time desc";
-/** Microseconds and a UUID. */
+/** Position of a page: microseconds of the ordering time and the UUID of the last task. */
 const PLACE = /^\d{1,16} [0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
 export async function listTasks(
@@ -44,7 +44,7 @@ export async function listTasks(
   });
 }
 
-/** The rules have checked its form. */
+/** Parses a valid `order_by`. */
 function parseOrder(orderBy: string): TaskOrder {
   const [by, direction] = orderBy.split(" ");
   return { by: by as TaskOrder["by"], isDescending: direction === "desc" };

@@ -1,30 +1,30 @@
 import { LineScanner } from "../../logs/scanner.ts";
 import type { LogPiece } from "./log-reader.ts";
 
-/** What an answer holds at most, unless one line is larger: with its other fields it fits 1 MiB. */
+/** Most bytes of lines in a response, unless one line is larger. With its other fields the response fits 1 MiB. */
 const MAX_BYTES = 1024 * 1024 - 64;
 const NEWLINE = 0x0a;
-/** Tag of ReadTaskLogResponse's field `lines`; in a stored LogBatch the same lines have another one. */
+/** Tag of the field `lines` of ReadTaskLogResponse; in a stored LogBatch lines have another tag. */
 const LINES_TAG = 0x0a;
 
 /** A part of a log, cut from stored bytes. */
 export interface LogPage {
   data: Buffer;
-  /** Number of the last line in it; 0: there is none. */
+  /** Number of the last line in the page; 0: the page is empty. */
   lastSeq: number;
-  /** It ends because it is full: more lines may follow. */
+  /** True if the page ends because it is full, so that more lines may follow. */
   isFull: boolean;
 }
 
-/** What stored lines become in an answer: never more bytes than they are. */
+/** Form of lines in a response. A line never takes more bytes than in storage, so pages are written in place. */
 export interface LineForm {
-  /** Bytes that the line becomes. */
+  /** Returns the number of bytes of the line in this form. */
   size(line: LineScanner): number;
-  /** Writes the line at `to` in `line.data`, where nothing is that is still needed. */
+  /** Writes the line at offset `to` of `line.data`, where only consumed bytes are overwritten. */
   write(line: LineScanner, to: number): void;
 }
 
-/** The bytes as the program wrote them: a newline behind each line that had one. */
+/** Bytes as the program wrote them, with a newline after each line that had one. */
 export const TEXT: LineForm = {
   size: ({ contentStart, contentEnd, partial }) => contentEnd - contentStart + (partial ? 0 : 1),
   write({ data, contentStart, contentEnd, partial }, to) {
@@ -33,7 +33,7 @@ export const TEXT: LineForm = {
   },
 };
 
-/** Encoded lines of a ReadTaskLogResponse. Stored lines stand one behind the other: only their tags change. */
+/** Encoded lines of a ReadTaskLogResponse. They differ from stored lines by their tag only. */
 export const LINES: LineForm = {
   size: ({ start, end }) => end - start,
   write({ data, start }) {
@@ -46,7 +46,7 @@ interface Room {
   bytes: number;
 }
 
-/** At most `limit` lines and about 1 MiB, but one line in any case. */
+/** Returns a page of at most `limit` lines and about 1 MiB, but at least one line if there is one. */
 export async function takePage(
   pieces: AsyncIterable<LogPiece>,
   limit: number,

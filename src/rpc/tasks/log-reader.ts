@@ -17,29 +17,29 @@ export interface LogStore {
   ): Promise<{ firstSeq: number; skip: number } | undefined>;
 }
 
-/** What a reader gets; `data` is its own. `to` is how far it has read then, also if none of the lines matched. */
+/** Part of a log. The reader owns `data`. `to`: last line number read so far, also if no line matched the filter. */
 export type LogPiece =
   | { kind: "lines"; data: Buffer; to: number }
   | { kind: "none"; to: number }
   | { kind: "gap"; from: number; to: number };
 
-/** What a query is to bring, as it is stored: a few large chunks, or many that compressed well. */
+/** Stored bytes that a query should return: a few large chunks, or many well compressed ones. */
 const READ_BYTES = 256 * 1024;
 const CHUNKS_A_READ = 32;
 
-/** How a reader's queries follow each other. */
+/** Size and timing of a reader's queries. */
 export interface ReadPace {
   /** Number of chunks in the first query, before their size is known. */
   first: number;
-  /** The next query runs while the chunks of the last one are sent. */
+  /** Whether the next query runs while the chunks of the previous one are sent. */
   ahead: boolean;
 }
 
-/** For readers that go on to the end. */
+/** Pace of readers that read to the end. */
 const STEADY: ReadPace = { first: 4, ahead: true };
 export const ALL: ReadonlySet<LogStreamName> = new Set(["stdout", "stderr", "system"]);
 
-/** Stored lines after `afterSeq` up to `toSeq`, which are committed: what is missing is gone. */
+/** Yields the stored lines after `afterSeq` up to `toSeq`, both committed, so that missing lines were removed (a gap). */
 export async function* readPieces(
   store: Pick<LogStore, "readChunks">,
   taskId: string,
@@ -51,7 +51,7 @@ export async function* readPieces(
   const read = (seq: number, count: number) => {
     if (seq >= range.toSeq) return undefined;
     const reading = store.readChunks(taskId, seq + 1, range.toSeq, count);
-    // Heard when it is waited for; nobody does if the reader goes away first.
+    // The error is thrown where the query is awaited; if the reader stops before that, it must not be unhandled.
     reading.catch(() => {});
     return reading;
   };
@@ -72,7 +72,7 @@ export async function* readPieces(
   }
 }
 
-/** How many chunks to ask for after these; behind none, nothing is read. */
+/** Returns the number of chunks for the next query, from the size of these. Not used after an empty result. */
 function countAfter(chunks: readonly { data: Buffer }[]): number {
   const bytes = chunks.reduce((sum, { data }) => sum + data.length, 0);
   const count = Math.round((READ_BYTES * chunks.length) / bytes);
@@ -94,7 +94,7 @@ function pieceOf(
   return lines ? { kind: "lines", data: lines.data, to } : { kind: "none", to };
 }
 
-/** The number after which the last `lines` lines of these streams begin, among those up to now. */
+/** Returns the line number before the last `lines` stored lines of these streams; 0: there are no such lines. */
 export async function tailStart(
   store: LogStore,
   taskId: string,

@@ -20,7 +20,7 @@ import { isFinal, type Status } from "../../task/status.ts";
 import type { StatusEvent } from "../../task/types.ts";
 import { resourceName, taskName } from "../names.ts";
 
-/** A stored task as the contract shows it. Secret values are not in a record. */
+/** Returns the message of a stored task. A TaskView holds no secret values. */
 export function taskMessage(task: TaskView): Task {
   const { spec } = task;
   return create(TaskSchema, {
@@ -90,7 +90,7 @@ function killMessage(task: TaskView) {
   });
 }
 
-/** `task` is needed for the end of a final status. */
+/** Returns the message of a status event. `task` is needed for a final status, whose end it holds. */
 export function statusMessage(event: StatusEvent, task: TaskView | undefined): StatusChange {
   return create(StatusChangeSchema, {
     status: TaskStatus[event.status],
@@ -102,7 +102,7 @@ export function statusMessage(event: StatusEvent, task: TaskView | undefined): S
   });
 }
 
-/** No log has more lines than numbers count exactly: a larger number means the same as that. */
+/** Returns a line number as a JavaScript number, at most the largest exact one; no log has as many lines. */
 export function lineNumber(seq: bigint): number {
   return Number(seq > Number.MAX_SAFE_INTEGER ? Number.MAX_SAFE_INTEGER : seq);
 }
@@ -120,7 +120,7 @@ const STREAMS: Record<LogStream, LogStreamName | undefined> = {
 };
 const ALL_STREAMS: readonly LogStreamName[] = ["stdout", "stderr", "system"];
 
-/** Empty: all. */
+/** Returns the names of streams; of an empty list all. */
 export function streamNames(streams: readonly LogStream[]): readonly LogStreamName[] {
   const named = ALL_STREAMS.filter((name) => streams.some((stream) => STREAMS[stream] === name));
   return named.length > 0 ? named : ALL_STREAMS;

@@ -21,7 +21,7 @@ export interface ReadTaskLogDeps extends LogStore {
 
 const FIELD = ReadTaskLogResponseSchema.field;
 const DEFAULT_LINES = 1000;
-/** An answer holds at most as much as so many full chunks, and one query brings it. */
+/** One query reads a whole page: a response holds at most 20 full chunks. */
 const PAGE: ReadPace = { first: 20, ahead: false };
 
 export async function readTaskLog(
@@ -37,7 +37,7 @@ export async function readTaskLog(
       ? await tailStart(deps, task.id, start.value, streams)
       : lineNumber(start.value ?? 0n);
   const limit = request.maxLines || DEFAULT_LINES;
-  // Numbers are dense: of all streams, no line behind this one can be in the answer.
+  // Line numbers have no gaps, so a page of all streams ends at this line at the latest.
   const toSeq = streams.size === ALL.size ? Math.min(task.lastSeq, afterSeq + limit) : task.lastSeq;
   const pieces = readPieces(deps, task.id, { afterSeq, toSeq }, streams, PAGE);
   const isText = request.format === LogFormat.TEXT || request.format === LogFormat.PLAIN_TEXT;

@@ -6,13 +6,13 @@ import {
 } from "../../../gen/signalman/v1/task_service_pb.ts";
 import type { TaskView } from "../../store/tasks/tasks.ts";
 import { msSince } from "../../task/operator-log.ts";
-import { type Call, whoOf } from "../call.ts";
+import { type Call, callFields } from "../call.ts";
 import { parseTaskName, type TaskName } from "../names.ts";
 import type { ConfirmTaskDeps } from "./confirm-task.ts";
 import { taskMessage } from "./messages.ts";
 
 export interface RejectTaskDeps extends Pick<ConfirmTaskDeps, "onDecided" | "operatorLog"> {
-  /** @throws Failure */
+  /** @throws Failure not_found; precondition if no plan waits. */
   rejectPlan(task: TaskName, reason: string, by: string): Promise<TaskView>;
 }
 
@@ -22,7 +22,7 @@ export async function rejectTask(
   call: Call,
 ): Promise<RejectTaskResponse> {
   const task = await deps.rejectPlan(parseTaskName(request.name), request.reason, call.caller.name);
-  deps.operatorLog.step("rejected", task, whoOf(call));
+  deps.operatorLog.step("rejected", task, callFields(call));
   deps.operatorLog.step("ended", task, {
     status: task.status,
     reason: task.endReason,

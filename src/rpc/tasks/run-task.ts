@@ -18,13 +18,13 @@ import { tooLarge } from "../../submission/sizes.ts";
 import { templateParts } from "../../submission/template.ts";
 import { Failure, invalid } from "../../task/errors.ts";
 import type { OperatorLog } from "../../task/operator-log.ts";
-import { type Call, whoOf } from "../call.ts";
+import { type Call, callFields } from "../call.ts";
 import { parseResourceName, parseTaskName, resourceName } from "../names.ts";
 import { taskMessage } from "./messages.ts";
 
 export interface RunTaskDeps {
   loadTemplate(project: string, name: string): Promise<TemplateRows>;
-  /** Without an id: the newest. */
+  /** Returns the successful build with this id, without an id the newest; undefined: there is none. */
   findBuild(of: { project: string; template: string }, id: string | undefined): Promise<Build | undefined>;
   createTask(
     task: NewTask,
@@ -32,7 +32,7 @@ export interface RunTaskDeps {
   ): Promise<{ task: TaskView; deduplicated: boolean }>;
   cipher: Pick<Cipher, "seal" | "hash">;
   operatorLog: Pick<OperatorLog, "step">;
-  /** A task was created. */
+  /** Called after a task was created. */
   onCreated(taskId: string): void;
 }
 
@@ -45,7 +45,7 @@ export async function runTask(
   if (request.validateOnly) return create(RunTaskResponseSchema, { task: taskPreview(task) });
   const made = await deps.createTask(task, requestKey(deps.cipher, request));
   if (!made.deduplicated) {
-    deps.operatorLog.step("created", made.task, whoOf(call));
+    deps.operatorLog.step("created", made.task, callFields(call));
     deps.onCreated(made.task.id);
   }
   return create(RunTaskResponseSchema, { task: taskMessage(made.task), deduplicated: made.deduplicated });
@@ -65,7 +65,7 @@ async function taskOf(deps: RunTaskDeps, request: RunTaskRequest): Promise<Omit<
   };
 }
 
-/** What a deploy brings somewhere. */
+/** Returns the build and the version that a deploy deploys; undefined for other tasks. */
 async function incomingOf(
   deps: RunTaskDeps,
   { name, type, buildTemplate }: Template,
@@ -74,7 +74,7 @@ async function incomingOf(
   const refusal = (description: string) => invalid([{ field: "build_task", description }]);
   if (type !== TemplateType.DEPLOY || buildTemplate === "") {
     if (buildTask === "") return undefined;
-    throw refusal(`${name} does not deploy what another template builds`);
+    throw refusal(`only for a deploy with a build template; ${name} is none`);
   }
   const { project } = parseResourceName(name);
   const template = parseResourceName(buildTemplate).name;
@@ -82,8 +82,7 @@ async function incomingOf(
   const isElsewhere = buildTask !== "" && asked.project !== project;
   const build = isElsewhere ? undefined : await deps.findBuild({ project, template }, asked.id || undefined);
   if (build) return bringing(build);
-  if (buildTask !== "")
-    throw refusal(`must be a task of ${buildTemplate} that succeeded; ${buildTask} is none`);
+  if (buildTask !== "") throw refusal(`must be a successful task of ${buildTemplate}; got ${buildTask}`);
   throw new Failure("precondition", `Cannot run ${name}: no task of ${buildTemplate} has succeeded`, {
     reason: "NO_BUILD",
     resource: resourceName("templates", project, template),
@@ -91,8 +90,8 @@ async function incomingOf(
 }
 
 /**
- * The body is compared by a hash of its canonical form: maps and structs in the order of their names, secret values
- * under a keyed hash, so that nobody can guess them from what is stored.
+ * Returns the request id and a hash of the request's canonical form, by which repeated requests are recognized: entries of maps
+ * and Structs ordered by name, secret values replaced by a keyed hash, so that they cannot be guessed from the stored hash.
  */
 function requestKey(cipher: Pick<Cipher, "hash">, request: RunTaskRequest): RequestKey | undefined {
   if (!request.requestId) return undefined;
@@ -123,7 +122,7 @@ function sorted<T>(value: T): T {
   return Object.fromEntries(entries.map(([key, inner]) => [key, sorted(inner)])) as T;
 }
 
-/** What the task would be; it has no name, no times and no status yet. */
+/** Returns the message of a task that was not created, without name, times and status. */
 function taskPreview(task: NewTask): Task {
   const preview = taskMessage(blankTask(task));
   preview.name = "";

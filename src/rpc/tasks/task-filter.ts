@@ -5,15 +5,15 @@ import { parseResourceName } from "../names.ts";
 import { statusFromWord } from "./messages.ts";
 
 const TERM = /^\s*([a-z_]+(?:\.[a-z0-9._/-]+)?)\s*(<=|>=|!=|=|<|>)\s*("(?:[^"\\]|\\.)*"|[^\s"]+)\s*/;
-/** More would only make PostgreSQL slow; it takes 65,534 parameters. */
+/** Most terms of a filter, to keep queries fast. PostgreSQL takes 65,534 parameters. */
 const MOST_TERMS = 50;
 const AND = /^AND(?:\s+|$)/;
-/** RFC 3339, section 5.6. */
+/** Time as in RFC 3339, section 5.6. */
 const TIME = /^\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(?:\.\d+)?(?:[Zz]|[+-]\d\d:\d\d)$/;
 
 /**
- * The part of AIP-160 that ListTasks takes: terms joined by AND.
- * @throws Failure invalid that names what was not understood.
+ * Parses the filter of ListTasks, a subset of AIP-160: terms joined by AND.
+ * @throws Failure invalid that quotes the wrong part.
  */
 export function parseTaskFilter(filter: string): TaskTerm[] {
   const terms: TaskTerm[] = [];
@@ -22,7 +22,7 @@ export function parseTaskFilter(filter: string): TaskTerm[] {
     const match = TERM.exec(rest);
     if (!match) throw refuse(`expected FIELD OPERATOR VALUE at: ${rest.slice(0, 40)}`);
     const [whole, field = "", op = "", raw = ""] = match;
-    if (terms.length === MOST_TERMS) throw refuse(`has more than ${MOST_TERMS} terms`);
+    if (terms.length === MOST_TERMS) throw refuse(`has more than ${MOST_TERMS} terms, which is the limit`);
     terms.push(termOf(field, op, unquote(raw)));
     rest = rest.slice(whole.length);
     if (rest === "") break;
@@ -35,20 +35,20 @@ export function parseTaskFilter(filter: string): TaskTerm[] {
 }
 
 /**
- * What WatchTasks takes of it: terms on what never changes.
- * @throws Failure invalid
+ * Parses the filter of WatchTasks, which takes only terms on fields that never change.
+ * @throws Failure invalid that quotes the wrong part.
  */
 export function parseFixedFilter(filter: string): FixedTerm[] {
   return parseTaskFilter(filter).map((term) => {
     if (term.field === "template" || term.field === "label") return term;
-    throw refuse(`${term.field} is not among: template (=, !=), labels.KEY (=)`);
+    throw refuse(`cannot watch by ${term.field}; expected template (=, !=) or labels.KEY (=)`);
   });
 }
 
 function termOf(field: string, op: string, value: string): TaskTerm {
   if (field === "status" && isEquality(op)) {
     const status = statusFromWord(value.replace(/^TASK_STATUS_/, ""));
-    if (!status) throw refuse(`${value} is no status; there are ${STATUSES.join(", ")}`);
+    if (!status) throw refuse(`unknown status "${value}"; expected one of ${STATUSES.join(", ")}`);
     return { field, op, value: status };
   }
   if (field === "template" && isEquality(op)) {
@@ -58,13 +58,13 @@ function termOf(field: string, op: string, value: string): TaskTerm {
   if (field === "create_time" && isOrder(op)) {
     const time = new Date(value);
     if (!TIME.test(value) || Number.isNaN(time.getTime()))
-      throw refuse(`${value} is no time as RFC 3339 writes it`);
+      throw refuse(`"${value}" is not a time; expected RFC 3339, such as 2026-01-31T12:00:00Z`);
     return { field, op, value: time };
   }
   if (field.startsWith("labels.") && op === "=")
     return { field: "label", key: field.slice("labels.".length), value };
   throw refuse(
-    `${field} ${op} is not among: status and template (=, !=), create_time (=, !=, <, <=, >, >=), labels.KEY (=)`,
+    `unknown term ${field} ${op}; expected status or template (=, !=), create_time (=, !=, <, <=, >, >=), labels.KEY (=)`,
   );
 }
 

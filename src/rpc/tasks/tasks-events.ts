@@ -13,17 +13,17 @@ import { statusMessage, taskMessage } from "./messages.ts";
 
 type Event = MessageInitShape<typeof WatchTasksResponseSchema>["event"];
 
-/** Makes the responses of one watch of many tasks. */
+/** Creates the responses of one WatchTasks stream. */
 export interface TasksEventMaker {
   event(resumeToken: string, event: Event): WatchTasksResponse;
   change(resumeToken: string, change: Change): WatchTasksResponse;
-  /** How many it has made so far. */
+  /** Number of responses created so far. */
   readonly made: number;
 }
 
 const CHANGE_FIELD = WatchTasksResponseSchema.field.change.number;
 
-/** JSON has no place for bytes that are encoded already, so it needs whole messages. */
+/** Returns an event maker. For JSON it decodes changes, since JSON omits fields that are passed on encoded. */
 export function createTasksEventMaker(isJson: boolean): TasksEventMaker {
   let made = 0;
   const event = (resumeToken: string, value: Event) => {
@@ -45,7 +45,7 @@ export function createTasksEventMaker(isJson: boolean): TasksEventMaker {
   };
 }
 
-/** A stored transition as watchers get it. */
+/** Returns a stored transition in the encoded form that watchers share. */
 export function changeOf({ position, event, task }: Transition): Change {
   const { project, template, labels } = task;
   const message = create(TaskTransitionSchema, {
@@ -55,7 +55,7 @@ export function changeOf({ position, event, task }: Transition): Change {
   return { position, project, template, labels, data: toBinary(TaskTransitionSchema, message) };
 }
 
-/** A task with an earlier status: before the final one it had no end. */
+/** Returns a task with an earlier status, without its end unless the status is final. */
 export function taskAt(task: TaskView, status: Status): TaskView {
   return isFinal(status) ? task : { ...task, status, endTime: null };
 }

@@ -10,20 +10,20 @@ import { type Cursor, encodeToken } from "./resume-token.ts";
 
 type Event = MessageInitShape<typeof WatchTaskResponseSchema>["event"];
 
-/** Makes the events of one watch. JSON has no place for bytes that are encoded already, so it needs whole messages. */
+/** Creates the events of one WatchTask stream. For JSON it decodes batches, since JSON omits fields that are passed on encoded. */
 export interface EventMaker {
   event(cursor: Cursor, event: Event): WatchTaskResponse;
-  /** `data` is an encoded LogBatch. */
+  /** `data`: an encoded LogBatch. */
   log(cursor: Cursor, data: Buffer): WatchTaskResponse;
-  /** As `log`, for a batch that other watchers get too. */
+  /** As `log`, for a batch that the hub shares with other watchers. */
   shared(cursor: Cursor, batch: Batch): WatchTaskResponse;
-  /** How many it has made so far. */
+  /** Number of events created so far. */
   readonly made: number;
 }
 
 const LOG_FIELD = WatchTaskResponseSchema.field.log.number;
 
-/** One message for all watchers of a batch: they are at the same cursor, so even the token is the same. */
+/** Message of each shared batch. Its watchers are at the same cursor, so they share the resume token too. */
 const sharedMessages = new WeakMap<Batch, WatchTaskResponse>();
 
 export function createEventMaker(taskId: string, isJson: boolean): EventMaker {

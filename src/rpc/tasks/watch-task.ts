@@ -21,7 +21,7 @@ export interface WatchTaskDeps extends LogStore {
   readProgress(taskId: string, afterOrdinal: number): Promise<Progress | undefined>;
 }
 
-/** One watch: what it wants, and how far it has got. */
+/** State of one watch: its options and its cursor. */
 interface Watch {
   deps: WatchTaskDeps;
   name: TaskName;
@@ -33,9 +33,10 @@ interface Watch {
 }
 
 /**
- * The events of a task, in the one order that its store fixes. At the tip batches come from the hub, as they were
- * encoded; behind it, and for events, the store is read at the watcher's own pace. Ends with `end`, or, without
- * `follow`, with a heartbeat; throws the signal's reason.
+ * Yields the events of a task in the order that the store defines, the same for every watcher. A watcher at the tip takes
+ * encoded batches from the hub. A watcher behind it reads the store at its own pace, and every watcher reads statuses there.
+ * Returns after `end`, or without `follow` after a heartbeat.
+ * @throws the signal's reason; Failure not_found if the task is deleted.
  */
 export async function* watchTask(
   deps: WatchTaskDeps,
@@ -43,7 +44,7 @@ export async function* watchTask(
   call: Pick<Call, "signal" | "isJson">,
 ): AsyncGenerator<WatchTaskResponse> {
   const task = await deps.getTask(parseTaskName(request.name));
-  // The store's spelling of the id, under which the hub knows it: a caller may write its digits as capitals.
+  // The id as it is stored, which the hub uses too: a caller may write its digits in upper case.
   const name = { project: task.project, id: task.id };
   const streams = new Set(streamNames(request.streams));
   const cursor = await startOf(deps, request, task, streams);
@@ -90,28 +91,28 @@ async function startOf(
   return { seq, ordinal: 0 };
 }
 
-/** What is here already, shared with the other watchers at the tip. */
+/** Yields the batches that the hub has for this cursor, shared with the other watchers at the tip. */
 function* takeBatches(
   { cursor, make, logs, streams }: Watch,
   subscription: Subscription,
 ): Generator<WatchTaskResponse> {
   for (;;) {
     const batch = subscription.batchAfter(cursor.seq);
-    // Events come before the lines that were stored after them: those are read from the store first.
+    // Statuses that come before these lines are read from the store first.
     if (batch?.events !== cursor.ordinal) return;
     const isWanted = logs && [...streams].some((stream) => batch.counts[stream] > 0);
-    // Perhaps only a part of it is: the store's reader knows how to filter.
+    // The batch may hold lines of other streams; the store's reader filters them.
     if (isWanted && streams.size < ALL.size) return;
     cursor.seq = batch.lastSeq;
     if (isWanted) yield make.shared(cursor, batch);
   }
 }
 
-/** Everything that the store has behind the cursor; true if that was the end. */
+/** Yields everything in the store after the cursor. Returns true if that included the end of the task. */
 async function* catchUp(watch: Watch): AsyncGenerator<WatchTaskResponse, boolean> {
   const { deps, name, cursor, signal, make } = watch;
   const progress = await retryTransient(() => deps.readProgress(name.id, cursor.ordinal), signal);
-  // Deleted while it was watched: the getter says so.
+  // The task was deleted while it was watched.
   if (!progress) throw notFound(taskName(name));
   for (const event of progress.events) {
     yield* lines(watch, event.afterSeq);
@@ -139,7 +140,7 @@ async function* lines(watch: Watch, toSeq: number): AsyncGenerator<WatchTaskResp
       const value = {
         fromSeq: BigInt(piece.from),
         toSeq: BigInt(piece.to),
-        reason: "These lines have been removed",
+        reason: "these lines were removed by retention or a limit",
       };
       yield make.event(cursor, { case: "gap", value });
     }

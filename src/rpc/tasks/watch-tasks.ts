@@ -28,7 +28,7 @@ export interface WatchTasksDeps {
   readChanges(range: { after: number; to: number }, limit: number, selection: Selection): Promise<Change[]>;
 }
 
-/** One watch: what it wants, and how it says it. */
+/** State of one watch: its selection of tasks and the means to send events. */
 interface Watch {
   deps: WatchTasksDeps;
   selection: Selection;
@@ -38,15 +38,16 @@ interface Watch {
   signal: AbortSignal;
 }
 
-/** Tasks, or changes, for each query. */
+/** Most tasks or changes that one query returns. */
 const PAGE = 200;
-/** Positions that one query looks through: few of them may be wanted. */
+/** Most positions that one query searches; only few of them may match the filter. */
 const SPAN = 20_000;
 const POSITION = /^\d{1,15}$/;
 
 /**
- * The changes of many tasks, in the order of their positions: at the tip as the server's other watchers get them,
- * behind it read from the store at the watcher's own pace. Never ends; throws the signal's reason.
+ * Yields the changes of many tasks in the order of their positions. Watchers at the tip share the newest changes; a watcher
+ * behind it reads the store at its own pace. Never returns.
+ * @throws the signal's reason.
  */
 export async function* watchTasks(
   deps: WatchTasksDeps,
@@ -69,7 +70,7 @@ export async function* watchTasks(
   const heartbeat = startHeartbeat(make, request.heartbeatInterval);
   let at = start ?? (yield* snapshot(watch));
   const beat = () => make.event(token(at), { case: "heartbeat", value: {} });
-  // The first message takes the headers along: a caller sees at once that it is connected.
+  // Headers are sent with the first message, so this tells the caller at once that it is connected.
   if (start !== undefined) yield beat();
   for (;;) {
     signal.throwIfAborted();
@@ -80,7 +81,7 @@ export async function* watchTasks(
   }
 }
 
-/** Undefined: with a snapshot. */
+/** Returns the position at which to start; undefined: with a snapshot. */
 async function startOf(deps: WatchTasksDeps, request: WatchTasksRequest): Promise<number | undefined> {
   const highest = await deps.highestPosition();
   const { parent, filter, resumeToken } = request;
@@ -88,11 +89,15 @@ async function startOf(deps: WatchTasksDeps, request: WatchTasksRequest): Promis
   const position = Number(readQueryToken("resume_token", resumeToken, [parent, filter], POSITION));
   if (position <= highest) return position;
   throw invalid([
-    { field: "resume_token", description: "is of another database, or of a later state of this one" },
+    {
+      field: "resume_token",
+      description:
+        "is of another database, or of a later state of this database than was restored; start without it",
+    },
   ]);
 }
 
-/** The tasks that had not ended at some position, which it returns. */
+/** Yields the tasks that had not ended at one position, and returns that position. */
 async function* snapshot({
   deps,
   selection,
@@ -123,7 +128,7 @@ async function* snapshot({
   return at;
 }
 
-/** A part of what lies behind a position, up to the one that it returns. */
+/** Yields some of the changes after a position, and returns the position up to which all were sent. */
 async function* advance(
   watch: Watch,
   after: number,

@@ -76,7 +76,7 @@ describe("an error that is not made for callers", () => {
     const cause = new Error("password=hunter2");
     const error = map(cause);
     expect(error).toMatchObject({ code: Code.Internal, cause });
-    expect(error.rawMessage).toBe("The service failed; its log has the cause under request id r1");
+    expect(error.rawMessage).toBe("The server failed; its log has the cause under request id r1");
     expect(error.findDetails(ErrorInfoSchema)).toMatchObject([
       { reason: "INTERNAL", metadata: { request_id: "r1" } },
     ]);
