@@ -2,10 +2,10 @@ import { clientLeft } from "../rpc/errors/errors.ts";
 import type { HttpRequest } from "./port.ts";
 
 /**
- * Reads a request's body. A reader that stops early, because the call is refused, does not hold up the connection: what
- * still comes is thrown away. (Node's own iterator destroys the request then, and with HTTP/1.1 the connection never
- * brings another one; with HTTP/2 what comes counts as invalid frames, a thousand of which end the connection.)
- * @throws CANCELED if the client leaves before the end: reset streams and lost connections are no failures of the server.
+ * Yields the body of a request. If the reader stops early, because the call is refused, the rest of the body is discarded, so
+ * that the connection stays usable. (Node's default iterator would destroy the request: an HTTP/1.1 connection then delivers
+ * no further request, and HTTP/2 counts the rest as invalid frames and closes the connection after a thousand.)
+ * @throws CANCELED if the client ends the call before the end of the body, by a reset or a lost connection.
  */
 export async function* bodyOf(request: HttpRequest): AsyncGenerator<Uint8Array> {
   try {

@@ -1,17 +1,18 @@
 import { shuttingDown } from "../rpc/errors/errors.ts";
 
-/** A call under way. Disposed of when it has been answered. */
+/** Running call. The owner disposes of it once the response is sent. */
 export interface Call extends Disposable {
-  /** Aborted when the caller leaves, for the caller's reason, and when the server shuts down: UNAVAILABLE with RetryInfo. */
+  /** Aborted with the reason of the caller's signal, or, at shutdown, with UNAVAILABLE and RetryInfo. */
   readonly signal: AbortSignal;
 }
 
-/** Opens calls whose signals follow `shutdown` too. */
+/** Opens a call whose signal follows the caller's signal and the shutdown. */
 export type OpenCall = (caller: AbortSignal) => Call;
 
 /**
- * One listener for all calls: with one for each, as Connect's `shutdownSignal` has it, thousands of streams make the
- * server slow, since an AbortSignal goes through all its listeners whenever one comes or goes.
+ * Aborts all running calls at shutdown, with one listener for all of them. With one listener per call, as for Connect's
+ * `shutdownSignal`, thousands of streams slow the server down, since adding or removing a listener of an AbortSignal walks
+ * through all its listeners.
  */
 export function trackCalls(shutdown: AbortSignal): OpenCall {
   const open = new Set<AbortController>();

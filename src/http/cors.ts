@@ -3,21 +3,21 @@ import { cors } from "@connectrpc/connect";
 import { REQUEST_ID_HEADER } from "../rpc/interceptors/request-id.ts";
 import type { Handler, HttpRequest } from "./port.ts";
 
-/** Pages of these origins, such as `https://app.example.com`, or of all of them, may call from a browser. */
+/** Origins, such as `https://app.example.com`, whose pages may call from a browser; `*`: all. */
 export type AllowedOrigins = "*" | readonly string[];
 
-/** How long a browser may remember a preflight, in seconds; Chromium does for no longer. */
+/** Seconds for which a browser may cache a preflight; Chromium caches for at most this long. */
 const MAX_AGE_S = "7200";
 
 /**
- * Cross-origin resource sharing (https://fetch.spec.whatwg.org/#http-cors-protocol): without it, browsers let only pages
- * from the server itself call it. Tokens travel in a header, so that no cookies and no credentials are involved.
+ * Adds cross-origin resource sharing (https://fetch.spec.whatwg.org/#http-cors-protocol), without which browsers let only
+ * pages of this server call it. Tokens are sent in a header, so cookies and credentials are not allowed.
  */
 export function withCors(handler: Handler, allowed: AllowedOrigins): Handler {
   if (allowed !== "*" && allowed.length === 0) return handler;
   return (request, response) => {
     const { origin } = request.headers;
-    const out = response as ServerResponse; // both have the same methods, and types that do not meet
+    const out = response as ServerResponse; // the methods of both are the same, but not their types
     if (allowed !== "*") out.setHeader("vary", "origin");
     const isAllowed = origin !== undefined && (allowed === "*" || allowed.includes(origin));
     if (!isAllowed) return handler(request, response);

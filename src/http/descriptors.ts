@@ -7,17 +7,17 @@ import {
 } from "@bufbuild/protobuf/wkt";
 
 export interface Descriptors {
-  /** Serialized FileDescriptorProtos of the file and all that it imports, itself first; undefined: no such file. */
+  /** Returns the serialized FileDescriptorProtos of a file and its imports, the file first; undefined: no such file. */
   byFilename(name: string): Uint8Array[] | undefined;
-  /** The same for the file that defines a message, field, oneof, enum, enum value, service, method or extension. */
+  /** As `byFilename`, for the file that defines a message, field, oneof, enum, enum value, service, method or extension. */
   bySymbol(symbol: string): Uint8Array[] | undefined;
-  /** The same for the file that defines an extension of a message. */
+  /** As `byFilename`, for the file that defines an extension of a message. */
   byExtension(extendee: string, number: number): Uint8Array[] | undefined;
-  /** Extension numbers of a message; undefined: no such message. */
+  /** Returns the extension numbers of a message; undefined: no such message. */
   extensionNumbers(extendee: string): number[] | undefined;
 }
 
-/** Descriptors of the given files and all that they import. They hold no comments: the generated code has none. */
+/** Returns descriptors of files and all their imports, without comments, which the generated code does not contain. */
 export function descriptorsOf(roots: readonly DescFile[]): Descriptors {
   const files = roots.flatMap(withImports);
   const byName = new Map(files.map((file) => [file.proto.name, file]));
@@ -42,7 +42,7 @@ function withImports(file: DescFile): DescFile[] {
 }
 
 /**
- * Full names of all that a file defines. As in C++, the values of an enum are siblings of it, not its members: the full
+ * Returns the full names of everything that a file defines. Values of an enum are siblings of the enum, as in C++, so the full
  * name of a value is `signalman.v1.TASK_STATUS_WAITING` (descriptor.proto, EnumValueDescriptorProto).
  */
 function symbolsOf(file: FileDescriptorProto): string[] {
@@ -56,7 +56,7 @@ function symbolsOf(file: FileDescriptorProto): string[] {
         name,
         ...members.map((member) => `${name}.${member.name}`),
         ...enums(name, message.enumType),
-        ...messages(name, message.nestedType), // the entries of maps are among them
+        ...messages(name, message.nestedType), // includes the entry messages of maps
       ];
     });
   const services = file.service.flatMap(({ name, method }) => [

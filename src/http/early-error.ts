@@ -7,12 +7,12 @@ import { withErrorInfo } from "../rpc/errors/errors.ts";
 import { asCallerFault } from "../rpc/errors/malformed-request.ts";
 
 /*
- * Connect reads and parses the request of a unary call before it runs the first interceptor. What goes wrong until then
- * (bad JSON, a message over the limit, an unknown compression) is answered by Connect alone, without the ErrorInfo that
- * every error of ours has, and without a line in the log. Such answers are taken apart here and put together again.
+ * Errors before the first interceptor. Connect reads and decodes the request of a unary call before it runs interceptors. For
+ * an error until then (invalid JSON, a message over the limit, an unknown compression) it writes a response without ErrorInfo,
+ * and nothing is logged. This file decodes such a response, adds the ErrorInfo and encodes it again.
  */
 
-/** True once a call has come as far as the interceptors. */
+/** True once a call has reached the interceptors. */
 export const reachedKey = createContextKey(false, { description: "reached the interceptors" });
 
 export function markReached(): Interceptor {
@@ -27,7 +27,7 @@ export interface EarlyError {
   error: ConnectError;
 }
 
-/** The answer of a call that did not come as far as the interceptors, with ErrorInfo; its error for the log. */
+/** Returns the response of a call that did not reach the interceptors, with ErrorInfo added, and its error for the log. */
 export async function completeEarlyError(answer: UniversalServerResponse): Promise<EarlyError> {
   const header = new Headers(answer.header);
   const type = header.get("content-type") ?? "";
@@ -43,7 +43,7 @@ function grpc(answer: UniversalServerResponse): EarlyError {
   return { answer: { ...answer, body: undefined, trailer: setTrailerStatus(trailer, error) }, error };
 }
 
-/** The body is one frame, which holds the trailers. */
+/** Completes a gRPC-Web response, whose body is a single frame with the trailers. */
 function grpcWeb(answer: UniversalServerResponse, body: Uint8Array<ArrayBuffer>): EarlyError {
   const trailer = trailerParse(body.subarray(FRAME_HEAD));
   const error = completed(findTrailerError(trailer));
@@ -67,7 +67,7 @@ function connect(
 
 function completed(error: ConnectError | undefined): ConnectError {
   if (error === undefined)
-    return withErrorInfo(new ConnectError("The call failed before it began", Code.Unknown));
+    return withErrorInfo(new ConnectError("The call failed before its handler ran", Code.Unknown));
   return withErrorInfo(asCallerFault(error));
 }
 

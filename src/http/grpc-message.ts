@@ -3,9 +3,10 @@ import type { UniversalServerResponse } from "@connectrpc/connect/protocol";
 const HEADER = "grpc-message";
 
 /**
- * The answer with its error message spelt as gRPC wants it: only what is not printable ASCII, and the percent sign, is
- * encoded (PROTOCOL-HTTP2.md, "Percent-Encoded"). Connect encodes all that a URL could mistake, and grpc-js, which decodes
- * by `decodeURI`, then shows `There is no projects%2Fdemo`. The trailers are complete only once the body is: hence a getter.
+ * Returns a response whose error message is encoded as gRPC requires: only the percent sign and characters outside printable
+ * ASCII are percent-encoded (PROTOCOL-HTTP2.md, "Percent-Encoded"). Connect encodes all reserved characters of URLs, and
+ * grpc-js, which decodes with `decodeURI`, then shows `There is no projects%2Fdemo`. `trailer` is a getter because the trailers
+ * are complete only after the body.
  */
 export function withPlainMessage(answer: UniversalServerResponse): UniversalServerResponse {
   const { trailer } = answer;

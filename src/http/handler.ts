@@ -10,24 +10,24 @@ import { reflectionRoutes } from "./reflection.ts";
 import { rpcHandler } from "./rpc-handler.ts";
 
 export interface HandlerOptions {
-  /** The services of the contract. */
+  /** Registers the services of the contract. */
   routes(router: ConnectRouter): void;
   interceptors: Interceptor[];
-  /** Of the server as a whole and of each service of the contract. */
+  /** Health of the server as a whole and of each service of the contract. */
   health: Readable;
-  /** Of parts of the server that are no services of the contract, by the names that health gives them. */
+  /** Health of other parts of the server, by the names under which health reports them. */
   partsHealth: ReadonlyMap<string, Readable>;
   shutdown: AbortSignal;
-  /** Compress answers for clients that offer it. */
+  /** Whether to compress responses for clients that accept it. */
   gzip: boolean;
-  /** The name or address that the port is opened on. */
+  /** Name or address on which the port listens. */
   host: string;
-  /** Besides pages of this server itself. */
+  /** Origins whose pages may call, besides pages of this server. */
   allowedOrigins: AllowedOrigins;
   logger: Logger;
 }
 
-/** Everything on the port: the contract, health, reflection. */
+/** Returns the handler of the port: the services of the contract, health, reflection and CORS. */
 export function createHandler(options: HandlerOptions): Handler {
   const { health, interceptors, shutdown, logger } = options;
   const handler = rpcHandler({

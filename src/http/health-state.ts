@@ -1,4 +1,4 @@
-/** Whether this server can do its work now: no while it starts, while the database is away, and once it shuts down. */
+/** Health of this server. It does not serve while it starts, while the database is unreachable, and once it shuts down. */
 export interface HealthState {
   readonly serving: boolean;
   set(serving: boolean): void;
@@ -26,7 +26,7 @@ export function createHealthState(serving = false): HealthState {
 
 export type Readable = Pick<HealthState, "serving" | "subscribe">;
 
-/** Serving while all of these are. */
+/** Returns a state that is serving while all given states are. */
 export function allOf(...states: Readable[]): Readable {
   const serving = () => states.every((state) => state.serving);
   return {
@@ -41,8 +41,8 @@ export function allOf(...states: Readable[]): Readable {
 }
 
 /**
- * The state now, then every change of it that is still one when it is read.
- * @throws the signal's reason, once it is aborted and the last change has been read.
+ * Yields the current state, then each change. Changes that are undone before the reader asks for them are left out.
+ * @throws the signal's reason after an abort, once the last change has been read.
  */
 export async function* followHealth(health: Readable, signal: AbortSignal): AsyncGenerator<boolean> {
   let changed = Promise.withResolvers<void>();
@@ -67,7 +67,7 @@ export async function* followHealth(health: Readable, signal: AbortSignal): Asyn
   }
 }
 
-/** The signal's reason, as soon as there is one. */
+/** Resolves with the signal's reason when the signal is aborted. */
 export async function whenAborted(signal: AbortSignal): Promise<unknown> {
   if (!signal.aborted)
     await new Promise((resolve) => signal.addEventListener("abort", resolve, { once: true }));

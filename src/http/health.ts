@@ -7,8 +7,8 @@ import { plainText } from "./plain-text.ts";
 import type { Handler } from "./port.ts";
 
 /**
- * grpc.health.v1 (https://github.com/grpc/grpc/blob/master/doc/health-checking.md), for these services; "" is the server
- * as a whole.
+ * Returns the service grpc.health.v1 (https://github.com/grpc/grpc/blob/master/doc/health-checking.md) for `services`; "" is
+ * the server as a whole.
  */
 export function healthService(services: ReadonlyMap<string, Readable>): ServiceImpl<typeof Health> {
   return {
@@ -26,7 +26,7 @@ export function healthService(services: ReadonlyMap<string, Readable>): ServiceI
       if (health) {
         for await (const serving of followHealth(health, signal)) yield { status: statusOf(serving) };
       }
-      // The document asks for an open stream, in case the service appears; here it never does.
+      // The specification requires an open stream, in case the service appears later; here none does.
       yield { status: Status.SERVICE_UNKNOWN };
       throw await whenAborted(signal);
     },
@@ -44,7 +44,7 @@ function unknownService(service: string): Failure {
   });
 }
 
-/** `GET /healthz` for load balancers that know no gRPC: 200 or 503, and a word for people. */
+/** Answers `GET /healthz`, for load balancers without gRPC, with 200 or 503 and a short text. */
 export function healthPage(health: Readable): Handler {
   return (request, response) => {
     if (request.method !== "GET" && request.method !== "HEAD") {

@@ -1,4 +1,4 @@
-/** The port cannot be had. The message says why and what to do, for whoever started the server. */
+/** The port cannot be opened. The message tells the operator why and what to do. */
 export class ListenError extends Error {
   constructor(message: string, options?: ErrorOptions) {
     super(message, options);
@@ -6,13 +6,13 @@ export class ListenError extends Error {
   }
 }
 
-/** What to say for the codes of listen(2) and getaddrinfo(3). */
+/** Reason and advice for error codes of listen(2) and getaddrinfo(3). */
 const ADVICE: Record<string, string> = {
-  EADDRINUSE: "another program listens there. Stop it, or choose another port (0 takes any free one)",
-  EACCES: "this user may not. Choose a port from 1024 on",
-  EADDRNOTAVAIL: "this machine has no such address. Choose one of its own, or 127.0.0.1",
-  ENOTFOUND: "there is no host of that name. Choose an address of this machine, or 127.0.0.1",
-  EAI_AGAIN: "that name cannot be looked up now. Choose an address of this machine, or 127.0.0.1",
+  EADDRINUSE: "another program listens there. Stop it, or choose another port (0: any free one)",
+  EACCES: "this user is not permitted to. Choose a port of at least 1024",
+  EADDRNOTAVAIL: "this machine does not have this address. Choose an address of this machine, or 127.0.0.1",
+  ENOTFOUND: "no host has this name. Choose an address of this machine, or 127.0.0.1",
+  EAI_AGAIN: "this name cannot be resolved now. Choose an address of this machine, or 127.0.0.1",
 };
 
 export function listenError(host: string, port: number, cause: unknown): ListenError {
@@ -21,7 +21,7 @@ export function listenError(host: string, port: number, cause: unknown): ListenE
   return new ListenError(`Cannot listen on ${authority(host, port)}: ${why}`, { cause });
 }
 
-/** `host:port`, with an IPv6 address in brackets (RFC 3986). */
+/** Returns `host:port`, with an IPv6 address in brackets (RFC 3986). */
 export function authority(host: string, port: number): string {
   return host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
 }

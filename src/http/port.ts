@@ -13,40 +13,47 @@ export type Handler = (request: HttpRequest, response: HttpResponse) => void;
 
 export interface ListenOptions {
   host: string;
-  /** 0: any free one. */
+  /** Port number; 0: any free one. */
   port: number;
-  /** Serves HTTP/1.1 and HTTP/2 requests alike. */
+  /** Handles requests of HTTP/1.1 and HTTP/2. */
   handler: Handler;
-  /** How long a peer may take to say what it wants, in milliseconds. */
+  /** Milliseconds that a peer may take to send its first bytes, and the headers of each request. */
   patienceMs?: number;
 }
 
 export interface Port {
-  /** Host and port as bound. */
+  /** Host and port on which the server listens. */
   readonly address: { host: string; port: number };
-  /** `http://host:port` */
+  /** URL of the port: `http://host:port`. */
   readonly url: string;
   /**
-   * Takes no new connections and no new streams, lets what runs end, and after `graceMs` cuts off what is left.
-   * Does not end streams by itself: abort their handlers first.
+   * Accepts no new connections and streams, waits for the running ones, and closes those that are left after `graceMs`
+   * milliseconds. Does not end streams itself: the caller aborts their handlers first. Resolves when all are closed.
    */
   close(graceMs: number): Promise<void>;
 }
 
 const PATIENCE_MS = 10_000;
 const KEEPALIVE_PROBE_MS = 30_000;
-/** Longer than the idle time of usual load balancers, so that they close first and never write into a closing socket. */
+/** Longer than the idle time of common load balancers, so that they close first and never write to a closing socket. */
 const KEEPALIVE_IDLE_MS = 75_000;
 const MAX_STREAMS = 10_000;
 const STREAM_WINDOW = 256 * 1024;
 
 /**
- * Opens the one plaintext port: gRPC and everything else over HTTP/2 without TLS (prior knowledge), gRPC-Web, Connect
- * and JSON over HTTP/1.1. A connection is told apart by its first bytes.
+ * Opens the server's one port, plaintext for all protocols: HTTP/2 without TLS (prior knowledge) and HTTP/1.1, told apart by
+ * the first bytes of a connection (`sniff.ts`).
  *
- * The HTTP/1.1 server owns the listening socket: Node watches over header timeouts and idle connections only for a
- * server that listens by itself. Its own connection listener is then called for the sockets that turn out to be its.
- * @throws ListenError
+ * A request then goes through `handler.ts` (CORS, pages, services), `rpc-handler.ts` (finds the RPC, opens the call),
+ * Connect, which speaks gRPC, gRPC-Web, Connect and JSON, and the interceptors of rpc/. `send.ts` writes the response at the
+ * reader's pace; `zero-copy.ts` sends encoded log lines without copying them for each watcher.
+ * The room guarantees that every error has an ErrorInfo, also if Connect refuses the request before any interceptor runs
+ * (`early-error.ts`, `refusals.ts`), that slow, silent and flooding peers cost no other client anything, and that a shutdown
+ * ends each call with UNAVAILABLE. TLS is left to a proxy, the meaning of calls to rpc/.
+ *
+ * The HTTP/1.1 server owns the listening socket, since Node enforces header and idle timeouts only for a server that listens
+ * itself. Its own connection listener is called for sockets that turn out to be HTTP/1.1.
+ * @throws ListenError if the port cannot be opened.
  */
 export async function listen(options: ListenOptions): Promise<Port> {
   const patienceMs = options.patienceMs ?? PATIENCE_MS;
@@ -60,7 +67,7 @@ export async function listen(options: ListenOptions): Promise<Port> {
   server.on("connection", (socket: Socket) => {
     sockets.add(socket);
     socket.once("close", () => sockets.delete(socket));
-    socket.on("error", () => {}); // a peer that resets; whoever serves the socket hears it too
+    socket.on("error", () => {}); // a reset by the peer; the server of the socket handles it too
     silent.add(socket);
     sniff(socket, patienceMs, (protocol) => {
       silent.delete(socket);
@@ -91,7 +98,7 @@ function http1Server(handler: Handler, patienceMs: number): http.Server {
       connectionsCheckingInterval: Math.min(patienceMs, 5000),
     },
     (request, response) => {
-      // A connection with a request under way is not idle when the server closes; it is once it has been answered.
+      // A connection with a running request is not idle when the server closes, but becomes idle after the response.
       response.once("close", () => server.listening || server.closeIdleConnections());
       lingerBehind(request);
       toOriginForm(request);
@@ -102,8 +109,9 @@ function http1Server(handler: Handler, patienceMs: number): http.Server {
 }
 
 /**
- * A peer that wants the connection closed and still sends when it is answered would get a reset, and lose the answer by
- * that (RFC 9112, section 9.6): what it sends is thrown away, until it closes or is silent for too long.
+ * Returns a function that prepares the socket of a request for a lingering close. If the server closed a connection while the
+ * peer still sends, the peer would get a reset and lose the response (RFC 9112, section 9.6). Further bytes are discarded
+ * instead, until the peer closes or is silent for `patienceMs` milliseconds.
  */
 function createLinger(patienceMs: number): (request: http.IncomingMessage) => void {
   const newest = new WeakMap<Socket, http.IncomingMessage>();
@@ -122,8 +130,8 @@ function createLinger(patienceMs: number): (request: http.IncomingMessage) => vo
 }
 
 /**
- * Streams are cheap here, and one client may watch thousands of tasks over one connection and drop them all at once:
- * Node's own limits (10 MB a session; 1,000 resets, then 33 a second) end the connection then.
+ * Creates the HTTP/2 server with raised limits. One client may watch thousands of tasks over one connection and end all these
+ * streams at once; with Node's limits (10 MB per session; 1,000 resets, then 33 per second) that would close the connection.
  */
 function http2Server(handler: Handler): http2.Http2Server {
   return http2.createServer(
@@ -141,8 +149,8 @@ function http2Server(handler: Handler): http2.Http2Server {
 }
 
 /**
- * Whoever has the answer and does not end the request is told to stop (RFC 9113, section 8.1): the stream would stay open.
- * Node asks for trailers also where there are none, and drops them if the stream is closed in the same turn.
+ * Closes a stream after the response if the client has not ended its request (RFC 9113, section 8.1); otherwise the stream
+ * would stay open. Node emits `wantTrailers` even without trailers, and drops them if the stream closes in the same turn.
  */
 function closeBehindAnswer(stream: http2.ServerHttp2Stream): void {
   const close = () => stream.readableEnded || stream.close(http2.constants.NGHTTP2_NO_ERROR);
@@ -150,8 +158,8 @@ function closeBehindAnswer(stream: http2.ServerHttp2Stream): void {
 }
 
 /**
- * Sockets of an HTTP/1.1 server stay half open when their peer has said its last word. Node's HTTP/2 does not reckon with
- * that: a session whose peer is gone would stay, with all its streams, until something is sent to it.
+ * Passes a socket to the HTTP/2 server. Sockets of an HTTP/1.1 server stay half open after the peer's end, which Node's HTTP/2
+ * does not expect: a session without a peer would stay, with all its streams, until something is sent to it.
  */
 function serveHttp2(server: http2.Http2Server, socket: Socket): void {
   socket.allowHalfOpen = false;

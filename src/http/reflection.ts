@@ -4,14 +4,14 @@ import * as v1 from "../../gen/reflection/v1/reflection_pb.ts";
 import * as v1alpha from "../../gen/reflection/v1alpha/reflection_pb.ts";
 import { type Descriptors, descriptorsOf } from "./descriptors.ts";
 
-/** v1 and v1alpha differ by their package's name only (https://github.com/grpc/grpc/blob/master/doc/server-reflection.md). */
+/** Request of v1 and v1alpha, which differ only in the name of the package (https://github.com/grpc/grpc/blob/master/doc/server-reflection.md). */
 type Request = Pick<MessageShape<typeof v1.ServerReflectionRequestSchema>, "host" | "messageRequest">;
 type Question = Request["messageRequest"];
 type Answer = NonNullable<MessageInitShape<typeof v1.ServerReflectionResponseSchema>["messageResponse"]>;
 
 /**
- * Tells clients such as grpcurl and `buf curl` what this server speaks: the given services and the reflection itself.
- * `more`: files whose messages appear on the wire without being named by a service, such as error details.
+ * Registers server reflection, from which grpcurl, `buf curl` and other clients read the contract of the given services.
+ * `more`: files of messages that no service names, such as error details.
  */
 export function reflectionRoutes(
   router: ConnectRouter,
@@ -57,7 +57,10 @@ function answerOf(question: Question, descriptors: Descriptors, names: { name: s
       return { case: "allExtensionNumbersResponse", value };
     }
     default:
-      return refusal(Code.InvalidArgument, "The request asks for nothing");
+      return refusal(
+        Code.InvalidArgument,
+        "The reflection request has no `message_request`; set one, such as `list_services`",
+      );
   }
 }
 

@@ -6,40 +6,43 @@ import { withErrorInfo } from "../rpc/errors/errors.ts";
 import { spellMessage } from "./grpc-message.ts";
 import type { HttpRequest, HttpResponse } from "./port.ts";
 
-/** No RPC and no page has this path. */
+/** Refuses a path of no RPC and no page. */
 export function refuseUnknown(request: HttpRequest, response: HttpResponse, path: string): ConnectError {
   const sentence = `There is nothing at ${path.slice(0, 200)}`;
   return refuse(request, response, 404, new ConnectError(sentence, Code.Unimplemented));
 }
 
-/** The RPC cannot be called by this HTTP method; `allowed` are those by which it can. */
+/** Refuses an HTTP method that the RPC does not support. `allowed`: the methods that it supports. */
 export function refuseHttpMethod(
   request: HttpRequest,
   response: HttpResponse,
   allowed: readonly string[],
 ): ConnectError {
   (response as ServerResponse).setHeader("allow", allowed.join(", "));
-  const sentence = `This RPC is called by ${allowed.join(" or ")}, not by ${request.method}`;
+  const sentence = `Unsupported HTTP method ${request.method}; call this RPC by ${allowed.join(" or ")}`;
   return refuse(request, response, 405, new ConnectError(sentence, Code.Unimplemented));
 }
 
-/** A GET that a page of another site may have caused. */
+/** Refuses a GET that a page of another site may have caused. */
 export function refuseGet(request: HttpRequest, response: HttpResponse, sentence: string): ConnectError {
   return refuse(request, response, 403, new ConnectError(sentence, Code.PermissionDenied));
 }
 
-/** Connect refuses a request by its outer form, with a status and nothing else. */
+/** Completes a refusal of Connect that has a status and nothing else, such as 415 for an unknown content type. */
 export function refuseForm(request: HttpRequest, response: HttpResponse, status: number): ConnectError {
   return refuse(request, response, status, formError(request, status));
 }
 
-/** The request has no host or a broken one, so that it has no URL. */
+/** Refuses a request without a valid host, which therefore has no URL. */
 export function refuseHost(request: HttpRequest, response: HttpResponse): ConnectError {
   return refuse(
     request,
     response,
     400,
-    new ConnectError("The Host header names no host", Code.InvalidArgument),
+    new ConnectError(
+      "The request has no valid host; name one in the header Host or :authority",
+      Code.InvalidArgument,
+    ),
   );
 }
 
@@ -47,28 +50,31 @@ function formError(request: HttpRequest, status: number): ConnectError {
   switch (status) {
     case 415: {
       const type = request.headers["content-type"] ?? "nothing";
-      return new ConnectError(`${wantedTypes(type)}; got ${type.slice(0, 80)}`, Code.InvalidArgument);
+      return new ConnectError(
+        `Unsupported content type ${type.slice(0, 80)}; ${wantedTypes(type)}`,
+        Code.InvalidArgument,
+      );
     }
     case 505:
-      return new ConnectError("This RPC streams both ways: it needs HTTP/2", Code.Unimplemented);
+      return new ConnectError("This RPC streams in both directions; call it over HTTP/2", Code.Unimplemented);
     default:
       return new ConnectError(`HTTP status ${status}`, Code.Unknown);
   }
 }
 
-/** Which content types the protocol has that the caller seems to speak. */
+/** Returns the content types of the protocol that the caller seems to use. */
 function wantedTypes(got: string): string {
   const protocol = /^application\/grpc(-web)?(?![a-z])/.exec(got)?.[0];
   if (protocol !== undefined) {
     const name = protocol.endsWith("-web") ? "gRPC-Web" : "gRPC";
-    return `Send ${name} with \`content-type: ${protocol}\`, ${protocol}+proto or ${protocol}+json`;
+    return `send ${name} with \`content-type: ${protocol}\`, ${protocol}+proto or ${protocol}+json`;
   }
-  return "Send JSON with `content-type: application/json` (streams: application/connect+json)";
+  return "send JSON with `content-type: application/json` (streams: application/connect+json)";
 }
 
 /**
- * Answers so that both gRPC clients and a person with curl can read it. gRPC allows an error in the headers alone, but
- * only if they end the stream, which Node's do not: there it goes into the trailers.
+ * Sends an error in the caller's protocol: as gRPC or gRPC-Web status, otherwise as JSON. gRPC allows a status in the headers
+ * only if they end the stream, which Node's headers do not, so it is sent in the trailers.
  */
 function refuse(
   request: HttpRequest,
@@ -78,7 +84,7 @@ function refuse(
 ): ConnectError {
   withErrorInfo(error);
   const type = request.headers["content-type"] ?? "";
-  const out = response as ServerResponse; // writeHead of both has the same shape, and types that do not meet
+  const out = response as ServerResponse; // writeHead of both takes the same arguments, but their types differ
   if (type.startsWith("application/grpc")) {
     const grpcStatus = Object.fromEntries(spellMessage(setTrailerStatus(new Headers(), error)));
     const isWeb = type.startsWith("application/grpc-web");

@@ -27,25 +27,25 @@ const MAX_REQUEST_BYTES = 4 * 1024 * 1024;
 
 export interface RpcHandlerOptions {
   routes: (router: ConnectRouter) => unknown;
-  /** Outermost first; those of rpc/interceptors/all.ts outside tests. */
+  /** Interceptors, the outermost first. In production those of rpc/interceptors/all.ts. */
   interceptors: Interceptor[];
-  /** Once aborted, for whatever reason, calls end with UNAVAILABLE and RetryInfo as soon as their handlers let go. */
+  /** Once aborted, all calls are aborted and end with UNAVAILABLE and RetryInfo as soon as their handlers return. */
   shutdownSignal: AbortSignal;
   logger: Logger;
-  /** Plain HTTP by path, such as `/healthz`. */
+  /** Handlers of plain HTTP by path, such as `/healthz`. */
   pages?: ReadonlyMap<string, Handler>;
-  /** Host names under which reads are answered by GET, beside localhost and IP addresses. */
+  /** Host names for which reads by GET are allowed, besides localhost and IP addresses. */
   getHosts?: readonly string[];
   /**
-   * Compress answers by gzip for clients that offer it. Not by default: it costs more than it saves on a local network
-   * (measured). Compressed requests are taken in any case.
+   * Whether to compress responses with gzip for clients that accept it. Off by default: on a local network it costs more than
+   * it saves (measured). Compressed requests are always accepted.
    */
   compressAnswers?: boolean;
 }
 
 /**
- * Serves RPCs over gRPC, gRPC-Web and Connect. Stands in for `connectNodeAdapter`, which lets a bad Host header end the
- * process, prints to the console, and has no place for the errors that reach no interceptor.
+ * Returns the handler of RPCs over gRPC, gRPC-Web and Connect. Replaces `connectNodeAdapter`, in which an invalid Host header
+ * ends the process, errors are printed to the console, and errors before the first interceptor cannot be completed.
  */
 export function rpcHandler(options: RpcHandlerOptions): Handler {
   const rpcs = rpcsByPath(options);
@@ -63,7 +63,7 @@ export function rpcHandler(options: RpcHandlerOptions): Handler {
     else if (rpc === undefined) refuseUnknown(request, response, path);
     else {
       serve(rpc, request, response, parts).catch((error) => {
-        if (!isGone(response)) options.logger.error({ err: error, path }, "an answer broke off");
+        if (!isGone(response)) options.logger.error({ err: error, path }, "a response broke off");
         response.destroy();
       });
     }
@@ -71,7 +71,7 @@ export function rpcHandler(options: RpcHandlerOptions): Handler {
 }
 
 function rpcsByPath(options: RpcHandlerOptions): Map<string, UniversalHandler> {
-  // Of a compressed message nothing can be sent apart.
+  // Compressed messages cannot be split.
   const splicing = options.compressAnswers ? [] : [takeEncodedFields()];
   const router = createConnectRouter({
     interceptors: [markReached(), ...splicing, ...options.interceptors],
@@ -82,13 +82,13 @@ function rpcsByPath(options: RpcHandlerOptions): Map<string, UniversalHandler> {
   return new Map(router.handlers.map((handler) => [handler.requestPath, handler]));
 }
 
-/** A router that gives each method a reader of its own JSON. */
+/** Wraps a router so that each method gets a JSON reader for its request message. */
 function withJsonReaders(router: ConnectRouter): ConnectRouter {
   return {
     ...router,
     service(service, implementation) {
       for (const { method, impl } of Object.values(createServiceImplSpec(service, implementation).methods)) {
-        // JSON comes from people: a misspelt field is an error, not something to pass over.
+        // People write JSON, so an unknown field is an error and not ignored.
         const jsonOptions = { ignoreUnknownFields: false, textDecoder: requestReader(method.input) };
         router.rpc(method, impl as never, { jsonOptions });
       }
@@ -114,7 +114,7 @@ async function serve(
   const tail: EncodedTail = { bytes: undefined };
   const contextValues = createContextValues().set(peerKey, peer).set(encodedTailKey, tail);
   const method = `${rpc.service.typeName}/${rpc.method.name}`;
-  // The message may quote the request: it goes to the caller, not to the log.
+  // The message may quote the request, so only the caller gets it, not the log.
   const note = (code: number): void =>
     logger.info({ method, code: codeToString(code), peer }, "rpc refused unread");
   const asked = universalRequestOf(request, response, { compressAnswers, contextValues });
@@ -137,7 +137,7 @@ async function serve(
   return await sendAnswer(withPlainMessage(early.answer), response);
 }
 
-/** A write to a connection of HTTP/1.1 that was reset fails before the response hears of it. */
+/** True if the connection is gone. For HTTP/1.1 a write after a reset fails before the response is marked as destroyed. */
 function isGone(response: HttpResponse): boolean {
   if ("stream" in response) return response.stream.destroyed;
   return response.destroyed || response.socket?.destroyed === true;

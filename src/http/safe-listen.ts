@@ -3,9 +3,9 @@ import { BlockList, isIP } from "node:net";
 import { ListenError, listenError } from "./listen-error.ts";
 
 /**
- * Refuses to open the port to other machines as long as everyone may call: whoever can call can run programs here.
- * A name counts by all the addresses that it stands for.
- * @throws ListenError
+ * Refuses to open the port to other machines while the server has no token, since every caller can run programs here. A host
+ * name is checked by all of its addresses.
+ * @throws ListenError if an address is not a loopback address.
  */
 export async function assertSafeListen(host: string, hasToken: boolean): Promise<void> {
   if (hasToken) return;
@@ -19,7 +19,7 @@ export async function assertSafeListen(host: string, hasToken: boolean): Promise
   );
 }
 
-/** An address of 127.0.0.0/8 or ::1, also when written as an IPv4 address in IPv6. */
+/** True for addresses of 127.0.0.0/8 and ::1, also for IPv4-mapped IPv6 addresses. */
 export function isLoopback(address: string): boolean {
   const family = isIP(address);
   if (family === 0) return false;

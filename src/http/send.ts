@@ -4,9 +4,9 @@ import type { HttpResponse } from "./port.ts";
 import { type EncodedTail, piecesOf } from "./zero-copy.ts";
 
 /**
- * Writes an answer at the pace of its reader: the next part of the body is asked for when the last one has left. What
- * cannot be sent is thrown into the body, where it waits, and then here. Stands in for `universalResponseToNodeResponse`,
- * which can only send what lies in one piece.
+ * Writes a response at the pace of its reader: the next part of the body is requested when the previous one was written.
+ * Rejects if a part cannot be sent, after throwing the error into the waiting body. Replaces
+ * `universalResponseToNodeResponse`, which cannot send a part that consists of several pieces.
  */
 export async function sendAnswer(
   answer: UniversalServerResponse,
@@ -16,7 +16,7 @@ export async function sendAnswer(
   const body = answer.body?.[Symbol.asyncIterator]();
   const out = openOutlet(response);
   try {
-    // Headers come after the first message is here: until then the handler may still set them.
+    // Headers are written after the first message, since the handler may set them until then.
     let part = await body?.next();
     const head = Object.fromEntries(answer.header ?? []);
     if ("stream" in response) response.writeHead(answer.status, head);
@@ -27,7 +27,7 @@ export async function sendAnswer(
         throw error;
       });
     }
-    // They are complete only now.
+    // Trailers are complete only after the body.
     if (answer.trailer) response.addTrailers(Object.fromEntries(answer.trailer));
     response.end();
   } finally {
@@ -36,7 +36,7 @@ export async function sendAnswer(
 }
 
 interface Outlet {
-  /** Resolves when all of it is with the system; rejects if it never will be. */
+  /** Resolves when the operating system has all pieces; rejects if they cannot be written. */
   write(pieces: Uint8Array[]): Promise<void>;
 }
 
@@ -44,7 +44,7 @@ function openOutlet(response: HttpResponse): Outlet {
   const sink: Writable = response;
   const stream: Writable = "stream" in response ? response.stream : response;
   let lost: (error: Error) => void = () => {};
-  // The callback of a write that waits for a peer that has gone may never be called.
+  // If the peer is gone, the callback of a waiting write may never be called.
   sink.once("close", () => lost(new Error("The connection was closed")));
   sink.on("error", (error) => lost(error));
   return {

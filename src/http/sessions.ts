@@ -4,15 +4,15 @@ import { startFirstBytesTimeout } from "../async/first-bytes-timeout.ts";
 const SESSION_WINDOW = 4 * 1024 * 1024;
 
 export interface Sessions {
-  /** GOAWAY for all: streams that run may end, new ones go elsewhere. A session ends with its last stream. */
+  /** Sends GOAWAY on all sessions: running streams may end, new ones are refused. A session ends with its last stream. */
   drain(): void;
-  /** Ends all with an error, in the next round: with drain() alone a client may take the end of its connection for the end of its calls. */
+  /** Closes all sessions with an error. With drain() alone a client may take a closed connection for the end of its calls. */
   cutOff(): void;
 }
 
 /**
- * Keeps account of a server's HTTP/2 sessions. Node's server forgets them on close(), and they go on taking new streams.
- * A peer that sends the preface and no SETTINGS is cut off after `patienceMs`.
+ * Tracks the HTTP/2 sessions of a server, since close() of Node's server leaves them open for new streams. A session whose peer
+ * sends the preface but no SETTINGS is closed after `patienceMs` milliseconds.
  */
 export function trackSessions(server: Http2Server, patienceMs: number): Sessions {
   const open = new Set<ServerHttp2Session>();

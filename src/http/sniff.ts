@@ -1,16 +1,15 @@
 import type { Socket } from "node:net";
 import { startFirstBytesTimeout } from "../async/first-bytes-timeout.ts";
 
-const HTTP2_PREFACE = Buffer.from("PRI"); // RFC 9113, section 3.4; no method of HTTP/1.1 begins so
+const HTTP2_PREFACE = Buffer.from("PRI"); // RFC 9113, section 3.4; no method of HTTP/1.1 begins like this
 
 export type Protocol = "http1" | "http2";
 
 /**
- * Reads the first bytes of a new connection, puts them back and says whose they are; undefined: the peer said nothing
- * for `patienceMs` or left, and the socket is destroyed. Calls `decided` once.
+ * Detects the protocol of a new connection by its first bytes, which it puts back, and calls `decided` once. undefined: the
+ * peer sent nothing for `patienceMs` milliseconds or closed, and the socket is destroyed.
  *
- * The bytes are read on `readable`: `data` would set the socket flowing, and what comes before the next listener is there
- * would be lost.
+ * It reads on `readable`, since `data` would start the flow, and bytes before the next listener would be lost.
  */
 export function sniff(
   socket: Socket,
@@ -41,7 +40,7 @@ export function sniff(
   socket.on("readable", look).on("end", giveUp).on("close", giveUp);
 }
 
-/** Undefined as long as it can still be either. */
+/** Returns the protocol; undefined: more bytes are needed. */
 function protocolOf(bytes: Buffer): Protocol | undefined {
   const head = bytes.subarray(0, HTTP2_PREFACE.length);
   if (head.equals(HTTP2_PREFACE)) return "http2";

@@ -4,20 +4,20 @@ import { universalRequestFromNodeRequest } from "@connectrpc/connect-node";
 import { bodyOf } from "./body.ts";
 import type { HttpRequest, HttpResponse } from "./port.ts";
 
-/** The longest delay of a timer in Node: 24.8 days. A timer with a longer one fires at once. */
+/** Longest delay of a timer in Node, 24.8 days. A timer with a longer delay fires at once. */
 const MAX_TIMER_MS = 2 ** 31 - 1;
-/** gRPC's units of time in milliseconds (PROTOCOL-HTTP2.md, "Timeout"). */
+/** Units of gRPC timeouts in milliseconds (PROTOCOL-HTTP2.md, "Timeout"). */
 const UNIT_MS: Record<string, number> = { H: 3_600_000, M: 60_000, S: 1000, m: 1, u: 1e-3, n: 1e-6 };
-/** By which the protocols offer compression for answers. */
+/** Headers in which clients list the compressions that they accept. */
 const ACCEPT_HEADERS = ["accept-encoding", "grpc-accept-encoding", "connect-accept-encoding"];
 
 export interface UniversalRequestOptions {
-  /** Answers may be compressed if the client offers it. */
+  /** Whether responses may be compressed if the client accepts it. */
   compressAnswers: boolean;
   contextValues: ContextValues;
 }
 
-/** A request as Connect takes it; undefined if it has no URL, for want of a proper Host or :authority. */
+/** Returns a request in the form that Connect takes; undefined if its Host or :authority is missing or invalid. */
 export function universalRequestOf(
   request: HttpRequest,
   response: HttpResponse,
@@ -26,7 +26,7 @@ export function universalRequestOf(
   try {
     const call = universalRequestFromNodeRequest(request, response, undefined, contextValues);
     dropLongTimeout(call.header);
-    // Connect takes one list of compressions for both directions: requests may be compressed, answers are not.
+    // Connect has one list of compressions for both directions; this leaves compressed requests allowed, but not responses.
     if (!compressAnswers) for (const name of ACCEPT_HEADERS) call.header.set(name, "identity");
     return { ...call, body: bodyOf(request) };
   } catch {
@@ -34,7 +34,7 @@ export function universalRequestOf(
   }
 }
 
-/** Removes a deadline that no timer can count: the client keeps it by itself, and ends the call. */
+/** Removes a deadline that is too long for a timer; the client enforces it and ends the call. */
 function dropLongTimeout(header: Headers): void {
   const [, amount, unit = ""] = /^(\d{1,8})([HMSmun])$/.exec(header.get("grpc-timeout") ?? "") ?? [];
   if (Number(amount) * (UNIT_MS[unit] ?? 0) > MAX_TIMER_MS) header.delete("grpc-timeout");

@@ -39,11 +39,11 @@ describe("a server with a token", () => {
     const input = "project: { name: demo }\n";
     const without = await cli(call, { server: service.url, input });
     expect(without).toMatchObject({ code: 2, stdout: "" });
-    expect(without.stderr).toMatch(/there was none \(unauthenticated\)\n.*set SIGNALMAN_TOKEN to/);
+    expect(without.stderr).toMatch(
+      /is missing; send it with the token of this server \(unauthenticated\)\n.*set SIGNALMAN_TOKEN to/,
+    );
     const wrong = await cli([...call, "--token", "wrong"], { server: service.url, input });
     expect(wrong).toMatchObject({ code: 2, stdout: "" });
-    expect(wrong.stderr).toContain(
-      "The bearer token is not the token of this server (unauthenticated)",
-    );
+    expect(wrong.stderr).toContain("The bearer token is not the token of this server (unauthenticated)");
   });
 });

@@ -149,7 +149,7 @@ describe("signalman export", () => {
     expect(stderr).toMatch(
       /exported.yaml:\d+: accessKeys\[0\].ssh.privateKey: must not be empty, since no value is stored under this name/,
     );
-    expect(stderr).toMatch(/environments\[0\].secretEnv.MY_TOKEN: Needed/);
+    expect(stderr).toMatch(/environments\[0\].secretEnv.MY_TOKEN: must not be empty/);
     expect(stderr.trim().split("\n")).toHaveLength(4);
   });
 

@@ -53,7 +53,7 @@ test("a port that another program has is said in a sentence", async () => {
   const { port } = other.address() as AddressInfo;
   const args = ["--listen", `127.0.0.1:${port}`, "--data-dir", folder];
   expect(await refusalOf(args, { DATABASE_URL: database.url })).toBe(
-    `signalman: Cannot listen on 127.0.0.1:${port}: another program listens there. Stop it, or choose another port (0 takes any free one)`,
+    `signalman: Cannot listen on 127.0.0.1:${port}: another program listens there. Stop it, or choose another port (0: any free one)`,
   );
 });
 

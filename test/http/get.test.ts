@@ -57,7 +57,7 @@ test.each(["evil.example", "localhost.evil.example", "127.0.0.1.evil.example:848
     expect(status).toBe(403);
     expect(JSON.parse(text)).toMatchObject({
       code: "permission_denied",
-      message: `GET is answered for known hosts alone (localhost, IP addresses, ci.example.com), and Host says "${host}"; call by POST`,
+      message: `GET for an unknown host is refused; got Host "${host}", expected one of localhost, IP addresses, ci.example.com; call by POST`,
     });
   },
 );

@@ -52,7 +52,7 @@ describe("JSON over HTTP/1.1", () => {
     const form = { "content-type": "application/x-www-form-urlencoded" };
     const error = await errorOf(await post(server.url, "GetTask", "{}", form));
     expect(error).toMatchObject({ status: 415, code: "invalid_argument" });
-    expect(error.message).toMatch(/Send JSON .* got application\/x-www-form-urlencoded/);
+    expect(error.message).toMatch(/Unsupported content type application\/x-www-form-urlencoded; send JSON /);
   });
 
   test("is taken compressed", async () => {
@@ -73,7 +73,7 @@ describe("JSON over HTTP/1.1", () => {
     expect(write.headers.get("allow")).toBe("POST");
     expect(await errorOf(write)).toMatchObject({
       status: 405,
-      message: "This RPC is called by POST, not by GET",
+      message: "Unsupported HTTP method GET; call this RPC by POST",
     });
     expect((await call("GET", "WatchTask")).headers.get("allow")).toBe("POST");
     const read = await call("PUT", "GetTask");

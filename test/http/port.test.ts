@@ -40,13 +40,13 @@ describe("listen", () => {
 
   test("says that an address is not of this machine", async () => {
     await expect(listen({ host: "192.0.2.1", port: 0, handler: nothing })).rejects.toThrow(
-      /Cannot listen on 192.0.2.1:0: this machine has no such address/,
+      /Cannot listen on 192.0.2.1:0: this machine does not have this address/,
     );
   });
 
   test("says that a host is not known", async () => {
     await expect(listen({ host: "no.such.host.invalid", port: 1, handler: nothing })).rejects.toThrow(
-      /Cannot listen on no.such.host.invalid:1: (there is no host of that name|that name cannot be looked up)/,
+      /Cannot listen on no.such.host.invalid:1: (no host has this name|this name cannot be resolved)/,
     );
   });
 });
@@ -108,7 +108,7 @@ describe("strange peers", () => {
     await using server = await startServer({ tasks: { getTask: ({ name }) => ({ task: { name } }) } });
     const line = "GET http://evil.example/signalman.v1.TaskService/GetTask?encoding=json&message={} HTTP/1.1";
     const answer = await answerTo(server.url, `${line}\r\nhost: localhost\r\nconnection: close\r\n\r\n`);
-    expect(answer).toMatch(/^HTTP\/1.1 403 .*Host says \\"evil.example\\"/s);
+    expect(answer).toMatch(/^HTTP\/1.1 403 .*got Host \\"evil.example\\"/s);
   });
 
   test("the first byte alone is enough patience for the rest", async () => {

@@ -118,10 +118,10 @@ describe("a request that cannot be read is the caller's error", () => {
   });
 
   const GRPC =
-    /Send gRPC with `content-type: application\/grpc`, application\/grpc\+proto or application\/grpc\+json; got/;
+    /send gRPC with `content-type: application\/grpc`, application\/grpc\+proto or application\/grpc\+json/;
   const GRPC_WEB =
-    /Send gRPC-Web with `content-type: application\/grpc-web`, application\/grpc-web\+proto or application\/grpc-web\+json; got/;
-  const JSON_TYPE = /Send JSON with `content-type: application\/json`/;
+    /send gRPC-Web with `content-type: application\/grpc-web`, application\/grpc-web\+proto or application\/grpc-web\+json/;
+  const JSON_TYPE = /send JSON with `content-type: application\/json`/;
   test.each([
     ["application/grpc+xml", GRPC],
     ["application/grpc-web-text", GRPC_WEB],
