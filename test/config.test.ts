@@ -113,7 +113,11 @@ describe("a bad value is an error that names its variable, or its flag, and says
     ["maxParallelTasks", "1e2", /must be a whole number/],
     ["maxParallelTasks", "two", /must be a whole number/],
     ["apps", "{", /must be JSON/],
-    ["apps", '{"Perl": {"command": "perl"}}', /is wrong at Perl/],
+    [
+      "apps",
+      '{"Perl": {"command": "perl"}}',
+      /is wrong at Perl: names of apps have at most 63 lower-case letters/,
+    ],
     ["apps", '{"perl": {"cmd": "perl"}}', /is wrong at perl/],
     ["apps", '{"perl": {"command": ""}}', /is wrong at perl.command/],
     ["apps", '{"perl": {"command": "perl", "args": ["a\\u0000"]}}', /is wrong at perl.args.0: no NUL/],

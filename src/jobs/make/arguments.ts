@@ -15,7 +15,7 @@ export function makeVariables(variables: JsonObject): string[] {
     .map((name) => {
       if (!isVariableName(name))
         throw new PrepareError(
-          `Cannot pass variable ${JSON.stringify(name)} to make: its name must match [A-Za-z_][A-Za-z0-9_]*`,
+          `Cannot pass variable ${JSON.stringify(name)} to make: its name must consist of letters, digits and _, and not begin with a digit`,
         );
       return `${name}=${literal(textOf(variables[name] ?? null))}`;
     });

@@ -33,7 +33,7 @@ export function checkMakeAsked(_: Template, asked: Asked): FieldViolation[] {
     .filter((name) => !isVariableName(name))
     .map((name) => ({
       field: at("variables", name),
-      description: "app make accepts only variable names that match [A-Za-z_][A-Za-z0-9_]*",
+      description: "app make accepts only variable names of letters, digits and _, no digit first",
     }));
   const others = [...asked.arguments.entries()]
     .filter(([, text]) => !isTarget(text))
@@ -52,6 +52,6 @@ export function checkMakeTemplate({ variables }: JsonObject): FieldViolation[] {
     .filter((name) => !isVariableName(name))
     .map((name) => ({
       field: `variables[${JSON.stringify(name)}]`,
-      description: "app make accepts only variable names that match [A-Za-z_][A-Za-z0-9_]*",
+      description: "app make accepts only variable names of letters, digits and _, no digit first",
     }));
 }

@@ -36,6 +36,9 @@ function nulsIn(value: unknown): Breach[] {
 const RESERVED = /^(SIGNALMAN_|SEMAPHORE_TASK_)/;
 const VARIABLE = /^[A-Za-z_][A-Za-z0-9_]*$/;
 
+/** The rule of `isVariableName` in words, for errors. */
+export const VARIABLE_WORDS = "letters, digits and _, no digit first";
+
 /** True for a name that is valid for a variable in every shell and language. */
 export const isVariableName = (name: string): boolean => VARIABLE.test(name);
 
@@ -44,7 +47,7 @@ export function env() {
     stringMap(),
     "Names match `[A-Za-z_][A-Za-z0-9_]*`",
     badKeys(isVariableName),
-    "letters, digits and _, no digit first",
+    VARIABLE_WORDS,
   );
   const allowed = ruleAt(
     named,
@@ -74,13 +77,15 @@ const SECRET_NAMES =
   "Names match `[A-Za-z_][A-Za-z0-9_]*` and do not begin with SIGNALMAN_ or SEMAPHORE_TASK_";
 
 /** Rules for `secret_variables` of RunTask. Errors show names and never values. */
-export const secretVariables = () => secretMap("follow the rule of `env`", SECRET_NAMES.replace("N", "n"));
+export const secretVariables = () =>
+  secretMap("follow the rule of `env`", `${SECRET_NAMES.replace("N", "n")}: ${VARIABLE_WORDS}`);
 
 /** Rules for `secret_env` of an environment. */
-export const secretEnv = () => ruleAt(secretMap(SECRET_NAMES), SHORT_VALUES, longValues, "Linux: 128 KiB");
+export const secretEnv = () =>
+  ruleAt(secretMap(SECRET_NAMES, VARIABLE_WORDS), SHORT_VALUES, longValues, "Linux: 128 KiB");
 
 /** Rules for `secret_variables` of an environment. Their length is not limited: apps may get them in files. */
-export const secretEnvironmentVariables = () => secretMap(SECRET_NAMES);
+export const secretEnvironmentVariables = () => secretMap(SECRET_NAMES, VARIABLE_WORDS);
 
 function secretMap(says: string, hint?: string) {
   const holds = (key: string) => isVariableName(key) && !RESERVED.test(key);

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { SurveyType, SurveyTypeSchema } from "../../../gen/signalman/v1/template_pb.ts";
 import { known } from "./enums.ts";
-import { isVariableName } from "./maps.ts";
+import { isVariableName, VARIABLE_WORDS } from "./maps.ts";
 import { type Breach, free, received, rule, ruleAt } from "./rule.ts";
 import { required, textUpTo } from "./values.ts";
 
@@ -12,6 +12,7 @@ const variable = z.object({
     z.string(),
     "Required. Name of the variable that holds the answer; matches `[A-Za-z_][A-Za-z0-9_]*`",
     isVariableName,
+    VARIABLE_WORDS,
   ),
   title: free(),
   description: textUpTo(1000),

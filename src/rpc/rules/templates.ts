@@ -56,6 +56,7 @@ const backend = z.object({
     z.string(),
     "Required. Type of the backend, such as `http`, `s3`, `local`; matches `[a-z][a-z0-9_]*`",
     (type) => /^[a-z][a-z0-9_]*$/.test(type),
+    "lower-case letters, digits and _, a letter first",
   ),
   config: ruleAt(
     rule(z.custom<Record<string, string>>(), "At most 100", (map) => Object.keys(map).length <= 100),
@@ -64,6 +65,7 @@ const backend = z.object({
       Object.entries(map)
         .filter(([name, value]) => !/^[A-Za-z_][A-Za-z0-9_-]*$/.test(name) || value.includes("\0"))
         .map(([name]) => ({ path: [name], got: received(name) })),
+    "letters, digits, _ and -, first a letter or _",
   ),
 });
 

@@ -57,7 +57,7 @@ test.each<[string, Run, string]>([
   [
     "a secret's name",
     { secretVariables: { "x y": "" } },
-    'secret_variables\\["x y"\\]: follow the rule of `env` \\(names match .*\\); got "x y"',
+    'secret_variables\\["x y"\\]: follow the rule of `env` \\(names match .*: letters, digits and _, no digit first\\); got "x y"',
   ],
   ["too much", { variables: { a: "x".repeat(1 << 20) } }, "variables: At most 1 MiB; got 1 entries"],
   [
