@@ -1,4 +1,4 @@
-// The same with grpc-js and the .proto files alone, as any language can: node examples/watch-grpc.mjs PROJECT/TEMPLATE
+// Runs a template and prints its lines with grpc-js and the .proto files only: node examples/watch-grpc.mjs PROJECT/TEMPLATE
 import grpc from "@grpc/grpc-js";
 import { loadSync } from "@grpc/proto-loader";
 

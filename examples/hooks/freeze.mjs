@@ -1,4 +1,4 @@
-// Lets nothing be deployed while a file is there: FREEZE_FILE=/run/freeze signalman serve --hooks examples/hooks/freeze.mjs
+// Refuses deploys while a file exists: FREEZE_FILE=/run/freeze signalman serve --hooks examples/hooks/freeze.mjs
 import { readFile } from "node:fs/promises";
 
 const DEPLOY = 3; // TemplateType.DEPLOY
@@ -10,7 +10,7 @@ export default {
   async before({ say }, { template }) {
     if (template.type !== DEPLOY) return;
     const why = await readFile(process.env.FREEZE_FILE ?? "/run/freeze", "utf8").catch(() => undefined);
-    if (why !== undefined) throw new Error(`nothing is deployed now: ${why.trim()}`);
+    if (why !== undefined) throw new Error(`deploys are frozen: ${why.trim()}`);
     say("Deploys are not frozen");
   },
 };

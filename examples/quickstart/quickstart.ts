@@ -1,5 +1,5 @@
-// The whole way once: a server with a database of its own, a catalog, a task and its live output. What follows the
-// command is handed to `signalman run`, whose exit code it ends with. It leaves nothing behind, also after Ctrl-C.
+// Starts a server with its own database, applies a catalog, runs a task and shows its live output. Passes its arguments to
+// `signalman run` and exits with the same code. Removes everything at the end, also after Ctrl-C.
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtemp, rm } from "node:fs/promises";
@@ -40,7 +40,7 @@ async function main(options: readonly string[]): Promise<number> {
   return 0;
 }
 
-/** In a session of its own: Ctrl-C is for us, who end the task; the command shows that and ends too. */
+/** Runs a command in a new session: Ctrl-C reaches this script, which kills the task; the command shows that and exits. */
 async function signalman(args: readonly string[]): Promise<number> {
   const child = spawn(process.execPath, [SIGNALMAN, ...args], {
     detached: true,

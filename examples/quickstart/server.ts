@@ -5,11 +5,11 @@ import { type Task, TaskStatus } from "../../gen/signalman/v1/task_pb.ts";
 import { connectSignalman } from "../../src/client/connect.ts";
 
 export interface Server extends AsyncDisposable {
-  /** Its URL; undefined if it ended instead. Then its log is on stderr, unless it was stopped. */
+  /** The server's URL; undefined if the server ended instead, with its log on stderr unless it was stopped. */
   readonly ready: Promise<string | undefined>;
 }
 
-/** Starts `signalman serve` on a free port, in a session of its own: Ctrl-C in the terminal is not for it. */
+/** Starts `signalman serve` on a free port, in a new session, so that Ctrl-C in the terminal does not reach it. */
 export function startServer(signalman: string, folder: string, stopped: AbortSignal): Server {
   const args = [signalman, "serve", "--listen", "127.0.0.1:0", "--data-dir", folder, "--log-format", "json"];
   const { DATABASE_URL: _database, SIGNALMAN_TOKEN: _token, ...env } = process.env;
@@ -18,7 +18,7 @@ export function startServer(signalman: string, folder: string, stopped: AbortSig
   const ready = Promise.withResolvers<string | undefined>();
   const log: string[] = [];
   let state: "starting" | "ready" | "stopping" = "starting";
-  // A second SIGTERM would make it leave its database behind.
+  // A second SIGTERM would end the server before it has stopped its database.
   const stop = () => {
     if (state !== "stopping") child.kill("SIGTERM");
     state = "stopping";
@@ -46,7 +46,7 @@ export function startServer(signalman: string, folder: string, stopped: AbortSig
 
 const FINAL: readonly TaskStatus[] = [TaskStatus.SUCCESS, TaskStatus.ERROR, TaskStatus.STOPPED];
 
-/** Tasks outlive their server: whoever wants to leave nothing behind ends them first. */
+/** Kills all running tasks, since tasks outlive their server. */
 export async function endTasks(url: string): Promise<void> {
   using client = connectSignalman({ server: url });
   const { tasks } = await client.tasks.listTasks({ parent: "projects/-", pageSize: 1000 });

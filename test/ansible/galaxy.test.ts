@@ -124,7 +124,7 @@ test("roles come from a private repository with the task's own key, once for all
   expect(fetches()).toBe(before);
 });
 
-test("what no task has used for a month goes when something new comes, what is used stays", async () => {
+test("cache entries unused for a month are removed when a new one is stored; used entries stay", async () => {
   const cache = join(service.dataDir, "galaxy");
   const old = new Date(Date.now() - 31 * 24 * 3_600_000);
   mkdirSync(join(cache, "unused"));
@@ -138,7 +138,7 @@ test("what no task has used for a month goes when something new comes, what is u
   expect(cached()).toContain(used);
 });
 
-test("what cannot be fetched is said in Galaxy's words, and nothing half is kept", async () => {
+test("a failed fetch is explained in Galaxy's words, and nothing incomplete is cached", async () => {
   const before = cached();
   const { task } = await play(service, "wrong-play");
   expect(task.end).toMatchObject({
@@ -150,7 +150,7 @@ test("what cannot be fetched is said in Galaxy's words, and nothing half is kept
   expect(cached()).toEqual(before);
 });
 
-test("a kill while Galaxy waits for a slow server ends it within the grace, with nobody and nothing half left", async () => {
+test("a kill while Galaxy waits for a slow server ends it within the grace period and leaves no process or file", async () => {
   isSlow = true;
   const before = cached();
   const { name } = await runDemo(service, "slow-play");

@@ -201,8 +201,8 @@ describe("results", () => {
   });
 });
 
-describe("a playbook that asks for something", () => {
-  test("ends by itself and says so, where nobody gave it", async () => {
+describe("a playbook that prompts for a variable", () => {
+  test("fails and says so, if the task does not set the variable", async () => {
     const { task, said } = await play(service, "ask");
     expect(task.end).toMatchObject({ reason: EndReason.EXIT_CODE, exitCode: 99 });
     expect(task.end?.message).toMatch(/: the playbook prompts for a variable, but tasks are non-interactive/);
@@ -234,7 +234,7 @@ test("the repository's ansible.cfg counts, also where we add to it", async () =>
   expect(output).toMatch(/"msg": "3 .*report.*\/mine/);
 });
 
-test("what is missing is said", async () => {
+test("a missing playbook is named in the message", async () => {
   const { task } = await play(service, "nowhere");
   expect(task.end).toMatchObject({
     reason: EndReason.PREPARE_FAILED,

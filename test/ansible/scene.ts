@@ -48,13 +48,13 @@ export async function applyPlaybooks(
   return folder;
 }
 
-/** What came of a task. */
+/** Result of a task. */
 export interface Played {
   task: Task;
   events: WatchTaskResponse[];
   /** Its standard output, without colours. */
   output: string;
-  /** What the service said about it. */
+  /** Lines of the server about the task. */
   said: string;
 }
 

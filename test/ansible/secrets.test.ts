@@ -22,7 +22,7 @@ import { hasSshd, makeSshKey, NO_SSHD, type Sshd, startSshd } from "../support/s
 import { applyPlaybooks, play, resultOf } from "./scene.ts";
 import { canMakeSudoer, makeSudoer, NO_SUDOER, type Sudoer } from "./sudoer.ts";
 
-/* A key with a passphrase, a become password, two vaults and secret variables; looked for everywhere, all the time. */
+/* Looks for a key's passphrase, a become password, two vaults and secret variables in every place where a secret could show. */
 
 const fresh = () => `s-${randomBytes(9).toString("base64url")}`;
 const PASSPHRASE = fresh();
@@ -144,7 +144,7 @@ function encrypted(id: string, password: string): string {
   }
 }
 
-/** Those of the secrets that stand in a text, be it as a table shows bytes. */
+/** Returns the secrets that a text contains, also in the form in which a table shows bytes. */
 const secretsIn = (text: string) =>
   secrets.filter((secret) => text.includes(secret) || text.includes(Buffer.from(secret).toString("hex")));
 
@@ -189,7 +189,7 @@ async function dump(): Promise<string> {
   return JSON.stringify(rows);
 }
 
-/** What every RPC answers that has to do with the task. */
+/** Returns the responses of every RPC about the task. */
 async function answers(name: string): Promise<string> {
   const tasks = service.client(TaskService);
   const parent = "projects/demo";
@@ -218,7 +218,7 @@ function asText(answers: unknown): string {
   return JSON.stringify(answers, plain);
 }
 
-/** Of the data folder, by their names. */
+/** Lists the files of the data folder by name. */
 function filesWithSecrets(): string {
   const patterns = secrets.flatMap((secret) => ["-e", secret]);
   return spawnSync("grep", ["-rlaF", ...patterns, "--", service.dataDir], { encoding: "utf8" }).stdout;
@@ -289,7 +289,7 @@ describe("over SSH, with a passphrase, a become password and two vaults", () => 
     expect(filesWithSecrets()).toBe("");
   });
 
-  test("what was installed is gone before the end is told, and nobody is left", async () => {
+  test("installed files are removed before the end is reported, and no process is left", async () => {
     const { name, ended, open } = await startGated("left");
     expect(hasSockets(privateFolder(name))).toBe(true);
     open();
@@ -325,7 +325,7 @@ describe("over SSH, with a passphrase, a become password and two vaults", () => 
   test.each([
     ["no password for become", "no-become", /password/i],
     ["no key", "no-key", /Permission denied/],
-  ])("%s: nobody is asked for it, the host fails and says why", async (_, inventory, reason) => {
+  ])("%s: there is no prompt, and the host fails with a reason", async (_, inventory, reason) => {
     const { task } = await play(service, "site", {
       inventory: `projects/demo/inventories/${inventory}`,
       secretVariables: { of_task: VARIABLES.of_task },
@@ -335,7 +335,7 @@ describe("over SSH, with a passphrase, a become password and two vaults", () => 
     expect((await resultOf(service, task.name))?.failures[0]?.message).toMatch(reason);
   });
 
-  test("a host that shows another key than before is not talked to", async () => {
+  test("a host whose key has changed is refused", async () => {
     const { port } = sshd;
     await sshd[Symbol.asyncDispose]();
     sshd = await startSshd({ authorized: [], port, config: SSHD_CONFIG });

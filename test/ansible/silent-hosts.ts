@@ -2,7 +2,7 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { createInterface } from "node:readline";
 
-/** Ports on loopback behind which nobody answers; gone when disposed. */
+/** Ports on loopback on which no program answers, until disposed. */
 export interface SilentHosts extends AsyncDisposable {
   /** Takes a connection and says nothing. */
   readonly silent: number;

@@ -97,7 +97,7 @@ afterAll(async () => {
   await receiver[Symbol.asyncDispose]();
 });
 
-/** What the template's own hooks said, in order. */
+/** Returns the lines of the template's own hooks, in order. */
 const own = (said: string[]) => said.filter((line) => /^(before_task|after_task|on_\w+): /.test(line));
 
 describe("programs run", () => {

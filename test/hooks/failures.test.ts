@@ -19,13 +19,13 @@ import {
 import { type Receiver, startReceiver } from "./receiver.ts";
 
 const second = { seconds: 1n };
-/** As stubborn as a program can be, with a child that it leaves. */
+/** Script that ignores SIGTERM and leaves a child process. */
 const HANGS = "trap '' TERM; sleep 1000 & echo hangs; while :; do sleep 1000; done";
 
 let service: TestService;
 let receiver: Receiver;
 let host: string;
-/** Where nobody listens. */
+/** Address on which no server listens. */
 const nobody = "127.0.0.1:2";
 beforeAll(async () => {
   [service, receiver] = await Promise.all([startService(), startReceiver()]);
@@ -107,7 +107,7 @@ describe("a call", () => {
     expect(receiver.received.some(({ path }) => path === "/elsewhere")).toBe(false);
   });
 
-  test("that nobody takes is reported with its reason", async () => {
+  test("that no server accepts is reported with its reason", async () => {
     expect((await runToEnd(service, "refused")).said).toContain(
       `Hook refused failed: ${nobody} did not answer: connect ECONNREFUSED ${nobody}`,
     );

@@ -145,19 +145,22 @@ describe("a hook of a module that does not keep to the rules holds no task for e
     expect(ended.said.some((said) => line.test(said))).toBe(true);
   });
 
-  test.each(["before", "after"])("one that hangs %s the task, and is deaf, ends by a kill", async (when) => {
-    const path = await module(
-      "deaf.mjs",
-      `export default { name: "deaf", appliesTo: () => true, ${when}(c) { c.say("waiting"); return new Promise(() => {}); } };`,
-    );
-    await using other = await startService({ env: { SIGNALMAN_HOOKS: path } });
-    await applyHooked(other, { plain: "true" });
-    const { name } = await runDemo(other, "plain");
-    using follower = follow(other, name);
-    await follower.says("waiting", LogStream.SYSTEM);
-    await kill(other, name);
-    expect(endOf(await follower.ended).status).toBe("STOPPED");
-  });
+  test.each(["before", "after"])(
+    "one that hangs %s the task and ignores its signal ends by a kill",
+    async (when) => {
+      const path = await module(
+        "deaf.mjs",
+        `export default { name: "deaf", appliesTo: () => true, ${when}(c) { c.say("waiting"); return new Promise(() => {}); } };`,
+      );
+      await using other = await startService({ env: { SIGNALMAN_HOOKS: path } });
+      await applyHooked(other, { plain: "true" });
+      const { name } = await runDemo(other, "plain");
+      using follower = follow(other, name);
+      await follower.says("waiting", LogStream.SYSTEM);
+      await kill(other, name);
+      expect(endOf(await follower.ended).status).toBe("STOPPED");
+    },
+  );
 });
 
 describe("a module is refused, by its name, if it", () => {

@@ -11,7 +11,7 @@ export interface Received {
   body: string;
 }
 
-/** What to answer: a status, with a body, or to another place; undefined: nothing, for ever. */
+/** Response to a call: a status with a body, or a redirect; undefined: no response. */
 export type Answer = { status: number; body?: string; location?: string } | undefined;
 
 /** A real HTTP server that hooks call. */

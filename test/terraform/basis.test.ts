@@ -11,7 +11,7 @@ import { leavesNothing } from "../faults/traces.ts";
 import { startService, type TestService } from "../support/service.ts";
 import { makeProject, needsTerraform, type TerraformProject } from "./project.ts";
 
-/** What a template, an environment and an inventory may become while a plan waits. */
+/** Changes of a template, an environment and an inventory while a plan waits. */
 
 let service: TestService;
 beforeAll(async () => {

@@ -140,7 +140,7 @@ test("a rejected plan ends the task, with the reason and all its events", async 
   await leavesNothing(service, task);
 });
 
-test("nobody decides in time: CONFIRM_TIMEOUT", async () => {
+test("a plan that is not decided in time ends with CONFIRM_TIMEOUT", async () => {
   await using project = await makeProject(service);
   const task = await project.run({ confirmTimeout: { seconds: 1n } });
   expect(await outcomeOf(task)).toMatchObject({ status: "ERROR", reason: "CONFIRM_TIMEOUT" });

@@ -90,7 +90,7 @@ test("destroy needs the template's leave, and removes everything once it is conf
   expect(await allowed.applied()).toEqual({});
 });
 
-test("neither arguments nor environment of a task are another way to destroy, or to what nobody confirmed", async () => {
+test("arguments and environment of a task can neither destroy nor apply a plan that was not confirmed", async () => {
   await using project = await makeProject(service, { autoApprove: true }, { allowOverrideArguments: true });
   expect(await outcomeOf(await project.run())).toMatchObject({ status: "SUCCESS" });
   await expect(project.run({ arguments: ["-destroy"] })).rejects.toThrow(/arguments\[0\]: .* to destroy/);

@@ -7,7 +7,7 @@ import { leavesNothing, taskFolder, until } from "../faults/traces.ts";
 import { startService, type TestService } from "../support/service.ts";
 import { makeProject, needsTofu, type TerraformProject } from "./project.ts";
 
-/** What the other files show of Terraform and could be otherwise with OpenTofu: what we read of it, and how it ends. */
+/** Tests of OpenTofu for behaviour that could differ from Terraform: its output, which is parsed, and how it ends. */
 
 let service: TestService;
 beforeAll(async () => {

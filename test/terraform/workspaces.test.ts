@@ -25,7 +25,7 @@ beforeAll(async () => {
     response.writeHead(state ? 200 : 404).end(request.method === "GET" ? state : undefined);
   }).listen(0, "127.0.0.1");
   await once(backend, "listening");
-  // A folder in which somebody has worked, with another workspace selected.
+  // A folder in which another workspace is selected.
   mkdirSync(join(root, ".terraform"));
   writeFileSync(join(root, ".terraform/environment"), "elsewhere");
   writeFileSync(join(root, "main.tf"), 'output "w" { value = format("in %s", terraform.workspace) }\n');

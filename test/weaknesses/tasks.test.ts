@@ -12,8 +12,8 @@ import { applyDemo, bytesOf, runDemo, watchToEnd } from "../support/demo.ts";
 import { startService, type TestService } from "../support/service.ts";
 
 /*
- * What the reference system (Semaphore UI) does badly, by the numbers of our list of its weaknesses: each test shows
- * that this one does not.
+ * Weaknesses of the reference system (Semaphore UI), by their number in the list: each test shows that Signalman does not
+ * have the weakness.
  */
 
 let service: TestService;
@@ -184,7 +184,7 @@ test("weakness 16: the tail of the output is there, and each stream keeps its or
   }
 });
 
-test("weakness 17: answers, branches and commits are checked, and nobody sets what only the service knows", async () => {
+test("weakness 17: answers, branches and commits are checked, and users cannot set the service's own variables", async () => {
   const refused = async (request: Parameters<typeof runDemo>[2], template = "asking") =>
     runDemo(service, template, request).then(
       () => "taken",
