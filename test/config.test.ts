@@ -3,7 +3,7 @@ import { describe, expect, test } from "vitest";
 import { ConfigError, type Flags, readConfig, SETTINGS } from "../src/config.ts";
 import { BUILT_IN } from "../src/jobs/families.ts";
 
-/** What is said about a setting that comes from the environment or, if it has one, from its flag. */
+/** Error message of a config that is refused; empty if it is accepted. */
 function complaint(flags: Flags, env: NodeJS.ProcessEnv): string {
   try {
     readConfig(flags, env);
@@ -34,7 +34,7 @@ test("without settings there is a config that works on this machine", () => {
   expect(Object.isFrozen(config)).toBe(true);
 });
 
-describe("what is understood", () => {
+describe("valid values are accepted", () => {
   const GOOD: [keyof Flags, string, unknown][] = [
     ["listen", "[::1]:0", { host: "::1", port: 0 }],
     ["listen", ":65535", { host: "", port: 65_535 }],
@@ -64,7 +64,7 @@ describe("what is understood", () => {
     expect(config).toMatchObject({ token: "0123456789abcdef", secretKeys: [Buffer.alloc(32, 1)] });
   });
 
-  test("apps come beside the built-in ones, and may take their place", () => {
+  test("apps are added to the built-in ones and may replace them", () => {
     const apps = JSON.stringify({
       perl: { command: "perl", args: ["-w"], env: { A: "b" } },
       bash: { command: "/opt/bash" },
@@ -77,7 +77,7 @@ describe("what is understood", () => {
   });
 });
 
-test("a flag wins over its variable, and an empty variable is none", () => {
+test("a flag overrides its variable, and an empty variable counts as unset", () => {
   expect(readConfig({ listen: "localhost:1" }, { SIGNALMAN_LISTEN: "localhost:2" }).listen.port).toBe(1);
   const empty = Object.fromEntries(Object.values(SETTINGS).map(({ env }) => [env, ""]));
   expect(readConfig({}, empty)).toEqual(readConfig({}, {}));
@@ -88,12 +88,12 @@ test("one role alone needs a database that another server can reach", () => {
   expect(complaint({ roles: "runner" }, { DATABASE_URL: "postgres://db/x" })).toBe("");
 });
 
-test("secrets have no flag: the command line is seen by everyone on the machine", () => {
+test("secrets have no flag, since every user of the machine can read a command line", () => {
   expect(SETTINGS.token).not.toHaveProperty("flag");
   expect(SETTINGS.secretKeys).not.toHaveProperty("flag");
 });
 
-describe("a bad value is an error that names its variable, or its flag, and says what is wanted", () => {
+describe("a bad value is an error that names its variable or flag and what is allowed", () => {
   const BAD: [keyof Flags, string, RegExp][] = [
     ["listen", "8480", /must be HOST:PORT, such as 127.0.0.1:8480, not 8480/],
     ["listen", "localhost:65536", /must be HOST:PORT/],
@@ -161,19 +161,19 @@ describe("a bad value is an error that names its variable, or its flag, and says
     expect(complaint({ databaseUrl: "postgre://u:hunter2@host/db" }, {})).not.toMatch(/hunter2/);
   });
 
-  test("every setting is among these", () => {
+  test("every setting is tested here", () => {
     const shown = new Set<string>([...BAD.map(([key]) => key), "token", "hooks", "secretKeys", "dataDir"]);
     expect([...Object.keys(SETTINGS)].sort()).toEqual([...shown].sort());
   });
 });
 
-describe("a variable of ours that is no setting", () => {
-  test("is an error that names it and those there are", () => {
+describe("a variable SIGNALMAN_… that is no setting", () => {
+  test("is an error that names it and the valid ones", () => {
     const told = complaint({}, { SIGNALMAN_LISTN: "127.0.0.1:1" });
     expect(told).toMatch(/^unknown setting SIGNALMAN_LISTN; expected one of .*SIGNALMAN_LISTEN/);
   });
 
-  test("is left alone if it is the client's, or a mark of a task that this server runs in", () => {
+  test("is ignored if the client reads it, or if a task sets it in which this server runs", () => {
     expect(complaint({}, { SIGNALMAN_SERVER: "http://x", SIGNALMAN_TASK: "id", OTHER: "x" })).toBe("");
   });
 });

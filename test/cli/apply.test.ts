@@ -45,7 +45,7 @@ async function apply(text: string, ...options: string[]) {
 }
 
 describe("signalman apply", () => {
-  it("says line by line what it did, and what it would do", async () => {
+  it("prints a line for each resource that it changed or would change", async () => {
     const dry = await apply(CATALOG, "--dry-run");
     expect(dry).toMatchObject({ code: 0, stderr: "" });
     expect(dry.stdout).toMatch(/would be: 4 created\n$/);
@@ -94,7 +94,7 @@ describe("signalman apply", () => {
     expect((await apply(CATALOG)).stderr).toBe("");
   });
 
-  it("--dry-run --prune shows the difference, and what is in the way; it ends as the apply itself would", async () => {
+  it("--dry-run --prune prints the changes and obstacles, with the exit code of the apply itself", async () => {
     await apply(CATALOG.replace("name: shop", "name: busy"));
     await writeFile(join(folder, "scripts/hello.sh"), "exec sleep 600");
     const tasks = service.client(TaskService);
@@ -112,7 +112,7 @@ describe("signalman apply", () => {
     await writeFile(join(folder, "scripts/hello.sh"), "echo hello");
   });
 
-  it("sends a relative url absolute, seen from the file", async () => {
+  it("resolves a relative URL against the folder of the file", async () => {
     await apply(CATALOG);
     const name = "projects/shop/repositories/scripts";
     const { repository } = await service.client(RepositoryService).getRepository({ name });
@@ -128,7 +128,7 @@ describe("signalman apply", () => {
     ]);
   });
 
-  it("reads YAML's merge keys: what stands beside one wins", async () => {
+  it("reads YAML merge keys; keys beside one override it", async () => {
     const result = await apply(`project: { name: merging }
 repositories: [{ name: scripts, url: ./scripts }]
 templates:
@@ -147,7 +147,7 @@ templates:
     expect(stderr).toMatch(/^signalman: \/catalog.yaml:3: /);
   });
 
-  it("names file, line and path of what cannot be merged, and of aliases that mean nothing", async () => {
+  it("names file, line and path of invalid merges and of aliases without an anchor", async () => {
     const { code, stderr } = await apply(`project: &p
   name: a
   labels: { <<: !file missing.yaml }
@@ -172,7 +172,7 @@ templates:
     ]);
   });
 
-  it("names the path and line of everything that the contract does not know", async () => {
+  it("names path and line of every unknown field and value", async () => {
     const text = `project: { name: a, colour: red }
 templates:
   - name: x
@@ -204,7 +204,7 @@ templates:
     ]);
   });
 
-  it("says what the service refuses by file and line", async () => {
+  it("names file and line of fields that the service refuses", async () => {
     const { code, stderr } = await apply(
       CATALOG.replace("app: bash", 'app: ""').replace("90s", "0.5s").replace("{ name: shop", '{ name: "a b"'),
     );
@@ -226,7 +226,7 @@ templates:
     expect(stderr).toMatch(/:2: inventories\[0\]: One of .* is required; got none$/m);
   });
 
-  it("says that stdin is no text", async () => {
+  it("refuses stdin that is not UTF-8", async () => {
     const { stderr } = await cli(["apply", "-"], { server: service.url, input: Buffer.from([0xff]) });
     expect(stderr).toMatch(/^signalman: cannot read stdin: /);
   });

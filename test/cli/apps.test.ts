@@ -52,7 +52,7 @@ async function run(template: string) {
 }
 
 describe("signalman apps", () => {
-  it("says of each app whether it works, its version and path, and why not", async () => {
+  it("prints for each app whether it works, its version and path, and the problem if it does not", async () => {
     const { code, stdout } = await cli(["apps"], { server: service.url });
     expect(code).toBe(0);
     expect(stdout).toMatch(/^APP +WORKS +VERSION +PATH$/m);
@@ -62,7 +62,7 @@ describe("signalman apps", () => {
     expect(stdout).toMatch(/^absent: There is no program no-such-program in the server's PATH; install it$/m);
   });
 
-  it("prints messages as JSON, one a line", async () => {
+  it("prints messages as JSON, one per line", async () => {
     const { stdout } = await cli(["apps", "--json"], { server: service.url });
     const apps = stdout
       .trim()
@@ -82,22 +82,22 @@ describe("signalman apps", () => {
 });
 
 describe("a task", () => {
-  it("of node gets arguments and environment", async () => {
+  it("of app node gets arguments and environment", async () => {
     expect((await run("node")).stdout).toBe("x,a=1 dev\n");
   });
 
-  it("of powershell too", async (context) => {
+  it("of app powershell gets them, too", async (context) => {
     const found = findProgram({ command: "pwsh", otherwise: "powershell" }, process.env.PATH ?? "");
     if (!found) context.skip("there is no PowerShell on this machine");
     expect((await run("powershell")).stdout).toBe("x a=1 dev\n");
   });
 
-  it("of a declared app gets the app's own arguments and environment, which users may set anew", async () => {
+  it("of a declared app gets the app's arguments and environment, which users may override", async () => {
     expect((await run("tool")).stdout).toBe("hello -w tool\n");
     expect((await run("loud")).stdout).toBe("hi -w loud\n");
   });
 
-  it("of an app that is not there says so", async () => {
+  it("of an app that is not installed fails and says so", async () => {
     expect((await run("absent")).end?.message).toMatch(/^Cannot run app absent: there is no program no-such/);
   });
 });

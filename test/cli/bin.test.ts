@@ -8,7 +8,7 @@ import { SIGNALMAN, startProgram } from "./cli.ts";
 import { dispose } from "./end-tasks.ts";
 
 const ON_TERMINAL = fileURLToPath(new URL("./on-terminal.py", import.meta.url));
-/** A Node of this machine that is too old to run us, as the system's often is. */
+/** A Node of this machine that is too old to run Signalman, as the system's often is. */
 const oldNode = (process.env.PATH ?? "")
   .split(delimiter)
   .map((folder) => join(folder, "node"))
@@ -49,7 +49,7 @@ describe.runIf(oldNode)("bin/signalman.js under an old Node", () => {
     expect(run.stderr).toContain("the task goes on");
   });
 
-  it("one Ctrl-C on a terminal is one", async () => {
+  it("delivers one Ctrl-C on a terminal once", async () => {
     const terminal = ["python3", ON_TERMINAL, "24", "100"];
     const run = startProgram([...terminal, ...command, "run", "demo/wait"], {
       server: service.url,

@@ -28,7 +28,7 @@ async function read(text: string, options?: { allowTags: boolean }) {
   return toJson(CatalogSchema, (await readCatalog(file, options)).catalog);
 }
 
-/** Why it is refused, without the folder. */
+/** Error of a refused catalog, without the folder. */
 const complaint = (text: string, options?: { allowTags: boolean }) =>
   read(text, options).then(
     () => "",
@@ -84,7 +84,7 @@ describe("short forms", () => {
     });
   });
 
-  test("what they cannot be is told by place, without a secret", async () => {
+  test("invalid values are named by their place, without a secret", async () => {
     expect(await complaint("templates: [{ runTimeout: soon, app: 7 }]")).toBe(
       'catalog.yaml:1: templates[0].runTimeout: expected seconds, such as "600s", got "soon"\n' +
         "catalog.yaml:1: templates[0].app: expected text, got 7",
@@ -113,7 +113,7 @@ describe("short forms", () => {
   });
 });
 
-test("whole numbers that lose digits are refused by their places", async () => {
+test("whole numbers that would lose digits are refused, each with its place", async () => {
   const told = await complaint(
     "templates:\n  - variables: { a: { b: [9007199254740993] }, c: 9007199254740991 }\n",
   );
@@ -163,7 +163,7 @@ environments:
     expect(JSON.stringify(await read(text, { allowTags: true }))).toMatch(/deploy key|from the environment/);
   });
 
-  test("are not repeated elsewhere by aliases", async () => {
+  test("cannot be copied to other fields by aliases", async () => {
     const text = "accessKeys:\n  - text: { value: &v !env SIGNALMAN_FORMS_TEST }\n    description: *v\n";
     expect(await complaint(text)).toMatch(
       /^catalog\.yaml:3: accessKeys\[0\]\.description: repeats a value with !env/,
@@ -184,7 +184,7 @@ environments:
     },
   );
 
-  test("read regular files alone", async () => {
+  test("read only regular files", async () => {
     const text = "accessKeys: [{ text: { value: !file keys } }]";
     expect(await complaint(text)).toMatch(/cannot read keys: it is not a regular file$/);
   });

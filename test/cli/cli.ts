@@ -6,7 +6,7 @@ export const SIGNALMAN = fileURLToPath(new URL("../../bin/signalman.js", import.
 
 export interface Cli {
   readonly child: ChildProcess;
-  /** What came so far. Left out of stderr is that it waits for an answer, which it says after a second. */
+  /** Output so far. stderr lacks the message that the command waits for the server, which depends on the load. */
   readonly stdout: Buffer;
   readonly stderr: string;
   /** Resolves when a stream has shown the text (again) since `from`; rejects if the process ends without it. */
@@ -20,11 +20,11 @@ export interface CliOptions {
   env?: Record<string, string>;
   input?: string | Uint8Array;
   keepStdin?: boolean;
-  /** Keep stdout closed to the test: it reads by itself. */
+  /** The test reads stdout itself. */
   ownStdout?: boolean;
 }
 
-/** Starts the command line as a user does: a process of its own. */
+/** Starts the command line in a process, as a user does. */
 export function startCli(args: readonly string[], options?: CliOptions): Cli {
   return startProgram([process.execPath, SIGNALMAN, ...args], options);
 }
@@ -69,7 +69,7 @@ export function startProgram([program = "", ...args]: readonly string[], options
 const isIn = (output: string, text: string | RegExp): boolean =>
   typeof text === "string" ? output.includes(text) : text.test(output);
 
-/** Runs it to its end. */
+/** Runs the command line to its end. */
 export async function cli(args: readonly string[], options?: CliOptions) {
   const run = startCli(args, options);
   const code = await run.ended;

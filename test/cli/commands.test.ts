@@ -87,7 +87,7 @@ describe("signalman logs", () => {
     expect(watched.stdout).toBe("a".repeat(40_000));
   });
 
-  it("counts a line of more than 1 MiB from there on", async () => {
+  it("counts the rest of a line after 1 MiB as another line", async () => {
     const { name: task } = await runDemo(service, "endless");
     await watchToEnd(service, task);
     const { stdout } = await cli(["logs", task, "--stream", "stdout", "--tail", "1"], { server });
@@ -112,7 +112,7 @@ describe("signalman logs", () => {
     await watchToEnd(service, hooked.name);
     const { stdout } = await cli(["logs", hooked.name, "--stream", "system", "--raw"], { server });
     expect(stdout).toContain("told");
-    // biome-ignore lint/suspicious/noControlCharactersInRegex: it is about them
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: matches control characters
     expect(stdout).not.toMatch(/[\x00-\x09\x0b-\x1f\x7f-\x9f]/);
   });
 
@@ -128,7 +128,7 @@ describe("signalman logs", () => {
     expect(plain.stdout).toBe("one\nthree");
   });
 
-  it("as JSON: a line each", async () => {
+  it("prints one JSON object per line", async () => {
     const { stdout } = await cli(["logs", short, "--stream", "stdout", "--json"], { server });
     const lines = stdout
       .trim()
@@ -138,7 +138,7 @@ describe("signalman logs", () => {
     expect(lines.at(-1)).toMatchObject({ text: "\x1b[31mthree\x1b[0m", partial: true });
   });
 
-  it("brings more than one page", async () => {
+  it("reads more than one page", async () => {
     const task = await runDemo(service, "count");
     await watchToEnd(service, task.name);
     const numbers = Array.from({ length: 25_000 }, (_, i) => `${i + 1}\n`);
@@ -158,7 +158,7 @@ describe("signalman list", () => {
     expect(row.indexOf("a\ufffd[31m note")).toBe(header.indexOf("MESSAGE"));
   });
 
-  it("as JSON: a task a line, as many as asked for", async () => {
+  it("prints one JSON object per task, up to the limit", async () => {
     const { stdout } = await cli(["list", "--json", "--limit", "1"], { server });
     expect(
       stdout
@@ -183,7 +183,7 @@ describe("signalman kill", () => {
 });
 
 describe("signalman run", () => {
-  it("prints each violation on a line of its own", async () => {
+  it("prints each violation on a separate line", async () => {
     const args = ["run", "demo/both", "--arg", "x", "--branch", "main"];
     const { code, stderr } = await cli(args, { server });
     expect(code).toBe(2);
@@ -194,7 +194,7 @@ describe("signalman run", () => {
 describe("several tasks at once", () => {
   const MISSING = "demo/0192f0c1-0000-7000-8000-000000000001";
 
-  it("kill and delete go on after one that is not there, tell each, and exit with 2", async () => {
+  it("kill and delete go on after a missing task, report each, and exit with 2", async () => {
     const names = await Promise.all(["wait", "wait"].map((template) => runDemo(service, template)));
     const [first = "", second = ""] = names.map((task) => task.name.replace("projects/demo/tasks", "demo"));
     const kill = await cli(["kill", first, MISSING, second, first, "--force"], { server });
@@ -208,7 +208,7 @@ describe("several tasks at once", () => {
     expect(stderr).toContain("000000000001 (not_found)");
   });
 
-  it("what every call would meet ends it at once", async () => {
+  it("an error that every call would get ends the command at once", async () => {
     const tried: string[] = [];
     const act = async (task: string) => {
       tried.push(task);

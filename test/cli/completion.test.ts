@@ -14,7 +14,7 @@ import { cli, SIGNALMAN, startProgram } from "./cli.ts";
 
 const ON_TERMINAL = fileURLToPath(new URL("./on-terminal.py", import.meta.url));
 
-/** A person's would be too little for a machine that is busy with other tests. */
+/** Wait for the server: longer than the default, since other tests load the machine. */
 const PATIENCE_MS = 60_000;
 
 let service: TestService;
@@ -42,7 +42,7 @@ afterAll(async () => {
   await rm(bin, { recursive: true });
 });
 
-/** What may stand in the place of the last word. */
+/** Texts of the completions of the last word. */
 async function completed(...words: string[]): Promise<string[]> {
   process.env.SIGNALMAN_SERVER = service.url;
   const found = await candidates(createProgram(), words, PATIENCE_MS);
@@ -66,7 +66,7 @@ describe("the last word", () => {
     expect(await completed("serve", "--lis")).toEqual(["--listen"]);
   });
 
-  it("is a choice, a file, or nothing that anybody knows", async () => {
+  it("is a choice, a file, or free text without completions", async () => {
     expect(await completed("completion", "")).toEqual(["bash", "zsh", "fish"]);
     expect(await completed("apply", "cat")).toEqual([":files"]);
     expect(await completed("run", "demo/hello", "--message", "")).toEqual([]);
@@ -82,7 +82,7 @@ describe("the last word", () => {
     expect(await completed("list", "de")).toEqual(["demo"]);
   });
 
-  it("is asked of the server that the words name", async () => {
+  it("is completed by the server that the words name", async () => {
     expect(await completed("--server", "127.0.0.1:1", "run", "")).toEqual([]);
     expect(await completed("--server=127.0.0.1:1", "run", "")).toEqual([]);
     expect(await completed("run", "--server", service.url, "d")).toEqual(["demo/"]);
@@ -90,7 +90,7 @@ describe("the last word", () => {
 });
 
 describe("the hidden command", () => {
-  it("prints what there is, with a hint behind a tab", async () => {
+  it("prints completions, each with its hint behind a tab", async () => {
     const { code, stdout } = await cli(["__complete", "--patience", `${PATIENCE_MS}`, "--", "run", "demo/"], {
       server: service.url,
     });
@@ -101,7 +101,7 @@ describe("the hidden command", () => {
     expect(tasks).toBe(`${task}\tdemo/hello SUCCESS a note\n`);
   });
 
-  it("is silent without a server, and about one that does not answer, within a second or so", async () => {
+  it("prints nothing without a server, or if the server does not answer within the patience", async () => {
     const mute = createServer(() => {}).listen(0, "127.0.0.1");
     await once(mute, "listening");
     const { port } = mute.address() as { port: number };

@@ -63,13 +63,13 @@ async function apply(text: string, options: string[] = [], env: Record<string, s
 }
 
 describe("a catalog file", () => {
-  it("may leave its secrets to the environment and to files beside it", async () => {
+  it("may take its secrets from the environment and from files beside it", async () => {
     expect(await apply(CATALOG)).toMatchObject({ code: 0, stderr: "" });
     const { accessKeys } = await service.client(AccessKeyService).listAccessKeys({ parent: "projects/shop" });
     expect(accessKeys.map(({ kind }) => kind.case)).toEqual(["ssh", "text"]);
   });
 
-  it("is told by file, line and field where what it names is not there", async () => {
+  it("is refused with file, line and field for each missing variable and file", async () => {
     const { code, stderr } = await apply(CATALOG.replace("keys/deploy", "keys/none"), [], {
       DEPLOY_PASSPHRASE: SECRET,
     });
@@ -89,7 +89,7 @@ describe("a catalog file", () => {
 });
 
 describe("signalman apply --dry-run", () => {
-  it("prints each field that differs, old and new, in color on a terminal; of secrets that they differ", async () => {
+  it("prints the old and new value of each field that differs, in color; of secrets only that they differ", async () => {
     await apply(CATALOG);
     const changed = CATALOG.replace("90s", "5s")
       .replace("login: git", "login: ada")
@@ -119,7 +119,7 @@ describe("signalman apply --dry-run", () => {
 });
 
 describe("signalman export", () => {
-  it("writes a catalog that changes nothing when it is applied; secrets are left out, each in its place", async () => {
+  it("writes a catalog that changes nothing when it is applied; secrets are left out, their places are kept", async () => {
     await apply(CATALOG);
     const { code, stdout } = await cli(["export", "shop"], { server: service.url });
     expect(code).toBe(0);
@@ -165,7 +165,7 @@ describe("signalman export", () => {
     expect(there?.code).toBe(0);
   });
 
-  it("of what is not there says so", async () => {
+  it("of a missing project says so", async () => {
     const { code, stderr } = await cli(["export", "none"], { server: service.url });
     expect(code).toBe(2);
     expect(stderr).toContain("projects/none");

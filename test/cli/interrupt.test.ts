@@ -32,7 +32,7 @@ const statusOf = async (task: string) => {
 };
 
 describe("Ctrl-C, in a pipe", () => {
-  it("once: leaves the task running and says how to come back, with 130", async () => {
+  it("once: leaves the task running, prints the command that watches it again, and exits with 130", async () => {
     const { run, task } = await running("polite");
     run.child.kill("SIGINT");
     await run.shows("stderr", "Ctrl-C again within 2 s kills it");
@@ -47,7 +47,7 @@ describe("Ctrl-C, in a pipe", () => {
     expect(watch.stdout.toString()).toBe("started\nbye\n");
   });
 
-  it("twice: kills the task and watches on to its end, with 3", async () => {
+  it("twice: kills the task, watches it to its end and exits with 3", async () => {
     const { run, task } = await running("polite");
     run.child.kill("SIGINT");
     await run.shows("stderr", "Ctrl-C again");

@@ -27,7 +27,7 @@ const ended = async () => {
 const running = async () => (await runDemo(service, "long")).name;
 
 type Arguments = () => string[] | Promise<string[]>;
-/** Of each command that speaks to the server: what to call it with. */
+/** Arguments for each command that calls the server. */
 const COMMANDS: Record<string, Arguments[]> = {
   apply: [() => [catalog], () => [catalog, "--dry-run"]],
   export: [() => ["demo"]],
@@ -45,12 +45,12 @@ const COMMANDS: Record<string, Arguments[]> = {
   logs: [async () => [await ended()], async () => [await ended(), "--tail", "1", "--stream", "stdout"]],
   apps: [() => []],
 };
-/** Of those that work on a plan. */
+/** Arguments for the commands that work on a plan. */
 const DECISIONS: Record<string, string[]> = { plan: [], confirm: ["--yes"], reject: ["--reason", "no"] };
-/** They print no messages: they speak to no server. */
+/** Commands that call no server, so print no messages. */
 const LOCAL = ["serve", "rotate-secrets", "completion", "help"];
 
-it("each command is tried, or is known to speak to no server", () => {
+it("each command is tested here, or is known to call no server", () => {
   const program = createProgram();
   const names = program
     .createHelp()
@@ -61,7 +61,7 @@ it("each command is tried, or is known to speak to no server", () => {
   );
 });
 
-/** Calls it and has it print JSON objects, each whole on a line of its own, and nothing else. */
+/** Runs a command and expects that it prints JSON objects alone, one per line. */
 async function expectJson(name: string, args: string[]): Promise<void> {
   const { code, stdout, stderr } = await cli([name, ...args, "--json"], { server: service.url });
   expect(code, stderr).toBeLessThan(2);
@@ -74,7 +74,7 @@ async function expectJson(name: string, args: string[]): Promise<void> {
   expect(messages.length).toBeGreaterThan(0);
 }
 
-describe("with --json stdout has messages only, one a line", () => {
+describe("with --json stdout has only messages, one per line", () => {
   const cases = Object.entries(COMMANDS).flatMap(([name, calls]) =>
     calls.map((args, i) => ({ name, args, nth: i + 1 })),
   );
@@ -91,7 +91,7 @@ describe("with --json stdout has messages only, one a line", () => {
     await watchToEnd(service, task.name);
   });
 
-  it("and nothing of an error", async () => {
+  it("prints no error to stdout", async () => {
     const args = ["get", "demo/0192f0c1-0000-7000-8000-000000000001", "--json"];
     expect(await cli(args, { server: service.url })).toMatchObject({
       code: 2,

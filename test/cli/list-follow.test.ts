@@ -26,7 +26,7 @@ const short = (name: string) => name.replace(/^projects\/demo\/tasks/, "demo");
 const killAll = () => tasks().killTasks({ template: "projects/demo/templates/wait", force: true });
 
 describe("signalman list --follow into a pipe", () => {
-  it("prints what has not ended, then a line for each change, and goes on over a restart of the server", async () => {
+  it("prints tasks that have not ended, then a line for each change, across a restart of the server", async () => {
     const before = await runDemo(service, "wait");
     const run = startCli(["list", "demo", "--follow"], { server: service.url });
     await run.shows("stdout", `${short(before.name)} demo/wait`);
@@ -50,7 +50,7 @@ describe("signalman list --follow into a pipe", () => {
     expect(await run.ended).toBe(130);
   });
 
-  it("as JSON prints the messages, of what the filter takes", async () => {
+  it("prints the messages of tasks that pass the filter as JSON", async () => {
     const run = startCli(["list", "--follow", "--json", "--filter", "labels.team = web"], {
       server: service.url,
     });
@@ -84,7 +84,7 @@ describe("signalman list --follow into a pipe", () => {
   });
 });
 
-it("list --follow has an order and an end of its own", async () => {
+it("list --follow excludes --order and --limit", async () => {
   for (const option of [
     ["--order", "end_time"],
     ["--limit", "3"],
@@ -105,7 +105,7 @@ describe("signalman list --follow on a terminal", () => {
       keepStdin: true,
     });
   }
-  /** The last whole frame, as a person sees it. */
+  /** Last complete frame, as the terminal shows it. */
   function screen(run: Cli): string[] {
     const frames = run.stdout.toString().split("\x1b[H").slice(1);
     const last = frames.findLast((frame) => frame.includes("\x1b[J")) ?? "";
@@ -122,7 +122,7 @@ describe("signalman list --follow on a terminal", () => {
     return screen(run);
   }
 
-  it("is a table of what runs, waits, and has ended just now, that fits and follows the terminal's size", async () => {
+  it("shows tasks that run, wait or have just ended, in a table that follows the size of the terminal", async () => {
     const names: string[] = [];
     for (let i = 0; i < 6; i++)
       names.push((await runDemo(service, "wait", { message: "x".repeat(200) })).name);
@@ -137,7 +137,7 @@ describe("signalman list --follow on a terminal", () => {
     run.child.stdin?.write("\x1b[8;6;60t");
     const small = await until(run, (all) => all.length <= 6 && all.some((line) => line.startsWith("… and ")));
     expect(small.at(-2)).toBe("… and 3 WAITING");
-    // The first column stays; what is cut goes at the right.
+    // The first column stays; the last ones are cut.
     expect(small[1]?.split(" ")[0]).toBe(short(names[0] ?? ""));
 
     run.child.stdin?.write("\x1b[8;20;100t");
@@ -151,7 +151,7 @@ describe("signalman list --follow on a terminal", () => {
 });
 
 describe("signalman kill --template", () => {
-  it("stops all of them and says what it did", async () => {
+  it("stops all tasks of the template and reports each", async () => {
     const { name } = await runDemo(service, "wait");
     const { code, stdout } = await cli(["kill", "--template", "demo/wait", "--force"], {
       server: service.url,
@@ -161,7 +161,7 @@ describe("signalman kill --template", () => {
     await watchToEnd(service, name);
   });
 
-  it("says that there was none to stop", async () => {
+  it("says that no task was waiting or running", async () => {
     const { code, stdout, stderr } = await cli(["kill", "--template", "demo/quick"], { server: service.url });
     expect({ code, stdout, stderr }).toEqual({
       code: 0,
@@ -170,7 +170,7 @@ describe("signalman kill --template", () => {
     });
   });
 
-  it("takes a task or a template, not both and not neither", async () => {
+  it("takes either tasks or a template", async () => {
     const { name } = await runDemo(service, "quick");
     for (const args of [["kill"], ["kill", name, "--template", "demo/wait"]]) {
       const { code, stderr } = await cli(args, { server: service.url });
@@ -183,7 +183,7 @@ describe("signalman kill --template", () => {
 });
 
 describe("signalman delete", () => {
-  it("deletes tasks that have ended, and says what it cannot", async () => {
+  it("deletes tasks that have ended, and reports those that it cannot delete", async () => {
     const made = [await runDemo(service, "quick"), await runDemo(service, "quick")];
     const names = made.map(({ name }) => short(name));
     for (const { name } of made) await watchToEnd(service, name);
@@ -199,7 +199,7 @@ describe("signalman delete", () => {
 });
 
 describe("signalman list --order", () => {
-  it("has the order that was asked for", async () => {
+  it("prints tasks in the requested order", async () => {
     const list = async (order: string) => {
       const { stdout } = await cli(["list", "demo", "--json", "--order", order], { server: service.url });
       return stdout

@@ -17,7 +17,7 @@ afterEach(() => rm(folder, { recursive: true, force: true }));
 const start = (...args: string[]) =>
   startProgram([process.execPath, QUICKSTART, ...args], { env: { TMPDIR: folder, LANG: "C.UTF-8" } });
 
-/** Command lines of all programs that were told of the folder, by an argument or by their environment. */
+/** Command lines of all processes whose arguments or environment name the folder. */
 async function programsOf(path: string): Promise<string[]> {
   const ids = (await readdir("/proc")).filter((name) => /^\d+$/.test(name));
   const read = (id: string, file: string) => readFile(`/proc/${id}/${file}`, "utf8").catch(() => "");

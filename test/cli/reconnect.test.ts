@@ -20,7 +20,7 @@ afterAll(() => dispose(service));
 const COUNTED = Array.from({ length: 150 }, (_, i) => `${i + 1}\n`).join("");
 
 describe("a watch", () => {
-  it("goes on by itself after its server was killed and started again: every line once", async () => {
+  it("goes on after its server was killed and started again, with every line once", async () => {
     const run = startCli(["run", "demo/count"], { server: service.url });
     await run.shows("stdout", "\n20\n");
     await service.kill("SIGKILL");
@@ -31,7 +31,7 @@ describe("a watch", () => {
     expect(run.stdout.toString()).toBe(COUNTED);
   });
 
-  it("goes on when its server was stopped politely", async () => {
+  it("goes on after its server was shut down", async () => {
     const run = startCli(["run", "demo/count"], { server: service.url });
     await run.shows("stdout", "\n20\n");
     await service.kill("SIGTERM");
@@ -52,7 +52,7 @@ describe("a watch", () => {
 
 describe("the first connection", () => {
   it("is tried for a while: a server that starts later is found", async () => {
-    // A door that opens at once: a whole server may take longer to start than the command waits.
+    // A small server that listens at once: a whole server may take longer to start than the command waits.
     const door = createTcpServer((client) => {
       const server = connect(Number(new URL(service.url).port), "127.0.0.1");
       client.pipe(server).pipe(client);
@@ -69,7 +69,7 @@ describe("the first connection", () => {
     door.close();
   });
 
-  it("ends with 2 and an advice after 10 s", async () => {
+  it("ends with 2 and advice after 10 s", async () => {
     const started = performance.now();
     const { code, stderr } = await cli(["list"], { server: "127.0.0.1:1" });
     expect(code).toBe(2);

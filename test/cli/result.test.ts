@@ -6,7 +6,7 @@ import { resultLines } from "../../src/cli/result.ts";
 const linesOf = (app: MessageInitShape<typeof TaskResultSchema>["app"]) =>
   resultLines(create(TaskResultSchema, { app }));
 
-test("of a playbook the recap of its hosts is a table, with what failed below it", () => {
+test("shows the recap of a playbook's hosts as a table, with failures below it", () => {
   const value = {
     hosts: [
       { host: "web-1", ok: 12, changed: 3 },
@@ -27,7 +27,7 @@ test("of a playbook the recap of its hosts is a table, with what failed below it
   ]);
 });
 
-test("of Terraform it is counted what was done, or would be", () => {
+test("shows the counts of Terraform's changes, applied or planned", () => {
   const counts = { added: 1, changed: 2, destroyed: 3 };
   expect(linesOf({ case: "terraform", value: counts })).toEqual(["1 to add, 2 to change, 3 to destroy"]);
   expect(linesOf({ case: "terraform", value: { ...counts, applied: true } })).toEqual([

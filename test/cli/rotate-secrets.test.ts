@@ -28,7 +28,7 @@ const rotate = (keys: string, ...options: string[]) =>
     },
   });
 
-/** Whether everything that is sealed is sealed under this key. */
+/** Whether all stored secrets are encrypted with this key. */
 async function isAllUnder(key: Buffer): Promise<boolean> {
   const sql = openSql(service);
   const rows = await sql<{ secrets: Buffer }[]>`
@@ -40,7 +40,7 @@ async function isAllUnder(key: Buffer): Promise<boolean> {
   return rows.every(({ secrets }) => createCipher([key]).isCurrent(secrets));
 }
 
-test("one command seals keys, environments and waiting tasks anew, while servers run that know both keys", async () => {
+test("one command re-encrypts keys, environments and waiting tasks while servers run that have both keys", async () => {
   const catalog = service.client(CatalogService);
   await catalog.applyCatalog({
     catalog: {
@@ -88,7 +88,7 @@ test("without a database of its own it says which server has the data folder", a
   );
 });
 
-test("what no key opens is named and left as it is", async () => {
+test("secrets that no key opens are named and left unchanged", async () => {
   const { code, stderr } = await rotate(text(randomBytes(32)));
   expect(code).toBe(1);
   expect(stderr).toMatch(/projects\/demo\/accessKeys\/token: Cannot decrypt a secret/);

@@ -38,7 +38,7 @@ beforeAll(async () => {
 afterAll(() => dispose(service));
 
 describe("signalman run", () => {
-  it("shows the task's streams on ours, and exits with 0 after a success", async () => {
+  it("shows the task's stdout on stdout and its stderr on stderr, and exits with 0 after a success", async () => {
     const { code, stdout, stderr } = await cli(["run", "demo/both"], { server });
     expect(code).toBe(0);
     expect(stdout).toBe("out\nno newline");
@@ -70,7 +70,7 @@ describe("signalman run", () => {
     expect(second.stderr.match(/queue/g)).toHaveLength(1);
   });
 
-  it("brings every line of a long log, in order", async () => {
+  it("prints every line of a long log in order", async () => {
     const { stdout } = await cli(["run", "demo/count"], { server });
     expect(stdout).toBe(Array.from({ length: 200_000 }, (_, i) => `${i + 1}\n`).join(""));
   });
@@ -173,7 +173,7 @@ describe("signalman run", () => {
     expect(new Set(events.map((event) => event.resumeToken)).size).toBeGreaterThan(2);
   });
 
-  it("leaves text out of JSON where the bytes are none", async () => {
+  it("leaves text out of JSON if the bytes are not UTF-8", async () => {
     const { stdout } = await cli(["run", "demo/bytes", "--json"], { server });
     const lines = stdout
       .trim()
@@ -183,7 +183,7 @@ describe("signalman run", () => {
     expect(own.map((line) => line.text)).toEqual([undefined, "", "", "last"]);
   });
 
-  it("ends quietly when nobody reads on, and the task goes on", async () => {
+  it("ends without an error when the reader closes the pipe, and the task goes on", async () => {
     const run = startCli(["run", "demo/wait"], { server, ownStdout: true });
     run.child.stdout?.destroy();
     await run.shows("stderr", "signalman: demo/");
@@ -195,7 +195,7 @@ describe("signalman run", () => {
 });
 
 describe("the repository's bin", () => {
-  it("is run by plain node, as its first line says", async () => {
+  it("is run by node, as its first line says", async () => {
     const text = await readFile(new URL("../../bin/signalman.js", import.meta.url), "utf8");
     expect(text.startsWith("#!/usr/bin/env node\n")).toBe(true);
   });

@@ -9,7 +9,7 @@ import { expect, test } from "vitest";
 import { testDatabase } from "../support/database.ts";
 import { cli, SIGNALMAN } from "./cli.ts";
 
-/** A start that is refused: one sentence for whoever started it, no stack. */
+/** Expects a refused start: one sentence on stderr and no stack. */
 async function refusalOf(args: string[], env: Record<string, string> = {}): Promise<string> {
   const { code, stdout, stderr } = await cli(["serve", ...args], { env });
   expect({ code, stdout }).toEqual({ code: 1, stdout: "" });
@@ -18,7 +18,7 @@ async function refusalOf(args: string[], env: Record<string, string> = {}): Prom
   return told[0] ?? "";
 }
 
-test("a data folder that cannot be made is said in a sentence", async () => {
+test("a data folder that cannot be created is reported in one sentence", async () => {
   expect(await refusalOf(["--data-dir", "/dev/null/x"])).toMatch(
     /^signalman: Cannot create the data folder \/dev\/null\/x: /,
   );
@@ -42,7 +42,7 @@ test("a password in --database-url is warned of, since every user can read it th
   expect(quiet.stderr).not.toContain("holds a password");
 });
 
-test("a port that another program has is said in a sentence", async () => {
+test("a port in use is reported in one sentence", async () => {
   await using stack = new AsyncDisposableStack();
   const other = stack.use(createServer().listen(0, "127.0.0.1"));
   await once(other, "listening");
@@ -57,9 +57,9 @@ test("a port that another program has is said in a sentence", async () => {
   );
 });
 
-test("a database that does not answer is said in a sentence, without its password", async () => {
+test("a database that does not answer is reported in one sentence, without its password", async () => {
   const folder = await mkdtemp(join(tmpdir(), "signalman-refused-"));
-  const url = "postgres://somebody:hidden-word@127.0.0.1:1/signalman";
+  const url = "postgres://user:hidden-word@127.0.0.1:1/signalman";
   const told = await refusalOf(["--listen", "127.0.0.1:0", "--data-dir", folder], { DATABASE_URL: url });
   await rm(folder, { recursive: true, force: true });
   expect(told).toMatch(
@@ -67,7 +67,7 @@ test("a database that does not answer is said in a sentence, without its passwor
   );
 });
 
-test("a warning of Node is a line of the log", async () => {
+test("a warning of Node becomes a line of the log", async () => {
   await using stack = new AsyncDisposableStack();
   const database = await testDatabase();
   stack.defer(() => database.drop());

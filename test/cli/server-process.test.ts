@@ -80,7 +80,7 @@ test("a server that a shell left in the background goes on without it", async ()
   const { child, pid } = await serve("/bin/sh", "-c", '"$0" "$@" &', process.execPath, SIGNALMAN);
   serverPid = pid;
   if (child.exitCode === null) await once(child, "exit");
-  // Four looks of what ends a server with npm.
+  // Four rounds of the check that ends a server when npm has ended.
   await new Promise((resolve) => setTimeout(resolve, 1000));
   expect(isAlive(pid)).toBe(true);
 });

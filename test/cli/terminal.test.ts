@@ -50,7 +50,7 @@ function shown(run: Cli): string {
 const ctrlC = (run: Cli) => run.child.stdin?.write("\x03");
 
 describe("on a terminal", () => {
-  it("all lines stay, the status line goes, and the end is told", async () => {
+  it("all lines stay, the status line is removed, and the end is printed", async () => {
     const run = onTerminal(["run", "demo/lines"]);
     expect(await run.ended).toBe(1);
     const lines = shown(run).split("\n");
@@ -81,10 +81,10 @@ describe("on a terminal", () => {
     expect(run.stdout.toString()).toContain("\u00e4 end");
   });
 
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: it is about them
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: matches control characters
   const EVIL = /\x1b\]|\x1b\[2J|\x1b\[5A|\u009b|\x07/;
 
-  it("of what a task writes, text and colors alone reach the terminal", async () => {
+  it("only text and colors of a task's output reach the terminal", async () => {
     const run = onTerminal(["run", "demo/evil"]);
     expect(await run.ended).toBe(0);
     expect(run.stdout.toString()).not.toMatch(EVIL);

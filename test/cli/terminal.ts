@@ -1,5 +1,5 @@
 /**
- * What a person sees: a small VT100. Knows what programs in these tests write: text, CR, LF, IND, cursor up and down,
+ * A small VT100 that holds what a person sees. It knows the sequences that these tests use: text, CR, LF, IND, cursor up and down,
  * save and restore, to a column, erase in line, erase below, colors. Anything else is an error of the test.
  */
 export class Terminal {
@@ -17,7 +17,7 @@ export class Terminal {
     this.#columns = columns;
   }
 
-  /** Everything, with what has scrolled away. */
+  /** All lines, including those that have scrolled away. */
   get text(): string {
     return this.lines
       .map((line) =>

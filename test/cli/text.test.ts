@@ -91,18 +91,18 @@ describe("widths", () => {
   });
 });
 
-describe("text of others", () => {
-  it("cannot play with the terminal", () => {
+describe("untrusted text", () => {
+  it("cannot control the terminal", () => {
     expect(printable("a\x1b[2J\r\nb\tc\x9b\u202e")).toBe("a\ufffd[2J b c\ufffd\ufffd");
   });
 });
 
 describe("results", () => {
   const value = { name: "a\u009b31m\x1b[2J\u202eb", "k\u0085": ["plain", 7], lines: "x\ny\n" };
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: it is about them
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: matches control characters
   const PLAYING = /[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e]/;
 
-  it("as JSON and YAML cannot play with the terminal, and are the same when they are read", () => {
+  it("as JSON and YAML cannot control the terminal, and read back as the same values", () => {
     const json = stringify(value);
     const yaml = yamlText(new Document(value));
     for (const text of [json, yaml]) expect(text).not.toMatch(PLAYING);
@@ -111,7 +111,7 @@ describe("results", () => {
     expect(yamlText(new Document({ a: "plain" }))).toBe("a: plain\n");
   });
 
-  it("as lines keep this program's own colors alone", () => {
+  it("as lines keep only colors", () => {
     expect(harmless("\x1b[31mred\x1b[39m \x1b[2Jx\u009b\ty")).toBe("\x1b[31mred\x1b[39m \ufffd[2Jx\ufffd\ty");
   });
 });
@@ -149,7 +149,7 @@ describe("where output leaves the cursor", () => {
 });
 
 describe("the board", () => {
-  it("shows what runs by age, and what waits in the queue's order", () => {
+  it("shows running tasks by age, then waiting tasks in the queue's order", () => {
     const task = (id: number, status: TaskStatus, priority = 50) =>
       create(TaskSchema, {
         name: `projects/p/tasks/${id}`,

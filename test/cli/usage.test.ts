@@ -46,14 +46,14 @@ const WRONG: [string[], RegExp][] = [
   [["run", "demo/hello", "-e", "@nowhere.yaml"], /cannot read nowhere.yaml: there is no such file$/m],
 ];
 
-/** These bring the server with them, and its own idea of an exit code. */
+/** Wrong usage of `serve`, whose exit code comes from the server. */
 const WRONG_SERVE: [string[], RegExp][] = [
   [["serve", "--frob"], /unknown option '--frob'/],
   [["serve", "--listen", "nowhere"], /--listen must be HOST:PORT/],
   [["serve", "--token", "abc"], /serve takes its token from SIGNALMAN_TOKEN/],
 ];
 
-/** As main.ts does it, in this process: starting one takes a hundred times as long. */
+/** Runs the command line in this process as main.ts does; a new process takes a hundred times as long. */
 async function inProcess(args: string[]) {
   const stderr: string[] = [];
   const spy = vi.spyOn(process.stderr, "write").mockImplementation((text) => stderr.push(String(text)) > 0);
@@ -76,7 +76,7 @@ describe("wrong usage ends with 2 and names what is wrong", () => {
     expect(code).toBe(2);
   });
 
-  it.each([...WRONG.slice(0, 2), ...WRONG_SERVE])("%j, from outside", async (args, message) => {
+  it.each([...WRONG.slice(0, 2), ...WRONG_SERVE])("%j, as a process", async (args, message) => {
     const { code, stdout, stderr } = await cli(args);
     expect(stderr).toMatch(message);
     expect(stderr).toMatch(/^signalman: /);

@@ -16,11 +16,11 @@ async function file(text: string | Buffer): Promise<string> {
   return path;
 }
 
-/** What `-e` makes of these, one after the other. */
+/** Variables that several `-e` result in. */
 const read = (...texts: string[]) =>
   readVariables(texts.reduce<VariableInput[]>((before, text) => collectVariables(text, before), []));
 
-/** The sentence, without the folder. */
+/** Error message, without the folder. */
 const complaint = async (text: string | Buffer) =>
   read(`@${await file(text)}`).then(
     () => "",
@@ -44,7 +44,7 @@ describe("-e", () => {
     expect(await read(`@${await file("# nothing\n")}`)).toEqual({});
   });
 
-  it("takes what answers a question of text as it is written, on every way in", async () => {
+  it("takes answers to questions of text as they are written, from arguments and files", async () => {
     const names = new Set(["n", "v", "flag", "none", "list", "big", "again"]);
     const readAs = (...texts: string[]) =>
       readVariables(
@@ -109,7 +109,7 @@ describe("-e", () => {
     });
   });
 
-  it("takes keys as they are written, and no values from elsewhere", async () => {
+  it("takes keys as they are written, and refuses !env and !file", async () => {
     expect(await read(`@${await file("a: { 1.10: x, 12345678901234567890: y, no: z }\n")}`)).toEqual({
       a: { "1.10": "x", "12345678901234567890": "y", no: "z" },
     });
@@ -138,13 +138,13 @@ describe("-e", () => {
     ]);
   });
 
-  it("lets later ones win, whatever they are", async () => {
+  it("lets later variables override earlier ones", async () => {
     const path = await file("a: file\nb: file\n");
     expect(await read("a=1", `@${path}`, "b=2")).toEqual({ a: "file", b: 2 });
     expect(await read()).toEqual({});
   });
 
-  it("names file and line of what is wrong", async () => {
+  it("names file and line of every error", async () => {
     expect(await complaint("a: 1\nb: [1\n")).toMatch(/^vars\.yaml:\d: /);
     expect(await complaint("- a\n- b\n")).toBe("vars.yaml:1: must be an object of variables, not a list");
     expect(await complaint("just text")).toBe('vars.yaml:1: must be an object of variables, not "just text"');

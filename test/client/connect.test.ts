@@ -7,7 +7,7 @@ import { describe, expect, it, onTestFinished, vi } from "vitest";
 import { WatchTaskResponseSchema } from "../../gen/signalman/v1/task_service_pb.ts";
 import { connectSignalman, type Signalman } from "../../src/client/connect.ts";
 
-/** A server that answers each watch with one event and says no more. */
+/** A server that answers each watch with one event and is silent then. */
 async function silentServer() {
   const server = http2.createServer();
   const tokens: (string | undefined)[] = [];
@@ -43,7 +43,7 @@ async function silentServer() {
   };
 }
 
-/** A server that treats each call as the test wants. */
+/** A server that resets or refuses each call as the test says. */
 async function rudeServer(treat: (stream: http2.ServerHttp2Stream) => void) {
   const server = http2.createServer().on("stream", (stream) => {
     stream.on("error", () => {});
@@ -56,7 +56,7 @@ async function rudeServer(treat: (stream: http2.ServerHttp2Stream) => void) {
   return { address, [Symbol.dispose]: () => void server.close() };
 }
 
-/** RST from TCP, instead of a proper end. */
+/** Resets the TCP connection instead of closing it. */
 const cut = (stream: http2.ServerHttp2Stream) => (stream.session?.socket as Socket)?.resetAndDestroy?.();
 
 describe("a connection that breaks is UNAVAILABLE", () => {
@@ -120,7 +120,7 @@ describe("connectSignalman", () => {
     expect(await bySilence).toBe(http2.constants.NGHTTP2_CANCEL);
   });
 
-  it("connect tells that there is no server", async () => {
+  it("connect rejects with UNAVAILABLE without a server", async () => {
     using client = connectSignalman({ server: "127.0.0.1:1" });
     await expect(client.connect()).rejects.toMatchObject({ code: Code.Unavailable });
   });

@@ -20,7 +20,7 @@ const PACKED_FROM = [
   "tsconfig.build.json",
 ];
 
-/** A folder in which the package is installed as npm would, with no more beside it than it says to need. */
+/** Folder with the package as npm installs it, and with only the dependencies that it declares. */
 let folder: string;
 let installed: string;
 
@@ -29,7 +29,7 @@ beforeAll(async () => {
   installed = join(folder, "node_modules", "signalman");
   const source = join(folder, "source");
   // `npm pack` compiles into dist/: in a copy, so that the repository stays as it is.
-  // Python may be writing its own beside the code of Ansible's plugins just now.
+  // Python may be writing compiled files beside Ansible's plugins at the same time.
   const filter = (path: string) => !path.includes("__pycache__");
   for (const name of PACKED_FROM)
     await cp(join(REPOSITORY, name), join(source, name), { recursive: true, filter });
@@ -56,7 +56,7 @@ async function runModule(code: string): Promise<string> {
   return stdout.trim();
 }
 
-/** Which of the package's files importing an export of it loads. */
+/** Files of the package that importing one of its exports loads. */
 async function loadedBy(specifier: string): Promise<string[]> {
   const urls = await runModule(`
     import { registerHooks } from "node:module";
@@ -107,7 +107,7 @@ test("each type that an export names is in the package", async () => {
     expect(await readFile(join(installed, types), "utf8")).toContain("export");
 });
 
-test("what the code reads from the disk lies beside it, word for word", async () => {
+test("files that the code reads at run time are in the package, unchanged", async () => {
   const src = join(REPOSITORY, "src");
   const paths = await Array.fromAsync(glob("**/*.*", { cwd: src }));
   const read = paths.filter((path) => !path.endsWith(".ts") && !/__pycache__|\.pyc$/.test(path));

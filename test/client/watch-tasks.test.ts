@@ -80,7 +80,7 @@ test("before it is synced it begins anew, and waits longer each time that nothin
   expect(attempts).toEqual([1, 2, 3, 1, 2, 1]);
 });
 
-test("it begins with the token that it was given, and ends with what a repetition would not change", async () => {
+test("it begins with the given token, and ends with an error that a retry would get again", async () => {
   const { tokens, error } = await drain([[broken(Code.InvalidArgument)]], { resumeToken: "9" });
   expect(tokens).toEqual(["9"]);
   expect(ConnectError.from(error).code).toBe(Code.InvalidArgument);

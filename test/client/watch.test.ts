@@ -94,7 +94,7 @@ describe("watchTask", () => {
     expect(third).toBeGreaterThan(second);
   });
 
-  it("waits as long as the service wishes", async () => {
+  it("waits as long as RetryInfo of the service says", async () => {
     const detail = { desc: RetryInfoSchema, value: { retryDelay: { seconds: 0n, nanos: 300_000_000 } } };
     const error = new ConnectError("shutting down", Code.Unavailable, undefined, [detail]);
     const { breaks } = await drain(scripted([event("a", "snapshot"), error], [event("b", "end")]));
@@ -172,7 +172,7 @@ describe("watchTask", () => {
     expect(service.left[0]?.aborted).toBe(true);
   });
 
-  it("without follow ends where the service ends", async () => {
+  it("without follow ends when the service ends the stream", async () => {
     const { tokens, breaks } = await drain(
       scripted([event("a", "snapshot"), event("b", "heartbeat")]),
       {},

@@ -6,7 +6,7 @@ import { connectSignalman } from "../../src/client/connect.ts";
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 
-/** Every module that one imports, and those that they import, relative to the root; packages by their names. */
+/** All modules that a module imports, directly or not, relative to the root; packages by their names. */
 function importsOf(file: string, seen = new Set<string>()): Set<string> {
   const name = relative(ROOT, file);
   if (seen.has(name)) return seen;
@@ -19,7 +19,7 @@ function importsOf(file: string, seen = new Set<string>()): Set<string> {
   return seen;
 }
 
-test("what is exported to programs holds nothing of the server", () => {
+test("the exported client imports nothing of the server", () => {
   const { exports, dependencies } = JSON.parse(readFileSync(`${ROOT}/package.json`, "utf8"));
   expect(exports["./client"].default).toBe("./dist/src/client/connect.js");
   const imports = [...importsOf(`${ROOT}/src/client/connect.ts`)];

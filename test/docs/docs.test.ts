@@ -33,7 +33,7 @@ describe.each(PAGES)("$name", (page) => {
   });
 });
 
-/** What a line says of `signalman` and `npm run` that is not so. */
+/** Commands, options and scripts in a line that do not exist. */
 function wrongIn(line: string): string[] {
   const scripts = [...line.matchAll(/npm run ([\w:]+)/g)].flatMap(([, name = ""]) =>
     Object.hasOwn(PACKAGE.scripts, name) ? [] : [`npm run ${name}`],
