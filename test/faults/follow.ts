@@ -24,7 +24,7 @@ export function endOf({ status, end }: Task) {
 export const statusName = (status: TaskStatus) => TaskStatusSchema.value[status]?.localName ?? "";
 
 const NEWLINE = Buffer.from("\n");
-/** What a client gets from a server that goes, is gone, or has just been started. */
+/** Error codes of a server that shuts down, has ended, or has just been started. */
 export const BREAKS: ReadonlySet<Code> = new Set([
   Code.Unavailable,
   Code.Aborted,
@@ -82,7 +82,7 @@ function assertTrue(value: boolean): void {
   if (!value) throw new Error("The task ended before what was waited for");
 }
 
-/** What came, checked: every line once, in order. */
+/** Checks and returns the received lines: every line once, in order. */
 class Seen {
   readonly statuses: string[] = [];
   readonly breaks: Code[] = [];

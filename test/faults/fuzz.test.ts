@@ -18,7 +18,7 @@ import { hasTerraform } from "../terraform/project.ts";
  * names a folder for a heap snapshot of the end.
  */
 const COUNT = Number(process.env.FUZZ_COUNT ?? 100_000);
-/** What fills pools, caches and compiled code, which stay. */
+/** Requests that first fill pools, caches and compiled code, whose memory stays in use. */
 const WARM_UP = 2000;
 /** How often the server is let come to rest and looked at. */
 const STEPS = 10;
@@ -41,7 +41,7 @@ const ACTIVE = [
 ];
 /** So many make each RPC succeed, by all that is likely. */
 const ENOUGH = 20_000;
-/** What can only be OK of a plan. */
+/** Methods that only succeed for a task with a plan. */
 const OF_PLANS = ["ConfirmTask", "GetTaskPlan", "RejectTask"].map((rpc) => `TaskService/${rpc}`);
 
 let service: TestService;

@@ -60,7 +60,7 @@ async function readWhole(service: TestService, name: string): Promise<Task> {
   throw new Error("The watch closed without an end");
 }
 
-/** What the script writes, one line after the other. */
+/** Returns the lines that the script writes. */
 class Expected {
   bytes = 0;
   #line = Buffer.alloc(LINE - 1, " ");

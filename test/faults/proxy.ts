@@ -4,7 +4,7 @@ import { socketOptions } from "../../src/embedded/socket-url.ts";
 
 /** Stands between a server and its PostgreSQL, and can be any bad network. */
 export interface CutProxy extends AsyncDisposable {
-  /** Of the same database, through here. */
+  /** URL of the same database through this proxy. */
   readonly url: string;
   /** Ends all connections and refuses new ones. */
   cut(): void;

@@ -135,7 +135,7 @@ test.concurrent("a server that comes back to a task that it had not started, and
   using watcher = follow(a, task.name);
   await slow.begins();
   a.process.kill("SIGSTOP");
-  // What another server's rescue does.
+  // Does what another server's rescue does.
   await sql`
     WITH back AS (
       UPDATE tasks SET status = 'WAITING', node = NULL, lease_expires = NULL, lease_epoch = lease_epoch + 1
@@ -190,7 +190,7 @@ test.concurrent("a task killed while it was being prepared by a server that is g
   await a[Symbol.asyncDispose]();
 });
 
-test.concurrent("a claim whose answer was lost is put back, or stopped if somebody asked for that", {
+test.concurrent("a claim whose answer was lost is put back, or stopped if a caller killed the task", {
   timeout: 600_000,
 }, async () => {
   await using stage = await setStage("lost");

@@ -33,7 +33,7 @@ export function slowRepository(folder: string, scripts: Record<string, string>):
   const git = (...args: string[]) =>
     execFileSync("git", ["-c", "user.name=t", "-c", "user.email=t@t", ...args], {
       cwd: url,
-      // The settings of whoever runs the tests do not count.
+      // Git settings of the user who runs the tests are ignored.
       env: { PATH: process.env.PATH, HOME: folder, GIT_CONFIG_NOSYSTEM: "1" },
       stdio: "ignore",
     });

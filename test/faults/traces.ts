@@ -25,7 +25,7 @@ function readOr(path: string, otherwise = ""): string {
   }
 }
 
-/** Waits for a condition that nobody announces. */
+/** Polls for a condition that no event announces. */
 export async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
   while (!(await condition())) await new Promise((next) => setTimeout(next, 10));
 }

@@ -15,6 +15,6 @@ const SHUTDOWN = /UNAVAILABLE with RetryInfo when the server shuts down/;
  * database is there. What calls with a deadline may end with besides; call.ts knows which have one.
  */
 export const ALWAYS = [Code.InvalidArgument, Code.DeadlineExceeded];
-/** Of a request that has more bytes than the contract allows. */
+/** Code for a request that has more bytes than the contract allows. */
 export const TOO_BIG = Code.ResourceExhausted;
 export const MAX_BYTES = 4 * 1024 * 1024;

@@ -10,7 +10,7 @@ import {
 export interface Connections extends Disposable {
   /** By the names of their protocols. */
   readonly transports: Readonly<Record<string, Transport>>;
-  /** Of HTTP/1.1. */
+  /** Connections of HTTP/1.1. */
   readonly agent: Agent;
 }
 

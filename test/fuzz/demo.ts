@@ -13,7 +13,7 @@ export interface Demo {
 
 const PLANS = 5;
 
-/** What the real names of requests are of. */
+/** Project whose resources the real names in requests refer to. */
 export async function prepareDemo(service: DemoService, harvest: Harvest): Promise<Demo> {
   const tasks = service.client(TaskService);
   const script = "echo ok";

@@ -32,7 +32,7 @@ const MODES: readonly Mode[] = [
 const PROJECTS = Array.from({ length: 6 }, (_, n) => `made-${n}`);
 
 export function startDraft(random: Random, method: DescMethod): Draft {
-  // Whoever deletes the real project takes everything that the others could speak of.
+  // A request that deletes the real project would remove the resources of all other requests.
   const real = method.name === "DeleteProject" ? 0.02 : 0.75;
   const project = random.chance(real) ? "demo" : random.pick(PROJECTS);
   return { random, method, mode: random.pick(MODES), project, named: "" };

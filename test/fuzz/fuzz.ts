@@ -28,7 +28,7 @@ export interface Finding {
   number: number;
   method: string;
   protocol: string;
-  /** Of the answer; none: it broke off. */
+  /** Code of the response; none: it broke off. */
   code: string;
   message: string;
   /** Binary, in base64, before it was broken, if it was: `buf convert` reads it. */
@@ -43,7 +43,7 @@ export interface Outcome {
 export interface Fuzzer {
   /** All RPCs, as `counts` calls them. */
   readonly rpcs: readonly string[];
-  /** Of all requests so far. */
+  /** Counts of all requests so far. */
   readonly outcome: Outcome;
   /** Sends so many requests more, to methods by chance, some at a time. */
   run(count: number): Promise<void>;
@@ -105,7 +105,7 @@ export async function createFuzzer(service: TestService, { seed, from = 0 }: Fuz
   function isAllowed(method: DescMethod, request: Message, { end, isBroken }: Ended): boolean {
     if (end === "OK") return true;
     if (end === "none") return false;
-    // What is broken may say that more comes than it has.
+    // A broken request may announce more bytes than it has.
     if (end === TOO_BIG && (isBroken || toBinary(method.input, request).length > MAX_BYTES)) return true;
     // A frame that is cut before its message is a request without one (grpc/doc/statuscodes.md).
     if (end === Code.Unimplemented && isBroken) return true;
@@ -139,7 +139,7 @@ function overOneConnection({ url: baseUrl, dataDir }: TestService): DemoService 
 const rpcOf = ({ parent, name }: DescMethod): string => `${parent.name}/${name}`;
 const nameOf = ({ end }: Ended): string => (typeof end === "number" ? (Code[end] ?? String(end)) : end);
 
-/** What the server has logged as its own failures. */
+/** Returns the faults that the server has logged. */
 export function errorsOf(service: TestService): string[] {
   const lines = service.log().split("\n");
   return lines.filter((line) => /^{"level":[56]0/.test(line));

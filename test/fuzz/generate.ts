@@ -126,7 +126,7 @@ export function createGenerator(options: GeneratorOptions) {
   }
 }
 
-/** What fits; or nearly, or something else, as the mode has it. */
+/** Returns a valid text, a nearly valid one or a random one, by the mode. */
 function twist({ random, mode }: Draft, fitting: () => string): string {
   if (random.chance(mode.wild)) return wildText(random);
   const right = fitting();
@@ -141,7 +141,7 @@ function within(random: Random, comment: string): number {
   return Number(min) + random.below(random.chance(0.1) ? span : Math.min(span, 10));
 }
 
-/** Fields of a newer client, or of nobody. */
+/** Writes an unknown field, as a newer or a faulty client sends it. */
 function unknown(writer: BinaryWriter, random: Random): void {
   const number = random.pick([999, 20_000, 536_870_911]);
   if (random.chance(0.5)) writer.tag(number, WireType.LengthDelimited).string(wildText(random));

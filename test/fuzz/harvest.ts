@@ -2,10 +2,10 @@ import { clone, type DescMessage, type DescMethod, type Message } from "@bufbuil
 import { type ReflectMessage, reflect } from "@bufbuild/protobuf/reflect";
 import type { Random } from "./random.ts";
 
-/** What an answer has told of a resource: scalars by their fields, those of messages within it too. */
+/** Scalars of a resource in a response, by field, those of inner messages included. */
 export type Known = Readonly<Record<string, unknown>>;
 
-/** What answers have shown, to be used again. */
+/** Values from responses, for use in later requests. */
 export interface Harvest {
   learn(method: DescMethod, request: Message, answer: Message): void;
   forget(name: string): void;

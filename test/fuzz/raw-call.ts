@@ -3,7 +3,7 @@ import { Code } from "@connectrpc/connect";
 import { codeFromString } from "@connectrpc/connect/protocol-connect";
 import type { BrokenRequest } from "./broken.ts";
 
-/** What came back; `code` undefined: OK. */
+/** Response; `code` undefined: OK. */
 export interface RawAnswer {
   code: Code | undefined;
   message: string;
@@ -73,7 +73,7 @@ function grpcWebEnd({ headers }: IncomingMessage, body: Buffer): RawAnswer {
   return { code: code in Code ? code : undefined, message: field("grpc-message") ?? "" };
 }
 
-/** What the last of the frames holds. */
+/** Returns the content of the last frame. */
 function lastFrame(body: Buffer): string {
   let at = 0;
   for (;;) {

@@ -39,7 +39,7 @@ export function grpcJsClient(
   return new Client(new URL(url).host, grpc.credentials.createInsecure(), channel) as never;
 }
 
-/** What a grpc-js client gets as `grpc-status-details-bin`. */
+/** Decodes the `grpc-status-details-bin` of a grpc-js client. */
 export function detailsOf(error: grpc.ServiceError): ConnectError | undefined {
   const [bytes] = error.metadata.get("grpc-status-details-bin");
   if (!(bytes instanceof Buffer)) return undefined;

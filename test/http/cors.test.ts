@@ -28,7 +28,7 @@ const listOf = (response: Response, header: string) =>
   response.headers.get(header)?.toLowerCase().split(", ") ?? [];
 
 describe("a page from elsewhere", () => {
-  test("is not allowed unless somebody said so", async () => {
+  test("is not allowed unless the operator has configured it", async () => {
     await using plain = await server();
     expect(await preflight(plain.url, PAGE)).toMatchObject({ status: 405 });
     const answer = await call(plain.url, PAGE);

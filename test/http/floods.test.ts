@@ -103,7 +103,7 @@ test("headers that never end are cut off", async () => {
   await servesOthers(server);
 });
 
-test("streams beyond what is allowed at once are refused, and those that stay open hold nobody up", async () => {
+test("streams beyond what is allowed at once are refused, and those that stay open delay no other stream", async () => {
   await using server = await startServer();
   using peer = openPeer(server.url);
   const open = (from: number, count: number) =>

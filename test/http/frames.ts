@@ -50,7 +50,7 @@ export function postTo(path: string, type = "application/grpc"): Buffer {
 
 export interface Peer extends Disposable {
   readonly socket: net.Socket;
-  /** What has come, until then or until the connection ended. */
+  /** Bytes received until then or until the end of the connection. */
   received(): Buffer;
   /** Resolves at the end of the connection. */
   readonly closed: Promise<void>;

@@ -69,7 +69,7 @@ test("a part is serving while it and the whole are", async () => {
   await expect(follow.next()).rejects.toThrow("enough");
 });
 
-test("whoever follows the health leaves no listener behind", async () => {
+test("a reader of the health leaves no listener behind", async () => {
   const health = createHealthState();
   let listeners = 0;
   const counted: typeof health = {

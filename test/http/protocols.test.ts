@@ -177,7 +177,7 @@ describe("a service that is not there", () => {
     expect(essence(error)).toEqual({ code: Code.Unimplemented, reason: "UNIMPLEMENTED" });
   });
 
-  test("is UNIMPLEMENTED for grpc-js, and so is a method that nobody wrote", async () => {
+  test("is UNIMPLEMENTED for grpc-js, and so is a method without an implementation", async () => {
     await using server = await startServer({ tasks });
     const client = grpcJsClient(server.url);
     const same = (bytes: Buffer) => bytes;

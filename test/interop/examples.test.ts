@@ -29,7 +29,7 @@ beforeAll(async () => {
 });
 afterAll(() => service[Symbol.asyncDispose]());
 
-/** What these clients say of a template that is not there, and nothing else. */
+/** Whole output of these clients for a template that does not exist. */
 const UNKNOWN = "There is no projects/demo/templates/none\n";
 async function complaintOf(command: string[]): Promise<string> {
   const run = startProgram(command, { server });
@@ -90,7 +90,7 @@ async function pythonEnvironment(context: TestContext, python: string): Promise<
   const fresh = await mkdtemp(join(CACHE, "new-"));
   await fetched(context, [python, "-m", "venv", fresh]);
   await fetched(context, [join(fresh, "bin/python"), "-m", "pip", "install", "--quiet", "-r", requirements]);
-  // Somebody else may have been faster.
+  // Another run may have installed it meanwhile.
   await rename(fresh, folder).catch(() => rm(fresh, { recursive: true, force: true }));
   return folder;
 }

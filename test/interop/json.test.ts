@@ -53,7 +53,7 @@ let task = "";
 /** More of them, to delete one each time. */
 const doomed: string[] = [];
 
-/** What is made, changed and deleted: in a project of its own, and for each call another one. */
+/** Resources that calls create, change and delete: in a separate project, a different one for each call. */
 const OTHER = "projects/other";
 const SCRATCH: Record<string, { collection: string; field: string; body: JsonObject }> = {
   AccessKey: { collection: "accessKeys", field: "accessKey", body: { text: { value: "x" } } },
@@ -89,7 +89,7 @@ function writing(kind: string): Record<string, Call> {
   };
 }
 
-/** What a call is asked, and a part of what it answers; `status` if that is an error. */
+/** Request of a call and a part of its response; `status` if it is an error. */
 type Call = () => Asked | Promise<Asked>;
 interface Asked {
   request: JsonObject;
@@ -99,7 +99,7 @@ interface Asked {
 
 const notWaiting = { code: "failed_precondition" };
 
-/** What each RPC is asked, and a part of what it answers. */
+/** Request of each RPC and a part of its response. */
 const CALLS: Record<string, Call> = {
   ...Object.assign({}, ...Object.keys(SCRATCH).map(writing)),
   CreateProject: () => ({
@@ -212,7 +212,7 @@ beforeAll(async () => {
 });
 afterAll(() => service[Symbol.asyncDispose]());
 
-/** What every other kind refers to, and what is changed. */
+/** Resources to which the other kinds refer, and those that are changed. */
 async function makeScratch(): Promise<void> {
   await post(ProjectService, "CreateProject", { projectId: "other", project: {} });
   for (const kind of Object.keys(SCRATCH)) await makeOne(kind, "kept");

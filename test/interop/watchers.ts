@@ -114,7 +114,7 @@ function parsed(text: string): JsonObject | undefined {
 }
 
 /**
- * What all of them must have in common. What may differ: how lines are batched, the snapshot (the task as it was when
+ * Returns the part that must be the same for all watchers. The following may differ: how lines are batched, the snapshot (the task as it was when
  * this watch began), heartbeats and tokens.
  */
 export function commonOf(events: readonly JsonObject[]): unknown[] {

@@ -19,7 +19,7 @@ import { keyLike } from "../support/private-key.ts";
 import { startService, type TestService } from "../support/service.ts";
 import { everythingIn, openSql, refusal } from "./support.ts";
 
-/** What each message needs to be right, by its name. */
+/** Fields that a valid message needs, by the name of the message. */
 const RIGHT: Record<string, JsonObject> = {
   Project: { name: "bad" },
   AccessKey: { name: "key", text: { value: "x" } },
@@ -81,7 +81,7 @@ function casesOf(desc: DescMessage, wrap: Wrap, path: string, place: string): Ca
     });
 }
 
-/** What the message needs besides the field; of a oneof only one may be set. */
+/** Returns the fields that the message needs besides this one; of a oneof only one may be set. */
 function without(desc: DescMessage, field: DescField): JsonObject {
   const rivals = field.oneof?.fields.map(({ jsonName }) => jsonName) ?? [];
   const right = RIGHT[desc.name] ?? (desc === CatalogSchema ? { project: { name: "bad" } } : undefined);

@@ -72,7 +72,7 @@ const BAD_NAMES = [
 ];
 const long = (length: number) => "é".repeat(length);
 
-/** What a kind needs to be right. */
+/** Fields that a valid resource of a kind needs. */
 const RIGHT: Record<string, JsonObject> = {
   Repository: { url: "/" },
   Template: { app: "sh", repository: "scripts", path: "x" },

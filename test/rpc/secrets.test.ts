@@ -86,7 +86,7 @@ describe("while the task runs, a secret is", () => {
     expect(foundIn(text)).toEqual([]);
   });
 
-  test("in files of the task's only, which nobody else may read", () => {
+  test("only in files of the task, which no other user can read", () => {
     const files = readdirSync(service.dataDir, { recursive: true, encoding: "utf8" }).map((name) =>
       join(service.dataDir, name),
     );

@@ -5,7 +5,7 @@ import { socketOptions } from "../../src/embedded/socket-url.ts";
 import { decompress } from "../../src/logs/compress.ts";
 import type { TestService } from "../support/service.ts";
 
-/** What a call was refused with: the code's name, the reason, and the fields that are named. */
+/** Refusal of a call: name of the code, reason, and names of the wrong fields. */
 export async function refusal(call: Promise<unknown> | AsyncIterable<unknown>) {
   const result = Symbol.asyncIterator in call ? Array.fromAsync(call) : call;
   const thrown = await result.then(
@@ -29,7 +29,7 @@ export function openSql(service: Pick<TestService, "databaseUrl">): postgres.Sql
   return postgres(service.databaseUrl, { ...socketOptions(service.databaseUrl), max: 1, onnotice() {} });
 }
 
-/** What calls may write, by table. What running tasks write by themselves is left out. */
+/** Rows that calls may write, by table. Rows that running tasks write are left out. */
 const WRITTEN = {
   projects: "t",
   access_keys: "t",

@@ -16,7 +16,7 @@ type TemplateInit = MessageInitShape<typeof TemplateSchema>;
 /** A script's text, or a template with one. */
 export type DemoTemplate = string | (TemplateInit & { script: string });
 
-/** What these need of a service. */
+/** Parts of a service that these functions need. */
 export type DemoService = Pick<TestService, "client" | "dataDir">;
 
 /** Makes project `demo` on a service: a folder with one script for each template, which runs it with bash. */

@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 
-/** What becomes of a request: answered by git, held until somebody ends it, or refused with a status. */
+/** Treatment of a request: answered by git, held until the test or the client ends it, or refused with a status. */
 export type Fate = "answer" | "hold" | "drip" | number;
 
 export interface GitHttpOptions {
@@ -11,7 +11,7 @@ export interface GitHttpOptions {
   root: string;
   /** Who may read; default: everybody. */
   login?: { login: string; password: string };
-  /** What git LFS keeps there, by SHA-256. */
+  /** Files of git LFS, by SHA-256. */
   files?: ReadonlyMap<string, Buffer>;
   /** Asked for each request that may be answered. Default: always "answer". */
   fate?: (path: string, count: number) => Fate;

@@ -1,7 +1,7 @@
 import { execFileSync } from "node:child_process";
 import { mkdirSync, symlinkSync, truncateSync, writeFileSync } from "node:fs";
 
-/** What a program may put in the place of a file, each with what a refusal says of it. */
+/** Obstacles that a program may put in place of a file, each with the text of its refusal. */
 export const OBSTACLES: readonly { what: string; put: (path: string) => void; said: RegExp }[] = [
   {
     what: "a named pipe",

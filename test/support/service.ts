@@ -35,7 +35,7 @@ export interface TestService extends AsyncDisposable {
   readonly dataDir: string;
   readonly databaseUrl: string;
   readonly process: ChildProcess;
-  /** What the server has logged since its last start, also before it is ready. */
+  /** Log of the server since its last start, including lines from before it was ready. */
   log(): string;
   client<S extends DescService>(service: S): Client<S>;
   /** Sends the signal and waits for the end. */

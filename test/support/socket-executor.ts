@@ -10,7 +10,7 @@ import { PrepareError } from "../../src/task/errors.ts";
 import type { Exit } from "../../src/task/exit.ts";
 import type { Request } from "../fixtures/program-host.ts";
 
-/** What the host answers. */
+/** Responses of the host. */
 interface Answer {
   me: string;
   isKnown: boolean;

@@ -30,7 +30,7 @@ export interface Sshd extends AsyncDisposable {
   readonly port: number;
   readonly user: string;
   readonly hostKey: SshKey;
-  /** What it has said, newest last. */
+  /** Log lines of sshd, the newest last. */
   readonly log: readonly string[];
 }
 

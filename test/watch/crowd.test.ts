@@ -30,7 +30,7 @@ const memoryOf = () =>
 
 const MIB = 1024 * 1024;
 
-/** A raw gRPC call whose answer nobody reads until `rest` is called: its window is 64 KiB, and stays full. */
+/** A raw gRPC call whose response is not read until `rest` is called: its window is 64 KiB, and stays full. */
 async function stalledWatch(name: string) {
   const session = http2.connect(service.url, { settings: { initialWindowSize: 65_535 } });
   const stream = session.request({

@@ -14,7 +14,7 @@ const nameOf = (names: Record<string, number>, value: number) =>
   Object.entries(names).find(([, number]) => number === value)?.[0] ?? String(value);
 
 /**
- * What a watch tells of the task itself, one string for each line, status, gap and end. Left out is what may differ
+ * Returns the events of a watch that concern the task itself, one string for each line, status, gap and end. Left out is what may differ
  * between two watches: how lines are batched, the snapshot (the task as it was at that moment), heartbeats, tokens.
  */
 export function flatten(events: readonly WatchTaskResponse[]): string[] {

@@ -33,7 +33,7 @@ const idOf = (name: string | undefined) => name?.split("/").at(-1) ?? "";
 const said = (name: string | undefined, status: TaskStatus = TaskStatus.UNSPECIFIED) =>
   `${idOf(name)} ${TaskStatusSchema.value[status]?.localName}`;
 
-/** What is in a token of WatchTasks. */
+/** Content of a token of WatchTasks. */
 export function positionIn(token: string): number {
   return Number((JSON.parse(Buffer.from(token, "base64url").toString()) as string[])[0]);
 }
@@ -66,7 +66,7 @@ function take(telling: Telling, { resumeToken, event }: WatchTasksResponse): voi
   if (event.case === "change") telling.changes.push(said(event.value.task?.name, event.value.change?.status));
 }
 
-/** What a watch that was synced at a position has to tell, by the events that are stored. */
+/** Returns the events that a watch synced at a position must send, from the stored events. */
 export async function truth(
   sql: postgres.Sql,
   position: number,

@@ -28,7 +28,7 @@ beforeAll(async () => {
 });
 afterAll(() => service[Symbol.asyncDispose]());
 
-/** What a watch of the ended task tells. */
+/** Events of a watch of the ended task. */
 const tell = (request: WatchInit) => collect(service, { ...ended, ...request });
 /** Lines of the whole log that are of these streams. */
 const textOf = (...streams: number[]) =>

@@ -36,7 +36,7 @@ const withSecrets = (secretVariables: Record<string, string>, secretEnv = {}): C
   environments: [{ name: "e", variables: { open: 1 }, secretVariables, secretEnv }],
 });
 
-/** What is stored, opened. */
+/** Returns the stored secrets, decrypted. */
 async function stored(table: "access_keys" | "environments", context: string): Promise<unknown> {
   const [row] = await sql`SELECT secrets FROM ${sql(table)}`;
   const cipher = createCipher(decodeSecretKeys(SECRET_KEY));

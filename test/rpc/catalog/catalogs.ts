@@ -50,7 +50,7 @@ export const full = (name: string): Catalog => ({
     },
   ],
 });
-/** What is in it, as changes name it. */
+/** Names of its resources, as changes name them. */
 export const NAMES = [
   "project",
   "accessKeys/token",

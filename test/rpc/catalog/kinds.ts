@@ -37,7 +37,7 @@ export function standard(service: Pick<InMemoryApi, "client">, kind: KindName) {
   }
 
   return {
-    /** Of a parent that is passed over for projects. */
+    /** Name of the parent, which is ignored for projects. */
     async create(parent: string, id: string, resource: JsonObject): Promise<JsonObject> {
       const at: JsonObject = kind === "projects" ? {} : { parent };
       return (await call(`Create${one}`, { ...at, [`${field}Id`]: id, [field]: resource }))[

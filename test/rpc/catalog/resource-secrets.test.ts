@@ -37,7 +37,7 @@ const foundIn = (text: string) => FORMS.filter((form) => text.includes(form));
 
 let service: TestService;
 let sql: postgres.Sql;
-/** What all calls answered, errors too. */
+/** Responses and errors of all calls. */
 const answers: string[] = [];
 async function heard(call: Promise<unknown>): Promise<void> {
   const told = await call.catch(

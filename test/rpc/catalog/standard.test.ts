@@ -124,7 +124,7 @@ describe.each(kinds)("%s", (kind) => {
   });
 });
 
-/** What stays of an answer when a description is changed. */
+/** Fields of a response that a change of the description leaves unchanged. */
 function readable({ etag: _, updateTime: __, ...rest }: JsonObject): JsonObject {
   return rest;
 }

@@ -22,7 +22,7 @@ const wireText = (error: ConnectError) => {
   const details = Buffer.from(trailers.get("grpc-status-details-bin") ?? "", "base64").toString("latin1");
   return `${trailers.get("grpc-message")} ${details}`;
 };
-/** What they take, in bytes. */
+/** Size of the details in bytes. */
 const wireSize = (error: ConnectError) => [...setTrailerStatus(new Headers(), error)].flat().join("").length;
 
 describe("a failure", () => {

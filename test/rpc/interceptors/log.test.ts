@@ -33,7 +33,7 @@ test("a read is a line at debug, a write at info, each with who, what and how lo
 test("a caller's error is a line at info, ours at error with its stack", async () => {
   await using server = await serve({
     getTask() {
-      throw new Failure("aborted", "Somebody was faster", { reason: "ETAG_MISMATCH" });
+      throw new Failure("aborted", "Another call was faster", { reason: "ETAG_MISMATCH" });
     },
     killTask() {
       throw new TypeError("a bug");
@@ -42,7 +42,7 @@ test("a caller's error is a line at info, ours at error with its stack", async (
   await server.client.getTask({}).catch(() => {});
   await server.client.killTask({}).catch(() => {});
   expect(server.lines).toEqual([
-    expect.objectContaining({ level: 30, code: "aborted", error: "Somebody was faster" }),
+    expect.objectContaining({ level: 30, code: "aborted", error: "Another call was faster" }),
     expect.objectContaining({
       level: 50,
       code: "internal",

@@ -35,7 +35,7 @@ describe.each(Object.entries(TRANSPORTS))("over %s", (_, transport) => {
   });
 });
 
-test("nobody's request is judged before its token", async () => {
+test("a request is validated only after its token", async () => {
   const rules = vi.fn(() => []);
   await using server = await startServer({ token: "t", rules, tasks: { runTask: () => ({}) } });
   const client = createClient(TaskService, TRANSPORTS.gRPC(server.url));

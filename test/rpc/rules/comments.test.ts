@@ -42,7 +42,7 @@ function unwrap(schema: z.ZodType): z.ZodType {
   return schema;
 }
 
-/** What the schemas of a field say: its own, its items', and those that look at several fields of an item. */
+/** Returns the rules of a field's schema, of its items, and of several fields of an item. */
 function saysWithin(schema: z.ZodType): string[] {
   const inner =
     schema instanceof z.ZodOptional

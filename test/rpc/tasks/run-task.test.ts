@@ -47,7 +47,7 @@ afterAll(async () => {
 
 const run = (template: string, request: Init = {}) =>
   service.client(TaskService).runTask({ template: `projects/demo/templates/${template}`, ...request });
-/** What the task prints on stdout. */
+/** Returns the standard output of the task. */
 async function output(template: string, request: Init = {}): Promise<string[]> {
   const { task } = await run(template, request);
   const events = await watchToEnd(service, task?.name ?? "");
