@@ -48,7 +48,7 @@ test("tasks with async find their jobs on a local connection, below the task's o
   expect(existsSync(real)).toBe(was);
 });
 
-test("where a variable says where jobs are kept, they are there", async () => {
+test("a variable that names the folder of jobs is respected", async () => {
   const { task, output } = await play(service, "placed");
   expect(output).toContain(`in ${join(service.dataDir, "elsewhere")}`);
   expect(task.status).toBe(TaskStatus.SUCCESS);

@@ -229,7 +229,7 @@ test("hosts that take a connection and stay silent, or whose packets vanish, end
   expect(failures[0]?.message).not.toContain("\r");
 });
 
-test("the repository's ansible.cfg counts, also where we add to it", async () => {
+test("the repository's ansible.cfg is used, also for search paths to which Signalman adds folders", async () => {
   const { output } = await play(service, "config");
   expect(output).toMatch(/"msg": "3 .*report.*\/mine/);
 });

@@ -262,7 +262,7 @@ describe("a hook that hangs", () => {
   });
 });
 
-test("of a hook that prints without end the log has a part, and says so", async () => {
+test("the output of a hook that prints without end is cut in the log, which says so", async () => {
   const { said } = await runToEnd(service, "floods");
   expect(said).toContain("prog: further output is not shown (the limit is 1 MiB)");
   expect(said.filter((line) => line.startsWith("prog: ")).join("").length).toBeLessThan(3 * 1024 * 1024);

@@ -98,37 +98,27 @@ test("the catalog of the examples is applied, and its hooks run", async () => {
 
 describe("a hook of a module that does not keep to the rules holds no task for ever:", () => {
   const CASES: [string, string, string, RegExp][] = [
-    ["one that returns nothing only looks on", "after() {}", "SUCCESS", /^looked on$/],
+    ["a hook that returns nothing has no effect on the end", "after() {}", "SUCCESS", /^looked on$/],
     [
-      "what is no outcome changes nothing",
+      "a value that is not an outcome is ignored",
       "after: () => ({ status: 'FINE' })",
       "SUCCESS",
       /neither undefined nor a task outcome$/,
     ],
     [
-      "nor does an exit code that cannot be stored",
+      "an exit code that cannot be stored is ignored",
       "after: (c, outcome) => ({ ...outcome, exitCode: 2 ** 31 })",
       "SUCCESS",
       /neither undefined nor a task outcome$/,
     ],
     [
-      "nor a signal that cannot",
+      "a signal name that cannot be stored is ignored",
       "after: (c, outcome) => ({ ...outcome, signal: '\\0' })",
       "SUCCESS",
       /neither undefined nor a task outcome$/,
     ],
-    [
-      "one that cannot tell its apps ends the task",
-      "appliesTo() { throw Error('which?') }",
-      "ERROR",
-      /which\?$/,
-    ],
-    [
-      "one that throws afterwards is reported",
-      "after() { throw Error('oh') }",
-      "SUCCESS",
-      /^Hook bad failed: oh$/,
-    ],
+    ["an error in appliesTo fails the task", "appliesTo() { throw Error('which?') }", "ERROR", /which\?$/],
+    ["an error in after is reported", "after() { throw Error('oh') }", "SUCCESS", /^Hook bad failed: oh$/],
   ];
   test.each(CASES)("%s", async (_, text, status, line) => {
     const path = await module(

@@ -132,7 +132,7 @@ test("a plan one of whose secrets is gone is refused as stale", async () => {
   expect(await project.applied()).toEqual({});
 });
 
-test("a plan that its template allows no more is refused, and a template cannot be deleted while a plan waits", async () => {
+test("a plan that its template no longer allows is refused, and a template cannot be deleted while a plan waits", async () => {
   await using project = await telling("withdrawn");
   const first = await project.planned();
   expect(await endAfter(project, first)).toMatchObject({ status: "SUCCESS" });

@@ -34,7 +34,7 @@ async function refusalOf(call: Promise<unknown>): Promise<string> {
   return error.findDetails(ErrorInfoSchema)[0]?.reason ?? error.message;
 }
 
-test("weakness 11: what changed behind its back makes the confirmed plan stale: nothing else is ever applied", async () => {
+test("weakness 11: a change of the state makes the confirmed plan stale; no other plan is ever applied", async () => {
   await using project = await makeProject(service, { allowAutoApprove: true });
   const task = await project.planned({ variables: { name: "planned" } });
   // The inputs change, which the plan does not see; then the state, which it does.
@@ -61,7 +61,7 @@ test("weakness 11: what changed behind its back makes the confirmed plan stale: 
   await leavesNothing(service, task);
 });
 
-test("a configuration that changes after the plan changes nothing in what is applied", async () => {
+test("a change of the configuration after the plan does not change what is applied", async () => {
   await using project = await makeProject(service);
   const task = await project.planned({ variables: { name: "planned" } });
   const work = join(taskFolder(service, task), "work", "infra");
@@ -180,7 +180,7 @@ test("a confirmed plan waits for a slot, and goes before the queue", async () =>
   await appears(join(project.folder, "holds"));
   const queued = await project.run({}, "other");
   await project.confirm(task);
-  // Until the pool has had its look, and beyond.
+  // Waits until the pool has looked for tasks again.
   await until(() => Date.now() > Number(queued.createTime?.seconds) * 1000 + 3000);
   expect(statusName((await project.get(task)).status)).toBe("CONFIRMED");
   await writeFile(join(project.folder, "free"), "");

@@ -33,7 +33,7 @@ async function applying(project: TerraformProject): Promise<{ task: Task; watche
 const lockFiles = async (project: TerraformProject) =>
   (await readdir(project.folder)).filter((name) => name.includes(".lock.info"));
 
-test("a kill while it applies: the state is saved, the lock is gone, and nothing is alive", async () => {
+test("a kill during apply saves the state, releases the lock and leaves no process", async () => {
   await using project = await makeProject(service);
   const { task, watcher } = await applying(project);
   expect(await lockFiles(project)).toHaveLength(1);
@@ -52,7 +52,7 @@ test("a kill while it applies: the state is saved, the lock is gone, and nothing
   await service.client(TaskService).rejectTask({ name: next.name });
 });
 
-test("a forced kill while it applies leaves nothing alive", async () => {
+test("a forced kill during apply leaves no process", async () => {
   await using project = await makeProject(service);
   const { task, watcher } = await applying(project);
   await service.client(TaskService).killTask({ name: task.name, force: true });
@@ -80,7 +80,7 @@ test("a held lock is reported with its id, and never broken", async () => {
   watcher[Symbol.dispose]();
 });
 
-test("a run time-out counts for each program, and ends an apply as a kill does", async () => {
+test("run_timeout counts for each program, and ends an apply as a kill does", async () => {
   await using project = await makeProject(service);
   await project.slowDown();
   const task = await project.planned({ runTimeout: { seconds: 3n } });

@@ -87,7 +87,7 @@ test("outputs are part of the result, sensitive ones by name alone; get and watc
   const watched = await cli(["watch", end.task.name, "--json"], { server: service.url });
   expect(lastOf(watched.stdout)).toMatchObject({ end: { result: end.result } });
   expect(got.stdout + watched.stdout).not.toMatch(/tell-nobody|"s3cret-of-the-state/);
-  // What changes nothing has them too.
+  // A task without changes has outputs too.
   const again = lastOf((await run(...args)).stdout) as { end: { result: JsonObject } };
   expect(again.end.result).toMatchObject({ terraform: {}, outputs: OUTPUTS });
   expect(again.end.result.terraform).not.toHaveProperty("hasChanges");
@@ -118,7 +118,7 @@ describe("run --plan-only --detailed-exitcode", () => {
     expect(await plan("demo/planned", "-e", "word=other")).toBe(2);
   });
 
-  test("is 1 for whatever fails, and for what does not go together", async () => {
+  test("is 1 for every failure, and for options that exclude each other", async () => {
     expect(await plan("demo/broken")).toBe(1);
     expect(await plan("demo/no-such")).toBe(1);
     expect((await run("demo/planned", "--detailed-exitcode")).code).toBe(1);

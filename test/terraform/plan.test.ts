@@ -74,7 +74,7 @@ test("plan_only ends after the plan", async () => {
   expect(await project.applied()).toEqual({});
 });
 
-test("destroy needs the template's leave, and removes everything once it is confirmed", async () => {
+test("destroy needs the template's permission, and removes everything once it is confirmed", async () => {
   await using project = await makeProject(service, { autoApprove: false });
   const destroy = { params: { case: "terraform", value: { destroy: true } } } as const;
   await expect(project.run(destroy)).rejects.toThrow(/does not allow/);
@@ -103,7 +103,7 @@ test("arguments and environment of a task can neither destroy nor apply a plan t
     "TF_VAR_name",
   ])
     await expect(project.run({ env: { [name]: "-destroy" } })).rejects.toThrow(`env["${name}"]`);
-  // What ends the options, or asks for another file: Terraform gets the plan where we look for it, or nothing.
+  // Arguments that end the options or name another file: Terraform writes the plan to the expected file, or fails.
   for (const args of [["--"], ["-out=elsewhere"], ["-detailed-exitcode=false"]]) {
     const task = await project.run({ arguments: args, variables: { name: args[0] ?? "" } });
     const { status, reason } = await outcomeOf(task);
@@ -112,7 +112,7 @@ test("arguments and environment of a task can neither destroy nor apply a plan t
   expect(await project.applied()).toEqual({ quick: "-detailed-exitcode=false" });
 });
 
-test("auto_approve needs the template's leave, and applies without asking", async () => {
+test("auto_approve needs the template's permission, and applies without a confirmation", async () => {
   await using project = await makeProject(service);
   const approved = { params: { case: "terraform", value: { autoApprove: true } } } as const;
   await expect(project.run(approved)).rejects.toThrow(/does not allow/);
@@ -134,7 +134,7 @@ test("arguments of a stage reach that stage alone; the task's go to the plan", a
   expect(await project.applied()).toEqual({ quick: "three" });
 });
 
-test("a configuration that is wrong ends as Terraform says", async () => {
+test("an invalid configuration fails with Terraform's first error", async () => {
   await using project = await makeProject(service, {
     stageArguments: { plan: { arguments: ["-var=nobody=1"] } },
   });

@@ -75,7 +75,7 @@ test("a kill of an apply whose server dies meanwhile asks once, and saves the st
   await leavesNothing(service, task);
 });
 
-test("a workspace whose task was rejected elsewhere, while its server was away, goes when that is back", async () => {
+test("the workspace of a task that was rejected while its server was away is removed when the server is back", async () => {
   await using project = await makeProject(service);
   const task = await project.planned();
   await using other = await startService({ databaseUrl: service.databaseUrl });
