@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import { readRegular } from "../../files/regular-file.ts";
 import { replaceFile } from "../../files/replace-file.ts";
 import { createGit } from "../../git/client.ts";
@@ -137,6 +138,8 @@ export function createLocalJob(
       isInherited = true;
       const running = await adoptProcess(spool, marker);
       if (running) return followed(running);
+      // The folder is made before a start is recorded. A task without one has been forgotten here, and the database is older.
+      if (!existsSync(folder.root)) return "lost";
       // After a crash of the machine, the disk may lack the record of a start that the database has: the program is lost.
       return earlier === null || earlier === bootId() ? undefined : "lost";
     },

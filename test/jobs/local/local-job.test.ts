@@ -242,7 +242,14 @@ test("cleanup leaves nothing but the spool, forget leaves nothing", async () => 
 });
 
 test("a program that was never started cannot be attached to", async () => {
-  expect(await makeJob().job.attach()).toBeUndefined();
+  writeFileSync(join(source, "run"), "true");
+  const { job, prepare } = makeJob();
+  await prepare();
+  expect(await job.attach()).toBeUndefined();
+});
+
+test("a task whose folder is gone is lost, as after the restore of an older database", async () => {
+  expect(await makeJob().job.attach()).toBe("lost");
 });
 
 test("kept bytes stay until the task is forgotten; kept bytes that cannot be read are an error", async () => {
