@@ -22,6 +22,8 @@ export async function lfsConfig(
     "filter.lfs.smudge=git-lfs smudge -- %f",
     "filter.lfs.clean=git-lfs clean -- %f",
     "filter.lfs.required=true",
+    // A repository's .lfsconfig may say otherwise: pointers would stand in the place of its files.
+    "lfs.skipDownloadErrors=false",
     ...(storage === undefined ? [] : [`lfs.storage=${storage}`]),
   ];
 }

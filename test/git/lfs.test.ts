@@ -92,6 +92,16 @@ describe("files of git LFS", () => {
     expect(read("a.bin")).toBe(pointer);
   });
 
+  test("keep it from running although the repository's .lfsconfig passes over errors", async (context) => {
+    if (!hasLfs) return context.skip(NO_LFS);
+    repo.commit(".lfsconfig", "[lfs]\n\tskipdownloaderrors = true\n");
+    scene.publish(repo, "app.git");
+    const server = stack.use(await startGitHttp({ root: scene.served, files: new Map() }));
+    expect(await scene.refusal(`${server.url}/app.git`, { lfs: true })).toMatch(
+      /^Cannot check out http:\S+: .*a\.bin/,
+    );
+  });
+
   test("need git-lfs; a message says so if it is missing", async () => {
     const bin = mkdtempSync(join(tmpdir(), "signalman-bin-"));
     stack.defer(() => rmSync(bin, { recursive: true }));
