@@ -3,7 +3,7 @@ import type { RunTaskRequest } from "../../gen/signalman/v1/task_service_pb.ts";
 import type { Template } from "../../gen/signalman/v1/template_pb.ts";
 import { familyNameOf } from "../jobs/families.ts";
 import type { FieldViolation } from "../task/errors.ts";
-import { MAX_PROGRAM_BYTES, MAX_WORD_BYTES } from "../task/limits.ts";
+import { MAX_PROGRAM_BYTES, MAX_PROGRAM_WORDS, MAX_WORD_BYTES } from "../task/limits.ts";
 import type { TemplateParts } from "./template.ts";
 
 /** An argument or an environment variable of a program, as the system counts it: `NAME=VALUE`. */
@@ -27,6 +27,11 @@ export function tooLarge(
       field,
       description: `${what} has ${bytes} bytes with its name; one argument or variable of a program has at most ${MAX_WORD_BYTES} (Linux: 128 KiB): put it into a file`,
     }));
+  const last = words.at(-1);
+  if (last && words.length > MAX_PROGRAM_WORDS) {
+    const description = `the program has ${words.length} arguments and variables; at most ${MAX_PROGRAM_WORDS} are allowed`;
+    return [...single, { field: last.field, description }];
+  }
   const all = words.reduce((sum, { bytes }) => sum + bytes, 0);
   const [largest] = words.toSorted((a, b) => b.bytes - a.bytes);
   if (single.length > 0 || largest === undefined || all <= MAX_PROGRAM_BYTES) return single;
@@ -42,9 +47,9 @@ function wordsOf(
   environment: TemplateParts["environment"],
   request: RunTaskRequest,
 ): Word[] {
-  const isShell = familyNameOf(template.app) === "shell";
-  const secrets = isShell ? request.secretVariables : {};
-  const variables = isShell
+  const takesWords = ["shell", "make"].includes(familyNameOf(template.app));
+  const secrets = takesWords ? request.secretVariables : {};
+  const variables = takesWords
     ? merged([
         { of: environment?.name, values: environment?.variables },
         { of: template.name, values: template.variables },

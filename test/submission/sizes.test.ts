@@ -29,6 +29,12 @@ const single = (what: string) =>
 describe("an argument or a variable that is too large is refused with its name:", () => {
   const cases: [string, Settings, string, string][] = [
     ["a variable", { request: { variables: { NAME: LARGE } } }, 'variables["NAME"]', 'variables["NAME"]'],
+    [
+      "a variable of make",
+      { template: { app: "make" }, request: { variables: { NAME: LARGE } } },
+      'variables["NAME"]',
+      'variables["NAME"]',
+    ],
     ["a list", { request: { variables: { NAME: [LARGE] } } }, 'variables["NAME"]', 'variables["NAME"]'],
     [
       "a secret",
@@ -81,6 +87,14 @@ test("arguments and variables that are too large together are refused with the l
   expect(refused({ request: { secretVariables } })).toEqual([
     'secret_variables["B39"]: arguments and environment of the program have 4000930 bytes together, of which secret_variables["B39"] has 100043; at most 1572864 (1.5 MiB) are allowed: put large values into files',
   ]);
+});
+
+test("arguments and variables that are too many are refused, however short", () => {
+  const many = (count: number) => Object.fromEntries(Array.from({ length: count }, (_, i) => [`V${i}`, ""]));
+  expect(refused({ request: { arguments: ["a"], env: many(10_000) } })).toEqual([
+    'env["V9999"]: the program has 10001 arguments and variables; at most 10000 are allowed',
+  ]);
+  expect(refused({ request: { env: many(10_000) } })).toEqual([]);
 });
 
 test("values that fit, are overridden or are passed in a file are accepted", () => {
