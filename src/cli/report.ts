@@ -10,7 +10,7 @@ const SIGPIPE = 13;
 
 /** Prints an error to stderr and returns the exit code for it. */
 export function report(error: unknown): number {
-  // Commander has printed it already.
+  // The library commander has printed its usage error already.
   if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : FAILED;
   if (error instanceof Left) return error.exitCode;
   if (isBrokenPipe(error)) return 128 + SIGPIPE;

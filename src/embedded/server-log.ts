@@ -16,7 +16,7 @@ export async function rotateLog(path: string): Promise<number> {
   return 0;
 }
 
-/** Returns the last lines that were written since `offset`: 15 lines or 8 KiB at most. */
+/** Returns the last lines of PostgreSQL's server log after byte `offset` of the file: 15 lines or 8 KiB at most. */
 export async function tailOfLog(path: string, offset: number): Promise<string> {
   const size = await sizeOf(path);
   const start = Math.max(offset, size - TAIL_BYTES);

@@ -32,9 +32,9 @@ export async function listGenerations(root: string, name: string): Promise<Gener
 }
 
 /**
- * Removes replaced generations from which no task borrows objects any more. Borrowers are the tasks that exist when this first
- * runs after the replacement; later tasks clone from the newer generation. A replaced generation goes once none of them is
- * left. That depends on no clock and on no file that tasks can write.
+ * Removes damaged mirrors that a newer generation of the mirror has replaced, once no task can borrow objects from them. All
+ * tasks that exist when this first runs after a replacement count as borrowers; later tasks clone from the newer generation.
+ * The decision depends on no clock and on no file that tasks can write.
  * @param list returns the ids of tasks that have a folder on this machine
  */
 export async function removeReplaced(

@@ -36,7 +36,11 @@ export async function findObstacle(repository: string): Promise<Error | undefine
     const leadsAway = entries.some(
       ({ name, parentPath }) => name === "commondir" && parentPath === repository,
     );
-    return leadsAway ? new Error(`${join(repository, "commondir")} names another repository`) : undefined;
+    return leadsAway
+      ? new Error(
+          `${join(repository, "commondir")} names another repository, as a linked worktree does; a mirror must be a repository of its own`,
+        )
+      : undefined;
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException;
     return code === "ENOENT"

@@ -12,7 +12,7 @@ export interface ToldTask {
   inventory?: { name: string };
   /** Version that a build makes; empty: none. */
   version: string;
-  /** Version that a deploy installs; empty: none. */
+  /** For a task of a deploy template: the build's version that it deploys; empty: none. */
   incomingVersion: string;
 }
 

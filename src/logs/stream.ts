@@ -27,8 +27,8 @@ export class InputStream {
   #promptOffset = -1;
 
   /**
-   * `offset`: raw offset of the first byte to come. `onPrompt` is called when unterminated text has waited long
-   * enough.
+   * Creates the input side of one output stream. `offset` is the raw offset of the first byte to come; `onPrompt` is called
+   * when unterminated text has waited for PROMPT_MS.
    */
   constructor(name: LogStreamName, offset: number, onPrompt: (stream: InputStream) => void) {
     this.name = name;

@@ -36,7 +36,7 @@ export interface TaskLogOptions {
   offsets: Readonly<StreamOffsets>;
   /** Secret values, which are masked in the log. */
   secrets: readonly string[];
-  /** Called after each commit, in order. */
+  /** Called with each chunk after PostgreSQL has committed it, in the order of the lines. */
   onStored?(chunk: Chunk): void;
   /** Milliseconds since 1970, for the lines' time. Default: Date.now. */
   now?(): number;

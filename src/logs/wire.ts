@@ -77,6 +77,9 @@ export class WireReader {
     else if (type === 1) this.at += 8;
     else if (type === 2) this.at = this.varint() + this.at;
     else if (type === 5) this.at += 4;
-    else throw new RangeError(`Cannot read a log chunk: unknown wire type ${type}`);
+    else
+      throw new RangeError(
+        `Cannot read a stored log chunk: it is damaged (protobuf wire type ${type}); restore the database from a backup`,
+      );
   }
 }

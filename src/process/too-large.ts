@@ -11,7 +11,7 @@ export function tooLarge(args: readonly string[], env: Readonly<Record<string, s
   return `its arguments and environment are too large: ${all} bytes, of which ${name} has ${most}; this system takes 131072 bytes for each, and about 2 MiB in all (ulimit -s)`;
 }
 
-/** Names the variable of an argument of the form NAME=VALUE, as variables of tasks are passed. */
+/** Returns the variable's name in brackets if an argument has the form NAME=VALUE, in which shell-like apps get variables. */
 const variableIn = (arg: string) => (/^\w+=/.test(arg) ? ` (${arg.slice(0, arg.indexOf("="))}=…)` : "");
 
 const bytes = (text: string) => Buffer.byteLength(text);

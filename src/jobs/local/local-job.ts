@@ -123,7 +123,9 @@ export function createLocalJob(
       family
         .result?.(folder, { hasSucceeded, confirmed: confirmed !== null, mask })
         .catch((error: unknown) => {
-          say(`Cannot read the program's result: ${reasonOf(error)}`);
+          say(
+            `Cannot read the task's result (GetTaskResult has none; its status is not affected): ${reasonOf(error)}`,
+          );
           return undefined;
         }),
     async start() {

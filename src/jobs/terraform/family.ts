@@ -205,7 +205,7 @@ async function readStages(folder: TaskFolder): Promise<Progress> {
   return readProgress(String(readRegular(driverFiles(folder).stages, { maxBytes: MAX_STAGES }) ?? ""));
 }
 
-/** Largest size in bytes of the file of stages, which has a short line for each stage. */
+/** Largest size in bytes of the driver's record of finished stages (init, plan, apply), one line for each stage. */
 const MAX_STAGES = 64 * 1024;
 
 async function readPlan(folder: TaskFolder): Promise<FoundPlan> {

@@ -25,9 +25,12 @@ export async function countChanges(json: AsyncIterable<Uint8Array> | Iterable<Ui
     if (value === "delete") counts.destroy++;
   };
   parser.onError = (cause) => {
-    throw new PrepareError("Cannot count the plan's changes: the output of show -json is not JSON", {
-      cause,
-    });
+    throw new PrepareError(
+      "Cannot count the plan's changes: the output of Terraform's `show -json` is not JSON",
+      {
+        cause,
+      },
+    );
   };
   for await (const chunk of json) parser.write(chunk);
   if (!parser.isEnded)

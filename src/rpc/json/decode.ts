@@ -50,7 +50,7 @@ function problemsOf(desc: DescMessage, json: JsonValue, path: JsonPath): Problem
     const field = desc.fields.find(({ jsonName, name }) => key === jsonName || key === name);
     if (field) return fieldProblems(desc, field, key, value, [...path, key]);
     const known = desc.fields.filter(isInput).map(({ jsonName }) => jsonName);
-    // The key itself may be a misplaced secret, so it is not shown.
+    // The name of the JSON property may be a misplaced secret, so the error does not quote it.
     if (isSecretPlace(path))
       return [{ path, description: `has an unknown field; expected one of ${known.join(", ")}` }];
     return [{ path: [...path, key], description: `is unknown; expected one of ${known.join(", ")}` }];

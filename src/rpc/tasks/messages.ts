@@ -20,7 +20,7 @@ import { isFinal, type Status } from "../../task/status.ts";
 import type { StatusEvent } from "../../task/types.ts";
 import { resourceName, taskName } from "../names.ts";
 
-/** Returns the message of a stored task. A TaskView holds no secret values. */
+/** Converts a stored task to the protobuf message Task. A TaskView holds no secret values. */
 export function taskMessage(task: TaskView): Task {
   const { spec } = task;
   return create(TaskSchema, {

@@ -70,7 +70,7 @@ export async function* watchTasks(
   const heartbeat = startHeartbeat(make, request.heartbeatInterval);
   let at = start ?? (yield* snapshot(watch));
   const beat = () => make.event(token(at), { case: "heartbeat", value: {} });
-  // Headers are sent with the first message, so this tells the caller at once that it is connected.
+  // A first heartbeat, since Connect sends headers with the first message: the caller learns at once that it is connected.
   if (start !== undefined) yield beat();
   for (;;) {
     signal.throwIfAborted();

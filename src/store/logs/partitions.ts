@@ -1,7 +1,7 @@
 import { sql } from "drizzle-orm";
 import type { Queryable } from "../postgres/database.ts";
 
-/** Days ahead of today that have a partition: the longest time for which all servers may be stopped. */
+/** Days ahead of today for which partitions exist. After a longer stop of all servers, the first housekeeping creates today's. */
 const DAYS_AHEAD = 7;
 /** Key of the advisory lock. Arbitrary, but the same in every version of Signalman. */
 const PARTITION_LOCK = 5_410_253;

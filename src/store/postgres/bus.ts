@@ -12,7 +12,7 @@ import { connect, openDatabase } from "./database.ts";
 const CHANNEL = "signalman";
 /** Ids in one notification. PostgreSQL refuses payloads of 8000 bytes and more; an id with its comma has 37. */
 const IDS_PER_NOTICE = 200;
-/** Milliseconds between two notifications of one server. */
+/** Shortest time in milliseconds between two NOTIFYs that this server sends. */
 const PAUSE_MS = 50;
 /** Time limit in milliseconds for sending one notification. */
 const DEADLINE_MS = 2000;

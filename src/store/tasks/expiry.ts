@@ -51,7 +51,7 @@ export async function expireQueue(database: Database): Promise<Moved[]> {
   );
 }
 
-/** Ends plans whose confirm deadline has passed as CONFIRM_TIMEOUT. */
+/** Ends tasks with reason CONFIRM_TIMEOUT if the confirm deadline of their plan has passed. */
 export async function expirePlans(database: Database): Promise<Moved[]> {
   const message = "The plan was neither confirmed nor rejected within the confirm_timeout";
   return database.run((db) =>

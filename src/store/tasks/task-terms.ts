@@ -39,7 +39,7 @@ export function runnerOf({
   return terms.length > 1 || scopes !== EVERYTHING ? "runUnprepared" : "run";
 }
 
-/** Returns the SQL condition of a selection; undefined: it selects every task. */
+/** Returns the SQL condition of a selection of tasks, or undefined if the selection contains every task. */
 export function selected({ scopes, project, terms }: TaskSelection): SQL | undefined {
   return and(
     inScopes(scopes),

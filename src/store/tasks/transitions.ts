@@ -23,7 +23,7 @@ const BATCH = 5000;
 export interface Placing {
   /** Highest position that has been assigned. */
   tip: number;
-  /** Whether all events that were committed before the call have a position. */
+  /** Whether every event that was committed before this call has its position assigned. */
   isDone: boolean;
 }
 
@@ -92,8 +92,8 @@ export interface Transition {
 }
 
 /**
- * Returns the first `limit` transitions after the position `after` and up to `to`, in order. `to` must not exceed the
- * tip.
+ * Returns status changes of all tasks, ordered by position: the first `limit` of those after `after` and up to `to`. `to` must
+ * not exceed the highest assigned position.
  */
 export async function readTransitions(
   database: Database,
