@@ -46,6 +46,8 @@ async function run(command: string, ...args: string[]): Promise<string[]> {
   const options = {
     reject: false,
     buffer: false,
+    // The server's own working directory may be gone, or closed to the user it runs as.
+    cwd: "/",
     stdin: "ignore",
     stdout: "ignore",
     env: { LC_ALL: "C" },

@@ -87,7 +87,7 @@ export async function runTask(
       deps.operatorLog.step("taken away", task);
       return await job.abandon();
     }
-    if (error instanceof ServerFault && !error.mayHaveStarted) return returnToQueue(deps, run, error);
+    if (error instanceof ServerFault && !error.mayHaveStarted) return await returnToQueue(deps, run, error);
     if (!shutdown.aborted) throw error;
     await leave(deps, run);
   }

@@ -28,7 +28,8 @@ export async function returnToQueue(deps: RunnerDeps, run: TaskRun, fault: Serve
   if (await deps.store.putBack(task, fault.message)) {
     deps.operatorLog.step("put back", task, { reason: fault.message });
     announce(deps, task.id, "WAITING");
-    return job.forget();
+    await job.forget();
+    return;
   }
   // The task was killed meanwhile.
   control.stop("user", 0);

@@ -70,6 +70,6 @@ test.each([
 ])("no bytes are sent behind a frame that %s", (_, frame) => {
   const bytes = Buffer.alloc(3000);
   expect(() => piecesOf(Buffer.from(frame), { bytes })).toThrow(
-    "Cannot send 3000 bytes behind the frame of another message",
+    "Cannot append 3000 encoded bytes to the frame of another message",
   );
 });

@@ -1,4 +1,5 @@
 import { existsSync } from "node:fs";
+import { backOff, retry } from "../../async/retry.ts";
 import { readRegular } from "../../files/regular-file.ts";
 import { replaceFile } from "../../files/replace-file.ts";
 import { createGit } from "../../git/client.ts";
@@ -39,6 +40,11 @@ import { fillWorkspace, reasonOf, type WorkspaceOptions } from "./workspace.ts";
  * lost. Files that cannot be removed at once are left to leftovers.ts. Process handling itself is in src/process/.
  */
 
+/** A sweep fails only while descriptors or memory are missing, and nothing may follow it before it has succeeded. */
+const sweepRetries = () => ({
+  pausesMs: backOff({ firstMs: 50, longestMs: 1000 }),
+  signal: new AbortController().signal,
+});
 /** Largest size of the kept secrets of a program, in bytes. */
 const MAX_KEPT_BYTES = 256 * 1024 * 1024;
 
@@ -153,7 +159,8 @@ export function createLocalJob(
     keep: async (bytes) => replaceFile(folder.kept, bytes),
     kept: async () => readRegular(folder.kept, { maxBytes: MAX_KEPT_BYTES }),
     async cleanup() {
-      if (maybeAlive || isInherited || hasSockets(folder.private)) await sweepMarked(marker);
+      if (maybeAlive || isInherited || hasSockets(folder.private))
+        await retry(() => sweepMarked(marker), sweepRetries());
       await removeWorkspace(folder).catch((error: unknown) =>
         say(`Cannot remove the workspace: ${reasonOf(error)}`),
       );
