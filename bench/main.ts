@@ -1,3 +1,4 @@
+import { randomBytes } from "node:crypto";
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { cpus, tmpdir, totalmem } from "node:os";
 import { join } from "node:path";
@@ -29,6 +30,8 @@ import { AT_ONCE, benchShortTasks } from "./short-tasks.ts";
  * the exit code stays 0: timings never fail a build.
  */
 
+/** Key of all servers, which follow each other on one database. */
+const SECRET_KEY = randomBytes(32).toString("base64");
 const RESULTS = fileURLToPath(new URL("./results", import.meta.url));
 const parts = process.argv.slice(2);
 const wanted = (part: string) => parts.length === 0 || parts.includes(part);
@@ -51,8 +54,8 @@ const BENCHES = {
 for (const [part, bench] of Object.entries(BENCHES)) {
   if (!wanted(part)) continue;
   process.stderr.write(`(${part}) …\n`);
-  const parallel = { SIGNALMAN_MAX_PARALLEL_TASKS: String(AT_ONCE) };
-  await using server = await startServer({ DATABASE_URL: database.url, ...parallel });
+  const settings = { SIGNALMAN_MAX_PARALLEL_TASKS: String(AT_ONCE), SIGNALMAN_SECRET_KEY: SECRET_KEY };
+  await using server = await startServer({ DATABASE_URL: database.url, ...settings });
   rows.push(...(await bench(server, places)));
 }
 const machine = {
