@@ -13,7 +13,10 @@ export interface Fitness {
    * (ENOSPC)", and makes this server unfit. Undefined: the task is at fault.
    */
   faultBehind(error: unknown, taskId: string): Promise<string | undefined>;
-  /** Probes whether this server can start tasks, and reports a change. Called every few seconds. */
+  /**
+   * Probes whether this server can start tasks, and reports a change. To be called every few seconds: a fit server is probed
+   * once a minute only, since a probe writes a file and starts processes, and a failing task shows a shortage as well.
+   */
   check(): Promise<void>;
 }
 
@@ -51,10 +54,14 @@ const LONGEST_PAUSE_MS = 60_000;
 /** The pause doubles if the next shortage comes within this time, in milliseconds, after the server was fit again. */
 const SOON_MS = 60_000;
 
+/** Milliseconds between two probes of a server that is fit. */
+const FIT_PROBE_MS = 60_000;
+
 export function createFitness({ probe, onChange, logger, now = Date.now }: FitnessOptions): Fitness {
   let state: { kind: "fit" } | { kind: "unfit"; until: number } = { kind: "fit" };
   let pauseMs = FIRST_PAUSE_MS;
   let fitSince = Number.NEGATIVE_INFINITY;
+  let probedAt = Number.NEGATIVE_INFINITY;
   const triesForRoom = new Map<string, number>();
 
   function becomeUnfit(why: string, isRoomAgain = false): void {
@@ -96,6 +103,8 @@ export function createFitness({ probe, onChange, logger, now = Date.now }: Fitne
       return shortage;
     },
     async check() {
+      if (state.kind === "fit" && now() - probedAt < FIT_PROBE_MS) return;
+      probedAt = now();
       const trouble = await probe();
       if (trouble) becomeUnfit(trouble);
       else becomeFit();

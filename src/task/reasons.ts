@@ -87,7 +87,7 @@ export const REASONS = {
   },
   UNAVAILABLE: {
     codes: ["UNAVAILABLE"],
-    meaning: "The service cannot reach its database, or the database refuses work for now.",
+    meaning: "The server cannot reach its database, or the database refuses work at the moment.",
     advice:
       "Try again after the delay in `RetryInfo`. If it lasts, look at the server's log and at PostgreSQL.",
   },

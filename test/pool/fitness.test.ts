@@ -69,6 +69,22 @@ test("the server becomes fit again after a pause for other servers, and logs eac
   expect(lines).toHaveLength(2);
 });
 
+test("a fit server is probed once a minute, an unfit one at each check", async () => {
+  const { fitness, machine } = make();
+  await fitness.check();
+  machine.trouble = "EROFS: read-only file system";
+  machine.now = 59_999;
+  await fitness.check();
+  expect(fitness.isFit).toBe(true);
+  machine.now = 60_000;
+  await fitness.check();
+  expect(fitness.isFit).toBe(false);
+  machine.trouble = undefined;
+  machine.now = 65_000;
+  await fitness.check();
+  expect(fitness.isFit).toBe(true);
+});
+
 test("a shortage that returns soon makes the pause longer", async () => {
   const { fitness, machine } = make();
   await fitness.faultBehind(withCode("EMFILE"), "a");
