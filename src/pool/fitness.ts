@@ -44,10 +44,12 @@ const SHORTAGES: Readonly<Record<string, { means: string; mayBeTask: boolean }>>
 };
 
 /**
- * Number of times that a task goes back to the queue for a full disk that has room again once the task's files are
- * gone.
+ * Number of times that a task goes back to the queue for a shortage that it may have caused itself. This server claims it
+ * again only after a successful probe, so a task that fails once more needs more than any probe can promise.
  */
 const TRIES_FOR_ROOM = 3;
+/** Number of tasks whose tries are remembered; the oldest are forgotten, and have all tries again. */
+const MAX_REMEMBERED = 1000;
 /** Milliseconds without claims after a shortage, so that another server claims the task. */
 const FIRST_PAUSE_MS = 5_000;
 const LONGEST_PAUSE_MS = 60_000;
@@ -84,9 +86,14 @@ export function createFitness({ probe, onChange, logger, now = Date.now }: Fitne
 
   function hasTriesLeft(taskId: string): boolean {
     const tries = (triesForRoom.get(taskId) ?? 0) + 1;
-    if (tries > TRIES_FOR_ROOM) triesForRoom.delete(taskId);
-    else triesForRoom.set(taskId, tries);
-    return tries <= TRIES_FOR_ROOM;
+    triesForRoom.delete(taskId);
+    if (tries > TRIES_FOR_ROOM) return false;
+    triesForRoom.set(taskId, tries);
+    for (const oldest of triesForRoom.keys()) {
+      if (triesForRoom.size <= MAX_REMEMBERED) break;
+      triesForRoom.delete(oldest);
+    }
+    return true;
   }
 
   return {
@@ -96,11 +103,14 @@ export function createFitness({ probe, onChange, logger, now = Date.now }: Fitne
     async faultBehind(error, taskId) {
       const found = shortageIn(error);
       const shortage = found && `${found.means} (${found.code})`;
-      const trouble = found && !found.mayBeTask ? shortage : await probe();
+      const isServer = found?.mayBeTask === false;
+      const trouble = isServer ? shortage : await probe();
       if (trouble) becomeUnfit(trouble);
-      if (trouble || !shortage || !hasTriesLeft(taskId)) return trouble;
-      becomeUnfit(shortage, true);
-      return shortage;
+      const fault = trouble ?? shortage;
+      if (!fault || isServer) return fault;
+      if (!hasTriesLeft(taskId)) return undefined;
+      if (!trouble) becomeUnfit(fault, true);
+      return fault;
     },
     async check() {
       if (state.kind === "fit" && now() - probedAt < FIT_PROBE_MS) return;

@@ -52,6 +52,24 @@ test("a task that is larger than the disk fails after its retries, another one s
   expect(await fitness.faultBehind(withCode("ENOSPC"), "small")).toContain("ENOSPC");
 });
 
+test.each([
+  ["whose files still fill the disk", () => withCode("ENOSPC")],
+  ["whose git ran out of disk", () => new PrepareError("git ended with 128")],
+])("a task %s when the server is probed fails after its retries", async (_, error) => {
+  const { fitness, machine } = make();
+  for (let i = 0; i < 3; i++) {
+    machine.trouble = "ENOSPC: no space left on device";
+    expect(await fitness.faultBehind(error(), "large")).toContain("ENOSPC");
+    machine.trouble = undefined;
+    machine.now += 60_000;
+    await fitness.check();
+    expect(fitness.isFit).toBe(true);
+  }
+  machine.trouble = "ENOSPC: no space left on device";
+  expect(await fitness.faultBehind(error(), "large")).toBeUndefined();
+  expect(fitness.isFit).toBe(false);
+});
+
 test("the server becomes fit again after a pause for other servers, and logs each change once", async () => {
   const { fitness, machine, changes, lines } = make();
   machine.trouble = "EROFS: read-only file system";
