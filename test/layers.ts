@@ -23,6 +23,7 @@ const ROOMS = [
   ["process"],
   ["logs"],
   ["live"],
+  ["access"],
   ["store"],
   ["embedded"],
   ["async", "files"],

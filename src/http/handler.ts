@@ -7,12 +7,14 @@ import { healthPage, healthService } from "./health.ts";
 import type { Readable } from "./health-state.ts";
 import type { Handler } from "./port.ts";
 import { reflectionRoutes } from "./reflection.ts";
-import { rpcHandler } from "./rpc-handler.ts";
+import { type RpcHandlerOptions, rpcHandler } from "./rpc-handler.ts";
 
 export interface HandlerOptions {
   /** Registers the services of the contract. */
   routes(router: ConnectRouter): void;
   interceptors: Interceptor[];
+  /** Tells who a caller is, from the headers of its request. */
+  authenticate: RpcHandlerOptions["authenticate"];
   /** Health of the server as a whole and of each service of the contract. */
   health: Readable;
   /** Health of other parts of the server, by the names under which health reports them. */
@@ -40,6 +42,7 @@ export function createHandler(options: HandlerOptions): Handler {
       reflectionRoutes(router, [...services, Health], [file_google_rpc_error_details]);
     },
     interceptors,
+    authenticate: options.authenticate,
     shutdownSignal: shutdown,
     logger,
     getHosts: [options.host, ...hostsOf(options.allowedOrigins)],

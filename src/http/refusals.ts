@@ -1,8 +1,16 @@
 import type { ServerResponse } from "node:http";
 import { Code, ConnectError } from "@connectrpc/connect";
-import { errorToJsonBytes } from "@connectrpc/connect/protocol-connect";
+import { encodeEnvelope } from "@connectrpc/connect/protocol";
+import {
+  codeToHttpStatus,
+  createEndStreamSerialization,
+  endStreamFlag,
+  errorToJsonBytes,
+} from "@connectrpc/connect/protocol-connect";
 import { setTrailerStatus } from "@connectrpc/connect/protocol-grpc";
-import { withErrorInfo } from "../rpc/errors/errors.ts";
+import { failureError, withErrorInfo } from "../rpc/errors/errors.ts";
+import { REQUEST_ID_HEADER, requestIdOf } from "../rpc/interceptors/request-id.ts";
+import type { Failure } from "../task/errors.ts";
 import { spellMessage } from "./grpc-message.ts";
 import type { HttpRequest, HttpResponse } from "./port.ts";
 
@@ -10,6 +18,19 @@ import type { HttpRequest, HttpResponse } from "./port.ts";
 export function refuseUnknown(request: HttpRequest, response: HttpResponse, path: string): ConnectError {
   const sentence = `There is nothing at ${path.slice(0, 200)}`;
   return refuse(request, response, 404, new ConnectError(sentence, Code.Unimplemented));
+}
+
+/** Refuses a call by its headers, before its body is read. */
+export function refuseCaller(request: HttpRequest, response: HttpResponse, failure: Failure): ConnectError {
+  const error = failureError(failure);
+  const out = response as ServerResponse;
+  const id = request.headers[REQUEST_ID_HEADER];
+  out.setHeader(
+    REQUEST_ID_HEADER,
+    requestIdOf(new Headers(id === undefined ? [] : [[REQUEST_ID_HEADER, `${id}`]])),
+  );
+  if (error.code === Code.Unauthenticated) out.setHeader("www-authenticate", "Bearer");
+  return refuse(request, response, codeToHttpStatus(error.code), error);
 }
 
 /** Refuses an HTTP method that the RPC does not support. `allowed`: the methods that it supports. */
@@ -72,8 +93,11 @@ function wantedTypes(got: string): string {
   return "send JSON with `content-type: application/json` (streams: application/connect+json)";
 }
 
+const endStreams = createEndStreamSerialization(undefined);
+
 /**
- * Sends an error in the caller's protocol: as gRPC or gRPC-Web status, otherwise as JSON. gRPC allows a status in the headers
+ * Sends an error in the caller's protocol: as gRPC or gRPC-Web status, as the last message of a Connect stream, otherwise as
+ * JSON. gRPC allows a status in the headers
  * only if they end the stream, which Node's headers do not, so it is sent in the trailers.
  */
 function refuse(
@@ -91,6 +115,10 @@ function refuse(
     out.writeHead(200, { "content-type": type, ...(isWeb && grpcStatus) });
     if (!isWeb) out.addTrailers(grpcStatus);
     out.end();
+  } else if (type.startsWith("application/connect+")) {
+    const end = endStreams.serialize({ metadata: new Headers(), error });
+    out.writeHead(200, { "content-type": type });
+    out.end(Buffer.from(encodeEnvelope(endStreamFlag, end)));
   } else {
     const body = Buffer.from(errorToJsonBytes(error, undefined));
     out.writeHead(status, { "content-type": "application/json", "content-length": body.length });

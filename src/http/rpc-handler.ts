@@ -10,23 +10,38 @@ import type { UniversalHandler } from "@connectrpc/connect/protocol";
 import { codeToString } from "@connectrpc/connect/protocol-connect";
 import { compressionGzip } from "@connectrpc/connect-node";
 import type { Logger } from "pino";
-import { peerKey } from "../rpc/interceptors/context.ts";
+import { type Credentials, credentialsOf, type Peer } from "../access/authenticator.ts";
+import { callerKey, peerKey } from "../rpc/interceptors/context.ts";
 import { requestReader } from "../rpc/json/request-reader.ts";
+import { permissionOf } from "../rpc/permissions.ts";
+import type { Caller } from "../task/caller.ts";
+import { Failure } from "../task/errors.ts";
 import { type OpenCall, trackCalls } from "./calls.ts";
 import { completeEarlyError, markReached, reachedKey } from "./early-error.ts";
 import { faultOfGet, httpMethodsOf } from "./get.ts";
 import { withPlainMessage } from "./grpc-message.ts";
 import { authority } from "./listen-error.ts";
 import type { Handler, HttpRequest, HttpResponse } from "./port.ts";
-import { refuseForm, refuseGet, refuseHost, refuseHttpMethod, refuseUnknown } from "./refusals.ts";
+import {
+  refuseCaller,
+  refuseForm,
+  refuseGet,
+  refuseHost,
+  refuseHttpMethod,
+  refuseUnknown,
+} from "./refusals.ts";
 import { sendAnswer } from "./send.ts";
 import { universalRequestOf } from "./universal-request.ts";
 import { type EncodedTail, encodedTailKey, takeEncodedFields } from "./zero-copy.ts";
 
 const MAX_REQUEST_BYTES = 4 * 1024 * 1024;
 
+type Authenticate = (given: Credentials) => Promise<Caller | Failure>;
+
 export interface RpcHandlerOptions {
   routes: (router: ConnectRouter) => unknown;
+  /** Tells who the caller is, from the headers alone. The body of a refused call is not read. */
+  authenticate: Authenticate;
   /** Interceptors, the outermost first. In production those of rpc/interceptors/all.ts. */
   interceptors: Interceptor[];
   /** Once aborted, all calls are aborted and end with UNAVAILABLE and RetryInfo as soon as their handlers return. */
@@ -51,6 +66,7 @@ export function rpcHandler(options: RpcHandlerOptions): Handler {
   const rpcs = rpcsByPath(options);
   const parts: Parts = {
     openCall: trackCalls(options.shutdownSignal),
+    authenticate: options.authenticate,
     logger: options.logger,
     getHosts: options.getHosts ?? [],
     compressAnswers: options.compressAnswers ?? false,
@@ -98,6 +114,7 @@ function withJsonReaders(router: ConnectRouter): ConnectRouter {
 }
 
 interface Parts {
+  authenticate: Authenticate;
   openCall: OpenCall;
   logger: Logger;
   getHosts: readonly string[];
@@ -108,7 +125,7 @@ async function serve(
   rpc: UniversalHandler,
   request: HttpRequest,
   response: HttpResponse,
-  { openCall, logger, getHosts, compressAnswers }: Parts,
+  { authenticate, openCall, logger, getHosts, compressAnswers }: Parts,
 ): Promise<void> {
   const peer = authority(request.socket.remoteAddress ?? "", request.socket.remotePort ?? 0);
   const tail: EncodedTail = { bytes: undefined };
@@ -126,6 +143,11 @@ async function serve(
     if (fault !== undefined) return note(refuseGet(request, response, fault).code);
     (response as ServerResponse).setHeader("cache-control", "no-store");
   }
+  if (permissionOf(rpc.method) !== "public") {
+    const verdict = await authenticate(credentialsOf(request.headers, peerOf(request)));
+    if (verdict instanceof Failure) return note(refuseCaller(request, response, verdict).code);
+    contextValues.set(callerKey, verdict);
+  }
   using call = openCall(asked.signal);
   const answer = await rpc({ ...asked, signal: call.signal });
   if (contextValues.get(reachedKey)) return await sendAnswer(withPlainMessage(answer), response, tail);
@@ -135,6 +157,11 @@ async function serve(
   const early = await completeEarlyError(answer);
   note(early.error.code);
   return await sendAnswer(withPlainMessage(early.answer), response);
+}
+
+/** Returns the other end of a connection. Until the unix socket comes, all of them are of the network. */
+function peerOf({ socket }: HttpRequest): Peer {
+  return { kind: "network", address: socket.remoteAddress ?? "" };
 }
 
 /** True if the connection is gone. For HTTP/1.1 a write after a reset fails before the response is marked as destroyed. */

@@ -108,6 +108,6 @@ export function isRead(method: DescMethod): boolean {
 }
 
 /** Tasks that each kind of caller may list. */
-const SCOPES: Readonly<Record<Caller["kind"], Scopes>> = { anonymous: EVERYTHING, token: EVERYTHING };
+const SCOPES: Readonly<Record<Caller["kind"], Scopes>> = { anonymous: EVERYTHING, root: EVERYTHING };
 
 export const scopesOf = (caller: Caller): Scopes => SCOPES[caller.kind];

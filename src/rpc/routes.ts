@@ -51,7 +51,7 @@ export type RpcDeps = RunTaskDeps &
  *
  * `routes` binds one handler per RPC to the server's dependencies (`deps.ts`). `tasks/` has a file per RPC of TaskService;
  * `catalog/` has ApplyCatalog, ExportCatalog and the five standard methods, which all kinds of resources share. A call first
- * passes the interceptors (`interceptors/all.ts`): request id, log, errors, authentication, validation by `rules/`. Handlers
+ * passes the interceptors (`interceptors/all.ts`): request id, log, errors, validation by `rules/`. Handlers
  * therefore see only valid requests of permitted callers, and check what the database alone can tell.
  * Handlers throw a `Failure` for a caller's mistake; `errors/` turns everything thrown into an error with an ErrorInfo.
  * Streams read committed rows from the store and share the newest ones through live/. Encoded log lines are passed through

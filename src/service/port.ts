@@ -1,4 +1,7 @@
 import type { ConnectRouter } from "@connectrpc/connect";
+import { anyone } from "../access/anyone.ts";
+import { inTurn } from "../access/authenticator.ts";
+import { rootTokens } from "../access/root-tokens.ts";
 import { createHandler } from "../http/handler.ts";
 import type { HealthState, Readable } from "../http/health-state.ts";
 import { listen } from "../http/port.ts";
@@ -23,10 +26,10 @@ export async function openPort(
     routes,
     interceptors: interceptors({
       logger,
-      token: config.token,
       rules: violationsOf,
       isPassing: isDatabaseAway,
     }),
+    authenticate: config.token === undefined ? inTurn(anyone) : inTurn(rootTokens([config.token])),
     health,
     partsHealth,
     shutdown: shutdown.signal,

@@ -3,12 +3,12 @@
  * Accounts will be further kinds, whose names are resource names.
  */
 export interface Caller {
-  kind: "anonymous" | "token";
+  kind: "anonymous" | "root";
   name: string;
 }
 
-/** The server has no token: every program on this machine may call. */
+/** The server was started with --no-auth: every program on this machine may call. */
 export const ANONYMOUS: Caller = { kind: "anonymous", name: "anonymous" };
 
-/** The call carried the server's token. */
-export const TOKEN_HOLDER: Caller = { kind: "token", name: "token" };
+/** The call carried a root token (SIGNALMAN_TOKEN), or came over the unix socket of the server's user. */
+export const ROOT: Caller = { kind: "root", name: "root" };

@@ -3,6 +3,9 @@ import { type Logger, pino } from "pino";
 import { file_google_rpc_error_details } from "../../gen/google/rpc/error_details_pb.ts";
 import { Health } from "../../gen/health/v1/health_pb.ts";
 import { TaskService } from "../../gen/signalman/v1/task_service_pb.ts";
+import { anyone } from "../../src/access/anyone.ts";
+import { inTurn } from "../../src/access/authenticator.ts";
+import { rootTokens } from "../../src/access/root-tokens.ts";
 import { type AllowedOrigins, withCors } from "../../src/http/cors.ts";
 import { healthPage, healthService } from "../../src/http/health.ts";
 import { createHealthState } from "../../src/http/health-state.ts";
@@ -35,10 +38,10 @@ export async function startServer(options: TestServerOptions = {}) {
     routes: (router) => routes(router, options, health),
     interceptors: interceptors({
       logger,
-      token: options.token,
       rules: options.rules ?? (() => []),
       isPassing: options.isPassing,
     }),
+    authenticate: options.token === undefined ? inTurn(anyone) : inTurn(rootTokens([options.token])),
     shutdownSignal: shutdown.signal,
     logger,
     pages: new Map([["/healthz", healthPage(health)]]),

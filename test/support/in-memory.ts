@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import type { DescService } from "@bufbuild/protobuf";
-import { type Client, createClient, createRouterTransport } from "@connectrpc/connect";
+import { type Client, createClient, createRouterTransport, type Interceptor } from "@connectrpc/connect";
 import { pino } from "pino";
 import { BUILT_IN } from "../../src/jobs/families.ts";
 import { appsElsewhere } from "../../src/jobs/inspect-apps.ts";
@@ -8,14 +8,16 @@ import { createCipher } from "../../src/keys/cipher.ts";
 import { createHub } from "../../src/live/hub.ts";
 import { rpcDeps } from "../../src/rpc/deps.ts";
 import { interceptors } from "../../src/rpc/interceptors/all.ts";
+import { callerKey } from "../../src/rpc/interceptors/context.ts";
 import { type RpcDeps, routes } from "../../src/rpc/routes.ts";
 import { violationsOf } from "../../src/rpc/rules/check.ts";
 import { openDatabases } from "../../src/store/postgres/databases.ts";
+import { ANONYMOUS, type Caller } from "../../src/task/caller.ts";
 import { testDatabase } from "./database.ts";
 
 export interface InMemoryOptions {
-  /** The server's token, which the client sends along. */
-  token?: string;
+  /** Caller of all calls. Default: any program, as with --no-auth. */
+  caller?: Caller;
   /** Gets each line of the server's log. */
   log?: (line: Record<string, unknown>) => void;
 }
@@ -26,21 +28,21 @@ export interface InMemoryOptions {
  */
 export function inMemory(
   deps: Partial<RpcDeps>,
-  { token, log }: InMemoryOptions = {},
+  { caller = ANONYMOUS, log }: InMemoryOptions = {},
 ): <S extends DescService>(service: S) => Client<S> {
   const logger = pino({ level: log ? "debug" : "silent" }, { write: (line) => log?.(JSON.parse(line)) });
   const transport = createRouterTransport(routes(deps as RpcDeps), {
-    router: { interceptors: interceptors({ logger, token, rules: violationsOf }) },
-    transport: {
-      interceptors: [
-        (next) => (request) => {
-          if (token !== undefined) request.header.set("authorization", `Bearer ${token}`);
-          return next(request);
-        },
-      ],
-    },
+    router: { interceptors: [calledBy(caller), ...interceptors({ logger, rules: violationsOf })] },
   });
   return (service) => createClient(service, transport);
+}
+
+/** Sets the caller, as http/ does from the headers. */
+function calledBy(caller: Caller): Interceptor {
+  return (next) => (request) => {
+    request.contextValues.set(callerKey, caller);
+    return next(request);
+  };
 }
 
 /** A database of its own behind the RPCs, and no port, no runner: for what calls read and write by themselves. */

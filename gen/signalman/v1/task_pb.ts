@@ -256,8 +256,9 @@ export type Task = Message<"signalman.v1.Task"> & {
   plan?: TaskPlan | undefined;
 
   /**
-   * Who created the task: `anonymous`, or `token` if the call carried the server's token. A deploy that started by itself
-   * has the creator of its build task. Empty: the task was created before servers recorded this.
+   * Who created the task: `root` if the call carried the server's own token or came over its unix socket, `anonymous` if
+   * the server accepts every caller. (`token` in 0.2 and before: now `root`.) A deploy that started by itself has the
+   * creator of its build task. Empty: the task was created before servers recorded this.
    *
    * @generated from field: string created_by = 33;
    */

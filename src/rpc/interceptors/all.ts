@@ -1,6 +1,5 @@
 import type { Interceptor } from "@connectrpc/connect";
 import type { Logger } from "pino";
-import { bearerAuth } from "./auth.ts";
 import { errors } from "./errors.ts";
 import { log } from "./log.ts";
 import { requestId } from "./request-id.ts";
@@ -8,8 +7,6 @@ import { type Validator, validate } from "./validate.ts";
 
 export interface InterceptorOptions {
   logger: Logger;
-  /** undefined: calls need no token. */
-  token: string | undefined;
   /** `violationsOf` of rpc/rules/check.ts, outside tests. */
   rules: Validator;
   /** `isTransientError` of store/postgres/transient-errors.ts: such errors are UNAVAILABLE instead of INTERNAL. */
@@ -18,14 +15,8 @@ export interface InterceptorOptions {
 
 /**
  * Returns the interceptors of every call, the outermost first. The log is outside `errors`, so it records the error that the
- * caller gets. Authentication comes before validation, so that a caller without a token learns nothing about the rules.
+ * caller gets. The caller is authenticated already: http/ does that from the headers, before the body is read.
  */
 export function interceptors(options: InterceptorOptions): Interceptor[] {
-  return [
-    requestId(),
-    log(options.logger),
-    errors(options.isPassing),
-    bearerAuth(options.token),
-    validate(options.rules),
-  ];
+  return [requestId(), log(options.logger), errors(options.isPassing), validate(options.rules)];
 }

@@ -7,5 +7,5 @@ export const peerKey = createContextKey("", { description: "peer" });
 /** Id of the call in the server's log. Set by the first interceptor; empty until then. */
 export const requestIdKey = createContextKey("", { description: "request id" });
 
-/** Authenticated caller; anonymous before the authentication. */
+/** Authenticated caller, set by http/; anonymous for methods that need no authentication. */
 export const callerKey = createContextKey(ANONYMOUS, { description: "caller" });

@@ -4,6 +4,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { TaskService } from "../../../gen/signalman/v1/task_service_pb.ts";
 import type { RpcDeps } from "../../../src/rpc/routes.ts";
 import { blankTask, type NewTask, type TaskView } from "../../../src/store/tasks/tasks.ts";
+import { ROOT } from "../../../src/task/caller.ts";
 import { newTask } from "../../store/fixture.ts";
 import { applyDemo, type DemoService, runDemo } from "../../support/demo.ts";
 import { inMemory } from "../../support/in-memory.ts";
@@ -19,7 +20,7 @@ const view = (more: Partial<TaskView> = {}): TaskView => ({
 
 describe.each([
   { caller: "anonymous", options: {} },
-  { caller: "token", options: { token: TOKEN } },
+  { caller: "root", options: { caller: ROOT } },
 ])("a call of $caller", ({ caller, options }) => {
   /** A server that answers with what the call gave it. */
   const server = (deps: Partial<RpcDeps>) =>
@@ -102,16 +103,16 @@ describe("a server with a token", () => {
   test("shows in a task and in its statuses who made it and who killed it", async () => {
     const tasks = demo.client(TaskService);
     const { name, createdBy } = await runDemo(demo, "sleep");
-    expect(createdBy).toBe("token");
+    expect(createdBy).toBe("root");
     const told: string[] = [];
     for await (const { event } of tasks.watchTask({ name })) {
       if (event.case === "log") await tasks.killTask({ name });
       if (event.case === "status") told.push(`${event.value.status} ${event.value.by}`);
-      if (event.case === "end") expect(event.value.task?.kill?.by).toBe("token");
+      if (event.case === "end") expect(event.value.task?.kill?.by).toBe("root");
     }
-    expect(told).toEqual(["1 token", "2 ", "3 ", "7 token", "8 "]);
+    expect(told).toEqual(["1 root", "2 ", "3 ", "7 root", "8 "]);
     const { tasks: listed } = await tasks.listTasks({ parent: "projects/demo" });
-    expect(listed.map((task) => task.createdBy)).toEqual(["token"]);
+    expect(listed.map((task) => task.createdBy)).toEqual(["root"]);
   });
 
   test("gives a deploy that runs by itself the maker of its build", async () => {
@@ -121,6 +122,6 @@ describe("a server with a token", () => {
       (await tasks.listTasks({ parent: "projects/demo", filter: "template = deploy" })).tasks;
     await expect
       .poll(async () => (await list()).map(({ createdBy, buildTask }) => [createdBy, buildTask]))
-      .toEqual([["token", name]]);
+      .toEqual([["root", name]]);
   });
 });
