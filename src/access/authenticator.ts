@@ -6,8 +6,9 @@ import type { Reason } from "../task/reasons.ts";
 /*
  * The room access/ decides who a caller is. http/ asks it with the headers of a request before a byte of the body is read;
  * the caller then travels to the handlers in the context of the call. Each kind of credential has an authenticator of its own:
- * the root tokens, the peer of the unix socket, and no credential at all on a server with --no-auth.
- * What a caller may do is decided by rpc/.
+ * the root tokens, the tokens of accounts, the peer of the unix socket, and none at all on a server with --no-auth.
+ * callers.ts keeps the accounts whose tokens are in use, rights.ts says where a caller has a permission.
+ * What a method requires is decided by rpc/.
  */
 
 /** Other end of a connection. `socket`: a process that could open the unix socket, which only the server's user can. */

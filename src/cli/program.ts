@@ -3,6 +3,7 @@ import { findPackageJSON } from "node:module";
 import { Command, InvalidArgumentError, Option } from "commander";
 import { DEFAULT_SERVER } from "../client/connect.ts";
 import { serverUrl } from "../client/server-url.ts";
+import { addAccount } from "./commands/account.ts";
 import { addApply } from "./commands/apply.ts";
 import { addApps } from "./commands/apps.ts";
 import { addCompletion } from "./commands/completion.ts";
@@ -18,6 +19,7 @@ import { addReject } from "./commands/reject.ts";
 import { addRotateSecrets } from "./commands/rotate-secrets.ts";
 import { addRun } from "./commands/run.ts";
 import { addServe } from "./commands/serve.ts";
+import { addToken } from "./commands/token.ts";
 import { addWatch } from "./commands/watch.ts";
 
 const EXIT_CODES = `
@@ -63,6 +65,8 @@ export function createProgram(): Command {
     addConfirm,
     addReject,
     addApps,
+    addAccount,
+    addToken,
     addRotateSecrets,
     addCompletion,
   ])

@@ -2,12 +2,14 @@ import type { MessageInitShape } from "@bufbuild/protobuf";
 import { type Client, Code, ConnectError, createClient, type Interceptor } from "@connectrpc/connect";
 import { createGrpcTransport } from "@connectrpc/connect-node";
 import { AccessKeyService } from "../../gen/signalman/v1/access_key_pb.ts";
+import { AccountService } from "../../gen/signalman/v1/account_pb.ts";
 import { AppService } from "../../gen/signalman/v1/app_service_pb.ts";
 import { CatalogService } from "../../gen/signalman/v1/catalog_service_pb.ts";
 import { EnvironmentService } from "../../gen/signalman/v1/environment_pb.ts";
 import { InventoryService } from "../../gen/signalman/v1/inventory_pb.ts";
 import { ProjectService } from "../../gen/signalman/v1/project_pb.ts";
 import { RepositoryService } from "../../gen/signalman/v1/repository_pb.ts";
+import { RoleBindingService } from "../../gen/signalman/v1/role_binding_pb.ts";
 import {
   TaskService,
   type WatchTaskRequestSchema,
@@ -16,6 +18,7 @@ import {
   type WatchTasksResponse,
 } from "../../gen/signalman/v1/task_service_pb.ts";
 import { TemplateService } from "../../gen/signalman/v1/template_pb.ts";
+import { TokenService } from "../../gen/signalman/v1/token_pb.ts";
 import { lostIsUnavailable } from "./lost-connections.ts";
 import type { ReconnectOptions } from "./reconnect.ts";
 import { serverUrl } from "./server-url.ts";
@@ -54,6 +57,9 @@ export interface Signalman extends Disposable {
   readonly templates: Client<typeof TemplateService>;
   readonly inventories: Client<typeof InventoryService>;
   readonly accessKeys: Client<typeof AccessKeyService>;
+  readonly roleBindings: Client<typeof RoleBindingService>;
+  readonly accounts: Client<typeof AccountService>;
+  readonly tokens: Client<typeof TokenService>;
   readonly apps: Client<typeof AppService>;
   /** All events of a task, each once, across broken connections. See `watchTask`. */
   watch(
@@ -90,6 +96,9 @@ export function connectSignalman({ server = DEFAULT_SERVER, token }: ConnectOpti
     templates: createClient(TemplateService, transport),
     inventories: createClient(InventoryService, transport),
     accessKeys: createClient(AccessKeyService, transport),
+    roleBindings: createClient(RoleBindingService, transport),
+    accounts: createClient(AccountService, transport),
+    tokens: createClient(TokenService, transport),
     apps: createClient(AppService, transport),
     watch: (request, options) => watchTask(tasks, request, options),
     watchTasks: (request, options) => watchTasks(tasks, request, options),

@@ -11,12 +11,14 @@ export interface Call {
   signal: AbortSignal;
   /** Whether the response is encoded as JSON. */
   isJson: boolean;
+  /** The caller may do this only to what it has created. */
+  isOwn: boolean;
 }
 
 /** Returns the fields of the operator's log that name the caller and the call. */
 export const callFields = ({ caller, requestId }: Call) => ({ by: caller.name, requestId });
 
-export function callOf(context: HandlerContext): Call {
+export function callOf(context: HandlerContext): Omit<Call, "isOwn"> {
   return {
     caller: context.values.get(callerKey),
     requestId: context.values.get(requestIdKey),

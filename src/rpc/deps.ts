@@ -1,13 +1,23 @@
+import type { Callers } from "../access/callers.ts";
 import { coalesce } from "../async/coalesce.ts";
 import type { Cipher } from "../keys/cipher.ts";
 import { createChanges } from "../live/changes.ts";
 import type { Hub } from "../live/hub.ts";
+import {
+  createAccount,
+  deleteAccount,
+  getAccount,
+  listAccounts,
+  updateAccount,
+} from "../store/accounts/accounts.ts";
+import { createToken, listTokens, revokeToken } from "../store/accounts/tokens.ts";
 import { changeProject } from "../store/catalog/catalog.ts";
 import { assertProject, getResource, listResources, readProject } from "../store/catalog/resources.ts";
 import { findTail, readChunks } from "../store/logs/logs.ts";
 import type { Databases } from "../store/postgres/databases.ts";
 import { deleteTask } from "../store/tasks/deletions.ts";
 import { loadTemplate } from "../store/tasks/details.ts";
+import { findTask } from "../store/tasks/find-task.ts";
 import { killTemplate, requestKill } from "../store/tasks/kills.ts";
 import { confirmPlan, readPlanText, rejectPlan } from "../store/tasks/plans.ts";
 import { readProgress } from "../store/tasks/progress.ts";
@@ -20,6 +30,7 @@ import type { RpcDeps } from "./routes.ts";
 import { changeOf } from "./tasks/tasks-events.ts";
 
 export interface RpcParts {
+  callers: Pick<Callers, "observe">;
   cipher: Cipher;
   hub: Hub;
   operatorLog: RpcDeps["operatorLog"];
@@ -36,6 +47,16 @@ export function rpcDeps({ control, logs, reads }: Databases, parts: RpcParts): R
   const readTask = coalesce((project: string, id: string) => getTask(reads, project, id));
   return {
     ...parts,
+    observe: (...args) => parts.callers.observe(...args),
+    findTask: ({ project, id }) => findTask(reads, project, id),
+    createAccount: (...args) => createAccount(control, ...args),
+    getAccount: (...args) => getAccount(reads, ...args),
+    listAccounts: (...args) => listAccounts(reads, ...args),
+    updateAccount: (...args) => updateAccount(control, ...args),
+    deleteAccount: (...args) => deleteAccount(control, ...args),
+    createToken: (...args) => createToken(control, ...args),
+    listTokens: (...args) => listTokens(reads, ...args),
+    revokeToken: (...args) => revokeToken(control, ...args),
     loadTemplate: (project, name) => loadTemplate(control, project, name),
     findBuild: (of, id) => findBuild(control, of, id),
     createTask: (task, request) => createTask(control, task, request),

@@ -27,9 +27,12 @@ export function parseResourceName(name: string): { project: string; name: string
 export const projectName = (project: string) => `projects/${project}`;
 export const resourceName = (kind: Kind | "inventories", project: string, name: string) =>
   `projects/${project}/${kind}/${name}`;
-/** Returns the name of a resource in a project, or of the project itself. */
-export const fullName = (kind: AnyKind, project: string, name: string) =>
-  kind === "projects" ? projectName(name) : resourceName(kind, project, name);
+export const accountName = (account: string) => `accounts/${account}`;
+/** Returns the name of a resource in a project, of the project itself, or of an account, which is in none. */
+export function fullName(kind: AnyKind | "accounts", project: string, name: string): string {
+  if (kind === "accounts") return accountName(name);
+  return kind === "projects" ? projectName(name) : resourceName(kind, project, name);
+}
 
 /** Returns the last part of a name, which in a catalog may replace the whole name. */
 export const lastPart = (name: string) => name.split("/").at(-1) ?? name;

@@ -1,18 +1,25 @@
+import type { DescService } from "@bufbuild/protobuf";
 import type { ConnectRouter, HandlerContext } from "@connectrpc/connect";
 import { AccessKeyService } from "../../gen/signalman/v1/access_key_pb.ts";
+import { AccountService } from "../../gen/signalman/v1/account_pb.ts";
 import { AppService } from "../../gen/signalman/v1/app_service_pb.ts";
 import { CatalogService } from "../../gen/signalman/v1/catalog_service_pb.ts";
 import { EnvironmentService } from "../../gen/signalman/v1/environment_pb.ts";
 import { InventoryService } from "../../gen/signalman/v1/inventory_pb.ts";
 import { ProjectService } from "../../gen/signalman/v1/project_pb.ts";
 import { RepositoryService } from "../../gen/signalman/v1/repository_pb.ts";
+import { RoleBindingService } from "../../gen/signalman/v1/role_binding_pb.ts";
 import { TaskService } from "../../gen/signalman/v1/task_service_pb.ts";
 import { TemplateService } from "../../gen/signalman/v1/template_pb.ts";
+import { TokenService } from "../../gen/signalman/v1/token_pb.ts";
+import { type AccountsDeps, accountMethods } from "./accounts/accounts.ts";
+import { type TokensDeps, tokenMethods } from "./accounts/tokens.ts";
 import { type Call, callOf } from "./call.ts";
 import { applyCatalog } from "./catalog/apply-catalog.ts";
 import { type ExportCatalogDeps, exportCatalog } from "./catalog/export-catalog.ts";
 import { type StandardDeps, standardMethods } from "./catalog/methods.ts";
 import type { CatalogWarningDeps } from "./catalog/warnings.ts";
+import { type GuardDeps, guarded } from "./guard.ts";
 import { type ListAppsDeps, listApps } from "./list-apps.ts";
 import { type ConfirmTaskDeps, confirmTask } from "./tasks/confirm-task.ts";
 import { type DeleteTaskDeps, deleteTask } from "./tasks/delete-task.ts";
@@ -44,6 +51,9 @@ export type RpcDeps = RunTaskDeps &
   GetTaskResultDeps &
   ExportCatalogDeps &
   CatalogWarningDeps &
+  AccountsDeps &
+  TokensDeps &
+  GuardDeps &
   StandardDeps;
 
 /**
@@ -62,7 +72,7 @@ export function routes(deps: RpcDeps): (router: ConnectRouter) => void {
   return (router) => {
     router.service(
       TaskService,
-      bound(deps, {
+      bound(TaskService, deps, {
         runTask,
         killTask,
         confirmTask,
@@ -78,37 +88,63 @@ export function routes(deps: RpcDeps): (router: ConnectRouter) => void {
         getTaskResult,
       }),
     );
-    router.service(CatalogService, bound(deps, { applyCatalog, exportCatalog }));
+    router.service(CatalogService, bound(CatalogService, deps, { applyCatalog, exportCatalog }));
     resources(router, deps);
-    router.service(AppService, bound(deps, { listApps }));
+    router.service(AccountService, bound(AccountService, deps, accountMethods));
+    router.service(TokenService, bound(TokenService, deps, tokenMethods));
+    router.service(AppService, bound(AppService, deps, { listApps }));
   };
 }
 
 /** Registers the service of each kind of resource. All have the same five methods. */
-function resources({ service }: ConnectRouter, deps: StandardDeps): void {
-  service(ProjectService, bound(deps, standardMethods(ProjectService, "projects", "project")));
-  service(AccessKeyService, bound(deps, standardMethods(AccessKeyService, "accessKeys", "accessKey")));
-  service(RepositoryService, bound(deps, standardMethods(RepositoryService, "repositories", "repository")));
-  service(InventoryService, bound(deps, standardMethods(InventoryService, "inventories", "inventory")));
+function resources({ service }: ConnectRouter, deps: StandardDeps & GuardDeps): void {
+  service(
+    ProjectService,
+    bound(ProjectService, deps, standardMethods(ProjectService, "projects", "project")),
+  );
+  service(
+    AccessKeyService,
+    bound(AccessKeyService, deps, standardMethods(AccessKeyService, "accessKeys", "accessKey")),
+  );
+  service(
+    RepositoryService,
+    bound(RepositoryService, deps, standardMethods(RepositoryService, "repositories", "repository")),
+  );
+  service(
+    InventoryService,
+    bound(InventoryService, deps, standardMethods(InventoryService, "inventories", "inventory")),
+  );
   service(
     EnvironmentService,
-    bound(deps, standardMethods(EnvironmentService, "environments", "environment")),
+    bound(EnvironmentService, deps, standardMethods(EnvironmentService, "environments", "environment")),
   );
-  service(TemplateService, bound(deps, standardMethods(TemplateService, "templates", "template")));
+  service(
+    TemplateService,
+    bound(TemplateService, deps, standardMethods(TemplateService, "templates", "template")),
+  );
+  service(
+    RoleBindingService,
+    bound(RoleBindingService, deps, standardMethods(RoleBindingService, "roleBindings", "roleBinding")),
+  );
 }
 
 type Handlers<Deps> = Record<string, (deps: Deps, request: never, call: Call) => unknown>;
 type RequestOf<H> = H extends (deps: never, request: infer R, call: never) => unknown ? R : never;
 type ResponseOf<H> = H extends (...args: never) => infer R ? R : never;
 
-/** Returns handlers in the form that Connect calls; each gets the dependencies, the request and facts about the call. */
-function bound<Deps, H extends Handlers<Deps>>(
+/** Returns handlers in the form that Connect calls, each behind the guard of its method. */
+function bound<Deps extends GuardDeps, H extends Handlers<Deps>>(
+  { method: methods, typeName }: DescService,
   deps: Deps,
   handlers: H,
 ): { [M in keyof H]: (request: RequestOf<H[M]>, context: HandlerContext) => ResponseOf<H[M]> } {
-  const bind =
-    (handle: Handlers<Deps>[string]) =>
-    (request: never, context: HandlerContext): unknown =>
-      handle(deps, request, callOf(context));
-  return Object.fromEntries(Object.entries(handlers).map(([name, handle]) => [name, bind(handle)])) as never;
+  const bind = (name: string, handle: Handlers<Deps>[string]) => {
+    const method = methods[name];
+    if (!method) throw new Error(`${typeName} has no method ${name}`);
+    const guard = guarded(deps, method, (request, call) => handle(deps, request as never, call));
+    return (request: never, context: HandlerContext) => guard(request, callOf(context));
+  };
+  return Object.fromEntries(
+    Object.entries(handlers).map(([name, handle]) => [name, bind(name, handle)]),
+  ) as never;
 }

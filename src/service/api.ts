@@ -9,12 +9,13 @@ import type { Live } from "./live.ts";
 /** Builds the part of the service that answers calls: the RPCs of the contract. */
 export function apiRoutes(
   { config, databases, cipher, operatorLog }: Ground,
-  { hub, bus, feed, pool }: Live,
+  { hub, callers, bus, feed, pool }: Live,
 ): (router: ConnectRouter) => void {
   return routes(
     rpcDeps(databases, {
       cipher,
       hub,
+      callers,
       operatorLog,
       inspectApps: config.roles.includes("runner")
         ? createAppInspector({ apps: config.apps, forwarded: forwardedVariables(config.forwardedEnv) })

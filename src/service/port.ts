@@ -1,7 +1,9 @@
 import type { ConnectRouter } from "@connectrpc/connect";
 import { anyone } from "../access/anyone.ts";
 import { inTurn } from "../access/authenticator.ts";
+import type { Callers } from "../access/callers.ts";
 import { rootTokens } from "../access/root-tokens.ts";
+import { storedTokens } from "../access/stored-tokens.ts";
 import { createHandler } from "../http/handler.ts";
 import type { HealthState, Readable } from "../http/health-state.ts";
 import { listen } from "../http/port.ts";
@@ -17,6 +19,7 @@ const CLOSE_GRACE_MS = 2000;
 /** Opens the port with health, reflection and these routes. Resolves to its URL. */
 export async function openPort(
   { config, logger }: Ground,
+  callers: Pick<Callers, "verify">,
   routes: (router: ConnectRouter) => void,
   { health, partsHealth }: { health: HealthState; partsHealth: ReadonlyMap<string, Readable> },
   stack: AsyncDisposableStack,
@@ -29,7 +32,10 @@ export async function openPort(
       rules: violationsOf,
       isPassing: isDatabaseAway,
     }),
-    authenticate: config.token === undefined ? inTurn(anyone) : inTurn(rootTokens([config.token])),
+    authenticate: inTurn(
+      storedTokens(callers),
+      config.token === undefined ? anyone : rootTokens([config.token]),
+    ),
     health,
     partsHealth,
     shutdown: shutdown.signal,

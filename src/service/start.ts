@@ -49,7 +49,7 @@ export async function startService(config: Config, logger: Logger): Promise<Serv
   const health = createHealthState();
   const partsHealth = new Map(runner ? [[RUNNER, allOf(health, runner.health)]] : []);
   const routes = answers ? apiRoutes(ground, live) : () => {};
-  const url = await openPort(ground, routes, { health, partsHealth }, stack);
+  const url = await openPort(ground, live.callers, routes, { health, partsHealth }, stack);
   health.set(true);
   stack.use(startBackground(choresOf(ground, live, { health, runner }), logger));
   const owned = stack.move();

@@ -6,6 +6,7 @@ import type { Reason } from "./reasons.ts";
 export type ErrorKind =
   | "invalid" // the caller's input is wrong; `violations` name the fields
   | "unauthenticated" // no token, or a wrong one
+  | "denied" // the caller may know of the resource, but not do this
   | "not_found"
   | "already_exists"
   | "precondition" // right input at the wrong time

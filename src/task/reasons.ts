@@ -16,8 +16,16 @@ export const REASONS = {
   },
   TOKEN_WRONG: {
     codes: ["UNAUTHENTICATED"],
-    meaning: "The token of the call is not the server's.",
-    advice: "Compare SIGNALMAN_TOKEN of the caller with that of the server.",
+    meaning:
+      "The token of the call is not the server's, nor a valid one of an account: unknown, revoked or expired.",
+    advice:
+      "Compare SIGNALMAN_TOKEN of the caller with that of the server, or create a new token of the account.",
+  },
+  PERMISSION_DENIED: {
+    codes: ["PERMISSION_DENIED"],
+    meaning:
+      "The caller's roles do not permit the call. A resource that the caller may not even know of is NOT_FOUND instead.",
+    advice: "Ask an administrator for a role binding; the message names the missing permission.",
   },
   ORIGIN_REFUSED: {
     codes: ["UNAUTHENTICATED"],

@@ -40,6 +40,7 @@ const RIGHT: Record<string, JsonObject> = {
   StageArguments: {},
   BackendOverride: { type: "s3" },
   Hook: { name: "hook", event: "HOOK_EVENT_AFTER_TASK", http: { url: "https://example.org/" } },
+  RoleBinding: { name: "binding", account: "ci", roles: ["ROLE_VIEWER"] },
   HttpHook: { url: "https://example.org/" },
   ProgramHook: { app: "sh", script: "true" },
 };

@@ -2,22 +2,26 @@ import { randomBytes } from "node:crypto";
 import type { DescService } from "@bufbuild/protobuf";
 import { type Client, createClient, createRouterTransport, type Interceptor } from "@connectrpc/connect";
 import { pino } from "pino";
+import { refused } from "../../src/access/authenticator.ts";
+import { type Callers, createCallers } from "../../src/access/callers.ts";
 import { BUILT_IN } from "../../src/jobs/families.ts";
 import { appsElsewhere } from "../../src/jobs/inspect-apps.ts";
 import { createCipher } from "../../src/keys/cipher.ts";
 import { createHub } from "../../src/live/hub.ts";
 import { rpcDeps } from "../../src/rpc/deps.ts";
+import { failureError } from "../../src/rpc/errors/errors.ts";
 import { interceptors } from "../../src/rpc/interceptors/all.ts";
 import { callerKey } from "../../src/rpc/interceptors/context.ts";
 import { type RpcDeps, routes } from "../../src/rpc/routes.ts";
 import { violationsOf } from "../../src/rpc/rules/check.ts";
+import { findTokens, recordUse } from "../../src/store/accounts/tokens.ts";
 import { openDatabases } from "../../src/store/postgres/databases.ts";
 import { ANONYMOUS, type Caller } from "../../src/task/caller.ts";
 import { testDatabase } from "./database.ts";
 
 export interface InMemoryOptions {
-  /** Caller of all calls. Default: any program, as with --no-auth. */
-  caller?: Caller;
+  /** Caller of all calls, or what tells the caller of each. Default: any program, as with --no-auth. */
+  caller?: Caller | (() => Promise<Caller>);
   /** Gets each line of the server's log. */
   log?: (line: Record<string, unknown>) => void;
 }
@@ -38,9 +42,9 @@ export function inMemory(
 }
 
 /** Sets the caller, as http/ does from the headers. */
-function calledBy(caller: Caller): Interceptor {
-  return (next) => (request) => {
-    request.contextValues.set(callerKey, caller);
+function calledBy(caller: NonNullable<InMemoryOptions["caller"]>): Interceptor {
+  return (next) => async (request) => {
+    request.contextValues.set(callerKey, typeof caller === "function" ? await caller() : caller);
     return next(request);
   };
 }
@@ -48,13 +52,22 @@ function calledBy(caller: Caller): Interceptor {
 /** A database of its own behind the RPCs, and no port, no runner: for what calls read and write by themselves. */
 export interface InMemoryApi extends AsyncDisposable {
   client<S extends DescService>(service: S): Client<S>;
+  /** Clients that call with the token of an account. */
+  withToken(token: string): <S extends DescService>(service: S) => Client<S>;
+  readonly callers: Callers;
   readonly databaseUrl: string;
 }
 
 export async function startApi(): Promise<InMemoryApi> {
   const database = await testDatabase();
   const databases = openDatabases(database.url);
+  const callers = createCallers({
+    findTokens: (hashes) => findTokens(databases.reads, hashes),
+    recordUse: (hashes) => recordUse(databases.control, hashes),
+    everyMs: 50,
+  });
   const deps = rpcDeps(databases, {
+    callers,
     cipher: createCipher([randomBytes(32)]),
     hub: createHub(),
     operatorLog: { step() {} },
@@ -67,8 +80,18 @@ export async function startApi(): Promise<InMemoryApi> {
   });
   return {
     client: inMemory(deps),
+    withToken: (token) =>
+      inMemory(deps, {
+        async caller() {
+          const found = await callers.verify(token);
+          if (!found) throw failureError(refused("TOKEN_WRONG", "wrong token"));
+          return found;
+        },
+      }),
+    callers,
     databaseUrl: database.url,
     async [Symbol.asyncDispose]() {
+      await callers[Symbol.asyncDispose]();
       await databases.close();
       await database.drop();
     },

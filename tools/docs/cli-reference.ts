@@ -22,7 +22,9 @@ ${commands.map(section).join("\n")}`;
 
 function section(command: Command): string {
   if (command.name() === "serve") return `## signalman serve\n\n${settings()}`;
-  return `## signalman ${command.name()}\n\n\`\`\`text\n${helpOf(command)}\n\`\`\`\n`;
+  const parts = command.commands.length > 0 ? command.commands : [command];
+  const text = parts.map((part) => `\`\`\`text\n${helpOf(part)}\n\`\`\`\n`).join("\n");
+  return `## signalman ${command.name()}\n\n${text}`;
 }
 
 function helpOf(command: Command): string {

@@ -25,6 +25,20 @@ export function parseProject(text: string): string {
   throw new InvalidArgumentError("It must be PROJECT or projects/PROJECT.");
 }
 
+/** Parses `accounts/ACCOUNT` or `ACCOUNT` into a resource name. */
+export function parseAccount(text: string): string {
+  const name = text.replace(/^accounts\//, "");
+  if (name && !name.includes("/")) return `accounts/${name}`;
+  throw new InvalidArgumentError("It must be ACCOUNT or accounts/ACCOUNT.");
+}
+
+/** Parses `accounts/ACCOUNT/tokens/TOKEN` or `ACCOUNT/TOKEN` into a resource name. */
+export function parseToken(text: string): string {
+  const [, account, name] = /^(?:accounts\/)?([^/]+)\/(?:tokens\/)?([^/]+)$/.exec(text) ?? [];
+  if (account && name) return `accounts/${account}/tokens/${name}`;
+  throw new InvalidArgumentError("It must be ACCOUNT/TOKEN or accounts/ACCOUNT/tokens/TOKEN.");
+}
+
 /** Short form of a resource name: `demo/hello`. */
 export function shortName(name: string): string {
   return name.replace(/^projects\/([^/]+)\/[^/]+\//, "$1/");

@@ -111,7 +111,8 @@ function problemWith(
   user: JsonObject,
 ): string | undefined {
   const last = lastPart(name);
-  if (name !== fullName(kind, project, last)) return `must be in projects/${project}; got ${name}`;
+  if (kind !== "accounts" && name !== fullName(kind, project, last))
+    return `must be in projects/${project}; got ${name}`;
   const target = after[kind].get(last);
   if (!target) return `there is no ${name}`;
   const demands = DEMANDS[userKind] as Record<string, Demand> | undefined;

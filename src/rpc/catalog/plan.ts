@@ -4,7 +4,7 @@ import type { Cipher } from "../../keys/cipher.ts";
 import type { ProjectState, Put } from "../../store/catalog/catalog.ts";
 import { type AnyKind, KINDS, type Place } from "../../store/catalog/kinds.ts";
 import { invalid } from "../../task/errors.ts";
-import { resourceName } from "../names.ts";
+import { fullName } from "../names.ts";
 import { checkProject, type Touched } from "./checks.ts";
 import { referencesOf } from "./references.ts";
 import { contractName, shownSpec } from "./schemas.ts";
@@ -79,7 +79,7 @@ export function planChanges(
 function withFullNames(project: string, kind: AnyKind, json: JsonObject): JsonObject {
   const full = structuredClone(json);
   for (const { kind: target, name, rename } of referencesOf(kind, full)) {
-    if (!name.includes("/")) rename(resourceName(target, project, name));
+    if (!name.includes("/")) rename(fullName(target, project, name));
   }
   return full;
 }
@@ -90,7 +90,7 @@ function afterwards(
   doomed: readonly Place[],
 ): ProjectState["outlines"] {
   const after = Object.fromEntries(
-    (["projects", ...KINDS] as const).map((kind) => [kind, new Map(outlines[kind])]),
+    (["projects", "accounts", ...KINDS] as const).map((kind) => [kind, new Map(outlines[kind])]),
   ) as ProjectState["outlines"];
   for (const { kind, name, spec } of put) after[kind].set(name, spec);
   for (const { kind, name } of doomed) after[kind].delete(name);

@@ -2,6 +2,9 @@ import type { JsonObject } from "@bufbuild/protobuf";
 import { protoCamelCase } from "@bufbuild/protobuf/reflect";
 import type { AnyKind, Kind } from "../../store/catalog/kinds.ts";
 
+/** Kind of a resource that others refer to. Accounts are in no project. */
+export type TargetKind = Kind | "accounts";
+
 /** Fields of each kind that refer to other kinds, by names of the contract. `[]`: each item of a list. */
 export const REFERENCES = {
   projects: { "hooks[].http.secret_header_key": "accessKeys" },
@@ -17,7 +20,8 @@ export const REFERENCES = {
     "vaults[].key": "accessKeys",
     "hooks[].http.secret_header_key": "accessKeys",
   },
-} as const satisfies Record<AnyKind, Record<string, Kind>>;
+  roleBindings: { account: "accounts", template: "templates" },
+} as const satisfies Record<AnyKind, Record<string, TargetKind>>;
 
 /** Field of a catalog that holds the resources of each kind. */
 export const CATALOG_FIELDS = {
@@ -26,6 +30,7 @@ export const CATALOG_FIELDS = {
   inventories: "inventories",
   environments: "environments",
   templates: "templates",
+  roleBindings: "role_bindings",
 } as const satisfies Record<Kind, string>;
 
 /** Reference from one resource to another. */
@@ -34,7 +39,7 @@ export interface Reference {
   at: string;
   /** Path of the field within the referring resource. */
   path: (string | number)[];
-  kind: Kind;
+  kind: TargetKind;
   /** Name in that field, full or short. */
   name: string;
   /** Replaces the name in that field. */
@@ -47,7 +52,7 @@ export function referencesOf(
   resource: object,
   spelled: (field: string) => string = protoCamelCase,
 ): Reference[] {
-  return Object.entries(REFERENCES[kind]).flatMap(([at, target]: [string, Kind]) =>
+  return Object.entries(REFERENCES[kind]).flatMap(([at, target]: [string, TargetKind]) =>
     [...placesAt(resource as JsonObject, at.split("."), [], spelled)].map((place) => ({
       ...place,
       at,

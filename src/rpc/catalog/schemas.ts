@@ -13,9 +13,11 @@ import { EnvironmentSchema } from "../../../gen/signalman/v1/environment_pb.ts";
 import { InventorySchema } from "../../../gen/signalman/v1/inventory_pb.ts";
 import { ProjectSchema } from "../../../gen/signalman/v1/project_pb.ts";
 import { RepositorySchema } from "../../../gen/signalman/v1/repository_pb.ts";
+import { RoleBindingSchema } from "../../../gen/signalman/v1/role_binding_pb.ts";
 import { TemplateSchema } from "../../../gen/signalman/v1/template_pb.ts";
 import { maskUsers } from "../../git/remote-url.ts";
 import type { AnyKind, Resource } from "../../store/catalog/kinds.ts";
+import { etagOf } from "./etag.ts";
 
 /** Message of each kind. All have name, etag, create_time and update_time. */
 export const SCHEMAS = {
@@ -25,6 +27,7 @@ export const SCHEMAS = {
   inventories: InventorySchema,
   environments: EnvironmentSchema,
   templates: TemplateSchema,
+  roleBindings: RoleBindingSchema,
 } as const satisfies Record<AnyKind, DescMessage>;
 export type Schemas = typeof SCHEMAS;
 
@@ -68,9 +71,4 @@ export function shownSpec(kind: AnyKind, spec: JsonObject): JsonObject {
 /** Converts the JSON name of a field to its name in the contract. */
 export function contractName(kind: AnyKind, jsonName: string): string {
   return SCHEMAS[kind].fields.find((field) => field.jsonName === jsonName)?.name ?? jsonName;
-}
-
-/** Returns the etag of a resource (AIP-154). It changes with every write, and when a resource is deleted and created again. */
-export function etagOf({ revision, createTime }: Resource): string {
-  return `"${revision}-${createTime.getTime().toString(36)}"`;
 }

@@ -12,10 +12,11 @@ import {
 import { Failure, type FieldViolation, invalid, notFound } from "../../task/errors.ts";
 import { fullName, lastPart, parseResourceName } from "../names.ts";
 import { pathText } from "../rules/path.ts";
+import { assertEtag } from "./etag.ts";
 import { mergeMasked } from "./mask.ts";
 import { planChanges } from "./plan.ts";
 import { referencesOf } from "./references.ts";
-import { etagOf, jsonOf, messageOf, SCHEMAS, type Schemas } from "./schemas.ts";
+import { jsonOf, messageOf, SCHEMAS, type Schemas } from "./schemas.ts";
 import { withEmptySecrets } from "./secret-fields.ts";
 
 /** Time limit, in milliseconds, of deleting a project with all its tasks and their logs. */
@@ -109,10 +110,7 @@ function storedOf(state: ProjectState, kind: AnyKind, { project, name }: Asked, 
   const stored = state.wholes[kind].get(name);
   const resource = fullName(kind, project, name);
   if (!stored) throw notFound(resource);
-  if (etag !== "" && etag !== etagOf(stored)) {
-    const text = `${resource} has changed: its etag is ${etagOf(stored)}, got ${etag.slice(0, 80)}; read it again`;
-    throw new Failure("aborted", text, { reason: "ETAG_MISMATCH", resource });
-  }
+  assertEtag(resource, stored, etag);
   return stored;
 }
 

@@ -41,6 +41,7 @@ export function failureDetails(failure: Failure): Detail[] {
 const BY_KIND: Record<ErrorKind, (failure: Failure) => Detail[]> = {
   invalid: (f) => [detail(BadRequestSchema, { fieldViolations: fitViolations(f.violations) })],
   unauthenticated: () => [],
+  denied: () => [],
   not_found: resourceInfo,
   already_exists: resourceInfo,
   precondition: (f) => [
@@ -65,6 +66,9 @@ const TYPES: Record<string, string> = {
   environments: "Environment",
   inventories: "Inventory",
   accessKeys: "AccessKey",
+  roleBindings: "RoleBinding",
+  accounts: "Account",
+  tokens: "Token",
   tasks: "Task",
 };
 

@@ -9,6 +9,7 @@ import { fitText } from "./error-size.ts";
 const CODES: Record<ErrorKind, Code> = {
   invalid: Code.InvalidArgument,
   unauthenticated: Code.Unauthenticated,
+  denied: Code.PermissionDenied,
   not_found: Code.NotFound,
   already_exists: Code.AlreadyExists,
   precondition: Code.FailedPrecondition,

@@ -22,6 +22,7 @@ const parts = z.object({
   templates: many(inCatalog("templates")),
   inventories: many(inCatalog("inventories")),
   access_keys: many(inCatalog("accessKeys")),
+  role_bindings: many(inCatalog("roleBindings")),
 });
 
 const catalog = ruleAt(parts, "a full name must be of this project", foreignNames);
@@ -44,8 +45,8 @@ function foreignNames(catalog: z.output<typeof parts>): Breach[] {
       ? [{ path, got: `${received(name)}, of another project` }]
       : [];
   const named = (kind: AnyKind, resource: object, at: Breach["path"]) =>
-    referencesOf(kind, resource, (field) => field).flatMap(({ path, name }) =>
-      foreign([...at, ...path], name),
+    referencesOf(kind, resource, (field) => field).flatMap(({ path, kind: target, name }) =>
+      target === "accounts" ? [] : foreign([...at, ...path], name),
     );
   return [
     ...named("projects", catalog.project, ["project"]),

@@ -6,6 +6,7 @@ import { hooks } from "./hooks.ts";
 import { env, secretEnv, secretEnvironmentVariables, variables } from "./maps.ts";
 import { catalogName, optionalCatalogName } from "./names.ts";
 import { isFolderUrl, isInside, isRemoteUrl, receivedUrl } from "./paths.ts";
+import { roles } from "./roles.ts";
 import { free, rule, ruleAt } from "./rule.ts";
 import { survey } from "./survey.ts";
 import { ansibleSettings, makeSettings, terraformSettings, vaults } from "./templates.ts";
@@ -19,6 +20,7 @@ export const PATTERNS = {
   inventories: "projects/{project}/inventories/{inventory}",
   environments: "projects/{project}/environments/{environment}",
   templates: "projects/{project}/templates/{template}",
+  roleBindings: "projects/{project}/roleBindings/{binding}",
 } as const;
 
 /** Output-only fields: the server sets them and ignores the values of callers (AIP-203). */
@@ -140,6 +142,15 @@ const template = () => ({
     (path) => path === "" || isInside(path),
   ),
   git_access: free(),
+  confirm_by_other: free(),
+});
+
+const roleBinding = () => ({
+  ...described(),
+  account: catalogName("accounts/{account}", "Required. "),
+  roles: rule(roles(), "Required", (list) => list.length > 0),
+  template: optionalCatalogName(PATTERNS.templates, "the whole project"),
+  ...outputOnly(),
 });
 
 const ONE_SOURCE = "One of `ini`, `yaml`, `file` and `workspace` is required";
@@ -153,4 +164,5 @@ export const RESOURCES = {
     oneOf(z.object({ name, ...inventory() }), ONE_SOURCE, ["ini", "yaml", "file", "workspace"]),
   environments: (name: z.ZodType<string>) => z.object({ name, ...environment() }),
   templates: (name: z.ZodType<string>) => z.object({ name, ...template() }),
+  roleBindings: (name: z.ZodType<string>) => z.object({ name, ...roleBinding() }),
 };

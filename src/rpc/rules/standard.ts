@@ -38,4 +38,5 @@ export const STANDARD_RULES = {
   ...standard("inventories", "Inventory", "Inventories", "inventory"),
   ...standard("environments", "Environment", "Environments", "environment"),
   ...standard("templates", "Template", "Templates", "template"),
+  ...standard("roleBindings", "RoleBinding", "RoleBindings", "role_binding"),
 };

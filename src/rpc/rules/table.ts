@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { ACCOUNT_RULES } from "./accounts.ts";
 import { CATALOG_RULES } from "./catalog.ts";
 import { STANDARD_RULES } from "./standard.ts";
 import { TASK_RULES } from "./task.ts";
@@ -12,5 +13,6 @@ export const RULES: Readonly<Record<string, z.ZodType>> = {
   ...TASK_RULES,
   ...STANDARD_RULES,
   ...CATALOG_RULES,
+  ...ACCOUNT_RULES,
   "signalman.v1.ListAppsRequest": z.object({}),
 };

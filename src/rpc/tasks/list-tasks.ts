@@ -4,11 +4,11 @@ import {
   type ListTasksResponse,
   ListTasksResponseSchema,
 } from "../../../gen/signalman/v1/task_service_pb.ts";
+import { scopesOf } from "../../access/rights.ts";
 import type { TaskPage, TaskQuery } from "../../store/tasks/task-list.ts";
 import type { TaskOrder, TaskPlace } from "../../store/tasks/task-order.ts";
 import type { Call } from "../call.ts";
 import { parseResourceName } from "../names.ts";
-import { scopesOf } from "../permissions.ts";
 import { pageSize, queryToken, readPageToken } from "../query-token.ts";
 import { taskMessage } from "./messages.ts";
 import { parseTaskFilter } from "./task-filter.ts";
@@ -31,7 +31,7 @@ export async function listTasks(
   const { project } = parseResourceName(parent);
   const query = [parent, filter, orderBy];
   const { tasks, last } = await deps.listTasks({
-    scopes: scopesOf(call.caller),
+    scopes: scopesOf(call.caller, "tasks.read"),
     project: project === "-" ? null : project,
     terms: parseTaskFilter(filter),
     order: parseOrder(orderBy || NEWEST_FIRST),

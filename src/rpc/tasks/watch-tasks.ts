@@ -1,4 +1,5 @@
 import type { WatchTasksRequest, WatchTasksResponse } from "../../../gen/signalman/v1/task_service_pb.ts";
+import { scopesOf } from "../../access/rights.ts";
 import type { Change, ChangeSubscription } from "../../live/changes.ts";
 import { retryTransient } from "../../store/postgres/transient-errors.ts";
 import { type FixedTerm, isSelected, type TaskSelection } from "../../store/tasks/task-terms.ts";
@@ -6,7 +7,6 @@ import type { OpenTasks } from "../../store/tasks/transitions.ts";
 import { invalid } from "../../task/errors.ts";
 import type { Call } from "../call.ts";
 import { parseResourceName } from "../names.ts";
-import { scopesOf } from "../permissions.ts";
 import { queryToken, readQueryToken } from "../query-token.ts";
 import { startHeartbeat } from "./heartbeat.ts";
 import { taskMessage } from "./messages.ts";
@@ -57,7 +57,7 @@ export async function* watchTasks(
   const { parent, filter } = request;
   const { project } = parseResourceName(parent);
   const selection = {
-    scopes: scopesOf(caller),
+    scopes: scopesOf(caller, "tasks.read"),
     project: project === "-" ? null : project,
     terms: parseFixedFilter(filter),
   };

@@ -2,6 +2,7 @@ import type { JsonObject } from "@bufbuild/protobuf";
 import { and, eq, sql } from "drizzle-orm";
 import type { Failure } from "../../task/errors.ts";
 import type { Database, Queryable } from "../postgres/database.ts";
+import { accounts } from "../schema/accounts.ts";
 import { projects } from "../schema/resources.ts";
 import { deleteTasks, obstaclesTo } from "./in-use.ts";
 import {
@@ -23,8 +24,11 @@ import {
 
 /** The stored state of a project, by kind and name, read under the project's lock. */
 export interface ProjectState {
-  /** Specs of all stored resources, without the fields in BULKY. */
-  outlines: Record<AnyKind, Map<string, JsonObject>>;
+  /**
+   * Specs of all stored resources, without the fields in BULKY. Of the accounts, which are in no project, only names; none
+   * unless a role binding was requested.
+   */
+  outlines: Record<AnyKind | "accounts", Map<string, JsonObject>>;
   /** The requested resources that exist, whole and with their sealed secrets. */
   wholes: Record<AnyKind, Map<string, WholeResource>>;
 }
@@ -90,6 +94,8 @@ async function readState(db: Queryable, project: string, asked: readonly Place[]
     outlines[kind] = await readOutlines(db, kind, project);
     wholes[kind] = await readWholes(db, kind, project, names);
   }
+  const needsAccounts = asked.some(({ kind }) => kind === "roleBindings");
+  outlines.accounts = needsAccounts ? await lockAccounts(db) : new Map();
   return { outlines, wholes } as ProjectState;
 }
 
@@ -98,6 +104,12 @@ async function readOutlines(db: Queryable, kind: Kind, project: string): Promise
   const spec = sql<JsonObject>`${table.spec} - ${`{${BULKY.join(",")}}`}::text[]`;
   const rows = await db.select({ name: table.name, spec }).from(table).where(eq(table.project, project));
   return new Map(rows.map((row) => [row.name, row.spec]));
+}
+
+/** Returns the names of all accounts, none of which can be deleted until the transaction ends. */
+async function lockAccounts(db: Queryable): Promise<Map<string, JsonObject>> {
+  const rows = await db.select({ name: accounts.name }).from(accounts).for("key share");
+  return new Map(rows.map(({ name }) => [name, {}]));
 }
 
 async function readWholes(

@@ -1,8 +1,22 @@
 import type { JsonObject } from "@bufbuild/protobuf";
-import { accessKeys, environments, inventories, repositories, templates } from "../schema/resources.ts";
+import {
+  accessKeys,
+  environments,
+  inventories,
+  repositories,
+  roleBindings,
+  templates,
+} from "../schema/resources.ts";
 
 /** The kinds of resources inside a project, in the order in which they refer to each other. */
-export const KINDS = ["accessKeys", "repositories", "inventories", "environments", "templates"] as const;
+export const KINDS = [
+  "accessKeys",
+  "repositories",
+  "inventories",
+  "environments",
+  "templates",
+  "roleBindings",
+] as const;
 export type Kind = (typeof KINDS)[number];
 export type AnyKind = Kind | "projects";
 
@@ -12,6 +26,7 @@ export const TABLES = {
   inventories,
   environments,
   templates,
+  roleBindings,
 } as const satisfies Record<Kind, unknown>;
 
 /** Kinds with secrets. */

@@ -28,6 +28,8 @@ export interface Notice {
   tasks: string[];
   /** Whether there may be a task to start. */
   queue: boolean;
+  /** Whether accounts, tokens or role bindings have changed; triggers of the database send this. */
+  access: boolean;
 }
 
 export interface Bus {
@@ -118,7 +120,7 @@ function openListener(options: BusOptions) {
   function receive(payload: string): void {
     const [node, flag, ...tasks] = payload.split(",");
     if (node === options.node) expectsOwn = false;
-    else options.onNotice({ tasks, queue: flag === "q" });
+    else options.onNotice({ tasks, queue: flag === "q", access: flag === "a" });
   }
 
   /** postgres.js repeats LISTEN when it reconnects, but not if the first LISTEN fails. */

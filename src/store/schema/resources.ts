@@ -4,12 +4,14 @@ import {
   type AnyPgColumn,
   boolean,
   foreignKey,
+  index,
   integer,
   jsonb,
   pgTable,
   primaryKey,
   text,
 } from "drizzle-orm/pg-core";
+import { accounts } from "./accounts.ts";
 import { bytea, count, time } from "./columns.ts";
 
 /**
@@ -104,5 +106,36 @@ export const templates = pgTable(
     refersTo("templates_environment", { project: t.project, column: t.environment }, environments),
     refersTo("templates_inventory", { project: t.project, column: t.inventory }, inventories),
     refersTo("templates_build_template", { project: t.project, column: t.buildTemplate }, t),
+  ],
+);
+
+/**
+ * Roles of accounts on a project or on a template. Foreign keys cascade, so that a server of an earlier release, which
+ * does not know this table, can delete projects and templates.
+ */
+export const roleBindings = pgTable(
+  "role_bindings",
+  {
+    project: text("project")
+      .notNull()
+      .references(() => projects.name, { onDelete: "cascade" }),
+    name: text("name").notNull(),
+    ...resource(),
+    account: text("account")
+      .notNull()
+      .generatedAlwaysAs((): SQL => sql.raw(`split_part(spec->>'account', '/', 2)`)),
+    template: reference("template"),
+  },
+  (t) => [
+    primaryKey({ columns: [t.project, t.name] }),
+    foreignKey({
+      name: "role_bindings_account",
+      columns: [t.account],
+      foreignColumns: [accounts.name],
+    }).onDelete("cascade"),
+    refersTo("role_bindings_template", { project: t.project, column: t.template }, templates).onDelete(
+      "cascade",
+    ),
+    index("role_bindings_of_account").on(t.account),
   ],
 );

@@ -1,0 +1,176 @@
+/*
+ * Knows the accounts that call this server: turns the text of a token into a caller with its rights, and ends streams
+ * whose token or right is gone.
+ *
+ * Verified tokens stay in memory while they are used, so that a call costs no query. Every second one query reads all of
+ * them again, with the rights of their accounts; a notification of PostgreSQL, which triggers send with each change of
+ * accounts, tokens and role bindings, does so at once. A server therefore honours a revoked token for two seconds at most,
+ * even if the notification was lost. While the database is away, what is in memory holds for half a minute.
+ *
+ * Left to others: what a method requires (rpc/permissions.ts), what a role permits (task/roles.ts), SQL (store/accounts/).
+ */
+
+import { createHash } from "node:crypto";
+import { isDeepStrictEqual } from "node:util";
+import { type LoopOptions, startLoop } from "../async/poll-loop.ts";
+import type { ValidToken } from "../store/accounts/tokens.ts";
+import type { Caller } from "../task/caller.ts";
+import { Failure } from "../task/errors.ts";
+
+/** Text of a token: its mark, and 256 random bits in base64url. */
+export const TOKEN_TEXT = /^sgm_[\w-]{43}$/;
+
+export interface CallersOptions {
+  /** Returns those of the tokens, by their hashes, that are valid now. */
+  findTokens(hashes: readonly string[]): Promise<ValidToken[]>;
+  /** Records the use of tokens. */
+  recordUse(hashes: readonly string[]): Promise<void>;
+  /** Milliseconds between two queries. Default 1000. */
+  everyMs?: number;
+  logger?: LoopOptions["logger"];
+}
+
+export interface Callers extends AsyncDisposable {
+  /** Returns the caller that a token belongs to; undefined: it is unknown, revoked or expired. */
+  verify(token: string): Promise<Caller | undefined>;
+  /** Reads all verified tokens again: rights may have changed. */
+  changed(): void;
+  /**
+   * Returns a signal that is aborted with a Failure when the caller's token is no longer valid, or `isAllowed` is false of
+   * its present rights. Callers without an account keep their rights. Disposing ends the observation.
+   */
+  observe(caller: Caller, isAllowed: (now: Caller) => boolean): Observation;
+}
+
+export interface Observation extends Disposable {
+  readonly signal: AbortSignal;
+}
+
+/** Most verified tokens in memory. */
+const MOST = 10_000;
+/** Milliseconds without a call after which a token is forgotten. */
+const IDLE_MS = 60_000;
+/** Milliseconds for which a token holds without a query that confirmed it. */
+const UNCONFIRMED_MS = 30_000;
+const USE_EVERY_MS = 60_000;
+
+interface Entry {
+  caller: Caller;
+  /** Times of performance.now(). */
+  expires: number;
+  confirmed: number;
+  used: number;
+  recorded: number;
+  observers: Set<(now: Caller | undefined) => void>;
+}
+
+export function createCallers(options: CallersOptions): Callers {
+  const entries = new Map<string, Entry>();
+  const asked = new Map<string, Promise<Caller | undefined>>();
+  const loop = startLoop(
+    { name: "read tokens", everyMs: options.everyMs ?? 1000, logger: options.logger },
+    refresh,
+  );
+  loop.start();
+
+  async function refresh(): Promise<void> {
+    const now = performance.now();
+    for (const [hash, { used, observers }] of entries)
+      if (observers.size === 0 && used < now - IDLE_MS) entries.delete(hash);
+    if (entries.size === 0) return;
+    const hashes = [...entries.keys()];
+    const found = new Map((await options.findTokens(hashes)).map((token) => [token.hash, token]));
+    for (const hash of hashes) take(hash, found.get(hash), now);
+    const due = hashes.filter((hash) => {
+      const entry = entries.get(hash);
+      return entry && entry.used > entry.recorded && entry.recorded < now - USE_EVERY_MS;
+    });
+    if (due.length === 0) return;
+    await options.recordUse(due);
+    for (const entry of due.flatMap((hash) => entries.get(hash) ?? [])) entry.recorded = now;
+  }
+
+  /** Takes over what the database says of a token. `now`: when it was asked. */
+  function take(hash: string, token: ValidToken | undefined, now: number): Entry | undefined {
+    const entry = entries.get(hash);
+    if (!token) {
+      entries.delete(hash);
+      for (const observer of entry?.observers ?? []) observer(undefined);
+      return undefined;
+    }
+    const caller: Caller = {
+      kind: "account",
+      name: `accounts/${token.account}`,
+      grants: token.grants,
+      tokenHash: hash,
+    };
+    const times = { expires: now + token.leftMs, confirmed: now };
+    if (!entry) {
+      if (entries.size >= MOST) evictOldest();
+      const fresh = { caller, ...times, used: now, recorded: Number.NEGATIVE_INFINITY, observers: new Set() };
+      entries.set(hash, fresh as Entry);
+      return fresh as Entry;
+    }
+    const isSame = isDeepStrictEqual(entry.caller, caller);
+    Object.assign(entry, isSame ? times : { ...times, caller });
+    if (!isSame) for (const observer of entry.observers) observer(caller);
+    return entry;
+  }
+
+  function evictOldest(): void {
+    for (const [hash, { observers }] of entries) {
+      if (observers.size > 0) continue;
+      entries.delete(hash);
+      return;
+    }
+  }
+
+  async function ask(hash: string): Promise<Caller | undefined> {
+    const now = performance.now();
+    const [token] = await options.findTokens([hash]);
+    return take(hash, token, now)?.caller;
+  }
+
+  return {
+    async verify(token) {
+      if (!TOKEN_TEXT.test(token)) return undefined;
+      const hash = tokenHash(token).toString("base64");
+      const now = performance.now();
+      const entry = entries.get(hash);
+      if (entry && now < entry.expires && entry.confirmed > now - UNCONFIRMED_MS) {
+        entry.used = now;
+        return entry.caller;
+      }
+      const running = asked.get(hash) ?? ask(hash).finally(() => asked.delete(hash));
+      asked.set(hash, running);
+      return running;
+    },
+    changed: () => loop.wake(),
+    observe(caller, isAllowed) {
+      const control = new AbortController();
+      const entry = caller.tokenHash === undefined ? undefined : entries.get(caller.tokenHash);
+      const observer = (now: Caller | undefined): void => {
+        if (!now) control.abort(tokenGone());
+        else if (!isAllowed(now)) control.abort(rightGone(now));
+      };
+      if (caller.kind === "account") {
+        if (entry) entry.observers.add(observer);
+        observer(entry?.caller);
+      }
+      return { signal: control.signal, [Symbol.dispose]: () => void entry?.observers.delete(observer) };
+    },
+    async [Symbol.asyncDispose]() {
+      await loop.stop();
+    },
+  };
+}
+
+export const tokenHash = (token: string): Buffer => createHash("sha256").update(token).digest();
+
+const tokenGone = () =>
+  new Failure("unauthenticated", "The token of this call was revoked or has expired; use another token", {
+    reason: "TOKEN_WRONG",
+  });
+
+const rightGone = ({ name }: Caller) =>
+  new Failure("denied", `${name} has lost a right that this stream needs`, { reason: "PERMISSION_DENIED" });

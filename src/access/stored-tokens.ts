@@ -1,0 +1,16 @@
+import { type Authenticator, refused } from "./authenticator.ts";
+import type { Callers } from "./callers.ts";
+
+/** Recognizes the tokens of accounts, all of which begin with `sgm_`. */
+export function storedTokens({ verify }: Pick<Callers, "verify">): Authenticator {
+  return async ({ bearer }) => {
+    if (!bearer?.startsWith("sgm_")) return undefined;
+    return (
+      (await verify(bearer)) ??
+      refused(
+        "TOKEN_WRONG",
+        "The bearer token is of no account: it is unknown, revoked or expired; create a new one",
+      )
+    );
+  };
+}

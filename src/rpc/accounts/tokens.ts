@@ -1,0 +1,68 @@
+import { randomBytes } from "node:crypto";
+import { create } from "@bufbuild/protobuf";
+import { timestampFromDate } from "@bufbuild/protobuf/wkt";
+import {
+  type CreateTokenRequest,
+  CreateTokenResponseSchema,
+  type ListTokensRequest,
+  ListTokensResponseSchema,
+  type RevokeTokenRequest,
+  RevokeTokenResponseSchema,
+  type Token,
+  TokenSchema,
+} from "../../../gen/signalman/v1/token_pb.ts";
+import { tokenHash } from "../../access/callers.ts";
+import type { TokenKey, TokenRow } from "../../store/accounts/tokens.ts";
+import { msFromDuration } from "../../task/duration.ts";
+import { accountName } from "../names.ts";
+import { pageSize, queryToken, readPageToken } from "../query-token.ts";
+import { patternOf } from "../rules/names.ts";
+import { idOf } from "./accounts.ts";
+
+export interface TokensDeps {
+  createToken(key: TokenKey, token: { hash: Buffer; lifetimeMs: number }): Promise<TokenRow>;
+  listTokens(page: { account: string; after: string; limit: number }): Promise<TokenRow[]>;
+  revokeToken(key: TokenKey): Promise<TokenRow>;
+}
+
+const DEFAULT_LIFETIME_MS = 90 * 86_400_000;
+const RANDOM_BYTES = 32;
+const NAME = patternOf("{name}");
+
+/** The methods of an account's tokens. */
+export const tokenMethods = {
+  async createToken(deps: TokensDeps, { parent, tokenId, lifetime }: CreateTokenRequest) {
+    const text = `sgm_${randomBytes(RANDOM_BYTES).toString("base64url")}`;
+    const row = await deps.createToken(
+      { account: idOf(parent), name: tokenId },
+      { hash: tokenHash(text), lifetimeMs: msFromDuration(lifetime) ?? DEFAULT_LIFETIME_MS },
+    );
+    return create(CreateTokenResponseSchema, { token: tokenMessage(row), text });
+  },
+  async listTokens(deps: TokensDeps, { parent, pageSize: asked, pageToken }: ListTokensRequest) {
+    const limit = pageSize(asked);
+    const after = readPageToken(pageToken, ["tokens", parent], NAME);
+    const rows = await deps.listTokens({ account: idOf(parent), after, limit: limit + 1 });
+    const page = rows.slice(0, limit);
+    const last = rows.length > limit ? page.at(-1) : undefined;
+    return create(ListTokensResponseSchema, {
+      tokens: page.map(tokenMessage),
+      nextPageToken: last ? queryToken(last.name, ["tokens", parent]) : "",
+    });
+  },
+  async revokeToken(deps: TokensDeps, { name }: RevokeTokenRequest) {
+    const row = await deps.revokeToken({ account: idOf(name), name: name.split("/")[3] ?? "" });
+    return create(RevokeTokenResponseSchema, { token: tokenMessage(row) });
+  },
+};
+
+function tokenMessage({ account, name, ...times }: TokenRow): Token {
+  const at = (time: Date | null) => (time ? timestampFromDate(time) : undefined);
+  return create(TokenSchema, {
+    name: `${accountName(account)}/tokens/${name}`,
+    createTime: at(times.createTime),
+    expireTime: at(times.expireTime),
+    revokeTime: at(times.revokeTime),
+    lastUseTime: at(times.lastUseTime),
+  });
+}

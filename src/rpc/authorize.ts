@@ -1,0 +1,70 @@
+import type { DescMethod } from "@bufbuild/protobuf";
+import { knows, mayAt, mayWithin, type Place } from "../access/rights.ts";
+import type { Caller } from "../task/caller.ts";
+import { Failure, notFound } from "../task/errors.ts";
+import type { Permission } from "../task/roles.ts";
+import type { TaskName } from "./names.ts";
+import { ruleOf } from "./permissions.ts";
+import type { Target } from "./targets.ts";
+
+export interface AuthorizeDeps {
+  /** Returns the template of a task and the name of its creator; undefined: there is no such task. */
+  findTask(name: TaskName): Promise<{ template: string; createdBy: string } | undefined>;
+}
+
+/** What a permitted call may do: `isOwn`: only to what its caller has created. */
+export interface Permitted {
+  target: Target;
+  /** Where the permission was found to hold. */
+  place: Place;
+  isOwn: boolean;
+}
+
+/**
+ * Lets a call pass if its caller has the permission of the method on what the request names. The answer never depends on
+ * whether a resource exists that the caller may not know of.
+ * @throws Failure denied if the caller may know of the resource; else not_found, the same as for a missing one.
+ */
+export async function authorize(
+  deps: AuthorizeDeps,
+  method: DescMethod,
+  request: unknown,
+  caller: Caller,
+): Promise<Permitted> {
+  const { permission, own, targetOf } = ruleOf(method);
+  const target = targetOf(request as never);
+  if (permission === "public" || permission === "any.read" || mayAt(caller, permission, target))
+    return { target, place: target, isOwn: false };
+  if (target.isList && mayWithin(caller, permission, target)) return { target, place: target, isOwn: false };
+  const place: TaskPlace = target.task ? await placeOf(deps, target.task, target.name) : target;
+  if (target.task && mayAt(caller, permission, place)) return { target, place, isOwn: false };
+  const isOwn = own !== undefined && mayAt(caller, own, place);
+  if (isOwn && (place.createdBy === undefined || place.createdBy === caller.name))
+    return { target, place, isOwn };
+  if (!isKnown(caller, target, place)) throw notFound(target.name);
+  throw denied(caller, permission, target.name);
+}
+
+type TaskPlace = Place & { createdBy?: string };
+
+function isKnown(caller: Caller, target: Target, place: Place): boolean {
+  if (target.name === "") return true;
+  if (target.knownBy) return mayAt(caller, target.knownBy, place);
+  return knows(caller, place);
+}
+
+async function placeOf(deps: AuthorizeDeps, { project, id }: TaskName, name: string): Promise<TaskPlace> {
+  const found = await deps.findTask({ project, id });
+  if (!found) throw notFound(name);
+  return { project, ...found };
+}
+
+/** Returns the refusal of a call whose caller may know of the resource but lacks the permission. */
+export function denied(caller: Caller, permission: Permission, resource: string): Failure {
+  const where = resource === "" ? "everything" : resource;
+  return new Failure(
+    "denied",
+    `${caller.name} may not do this: it needs ${permission} on ${where}; a role with it has to be granted`,
+    { reason: "PERMISSION_DENIED", resource },
+  );
+}

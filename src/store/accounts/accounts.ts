@@ -1,0 +1,87 @@
+import type { JsonObject } from "@bufbuild/protobuf";
+import { asc, eq, gt, sql } from "drizzle-orm";
+import { Failure, notFound } from "../../task/errors.ts";
+import type { Resource } from "../catalog/kinds.ts";
+import type { Database, Queryable } from "../postgres/database.ts";
+import { accounts } from "../schema/accounts.ts";
+
+const nameOf = (name: string) => `accounts/${name}`;
+
+/** @throws Failure already_exists. */
+export async function createAccount(database: Database, name: string, spec: JsonObject): Promise<Resource> {
+  const [row] = await database.run((db) =>
+    db.insert(accounts).values({ name, spec }).onConflictDoNothing().returning(),
+  );
+  if (row) return row;
+  const resource = nameOf(name);
+  throw new Failure("already_exists", `${resource} exists already`, {
+    reason: "RESOURCE_ALREADY_EXISTS",
+    resource,
+  });
+}
+
+/** @throws Failure not_found. */
+export async function getAccount(database: Database, name: string): Promise<Resource> {
+  const [row] = await database.run((db) => db.select().from(accounts).where(eq(accounts.name, name)));
+  if (!row) throw notFound(nameOf(name));
+  return row;
+}
+
+/** Returns a page of accounts, ordered by name; `after` is the last name of the page before. */
+export async function listAccounts(
+  database: Database,
+  { after, limit }: { after: string; limit: number },
+): Promise<Resource[]> {
+  return database.run((db) =>
+    db.select().from(accounts).where(gt(accounts.name, after)).orderBy(asc(accounts.name)).limit(limit),
+  );
+}
+
+/** Replaces the spec of an account by what `change`, which is pure, makes of it. @throws Failure not_found. */
+export async function updateAccount(
+  database: Database,
+  name: string,
+  change: (stored: Resource) => JsonObject,
+): Promise<Resource> {
+  return inTransaction(database, name, async (tx, stored) => {
+    const [row] = await tx
+      .update(accounts)
+      .set({ spec: change(stored), revision: sql`${accounts.revision} + 1`, updateTime: sql`now()` })
+      .where(eq(accounts.name, name))
+      .returning();
+    return row ?? stored;
+  });
+}
+
+/** Deletes an account with its tokens and its role bindings, unless `check` throws. @throws Failure not_found. */
+export async function deleteAccount(
+  database: Database,
+  name: string,
+  check: (stored: Resource) => void,
+): Promise<void> {
+  await inTransaction(database, name, async (tx, stored) => {
+    check(stored);
+    await tx.delete(accounts).where(eq(accounts.name, name));
+  });
+}
+
+/** Locks the account's row while `work` runs. */
+function inTransaction<T>(
+  database: Database,
+  name: string,
+  work: (tx: Queryable, stored: Resource) => Promise<T>,
+): Promise<T> {
+  return database.run((db) =>
+    db.transaction(async (tx) => {
+      const [stored] = await tx.select().from(accounts).where(eq(accounts.name, name)).for("update");
+      if (!stored) throw notFound(nameOf(name));
+      return work(tx, stored);
+    }),
+  );
+}
+
+/** @throws Failure not_found. */
+export async function assertAccount(db: Queryable, name: string): Promise<void> {
+  const [row] = await db.select({ name: accounts.name }).from(accounts).where(eq(accounts.name, name));
+  if (!row) throw notFound(nameOf(name));
+}
