@@ -60,11 +60,16 @@ async function placeOf(deps: AuthorizeDeps, { project, id }: TaskName, name: str
 }
 
 /** Returns the refusal of a call whose caller may know of the resource but lacks the permission. */
-export function denied(caller: Caller, permission: Permission, resource: string): Failure {
+export function denied(
+  caller: Caller,
+  permission: Permission,
+  resource: string,
+  purpose = "do this",
+): Failure {
   const where = resource === "" ? "everything" : resource;
   return new Failure(
     "denied",
-    `${caller.name} may not do this: it needs ${permission} on ${where}; a role with it has to be granted`,
+    `${caller.name} may not ${purpose}: it needs ${permission} on ${where}; a role with it has to be granted`,
     { reason: "PERMISSION_DENIED", resource },
   );
 }

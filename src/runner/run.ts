@@ -8,7 +8,7 @@ import type { StoredChunk } from "../store/logs/logs.ts";
 import type { RunRows } from "../store/tasks/details.ts";
 import type { Ending, Lease, Moved } from "../store/tasks/moves.ts";
 import type { StoredPlan } from "../store/tasks/plans.ts";
-import type { Autorun } from "../store/tasks/versions.ts";
+import type { PermittedAutorun } from "../submission/autorun.ts";
 import type { OperatorLog } from "../task/operator-log.ts";
 import type { Status } from "../task/status.ts";
 import type { TaskOutcome, TaskRecord } from "../task/types.ts";
@@ -31,7 +31,7 @@ export interface RunStore {
   markRunning(task: TaskRecord, handle: string): Promise<boolean>;
   /** Stores a TaskResult as proto3 JSON; replaces an earlier one. */
   storeResult(lease: Lease, result: JsonObject): Promise<void>;
-  loadAutoruns(task: TaskRecord): Promise<Autorun[]>;
+  loadAutoruns(task: TaskRecord): Promise<PermittedAutorun[]>;
   finish(
     lease: Lease,
     outcome: TaskOutcome,

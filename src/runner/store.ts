@@ -1,3 +1,5 @@
+import { mayAt } from "../access/rights.ts";
+import { grantsOf } from "../store/accounts/tokens.ts";
 import { storeChunks } from "../store/logs/logs.ts";
 import type { Databases } from "../store/postgres/databases.ts";
 import { retryTransient } from "../store/postgres/transient-errors.ts";
@@ -43,7 +45,14 @@ export function runStore(
     markRunning: (task, handle) =>
       retried("record its start", task.id, () => markRunning(control, task, handle)),
     loadAutoruns: (task) =>
-      retried("look for deploys that follow", task.id, () => loadAutoruns(control, task)),
+      retried("look for deploys that follow", task.id, async () => {
+        const autoruns = await loadAutoruns(control, task);
+        const grants = autoruns.length > 0 ? await grantsOf(control, task.createdBy) : [];
+        return autoruns.map((autorun) => ({
+          ...autorun,
+          isPermitted: mayAt({ grants }, "tasks.run", { project: task.project, template: autorun.name }),
+        }));
+      }),
     finish: (lease, outcome, ending) =>
       retried("record its end", lease.id, () => finish(control, lease, outcome, ending)),
     park: (task, plan, last) => retried("store its plan", task.id, () => park(control, task, plan, last)),

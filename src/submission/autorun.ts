@@ -12,7 +12,7 @@ import { bringing, newTask } from "./new-task.ts";
  */
 export function deploysAfter(
   build: Build,
-  templates: readonly Autorun[],
+  templates: readonly PermittedAutorun[],
 ): { deploys: NewTask[]; refusals: string[] } {
   const made = templates.map((template) => deployOf(build, template));
   return {
@@ -21,7 +21,12 @@ export function deploysAfter(
   };
 }
 
-function deployOf(build: Build, { name, spec }: Autorun): NewTask | string {
+/** A template to run, and whether the creator of the build may run it: a success gives nobody more rights. */
+export type PermittedAutorun = Autorun & { isPermitted: boolean };
+
+function deployOf(build: Build, { name, spec, isPermitted }: PermittedAutorun): NewTask | string {
+  if (!isPermitted)
+    return `Cannot run projects/${build.project}/templates/${name} after this task: ${build.createdBy} may not run it`;
   const template = fromJson(TemplateSchema, { ...spec, name: `projects/${build.project}/templates/${name}` });
   const source = `projects/${build.project}/tasks/${build.id}`;
   const incoming = bringing(build);

@@ -55,6 +55,7 @@ export function newTask(template: Template, request: RunTaskRequest): Omit<NewTa
       confirmTimeoutMs: timeout("confirmTimeout"),
       inventory: request.inventory.split("/").at(-1) || undefined,
       ...storedParams(request.params),
+      ...(template.confirmByOther && { confirmByOther: true }),
     },
   };
 }

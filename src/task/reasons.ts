@@ -27,6 +27,11 @@ export const REASONS = {
       "The caller's roles do not permit the call. A resource that the caller may not even know of is NOT_FOUND instead.",
     advice: "Ask an administrator for a role binding; the message names the missing permission.",
   },
+  CONFIRM_BY_OTHER: {
+    codes: ["PERMISSION_DENIED"],
+    meaning: "The template has `confirm_by_other`, and the caller who confirms the plan has run the task.",
+    advice: "Let another account confirm it.",
+  },
   ORIGIN_REFUSED: {
     codes: ["UNAUTHENTICATED"],
     meaning: "A web page of another site called a server that has no token.",

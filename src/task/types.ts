@@ -15,6 +15,8 @@ export interface TaskSpec {
   /** Proto3 JSON of the app's settings in the request: AnsibleParams or TerraformParams. */
   ansible?: JsonObject;
   terraform?: JsonObject;
+  /** The creator of the task may not confirm its plan. */
+  confirmByOther?: true;
   /** Time limits in milliseconds; absent: none. */
   queueTimeoutMs?: number;
   confirmTimeoutMs?: number;

@@ -6,6 +6,7 @@ import { healthService } from "../../src/http/health.ts";
 import { reflectionRoutes } from "../../src/http/reflection.ts";
 import { isRead, permissionOf } from "../../src/rpc/permissions.ts";
 import { type RpcDeps, routes } from "../../src/rpc/routes.ts";
+import { SERVICES } from "./roles/requests.ts";
 
 /** All that the port serves. */
 const router = createConnectRouter();
@@ -18,6 +19,12 @@ const nameOf = (method: (typeof methods)[number]) => `${method.parent.typeName}/
 test("every method of every service needs a permission", () => {
   expect(methods.length).toBeGreaterThan(45);
   expect(methods.filter((method) => permissionOf(method) === undefined).map(nameOf)).toEqual([]);
+});
+
+test("every method of the contract is called by the tests of roles", () => {
+  const called = SERVICES.flatMap((service) => service.methods).map(nameOf);
+  const contract = methods.filter(({ parent }) => parent.typeName.startsWith("signalman."));
+  expect(called.sort()).toEqual(contract.map(nameOf).sort());
 });
 
 test("only the health of the server is public", () => {

@@ -15,7 +15,7 @@ const BUILD = {
 
 function stored(name: string, template: MessageInitShape<typeof TemplateSchema> = {}) {
   const deploy = { app: "bash", type: TemplateType.DEPLOY, autorun: true, ...template };
-  return { name, spec: jsonOf("templates", create(TemplateSchema, deploy)) };
+  return { name, spec: jsonOf("templates", create(TemplateSchema, deploy)), isPermitted: true };
 }
 
 test("a success creates the task that RunTask would, with the build that it comes from", () => {
@@ -57,4 +57,10 @@ test("a template that needs input is not run, and the others are", () => {
   expect(refusals).toEqual([
     'Cannot run projects/p/templates/asking after this task: variables["stage"]: is required: Where to',
   ]);
+});
+
+test("a template that the creator of the build may not run is not run", () => {
+  const { deploys, refusals } = deploysAfter(BUILD, [{ ...stored("a"), isPermitted: false }]);
+  expect(deploys).toEqual([]);
+  expect(refusals).toEqual(["Cannot run projects/p/templates/a after this task: ada may not run it"]);
 });

@@ -54,6 +54,8 @@ export interface InMemoryApi extends AsyncDisposable {
   client<S extends DescService>(service: S): Client<S>;
   /** Clients that call with the token of an account. */
   withToken(token: string): <S extends DescService>(service: S) => Client<S>;
+  /** Clients of a caller that no database knows; its rights never change. */
+  as(caller: Caller): <S extends DescService>(service: S) => Client<S>;
   readonly callers: Callers;
   readonly databaseUrl: string;
 }
@@ -88,6 +90,11 @@ export async function startApi(): Promise<InMemoryApi> {
           return found;
         },
       }),
+    as: (caller) =>
+      inMemory(
+        { ...deps, observe: () => ({ signal: new AbortController().signal, [Symbol.dispose]() {} }) },
+        { caller },
+      ),
     callers,
     databaseUrl: database.url,
     async [Symbol.asyncDispose]() {

@@ -8,13 +8,16 @@ import {
   type FieldChangeSchema,
 } from "../../../gen/signalman/v1/catalog_service_pb.ts";
 import { ProjectSchema } from "../../../gen/signalman/v1/project_pb.ts";
+import { mayAt } from "../../access/rights.ts";
 import type { ProjectState } from "../../store/catalog/catalog.ts";
 import { type AnyKind, KINDS, type Place } from "../../store/catalog/kinds.ts";
+import type { Call } from "../call.ts";
 import { fullName, lastPart } from "../names.ts";
 import { type DesiredResource, type Difference, type PlannedChange, planChanges } from "./plan.ts";
 import { CATALOG_FIELDS } from "./references.ts";
 import { jsonOf, type Schemas } from "./schemas.ts";
 import { type CatalogWarningDeps, catalogWarnings } from "./warnings.ts";
+import { assertMayBind } from "./widening.ts";
 import type { WriteDeps } from "./write.ts";
 
 interface Change extends Place {
@@ -30,6 +33,7 @@ const SHOWN = 1000;
 export async function applyCatalog(
   deps: WriteDeps & CatalogWarningDeps,
   { catalog, prune, validateOnly }: ApplyCatalogRequest,
+  { caller }: Pick<Call, "caller">,
 ): Promise<ApplyCatalogResponse> {
   // The rules require a catalog with a project.
   const message = catalog?.project ?? create(ProjectSchema);
@@ -39,12 +43,16 @@ export async function applyCatalog(
     ...KINDS.flatMap((kind) => desiredOf(kind, catalog)),
   ];
   const decide = (state: ProjectState) => {
-    const left = notNamed(state, desired);
+    const left = notNamed(state, desired).filter(
+      ({ kind }) => kind !== "roleBindings" || mayAt(caller, "bindings.write", { project, template: null }),
+    );
     const planned = planChanges(deps.cipher, project, state, desired, prune ? left : []);
+    const put = planned.filter(({ action }) => action !== "UNCHANGED");
+    assertMayBind(caller, project, put);
     return {
       planned,
       left,
-      put: planned.filter(({ action }) => action !== "UNCHANGED"),
+      put,
       remove: prune ? left : [],
       isRehearsal: validateOnly,
     };

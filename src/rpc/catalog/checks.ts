@@ -126,7 +126,15 @@ function settingsProblems(spec: JsonObject): FieldViolation[] {
     (name) => spec[name] !== undefined && name !== familyNameOf(app),
   );
   const wrong = foreign.map((field) => ({ field, description: `Not for app ${JSON.stringify(app)}` }));
-  return [...wrong, ...(familyOf(app).checkTemplate?.(spec) ?? [])];
+  return [...wrong, ...unconfirmed(spec), ...(familyOf(app).checkTemplate?.(spec) ?? [])];
+}
+
+/** Refuses a template whose plans another caller has to confirm, and need no confirmation. */
+function unconfirmed({ confirmByOther, terraform }: JsonObject): FieldViolation[] {
+  const settings = terraform as { autoApprove?: boolean; allowAutoApprove?: boolean } | undefined;
+  return confirmByOther === true && (settings?.autoApprove || settings?.allowAutoApprove)
+    ? [{ field: "confirm_by_other", description: "not together with auto_approve and allow_auto_approve" }]
+    : [];
 }
 
 /** Refuses a cycle of `build_template` references: with `autorun` its deploys would start each other for ever. */

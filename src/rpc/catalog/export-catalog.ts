@@ -5,7 +5,9 @@ import {
   type ExportCatalogResponse,
   ExportCatalogResponseSchema,
 } from "../../../gen/signalman/v1/catalog_service_pb.ts";
+import { mayAt } from "../../access/rights.ts";
 import { type AnyKind, KINDS, type Kind, type Resource } from "../../store/catalog/kinds.ts";
+import type { Call } from "../call.ts";
 import { lastPart } from "../names.ts";
 import { CATALOG_FIELDS, referencesOf } from "./references.ts";
 import { shownSpec } from "./schemas.ts";
@@ -18,9 +20,11 @@ export interface ExportCatalogDeps {
 export async function exportCatalog(
   deps: ExportCatalogDeps,
   request: ExportCatalogRequest,
+  { caller }: Pick<Call, "caller">,
 ): Promise<ExportCatalogResponse> {
   const { project, resources } = await deps.readProject(lastPart(request.name));
   const catalog: JsonObject = { project: asWritten("projects", project) };
+  if (!mayAt(caller, "bindings.read", { project: project.name, template: null })) resources.roleBindings = [];
   for (const kind of KINDS) catalog[kind] = resources[kind].map((resource) => asWritten(kind, resource));
   return create(ExportCatalogResponseSchema, {
     catalog: fromJson(CatalogSchema, catalog),

@@ -7,6 +7,7 @@ import {
 } from "@bufbuild/protobuf";
 import { FieldMaskSchema } from "@bufbuild/protobuf/wkt";
 import type { AnyKind } from "../../store/catalog/kinds.ts";
+import type { Call } from "../call.ts";
 import { violationsOf } from "../rules/check.ts";
 import { type ReadResourcesDeps, resourceReader } from "./read.ts";
 import type { Schemas } from "./schemas.ts";
@@ -19,6 +20,7 @@ type StandardMethods<One extends string, Many extends string, M> = {
   [N in `create${Capitalize<One>}`]: (
     deps: StandardDeps,
     request: { [I in `${One}Id`]: string } & { [F in One]?: M } & { parent?: string },
+    call: Call,
   ) => Promise<{ [F in One]: M }>;
 } & {
   [N in `get${Capitalize<One>}`]: (
@@ -29,16 +31,19 @@ type StandardMethods<One extends string, Many extends string, M> = {
   [N in `list${Capitalize<Many>}`]: (
     deps: StandardDeps,
     request: { parent?: string; pageSize: number; pageToken: string },
+    call: Call,
   ) => Promise<{ [F in Many]: M[] } & { nextPageToken: string }>;
 } & {
   [N in `update${Capitalize<One>}`]: (
     deps: StandardDeps,
     request: { [F in One]?: M } & { updateMask?: { paths: string[] } },
+    call: Call,
   ) => Promise<{ [F in One]: M }>;
 } & {
   [N in `delete${Capitalize<One>}`]: (
     deps: StandardDeps,
     request: { name: string; etag: string; force?: boolean },
+    call: Call,
   ) => Promise<Record<string, never>>;
 };
 
@@ -51,16 +56,16 @@ export function standardMethods<K extends AnyKind, One extends string>(
   const update = methodOf(service, `update${capital(one)}`);
   const field = update.input.field[one]?.name ?? one;
   const reader = (deps: StandardDeps) => resourceReader(deps, kind);
-  const writer = (deps: StandardDeps) =>
-    resourceWriter(deps, {
+  const writer = (deps: StandardDeps, call: Call) =>
+    resourceWriter(deps, call, {
       kind,
       field,
       violationsOf: (resource) => violationsOf(update.input, wholeUpdate(update.input, one, resource)),
     });
   const shape = (request: object) => (request as Record<string, unknown>)[one] as never;
   const methods = {
-    [`create${capital(one)}`]: async (deps: StandardDeps, request: Record<string, string>) => ({
-      [one]: await writer(deps).create(request.parent ?? "", request[`${one}Id`] ?? "", shape(request)),
+    [`create${capital(one)}`]: async (deps: StandardDeps, request: Record<string, string>, call: Call) => ({
+      [one]: await writer(deps, call).create(request.parent ?? "", request[`${one}Id`] ?? "", shape(request)),
     }),
     [`get${capital(one)}`]: async (deps: StandardDeps, request: { name: string }) => ({
       [one]: await reader(deps).get(request),
@@ -68,18 +73,24 @@ export function standardMethods<K extends AnyKind, One extends string>(
     [`list${capital(kind)}`]: async (
       deps: StandardDeps,
       request: Parameters<ReturnType<typeof reader>["list"]>[0],
+      call: Call,
     ) => {
-      const { resources, nextPageToken } = await reader(deps).list(request);
+      const { resources, nextPageToken } = await reader(deps).list(request, call);
       return { [kind]: resources, nextPageToken };
     },
-    [`update${capital(one)}`]: async (deps: StandardDeps, request: { updateMask?: { paths: string[] } }) => ({
-      [one]: await writer(deps).update(shape(request), request.updateMask?.paths ?? []),
+    [`update${capital(one)}`]: async (
+      deps: StandardDeps,
+      request: { updateMask?: { paths: string[] } },
+      call: Call,
+    ) => ({
+      [one]: await writer(deps, call).update(shape(request), request.updateMask?.paths ?? []),
     }),
     [`delete${capital(one)}`]: async (
       deps: StandardDeps,
       request: { name: string; etag: string; force?: boolean },
+      call: Call,
     ) => {
-      await writer(deps).remove(request.name, request.etag, request.force ?? false);
+      await writer(deps, call).remove(request.name, request.etag, request.force ?? false);
       return {};
     },
   };

@@ -1,5 +1,8 @@
 import type { MessageShape } from "@bufbuild/protobuf";
+import { scopesOf } from "../../access/rights.ts";
 import type { AnyKind, Resource } from "../../store/catalog/kinds.ts";
+import type { ResourceQuery } from "../../store/catalog/resources.ts";
+import type { Call } from "../call.ts";
 import { fullName, parseResourceName } from "../names.ts";
 import { pageSize, queryToken, readPageToken } from "../query-token.ts";
 import { patternOf } from "../rules/names.ts";
@@ -7,7 +10,7 @@ import { messageOf, type Schemas } from "./schemas.ts";
 
 export interface ReadResourcesDeps {
   getResource(kind: AnyKind, project: string, name: string): Promise<Resource>;
-  listResources(kind: AnyKind, query: { project: string; after: string; limit: number }): Promise<Resource[]>;
+  listResources(kind: AnyKind, query: ResourceQuery): Promise<Resource[]>;
 }
 
 const NAME = patternOf("{name}");
@@ -19,12 +22,16 @@ export function resourceReader<K extends keyof Schemas>(deps: ReadResourcesDeps,
       const { project, name } = parseResourceName(request.name);
       return messageOf(kind, request.name, await deps.getResource(kind, project, name));
     },
-    async list(request: { parent?: string; pageSize: number; pageToken: string }) {
+    async list(
+      request: { parent?: string; pageSize: number; pageToken: string },
+      { caller }: Pick<Call, "caller">,
+    ) {
       const { parent = "" } = request;
       const { project } = parseResourceName(parent);
       const limit = pageSize(request.pageSize);
       const after = readPageToken(request.pageToken, [kind, parent], NAME);
-      const rows = await deps.listResources(kind, { project, after, limit: limit + 1 });
+      const scopes = scopesOf(caller, kind === "roleBindings" ? "bindings.read" : "catalog.read");
+      const rows = await deps.listResources(kind, { project, scopes, after, limit: limit + 1 });
       const page = rows.slice(0, limit);
       const last = rows.length > limit ? page.at(-1) : undefined;
       return {

@@ -1,4 +1,5 @@
 import { clone, type Message, type MessageShape } from "@bufbuild/protobuf";
+import { mayAt } from "../../access/rights.ts";
 import type { Cipher } from "../../keys/cipher.ts";
 import type { ProjectState, Writes } from "../../store/catalog/catalog.ts";
 import { inUse } from "../../store/catalog/in-use.ts";
@@ -10,6 +11,8 @@ import {
   type WholeResource,
 } from "../../store/catalog/kinds.ts";
 import { Failure, type FieldViolation, invalid, notFound } from "../../task/errors.ts";
+import { denied } from "../authorize.ts";
+import type { Call } from "../call.ts";
 import { fullName, lastPart, parseResourceName } from "../names.ts";
 import { pathText } from "../rules/path.ts";
 import { assertEtag } from "./etag.ts";
@@ -18,6 +21,7 @@ import { planChanges } from "./plan.ts";
 import { referencesOf } from "./references.ts";
 import { jsonOf, messageOf, SCHEMAS, type Schemas } from "./schemas.ts";
 import { withEmptySecrets } from "./secret-fields.ts";
+import { assertNotWidened } from "./widening.ts";
 
 /** Time limit, in milliseconds, of deleting a project with all its tasks and their logs. */
 const DELETE_TIMEOUT_MS = 600_000;
@@ -41,7 +45,11 @@ export interface WriterOptions<K extends AnyKind> {
 }
 
 /** Returns Create, Update and Delete of one kind. Each decides under a lock, so that no other call changes the project meanwhile. */
-export function resourceWriter<K extends AnyKind>(deps: WriteDeps, options: WriterOptions<K>) {
+export function resourceWriter<K extends AnyKind>(
+  deps: WriteDeps,
+  { caller }: Pick<Call, "caller">,
+  options: WriterOptions<K>,
+) {
   const { kind, field } = options;
   type Shape = MessageShape<Schemas[K]>;
 
@@ -51,6 +59,7 @@ export function resourceWriter<K extends AnyKind>(deps: WriteDeps, options: Writ
       const resource = { kind, name, path: field, json: jsonOf(kind, desired(state)) };
       const planned = planChanges(deps.cipher, project, state, [resource]);
       const put = planned.filter(({ action }) => action !== "UNCHANGED");
+      assertNotWidened(caller, project, state, put, field);
       return { put, remove: [], isRehearsal: false, before: state.wholes[kind].get(name) };
     });
     const now = written[0] ?? decision.before;
@@ -82,10 +91,13 @@ export function resourceWriter<K extends AnyKind>(deps: WriteDeps, options: Writ
     async remove(fully: string, etag: string, force: boolean): Promise<void> {
       const place = placeOf(kind, fully);
       const { project, name } = place;
+      // With force the tasks of the project are deleted, too.
+      if (force && !mayAt(caller, "tasks.delete", { project, template: null }))
+        throw denied(caller, "tasks.delete", fully);
       const decide = (state: ProjectState) => {
         storedOf(state, kind, place, etag);
         const others = kind === "projects" ? all(state) : [];
-        const [first] = others;
+        const [first] = others.filter((other) => other.kind !== "roleBindings");
         if (first && !force) throw inUse(fully, fullName(first.kind, project, first.name), "belongs to it");
         assertNotReferred(project, state, { kind, name });
         return { put: [], remove: [...others, { kind, name }], force, isRehearsal: false };
@@ -126,7 +138,8 @@ const all = ({ outlines }: ProjectState): Place[] =>
 
 /** @throws Failure precondition that names a resource which refers to this one. */
 function assertNotReferred(project: string, { outlines }: ProjectState, { kind, name }: Place): void {
-  for (const userKind of ["projects", ...KINDS] as const) {
+  // Role bindings are deleted with their template.
+  for (const userKind of ["projects", ...KINDS.filter((one) => one !== "roleBindings")] as const) {
     for (const [user, spec] of outlines[userKind]) {
       if (userKind === kind && user === name) continue;
       const reference = referencesOf(userKind, spec).find(

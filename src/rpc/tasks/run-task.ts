@@ -16,6 +16,7 @@ import { bringing, newTask } from "../../submission/new-task.ts";
 import { sealSecrets } from "../../submission/seal-secrets.ts";
 import { tooLarge } from "../../submission/sizes.ts";
 import { templateParts } from "../../submission/template.ts";
+import type { Caller } from "../../task/caller.ts";
 import { Failure, invalid } from "../../task/errors.ts";
 import type { OperatorLog } from "../../task/operator-log.ts";
 import { type Call, callFields } from "../call.ts";
@@ -43,7 +44,7 @@ export async function runTask(
 ): Promise<RunTaskResponse> {
   const task = { ...(await taskOf(deps, request)), createdBy: call.caller.name };
   if (request.validateOnly) return create(RunTaskResponseSchema, { task: taskPreview(task) });
-  const made = await deps.createTask(task, requestKey(deps.cipher, request));
+  const made = await deps.createTask(task, requestKey(deps.cipher, request, call.caller));
   if (!made.deduplicated) {
     deps.operatorLog.step("created", made.task, callFields(call));
     deps.onCreated(made.task.id);
@@ -93,7 +94,11 @@ async function incomingOf(
  * Returns the request id and a hash of the request's canonical form, by which repeated requests are recognized: entries of maps
  * and Structs ordered by name, secret values replaced by a keyed hash, so that they cannot be guessed from the stored hash.
  */
-function requestKey(cipher: Pick<Cipher, "hash">, request: RunTaskRequest): RequestKey | undefined {
+function requestKey(
+  cipher: Pick<Cipher, "hash">,
+  request: RunTaskRequest,
+  { kind, name }: Caller,
+): RequestKey | undefined {
   if (!request.requestId) return undefined;
   const secretVariables = mapValues(request.secretVariables, (value) => cipher.hash(value).toString("hex"));
   const body = create(RunTaskRequestSchema, {
@@ -105,7 +110,10 @@ function requestKey(cipher: Pick<Cipher, "hash">, request: RunTaskRequest): Requ
     labels: sorted(request.labels),
   });
   const bytes = toBinary(RunTaskRequestSchema, body, { writeUnknownFields: false });
-  return { id: request.requestId.toLowerCase(), bodyHash: createHash("sha256").update(bytes).digest() };
+  const hash = createHash("sha256").update(bytes);
+  // An id belongs to its account. Callers without one share their ids, as with earlier releases.
+  if (kind === "account") hash.update(name);
+  return { id: request.requestId.toLowerCase(), bodyHash: hash.digest() };
 }
 
 function mapValues(

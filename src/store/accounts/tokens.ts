@@ -1,7 +1,8 @@
 import { and, asc, eq, gt, sql } from "drizzle-orm";
+import { ROOT } from "../../task/caller.ts";
 import { Failure, notFound } from "../../task/errors.ts";
 import type { Grant, Role } from "../../task/roles.ts";
-import type { Database, Queryable } from "../postgres/database.ts";
+import type { Database } from "../postgres/database.ts";
 import { statement } from "../postgres/statement.ts";
 import { violatedConstraint } from "../postgres/transient-errors.ts";
 import { accounts, tokens } from "../schema/accounts.ts";
@@ -117,16 +118,22 @@ export async function findTokens(database: Database, hashes: readonly string[]):
     hash,
     account,
     leftMs,
-    grants: grantsOf(rights),
+    grants: rightsOf(rights),
   }));
 }
 
-/** Returns the rights of an account by the last part of its name; undefined: there is no such account. */
-export async function readGrants(db: Queryable, account: string): Promise<Grant[] | undefined> {
-  const [row] = await db.execute<Pick<TokenAndRoles, "roles" | "bindings"> & Record<string, unknown>>(sql`
-    SELECT ${accounts.spec}->'roles' AS roles, ${bindingsOf(sql`${accounts.name}`)} AS bindings
-    FROM accounts WHERE ${accounts.name} = ${account}`);
-  return row && grantsOf(row);
+/**
+ * Returns the rights of a caller by its name (task/caller.ts). A name that is no account's is of the root account, of a
+ * server without authentication or of an earlier release: it has all rights. A deleted account has none.
+ */
+export async function grantsOf(database: Database, caller: string): Promise<readonly Grant[]> {
+  if (!caller.startsWith("accounts/")) return ROOT.grants;
+  const [row] = await database.run((db) =>
+    db.execute<Pick<TokenAndRoles, "roles" | "bindings"> & Record<string, unknown>>(sql`
+      SELECT ${accounts.spec}->'roles' AS roles, ${bindingsOf(sql`${accounts.name}`)} AS bindings
+      FROM accounts WHERE ${accounts.name} = ${caller.slice("accounts/".length)}`),
+  );
+  return row ? rightsOf(row) : [];
 }
 
 function bindingsOf(account: ReturnType<typeof sql>) {
@@ -136,7 +143,7 @@ function bindingsOf(account: ReturnType<typeof sql>) {
     FROM role_bindings b WHERE b.account = ${account})`;
 }
 
-function grantsOf({ roles, bindings }: Pick<TokenAndRoles, "roles" | "bindings">): Grant[] {
+function rightsOf({ roles, bindings }: Pick<TokenAndRoles, "roles" | "bindings">): Grant[] {
   const named = (list: string[] | null) => (list ?? []).map((role) => role.replace(/^ROLE_/, "") as Role);
   return [
     { roles: named(roles), project: null, template: null },

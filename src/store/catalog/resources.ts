@@ -1,30 +1,65 @@
-import { and, asc, eq, gt } from "drizzle-orm";
+import { and, asc, eq, gt, sql } from "drizzle-orm";
+import type { AnyPgColumn } from "drizzle-orm/pg-core";
 import { notFound } from "../../task/errors.ts";
 import type { Database, Queryable } from "../postgres/database.ts";
 import { projects } from "../schema/resources.ts";
+import { EVERYTHING, type Scopes } from "../tasks/scopes.ts";
 import { type AnyKind, KINDS, type Kind, type Resource, TABLES } from "./kinds.ts";
 
-/** Returns a page of resources of one kind, ordered by name; `after` is the last name of the page before. */
+export interface ResourceQuery {
+  /** Empty for a list of projects. */
+  project: string;
+  /** Where the caller may see resources. A template is in its own scope, all others are in that of their project. */
+  scopes: Scopes;
+  /** Last name of the page before. */
+  after: string;
+  limit: number;
+}
+
+/** Returns a page of resources of one kind, ordered by name. */
 export async function listResources(
   database: Database,
   kind: AnyKind,
-  query: { project: string; after: string; limit: number },
+  query: ResourceQuery,
 ): Promise<Resource[]> {
   return database.run(async (db) => {
     if (kind === "projects") {
       return db
         .select()
         .from(projects)
-        .where(gt(projects.name, query.after))
+        .where(and(gt(projects.name, query.after), isOneOf(projects.name, wholeProjects(query.scopes))))
         .orderBy(asc(projects.name))
         .limit(query.limit);
     }
     if (query.after === "") await assertProject(db, query.project);
     const table = TABLES[kind];
-    const where = and(eq(table.project, query.project), gt(table.name, query.after));
+    const names = isVisible(query) ? undefined : kind === "templates" ? templatesOf(query) : [];
+    const where = and(
+      eq(table.project, query.project),
+      gt(table.name, query.after),
+      isOneOf(table.name, names),
+    );
     return db.select().from(table).where(where).orderBy(asc(table.name)).limit(query.limit);
   });
 }
+
+const wholeProjects = (scopes: Scopes): string[] | undefined =>
+  scopes === EVERYTHING
+    ? undefined
+    : scopes.filter(({ template }) => template === undefined).map(({ project }) => project);
+
+/** Tells whether the caller may see the whole project. */
+const isVisible = ({ scopes, project }: ResourceQuery): boolean =>
+  wholeProjects(scopes)?.includes(project) ?? true;
+
+const templatesOf = ({ scopes, project }: ResourceQuery): string[] =>
+  scopes === EVERYTHING
+    ? []
+    : scopes.flatMap((scope) => (scope.project === project ? (scope.template ?? []) : []));
+
+/** Returns the condition that a name is in a list; undefined: every name is. */
+const isOneOf = (column: AnyPgColumn, names: readonly string[] | undefined) =>
+  names && sql`${column} IN (SELECT jsonb_array_elements_text(${JSON.stringify(names)}::jsonb))`;
 
 /** @throws Failure not_found. */
 export async function getResource(

@@ -18,6 +18,8 @@ export interface KillRequest {
   reason: string;
   /** Name of the caller. */
   by: string;
+  /** The caller may kill only tasks that it has created. */
+  isOwn?: boolean;
 }
 
 /** Statuses in which no process of a task runs, so that a kill ends it at once. */
@@ -70,7 +72,7 @@ export async function killTemplate(
     stopped.push(...batch.map(({ id }): Killed => ({ id, outcome: "KILLED_BEFORE_START" })));
   }
   const killed: Killed[] = [];
-  for (const id of await database.run((db) => openTasks(db, template))) {
+  for (const id of await database.run((db) => openTasks(db, template, request))) {
     const where = eq(tasks.id, id);
     const outcome = await database.run((db) => db.transaction((tx) => lockAndRecord(tx, where, request)));
     killed.push({ id, outcome });
@@ -78,8 +80,9 @@ export async function killTemplate(
   return [...killed, ...stopped];
 }
 
-const ofTemplate = (template: { project: string; name: string }) =>
-  sql`${tasks.project} = ${template.project} AND ${tasks.template} = ${template.name}`;
+const ofTemplate = (template: { project: string; name: string }, { isOwn = false, by }: KillRequest) =>
+  sql`${tasks.project} = ${template.project} AND ${tasks.template} = ${template.name}
+      AND (NOT ${isOwn}::boolean OR ${tasks.createdBy} = ${by})`;
 
 /** Stops the next tasks in the queue. Skips rows that another transaction has locked to start or end them. */
 async function stopWaiting(
@@ -88,7 +91,7 @@ async function stopWaiting(
   request: KillRequest,
 ): Promise<Lease[]> {
   const next = sql`
-    SELECT id FROM tasks WHERE ${tasks.status} = 'WAITING' AND ${ofTemplate(template)}
+    SELECT id FROM tasks WHERE ${tasks.status} = 'WAITING' AND ${ofTemplate(template, request)}
     ORDER BY priority DESC NULLS LAST, id LIMIT ${BATCH} FOR UPDATE SKIP LOCKED`;
   return stop(
     db,
@@ -98,9 +101,13 @@ async function stopWaiting(
   );
 }
 
-async function openTasks(db: Queryable, template: { project: string; name: string }): Promise<string[]> {
+async function openTasks(
+  db: Queryable,
+  template: { project: string; name: string },
+  request: KillRequest,
+): Promise<string[]> {
   const inStatus = (statuses: readonly Status[]) =>
-    sql`SELECT id FROM tasks WHERE ${isInStatus(statuses)} AND ${ofTemplate(template)}`;
+    sql`SELECT id FROM tasks WHERE ${isInStatus(statuses)} AND ${ofTemplate(template, request)}`;
   const rows = await db.execute<{ id: string }>(
     sql`${inStatus(ACTIVE)} UNION ALL ${inStatus(["WAITING"])} ORDER BY id`,
   );

@@ -67,7 +67,14 @@ export async function confirmPlan(
   digest: string,
   by: string,
 ): Promise<TaskView> {
-  return decide(database, task, async (tx, where, { plan }) => {
+  return decide(database, task, async (tx, where, { plan, createdBy, byOther }) => {
+    if (byOther && createdBy === by) {
+      throw new Failure(
+        "denied",
+        `Cannot confirm ${nameOf(task)}: ${by} ran it, and its template has confirm_by_other; another caller has to confirm it`,
+        { reason: "CONFIRM_BY_OTHER", resource: nameOf(task) },
+      );
+    }
     if (plan?.digest !== digest) {
       throw refused(
         task,
@@ -100,7 +107,17 @@ export async function rejectPlan(
   });
 }
 
-type Decision = (tx: Queryable, where: ReturnType<typeof eq>, row: Pick<TaskRecord, "plan">) => Promise<void>;
+type Decision = (tx: Queryable, where: ReturnType<typeof eq>, row: Parked) => Promise<void>;
+
+/** What a decision depends on. `byOther`: the template says so now, or said so when the task was created. */
+interface Parked extends Pick<TaskRecord, "plan" | "createdBy"> {
+  byOther: boolean;
+}
+
+const byOther = sql<boolean>`(
+  ${tasks.spec} @> '{"confirmByOther": true}' OR EXISTS (
+    SELECT FROM templates t WHERE t.project = ${tasks.project} AND t.name = ${tasks.template}
+      AND t.spec @> '{"confirmByOther": true}'))`;
 
 /** Makes a decision under the task's row lock, so that of two concurrent decisions the second one sees the first. */
 async function decide(database: Database, task: TaskKey, decision: Decision): Promise<TaskView> {
@@ -108,7 +125,7 @@ async function decide(database: Database, task: TaskKey, decision: Decision): Pr
   return database.run((db) =>
     db.transaction(async (tx) => {
       const [row] = await tx
-        .select({ status: tasks.status, plan: tasks.plan })
+        .select({ status: tasks.status, plan: tasks.plan, createdBy: tasks.createdBy, byOther })
         .from(tasks)
         .where(and(where, eq(tasks.project, task.project)))
         .for("update");
