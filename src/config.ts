@@ -4,6 +4,7 @@ import type { HostKeys } from "./git/ssh-options.ts";
 import type { Apps } from "./jobs/app.ts";
 import { BUILT_IN } from "./jobs/families.ts";
 import { decodeSecretKeys } from "./keys/secret-key.ts";
+import type { IsolationSetting } from "./process/isolation/choose.ts";
 import { parseApps } from "./settings/apps.ts";
 import { parseRoles, ROLES } from "./settings/roles.ts";
 import {
@@ -116,6 +117,15 @@ export const SETTINGS = {
     description: "environment variables of the server that every task inherits, in addition to PATH and LANG",
     default: "none",
     parse: (text = "") => parseNames(text),
+  }),
+  isolation: setting({
+    env: "SIGNALMAN_ISOLATION",
+    flag: "isolation",
+    placeholder: "MODE",
+    description:
+      "separation of tasks from this server and from each other: namespaces, none, or auto (namespaces where this machine allows them)",
+    default: "none",
+    parse: (text = "none"): IsolationSetting => oneOf(text, ["auto", "namespaces", "none"]),
   }),
   sshHostKeys: setting({
     env: "SIGNALMAN_SSH_HOST_KEYS",

@@ -18,6 +18,8 @@ go golang-go
 chromium chromium
 zsh zsh
 fish fish
+bwrap bubblewrap
+perl perl-base
 '
 
 PATH=$PATH:/usr/sbin:/sbin

@@ -8,7 +8,7 @@ import type { Mirrors } from "./mirrors.ts";
 import { type CheckOut, gitDirOf, placeFolder, placeRemote } from "./place.ts";
 import { isSamePlace, maskUsers, parseRemote, type RemoteUrl, resolveSubmodule } from "./remote-url.ts";
 import { findCommit } from "./revision.ts";
-import { createRunGit, GitFailed, repositoryAt, workspaceAt } from "./run.ts";
+import { createRunGit, GitFailed, type GitSurroundings, repositoryAt, workspaceAt } from "./run.ts";
 import type { SshSettings } from "./ssh-options.ts";
 import { listSubmodules, makeFolder, type Submodule } from "./submodules.ts";
 
@@ -35,13 +35,11 @@ export interface Git {
   checkOut(options: CheckOut, signal: AbortSignal): Promise<{ hash: string; message: string }>;
 }
 
-export interface GitOptions {
+export interface GitOptions extends GitSurroundings {
   mirrors: Mirrors;
   ssh: SshSettings;
-  /** Environment that git inherits, including PATH. */
-  env: Readonly<Record<string, string>>;
-  /** Marker of the task: value of `SIGNALMAN_TASK` in the environment of git, by which stray processes are found. */
-  marker: string;
+  /** Called with each git directory on this machine from which a clone may borrow objects. */
+  onSource: (gitDir: string) => void;
 }
 
 /** Characters of a commit's message that are stored. */
@@ -54,9 +52,9 @@ export function holdsRepository(names: readonly string[]): boolean {
   return names.includes(".git") || (names.includes("HEAD") && names.includes("objects"));
 }
 
-export function createGit({ mirrors, ssh, env, marker }: GitOptions): Git {
-  const run = createRunGit(env, marker);
-  const placing = { mirrors, ssh, run };
+export function createGit({ mirrors, ssh, onSource, ...surroundings }: GitOptions): Git {
+  const run = createRunGit(surroundings);
+  const placing = { mirrors, ssh, run, onSource };
 
   return {
     async checkOut(options, signal) {

@@ -20,6 +20,8 @@ export interface Clone {
   /** Settings for the checkout only, which fetch files of git LFS or objects that the source lacks. */
   config?: readonly string[];
   env?: Readonly<Record<string, string>>;
+  /** Folders beside the target that the checkout writes to. */
+  writes?: readonly string[];
   idleMs?: number;
   run: RunGit;
   say(text: string): void;
@@ -93,6 +95,7 @@ export async function checkOutFiles(options: Clone, signal: AbortSignal): Promis
     signal,
     config: [...LOCAL, ...(options.config ?? [])],
     env: options.env,
+    writes: options.writes,
     idleMs: options.idleMs,
     onProgress(line) {
       if (errors.length < NAMED && /^(error|fatal): /.test(line)) errors.push(line);

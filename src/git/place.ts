@@ -1,4 +1,4 @@
-import { readdir, stat } from "node:fs/promises";
+import { mkdir, readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { removeTree } from "../process/remove-tree.ts";
 import { type GitAccess, reach } from "./access.ts";
@@ -34,16 +34,19 @@ export interface Placing {
   mirrors: Mirrors;
   ssh: SshSettings;
   run: RunGit;
+  /** Called with each git directory on this machine from which a clone may borrow objects. */
+  onSource: (gitDir: string) => void;
 }
 
 /** Checks out a repository in a folder on this machine, without submodules; returns the commit's hash. */
 export async function placeFolder(
-  { run, mirrors, ssh }: Placing,
+  { run, mirrors, ssh, onSource }: Placing,
   options: CheckOut & { source: string },
   signal: AbortSignal,
 ): Promise<string> {
   const { source, target, say } = options;
   const gitDir = await gitDirOf(source);
+  onSource(gitDir);
   const found = (await findCommit(run, gitDir, options, "HEAD", signal)) ?? refuse(source, options);
   const config = options.lfs ? await lfsConfig(run, { cwd: target, storage: undefined, signal }) : [];
   const wanted: Clone = { ...options, ...found, source: gitDir, origin: source, shown: source, config, run };
@@ -81,7 +84,7 @@ export async function placeRemote(
 
 /** Returns `damage` if the check-out failed because the mirror has missing or corrupt objects. */
 async function placeFromMirror(
-  { mirrors, ssh, run }: Placing,
+  { mirrors, ssh, run, onSource }: Placing,
   options: CheckOut & { source: RemoteUrl },
   signal: AbortSignal,
 ): Promise<{ hash: string; mirror: string; damage?: GitFailed }> {
@@ -91,16 +94,17 @@ async function placeFromMirror(
     { ...options, remote, reach: way, wanted: options, run },
     signal,
   );
+  onSource(mirror);
   const { text: origin, shown } = remote;
   const base: Clone = { ...options, ...found, source: mirror, origin, shown, run };
   try {
     if (!options.lfs) await clone(base, signal);
     else {
-      const config = await lfsConfig(run, { cwd: target, storage: join(mirror, "lfs"), signal });
-      await clone(
-        { ...base, config: [...way.config, ...config], env: way.env, idleMs: mirrors.idleMs },
-        signal,
-      );
+      const storage = join(mirror, "lfs");
+      await mkdir(storage, { recursive: true });
+      const config = await lfsConfig(run, { cwd: target, storage, signal });
+      const rest = { writes: [storage], env: way.env, idleMs: mirrors.idleMs };
+      await clone({ ...base, ...rest, config: [...way.config, ...config] }, signal);
     }
     return { hash: found.hash, mirror };
   } catch (damage) {

@@ -1,5 +1,6 @@
 import { dirname, join } from "node:path";
 import { CannotStart, runCommand } from "../process/command.ts";
+import type { Enclosure } from "../process/isolation/enclosure.ts";
 import { PrepareError } from "../task/errors.ts";
 import type { Exit } from "../task/exit.ts";
 import { maskUsers } from "./remote-url.ts";
@@ -29,6 +30,8 @@ export interface RunOptions extends Place {
   /** Additional settings, each as `name=value`. */
   config?: readonly string[] | undefined;
   env?: Readonly<Record<string, string>> | undefined;
+  /** Folders beside those of the place that git writes to. */
+  writes?: readonly string[] | undefined;
   /** Milliseconds without output after which git is killed. */
   idleMs?: number | undefined;
   /** Called with each line of stdout, of which only the last MiB is returned. */
@@ -91,14 +94,21 @@ const ENVIRONMENT = {
 /** Whether git may inherit a variable. GIT_* variables other than these could name other repositories and settings. */
 const isHarmless = (name: string) => !name.startsWith("GIT_") || /^GIT_(SSL|HTTP|PROXY)_/.test(name);
 
-/**
- * Creates a function that runs git.
- * @param env environment that git inherits, including PATH
- * @param marker value of SIGNALMAN_TASK in git's environment, by which stray processes are found
- */
-export function createRunGit(env: Readonly<Record<string, string>>, marker: string): RunGit {
+/** Everything that git gets from the task for which it runs. */
+export interface GitSurroundings {
+  /** Environment that git inherits, including PATH. */
+  env: Readonly<Record<string, string>>;
+  /** Value of SIGNALMAN_TASK in git's environment, by which stray processes are found. */
+  marker: string;
+  /** Returns how git is separated from the service, given the folders that it writes to. */
+  enclose: (uses: { cwd: string; writable: readonly string[] }) => Enclosure | undefined;
+}
+
+/** Creates a function that runs git. */
+export function createRunGit({ env, marker, enclose }: GitSurroundings): RunGit {
   const inherited = Object.fromEntries(Object.entries(env).filter(([name]) => isHarmless(name)));
-  return async (args, { cwd, gitDir, workTree, signal, config = [], idleMs, ...options }) => {
+  return async (args, { cwd, gitDir, workTree, writes = [], signal, config = [], idleMs, ...options }) => {
+    const writable = [cwd, gitDir, workTree, ...writes].filter((path) => path !== undefined && path !== "/");
     const settings = [...CONFIG, ...config].flatMap((setting) => ["-c", setting]);
     const place = [
       ...(gitDir === undefined ? [] : [`--git-dir=${gitDir}`]),
@@ -115,6 +125,7 @@ export function createRunGit(env: Readonly<Record<string, string>>, marker: stri
       onLine: (line, stream) =>
         (stream === "stderr" ? options.onProgress : options.onOutput)?.(maskUsers(line)),
       leftovers: "spared",
+      enclosure: enclose({ cwd, writable: writable as string[] }),
     }).catch((cause: unknown) => {
       if (!(cause instanceof CannotStart)) throw cause;
       throw new PrepareError(`Cannot check out the repository: ${cause.message}`, { cause });

@@ -10,6 +10,7 @@ import type { TaskOutcome, TaskSpec } from "../task/types.ts";
 import type { App, Apps, BaseEnvironment } from "./app.ts";
 import { findProgram, pathTrouble, programNames } from "./find-program.ts";
 import type { Commit, FoundPlan } from "./job.ts";
+import type { Enclose } from "./local/surroundings.ts";
 import type { TaskFolder } from "./local/task-folder.ts";
 
 /*
@@ -40,6 +41,10 @@ export interface Site<Input> {
   commit: Commit;
   /** Value of SIGNALMAN_TASK in the environment of every process of the task. */
   marker: string;
+  /** Returns how a program of the task is separated from the service. */
+  enclose: Enclose;
+  /** Called with each path outside of the task's folder that its program reads. */
+  onSource(path: string): void;
   /** Adds a line of the server to the task's log. */
   say(text: string): void;
 }

@@ -1,5 +1,6 @@
-import { accessSync, constants, statSync } from "node:fs";
-import { delimiter, isAbsolute, join, sep } from "node:path";
+import { statSync } from "node:fs";
+import { isAbsolute, sep } from "node:path";
+import { findInPath, isExecutable } from "../files/find-in-path.ts";
 import type { App } from "./app.ts";
 
 /** Returns the absolute path of an app's program, found in `path`; undefined: none that can be executed. */
@@ -29,19 +30,6 @@ export function pathTrouble({ command }: Pick<App, "command">): string | undefin
 }
 
 function findCommand(command: string, path: string): string | undefined {
-  const places = command.includes(sep)
-    ? [command]
-    : path.split(delimiter).map((folder) => join(folder, command));
-  return places.find((place) => isAbsolute(place) && isExecutable(place));
-}
-
-// Synchronous: one stat for each folder of PATH, most of which fail, takes less time than the thread pool would.
-function isExecutable(path: string): boolean {
-  try {
-    if (!statSync(path, { throwIfNoEntry: false })?.isFile()) return false;
-    accessSync(path, constants.X_OK);
-    return true;
-  } catch {
-    return false;
-  }
+  if (!command.includes(sep)) return findInPath(command, path);
+  return isAbsolute(command) && isExecutable(command) ? command : undefined;
 }

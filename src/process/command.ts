@@ -3,6 +3,9 @@ import { existsSync } from "node:fs";
 import { execa } from "execa";
 import type { Exit } from "../task/exit.ts";
 import { exitFromSignal } from "./exit.ts";
+import type { Enclosure } from "./isolation/enclosure.ts";
+import { askInhabitants, endNamespace } from "./isolation/end-namespace.ts";
+import { createNamespace, killNamespace } from "./isolation/namespace.ts";
 import { sweepMarked } from "./kill-by-marker.ts";
 import { type LineOf, readLines } from "./lines.ts";
 import { taskVariable } from "./scan.ts";
@@ -40,6 +43,8 @@ export interface Command {
    * that takes 10 ms; for commands that are known to leave none.
    */
   leftovers?: "ended" | "spared";
+  /** How it is separated from the service. Default: it is not. */
+  enclosure?: Enclosure | undefined;
 }
 
 export interface CommandResult {
@@ -79,23 +84,32 @@ const READ_OUT_MS = 200;
  * @throws CannotStart; TimedOut; the signal's reason. After the latter two no process of the command is alive.
  */
 export async function runCommand(options: Command): Promise<CommandResult> {
-  const { command, args, cwd, env, stdin, graceMs = 2000, maxOutput = 1024 * 1024 } = options;
+  const { cwd, env, stdin, graceMs = 2000, maxOutput = 1024 * 1024, enclosure } = options;
   using limits = createLimits(options);
   limits.signal.throwIfAborted();
   // A marker below the task's, so that ending this command spares the task's other commands.
   const marker = `${options.marker}/${randomUUID()}`;
+  const [command = "", ...args] = [...(enclosure?.words(REPORT_FD) ?? []), options.command, ...options.args];
   const child = execa(command, args, {
     cwd,
     env: { ...env, [taskVariable]: marker },
     extendEnv: false,
-    ...(stdin === undefined ? { stdin: "ignore" } : { input: stdin }),
+    stdio: [
+      stdin === undefined ? "ignore" : "pipe",
+      "pipe",
+      "pipe",
+      ...(enclosure?.hasNamespace ? ["pipe" as const] : []),
+    ],
+    ...(stdin === undefined ? {} : { input: stdin }),
     buffer: false,
     encoding: "buffer",
     reject: false,
     killDescendants: true,
     forceKillAfterDelay: graceMs,
-    cancelSignal: limits.signal,
+    ...(enclosure?.hasNamespace ? {} : { cancelSignal: limits.signal }),
   });
+  using namespace = enclosure?.hasNamespace ? followNamespace(child, limits.signal, graceMs) : undefined;
+  const sweep = () => (namespace ? endNamespace(namespace.it, marker) : sweepMarked(marker));
   const outputs = [child.stdout, child.stderr].map((stream, at) =>
     readLines(stream, {
       keep: maxOutput,
@@ -103,15 +117,16 @@ export async function runCommand(options: Command): Promise<CommandResult> {
       onLine: (line) => options.onLine?.(line, at === 0 ? "stdout" : "stderr"),
     }),
   );
-  using holders = endHolders(child, marker, limits.signal);
+  using holders = endHolders(child, sweep, limits.signal);
   const result = await child;
   await holders.ended();
   const { exitCode, signalCode } = child.nodeChildProcess;
   const wasStarted = child.pid !== undefined;
-  if (wasStarted && (limits.signal.aborted || options.leftovers !== "spared")) await sweepMarked(marker);
+  if (wasStarted && (limits.signal.aborted || options.leftovers !== "spared")) await sweep();
   limits.signal.throwIfAborted();
-  if (!wasStarted) throw cannotStart(options, result.cause);
+  if (!wasStarted) throw cannotStart({ ...options, command, args }, result.cause);
   const [stdout, stderr] = outputs.map((output) => output.end()) as [string, string];
+  if (enclosure && NOT_FOUND.test(stderr)) throw cannotStart(options, { code: "ENOENT" });
   const exit: Exit = signalCode ? exitFromSignal(signalCode) : { kind: "code", code: exitCode ?? 0 };
   return { exit, stdout, stderr, isCut: outputs.some((output) => output.isCut()) };
 }
@@ -134,12 +149,12 @@ function createLimits({ command, timeoutMs, idleMs, signal }: Command) {
  * have 500 ms, or none after a stop, before they are killed. Processes that the server may not kill (sudo) are not
  * waited for.
  */
-function endHolders(child: ReturnType<typeof execa>, marker: string, stop: AbortSignal) {
+function endHolders(child: ReturnType<typeof execa>, end: () => Promise<void>, stop: AbortSignal) {
   let timer: NodeJS.Timeout | undefined;
   let sweeping: Promise<void> | undefined;
   const letGo = () => [child.stdout, child.stderr].forEach((stream) => void stream?.destroy());
   const sweep = async () => {
-    await sweepMarked(marker).catch(() => {}); // no descriptors or memory
+    await end().catch(() => {}); // no descriptors or memory
     timer = setTimeout(letGo, READ_OUT_MS);
   };
   const sweepNow = () => {
@@ -159,6 +174,38 @@ function endHolders(child: ReturnType<typeof execa>, marker: string, stop: Abort
     [Symbol.dispose]() {
       clearTimeout(timer);
       stop.removeEventListener("abort", sweepNow);
+    },
+  };
+}
+
+/** Descriptor to which an enclosure reports its namespaces. */
+const REPORT_FD = 3;
+/** What an enclosure says if the program does not exist. */
+const NOT_FOUND = /^(bwrap|enter): execvp .*: No such file or directory\n$/;
+
+/**
+ * Follows the namespaces of a command, and ends them when `stop` aborts: SIGTERM to its processes, SIGKILL after `graceMs`. The
+ * command that makes namespaces would end at SIGTERM, and the program with it.
+ */
+function followNamespace(child: ReturnType<typeof execa>, stop: AbortSignal, graceMs: number) {
+  let report = "";
+  child.stdio[REPORT_FD]?.on("data", (bytes: Buffer) => {
+    report += bytes.toString("latin1");
+  });
+  const it = createNamespace(() => (report.endsWith("}\n") ? report : ""));
+  let timer: NodeJS.Timeout | undefined;
+  const end = () => {
+    if (!it.init()) return void child.kill("SIGKILL");
+    timer = setTimeout(() => killNamespace(it), graceMs);
+    askInhabitants(it).catch(() => killNamespace(it)); // no descriptors or memory
+  };
+  if (stop.aborted) end();
+  else stop.addEventListener("abort", end, { once: true });
+  return {
+    it,
+    [Symbol.dispose]() {
+      clearTimeout(timer);
+      stop.removeEventListener("abort", end);
     },
   };
 }

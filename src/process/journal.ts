@@ -10,7 +10,9 @@ import { journalPath } from "./spool.ts";
  *     started <id>                   first act of the wrapper, which gives up if `abandoned` precedes this line
  *     abandoned <id>                 written by a later server that found no start, so that none can follow
  *     wrapper <stat line>            the wrapper's identity, from /proc
- *     leader <stat line>             identity of the task's first process, just before its exec
+ *     leader <stat line>             identity of the task's first process, just before its exec; not for isolated programs
+ *     isolated                       written by the server behind `attempt`: the program runs in namespaces
+ *     {"child-pid": …}               several lines of JSON: the first process of these namespaces (isolation/namespace.ts)
  *     interrupted                    written by a server before SIGINT, since a second SIGINT has another meaning
  *     exit <$?>                      exit of the task's first process, 0 to 255
  *     unwritten <out or err>         written if a pump failed: the disk was full, and output is missing
@@ -39,8 +41,9 @@ export function createAttempt(marker: string): Attempt {
   return { id: randomBytes(8).toString("hex"), marker, boot: bootId() };
 }
 
-export function attemptLine({ id, marker, boot }: Attempt): string {
-  return `attempt ${id} ${marker} ${boot}\n`;
+/** Returns the first lines of the journal. */
+export function attemptLines({ id, marker, boot }: Attempt, isIsolated: boolean): string {
+  return `attempt ${id} ${marker} ${boot}\n${isIsolated ? "isolated\n" : ""}`;
 }
 
 /**
@@ -78,6 +81,18 @@ export function readWrapper(folder: string): Identity | undefined {
 /** Returns the task's first process, leader of its session and process group; undefined before its exec. */
 export function readLeader(folder: string): Identity | undefined {
   return identityFromStat(lineOf(folder, "leader") ?? "");
+}
+
+/** Returns whether the program runs in namespaces. Those of another boot have ended with it. */
+export function hasNamespace(folder: string): boolean {
+  const attempt = readAttempt(folder);
+  const isOfThisBoot = typeof attempt === "object" && attempt.boot === bootId();
+  return isOfThisBoot && /^isolated\n/m.test(read(folder) ?? "");
+}
+
+/** Returns a text with the report of the program's namespaces, once that is complete; else "". */
+export function readNamespace(folder: string): string {
+  return /^\{$[^}]*^\}$/m.exec(read(folder) ?? "")?.[0] ?? "";
 }
 
 /** Returns the recorded `$?` (0 to 255); undefined if none is recorded yet. */

@@ -1,4 +1,5 @@
 import { sleep } from "../async/first-of.ts";
+import { isInhabited, killNamespace, type Namespace } from "./isolation/namespace.ts";
 import { noteInterrupt, readStatus } from "./journal.ts";
 import { killNewest } from "./kill-newest.ts";
 import { isAlive, send } from "./proc.ts";
@@ -16,6 +17,9 @@ import { processesOf } from "./task-processes.ts";
  * sweep (sweep.ts) then ends the processes that are left: by SIGTERM, and by SIGKILL after 2 s or once the grace
  * period is over. The run has ended when none of its processes is alive and its output is complete in the spool; only
  * processes that the server may not signal (sudo) are left.
+ *
+ * An isolated program needs none of these scans: SIGKILL to the first process of its namespace ends all of them at once
+ * (isolation/namespace.ts).
  */
 
 export interface KillOptions {
@@ -83,7 +87,7 @@ async function requestExit(
   target: "group" | "leader",
 ): Promise<void> {
   for (let pauseMs = 2; ; pauseMs = Math.min(pauseMs * 2, 50)) {
-    processesOf(await scan(run.birth), run);
+    if (!run.namespace) processesOf(await scan(run.birth), run);
     run.released.throwIfAborted();
     const leader = run.leader();
     if (leader && isAlive(leader)) {
@@ -103,6 +107,7 @@ async function requestExit(
  * short, which the next scan has to read.
  */
 async function killUntilLeaderEnded(run: ProcessRun): Promise<void> {
+  if (run.namespace) return killUntilNamespaceEnded(run, run.namespace);
   for (let pauseMs = 0; readStatus(run.folder) === undefined; pauseMs = Math.min(pauseMs + 2, 20)) {
     const snapshot = await scan(run.birth);
     run.released.throwIfAborted();
@@ -115,6 +120,16 @@ async function killUntilLeaderEnded(run: ProcessRun): Promise<void> {
     );
     killNewest(run, "SIGKILL");
     if (processes.length === 0 && !isAlive(run.wrapper)) return;
+    await sleep(pauseMs, run.released);
+  }
+}
+
+/** Kills the namespace of an isolated program as soon as it is reported, until the exit is recorded. */
+async function killUntilNamespaceEnded(run: ProcessRun, namespace: Namespace): Promise<void> {
+  for (let pauseMs = 0; readStatus(run.folder) === undefined; pauseMs = Math.min(pauseMs + 2, 20)) {
+    run.released.throwIfAborted();
+    killNamespace(namespace);
+    if (!isInhabited(namespace) && !isAlive(run.wrapper)) return;
     await sleep(pauseMs, run.released);
   }
 }

@@ -1,6 +1,6 @@
 import type { Exit } from "../task/exit.ts";
 import { adoptRun } from "./adopt.ts";
-import { attemptLine, createAttempt } from "./journal.ts";
+import { attemptLines, createAttempt } from "./journal.ts";
 import { createKiller, type KillOptions } from "./kill.ts";
 import { type Launcher, LauncherLost } from "./launcher.ts";
 import { createPumps } from "./pumps.ts";
@@ -82,7 +82,7 @@ async function startOnce(
   program: ProgramSpec,
 ): Promise<RunningProcess> {
   const attempt = createAttempt(marker);
-  prepareSpool(folder, attemptLine(attempt));
+  prepareSpool(folder, attemptLines(attempt, program.enclosure?.hasNamespace === true));
   const forks = forksSoFar();
   const child = await startWrapper(launcher, folder, attempt, program);
   const { pid, start } = child;

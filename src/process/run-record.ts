@@ -1,4 +1,5 @@
-import { readLeader } from "./journal.ts";
+import { createNamespace } from "./isolation/namespace.ts";
+import { hasNamespace, readLeader, readNamespace } from "./journal.ts";
 import type { Launched } from "./launcher.ts";
 import type { Identity } from "./proc.ts";
 import type { Birth } from "./scan.ts";
@@ -24,10 +25,11 @@ export function describeRun(
   wrapper: Identity,
   rest: Pick<ProcessRun, "birth" | "child" | "released">,
 ): ProcessRun {
+  const namespace = hasNamespace(folder) ? createNamespace(() => readNamespace(folder)) : undefined;
   let leader: Identity | undefined;
   const readOnce = () => {
-    leader ??= readLeader(folder);
+    leader ??= namespace ? namespace.program() : readLeader(folder);
     return leader;
   };
-  return { folder, marker, wrapper, leader: readOnce, noted: new Map(), ...rest };
+  return { folder, marker, wrapper, leader: readOnce, namespace, noted: new Map(), ...rest };
 }

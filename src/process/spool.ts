@@ -19,15 +19,15 @@ export function journalPath(folder: string): string {
 }
 
 /**
- * Creates a run's folder with an empty spool and the journal's first line, in place of an older spool. A file or link
+ * Creates a run's folder with an empty spool and the journal's first lines, in place of an older spool. A file or link
  * that an earlier program put in the folder's place is removed.
  * @throws the file system's error
  */
-export function prepareSpool(folder: string, firstLine: string): void {
+export function prepareSpool(folder: string, firstLines: string): void {
   if (lstatSync(folder, { throwIfNoEntry: false })?.isDirectory() === false) rmSync(folder);
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   for (const stream of streams) replace(streamPath(folder, stream), "");
-  replace(journalPath(folder), firstLine);
+  replace(journalPath(folder), firstLines);
 }
 
 // Creates a new file instead of truncating the old one: ext4 flushes truncated files, and a late writer to the old

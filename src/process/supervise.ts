@@ -1,6 +1,7 @@
 import { firstOf, sleep } from "../async/first-of.ts";
 import type { Exit } from "../task/exit.ts";
 import { exitFromStatus } from "./exit.ts";
+import { sweepNamespace } from "./isolation/sweep-namespace.ts";
 import { readStatus } from "./journal.ts";
 import type { Killer } from "./kill.ts";
 import type { Pumps } from "./pumps.ts";
@@ -47,7 +48,8 @@ async function supervise(run: ProcessRun, killer: Killer, pumps: Pumps): Promise
     () => killer.graceOver,
     (stop) => writersGrace(pumps, stop),
   );
-  await sweepLeftovers(run, { killer, pumps, gone });
+  const means = { killer, pumps, gone };
+  await (run.namespace ? sweepNamespace(run, run.namespace, means) : sweepLeftovers(run, means));
   const status = readStatus(run.folder);
   return status === undefined ? { kind: "lost" } : exitFromStatus(status);
 }

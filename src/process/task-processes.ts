@@ -1,3 +1,4 @@
+import type { Namespace } from "./isolation/namespace.ts";
 import type { Identity, Proc } from "./proc.ts";
 import { readInput, readOpen } from "./proc.ts";
 import type { Snapshot } from "./scan.ts";
@@ -8,6 +9,8 @@ export interface TaskProcesses {
   wrapper: Identity;
   /** Leader of the session and process group in which the task's program runs; undefined until it is recorded. */
   leader(): Identity | undefined;
+  /** The namespace in which all of its processes run; undefined: it runs without isolation. */
+  namespace: Namespace | undefined;
   /**
    * Every process that was ever recognized as the task's, as pid → start: an orphan's parent becomes 1, its identity
    * stays.

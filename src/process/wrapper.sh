@@ -3,7 +3,8 @@
 #
 #     folder, attempt    the spool, and the id of this attempt to start
 #     SIGNALMAN_TASK     the task's marker
-#     start              shell words: a separate session for the program, its environment, the program
+#     start              shell words: namespaces, a separate session for the program, its environment, the program
+#     isolated           not empty: these words begin with namespaces, whose first process is reported to the journal
 #     carried            names of the variables that hold the program's environment and arguments
 #
 # The wrapper, its two subshells and the two pumps share a session; the program gets a separate session. So neither
@@ -35,6 +36,8 @@ trap : TERM INT HUP
   {
     trap : TERM INT HUP
     (
+      # The command that makes namespaces closes the journal before it starts the program.
+      [ "$isolated" ] && eval "exec $start" </dev/null 2>&3 3>&- 5>&- 6>&-
       read -r line </proc/self/stat || line=$(exec /bin/sh -c 'echo $PPID')
       echo "leader $line" >&4
       eval "exec $start" </dev/null 2>&3 3>&- 4>&- 5>&- 6>&-
@@ -43,7 +46,7 @@ trap : TERM INT HUP
   } | {
     trap '' TERM INT HUP
     export SIGNALMAN_PUMP="$SIGNALMAN_TASK"
-    unset SIGNALMAN_TASK folder attempt start $carried carried
+    unset SIGNALMAN_TASK folder attempt start isolated $carried carried
     exec /bin/cat >&5 3>&- 4>&- 5>&- 6>&-
   }
   [ $? -gt 0 -a $? -lt 128 ] && echo "unwritten out" >&4
@@ -52,7 +55,7 @@ trap : TERM INT HUP
   read -r line </proc/$$/stat || line=$$
   echo "wrapper $line" >&4
   export SIGNALMAN_PUMP="$SIGNALMAN_TASK"
-  unset SIGNALMAN_TASK folder attempt start $carried carried
+  unset SIGNALMAN_TASK folder attempt start isolated $carried carried
   exec /bin/cat >&6 4>&- 5>&- 6>&-
 }
 [ $? -gt 0 -a $? -lt 128 ] && echo "unwritten err" >&4

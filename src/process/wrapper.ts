@@ -1,6 +1,7 @@
 import { existsSync } from "node:fs";
 import { resolve } from "node:path";
 import { carry } from "./carried-environment.ts";
+import type { Enclosure } from "./isolation/enclosure.ts";
 import type { Attempt } from "./journal.ts";
 import { type Launched, type Launcher, LauncherLost } from "./launcher.ts";
 import { taskVariable } from "./scan.ts";
@@ -16,7 +17,12 @@ export interface ProgramSpec {
   env: Readonly<Record<string, string>>;
   /** Title of its wrapper in `ps`. Default: the marker. */
   title?: string;
+  /** How it is separated from the service. Default: it is not. */
+  enclosure?: Enclosure;
 }
+
+/** Descriptor of the journal in the wrapper, to which the first process of the namespaces is reported. */
+const JOURNAL_FD = 4;
 
 /**
  * Starts the wrapper of a program (wrapper.sh) in a separate session; its command line is a title and nothing else.
@@ -29,7 +35,7 @@ export async function startWrapper(
   attempt: Attempt,
   program: ProgramSpec,
 ): Promise<Launched> {
-  const { command, args, cwd, env, title = attempt.marker } = program;
+  const { command, args, cwd, env, title = attempt.marker, enclosure } = program;
   const { variables, restore } = carry({ ...env, PWD: resolve(cwd) }, [command, ...args]);
   const wrapper = {
     ...titled(title),
@@ -39,7 +45,8 @@ export async function startWrapper(
       folder: resolve(folder),
       attempt: attempt.id,
       [taskVariable]: attempt.marker,
-      start: [...detach(), ...restore].map(shellWord).join(" "),
+      start: [...(enclosure?.words(JOURNAL_FD) ?? []), ...detach(), ...restore].map(shellWord).join(" "),
+      isolated: enclosure?.hasNamespace ? "yes" : "",
       carried: Object.keys(variables).join(" "),
     },
     stdin: "wrapper",

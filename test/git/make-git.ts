@@ -44,6 +44,8 @@ export function makeGit(data: string, choices: Choices = {}): Git & Pick<Mirrors
     ssh: { hostKeys: choices.hostKeys ?? "accept-new", knownHosts: join(data, "known_hosts") },
     env: choices.env ?? { PATH: process.env.PATH ?? "" },
     marker,
+    enclose: () => undefined,
+    onSource() {},
   });
   return { ...git, removeUnused: mirrors.removeUnused };
 }

@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { expect, it } from "vitest";
-import { abandon, attemptLine, createAttempt } from "../../src/process/journal.ts";
+import { abandon, attemptLines, createAttempt } from "../../src/process/journal.ts";
 import { scan } from "../../src/process/scan.ts";
 import { prepareSpool } from "../../src/process/spool.ts";
 import { startWrapper } from "../../src/process/wrapper.ts";
@@ -66,7 +66,7 @@ it("The spool is readable by its owner only", async () => {
 it("A wrapper that comes after its attempt was abandoned does not start the program", async () => {
   const task = newTask();
   const attempt = createAttempt(task.marker);
-  prepareSpool(task.folder, attemptLine(attempt));
+  prepareSpool(task.folder, attemptLines(attempt, false));
   expect(abandon(task.folder, attempt)).toBe(true);
   const wrapper = await startWrapper(launcher, task.folder, attempt, program("touch", `${task.folder}/ran`));
   expect(await wrapper.ended).toBe("exit");

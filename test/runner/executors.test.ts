@@ -51,6 +51,7 @@ async function localBench(): Promise<Bench> {
         forwarded: {},
         mirrors: makeMirrors({ root: join(root, "mirrors"), retryMs: [] }),
         galaxyCache: join(root, "galaxy"),
+        isolation: { mode: "none" },
         ssh: { hostKeys: "strict", knownHosts: join(root, "known_hosts") },
         onStuck() {},
       });

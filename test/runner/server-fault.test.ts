@@ -40,6 +40,7 @@ function executor(change: (job: Job<TaskDetails>) => Partial<Job<TaskDetails>>):
     forwarded: {},
     mirrors: makeMirrors({ root: join(root, "mirrors"), retryMs: [] }),
     galaxyCache: join(root, "galaxy"),
+    isolation: { mode: "none" },
     ssh: { hostKeys: "strict", knownHosts: join(root, "known_hosts") },
     onStuck() {},
   });

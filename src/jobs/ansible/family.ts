@@ -110,7 +110,7 @@ async function collect(
   env: Record<string, string>,
   signal: AbortSignal,
 ): Promise<GalaxyFolders | undefined> {
-  const { input, folder, marker, say } = site;
+  const { input, folder, marker, enclose, say } = site;
   await using git = await gitEnvironment(site, input, signal);
   const options = {
     command: galaxyBeside(command, env.PATH),
@@ -122,9 +122,12 @@ async function collect(
     key: input.repositoryKey.name,
     refresh: input.ansible.refreshRequirements,
     marker,
+    enclose,
     say,
   };
-  return await bringFromGalaxy(options, signal);
+  const folders = await bringFromGalaxy(options, signal);
+  if (folders) site.onSource(dirname(folders.roles));
+  return folders;
 }
 
 function galaxyBeside(playbook: string, path = ""): string {

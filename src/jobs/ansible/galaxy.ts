@@ -3,6 +3,7 @@ import { mkdir, readdir, rename, rm, stat, utimes } from "node:fs/promises";
 import { join, relative } from "node:path";
 import { runCommand } from "../../process/command.ts";
 import { PrepareError } from "../../task/errors.ts";
+import type { Enclose } from "../local/surroundings.ts";
 import { findConfig, type Place } from "./config.ts";
 import { branchTips } from "./moving-versions.ts";
 import { findRequirements, isRemote, type Requirements } from "./requirements.ts";
@@ -24,6 +25,8 @@ export interface GalaxyOptions {
   /** Fetch everything anew, even if it is cached. */
   refresh: boolean;
   marker: string;
+  /** Returns how ansible-galaxy is separated from the service. */
+  enclose: Enclose;
   say(text: string): void;
 }
 
@@ -108,7 +111,7 @@ async function install(
   folders: GalaxyFolders,
   signal: AbortSignal,
 ): Promise<void> {
-  const { command, place, env, marker, say } = options;
+  const { command, place, env, marker, enclose, say } = options;
   const name = relative(place.root, file);
   const target = kind === "role" ? folders.roles : folders.collections;
   say(`Installing the ${kind}s of ${name}`);
@@ -126,6 +129,7 @@ async function install(
     idleMs: IDLE_MS,
     signal,
     onLine: (line) => say(line),
+    enclosure: enclose({ cwd: place.cwd }),
   });
   if (exit.kind === "code" && exit.code === 0) return;
   const words = (stderr.trim() || stdout.trim()).split("\n").slice(-3).join("; ");
@@ -138,12 +142,12 @@ async function install(
  * local files, or a branch cannot be read, so that the result must not be cached.
  */
 async function identityOf(
-  { command, place, env, key, marker }: GalaxyOptions,
+  { command, place, env, key, marker, enclose }: GalaxyOptions,
   required: readonly Requirements[],
   signal: AbortSignal,
 ): Promise<string | undefined> {
   if (!required.every(isRemote)) return undefined;
-  const tips = await branchTips(required, { cwd: place.cwd, env, marker }, signal);
+  const tips = await branchTips(required, { cwd: place.cwd, env, marker, enclose }, signal);
   if (!tips) return undefined;
   const { size, mtimeMs } = await stat(command);
   const config = findConfig(place, env)?.text ?? "";

@@ -1,4 +1,5 @@
 import { runCommand } from "../../process/command.ts";
+import type { Enclose } from "../local/surroundings.ts";
 import { entriesOf, type Requirements } from "./requirements.ts";
 
 /** A git repository and the branch, tag or commit that is required of it. */
@@ -12,6 +13,8 @@ export interface AskOptions {
   /** The whole environment, including credentials for private sources. */
   env: Readonly<Record<string, string>>;
   marker: string;
+  /** Returns how git is separated from the service. */
+  enclose: Enclose;
 }
 
 const TIMEOUT_MS = 60_000;
@@ -22,7 +25,7 @@ const TIMEOUT_MS = 60_000;
  */
 export async function branchTips(
   required: readonly Requirements[],
-  { cwd, env, marker }: AskOptions,
+  { cwd, env, marker, enclose }: AskOptions,
   signal: AbortSignal,
 ): Promise<string[] | undefined> {
   const tips: string[] = [];
@@ -35,6 +38,7 @@ export async function branchTips(
       marker,
       timeoutMs: TIMEOUT_MS,
       signal,
+      enclosure: enclose({ cwd }),
     }).catch((error: unknown) => {
       signal.throwIfAborted();
       return { exit: error, stdout: "" };

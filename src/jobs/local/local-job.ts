@@ -8,6 +8,7 @@ import type { SshSettings } from "../../git/ssh-options.ts";
 import type { AccessKey } from "../../keys/access-key.ts";
 import { createInstaller, removeInstalls } from "../../keys/installer.ts";
 import { hasSockets } from "../../keys/socket-folder.ts";
+import type { Isolation } from "../../process/isolation/isolation.ts";
 import { sweepMarked } from "../../process/kill-by-marker.ts";
 import type { Launcher } from "../../process/launcher.ts";
 import { bootId } from "../../process/proc.ts";
@@ -25,6 +26,7 @@ import { type Forwarded, inheritedEnvironment } from "./environment.ts";
 import { markerOf } from "./marker.ts";
 import { localProgram } from "./output.ts";
 import { endSideScripts, runSideScript } from "./side-script.ts";
+import { createSurroundings } from "./surroundings.ts";
 import { makeTaskFolder, removeTaskFolder, removeWorkspace, taskFolder } from "./task-folder.ts";
 import { fillWorkspace, reasonOf, type WorkspaceOptions } from "./workspace.ts";
 
@@ -70,6 +72,7 @@ export interface LocalJobOptions {
   galaxyCache: string;
   /** SSH settings for git and Ansible. */
   ssh: SshSettings;
+  isolation: Isolation;
 }
 
 /** Creates the job of a task whose program runs on this machine. */
@@ -83,6 +86,7 @@ export function createLocalJob(
   // The program that applies a confirmed plan has a spool of its own, so that it is not mistaken for the first program.
   const spool = confirmed ? folder.applySpool : folder.spool;
   const marker = markerOf(id, options.node);
+  const surroundings = createSurroundings(options, folder);
   let program: ProgramSpec | undefined;
   // False once the program was followed to its end: its processes have been swept, and another scan would be costly.
   let maybeAlive = true;
@@ -112,6 +116,7 @@ export function createLocalJob(
       const { git, keys } = site;
       const commit = await fillWorkspace({ ...input, target: folder.work, git, keys, say }, signal);
       program = await known.family.prepare({ ...site, commit }, signal);
+      surroundings.save();
       return commit;
     },
     waitingPlan: async () => (confirmed ? undefined : family.planning?.waitingPlan(folder)),
@@ -136,7 +141,8 @@ export function createLocalJob(
         }),
     async start() {
       if (!program) throw new PrepareError("Cannot start a task that was not prepared");
-      const titled = { ...program, title: `${project}/${id}` };
+      const enclosure = surroundings.enclose({ cwd: program.cwd });
+      const titled = { ...program, title: `${project}/${id}`, ...(enclosure && { enclosure }) };
       const started = startProcess(options.launcher, spool, marker, titled).catch((cause: unknown) => {
         throw new PrepareError(`Cannot start ${program?.command}: ${reasonOf(cause)}`, { cause });
       });
@@ -154,7 +160,8 @@ export function createLocalJob(
     lastErrors: (most) => readEnd(spool, "stderr", most),
     async runScript(script, task, signal) {
       if (isInherited) await endSideScripts(marker);
-      return runSideScript({ ...options, folder, marker }, script, task, signal);
+      const { enclose } = surroundings;
+      return runSideScript({ ...options, folder, marker, enclose }, script, task, signal);
     },
     keep: async (bytes) => replaceFile(folder.kept, bytes),
     kept: async () => readRegular(folder.kept, { maxBytes: MAX_KEPT_BYTES }),
@@ -188,9 +195,23 @@ export function createLocalJob(
     const { mirrors, galaxyCache, ssh, forwarded } = options;
     const base = inheritedEnvironment(forwarded, folder);
     const env = { ...forwarded, PATH: base.PATH, TMPDIR: folder.tmp };
-    const git = createGit({ mirrors, ssh, env, marker });
+    const { enclose, addSource } = surroundings;
+    const git = createGit({ mirrors, ssh, env, marker, enclose, onSource: addSource });
     const keys = createInstaller({ folder: folder.private, marker, path: base.PATH });
-    return { input, app, folder, base, keys, git, galaxyCache, ssh, marker, say };
+    return {
+      input,
+      app,
+      folder,
+      base,
+      keys,
+      git,
+      galaxyCache,
+      ssh,
+      marker,
+      enclose,
+      onSource: addSource,
+      say,
+    };
   }
 }
 

@@ -10,6 +10,7 @@ import { commandOf } from "../family.ts";
 import type { Commit, SideScript } from "../job.ts";
 import { type ShellInput, shellEnvironment } from "../shell/shell.ts";
 import { type Forwarded, inheritedEnvironment } from "./environment.ts";
+import type { Enclose } from "./surroundings.ts";
 import type { TaskFolder } from "./task-folder.ts";
 
 export interface SideScriptPlace {
@@ -18,6 +19,7 @@ export interface SideScriptPlace {
   marker: string;
   apps: Apps;
   forwarded: Forwarded;
+  enclose: Enclose;
 }
 
 /** Returns the marker of a task's side scripts, by which they are killed while the task's program runs on. */
@@ -29,7 +31,7 @@ const sideMarker = (marker: string) => `${marker}/side`;
  * @throws PrepareError if the script cannot be started; the signal's reason.
  */
 export async function runSideScript(
-  { folder, marker, apps, forwarded }: SideScriptPlace,
+  { folder, marker, apps, forwarded, enclose }: SideScriptPlace,
   script: SideScript,
   { input, commit }: { input: ShellInput; commit: Commit },
   signal: AbortSignal,
@@ -55,6 +57,7 @@ export async function runSideScript(
       maxOutput: 1024,
       signal,
       onLine: script.onLine,
+      enclosure: enclose({ cwd: folder.work }),
     });
     return exit;
   } finally {

@@ -22,6 +22,8 @@ export interface TaskFolder {
   plan: string;
   /** File of the runner: the bytes stored by `Job.keep`. */
   kept: string;
+  /** File with the paths outside of this folder from which the workspace borrows: a JSON list. */
+  sources: string;
   /** Folder for the program's output and exit code; removed last. */
   spool: string;
   /** Spool of the program that applies a confirmed plan. */
@@ -40,6 +42,7 @@ export function taskFolder(tasksRoot: string, id: string): TaskFolder {
     private: at("private"),
     report: at("private/report/result.json"),
     kept: at("kept"),
+    sources: at("sources"),
     spool: at("spool"),
     applySpool: at("apply"),
   };

@@ -47,6 +47,7 @@ function makeJob({ path = "run", app = "sh", apps = BUILT_IN, forwarded = {}, in
     launcher,
     forwarded,
     mirrors,
+    isolation: { mode: "none" as const },
     galaxyCache: join(root, "galaxy"),
     ssh,
   };

@@ -1,0 +1,52 @@
+import { messageOf } from "../../task/errors.ts";
+import { findChains, type Isolation, isolateBy } from "./isolation.ts";
+import { adviceFor, probeIsolation } from "./probe.ts";
+
+/** Setting of the operator; `auto`: namespaces if they work, else none. */
+export type IsolationSetting = "auto" | "namespaces" | "none";
+
+/** The isolation of a server, and why it is this one. */
+export interface Choice {
+  isolation: Isolation;
+  /** Why tasks are not isolated, and what to do about it; undefined: they are, or the operator wants it so. */
+  problem?: string;
+}
+
+/**
+ * Chooses how tasks are isolated: by namespaces if the whole chain works for a probe in the folder `place`.
+ * @param hidden folders of the service that programs see empty
+ */
+export function chooseIsolation(
+  wanted: IsolationSetting,
+  { hidden, place }: { hidden: readonly string[]; place: string },
+): Choice {
+  if (wanted === "none") return { isolation: { mode: "none" } };
+  const none = (problem: string): Choice => ({ isolation: { mode: "none" }, problem });
+  if (process.platform !== "linux") return none("namespaces exist on Linux only");
+  if (process.geteuid?.() === 0)
+    return none(
+      "this server runs as root, and a task of root can leave its namespaces; run the server as another user",
+    );
+  const troubles: string[] = [];
+  for (const chain of findChains()) {
+    const isolation = isolateBy(chain, hidden);
+    const trouble = tryProbe(isolation, place);
+    if (trouble === undefined) return { isolation };
+    troubles.push(trouble);
+  }
+  const [trouble] = troubles;
+  if (trouble === undefined)
+    return none(
+      "bubblewrap is not installed; install it (apt install bubblewrap, dnf install bubblewrap, apk add bubblewrap)",
+    );
+  const advice = adviceFor(trouble);
+  return none(`a program in namespaces does not start: ${trouble}${advice && `; ${advice}`}`);
+}
+
+function tryProbe(...probe: Parameters<typeof probeIsolation>): string | undefined {
+  try {
+    return probeIsolation(...probe);
+  } catch (error) {
+    return messageOf(error);
+  }
+}

@@ -1,0 +1,57 @@
+import { chmodSync, chownSync, mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { test } from "vitest";
+import type { Enclosure, View } from "../../../src/process/isolation/enclosure.ts";
+import { type Chain, findChains, isolateBy } from "../../../src/process/isolation/isolation.ts";
+import { probeIsolation } from "../../../src/process/isolation/probe.ts";
+
+/** Folder of one test file, hidden from its programs: a data folder. Not below /tmp, which each program has for itself. */
+export const testRoot = makeRoot();
+
+function makeRoot() {
+  const base = process.env.SIGNALMAN_TEST_DATA ?? "/var/lib";
+  mkdirSync(base, { recursive: true });
+  const path = mkdtempSync(join(base, "signalman-isolation-"));
+  chmodSync(path, 0o755);
+  return { path, remove: () => rmSync(path, { recursive: true, force: true }) };
+}
+
+const isRoot = process.geteuid?.() === 0;
+/** A user whom every machine has. Tests that run as root start their programs as this user, since root's are not isolated. */
+const NOBODY = 65_534;
+const switchUser = ["setpriv", `--reuid=${NOBODY}`, `--regid=${NOBODY}`, "--clear-groups", "--"];
+
+const isolate = (chain: Chain) => isolateBy(chain, [testRoot.path], isRoot ? switchUser : []);
+
+/** Makes a folder of the user as whom the programs run. */
+export function makeOwn(name: string): string {
+  const path = join(testRoot.path, name);
+  mkdirSync(path, { mode: 0o700 });
+  give(path);
+  return path;
+}
+
+function give(path: string): void {
+  if (isRoot) chownSync(path, NOBODY, NOBODY);
+}
+
+const probed = findChains().map((chain) => ({
+  chain,
+  problem: probeIsolation(isolate(chain), join(testRoot.path, "probe"), give),
+}));
+
+/** The chains that work on this machine. */
+export const chains: Chain[] = probed
+  .filter(({ problem }) => problem === undefined)
+  .map(({ chain }) => chain);
+
+/** Reports chains that are missing here as skipped tests. */
+export function tellMissing(): void {
+  for (const { chain, problem } of probed)
+    if (problem) test.skip(`${chain.name} does not work here: ${problem}`);
+  if (probed.length === 0) test.skip("neither bubblewrap nor perl is installed");
+}
+
+export function enclose(chain: Chain, view: Omit<View, "hidden">): Enclosure {
+  return isolate(chain).enclose(view);
+}
