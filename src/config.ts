@@ -164,6 +164,14 @@ export const SETTINGS = {
     default: "10m",
     parse: (text = "10m") => durationMs(text),
   }),
+  auditRetention: setting({
+    env: "SIGNALMAN_AUDIT_RETENTION",
+    flag: "audit-retention",
+    placeholder: "DURATION",
+    description: "time for which new audit events are kept; the server that was started last decides for all",
+    default: "365d",
+    parse: (text = "365d") => durationMs(text),
+  }),
   logLevel: setting({
     env: "SIGNALMAN_LOG_LEVEL",
     flag: "log-level",

@@ -26,6 +26,7 @@ test("without settings there is a config that works on this machine", () => {
     forwardedEnv: [],
     hooks: [],
     lostTimeout: 600_000,
+    auditRetention: 365 * 86_400_000,
     logLevel: "info",
     compression: "none",
   });
@@ -47,6 +48,7 @@ describe("valid values are accepted", () => {
     ["hooks", "/a.mjs,/b/../c.mjs", ["/a.mjs", "/c.mjs"]],
     ["forwardedEnv", "HTTP_PROXY,_x", ["HTTP_PROXY", "_x"]],
     ["lostTimeout", "1h30m", 5_400_000],
+    ["auditRetention", "30d", 30 * 86_400_000],
     ["sshHostKeys", "strict", "strict"],
     ["isolation", "namespaces", "namespaces"],
     ["sshKnownHosts", "/etc/known hosts", "/etc/known hosts"],
@@ -133,6 +135,7 @@ describe("a bad value is an error that names its variable or flag and what is al
     ["forwardedEnv", "A,B-C", /must be names of variables, joined by commas, not B-C/],
     ["lostTimeout", "soon", /must be a duration such as 90s, 5m or 1h30m, not soon/],
     ["isolation", "chroot", /must be one of auto, namespaces, none, not chroot/],
+    ["auditRetention", "year", /must be a duration such as 90s, 5m or 1h30m, not year/],
     ["sshHostKeys", "yes", /must be one of accept-new, strict, off, not yes/],
     ["sshKnownHosts", 'a"b', /must be a path without quotation marks and line breaks/],
     ["logLevel", "loud", /must be one of debug, info, warn, error, not loud/],

@@ -6,6 +6,7 @@ import { serverUrl } from "../client/server-url.ts";
 import { addAccount } from "./commands/account.ts";
 import { addApply } from "./commands/apply.ts";
 import { addApps } from "./commands/apps.ts";
+import { addAudit } from "./commands/audit.ts";
 import { addCompletion } from "./commands/completion.ts";
 import { addConfirm } from "./commands/confirm.ts";
 import { addDelete } from "./commands/delete.ts";
@@ -67,6 +68,7 @@ export function createProgram(): Command {
     addApps,
     addAccount,
     addToken,
+    addAudit,
     addRotateSecrets,
     addCompletion,
   ])

@@ -4,6 +4,7 @@ import { createGrpcTransport } from "@connectrpc/connect-node";
 import { AccessKeyService } from "../../gen/signalman/v1/access_key_pb.ts";
 import { AccountService } from "../../gen/signalman/v1/account_pb.ts";
 import { AppService } from "../../gen/signalman/v1/app_service_pb.ts";
+import { AuditService } from "../../gen/signalman/v1/audit_pb.ts";
 import { CatalogService } from "../../gen/signalman/v1/catalog_service_pb.ts";
 import { EnvironmentService } from "../../gen/signalman/v1/environment_pb.ts";
 import { InventoryService } from "../../gen/signalman/v1/inventory_pb.ts";
@@ -60,6 +61,7 @@ export interface Signalman extends Disposable {
   readonly roleBindings: Client<typeof RoleBindingService>;
   readonly accounts: Client<typeof AccountService>;
   readonly tokens: Client<typeof TokenService>;
+  readonly audit: Client<typeof AuditService>;
   readonly apps: Client<typeof AppService>;
   /** All events of a task, each once, across broken connections. See `watchTask`. */
   watch(
@@ -99,6 +101,7 @@ export function connectSignalman({ server = DEFAULT_SERVER, token }: ConnectOpti
     roleBindings: createClient(RoleBindingService, transport),
     accounts: createClient(AccountService, transport),
     tokens: createClient(TokenService, transport),
+    audit: createClient(AuditService, transport),
     apps: createClient(AppService, transport),
     watch: (request, options) => watchTask(tasks, request, options),
     watchTasks: (request, options) => watchTasks(tasks, request, options),

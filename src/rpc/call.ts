@@ -1,6 +1,6 @@
 import type { HandlerContext } from "@connectrpc/connect";
-import type { Caller } from "../task/caller.ts";
-import { callerKey, requestIdKey } from "./interceptors/context.ts";
+import type { Actor, Caller } from "../task/caller.ts";
+import { callerKey, peerKey, requestIdKey } from "./interceptors/context.ts";
 
 /** Facts about a call that handlers need besides its request. */
 export interface Call {
@@ -11,17 +11,25 @@ export interface Call {
   signal: AbortSignal;
   /** Whether the response is encoded as JSON. */
   isJson: boolean;
+  /** Address and port of the caller. */
+  peer: string;
   /** The caller may do this only to what it has created. */
   isOwn: boolean;
+  /** What the audit event of a change says of the call. */
+  actor: Actor;
 }
+
+/** What is known of a call before it is authorized. */
+export type Incoming = Omit<Call, "isOwn" | "actor">;
 
 /** Returns the fields of the operator's log that name the caller and the call. */
 export const callFields = ({ caller, requestId }: Call) => ({ by: caller.name, requestId });
 
-export function callOf(context: HandlerContext): Omit<Call, "isOwn"> {
+export function callOf(context: HandlerContext): Incoming {
   return {
     caller: context.values.get(callerKey),
     requestId: context.values.get(requestIdKey),
+    peer: context.values.get(peerKey),
     signal: context.signal,
     // Matches `application/json`, `application/connect+json` and `application/grpc-web+json`.
     isJson: /[+/]json\b/.test(context.requestHeader.get("content-type") ?? ""),

@@ -11,6 +11,7 @@ import {
   updateAccount,
 } from "../store/accounts/accounts.ts";
 import { createToken, listTokens, revokeToken } from "../store/accounts/tokens.ts";
+import { listAuditEvents, recordRefusal } from "../store/audit.ts";
 import { changeProject } from "../store/catalog/catalog.ts";
 import { assertProject, getResource, listResources, readProject } from "../store/catalog/resources.ts";
 import { findTail, readChunks } from "../store/logs/logs.ts";
@@ -47,6 +48,8 @@ export function rpcDeps({ control, logs, reads }: Databases, parts: RpcParts): R
   const readTask = coalesce((project: string, id: string) => getTask(reads, project, id));
   return {
     ...parts,
+    recordRefusal: (...args) => recordRefusal(control, ...args),
+    listAuditEvents: (query) => listAuditEvents(reads, query),
     observe: (...args) => parts.callers.observe(...args),
     findTask: ({ project, id }) => findTask(reads, project, id),
     createAccount: (...args) => createAccount(control, ...args),
@@ -59,13 +62,13 @@ export function rpcDeps({ control, logs, reads }: Databases, parts: RpcParts): R
     revokeToken: (...args) => revokeToken(control, ...args),
     loadTemplate: (project, name) => loadTemplate(control, project, name),
     findBuild: (of, id) => findBuild(control, of, id),
-    createTask: (task, request) => createTask(control, task, request),
+    createTask: (...args) => createTask(control, ...args),
     confirmPlan: (...args) => confirmPlan(control, ...args),
     rejectPlan: (...args) => rejectPlan(control, ...args),
     readPlanText: (id) => readPlanText(reads, id),
     requestKill: (task, request) => requestKill(control, task, request),
     killTemplate: (template, request) => killTemplate(control, template, request),
-    deleteTask: (task) => deleteTask(logs, task),
+    deleteTask: (...args) => deleteTask(logs, ...args),
     changeProject: (...args) => changeProject(control, ...args),
     getTask: ({ project, id }) => readTask(project, id),
     changes: createChanges({

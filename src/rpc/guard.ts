@@ -1,34 +1,79 @@
-import type { DescMethod } from "@bufbuild/protobuf";
+import type { DescMethod, Message } from "@bufbuild/protobuf";
 import type { Observation } from "../access/callers.ts";
 import { keepsScopes, mayAt } from "../access/rights.ts";
-import type { Caller } from "../task/caller.ts";
+import type { Actor, Caller } from "../task/caller.ts";
+import { Failure } from "../task/errors.ts";
+import type { Reason } from "../task/reasons.ts";
+import { actorOf } from "./actor.ts";
 import { type AuthorizeDeps, authorize, type Permitted } from "./authorize.ts";
-import type { Call } from "./call.ts";
+import type { Call, Incoming } from "./call.ts";
 import { ruleOf } from "./permissions.ts";
 
 export interface GuardDeps extends AuthorizeDeps {
   /** Watches the token and the rights of a caller (access/callers.ts). */
   observe(caller: Caller, isAllowed: (now: Caller) => boolean): Observation;
+  /** Stores the audit event of a refusal. */
+  recordRefusal(actor: Actor, refusal: { resource: string; code: string; reason: Reason }): Promise<void>;
 }
 
-type Handle = (request: unknown, call: Call) => unknown;
+type Handle = (request: Message, call: Call) => unknown;
 
-/** Returns a handler that runs only for permitted callers. */
+/** Returns a handler that runs only for permitted callers. Refusals are recorded before the caller learns of them. */
 export function guarded(
   deps: GuardDeps,
   method: DescMethod,
   handle: Handle,
-): (request: unknown, call: Omit<Call, "isOwn">) => unknown {
+): (request: Message, incoming: Incoming) => unknown {
+  async function permit(request: Message, incoming: Incoming): Promise<Permitted> {
+    try {
+      return await authorize(deps, method, request, incoming.caller);
+    } catch (error) {
+      throw await recorded(error, request, incoming, ["denied", "not_found"]);
+    }
+  }
+
+  /** Records an error of one of the kinds, and returns it. */
+  async function recorded(
+    error: unknown,
+    request: Message,
+    incoming: Incoming,
+    kinds: readonly Failure["kind"][],
+  ): Promise<unknown> {
+    if (!(error instanceof Failure && kinds.includes(error.kind))) return error;
+    const code = error.kind === "denied" ? "PERMISSION_DENIED" : "NOT_FOUND";
+    const { reason, resource = "" } = error;
+    await deps.recordRefusal(actorOf(method, request, incoming), { resource, code, reason });
+    return error;
+  }
+
+  /** Computes the actor only for changes, which need it. */
+  const withActor = (request: Message, incoming: Incoming, isOwn: boolean): Call => ({
+    ...incoming,
+    isOwn,
+    get actor() {
+      return actorOf(method, request, incoming);
+    },
+  });
+
   if (method.methodKind === "unary")
-    return async (request, call) => {
-      const { isOwn } = await authorize(deps, method, request, call.caller);
-      return handle(request, { ...call, isOwn });
+    return async (request, incoming) => {
+      const { isOwn } = await permit(request, incoming);
+      try {
+        return await handle(request, withActor(request, incoming, isOwn));
+      } catch (error) {
+        throw await recorded(error, request, incoming, ["denied"]);
+      }
     };
-  return async function* (request, call) {
-    const permitted = await authorize(deps, method, request, call.caller);
-    using observation = deps.observe(call.caller, (now) => keeps(method, permitted, call.caller, now));
-    const signal = AbortSignal.any([call.signal, observation.signal]);
-    yield* handle(request, { ...call, signal, isOwn: permitted.isOwn }) as AsyncIterable<unknown>;
+  return async function* (request, incoming) {
+    const permitted = await permit(request, incoming);
+    using observation = deps.observe(incoming.caller, (now) =>
+      keeps(method, permitted, incoming.caller, now),
+    );
+    const signal = AbortSignal.any([incoming.signal, observation.signal]);
+    yield* handle(
+      request,
+      withActor(request, { ...incoming, signal }, permitted.isOwn),
+    ) as AsyncIterable<unknown>;
   };
 }
 

@@ -3,6 +3,7 @@ import { Health } from "../../gen/health/v1/health_pb.ts";
 import { AccessKeyService } from "../../gen/signalman/v1/access_key_pb.ts";
 import { AccountService } from "../../gen/signalman/v1/account_pb.ts";
 import { AppService } from "../../gen/signalman/v1/app_service_pb.ts";
+import { AuditService } from "../../gen/signalman/v1/audit_pb.ts";
 import { CatalogService } from "../../gen/signalman/v1/catalog_service_pb.ts";
 import { EnvironmentService } from "../../gen/signalman/v1/environment_pb.ts";
 import { InventoryService } from "../../gen/signalman/v1/inventory_pb.ts";
@@ -129,6 +130,7 @@ const RULES = new Map<string, Readonly<Record<string, MethodRule>>>([
     listTokens: on("accounts.read", account("parent")),
     revokeToken: on("accounts.write", account("name")),
   }),
+  of(AuditService, { listAuditEvents: on("audit.read", everythingSeen) }),
   of(AppService, { listApps: ANY }),
   // Public, since load balancers and Kubernetes have no token.
   of(Health, { check: OPEN, list: OPEN, watch: OPEN }),

@@ -3,6 +3,7 @@ import type { ConnectRouter, HandlerContext } from "@connectrpc/connect";
 import { AccessKeyService } from "../../gen/signalman/v1/access_key_pb.ts";
 import { AccountService } from "../../gen/signalman/v1/account_pb.ts";
 import { AppService } from "../../gen/signalman/v1/app_service_pb.ts";
+import { AuditService } from "../../gen/signalman/v1/audit_pb.ts";
 import { CatalogService } from "../../gen/signalman/v1/catalog_service_pb.ts";
 import { EnvironmentService } from "../../gen/signalman/v1/environment_pb.ts";
 import { InventoryService } from "../../gen/signalman/v1/inventory_pb.ts";
@@ -21,6 +22,7 @@ import { type StandardDeps, standardMethods } from "./catalog/methods.ts";
 import type { CatalogWarningDeps } from "./catalog/warnings.ts";
 import { type GuardDeps, guarded } from "./guard.ts";
 import { type ListAppsDeps, listApps } from "./list-apps.ts";
+import { type ListAuditEventsDeps, listAuditEvents } from "./list-audit-events.ts";
 import { type ConfirmTaskDeps, confirmTask } from "./tasks/confirm-task.ts";
 import { type DeleteTaskDeps, deleteTask } from "./tasks/delete-task.ts";
 import { type GetTaskDeps, getTask } from "./tasks/get-task.ts";
@@ -53,6 +55,7 @@ export type RpcDeps = RunTaskDeps &
   CatalogWarningDeps &
   AccountsDeps &
   TokensDeps &
+  ListAuditEventsDeps &
   GuardDeps &
   StandardDeps;
 
@@ -91,6 +94,7 @@ export function routes(deps: RpcDeps): (router: ConnectRouter) => void {
     router.service(CatalogService, bound(CatalogService, deps, { applyCatalog, exportCatalog }));
     resources(router, deps);
     router.service(AccountService, bound(AccountService, deps, accountMethods));
+    router.service(AuditService, bound(AuditService, deps, { listAuditEvents }));
     router.service(TokenService, bound(TokenService, deps, tokenMethods));
     router.service(AppService, bound(AppService, deps, { listApps }));
   };

@@ -6,6 +6,7 @@ import { startEmbeddedPostgres } from "../embedded/postgres.ts";
 import { type Cipher, createCipher } from "../keys/cipher.ts";
 import { checkSecretKeys } from "../keys/key-check.ts";
 import { readSecretKeys } from "../keys/secret-key.ts";
+import { setAuditRetention } from "../store/audit.ts";
 import { type Databases, openDatabases } from "../store/postgres/databases.ts";
 import { migratePatiently } from "../store/postgres/migrate.ts";
 import { retryTransient } from "../store/postgres/transient-errors.ts";
@@ -45,6 +46,11 @@ export async function openGround(
   const source = config.secretKeys ? "SIGNALMAN_SECRET_KEY" : `${folder.path}/secret.key`;
   await retryTransient(
     () => checkSecretKeys(databases.control, cipher, source),
+    new AbortController().signal,
+    warnOnce(logger, "waiting for the database"),
+  );
+  await retryTransient(
+    () => setAuditRetention(databases.control, config.auditRetention),
     new AbortController().signal,
     warnOnce(logger, "waiting for the database"),
   );

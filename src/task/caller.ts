@@ -17,3 +17,16 @@ export const ANONYMOUS: Caller = { kind: "anonymous", name: "anonymous", grants:
 
 /** The call carried a root token (SIGNALMAN_TOKEN), or came over the unix socket of the server's user. */
 export const ROOT: Caller = { kind: "root", name: "root", grants: EVERYTHING };
+
+/** The cause of a change, as the audit event that is stored with the change names it. */
+export interface Actor {
+  /** Name of the caller. */
+  caller: string;
+  /** Address and port of the caller; empty: the service itself. */
+  address: string;
+  /** `Service/Method` of the call, or the name of an action of the service, such as `autorun`. */
+  method: string;
+  requestId: string;
+  /** Names of the fields of the request that are set, never their values. */
+  fields: readonly string[];
+}

@@ -37,6 +37,32 @@ describe("accounts and tokens", () => {
     expect((await run("account", "list")).stdout).not.toContain("ci ");
   });
 
+  test("are told by the audit events, also as JSON lines", async () => {
+    const { stdout } = await run("audit", "--limit", "1000");
+    expect(stdout).toMatch(/^TIME \(UTC\) +CALLER +ADDRESS +METHOD +OUTCOME +RESOURCE \(FIELDS\)\n/);
+    expect(stdout).toMatch(
+      / accounts\/ci +127\.0\.0\.1:\d+ +TaskService\/RunTask +PERMISSION_DENIED +projects\/demo\/templates\/hello/,
+    );
+    const { stdout: json } = await run(
+      "audit",
+      "--json",
+      "--filter",
+      "method = AccountService/CreateAccount",
+    );
+    expect(
+      json
+        .trim()
+        .split("\n")
+        .map((line) => JSON.parse(line)),
+    ).toMatchObject([
+      {
+        resource: "accounts/ci",
+        outcome: "OK",
+        fields: ["account_id", "account.description", "account.roles"],
+      },
+    ]);
+  });
+
   test("are refused with an unknown role", async () => {
     const { code, stderr } = await run("account", "create", "x", "--role", "king");
     expect(code).toBe(2);

@@ -15,6 +15,8 @@ import {
   UpdateAccountResponseSchema,
 } from "../../../gen/signalman/v1/account_pb.ts";
 import type { Resource } from "../../store/catalog/kinds.ts";
+import type { Actor } from "../../task/caller.ts";
+import type { Call } from "../call.ts";
 import { assertEtag, etagOf } from "../catalog/etag.ts";
 import { mergeMasked } from "../catalog/mask.ts";
 import { accountName } from "../names.ts";
@@ -22,11 +24,11 @@ import { pageSize, queryToken, readPageToken } from "../query-token.ts";
 import { patternOf } from "../rules/names.ts";
 
 export interface AccountsDeps {
-  createAccount(name: string, spec: JsonObject): Promise<Resource>;
+  createAccount(name: string, spec: JsonObject, actor: Actor): Promise<Resource>;
   getAccount(name: string): Promise<Resource>;
   listAccounts(page: { after: string; limit: number }): Promise<Resource[]>;
-  updateAccount(name: string, change: (stored: Resource) => JsonObject): Promise<Resource>;
-  deleteAccount(name: string, check: (stored: Resource) => void): Promise<void>;
+  updateAccount(name: string, change: (stored: Resource) => JsonObject, actor: Actor): Promise<Resource>;
+  deleteAccount(name: string, check: (stored: Resource) => void, actor: Actor): Promise<void>;
 }
 
 const NAME = patternOf("{name}");
@@ -34,8 +36,8 @@ const QUERY = ["accounts"];
 
 /** The standard methods of accounts. */
 export const accountMethods = {
-  async createAccount(deps: AccountsDeps, { accountId, account }: CreateAccountRequest) {
-    const row = await deps.createAccount(accountId, specOf(account ?? create(AccountSchema)));
+  async createAccount(deps: AccountsDeps, { accountId, account }: CreateAccountRequest, { actor }: Call) {
+    const row = await deps.createAccount(accountId, specOf(account ?? create(AccountSchema)), actor);
     return create(CreateAccountResponseSchema, { account: accountMessage(row) });
   },
   async getAccount(deps: AccountsDeps, { name }: GetAccountRequest) {
@@ -52,18 +54,22 @@ export const accountMethods = {
       nextPageToken: last ? queryToken(last.name, QUERY) : "",
     });
   },
-  async updateAccount(deps: AccountsDeps, { account, updateMask }: UpdateAccountRequest) {
+  async updateAccount(deps: AccountsDeps, { account, updateMask }: UpdateAccountRequest, { actor }: Call) {
     const given = account ?? create(AccountSchema);
-    const row = await deps.updateAccount(idOf(given.name), (stored) => {
-      assertEtag(given.name, stored, given.etag);
-      const merged = accountMessage(stored);
-      mergeMasked(AccountSchema, merged, clone(AccountSchema, given), updateMask?.paths ?? []);
-      return specOf(merged);
-    });
+    const row = await deps.updateAccount(
+      idOf(given.name),
+      (stored) => {
+        assertEtag(given.name, stored, given.etag);
+        const merged = accountMessage(stored);
+        mergeMasked(AccountSchema, merged, clone(AccountSchema, given), updateMask?.paths ?? []);
+        return specOf(merged);
+      },
+      actor,
+    );
     return create(UpdateAccountResponseSchema, { account: accountMessage(row) });
   },
-  async deleteAccount(deps: AccountsDeps, { name, etag }: DeleteAccountRequest) {
-    await deps.deleteAccount(idOf(name), (stored) => assertEtag(name, stored, etag));
+  async deleteAccount(deps: AccountsDeps, { name, etag }: DeleteAccountRequest, { actor }: Call) {
+    await deps.deleteAccount(idOf(name), (stored) => assertEtag(name, stored, etag), actor);
     return create(DeleteAccountResponseSchema);
   },
 };

@@ -13,16 +13,18 @@ import {
 } from "../../../gen/signalman/v1/token_pb.ts";
 import { tokenHash } from "../../access/callers.ts";
 import type { TokenKey, TokenRow } from "../../store/accounts/tokens.ts";
+import type { Actor } from "../../task/caller.ts";
 import { msFromDuration } from "../../task/duration.ts";
+import type { Call } from "../call.ts";
 import { accountName } from "../names.ts";
 import { pageSize, queryToken, readPageToken } from "../query-token.ts";
 import { patternOf } from "../rules/names.ts";
 import { idOf } from "./accounts.ts";
 
 export interface TokensDeps {
-  createToken(key: TokenKey, token: { hash: Buffer; lifetimeMs: number }): Promise<TokenRow>;
+  createToken(key: TokenKey, token: { hash: Buffer; lifetimeMs: number }, actor: Actor): Promise<TokenRow>;
   listTokens(page: { account: string; after: string; limit: number }): Promise<TokenRow[]>;
-  revokeToken(key: TokenKey): Promise<TokenRow>;
+  revokeToken(key: TokenKey, actor: Actor): Promise<TokenRow>;
 }
 
 const DEFAULT_LIFETIME_MS = 90 * 86_400_000;
@@ -31,11 +33,12 @@ const NAME = patternOf("{name}");
 
 /** The methods of an account's tokens. */
 export const tokenMethods = {
-  async createToken(deps: TokensDeps, { parent, tokenId, lifetime }: CreateTokenRequest) {
+  async createToken(deps: TokensDeps, { parent, tokenId, lifetime }: CreateTokenRequest, { actor }: Call) {
     const text = `sgm_${randomBytes(RANDOM_BYTES).toString("base64url")}`;
     const row = await deps.createToken(
       { account: idOf(parent), name: tokenId },
       { hash: tokenHash(text), lifetimeMs: msFromDuration(lifetime) ?? DEFAULT_LIFETIME_MS },
+      actor,
     );
     return create(CreateTokenResponseSchema, { token: tokenMessage(row), text });
   },
@@ -50,8 +53,8 @@ export const tokenMethods = {
       nextPageToken: last ? queryToken(last.name, ["tokens", parent]) : "",
     });
   },
-  async revokeToken(deps: TokensDeps, { name }: RevokeTokenRequest) {
-    const row = await deps.revokeToken({ account: idOf(name), name: name.split("/")[3] ?? "" });
+  async revokeToken(deps: TokensDeps, { name }: RevokeTokenRequest, { actor }: Call) {
+    const row = await deps.revokeToken({ account: idOf(name), name: name.split("/")[3] ?? "" }, actor);
     return create(RevokeTokenResponseSchema, { token: tokenMessage(row) });
   },
 };

@@ -33,7 +33,7 @@ const SHOWN = 1000;
 export async function applyCatalog(
   deps: WriteDeps & CatalogWarningDeps,
   { catalog, prune, validateOnly }: ApplyCatalogRequest,
-  { caller }: Pick<Call, "caller">,
+  { caller, actor }: Pick<Call, "caller" | "actor">,
 ): Promise<ApplyCatalogResponse> {
   // The rules require a catalog with a project.
   const message = catalog?.project ?? create(ProjectSchema);
@@ -55,6 +55,7 @@ export async function applyCatalog(
       put,
       remove: prune ? left : [],
       isRehearsal: validateOnly,
+      actor,
     };
   };
   const { decision, obstacles } = await deps.changeProject(project, desired, decide, TIMEOUT_MS);

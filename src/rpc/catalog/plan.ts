@@ -71,7 +71,7 @@ export function planChanges(
     name,
     spec,
     secrets,
-    ...difference(kind, stored?.spec, { spec, changed }),
+    ...withFields(kind, spec, difference(kind, stored?.spec, { spec, changed })),
   }));
 }
 
@@ -114,6 +114,13 @@ function difference(
   ];
   differences.sort((a, b) => (a.field < b.field ? -1 : a.field > b.field ? 1 : 0));
   return { action: differences.length > 0 ? "UPDATE" : "UNCHANGED", differences };
+}
+
+/** Adds the names of the fields that a change sets or changes. */
+function withFields(kind: AnyKind, spec: JsonObject, change: ReturnType<typeof difference>) {
+  const set = Object.keys(spec).map((key) => contractName(kind, key));
+  const differing = change.differences.map(({ field, secret }) => secret ?? field);
+  return { ...change, fields: change.action === "CREATE" ? set : differing };
 }
 
 /** Returns a spec as it is read back: JSON has no negative zero. */

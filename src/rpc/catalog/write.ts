@@ -47,7 +47,7 @@ export interface WriterOptions<K extends AnyKind> {
 /** Returns Create, Update and Delete of one kind. Each decides under a lock, so that no other call changes the project meanwhile. */
 export function resourceWriter<K extends AnyKind>(
   deps: WriteDeps,
-  { caller }: Pick<Call, "caller">,
+  { caller, actor }: Pick<Call, "caller" | "actor">,
   options: WriterOptions<K>,
 ) {
   const { kind, field } = options;
@@ -60,7 +60,7 @@ export function resourceWriter<K extends AnyKind>(
       const planned = planChanges(deps.cipher, project, state, [resource]);
       const put = planned.filter(({ action }) => action !== "UNCHANGED");
       assertNotWidened(caller, project, state, put, field);
-      return { put, remove: [], isRehearsal: false, before: state.wholes[kind].get(name) };
+      return { put, remove: [], isRehearsal: false, actor, before: state.wholes[kind].get(name) };
     });
     const now = written[0] ?? decision.before;
     if (!now) throw new Error(`${fullName(kind, project, name)} was neither written nor there`);
@@ -100,7 +100,7 @@ export function resourceWriter<K extends AnyKind>(
         const [first] = others.filter((other) => other.kind !== "roleBindings");
         if (first && !force) throw inUse(fully, fullName(first.kind, project, first.name), "belongs to it");
         assertNotReferred(project, state, { kind, name });
-        return { put: [], remove: [...others, { kind, name }], force, isRehearsal: false };
+        return { put: [], remove: [...others, { kind, name }], force, isRehearsal: false, actor };
       };
       await deps.changeProject(project, [{ kind, name }], decide, force ? DELETE_TIMEOUT_MS : undefined);
     },

@@ -40,5 +40,6 @@ export const ACCOUNT_RULES = {
     lifetime: timeout(),
   }),
   "signalman.v1.ListTokensRequest": z.object({ parent: fullName(ACCOUNT), ...page() }),
+  "signalman.v1.ListAuditEventsRequest": z.object({ filter: free(), ...page() }),
   "signalman.v1.RevokeTokenRequest": z.object({ name: fullName(TOKEN) }),
 };

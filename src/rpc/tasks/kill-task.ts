@@ -49,8 +49,8 @@ export function logKill(
 /** Returns the kill request of a call of KillTask or KillTasks. */
 export function killRequestOf(
   { force, reason, gracePeriod }: Pick<KillTaskRequest, "force" | "reason" | "gracePeriod">,
-  { caller, isOwn }: Pick<Call, "caller" | "isOwn">,
+  { caller, isOwn, actor }: Pick<Call, "caller" | "isOwn" | "actor">,
 ): KillRequest {
   const graceMs = (app: string) => msFromDuration(gracePeriod) ?? familyOf(app).graceMs;
-  return { force, reason, graceMs, by: caller.name, isOwn };
+  return { force, reason, graceMs, by: caller.name, isOwn, actor };
 }

@@ -5,6 +5,7 @@ import {
   RejectTaskResponseSchema,
 } from "../../../gen/signalman/v1/task_service_pb.ts";
 import type { TaskView } from "../../store/tasks/tasks.ts";
+import type { Actor } from "../../task/caller.ts";
 import { msSince } from "../../task/operator-log.ts";
 import { type Call, callFields } from "../call.ts";
 import { parseTaskName, type TaskName } from "../names.ts";
@@ -13,7 +14,7 @@ import { taskMessage } from "./messages.ts";
 
 export interface RejectTaskDeps extends Pick<ConfirmTaskDeps, "onDecided" | "operatorLog"> {
   /** @throws Failure not_found; precondition if no plan waits. */
-  rejectPlan(task: TaskName, reason: string, by: string): Promise<TaskView>;
+  rejectPlan(task: TaskName, reason: string, by: string, actor: Actor): Promise<TaskView>;
 }
 
 export async function rejectTask(
@@ -21,7 +22,9 @@ export async function rejectTask(
   request: RejectTaskRequest,
   call: Call,
 ): Promise<RejectTaskResponse> {
-  const task = await deps.rejectPlan(parseTaskName(request.name), request.reason, call.caller.name);
+  const { caller, actor } = call;
+  const name = parseTaskName(request.name);
+  const task = await deps.rejectPlan(name, request.reason, caller.name, actor);
   deps.operatorLog.step("rejected", task, callFields(call));
   deps.operatorLog.step("ended", task, {
     status: task.status,

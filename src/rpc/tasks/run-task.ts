@@ -16,7 +16,7 @@ import { bringing, newTask } from "../../submission/new-task.ts";
 import { sealSecrets } from "../../submission/seal-secrets.ts";
 import { tooLarge } from "../../submission/sizes.ts";
 import { templateParts } from "../../submission/template.ts";
-import type { Caller } from "../../task/caller.ts";
+import type { Actor, Caller } from "../../task/caller.ts";
 import { Failure, invalid } from "../../task/errors.ts";
 import type { OperatorLog } from "../../task/operator-log.ts";
 import { type Call, callFields } from "../call.ts";
@@ -30,6 +30,7 @@ export interface RunTaskDeps {
   createTask(
     task: NewTask,
     request: RequestKey | undefined,
+    actor: Actor,
   ): Promise<{ task: TaskView; deduplicated: boolean }>;
   cipher: Pick<Cipher, "seal" | "hash">;
   operatorLog: Pick<OperatorLog, "step">;
@@ -44,7 +45,7 @@ export async function runTask(
 ): Promise<RunTaskResponse> {
   const task = { ...(await taskOf(deps, request)), createdBy: call.caller.name };
   if (request.validateOnly) return create(RunTaskResponseSchema, { task: taskPreview(task) });
-  const made = await deps.createTask(task, requestKey(deps.cipher, request, call.caller));
+  const made = await deps.createTask(task, requestKey(deps.cipher, request, call.caller), call.actor);
   if (!made.deduplicated) {
     deps.operatorLog.step("created", made.task, callFields(call));
     deps.onCreated(made.task.id);

@@ -1,6 +1,8 @@
 import type { JsonObject } from "@bufbuild/protobuf";
 import { asc, eq, gt, sql } from "drizzle-orm";
+import type { Actor } from "../../task/caller.ts";
 import { Failure, notFound } from "../../task/errors.ts";
+import { recordChanges } from "../audit.ts";
 import type { Resource } from "../catalog/kinds.ts";
 import type { Database, Queryable } from "../postgres/database.ts";
 import { accounts } from "../schema/accounts.ts";
@@ -8,9 +10,18 @@ import { accounts } from "../schema/accounts.ts";
 const nameOf = (name: string) => `accounts/${name}`;
 
 /** @throws Failure already_exists. */
-export async function createAccount(database: Database, name: string, spec: JsonObject): Promise<Resource> {
-  const [row] = await database.run((db) =>
-    db.insert(accounts).values({ name, spec }).onConflictDoNothing().returning(),
+export async function createAccount(
+  database: Database,
+  name: string,
+  spec: JsonObject,
+  actor?: Actor,
+): Promise<Resource> {
+  const row = await database.run((db) =>
+    db.transaction(async (tx) => {
+      const [made] = await tx.insert(accounts).values({ name, spec }).onConflictDoNothing().returning();
+      if (made) await recordChanges(tx, actor, [{ resource: nameOf(name) }]);
+      return made;
+    }),
   );
   if (row) return row;
   const resource = nameOf(name);
@@ -42,6 +53,7 @@ export async function updateAccount(
   database: Database,
   name: string,
   change: (stored: Resource) => JsonObject,
+  actor?: Actor,
 ): Promise<Resource> {
   return inTransaction(database, name, async (tx, stored) => {
     const [row] = await tx
@@ -49,6 +61,7 @@ export async function updateAccount(
       .set({ spec: change(stored), revision: sql`${accounts.revision} + 1`, updateTime: sql`now()` })
       .where(eq(accounts.name, name))
       .returning();
+    await recordChanges(tx, actor, [{ resource: nameOf(name) }]);
     return row ?? stored;
   });
 }
@@ -58,10 +71,12 @@ export async function deleteAccount(
   database: Database,
   name: string,
   check: (stored: Resource) => void,
+  actor?: Actor,
 ): Promise<void> {
   await inTransaction(database, name, async (tx, stored) => {
     check(stored);
     await tx.delete(accounts).where(eq(accounts.name, name));
+    await recordChanges(tx, actor, [{ resource: nameOf(name) }]);
   });
 }
 

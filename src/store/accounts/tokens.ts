@@ -1,7 +1,8 @@
 import { and, asc, eq, gt, sql } from "drizzle-orm";
-import { ROOT } from "../../task/caller.ts";
+import { type Actor, ROOT } from "../../task/caller.ts";
 import { Failure, notFound } from "../../task/errors.ts";
 import type { Grant, Role } from "../../task/roles.ts";
+import { recordChanges } from "../audit.ts";
 import type { Database } from "../postgres/database.ts";
 import { statement } from "../postgres/statement.ts";
 import { violatedConstraint } from "../postgres/transient-errors.ts";
@@ -33,17 +34,22 @@ export async function createToken(
   database: Database,
   key: TokenKey,
   { hash, lifetimeMs }: { hash: Buffer; lifetimeMs: number },
+  actor?: Actor,
 ): Promise<TokenRow> {
   const expireTime = sql`now() + ${`${lifetimeMs} ms`}::interval`;
   try {
-    const rows = await database.run((db) =>
-      db
-        .insert(tokens)
-        .values({ ...key, hash, expireTime })
-        .onConflictDoNothing({ target: [tokens.account, tokens.name] })
-        .returning(COLUMNS),
+    const row = await database.run((db) =>
+      db.transaction(async (tx) => {
+        const [made] = await tx
+          .insert(tokens)
+          .values({ ...key, hash, expireTime })
+          .onConflictDoNothing({ target: [tokens.account, tokens.name] })
+          .returning(COLUMNS);
+        if (made) await recordChanges(tx, actor, [{ resource: nameOf(key) }]);
+        return made;
+      }),
     );
-    if (rows[0]) return rows[0];
+    if (row) return row;
   } catch (error) {
     if (violatedConstraint(error) === "tokens_account_accounts_name_fk")
       throw notFound(`accounts/${key.account}`);
@@ -73,13 +79,17 @@ export async function listTokens(
 }
 
 /** Revokes a token; a repeated call keeps the first time. @throws Failure not_found. */
-export async function revokeToken(database: Database, key: TokenKey): Promise<TokenRow> {
-  const [row] = await database.run((db) =>
-    db
-      .update(tokens)
-      .set({ revokeTime: sql`coalesce(${tokens.revokeTime}, now())` })
-      .where(at(key))
-      .returning(COLUMNS),
+export async function revokeToken(database: Database, key: TokenKey, actor?: Actor): Promise<TokenRow> {
+  const row = await database.run((db) =>
+    db.transaction(async (tx) => {
+      const [revoked] = await tx
+        .update(tokens)
+        .set({ revokeTime: sql`coalesce(${tokens.revokeTime}, now())` })
+        .where(at(key))
+        .returning(COLUMNS);
+      if (revoked) await recordChanges(tx, actor, [{ resource: nameOf(key) }]);
+      return revoked;
+    }),
   );
   if (!row) throw notFound(nameOf(key));
   return row;

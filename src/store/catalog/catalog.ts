@@ -1,6 +1,8 @@
 import type { JsonObject } from "@bufbuild/protobuf";
 import { and, eq, sql } from "drizzle-orm";
+import type { Actor } from "../../task/caller.ts";
 import type { Failure } from "../../task/errors.ts";
+import { type Audited, recordChanges } from "../audit.ts";
 import type { Database, Queryable } from "../postgres/database.ts";
 import { accounts } from "../schema/accounts.ts";
 import { projects } from "../schema/resources.ts";
@@ -37,6 +39,8 @@ export interface ProjectState {
 export interface Put extends Place {
   spec: JsonObject;
   secrets: Buffer | null;
+  /** Names of the fields that change, for the audit event. */
+  fields?: readonly string[];
 }
 
 export interface Writes {
@@ -49,6 +53,8 @@ export interface Writes {
   force?: boolean;
   /** Decides and checks, but writes nothing. */
   isRehearsal: boolean;
+  /** Absent: no audit events are stored. */
+  actor?: Actor;
 }
 
 /** Large fields of a spec, none of which refers to another resource. */
@@ -77,11 +83,24 @@ export async function changeProject<W extends Writes>(
         const obstacles = await obstaclesTo(tx, project, decision);
         if (decision.isRehearsal) return { decision, written: [], obstacles };
         if (obstacles[0]) throw obstacles[0];
-        return { decision, written: await write(tx, project, decision), obstacles };
+        const written = await write(tx, project, decision);
+        await recordChanges(tx, decision.actor, changesOf(project, decision));
+        return { decision, written, obstacles };
       }),
     patienceMs,
   );
 }
+
+const changesOf = (project: string, { put, remove }: Writes): Audited[] => [
+  ...put.map(({ kind, name, fields }) => ({
+    resource: nameOf(project, kind, name),
+    ...(fields && { fields }),
+  })),
+  ...remove.map(({ kind, name }) => ({ resource: nameOf(project, kind, name) })),
+];
+
+const nameOf = (project: string, kind: AnyKind, name: string) =>
+  kind === "projects" ? `projects/${name}` : `projects/${project}/${kind}/${name}`;
 
 async function readState(db: Queryable, project: string, asked: readonly Place[]): Promise<ProjectState> {
   const [row] = await db.select().from(projects).where(eq(projects.name, project));

@@ -1,4 +1,5 @@
-import { index, jsonb, pgTable, text, uuid } from "drizzle-orm/pg-core";
+import { sql } from "drizzle-orm";
+import { boolean, check, index, interval, jsonb, pgTable, text, uuid } from "drizzle-orm/pg-core";
 import { time } from "./columns.ts";
 
 /**
@@ -21,6 +22,8 @@ export const auditEvents = pgTable(
     resource: text("resource").notNull(),
     /** Project of the resource; empty: it is in none. */
     project: text("project").notNull(),
+    /** Template of a task, by the last part of its name; empty: the resource is no task. */
+    template: text("template").notNull().default(""),
     /** Names of the fields of the request that were set. */
     fields: jsonb("fields").$type<string[]>().notNull(),
     /** `OK` or the gRPC code of the refusal. */
@@ -34,4 +37,14 @@ export const auditEvents = pgTable(
     index("audit_events_caller").on(t.caller, t.id),
     index("audit_events_keep_until").using("brin", t.keepUntil),
   ],
+);
+
+/** One row: how long new events are kept. The server that was started last has set it (--audit-retention). */
+export const auditRetention = pgTable(
+  "audit_retention",
+  {
+    id: boolean("id").primaryKey().default(true),
+    keep: interval("keep").notNull(),
+  },
+  (t) => [check("audit_retention_one_row", sql`${t.id}`)],
 );

@@ -1,7 +1,9 @@
 import { and, eq, sql } from "drizzle-orm";
+import type { Actor } from "../../task/caller.ts";
 import { Failure, notFound } from "../../task/errors.ts";
 import { isFinal } from "../../task/status.ts";
 import type { TaskRecord } from "../../task/types.ts";
+import { recordChanges } from "../audit.ts";
 import type { Database } from "../postgres/database.ts";
 import { logChunks, tasks } from "../schema/tasks.ts";
 import { forbidPlacing } from "./transitions.ts";
@@ -16,6 +18,7 @@ const DEADLINE_MS = 60_000;
 export async function deleteTask(
   database: Database,
   { project, id }: { project: string; id: string },
+  actor?: Actor,
 ): Promise<Pick<TaskRecord, "id" | "project" | "template">> {
   const name = `projects/${project}/tasks/${id}`;
   return database.run(
@@ -38,6 +41,7 @@ export async function deleteTask(
         await tx.delete(logChunks).where(eq(logChunks.taskId, id));
         await forbidPlacing(tx);
         await tx.delete(tasks).where(eq(tasks.id, id));
+        await recordChanges(tx, actor, [{ resource: name, template: task.template }]);
         return task;
       }),
     DEADLINE_MS,

@@ -1,11 +1,13 @@
 import { eq, type SQL, sql } from "drizzle-orm";
+import type { Actor } from "../../task/caller.ts";
 import { ACTIVE, isFinal, type Status } from "../../task/status.ts";
 import type { TaskRecord } from "../../task/types.ts";
+import { recordChanges } from "../audit.ts";
 import { assertProject } from "../catalog/resources.ts";
 import type { Database, Queryable } from "../postgres/database.ts";
 import { isInStatus } from "../postgres/is-one-of.ts";
 import { tasks } from "../schema/tasks.ts";
-import { type Lease, move } from "./moves.ts";
+import { type Lease, type Moved, move } from "./moves.ts";
 import { oneTask, type TaskView } from "./tasks.ts";
 
 export type KillOutcome = "KILLED_BEFORE_START" | "KILL_REQUESTED" | "ALREADY_STOPPING" | "ALREADY_FINAL";
@@ -20,6 +22,8 @@ export interface KillRequest {
   by: string;
   /** The caller may kill only tasks that it has created. */
   isOwn?: boolean;
+  /** Absent: no audit event is stored. */
+  actor?: Actor;
 }
 
 /** Statuses in which no process of a task runs, so that a kill ends it at once. */
@@ -68,7 +72,7 @@ export async function killTemplate(
   await database.run((db) => assertProject(db, template.project));
   const stopped: Killed[] = [];
   for (let batch: Lease[] | undefined; batch === undefined || batch.length === BATCH; ) {
-    batch = await database.run((db) => stopWaiting(db, template, request));
+    batch = await database.run((db) => db.transaction((tx) => stopWaiting(tx, template, request)));
     stopped.push(...batch.map(({ id }): Killed => ({ id, outcome: "KILLED_BEFORE_START" })));
   }
   const killed: Killed[] = [];
@@ -93,11 +97,25 @@ async function stopWaiting(
   const next = sql`
     SELECT id FROM tasks WHERE ${tasks.status} = 'WAITING' AND ${ofTemplate(template, request)}
     ORDER BY priority DESC NULLS LAST, id LIMIT ${BATCH} FOR UPDATE SKIP LOCKED`;
-  return stop(
+  const stopped = await stop(
     db,
     sql`${tasks.id} = ANY(ARRAY(${next}))`,
     columnsOf({ ...request, graceMs: () => 0 }, ""),
     request,
+  );
+  await recordKills(db, request, stopped);
+  return stopped;
+}
+
+async function recordKills(
+  db: Queryable,
+  { actor }: KillRequest,
+  killed: readonly Pick<TaskRecord, "id" | "project" | "template">[],
+): Promise<void> {
+  await recordChanges(
+    db,
+    actor,
+    killed.map(({ id, project, template }) => ({ resource: `projects/${project}/tasks/${id}`, template })),
   );
 }
 
@@ -116,11 +134,19 @@ async function openTasks(
 
 async function lockAndRecord(tx: Queryable, where: SQL, request: KillRequest): Promise<KillOutcome> {
   const [row] = await tx
-    .select({ id: tasks.id, status: tasks.status, app: tasks.app })
+    .select({
+      id: tasks.id,
+      project: tasks.project,
+      template: tasks.template,
+      status: tasks.status,
+      app: tasks.app,
+    })
     .from(tasks)
     .where(where)
     .for("update");
-  return row ? record(tx, row, request) : "ALREADY_FINAL";
+  const outcome = row ? await record(tx, row, request) : "ALREADY_FINAL";
+  if (row && outcome !== "ALREADY_FINAL") await recordKills(tx, request, [row]);
+  return outcome;
 }
 
 type Target = Pick<TaskRecord, "id" | "status" | "app">;
@@ -149,7 +175,7 @@ const messageOf = ({ reason }: KillRequest) => (reason ? `Killed: ${reason}` : "
 
 type KillColumns = ReturnType<typeof columnsOf>;
 
-async function stop(db: Queryable, where: SQL, set: KillColumns, request: KillRequest): Promise<Lease[]> {
+async function stop(db: Queryable, where: SQL, set: KillColumns, request: KillRequest): Promise<Moved[]> {
   const message = messageOf(request);
   const end = { endReason: "STOPPED_BY_USER", endMessage: message, leaseExpires: null } as const;
   return move(db, { to: "STOPPED", from: IDLE, where, set: { ...set, ...end }, message, by: request.by });

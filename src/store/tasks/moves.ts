@@ -14,6 +14,7 @@
  */
 
 import { and, eq, type SQL, sql } from "drizzle-orm";
+import type { Actor } from "../../task/caller.ts";
 import { LeaseLost } from "../../task/errors.ts";
 import { FINAL, type Status, sourcesOf } from "../../task/status.ts";
 import type { TaskOutcome, TaskRecord } from "../../task/types.ts";
@@ -200,6 +201,15 @@ async function owned(
   });
 }
 
+/** A deploy starts in the name of the build's creator. */
+const autorunOf = ({ createdBy }: NewTask): Actor => ({
+  caller: createdBy,
+  address: "",
+  method: "autorun",
+  requestId: "",
+  fields: [],
+});
+
 /**
  * Locks in the order of every status change (task, then head), so that a concurrent kill waits instead of deadlocking.
  */
@@ -208,6 +218,7 @@ async function moveWith(tx: Queryable, lease: Lease, step: Step, { last, followe
   await Promise.all([locked, last && storeChunks(tx, lease, [last])]);
   const moved = await step.move(tx);
   const made: string[] = [];
-  if (moved.length === 1) for (const task of followers) made.push((await insertTask(tx, task)).id);
+  if (moved.length === 1)
+    for (const task of followers) made.push((await insertTask(tx, task, { actor: autorunOf(task) })).id);
   return { moved, followers: made };
 }

@@ -1,7 +1,9 @@
 import { and, eq, sql } from "drizzle-orm";
+import type { Actor } from "../../task/caller.ts";
 import { Failure, LeaseLost } from "../../task/errors.ts";
 import type { Reason } from "../../task/reasons.ts";
 import type { Plan, TaskRecord } from "../../task/types.ts";
+import { recordChanges } from "../audit.ts";
 import { type StoredChunk, storeChunks } from "../logs/logs.ts";
 import type { Database, Queryable } from "../postgres/database.ts";
 import { taskHeads, taskPlans, tasks } from "../schema/tasks.ts";
@@ -66,8 +68,9 @@ export async function confirmPlan(
   task: TaskKey,
   digest: string,
   by: string,
+  actor?: Actor,
 ): Promise<TaskView> {
-  return decide(database, task, async (tx, where, { plan, createdBy, byOther }) => {
+  return decide(database, task, actor, async (tx, where, { plan, createdBy, byOther }) => {
     if (byOther && createdBy === by) {
       throw new Failure(
         "denied",
@@ -97,9 +100,10 @@ export async function rejectPlan(
   task: TaskKey,
   reason: string,
   by: string,
+  actor?: Actor,
 ): Promise<TaskView> {
   const message = reason ? `Its plan was rejected: ${reason}` : "Its plan was rejected";
-  return decide(database, task, async (tx, where) => {
+  return decide(database, task, actor, async (tx, where) => {
     const rejected = { leaseExpires: sql`clock_timestamp()`, decidedBy: by };
     await move(tx, { to: "REJECTED", where, set: rejected, message: reason, by });
     const end = { endReason: "REJECTED", endMessage: message, leaseExpires: null } as const;
@@ -110,7 +114,7 @@ export async function rejectPlan(
 type Decision = (tx: Queryable, where: ReturnType<typeof eq>, row: Parked) => Promise<void>;
 
 /** What a decision depends on. `byOther`: the template says so now, or said so when the task was created. */
-interface Parked extends Pick<TaskRecord, "plan" | "createdBy"> {
+interface Parked extends Pick<TaskRecord, "plan" | "createdBy" | "template"> {
   byOther: boolean;
 }
 
@@ -120,12 +124,23 @@ const byOther = sql<boolean>`(
       AND t.spec @> '{"confirmByOther": true}'))`;
 
 /** Makes a decision under the task's row lock, so that of two concurrent decisions the second one sees the first. */
-async function decide(database: Database, task: TaskKey, decision: Decision): Promise<TaskView> {
+async function decide(
+  database: Database,
+  task: TaskKey,
+  actor: Actor | undefined,
+  decision: Decision,
+): Promise<TaskView> {
   const where = eq(tasks.id, task.id);
   return database.run((db) =>
     db.transaction(async (tx) => {
       const [row] = await tx
-        .select({ status: tasks.status, plan: tasks.plan, createdBy: tasks.createdBy, byOther })
+        .select({
+          status: tasks.status,
+          plan: tasks.plan,
+          createdBy: tasks.createdBy,
+          template: tasks.template,
+          byOther,
+        })
         .from(tasks)
         .where(and(where, eq(tasks.project, task.project)))
         .for("update");
@@ -137,6 +152,7 @@ async function decide(database: Database, task: TaskKey, decision: Decision): Pr
         );
       }
       if (row) await decision(tx, where, row);
+      if (row) await recordChanges(tx, actor, [{ resource: nameOf(task), template: row.template }]);
       return oneTask(tx, and(where, eq(tasks.project, task.project)), nameOf(task));
     }),
   );

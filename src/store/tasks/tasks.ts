@@ -1,6 +1,8 @@
 import { and, eq, type SQL, sql } from "drizzle-orm";
+import type { Actor } from "../../task/caller.ts";
 import { Failure, notFound } from "../../task/errors.ts";
 import type { TaskRecord } from "../../task/types.ts";
+import { type ActorValues, actorValues, insertForTasks } from "../audit.ts";
 import type { Database, Queryable } from "../postgres/database.ts";
 import { builder, statement } from "../postgres/statement.ts";
 import { violatedConstraint } from "../postgres/transient-errors.ts";
@@ -37,20 +39,27 @@ export async function createTask(
   database: Database,
   task: NewTask,
   request?: RequestKey,
+  actor?: Actor,
 ): Promise<{ task: TaskView; deduplicated: boolean }> {
-  return storeNew(database, task, request).catch((error: unknown) => {
+  return storeNew(database, task, request, actor).catch((error: unknown) => {
     if (violatedConstraint(error) !== "tasks_project_projects_name_fk") throw error;
     throw notFound(`projects/${task.project}`);
   });
 }
 
-function storeNew(database: Database, task: NewTask, request: RequestKey | undefined) {
+function storeNew(
+  database: Database,
+  task: NewTask,
+  request: RequestKey | undefined,
+  actor: Actor | undefined,
+) {
   return database.run(async (db) => {
-    if (!request && !task.startVersion) return { task: await insertTask(db, task), deduplicated: false };
+    if (!request && !task.startVersion)
+      return { task: await insertTask(db, task, { actor }), deduplicated: false };
     return db.transaction(async (tx) => {
       // Taken before the id, under a lock, so that ids and versions have the same order.
       const version = await takeVersion(tx, task);
-      if (!request) return { task: await insertTask(tx, task, { version }), deduplicated: false };
+      if (!request) return { task: await insertTask(tx, task, { version, actor }), deduplicated: false };
       const [made] = await tx
         .insert(taskRequests)
         .values({
@@ -63,7 +72,7 @@ function storeNew(database: Database, task: NewTask, request: RequestKey | undef
         .returning();
       if (made) {
         const key = { id: made.taskId, time: made.createTime.toISOString() };
-        return { task: await insertTask(tx, task, { version, ...key }), deduplicated: false };
+        return { task: await insertTask(tx, task, { version, actor, ...key }), deduplicated: false };
       }
       return { task: await earlierTask(tx, request), deduplicated: true };
     });
@@ -86,7 +95,8 @@ const NOW = { id: sql`uuid_v7(statement_timestamp())`, time: sql`statement_times
 
 /** Values of the statement below, as the driver takes them. `id`, `time`: null generates them. `wait`: an interval. */
 interface Waiting
-  extends Required<Pick<TaskRecord, "project" | "template" | "app" | "priority" | "secrets" | "createdBy">> {
+  extends ActorValues,
+    Required<Pick<TaskRecord, "project" | "template" | "app" | "priority" | "secrets" | "createdBy">> {
   labels: string;
   spec: string;
   buildTask: string | null;
@@ -123,22 +133,30 @@ const insertWaiting = statement<Waiting, { id: string; made: string; due: string
       createTime: tasks.createTime,
       createdBy: tasks.createdBy,
       queueDeadline: tasks.queueDeadline,
+      project: tasks.project,
+      template: tasks.template,
     });
   return sql`
     WITH made AS ${insert},
     head AS (INSERT INTO task_heads (task_id, events) SELECT id, 1 FROM made),
     event AS (
       INSERT INTO task_events (task_id, ordinal, status, time, after_seq, by)
-      SELECT id, 1, 'WAITING', create_time, 0, created_by FROM made)
+      SELECT id, 1, 'WAITING', create_time, 0, created_by FROM made),
+    audit AS (${insertForTasks(at)})
     SELECT id, extract(epoch FROM create_time) * 1000 AS made, extract(epoch FROM queue_deadline) * 1000 AS due
     FROM made`;
 });
 
-/** Stores a waiting task with its head and its first event, in one statement. */
+/** Stores a waiting task with its head, its first event and its audit event, in one statement. */
 export async function insertTask(
   db: Queryable,
   task: NewTask,
-  { id = null, time = null, version = "" }: Partial<Pick<Waiting, "id" | "time" | "version">> = {},
+  {
+    id = null,
+    time = null,
+    version = "",
+    actor,
+  }: Partial<Pick<Waiting, "id" | "time" | "version">> & { actor?: Actor | undefined } = {},
 ): Promise<TaskView> {
   const wait = task.spec.queueTimeoutMs;
   const rows = await insertWaiting(db, {
@@ -151,6 +169,7 @@ export async function insertTask(
     id,
     time,
     wait: wait === undefined ? null : `${wait} ms`,
+    ...actorValues(actor),
   });
   const { id: made = "", made: at = "0", due = null } = rows[0] ?? {};
   const queueDeadline = due === null ? null : new Date(Number(due));
@@ -214,22 +233,6 @@ const lastSeq = sql<number>`(SELECT h.last_seq FROM ${taskHeads} h WHERE h.task_
 /** Selects tasks with their last line number and the columns of `more`. */
 export function selectTasks<M extends Record<string, SQL>>(db: Queryable, more: M = {} as M) {
   return db.select({ tasks, lastSeq, ...more }).from(tasks);
-}
-
-/**
- * Stores the commit that was checked out. Does nothing if the task has another epoch: its new owner checks out again.
- */
-export async function recordCommit(
-  database: Database,
-  lease: Pick<TaskRecord, "id" | "leaseEpoch">,
-  { hash, message }: { hash: string; message: string },
-): Promise<void> {
-  await database.run((db) =>
-    db
-      .update(tasks)
-      .set({ commitHash: hash, commitMessage: message })
-      .where(and(eq(tasks.id, lease.id), eq(tasks.leaseEpoch, lease.leaseEpoch))),
-  );
 }
 
 /** Deletes request ids that are older than REQUEST_MEMORY. */

@@ -70,6 +70,7 @@ export const ORACLE: Readonly<Record<string, Rule>> = {
   createToken: { kind: "account", roles: ADMIN },
   listTokens: { kind: "account", roles: ADMIN },
   revokeToken: { kind: "account", roles: ADMIN },
+  listAuditEvents: { kind: "list", roles: ADMIN },
   listApps: { kind: "open", roles: [] },
 } as Record<string, Rule>;
 

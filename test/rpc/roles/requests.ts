@@ -3,6 +3,7 @@ import { Code, ConnectError } from "@connectrpc/connect";
 import { AccessKeyService } from "../../../gen/signalman/v1/access_key_pb.ts";
 import { AccountService } from "../../../gen/signalman/v1/account_pb.ts";
 import { AppService } from "../../../gen/signalman/v1/app_service_pb.ts";
+import { AuditService } from "../../../gen/signalman/v1/audit_pb.ts";
 import { CatalogService } from "../../../gen/signalman/v1/catalog_service_pb.ts";
 import { EnvironmentService } from "../../../gen/signalman/v1/environment_pb.ts";
 import { InventoryService } from "../../../gen/signalman/v1/inventory_pb.ts";
@@ -29,6 +30,7 @@ export const SERVICES = [
   RoleBindingService,
   AccountService,
   TokenService,
+  AuditService,
   AppService,
 ];
 
@@ -130,8 +132,10 @@ export function casesOf(method: DescMethod, { tasks }: World): Case[] {
     case "list":
       return [
         ...PROJECTS.map((project) => one({ project }, { parent: `projects/${project}` })),
-        ...(method.parent === TaskService ? [one({}, { parent: "projects/-" })] : []),
-      ].slice(method.parent === ProjectService ? 2 : 0);
+        ...([TaskService, AuditService].includes(method.parent as never)
+          ? [one({}, { parent: "projects/-" })]
+          : []),
+      ].slice(method.parent === ProjectService || method.parent === AuditService ? 2 : 0);
     default:
       return PROJECTS.map((project) => one({ project }, named(`projects/${project}/${collection}/x`)));
   }

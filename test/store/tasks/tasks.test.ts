@@ -1,6 +1,7 @@
 import { createHash, randomUUID } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { createTask, forgetRequests, getTask, recordCommit } from "../../../src/store/tasks/tasks.ts";
+import { recordCommit } from "../../../src/store/tasks/commits.ts";
+import { createTask, forgetRequests, getTask } from "../../../src/store/tasks/tasks.ts";
 import { Failure } from "../../../src/task/errors.ts";
 import { newTask, openStore, type TestStore } from "../fixture.ts";
 

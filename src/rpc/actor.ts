@@ -1,0 +1,30 @@
+import type { DescMethod } from "@bufbuild/protobuf";
+import { type DescMessage, isFieldSet, type Message } from "@bufbuild/protobuf";
+import { reflect } from "@bufbuild/protobuf/reflect";
+import type { Actor } from "../task/caller.ts";
+import type { Call } from "./call.ts";
+import { isOpaque } from "./rules/to-plain.ts";
+
+/** Most names of fields in one audit event. */
+const MOST_FIELDS = 100;
+
+/** Returns what the audit event of a call says of it: who, from where, by which method and which fields, never their values. */
+export function actorOf(
+  { parent, name, input }: DescMethod,
+  request: Message,
+  { caller, peer, requestId }: Pick<Call, "caller" | "requestId"> & { peer: string },
+): Actor {
+  const fields = fieldsOf(input, request).slice(0, MOST_FIELDS);
+  return { caller: caller.name, address: peer, method: `${parent.name}/${name}`, requestId, fields };
+}
+
+/** Returns the paths of the fields that are set: of the request, and of a message in it. */
+function fieldsOf(desc: DescMessage, message: Message): string[] {
+  return desc.fields
+    .filter((field) => isFieldSet(message, field))
+    .flatMap((field) => {
+      if (field.fieldKind !== "message" || isOpaque(field.message)) return [field.name];
+      const inner = reflect(desc, message).get(field);
+      return field.message.fields.filter((one) => inner.isSet(one)).map((one) => `${field.name}.${one.name}`);
+    });
+}
