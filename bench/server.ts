@@ -37,6 +37,7 @@ export async function startServer(env: Record<string, string> = {}): Promise<Ben
       SIGNALMAN_LISTEN: "127.0.0.1:0",
       SIGNALMAN_LOG_FORMAT: "json",
       SIGNALMAN_LOG_LEVEL: "info",
+      SIGNALMAN_NO_AUTH: "true",
       ...env,
     },
     stdio: ["ignore", "ignore", "pipe"],

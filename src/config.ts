@@ -6,53 +6,15 @@ import { BUILT_IN } from "./jobs/families.ts";
 import { decodeSecretKeys } from "./keys/secret-key.ts";
 import type { IsolationSetting } from "./process/isolation/choose.ts";
 import { parseApps } from "./settings/apps.ts";
+import { PORT_SETTINGS } from "./settings/port.ts";
 import { parseRoles, ROLES } from "./settings/roles.ts";
-import {
-  oneOf,
-  parseDatabaseUrl,
-  parseFile,
-  parseListen,
-  parseNames,
-  parseOrigins,
-  parseToken,
-  parseWhole,
-} from "./settings/values.ts";
+import { type Setting, setting } from "./settings/setting.ts";
+import { oneOf, parseDatabaseUrl, parseFile, parseNames, parseWhole } from "./settings/values.ts";
 import { durationMs } from "./task/duration.ts";
-
-/** A setting of the server: its names, its meaning, and its default. */
-export interface Setting<T> {
-  /** Name of the environment variable. */
-  env: string;
-  /** Name of the flag; absent for secrets, since every user of the machine can read command lines. */
-  flag?: string;
-  placeholder: string;
-  description: string;
-  /** Default in words, for the help text. `parse(undefined)` returns its value. */
-  default: string;
-  /** @throws Error whose message completes "SIGNALMAN_X …". */
-  parse(text: string | undefined): T;
-}
-
-const setting = <T>(definition: Setting<T>) => definition;
 
 /** Settings of `signalman serve`. A flag overrides the environment variable. */
 export const SETTINGS = {
-  listen: setting({
-    env: "SIGNALMAN_LISTEN",
-    flag: "listen",
-    placeholder: "HOST:PORT",
-    description: "address to listen on; one beyond loopback needs a token; port 0: any free port",
-    default: "127.0.0.1:8480",
-    parse: (text = "127.0.0.1:8480") => parseListen(text),
-  }),
-  allowedOrigins: setting({
-    env: "SIGNALMAN_ALLOWED_ORIGINS",
-    flag: "allowed-origins",
-    placeholder: "ORIGIN,…",
-    description: "web origins that may call from a browser, such as https://app.example.com, or * for all",
-    default: "only the server's own origin",
-    parse: (text = "") => parseOrigins(text),
-  }),
+  ...PORT_SETTINGS,
   dataDir: setting({
     env: "SIGNALMAN_DATA_DIR",
     flag: "data-dir",
@@ -68,13 +30,6 @@ export const SETTINGS = {
     description: "PostgreSQL 14 or newer",
     default: "an embedded PostgreSQL in the data folder",
     parse: (text) => (text ? parseDatabaseUrl(text) : undefined),
-  }),
-  token: setting({
-    env: "SIGNALMAN_TOKEN",
-    placeholder: "TOKEN",
-    description: "bearer token that every call must carry, at least 16 characters",
-    default: "none: everyone on this machine may call",
-    parse: (text) => (text ? parseToken(text) : undefined),
   }),
   secretKeys: setting({
     env: "SIGNALMAN_SECRET_KEY",
@@ -200,11 +155,11 @@ export const SETTINGS = {
 
 type Settings = typeof SETTINGS;
 export type Config = Readonly<{ [K in keyof Settings]: ReturnType<Settings[K]["parse"]> }>;
-/** Texts of the flags on the command line, by setting. */
+/** Texts of the flags on the command line, by setting; `true` for a switch. */
 export type Flags = Partial<Record<keyof Settings, string>>;
 
 /** Variables of Signalman that are not settings of the server. */
-const OTHERS = new Set(["SIGNALMAN_SERVER", "SIGNALMAN_TASK", "SIGNALMAN_PUMP"]);
+const OTHERS = new Set(["SIGNALMAN_SERVER", "SIGNALMAN_CA_FILE", "SIGNALMAN_TASK", "SIGNALMAN_PUMP"]);
 
 /** Thrown for a setting that is not valid; the message names the variable or the flag. */
 export class ConfigError extends Error {
@@ -226,11 +181,22 @@ export function readConfig(flags: Flags, env: NodeJS.ProcessEnv): Config {
     read(definition, flags[key as keyof Settings], env),
   ]);
   const config = Object.freeze(Object.fromEntries(entries)) as Config;
-  if (config.roles.length < ROLES.length && config.databaseUrl === undefined)
-    throw new ConfigError(
-      `SIGNALMAN_ROLES is ${config.roles.join()} only, so another server has the other role: set DATABASE_URL to the database of both`,
-    );
+  const fault = conflictIn(config);
+  if (fault !== undefined) throw new ConfigError(fault);
   return config;
+}
+
+/** Returns which settings contradict each other, and what to do; undefined if none do. */
+function conflictIn(config: Config): string | undefined {
+  if (config.roles.length < ROLES.length && config.databaseUrl === undefined)
+    return `SIGNALMAN_ROLES is ${config.roles.join()} only, so another server has the other role: set DATABASE_URL to the database of both`;
+  if (config.noAuth && config.tokens)
+    return "--no-auth accepts calls without a token, but SIGNALMAN_TOKEN is set: leave one of them out";
+  if ((config.tlsCert === undefined) !== (config.tlsKey === undefined))
+    return "TLS needs both --tls-cert and --tls-key (SIGNALMAN_TLS_CERT, SIGNALMAN_TLS_KEY); got only one of them";
+  if (config.plaintext && config.tlsCert)
+    return "--plaintext is for a port without TLS, but --tls-cert is given: leave one of them out";
+  return undefined;
 }
 
 function read(definition: Setting<unknown>, flag: string | undefined, env: NodeJS.ProcessEnv): unknown {

@@ -19,7 +19,10 @@ test("without settings there is a config that works on this machine", () => {
   expect(config).toMatchObject({
     listen: { host: "127.0.0.1", port: 8480 },
     databaseUrl: undefined,
-    token: undefined,
+    tokens: undefined,
+    noAuth: false,
+    plaintext: false,
+    allowedHosts: undefined,
     secretKeys: undefined,
     roles: ["api", "runner"],
     maxParallelTasks: 10,
@@ -45,6 +48,10 @@ describe("valid values are accepted", () => {
     ["databaseUrl", "postgresql://u:p@host/db", "postgresql://u:p@host/db"],
     ["maxParallelTasks", "1000", 1000],
     ["roles", "runner,api", ["api", "runner"]],
+    ["allowedHosts", "ci.example.com,ci", ["ci.example.com", "ci"]],
+    ["allowedHosts", "*", "*"],
+    ["noAuth", "true", true],
+    ["plaintext", "true", true],
     ["hooks", "/a.mjs,/b/../c.mjs", ["/a.mjs", "/c.mjs"]],
     ["forwardedEnv", "HTTP_PROXY,_x", ["HTTP_PROXY", "_x"]],
     ["lostTimeout", "1h30m", 5_400_000],
@@ -64,7 +71,7 @@ describe("valid values are accepted", () => {
   test("a token and a key, as variables", () => {
     const SIGNALMAN_SECRET_KEY = Buffer.alloc(32, 1).toString("base64");
     const config = readConfig({}, { SIGNALMAN_TOKEN: "0123456789abcdef", SIGNALMAN_SECRET_KEY });
-    expect(config).toMatchObject({ token: "0123456789abcdef", secretKeys: [Buffer.alloc(32, 1)] });
+    expect(config).toMatchObject({ tokens: ["0123456789abcdef"], secretKeys: [Buffer.alloc(32, 1)] });
   });
 
   test("apps are added to the built-in ones and may replace them", () => {
@@ -92,7 +99,7 @@ test("one role alone needs a database that another server can reach", () => {
 });
 
 test("secrets have no flag, since every user of the machine can read a command line", () => {
-  expect(SETTINGS.token).not.toHaveProperty("flag");
+  expect(SETTINGS.tokens).not.toHaveProperty("flag");
   expect(SETTINGS.secretKeys).not.toHaveProperty("flag");
 });
 
@@ -107,6 +114,15 @@ describe("a bad value is an error that names its variable or flag and what is al
       /must be \* or origins such as https:.*, not https:..a.example.$/,
     ],
     ["allowedOrigins", "https://a.example,b.example", /must be \* or origins.*, not b.example/],
+    [
+      "allowedHosts",
+      "ci.example.com:8480",
+      /must be \* or host names .* without ports.*, not ci.example.com:8480/,
+    ],
+    ["noAuth", "yes", /must be one of true, false, not yes/],
+    ["plaintext", "1", /must be one of true, false, not 1/],
+    ["tlsCert", 'a"b', /must be a path without quotation marks and line breaks/],
+    ["tlsKey", 'a"b', /must be a path without quotation marks and line breaks/],
     ["databaseUrl", "mysql://host/db", /must be a URL such as postgres:/],
     ["databaseUrl", "host=x", /must be a URL such as postgres:/],
     ["roles", "api,worker", /must be api, runner or both, joined by a comma, not api,worker/],
@@ -156,6 +172,28 @@ describe("a bad value is an error that names its variable or flag and what is al
     expect(complaint({}, { SIGNALMAN_TOKEN: "with a blank in the middle" })).toBe(told);
   });
 
+  test("one of several tokens that is short, none of which is repeated", () => {
+    const { tokens } = readConfig({}, { SIGNALMAN_TOKEN: "0123456789abcdef, fedcba9876543210" });
+    expect(tokens).toEqual(["0123456789abcdef", "fedcba9876543210"]);
+    for (const text of ["0123456789abcdef,short", "0123456789abcdef,"])
+      expect(complaint({}, { SIGNALMAN_TOKEN: text })).toBe(
+        "SIGNALMAN_TOKEN between commas each token must have at least 16 characters, all of them visible ASCII",
+      );
+  });
+
+  test.each([
+    [{ noAuth: "true" }, { SIGNALMAN_TOKEN: "0123456789abcdef" }, /--no-auth .* but SIGNALMAN_TOKEN is set/],
+    [{ tlsCert: "/c.pem" }, {}, /TLS needs both --tls-cert and --tls-key/],
+    [{ tlsKey: "/k.pem" }, {}, /TLS needs both --tls-cert and --tls-key/],
+    [
+      { tlsKey: "/k.pem", tlsCert: "/c.pem", plaintext: "true" },
+      {},
+      /--plaintext .* but --tls-cert is given/,
+    ],
+  ])("settings that contradict each other: %o %o", (flags, env, wanted) => {
+    expect(complaint(flags, env)).toMatch(wanted);
+  });
+
   test("a key that is not 32 bytes, which is not repeated", () => {
     expect(complaint({}, { SIGNALMAN_SECRET_KEY: "c2hvcnQ=" })).toMatch(
       /^SIGNALMAN_SECRET_KEY holds 5 bytes as base64; a key must have 32/,
@@ -167,7 +205,7 @@ describe("a bad value is an error that names its variable or flag and what is al
   });
 
   test("every setting is tested here", () => {
-    const shown = new Set<string>([...BAD.map(([key]) => key), "token", "hooks", "secretKeys", "dataDir"]);
+    const shown = new Set<string>([...BAD.map(([key]) => key), "tokens", "hooks", "secretKeys", "dataDir"]);
     expect([...Object.keys(SETTINGS)].sort()).toEqual([...shown].sort());
   });
 });

@@ -1,6 +1,7 @@
 // Starts a server with its own database, applies a catalog, runs a task and shows its live output. Passes its arguments to
 // `signalman run` and exits with the same code. Removes everything at the end, also after Ctrl-C.
 import { spawn } from "node:child_process";
+import { randomBytes } from "node:crypto";
 import { once } from "node:events";
 import { mkdtemp, rm } from "node:fs/promises";
 import { constants, tmpdir } from "node:os";
@@ -15,6 +16,8 @@ const stopped = new AbortController();
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
   process.on(signal, () => stopped.abort(128 + constants.signals[signal]));
 }
+// The token of this server alone, for its commands too.
+process.env.SIGNALMAN_TOKEN = randomBytes(32).toString("hex");
 process.exitCode = await main(process.argv.slice(2));
 
 async function main(options: readonly string[]): Promise<number> {

@@ -12,7 +12,7 @@ export interface Server extends AsyncDisposable {
 /** Starts `signalman serve` on a free port, in a new session, so that Ctrl-C in the terminal does not reach it. */
 export function startServer(signalman: string, folder: string, stopped: AbortSignal): Server {
   const args = [signalman, "serve", "--listen", "127.0.0.1:0", "--data-dir", folder, "--log-format", "json"];
-  const { DATABASE_URL: _database, SIGNALMAN_TOKEN: _token, ...env } = process.env;
+  const { DATABASE_URL: _database, ...env } = process.env;
   const child = spawn(process.execPath, args, { env, detached: true, stdio: ["ignore", "ignore", "pipe"] });
   const ended = once(child, "exit");
   const ready = Promise.withResolvers<string | undefined>();
@@ -48,7 +48,7 @@ const FINAL: readonly TaskStatus[] = [TaskStatus.SUCCESS, TaskStatus.ERROR, Task
 
 /** Kills all running tasks, since tasks outlive their server. */
 export async function endTasks(url: string): Promise<void> {
-  using client = connectSignalman({ server: url });
+  using client = connectSignalman({ server: url, token: process.env.SIGNALMAN_TOKEN });
   const { tasks } = await client.tasks.listTasks({ parent: "projects/-", pageSize: 1000 });
   await Promise.all(tasks.filter(({ status }) => !FINAL.includes(status)).map(end));
 

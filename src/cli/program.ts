@@ -48,6 +48,12 @@ export function createProgram(): Command {
         "bearer token; prefer the variable, since other users of the machine can read arguments",
       ).env("SIGNALMAN_TOKEN"),
     )
+    .addOption(
+      new Option(
+        "--ca-file <file>",
+        "certificates (PEM) of the authority of an https:// server, in place of the known ones",
+      ).env("SIGNALMAN_CA_FILE"),
+    )
     .option("--json", "print JSON, one object per line")
     .addHelpText("after", EXIT_CODES);
   for (const add of [

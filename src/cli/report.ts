@@ -25,7 +25,9 @@ function reportRpc(error: ConnectError): void {
   for (const { field, description } of violations) say(`${field}: ${description}`);
   if (violations.length === 0) say(`${error.rawMessage} (${codeToString(error.code)})`);
   if (error.code === Code.Unauthenticated)
-    say("set SIGNALMAN_TOKEN to the server's token, or give it with --token");
+    say(
+      "set SIGNALMAN_TOKEN to a token of the server, or give it with --token; the server's own user on its machine needs none",
+    );
 }
 
 /** The reader of stdout has closed the pipe, as `head` does. */

@@ -1,8 +1,10 @@
-import { type CallOptions, ConnectError } from "@connectrpc/connect";
+import { readFileSync } from "node:fs";
+import { type CallOptions, Code, ConnectError } from "@connectrpc/connect";
 import type { Command } from "commander";
 import { connectSignalman, type Signalman } from "../client/connect.ts";
 import { startConnectRetry } from "./connect-retry.ts";
 import { UsageError } from "./errors.ts";
+import { type LocalRoute, localRoute } from "./local-route.ts";
 
 /** Connection of one command to the server, with the options that all commands share. */
 export interface Session extends Disposable {
@@ -17,6 +19,7 @@ export interface Session extends Disposable {
 interface GlobalOptions {
   server: string;
   token?: string;
+  caFile?: string;
   json?: true;
 }
 
@@ -34,9 +37,11 @@ export function withSession<A extends unknown[]>(body: (session: Session, ...arg
 }
 
 /** Checks the token here, since commander prints values that it refuses. Commander has checked the server. */
-function connect(server: string, token: string | undefined): Signalman {
+function connect({ server, token, caFile }: GlobalOptions, { dial }: LocalRoute): Signalman {
+  const ca = caFile ? readCertificates(caFile) : undefined;
+  const isSecure = server.startsWith("https:");
   try {
-    return connectSignalman({ server, token: token || undefined });
+    return connectSignalman({ server, token: token || undefined, ca, ...(!isSecure && { dial }) });
   } catch (cause) {
     if (cause instanceof TypeError)
       throw new UsageError(`--token or SIGNALMAN_TOKEN: ${cause.message}`, { cause });
@@ -44,8 +49,23 @@ function connect(server: string, token: string | undefined): Signalman {
   }
 }
 
-function openSession({ server, token, json }: GlobalOptions, isNamed: boolean): Session {
-  const client = connect(server, token);
+function readCertificates(file: string): Buffer {
+  try {
+    return readFileSync(file);
+  } catch (cause) {
+    throw new UsageError(
+      `--ca-file or SIGNALMAN_CA_FILE: ${cause instanceof Error ? cause.message : cause}`,
+      { cause },
+    );
+  }
+}
+
+function openSession(options: GlobalOptions, isNamed: boolean): Session {
+  const { server, token, json } = options;
+  const route = localRoute(server);
+  const client = connect(options, route);
+  /** The server was starting: its port was open already, its socket was not. */
+  const wasEarly = ({ code }: ConnectError) => code === Code.Unauthenticated && !token && route.hasOpened();
   return {
     client,
     json: json ?? false,
@@ -59,7 +79,8 @@ function openSession({ server, token, json }: GlobalOptions, isNamed: boolean): 
         } catch (thrown) {
           signal?.throwIfAborted();
           if (!(thrown instanceof ConnectError)) throw thrown;
-          await patience.wait(thrown);
+          if (wasEarly(thrown)) client[Symbol.dispose]();
+          else await patience.wait(thrown);
         }
       }
     },

@@ -1,3 +1,4 @@
+import net, { type Socket } from "node:net";
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import { type Client, Code, ConnectError, createClient, type Interceptor } from "@connectrpc/connect";
 import { createGrpcTransport } from "@connectrpc/connect-node";
@@ -22,7 +23,7 @@ import { TemplateService } from "../../gen/signalman/v1/template_pb.ts";
 import { TokenService } from "../../gen/signalman/v1/token_pb.ts";
 import { lostIsUnavailable } from "./lost-connections.ts";
 import type { ReconnectOptions } from "./reconnect.ts";
-import { serverUrl } from "./server-url.ts";
+import { serverUrl, socketPathOf } from "./server-url.ts";
 import { Sessions } from "./sessions.ts";
 import { type WatchOptions, watchTask } from "./watch.ts";
 import { watchTasks } from "./watch-tasks.ts";
@@ -40,8 +41,15 @@ import { watchTasks } from "./watch-tasks.ts";
  */
 
 export interface ConnectOptions {
-  /** `HOST:PORT` or `http://HOST:PORT`: gRPC over HTTP/2 without TLS; `https://…`: with TLS. Default: 127.0.0.1:8480. */
+  /**
+   * `HOST:PORT` or `http://HOST:PORT`: gRPC over HTTP/2 without TLS; `https://…`: with TLS; `unix:/PATH`: over a unix socket.
+   * Default: 127.0.0.1:8480.
+   */
   server?: string;
+  /** For `https://…`: certificates (PEM) of the authorities that may vouch for the server. Default: those that Node knows. */
+  ca?: string | Buffer;
+  /** For servers without TLS: opens a connection in place of TCP; undefined: TCP. */
+  dial?: () => Socket | undefined;
   /** Bearer token, sent with every call. */
   token?: string;
 }
@@ -82,9 +90,15 @@ export interface Signalman extends Disposable {
 export const DEFAULT_SERVER = "127.0.0.1:8480";
 
 /** Returns the clients; no connection is made yet. @throws TypeError if `server` or `token` is malformed */
-export function connectSignalman({ server = DEFAULT_SERVER, token }: ConnectOptions = {}): Signalman {
+export function connectSignalman({
+  server = DEFAULT_SERVER,
+  token,
+  ca,
+  dial,
+}: ConnectOptions = {}): Signalman {
   const url = serverUrl(server);
-  const sessionManager = new Sessions(url);
+  const path = socketPathOf(server);
+  const sessionManager = new Sessions(url, { ca, dial: path === undefined ? dial : () => net.connect(path) });
   const interceptors = [lostIsUnavailable, ...(token === undefined ? [] : [bearer(token)])];
   const transport = createGrpcTransport({ baseUrl: url, sessionManager, interceptors });
   const tasks = createClient(TaskService, transport);

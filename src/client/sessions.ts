@@ -1,4 +1,5 @@
 import type { ClientHttp2Session } from "node:http2";
+import net, { type Socket } from "node:net";
 import { Http2SessionManager } from "@connectrpc/connect-node";
 
 /**
@@ -13,15 +14,26 @@ const WINDOW_BYTES = 1024 * 1024;
 const PING_INTERVAL_MS = 20_000;
 const PING_TIMEOUT_MS = 5000;
 
+export interface SessionOptions {
+  /** Certificates (PEM) of the authorities that may vouch for the server. Default: those that Node knows. */
+  ca?: string | Buffer;
+  /** Opens a connection in place of TCP; undefined: TCP. Only for servers without TLS. */
+  dial?: () => Socket | undefined;
+}
+
 /** One connection at a time, opened when it is needed, with flow-control windows for long logs. */
 export class Sessions extends Http2SessionManager {
   readonly #widened = new WeakSet<ClientHttp2Session>();
 
-  constructor(url: string) {
+  constructor(url: string, { ca, dial }: SessionOptions = {}) {
     super(
       url,
       { pingIntervalMs: PING_INTERVAL_MS, pingTimeoutMs: PING_TIMEOUT_MS },
-      { settings: { initialWindowSize: WINDOW_BYTES } },
+      {
+        settings: { initialWindowSize: WINDOW_BYTES },
+        ...(ca !== undefined && { ca }),
+        ...(dial && { createConnection: (authority: URL) => dial() ?? overTcp(authority) }),
+      },
     );
   }
 
@@ -35,4 +47,9 @@ export class Sessions extends Http2SessionManager {
     }
     return stream;
   }
+}
+
+function overTcp({ hostname, port }: URL): Socket {
+  const host = hostname.replace(/^\[|\]$/g, "");
+  return net.connect({ host, port: Number(port || 80) });
 }

@@ -1,18 +1,71 @@
+import { Code, ConnectError } from "@connectrpc/connect";
+import { startFirstBytesTimeout } from "../async/first-bytes-timeout.ts";
+import { Permits } from "../async/permits.ts";
 import { clientLeft } from "../rpc/errors/errors.ts";
-import type { HttpRequest } from "./port.ts";
+import type { HttpRequest } from "./exchange.ts";
+
+/** Limits of the bodies of requests. Streams that the server sends are not concerned. */
+export interface BodyLimits {
+  /** Milliseconds between two pieces of a body. */
+  idleMs: number;
+  /** Milliseconds for a whole body. */
+  totalMs: number;
+  /** Number of large bodies that are read at once; others wait, without being read further. */
+  large: number;
+}
+
+export const BODY_LIMITS: BodyLimits = { idleMs: 10_000, totalMs: 60_000, large: 8 };
+
+/** Size in bytes above which a body is large. */
+const LARGE_BYTES = 64 * 1024;
+
+export type ReadBody = (request: HttpRequest) => AsyncGenerator<Uint8Array>;
 
 /**
- * Yields the body of a request. If the reader stops early, because the call is refused, the rest of the body is discarded, so
- * that the connection stays usable. (Node's default iterator would destroy the request: an HTTP/1.1 connection then delivers
- * no further request, and HTTP/2 counts the rest as invalid frames and closes the connection after a thousand.)
- * @throws CANCELED if the client ends the call before the end of the body, by a reset or a lost connection.
+ * Returns a function that yields the body of a request. If the reader stops early, because the call is refused, the rest of the
+ * body is discarded, so that the connection stays usable. (Node's default iterator would destroy the request: an HTTP/1.1
+ * connection then delivers no further request, and HTTP/2 counts the rest as invalid frames and closes the connection after a
+ * thousand.)
+ *
+ * It throws CANCELED if the client ends the call before the end of the body, by a reset or a lost connection, and
+ * DEADLINE_EXCEEDED if the body takes longer than its limits.
  */
-export async function* bodyOf(request: HttpRequest): AsyncGenerator<Uint8Array> {
-  try {
-    yield* request.iterator({ destroyOnReturn: false });
-  } catch (cause) {
-    throw clientLeft(cause);
-  } finally {
-    request.resume();
-  }
+export function bodyReader({ idleMs, totalMs, large }: BodyLimits): ReadBody {
+  const permits = new Permits(large);
+  return async function* bodyOf(request) {
+    const pieces = request.iterator({ destroyOnReturn: false });
+    const late = Promise.withResolvers<never>();
+    late.promise.catch(() => {});
+    const stopTotal = startFirstBytesTimeout(totalMs, () =>
+      late.reject(tooSlow(`was not complete after ${totalMs / 1000} s`)),
+    );
+    let permit: Promise<() => void> | undefined;
+    try {
+      for (let length = 0; ; ) {
+        const stopIdle = startFirstBytesTimeout(idleMs, () =>
+          late.reject(tooSlow(`paused for ${idleMs / 1000} s`)),
+        );
+        const piece = await Promise.race([pieces.next(), late.promise]).finally(stopIdle);
+        if (piece.done) return;
+        length += piece.value.length;
+        if (length > LARGE_BYTES) {
+          permit ??= permits.acquire();
+          await Promise.race([permit, late.promise]);
+        }
+        yield piece.value;
+      }
+    } catch (cause) {
+      throw cause instanceof ConnectError ? cause : clientLeft(cause);
+    } finally {
+      stopTotal();
+      void permit?.then((release) => release());
+      const discardRest = () => void request.resume();
+      // Behind a piece that is still awaited.
+      pieces.return?.().then(discardRest, discardRest);
+    }
+  };
+}
+
+function tooSlow(what: string): ConnectError {
+  return new ConnectError(`The body of the request ${what}; send it faster`, Code.DeadlineExceeded);
 }

@@ -1,7 +1,7 @@
 import type { ServerResponse } from "node:http";
 import { cors } from "@connectrpc/connect";
 import { REQUEST_ID_HEADER } from "../rpc/interceptors/request-id.ts";
-import type { Handler, HttpRequest } from "./port.ts";
+import type { Handler, HttpRequest } from "./exchange.ts";
 
 /** Origins, such as `https://app.example.com`, whose pages may call from a browser; `*`: all. */
 export type AllowedOrigins = "*" | readonly string[];
@@ -15,16 +15,16 @@ const MAX_AGE_S = "7200";
  */
 export function withCors(handler: Handler, allowed: AllowedOrigins): Handler {
   if (allowed !== "*" && allowed.length === 0) return handler;
-  return (request, response) => {
+  return (request, response, connection) => {
     const { origin } = request.headers;
     const out = response as ServerResponse; // the methods of both are the same, but not their types
     if (allowed !== "*") out.setHeader("vary", "origin");
     const isAllowed = origin !== undefined && (allowed === "*" || allowed.includes(origin));
-    if (!isAllowed) return handler(request, response);
+    if (!isAllowed) return handler(request, response, connection);
     out.setHeader("access-control-allow-origin", allowed === "*" ? "*" : origin);
     if (!isPreflight(request)) {
       out.setHeader("access-control-expose-headers", [...cors.exposedHeaders, REQUEST_ID_HEADER].join(", "));
-      return handler(request, response);
+      return handler(request, response, connection);
     }
     out.writeHead(204, {
       "access-control-allow-methods": cors.allowedMethods.join(", "),

@@ -3,9 +3,10 @@ import type { Logger } from "pino";
 import { file_google_rpc_error_details } from "../../gen/google/rpc/error_details_pb.ts";
 import { Health } from "../../gen/health/v1/health_pb.ts";
 import { type AllowedOrigins, withCors } from "./cors.ts";
+import type { Handler } from "./exchange.ts";
 import { healthPage, healthService } from "./health.ts";
 import type { Readable } from "./health-state.ts";
-import type { Handler } from "./port.ts";
+import type { Hosts } from "./hosts.ts";
 import { reflectionRoutes } from "./reflection.ts";
 import { type RpcHandlerOptions, rpcHandler } from "./rpc-handler.ts";
 
@@ -22,8 +23,9 @@ export interface HandlerOptions {
   shutdown: AbortSignal;
   /** Whether to compress responses for clients that accept it. */
   gzip: boolean;
-  /** Name or address on which the port listens. */
-  host: string;
+  /** Host names under which the server may be called. */
+  hosts: Hosts;
+  refused: RpcHandlerOptions["refused"];
   /** Origins whose pages may call, besides pages of this server. */
   allowedOrigins: AllowedOrigins;
   logger: Logger;
@@ -45,13 +47,10 @@ export function createHandler(options: HandlerOptions): Handler {
     authenticate: options.authenticate,
     shutdownSignal: shutdown,
     logger,
-    getHosts: [options.host, ...hostsOf(options.allowedOrigins)],
+    hosts: options.hosts,
+    refused: options.refused,
     pages: new Map([["/healthz", healthPage(health)]]),
     compressAnswers: options.gzip,
   });
   return withCors(handler, options.allowedOrigins);
-}
-
-function hostsOf(origins: AllowedOrigins): string[] {
-  return origins === "*" ? [] : origins.map((origin) => new URL(origin).hostname);
 }

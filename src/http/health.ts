@@ -2,9 +2,9 @@ import type { ServerResponse } from "node:http";
 import type { ServiceImpl } from "@connectrpc/connect";
 import { type Health, HealthCheckResponse_ServingStatus as Status } from "../../gen/health/v1/health_pb.ts";
 import { Failure } from "../task/errors.ts";
+import type { Handler } from "./exchange.ts";
 import { followHealth, type Readable, whenAborted } from "./health-state.ts";
 import { plainText } from "./plain-text.ts";
-import type { Handler } from "./port.ts";
 
 /**
  * Returns the service grpc.health.v1 (https://github.com/grpc/grpc/blob/master/doc/health-checking.md) for `services`; "" is

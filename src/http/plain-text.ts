@@ -1,5 +1,5 @@
 import type { ServerResponse } from "node:http";
-import type { HttpResponse } from "./port.ts";
+import type { HttpResponse } from "./exchange.ts";
 
 /** Sends a response with a short text. */
 export function plainText(response: HttpResponse, status: number, text: string): void {

@@ -1,15 +1,11 @@
 import { once } from "node:events";
-import http from "node:http";
-import http2 from "node:http2";
+import type http from "node:http";
 import type { AddressInfo, Socket } from "node:net";
+import { CONNECTION_LIMITS, type ConnectionLimits, trackConnections } from "./connections.ts";
+import type { Handler } from "./exchange.ts";
 import { authority, listenError } from "./listen-error.ts";
-import { toOriginForm } from "./request-target.ts";
-import { trackSessions } from "./sessions.ts";
-import { sniff } from "./sniff.ts";
-
-export type HttpRequest = http.IncomingMessage | http2.Http2ServerRequest;
-export type HttpResponse = http.ServerResponse | http2.Http2ServerResponse;
-export type Handler = (request: HttpRequest, response: HttpResponse) => void;
+import { createProtocols } from "./protocols.ts";
+import { listenOnSocket, type SocketListener } from "./unix-socket.ts";
 
 export interface ListenOptions {
   host: string;
@@ -19,6 +15,13 @@ export interface ListenOptions {
   handler: Handler;
   /** Milliseconds that a peer may take to send its first bytes, and the headers of each request. */
   patienceMs?: number;
+  limits?: Partial<ConnectionLimits>;
+  /** Path of a unix socket for this user's programs, by the address of the port. Default: none. */
+  socketPath?: (address: Port["address"]) => string;
+  /** Called if the unix socket cannot be opened; the port is then open without it. */
+  withoutSocket?: (error: Error) => void;
+  /** Called for each connection that is refused or closed because of a limit. */
+  refused?: (why: string, peer: string) => void;
 }
 
 export interface Port {
@@ -26,6 +29,8 @@ export interface Port {
   readonly address: { host: string; port: number };
   /** URL of the port: `http://host:port`. */
   readonly url: string;
+  /** Path of the unix socket, if there is one. */
+  readonly socket: string | undefined;
   /**
    * Accepts no new connections and streams, waits for the running ones, and closes those that are left after `graceMs`
    * milliseconds. Does not end streams itself: the caller aborts their handlers first. Resolves when all are closed.
@@ -34,165 +39,90 @@ export interface Port {
 }
 
 const PATIENCE_MS = 10_000;
-const KEEPALIVE_PROBE_MS = 30_000;
-/** Longer than the idle time of common load balancers, so that they close first and never write to a closing socket. */
-const KEEPALIVE_IDLE_MS = 75_000;
-const MAX_STREAMS = 10_000;
-const STREAM_WINDOW = 256 * 1024;
+/** Longer than the time limit of a body, after which the caller gets an error instead of a closed connection. */
+const REQUEST_MS = 75_000;
 
 /**
- * Opens the server's one port, plaintext for all protocols: HTTP/2 without TLS (prior knowledge) and HTTP/1.1, told apart by
- * the first bytes of a connection (`sniff.ts`).
+ * Opens the server's one port for all protocols, and beside it a unix socket for programs of the server's user.
  *
- * A request then goes through `handler.ts` (CORS, pages, services), `rpc-handler.ts` (finds the RPC, opens the call),
- * Connect, which speaks gRPC, gRPC-Web, Connect and JSON, and the interceptors of rpc/. `send.ts` writes the response at the
- * reader's pace; `zero-copy.ts` sends encoded log lines without copying them for each watcher.
+ * `connections.ts` limits connections, `protocols.ts` tells HTTP/2 from HTTP/1.1. A request then goes through `handler.ts`
+ * (CORS, pages, services) and `rpc-handler.ts`, which finds the RPC, has the caller authenticated from the headers, and opens
+ * the call; Connect, which speaks gRPC, gRPC-Web, Connect and JSON, reads the body (`body.ts` limits its time) and calls the
+ * interceptors of rpc/. `send.ts` writes the response at the reader's pace; `zero-copy.ts` sends encoded log lines without
+ * copying them for each watcher.
  * The room guarantees that every error has an ErrorInfo, also if Connect refuses the request before any interceptor runs
  * (`early-error.ts`, `refusals.ts`), that slow, silent and flooding peers cost no other client anything, and that a shutdown
- * ends each call with UNAVAILABLE. TLS is left to a proxy, the meaning of calls to rpc/.
+ * ends each call with UNAVAILABLE. Who a caller is, is decided by access/, the meaning of calls by rpc/.
  *
- * The HTTP/1.1 server owns the listening socket, since Node enforces header and idle timeouts only for a server that listens
- * itself. Its own connection listener is called for sockets that turn out to be HTTP/1.1.
  * @throws ListenError if the port cannot be opened.
  */
 export async function listen(options: ListenOptions): Promise<Port> {
-  const patienceMs = options.patienceMs ?? PATIENCE_MS;
-  const server = http1Server(options.handler, patienceMs);
-  const h2 = http2Server(options.handler);
-  const sessions = trackSessions(h2, patienceMs);
-  const sockets = new Set<Socket>();
-  const silent = new Set<Socket>();
-  const serveHttp1 = server.listeners("connection").map((listener) => listener.bind(server));
-  server.removeAllListeners("connection");
-  server.on("connection", (socket: Socket) => {
-    sockets.add(socket);
-    socket.once("close", () => sockets.delete(socket));
+  const { handler, patienceMs = PATIENCE_MS, refused = () => {}, withoutSocket = () => {} } = options;
+  const connections = trackConnections({ ...CONNECTION_LIMITS, ...options.limits }, refused);
+  const protocols = createProtocols({ handler, patienceMs, requestMs: REQUEST_MS, refused });
+  const server = protocols.http1;
+  const accept = (socket: Socket, isLocal: boolean): void => {
     socket.on("error", () => {}); // a reset by the peer; the server of the socket handles it too
-    silent.add(socket);
-    sniff(socket, patienceMs, (protocol) => {
-      silent.delete(socket);
-      if (protocol === "http2") serveHttp2(h2, socket);
-      else if (protocol === "http1") for (const serve of serveHttp1) serve(socket);
-    });
-  });
-  await bind(server, options.host, options.port);
-  return openPort(server, async (graceMs) => {
-    sessions.drain();
-    destroyAll(silent);
-    await closed(server, graceMs, () => {
-      sessions.cutOff();
-      setImmediate(destroyAll, sockets);
-    });
-  });
-}
-
-function http1Server(handler: Handler, patienceMs: number): http.Server {
-  const lingerBehind = createLinger(patienceMs);
-  const server = http.createServer(
-    {
-      noDelay: true,
-      keepAlive: true,
-      keepAliveInitialDelay: KEEPALIVE_PROBE_MS,
-      keepAliveTimeout: KEEPALIVE_IDLE_MS,
-      headersTimeout: patienceMs,
-      connectionsCheckingInterval: Math.min(patienceMs, 5000),
-    },
-    (request, response) => {
-      // A connection with a running request is not idle when the server closes, but becomes idle after the response.
-      response.once("close", () => server.listening || server.closeIdleConnections());
-      lingerBehind(request);
-      toOriginForm(request);
-      handler(request, response);
-    },
+    const peer = isLocal
+      ? { kind: "socket" as const }
+      : { kind: "network" as const, address: socket.remoteAddress ?? "" };
+    const connection = connections.admit(socket, peer);
+    if (connection) protocols.serve(connection, socket);
+  };
+  server.on("connection", (socket: Socket) => accept(socket, false));
+  const address = await bind(server, options.host, options.port);
+  // Opened behind the port, which two servers cannot share: its path, named by the port, is then this server's alone.
+  const socket = await openSocket(
+    options.socketPath?.(address),
+    (opened) => accept(opened, true),
+    withoutSocket,
   );
-  return server;
-}
-
-/**
- * Returns a function that prepares the socket of a request for a lingering close. If the server closed a connection while the
- * peer still sends, the peer would get a reset and lose the response (RFC 9112, section 9.6). Further bytes are discarded
- * instead, until the peer closes or is silent for `patienceMs` milliseconds.
- */
-function createLinger(patienceMs: number): (request: http.IncomingMessage) => void {
-  const newest = new WeakMap<Socket, http.IncomingMessage>();
-  return (request) => {
-    const { socket } = request;
-    const isPrepared = newest.has(socket);
-    newest.set(socket, request);
-    if (isPrepared) return;
-    const close = socket.destroySoon;
-    socket.destroySoon = () => {
-      if (newest.get(socket)?.complete) return close.call(socket);
-      socket.end();
-      socket.setTimeout(patienceMs, () => socket.destroy());
-    };
+  let closing: Promise<void> | undefined;
+  const close = async (graceMs: number): Promise<void> => {
+    const socketClosed = socket?.close(); // while the port is held: afterwards the path may be the next server's
+    protocols.drain();
+    const timer = setTimeout(() => {
+      protocols.cutOff();
+      setImmediate(() => connections.destroyAll());
+    }, graceMs);
+    await Promise.all([closed(server), socketClosed]);
+    clearTimeout(timer);
+  };
+  return {
+    address,
+    url: `http://${authority(address.host, address.port)}`,
+    socket: socket?.path,
+    close: (graceMs) => (closing ??= close(graceMs)),
   };
 }
 
-/**
- * Creates the HTTP/2 server with raised limits. One client may watch thousands of tasks over one connection and end all these
- * streams at once; with Node's limits (10 MB per session; 1,000 resets, then 33 per second) that would close the connection.
- */
-function http2Server(handler: Handler): http2.Http2Server {
-  return http2.createServer(
-    {
-      settings: { maxConcurrentStreams: MAX_STREAMS, initialWindowSize: STREAM_WINDOW },
-      maxSessionMemory: 256,
-      streamResetBurst: MAX_STREAMS,
-      streamResetRate: 1000,
-    },
-    (request, response) => {
-      closeBehindAnswer(response.stream);
-      handler(request, response);
-    },
-  );
-}
-
-/**
- * Closes a stream after the response if the client has not ended its request (RFC 9113, section 8.1); otherwise the stream
- * would stay open. Node emits `wantTrailers` even without trailers, and drops them if the stream closes in the same turn.
- */
-function closeBehindAnswer(stream: http2.ServerHttp2Stream): void {
-  const close = () => stream.readableEnded || stream.close(http2.constants.NGHTTP2_NO_ERROR);
-  stream.once("wantTrailers", () => setImmediate(close));
-}
-
-/**
- * Passes a socket to the HTTP/2 server. Sockets of an HTTP/1.1 server stay half open after the peer's end, which Node's HTTP/2
- * does not expect: a session without a peer would stay, with all its streams, until something is sent to it.
- */
-function serveHttp2(server: http2.Http2Server, socket: Socket): void {
-  socket.allowHalfOpen = false;
-  server.emit("connection", socket);
-}
-
-async function bind(server: http.Server, host: string, port: number): Promise<void> {
+async function bind(server: http.Server, host: string, port: number): Promise<Port["address"]> {
   try {
     server.listen(port, host);
     await once(server, "listening");
   } catch (cause) {
     throw listenError(host, port, cause);
   }
+  const { address, port: bound } = server.address() as AddressInfo;
+  return { host: address, port: bound };
 }
 
-function openPort(server: http.Server, close: Port["close"]): Port {
-  const { address: host, port } = server.address() as AddressInfo;
-  let closing: Promise<void> | undefined;
-  return {
-    address: { host, port },
-    url: `http://${authority(host, port)}`,
-    close: (graceMs) => (closing ??= close(graceMs)),
-  };
+async function openSocket(
+  path: string | undefined,
+  accept: (socket: Socket) => void,
+  withoutSocket: (error: Error) => void,
+): Promise<SocketListener | undefined> {
+  if (path === undefined) return undefined;
+  try {
+    return await listenOnSocket(path, accept);
+  } catch (error) {
+    withoutSocket(error as Error);
+    return undefined;
+  }
 }
 
-async function closed(server: http.Server, graceMs: number, cutOff: () => void): Promise<void> {
+async function closed(server: http.Server): Promise<void> {
   const over = once(server, "close");
   server.close();
-  const timer = setTimeout(cutOff, graceMs);
   await over;
-  clearTimeout(timer);
-}
-
-function destroyAll(sockets: Set<Socket>): void {
-  for (const socket of sockets) socket.destroy();
 }

@@ -8,11 +8,12 @@ import {
   errorToJsonBytes,
 } from "@connectrpc/connect/protocol-connect";
 import { setTrailerStatus } from "@connectrpc/connect/protocol-grpc";
+import { errorInfo } from "../rpc/errors/error-details.ts";
 import { failureError, withErrorInfo } from "../rpc/errors/errors.ts";
 import { REQUEST_ID_HEADER, requestIdOf } from "../rpc/interceptors/request-id.ts";
 import type { Failure } from "../task/errors.ts";
+import type { HttpRequest, HttpResponse } from "./exchange.ts";
 import { spellMessage } from "./grpc-message.ts";
-import type { HttpRequest, HttpResponse } from "./port.ts";
 
 /** Refuses a path of no RPC and no page. */
 export function refuseUnknown(request: HttpRequest, response: HttpResponse, path: string): ConnectError {
@@ -42,6 +43,14 @@ export function refuseHttpMethod(
   (response as ServerResponse).setHeader("allow", allowed.join(", "));
   const sentence = `Unsupported HTTP method ${request.method}; call this RPC by ${allowed.join(" or ")}`;
   return refuse(request, response, 405, new ConnectError(sentence, Code.Unimplemented));
+}
+
+/** Refuses a call under a host name that is not the server's. */
+export function refuseUnknownHost(request: HttpRequest, response: HttpResponse, fault: string): ConnectError {
+  const sentence = `Calls under an unknown host name are refused; ${fault}; name it in --allowed-hosts`;
+  const error = new ConnectError(sentence, Code.PermissionDenied);
+  error.details.push(errorInfo("HOST_REFUSED"));
+  return refuse(request, response, 403, error);
 }
 
 /** Refuses a GET that a page of another site may have caused. */

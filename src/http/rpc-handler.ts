@@ -1,5 +1,6 @@
 import type { ServerResponse } from "node:http";
 import {
+  ConnectError,
   type ConnectRouter,
   createConnectRouter,
   createContextValues,
@@ -10,18 +11,22 @@ import type { UniversalHandler } from "@connectrpc/connect/protocol";
 import { codeToString } from "@connectrpc/connect/protocol-connect";
 import { compressionGzip } from "@connectrpc/connect-node";
 import type { Logger } from "pino";
-import { type Credentials, credentialsOf, type Peer } from "../access/authenticator.ts";
+import { ErrorInfoSchema } from "../../gen/google/rpc/error_details_pb.ts";
+import { type Credentials, credentialsOf } from "../access/authenticator.ts";
 import { callerKey, peerKey } from "../rpc/interceptors/context.ts";
 import { requestReader } from "../rpc/json/request-reader.ts";
 import { permissionOf } from "../rpc/permissions.ts";
-import type { Caller } from "../task/caller.ts";
+import { ANONYMOUS, type Caller } from "../task/caller.ts";
 import { Failure } from "../task/errors.ts";
+import { BODY_LIMITS, type BodyLimits, bodyReader, type ReadBody } from "./body.ts";
 import { type OpenCall, trackCalls } from "./calls.ts";
+import type { Connection } from "./connection.ts";
 import { completeEarlyError, markReached, reachedKey } from "./early-error.ts";
-import { faultOfGet, httpMethodsOf } from "./get.ts";
+import type { Handler, HttpRequest, HttpResponse } from "./exchange.ts";
+import { faultOfGet, hostOf, httpMethodsOf } from "./get.ts";
 import { withPlainMessage } from "./grpc-message.ts";
-import { authority } from "./listen-error.ts";
-import type { Handler, HttpRequest, HttpResponse } from "./port.ts";
+import { faultOfHost, type Hosts } from "./hosts.ts";
+import { createRefusalLog, type Refusal } from "./refusal-log.ts";
 import {
   refuseCaller,
   refuseForm,
@@ -29,6 +34,7 @@ import {
   refuseHost,
   refuseHttpMethod,
   refuseUnknown,
+  refuseUnknownHost,
 } from "./refusals.ts";
 import { sendAnswer } from "./send.ts";
 import { universalRequestOf } from "./universal-request.ts";
@@ -49,8 +55,11 @@ export interface RpcHandlerOptions {
   logger: Logger;
   /** Handlers of plain HTTP by path, such as `/healthz`. */
   pages?: ReadonlyMap<string, Handler>;
-  /** Host names for which reads by GET are allowed, besides localhost and IP addresses. */
-  getHosts?: readonly string[];
+  /** Host names under which the server may be called. Default: not checked for POST, and no names for GET. */
+  hosts?: Hosts;
+  bodyLimits?: BodyLimits;
+  /** Called for each call that is refused before its handler. */
+  refused?: (refusal: Refusal) => void;
   /**
    * Whether to compress responses with gzip for clients that accept it. Off by default: on a local network it costs more than
    * it saves (measured). Compressed requests are always accepted.
@@ -67,18 +76,19 @@ export function rpcHandler(options: RpcHandlerOptions): Handler {
   const parts: Parts = {
     openCall: trackCalls(options.shutdownSignal),
     authenticate: options.authenticate,
-    logger: options.logger,
-    getHosts: options.getHosts ?? [],
+    hosts: options.hosts ?? { checked: false, names: [] },
+    refused: options.refused ?? createRefusalLog(options.logger),
+    readBody: bodyReader(options.bodyLimits ?? BODY_LIMITS),
     compressAnswers: options.compressAnswers ?? false,
   };
-  return (request, response) => {
+  return (request, response, connection) => {
     const path = (request.url ?? "").split("?", 1)[0] ?? "";
     const page = options.pages?.get(path);
     const rpc = rpcs.get(path);
-    if (page !== undefined) page(request, response);
+    if (page !== undefined) page(request, response, connection);
     else if (rpc === undefined) refuseUnknown(request, response, path);
     else {
-      serve(rpc, request, response, parts).catch((error) => {
+      serve(rpc, { request, response, connection }, parts).catch((error) => {
         if (!isGone(response)) options.logger.error({ err: error, path }, "a response broke off");
         response.destroy();
       });
@@ -116,52 +126,84 @@ function withJsonReaders(router: ConnectRouter): ConnectRouter {
 interface Parts {
   authenticate: Authenticate;
   openCall: OpenCall;
-  logger: Logger;
-  getHosts: readonly string[];
+  hosts: Hosts;
+  refused: (refusal: Refusal) => void;
+  readBody: ReadBody;
   compressAnswers: boolean;
 }
 
-async function serve(
-  rpc: UniversalHandler,
-  request: HttpRequest,
-  response: HttpResponse,
-  { authenticate, openCall, logger, getHosts, compressAnswers }: Parts,
-): Promise<void> {
-  const peer = authority(request.socket.remoteAddress ?? "", request.socket.remotePort ?? 0);
+interface Exchange {
+  request: HttpRequest;
+  response: HttpResponse;
+  connection: Connection;
+}
+
+async function serve(rpc: UniversalHandler, exchange: Exchange, parts: Parts): Promise<void> {
+  const { request, response, connection } = exchange;
   const tail: EncodedTail = { bytes: undefined };
-  const contextValues = createContextValues().set(peerKey, peer).set(encodedTailKey, tail);
-  const method = `${rpc.service.typeName}/${rpc.method.name}`;
-  // The message may quote the request, so only the caller gets it, not the log.
-  const note = (code: number): void =>
-    logger.info({ method, code: codeToString(code), peer }, "rpc refused unread");
-  const asked = universalRequestOf(request, response, { compressAnswers, contextValues });
+  const contextValues = createContextValues().set(peerKey, connection.name).set(encodedTailKey, tail);
+  const { compressAnswers, readBody } = parts;
+  if (connection.peer.kind === "socket") nameHost(request);
+  const asked = universalRequestOf(request, response, { compressAnswers, contextValues, readBody });
   if (asked === undefined) return void refuseHost(request, response);
-  const allowed = httpMethodsOf(rpc.method);
-  if (!allowed.includes(asked.method)) return note(refuseHttpMethod(request, response, allowed).code);
-  if (asked.method === "GET") {
-    const fault = faultOfGet(request, getHosts);
-    if (fault !== undefined) return note(refuseGet(request, response, fault).code);
-    (response as ServerResponse).setHeader("cache-control", "no-store");
-  }
-  if (permissionOf(rpc.method) !== "public") {
-    const verdict = await authenticate(credentialsOf(request.headers, peerOf(request)));
-    if (verdict instanceof Failure) return note(refuseCaller(request, response, verdict).code);
-    contextValues.set(callerKey, verdict);
-  }
-  using call = openCall(asked.signal);
+  const note = (error: ConnectError): void =>
+    parts.refused({
+      // The message may quote the request, so only the caller gets it, not the log.
+      reason: error.findDetails(ErrorInfoSchema)[0]?.reason ?? "",
+      method: `${rpc.service.typeName}/${rpc.method.name}`,
+      code: codeToString(error.code),
+      peer: connection.name,
+    });
+  const verdict = await admit(rpc, exchange, parts);
+  if (verdict instanceof ConnectError) return note(verdict);
+  contextValues.set(callerKey, verdict);
+  using call = parts.openCall(asked.signal);
   const answer = await rpc({ ...asked, signal: call.signal });
   if (contextValues.get(reachedKey)) return await sendAnswer(withPlainMessage(answer), response, tail);
   if (answer.body === undefined && answer.trailer === undefined) {
-    return note(refuseForm(request, response, answer.status).code);
+    return note(refuseForm(request, response, answer.status));
   }
   const early = await completeEarlyError(answer);
-  note(early.error.code);
+  note(early.error);
   return await sendAnswer(withPlainMessage(early.answer), response);
 }
 
-/** Returns the other end of a connection. Until the unix socket comes, all of them are of the network. */
-function peerOf({ socket }: HttpRequest): Peer {
-  return { kind: "network", address: socket.remoteAddress ?? "" };
+/** Returns the caller by the head of the request, or the error by which the call was refused. */
+async function admit(
+  rpc: UniversalHandler,
+  { request, response, connection }: Exchange,
+  { authenticate, hosts }: Parts,
+): Promise<Caller | ConnectError> {
+  const allowed = httpMethodsOf(rpc.method);
+  if (!allowed.includes(request.method ?? "")) return refuseHttpMethod(request, response, allowed);
+  const isPublic = permissionOf(rpc.method) === "public";
+  const isLocal = connection.peer.kind === "socket";
+  if (hosts.checked && !isPublic && !isLocal) {
+    const fault = faultOfHost(hostOf(request), hosts.names);
+    if (fault !== undefined) return refuseUnknownHost(request, response, fault);
+  }
+  if (request.method === "GET") {
+    const fault = faultOfGet(request, hosts.names);
+    if (fault !== undefined) return refuseGet(request, response, fault);
+    (response as ServerResponse).setHeader("cache-control", "no-store");
+  }
+  if (isPublic) return ANONYMOUS;
+  const verdict = await authenticate(credentialsOf(request.headers, connection.peer)).catch(cannotTell);
+  if (verdict instanceof Failure) return refuseCaller(request, response, verdict);
+  connection.trust();
+  return verdict;
+}
+
+/** A token could not be looked up, as without a database. */
+function cannotTell(cause: unknown): Failure {
+  const sentence = "The server cannot check the token, since it cannot reach its database; try again";
+  return new Failure("unavailable", sentence, { reason: "UNAVAILABLE", cause });
+}
+
+/** Gives a request over the unix socket a host: some clients send none there, others the path of the socket. */
+function nameHost({ headers }: HttpRequest): void {
+  if (headers[":authority"] !== undefined) headers[":authority"] = "localhost";
+  else headers.host = "localhost";
 }
 
 /** True if the connection is gone. For HTTP/1.1 a write after a reset fails before the response is marked as destroyed. */

@@ -1,36 +1,35 @@
 import { lookup } from "node:dns/promises";
-import { BlockList, isIP } from "node:net";
+import { isIP } from "node:net";
+import { isLoopback } from "../access/loopback.ts";
 import { ListenError, listenError } from "./listen-error.ts";
 
+/** How the port is protected. */
+export interface Protection {
+  /** Calls need a token. */
+  auth: boolean;
+  tls: boolean;
+  /** The operator has said that the port may be open to other machines without TLS. */
+  plaintext: boolean;
+}
+
 /**
- * Refuses to open the port to other machines while the server has no token, since every caller can run programs here. A host
- * name is checked by all of its addresses.
+ * Refuses to open the port to other machines without tokens, since every caller could run programs here, or without TLS, since
+ * tokens and secrets could be read on the way. A host name is checked by all of its addresses.
  * @throws ListenError if an address is not a loopback address.
  */
-export async function assertSafeListen(host: string, hasToken: boolean): Promise<void> {
-  if (hasToken) return;
+export async function assertSafeListen(host: string, { auth, tls, plaintext }: Protection): Promise<void> {
+  if (auth && (tls || plaintext)) return;
   const addresses = await addressesOf(host);
   const open = addresses.find((address) => !isLoopback(address));
   if (open === undefined) return;
   const where = open === host ? host : `${host} (${open})`;
   throw new ListenError(
-    `Cannot listen on ${where}: other machines could run programs here, since no token is set. ` +
-      "Set SIGNALMAN_TOKEN, or listen on 127.0.0.1",
+    auth
+      ? `Cannot listen on ${where}: tokens and secrets could be read on the network, since TLS is off. ` +
+          "Give --tls-cert and --tls-key; or --plaintext, if a proxy before this server has TLS; or listen on 127.0.0.1"
+      : `Cannot listen on ${where}: other machines could run programs here, since --no-auth accepts every caller. ` +
+          "Leave it out, or listen on 127.0.0.1",
   );
-}
-
-/** True for addresses of 127.0.0.0/8 and ::1, also for IPv4-mapped IPv6 addresses. */
-export function isLoopback(address: string): boolean {
-  const family = isIP(address);
-  if (family === 0) return false;
-  return loopback().check(address, family === 6 ? "ipv6" : "ipv4");
-}
-
-function loopback(): BlockList {
-  const list = new BlockList();
-  list.addSubnet("127.0.0.0", 8, "ipv4");
-  list.addAddress("::1", "ipv6");
-  return list;
 }
 
 async function addressesOf(host: string): Promise<string[]> {

@@ -1,6 +1,6 @@
 import type { Writable } from "node:stream";
 import type { UniversalServerResponse } from "@connectrpc/connect/protocol";
-import type { HttpResponse } from "./port.ts";
+import type { HttpResponse } from "./exchange.ts";
 import { type EncodedTail, piecesOf } from "./zero-copy.ts";
 
 /**

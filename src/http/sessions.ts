@@ -1,9 +1,19 @@
 import { constants, type Http2Server, type Http2Session, type ServerHttp2Session } from "node:http2";
 import { startFirstBytesTimeout } from "../async/first-bytes-timeout.ts";
+import type { Connection } from "./connection.ts";
 
 const SESSION_WINDOW = 4 * 1024 * 1024;
+/** Concurrent streams of a session before and after a caller has authenticated on it. */
+export const UNTRUSTED_STREAMS = 100;
+const TRUSTED_STREAMS = 10_000;
+/** Milliseconds that the streams of a session may go on after its time without an authenticated caller. */
+const EXPIRY_GRACE_MS = 10_000;
 
 export interface Sessions {
+  /** Serves a connection by HTTP/2. */
+  serve(connection: Connection, socket: Connection["socket"]): void;
+  /** Returns the connection of a session. */
+  connectionOf(session: Http2Session | undefined): Connection | undefined;
   /** Sends GOAWAY on all sessions: running streams may end, new ones are refused. A session ends with its last stream. */
   drain(): void;
   /** Closes all sessions with an error. With drain() alone a client may take a closed connection for the end of its calls. */
@@ -13,18 +23,33 @@ export interface Sessions {
 /**
  * Tracks the HTTP/2 sessions of a server, since close() of Node's server leaves them open for new streams. A session whose peer
  * sends the preface but no SETTINGS is closed after `patienceMs` milliseconds.
+ *
+ * The server's settings allow few streams; a session gets the full number when a caller has authenticated on it.
  */
 export function trackSessions(server: Http2Server, patienceMs: number): Sessions {
   const open = new Set<ServerHttp2Session>();
+  const connections = new WeakMap<Http2Session, Connection>();
   let draining = false;
-  server.on("session", (session) => {
-    open.add(session);
-    session.once("close", () => open.delete(session));
-    session.setLocalWindowSize(SESSION_WINDOW);
-    expectSettings(session, patienceMs);
-    if (draining) session.close();
-  });
   return {
+    serve(connection, socket) {
+      const begin = (session: ServerHttp2Session): void => {
+        open.add(session);
+        connections.set(session, connection);
+        session.once("close", () => open.delete(session));
+        session.setLocalWindowSize(SESSION_WINDOW);
+        expectSettings(session, patienceMs);
+        connection.whenTrusted(
+          () => session.destroyed || session.settings({ maxConcurrentStreams: TRUSTED_STREAMS }),
+        );
+        connection.expire = () => expire(session);
+        if (draining) session.close();
+      };
+      // Node's server creates the session while it handles the event, and not at all if it refuses the socket.
+      server.once("session", begin);
+      server.emit("connection", socket);
+      server.off("session", begin);
+    },
+    connectionOf: (session) => session && connections.get(session),
     drain() {
       draining = true;
       for (const session of open) session.close();
@@ -38,4 +63,14 @@ export function trackSessions(server: Http2Server, patienceMs: number): Sessions
 function expectSettings(session: Http2Session, patienceMs: number): void {
   const stop = startFirstBytesTimeout(patienceMs, () => session.destroy());
   session.once("remoteSettings", stop).once("close", stop);
+}
+
+/** Refuses new streams at once, and closes the session when its streams have ended or the grace period is over. */
+function expire(session: ServerHttp2Session): void {
+  session.close();
+  const timer = setTimeout(
+    () => session.destroy(undefined, constants.NGHTTP2_CANCEL),
+    EXPIRY_GRACE_MS,
+  ).unref();
+  session.once("close", () => clearTimeout(timer));
 }

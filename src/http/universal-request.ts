@@ -1,8 +1,8 @@
 import type { ContextValues } from "@connectrpc/connect";
 import type { UniversalServerRequest } from "@connectrpc/connect/protocol";
 import { universalRequestFromNodeRequest } from "@connectrpc/connect-node";
-import { bodyOf } from "./body.ts";
-import type { HttpRequest, HttpResponse } from "./port.ts";
+import type { ReadBody } from "./body.ts";
+import type { HttpRequest, HttpResponse } from "./exchange.ts";
 
 /** Longest delay of a timer in Node, 24.8 days. A timer with a longer delay fires at once. */
 const MAX_TIMER_MS = 2 ** 31 - 1;
@@ -15,20 +15,21 @@ export interface UniversalRequestOptions {
   /** Whether responses may be compressed if the client accepts it. */
   compressAnswers: boolean;
   contextValues: ContextValues;
+  readBody: ReadBody;
 }
 
 /** Returns a request in the form that Connect takes; undefined if its Host or :authority is missing or invalid. */
 export function universalRequestOf(
   request: HttpRequest,
   response: HttpResponse,
-  { compressAnswers, contextValues }: UniversalRequestOptions,
+  { compressAnswers, contextValues, readBody }: UniversalRequestOptions,
 ): UniversalServerRequest | undefined {
   try {
     const call = universalRequestFromNodeRequest(request, response, undefined, contextValues);
     dropLongTimeout(call.header);
     // Connect has one list of compressions for both directions; this leaves compressed requests allowed, but not responses.
     if (!compressAnswers) for (const name of ACCEPT_HEADERS) call.header.set(name, "identity");
-    return { ...call, body: bodyOf(request) };
+    return { ...call, body: readBody(request) };
   } catch {
     return undefined;
   }

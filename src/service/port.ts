@@ -1,16 +1,18 @@
 import type { ConnectRouter } from "@connectrpc/connect";
-import { anyone } from "../access/anyone.ts";
-import { inTurn } from "../access/authenticator.ts";
 import type { Callers } from "../access/callers.ts";
-import { rootTokens } from "../access/root-tokens.ts";
-import { storedTokens } from "../access/stored-tokens.ts";
+import { localSocketPath } from "../access/local-socket.ts";
+import { isLoopback } from "../access/loopback.ts";
+import type { Config } from "../config.ts";
 import { createHandler } from "../http/handler.ts";
 import type { HealthState, Readable } from "../http/health-state.ts";
+import type { Hosts } from "../http/hosts.ts";
 import { listen } from "../http/port.ts";
+import { createRefusalLog } from "../http/refusal-log.ts";
 import { interceptors } from "../rpc/interceptors/all.ts";
 import { violationsOf } from "../rpc/rules/check.ts";
 import { ShutdownRequested } from "../runner/control.ts";
 import { isDatabaseAway } from "../store/postgres/transient-errors.ts";
+import { openAccess } from "./access.ts";
 import type { Ground } from "./ground.ts";
 
 /** Milliseconds that running calls have to end at shutdown. */
@@ -18,12 +20,14 @@ const CLOSE_GRACE_MS = 2000;
 
 /** Opens the port with health, reflection and these routes. Resolves to its URL. */
 export async function openPort(
-  { config, logger }: Ground,
+  ground: Ground,
   callers: Pick<Callers, "verify">,
   routes: (router: ConnectRouter) => void,
   { health, partsHealth }: { health: HealthState; partsHealth: ReadonlyMap<string, Readable> },
   stack: AsyncDisposableStack,
 ): Promise<string> {
+  const { config, logger } = ground;
+  const refused = createRefusalLog(logger);
   const shutdown = new AbortController();
   const handler = createHandler({
     routes,
@@ -32,23 +36,47 @@ export async function openPort(
       rules: violationsOf,
       isPassing: isDatabaseAway,
     }),
-    authenticate: inTurn(
-      storedTokens(callers),
-      config.token === undefined ? anyone : rootTokens([config.token]),
-    ),
+    authenticate: await openAccess(ground, callers),
     health,
     partsHealth,
     shutdown: shutdown.signal,
     gzip: config.compression === "gzip",
-    host: config.listen.host,
+    hosts: hostsOf(config),
+    refused,
     allowedOrigins: config.allowedOrigins,
     logger,
   });
-  const port = await listen({ ...config.listen, handler });
+  const port = await listen({
+    ...config.listen,
+    handler,
+    socketPath: localSocketPath,
+    withoutSocket: (err) =>
+      logger.warn(
+        { err },
+        `the command line on this machine needs a token, since there is no unix socket: ${err.message}`,
+      ),
+    refused: (reason, peer) => refused({ reason, peer }),
+  });
+  if (port.socket)
+    logger.info({ socket: port.socket }, `programs of this user call without a token at unix:${port.socket}`);
   stack.defer(async () => {
     health.set(false);
     shutdown.abort(new ShutdownRequested());
     await port.close(CLOSE_GRACE_MS);
   });
   return port.url;
+}
+
+/**
+ * Returns the host names of this server. They are checked on a loopback address, at which only programs of this machine call,
+ * and wherever the operator names them.
+ */
+function hostsOf({ listen: { host }, allowedHosts, allowedOrigins }: Config): Hosts {
+  const origins = allowedOrigins === "*" ? [] : allowedOrigins.map((origin) => new URL(origin).hostname);
+  const isLocal = host === "localhost" || isLoopback(host);
+  if (allowedHosts === "*") return { checked: false, names: "*" };
+  return {
+    checked: isLocal || allowedHosts !== undefined,
+    names: [host, ...origins, ...(allowedHosts ?? [])],
+  };
 }

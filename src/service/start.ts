@@ -40,7 +40,11 @@ const RUNNER = "signalman.runner";
 export async function startService(config: Config, logger: Logger): Promise<Service> {
   await using stack = new AsyncDisposableStack();
   const answers = config.roles.includes("api");
-  if (answers) await assertSafeListen(config.listen.host, config.token !== undefined);
+  await assertSafeListen(config.listen.host, {
+    auth: !config.noAuth,
+    tls: config.tlsCert !== undefined,
+    plaintext: config.plaintext,
+  });
   const ground = await openGround(config, logger, stack);
   const live = openLive(ground, stack);
   const runner = config.roles.includes("runner") ? await openRunner(ground, live, stack) : undefined;

@@ -32,9 +32,27 @@ export function parseFile(text: string): string {
   throw new Error(`must be a path without quotation marks and line breaks, not ${JSON.stringify(text)}`);
 }
 
-export function parseToken(text: string): string {
-  if (/^[\x21-\x7e]{16,}$/.test(text)) return text;
-  throw new Error("must have at least 16 characters, all of them visible ASCII");
+/** Parses tokens that are joined by commas. The error does not quote them. */
+export function parseTokens(text: string): string[] {
+  const tokens = text.split(",").map((token) => token.trim());
+  if (tokens.every((token) => /^[\x21-\x7e]{16,}$/.test(token))) return tokens;
+  const each = tokens.length > 1 ? "between commas each token " : "";
+  throw new Error(`${each}must have at least 16 characters, all of them visible ASCII`);
+}
+
+/** Parses the variable of a switch. */
+export function parseSwitch(text = "false"): boolean {
+  return oneOf(text, ["true", "false"]) === "true";
+}
+
+export function parseHosts(text: string): "*" | string[] {
+  if (text === "*") return "*";
+  const names = text.split(",").filter((name) => name !== "");
+  const wrong = names.find((name) => !/^[A-Za-z0-9_]([A-Za-z0-9._-]*[A-Za-z0-9_])?$/.test(name));
+  if (wrong === undefined) return names;
+  throw new Error(
+    `must be * or host names such as ci.example.com, without ports, joined by commas, not ${wrong}`,
+  );
 }
 
 export function parseWhole(text: string, from: number, to: number): number {

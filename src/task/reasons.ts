@@ -37,6 +37,11 @@ export const REASONS = {
     meaning: "A web page of another site called a server that has no token.",
     advice: "Give the server a token and name the site in `--allowed-origins`.",
   },
+  HOST_REFUSED: {
+    codes: ["PERMISSION_DENIED"],
+    meaning: "The call names a host (`Host` or `:authority`) that is not known to be this server's.",
+    advice: "Call the server by its address, or name the host in `--allowed-hosts`.",
+  },
   RESOURCE_NOT_FOUND: {
     codes: ["NOT_FOUND"],
     meaning: "The project, template, task or other resource does not exist. `ResourceInfo` names it.",

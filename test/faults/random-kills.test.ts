@@ -70,6 +70,7 @@ async function liveShortly(service: TestService, ms: number): Promise<void> {
     DATABASE_URL: service.databaseUrl,
     SIGNALMAN_DATA_DIR: service.dataDir,
     SIGNALMAN_LISTEN: new URL(service.url).host,
+    SIGNALMAN_NO_AUTH: "true",
     ...CACHE,
   };
   const server = spawn(process.execPath, [SERVE], { env, stdio: "ignore" });

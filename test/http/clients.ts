@@ -36,7 +36,11 @@ export function grpcJsClient(
     signalman: { v1: { TaskService: grpc.ServiceClientConstructor } };
   };
   const Client = root.signalman.v1.TaskService;
-  return new Client(new URL(url).host, grpc.credentials.createInsecure(), channel) as never;
+  return new Client(
+    url.startsWith("unix:") ? url : new URL(url).host,
+    grpc.credentials.createInsecure(),
+    channel,
+  ) as never;
 }
 
 /** Decodes the `grpc-status-details-bin` of a grpc-js client. */

@@ -45,14 +45,14 @@ test.each([
   "ci.example.com",
   "CI.example.com:443",
 ])("GET with the known host %s is answered", async (host) => {
-  await using server = await startServer({ tasks, getHosts: ["ci.example.com"] });
+  await using server = await startServer({ tasks, hosts: { checked: false, names: ["ci.example.com"] } });
   expect(await get(server.url, { host })).toMatchObject({ status: 200 });
 });
 
 test.each(["evil.example", "localhost.evil.example", "127.0.0.1.evil.example:8480"])(
   "GET with the host %s, which may have been pointed here, is refused",
   async (host) => {
-    await using server = await startServer({ tasks, getHosts: ["ci.example.com"] });
+    await using server = await startServer({ tasks, hosts: { checked: false, names: ["ci.example.com"] } });
     const { status, text } = await get(server.url, { host });
     expect(status).toBe(403);
     expect(JSON.parse(text)).toMatchObject({

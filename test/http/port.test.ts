@@ -161,11 +161,16 @@ describe("many streams", () => {
     expect(new Set(await Promise.all(ends))).toEqual(new Set([14]));
   });
 
-  test("more at once than are allowed wait at the client", async () => {
-    await using server = await startServer();
+  test("more at once than are allowed wait at the client: few until a caller has authenticated", async () => {
+    await using server = await startServer({ tasks: { getTask: () => ({}) } });
     const session = http2.connect(server.url);
-    const [settings] = await once(session, "remoteSettings");
-    expect(settings.maxConcurrentStreams).toBe(10_000);
+    const [before] = await once(session, "remoteSettings");
+    expect(before.maxConcurrentStreams).toBe(100);
+    const headers = { ":method": "POST", ":path": "/signalman.v1.TaskService/GetTask" };
+    const trusted = once(session, "remoteSettings");
+    session.request({ ...headers, "content-type": "application/json" }).end("{}");
+    const [after] = await trusted;
+    expect(after.maxConcurrentStreams).toBe(10_000);
     session.destroy();
   });
 });

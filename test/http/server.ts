@@ -5,11 +5,15 @@ import { Health } from "../../gen/health/v1/health_pb.ts";
 import { TaskService } from "../../gen/signalman/v1/task_service_pb.ts";
 import { anyone } from "../../src/access/anyone.ts";
 import { inTurn } from "../../src/access/authenticator.ts";
-import { rootTokens } from "../../src/access/root-tokens.ts";
+import { rootTokens, socketPeer } from "../../src/access/root-tokens.ts";
+import type { BodyLimits } from "../../src/http/body.ts";
+import type { ConnectionLimits } from "../../src/http/connections.ts";
 import { type AllowedOrigins, withCors } from "../../src/http/cors.ts";
+import type { HttpRequest } from "../../src/http/exchange.ts";
 import { healthPage, healthService } from "../../src/http/health.ts";
 import { createHealthState } from "../../src/http/health-state.ts";
-import { type HttpRequest, listen } from "../../src/http/port.ts";
+import type { Hosts } from "../../src/http/hosts.ts";
+import { type ListenOptions, listen } from "../../src/http/port.ts";
 import { reflectionRoutes } from "../../src/http/reflection.ts";
 import { rpcHandler } from "../../src/http/rpc-handler.ts";
 import { interceptors } from "../../src/rpc/interceptors/all.ts";
@@ -23,7 +27,12 @@ export interface TestServerOptions {
   allowedOrigins?: AllowedOrigins;
   isPassing?: (error: unknown) => boolean;
   compressAnswers?: boolean;
-  getHosts?: readonly string[];
+  hosts?: Hosts;
+  bodyLimits?: BodyLimits;
+  limits?: Partial<ConnectionLimits>;
+  socketPath?: ListenOptions["socketPath"];
+  withoutSocket?: ListenOptions["withoutSocket"];
+  refused?: ListenOptions["refused"];
   /** Sees each request before it is served. */
   onRequest?: (request: HttpRequest) => void;
 }
@@ -41,21 +50,27 @@ export async function startServer(options: TestServerOptions = {}) {
       rules: options.rules ?? (() => []),
       isPassing: options.isPassing,
     }),
-    authenticate: options.token === undefined ? inTurn(anyone) : inTurn(rootTokens([options.token])),
+    authenticate:
+      options.token === undefined ? inTurn(anyone) : inTurn(socketPeer, rootTokens([options.token])),
     shutdownSignal: shutdown.signal,
     logger,
     pages: new Map([["/healthz", healthPage(health)]]),
     compressAnswers: options.compressAnswers,
-    getHosts: options.getHosts,
+    hosts: options.hosts,
+    bodyLimits: options.bodyLimits,
   });
   const port = await listen({
     host: "127.0.0.1",
     port: 0,
-    handler(request, response) {
+    handler(request, response, connection) {
       options.onRequest?.(request);
-      withCors(handler, options.allowedOrigins ?? [])(request, response);
+      withCors(handler, options.allowedOrigins ?? [])(request, response, connection);
     },
     patienceMs: options.patienceMs,
+    limits: options.limits,
+    socketPath: options.socketPath,
+    withoutSocket: options.withoutSocket,
+    refused: options.refused,
   });
   const stop = async (graceMs = 0): Promise<void> => {
     shutdown.abort(new Error("test is over"));

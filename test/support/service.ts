@@ -66,6 +66,10 @@ export async function startService(options: ServiceOptions = {}): Promise<TestSe
       SIGNALMAN_DATA_DIR: dataDir,
       SIGNALMAN_LISTEN: `127.0.0.1:${port}`,
       SIGNALMAN_LOG_FORMAT: "json",
+      // Tests call without a token, except those that are about tokens.
+      ...(options.env?.SIGNALMAN_TOKEN === undefined && { SIGNALMAN_NO_AUTH: "true" }),
+      // The unix socket's place, which is the test's alone.
+      XDG_RUNTIME_DIR: dataDir,
       // Servers of one database need the same.
       SIGNALMAN_SECRET_KEY: SECRET_KEY,
       ...options.env,

@@ -41,7 +41,7 @@ function helpOf(command: Command): string {
 
 function settings(): string {
   const rows = Object.values(SETTINGS).map(({ flag, placeholder, env, description, default: text }) => [
-    flag ? `\`--${flag} ${placeholder}\`` : "",
+    flag ? `\`--${[flag, placeholder].filter(Boolean).join(" ")}\`` : "",
     `\`${env}\``,
     description,
     text,

@@ -1,5 +1,6 @@
-import { connectSignalman, type Signalman } from "../../client/connect.ts";
+import { connectSignalman, DEFAULT_SERVER, type Signalman } from "../../client/connect.ts";
 import { shortName } from "../input/names.ts";
+import { localRoute } from "../local-route.ts";
 import { statusWord } from "../terminal/status.ts";
 import type { Candidate } from "./candidate.ts";
 import type { ServerWords } from "./place.ts";
@@ -41,7 +42,8 @@ export async function namesFor(
   if (!lister) return [];
   const server = words.server || process.env.SIGNALMAN_SERVER || undefined;
   const token = words.token || process.env.SIGNALMAN_TOKEN || undefined;
-  using client = connectSignalman({ server, token });
+  const { dial } = localRoute(server ?? DEFAULT_SERVER);
+  using client = connectSignalman({ server, token, ...(!server?.startsWith("https:") && { dial }) });
   const late = AbortSignal.timeout(patienceMs);
   const gaveUp = new Promise<Candidate[]>((resolve) => late.addEventListener("abort", () => resolve([])));
   return await Promise.race([lister(client, prefix, patienceMs), gaveUp]);

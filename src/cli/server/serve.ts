@@ -17,15 +17,20 @@ export async function runServe(program: Command, args: readonly string[]): Promi
     ([key, { flag, placeholder, env, description, default: text }]) => {
       if (!flag) return [];
       const option = new Option(
-        `--${flag} <${placeholder}>`,
+        placeholder ? `--${flag} <${placeholder}>` : `--${flag}`,
         `${description} (env: ${env}; default: ${text})`,
       );
       command.addOption(option);
-      return [{ key, name: option.attributeName() }];
+      return [{ key, name: option.attributeName(), isSwitch: !placeholder, isSetBy: !option.negate }];
     },
   );
-  command.action(async (given: Record<string, string | undefined>) => {
-    const flags: Flags = Object.fromEntries(options.map(({ key, name }) => [key, given[name]]));
+  command.action(async (given: Record<string, string | boolean | undefined>) => {
+    // commander reads --no-auth as the opposite of --auth: true without the flag, false with it.
+    const textOf = ({ name, isSwitch, isSetBy }: (typeof options)[number]): string | undefined => {
+      if (!isSwitch) return given[name] as string | undefined;
+      return given[name] === isSetBy ? "true" : undefined;
+    };
+    const flags: Flags = Object.fromEntries(options.map((option) => [option.key, textOf(option)]));
     process.exitCode = await serve(flags);
   });
   await command.parseAsync(args, { from: "user" });
@@ -33,10 +38,12 @@ export async function runServe(program: Command, args: readonly string[]): Promi
 
 /** Refuses the options of a client, which commander takes wherever they stand. @throws UsageError */
 function refuseClientOptions(program: Command): void {
-  for (const name of ["server", "token", "json"]) {
+  for (const name of ["server", "token", "caFile", "json"]) {
     if (program.getOptionValueSource(name) !== "cli") continue;
     throw new UsageError(
-      name === "token" ? "serve takes its token from SIGNALMAN_TOKEN" : `serve has no --${name}`,
+      name === "token"
+        ? "serve takes its token from SIGNALMAN_TOKEN"
+        : `serve has no --${name === "caFile" ? "ca-file" : name}`,
     );
   }
 }

@@ -1,0 +1,101 @@
+import type { Socket } from "node:net";
+import type { Peer } from "../access/authenticator.ts";
+import { Connection } from "./connection.ts";
+
+/** Limits of connections over the network. Those over the unix socket are the server's user's own and are not limited. */
+export interface ConnectionLimits {
+  /** Open connections in all. */
+  all: number;
+  /** Untrusted connections in all. */
+  untrusted: number;
+  /** Untrusted connections from one address. */
+  untrustedPerAddress: number;
+  /** Milliseconds that a connection may stay open without an authenticated caller. */
+  untrustedMs: number;
+}
+
+export const CONNECTION_LIMITS: ConnectionLimits = {
+  all: 10_000,
+  untrusted: 1000,
+  untrustedPerAddress: 200,
+  untrustedMs: 120_000,
+};
+
+export interface Connections {
+  /** Registers a new connection; undefined if there are too many: its socket is then destroyed. */
+  admit(socket: Socket, peer: Peer): Connection | undefined;
+  destroyAll(): void;
+}
+
+/**
+ * Tracks all open connections. If there are too many, the oldest untrusted one is closed in favour of the new one, so that a
+ * flood of connections displaces itself, and not a caller that comes meanwhile.
+ */
+export function trackConnections(
+  limits: ConnectionLimits,
+  refused: (why: string, peer: string) => void,
+): Connections {
+  const open = new Set<Socket>();
+  const network = new Set<Connection>();
+  const untrusted = new Set<Connection>(); // oldest first
+  const byAddress = new Map<string, Set<Connection>>(); // the untrusted ones, oldest first
+
+  function forget(connection: Connection, address: string): void {
+    untrusted.delete(connection);
+    const same = byAddress.get(address);
+    same?.delete(connection);
+    if (same?.size === 0) byAddress.delete(address);
+  }
+
+  /** Returns the connections of which one must be closed before another is opened. */
+  function crowd(address: string): Set<Connection> | undefined {
+    const same = byAddress.get(address);
+    if (same && same.size >= limits.untrustedPerAddress) return same;
+    return untrusted.size >= limits.untrusted || network.size >= limits.all ? untrusted : undefined;
+  }
+
+  function limit(connection: Connection, address: string): boolean {
+    const crowded = crowd(address);
+    if (crowded) {
+      refused("too many connections", connection.name);
+      const [oldest] = crowded;
+      oldest?.socket.destroy();
+      if (oldest?.peer.kind !== "network") return false;
+      forget(oldest, oldest.peer.address);
+    }
+    network.add(connection);
+    untrusted.add(connection);
+    byAddress.set(address, (byAddress.get(address) ?? new Set()).add(connection));
+    const expiry = setTimeout(() => {
+      refused("no authentication within the time limit of a connection", connection.name);
+      connection.expire();
+    }, limits.untrustedMs).unref();
+    connection.whenTrusted(() => {
+      clearTimeout(expiry);
+      forget(connection, address);
+    });
+    connection.socket.once("close", () => {
+      clearTimeout(expiry);
+      network.delete(connection);
+      forget(connection, address);
+    });
+    return true;
+  }
+
+  return {
+    admit(socket, peer) {
+      const connection = new Connection(socket, peer);
+      if (peer.kind === "socket") connection.trust();
+      else if (!limit(connection, peer.address)) {
+        socket.destroy();
+        return undefined;
+      }
+      open.add(socket);
+      socket.once("close", () => open.delete(socket));
+      return connection;
+    },
+    destroyAll() {
+      for (const socket of open) socket.destroy();
+    },
+  };
+}
