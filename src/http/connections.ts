@@ -1,6 +1,7 @@
 import type { Socket } from "node:net";
 import type { Peer } from "../access/authenticator.ts";
 import { Connection } from "./connection.ts";
+import { openFilesLimit } from "./open-files.ts";
 
 /** Limits of connections over the network. Those over the unix socket are the server's user's own and are not limited. */
 export interface ConnectionLimits {
@@ -15,7 +16,7 @@ export interface ConnectionLimits {
 }
 
 export const CONNECTION_LIMITS: ConnectionLimits = {
-  all: 10_000,
+  all: Math.min(10_000, openFilesLimit() / 2),
   untrusted: 1000,
   untrustedPerAddress: 200,
   untrustedMs: 120_000,
