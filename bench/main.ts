@@ -17,10 +17,11 @@ import { benchPages } from "./pages.ts";
 import { benchReadBack } from "./read-back.ts";
 import { startServer } from "./server.ts";
 import { AT_ONCE, benchShortTasks } from "./short-tasks.ts";
+import { benchTokens } from "./tokens.ts";
 
 /*
  * `npm run bench [a] [b] …` measures the server in parts, one file each: a dispatch, b flood, c fanout, d short-tasks,
- * e read-back, f claims, g crowd, h lists, i pages. Without arguments all parts run.
+ * e read-back, f claims, g crowd, h lists, i pages, j tokens. Without arguments all parts run.
  *
  * Each part measures a figure of the server beside a floor, which is the least that the same machine needs for the same work,
  * such as a bare spawn or a bare INSERT. Ratios of the two can be compared between machines; client, server and database
@@ -50,6 +51,7 @@ const BENCHES = {
   g: benchCrowd,
   h: benchLists,
   i: benchPages,
+  j: benchTokens,
 };
 for (const [part, bench] of Object.entries(BENCHES)) {
   if (!wanted(part)) continue;

@@ -48,6 +48,8 @@ export interface Observation extends Disposable {
 
 /** Most verified tokens in memory. */
 const MOST = 10_000;
+/** Most tokens in one query. */
+const MOST_ASKED = 1000;
 /** Milliseconds without a call after which a token is forgotten. */
 const IDLE_MS = 60_000;
 /** Milliseconds for which a token holds without a query that confirmed it. */
@@ -66,7 +68,10 @@ interface Entry {
 
 export function createCallers(options: CallersOptions): Callers {
   const entries = new Map<string, Entry>();
-  const asked = new Map<string, Promise<Caller | undefined>>();
+  /** Tokens that are asked for, and those of them that no query has taken yet. */
+  const questions = new Map<string, PromiseWithResolvers<Caller | undefined>>();
+  const waiting = new Set<string>();
+  let isAsking = false;
   const loop = startLoop(
     { name: "read tokens", everyMs: options.everyMs ?? 1000, logger: options.logger },
     refresh,
@@ -125,10 +130,33 @@ export function createCallers(options: CallersOptions): Callers {
     }
   }
 
-  async function ask(hash: string): Promise<Caller | undefined> {
-    const now = performance.now();
-    const [token] = await options.findTokens([hash]);
-    return take(hash, token, now)?.caller;
+  /** Asks for all waiting tokens, one query after the other: made-up tokens take one connection at most. */
+  async function askAll(): Promise<void> {
+    isAsking = true;
+    while (waiting.size > 0) {
+      const asked = [...waiting].slice(0, MOST_ASKED);
+      for (const hash of asked) waiting.delete(hash);
+      const now = performance.now();
+      try {
+        const found = await options.findTokens(asked);
+        const tokens = new Map(found.map((token) => [token.hash, token]));
+        for (const hash of asked) questions.get(hash)?.resolve(take(hash, tokens.get(hash), now)?.caller);
+      } catch (error) {
+        for (const hash of asked) questions.get(hash)?.reject(error);
+      }
+      for (const hash of asked) questions.delete(hash);
+    }
+    isAsking = false;
+  }
+
+  function ask(hash: string): Promise<Caller | undefined> {
+    const running = questions.get(hash);
+    if (running) return running.promise;
+    const question = Promise.withResolvers<Caller | undefined>();
+    questions.set(hash, question);
+    waiting.add(hash);
+    if (!isAsking) void askAll();
+    return question.promise;
   }
 
   return {
@@ -141,9 +169,7 @@ export function createCallers(options: CallersOptions): Callers {
         entry.used = now;
         return entry.caller;
       }
-      const running = asked.get(hash) ?? ask(hash).finally(() => asked.delete(hash));
-      asked.set(hash, running);
-      return running;
+      return ask(hash);
     },
     changed: () => loop.wake(),
     observe(caller, isAllowed) {

@@ -1,5 +1,6 @@
 import type { Callers } from "../access/callers.ts";
 import { coalesce } from "../async/coalesce.ts";
+import { remember } from "../async/remember.ts";
 import type { Cipher } from "../keys/cipher.ts";
 import { createChanges } from "../live/changes.ts";
 import type { Hub } from "../live/hub.ts";
@@ -27,6 +28,7 @@ import { listTasks } from "../store/tasks/task-list.ts";
 import { createTask, getTask, type TaskView } from "../store/tasks/tasks.ts";
 import { highestPosition, placeEvents, readOpenTasks, readTransitions } from "../store/tasks/transitions.ts";
 import { findBuild } from "../store/tasks/versions.ts";
+import { taskName } from "./names.ts";
 import type { RpcDeps } from "./routes.ts";
 import { changeOf } from "./tasks/tasks-events.ts";
 
@@ -43,6 +45,9 @@ export interface RpcParts {
   onChanged(taskId: string): void;
 }
 
+/** Most tasks whose templates and creators are remembered, so that an account's call about a task needs no further query. */
+const TASKS_REMEMBERED = 10_000;
+
 /** Returns the dependencies of the RPCs, bound to this server's databases. */
 export function rpcDeps({ control, logs, reads }: Databases, parts: RpcParts): RpcDeps {
   const readTask = coalesce((project: string, id: string) => getTask(reads, project, id));
@@ -51,7 +56,7 @@ export function rpcDeps({ control, logs, reads }: Databases, parts: RpcParts): R
     recordRefusal: (...args) => recordRefusal(control, ...args),
     listAuditEvents: (query) => listAuditEvents(reads, query),
     observe: (...args) => parts.callers.observe(...args),
-    findTask: ({ project, id }) => findTask(reads, project, id),
+    findTask: remember(TASKS_REMEMBERED, taskName, ({ project, id }) => findTask(reads, project, id)),
     createAccount: (...args) => createAccount(control, ...args),
     getAccount: (...args) => getAccount(reads, ...args),
     listAccounts: (...args) => listAccounts(reads, ...args),
