@@ -30,6 +30,7 @@ export function startConnectRetry(server: string, signal: AbortSignal | undefine
     async wait(error: ConnectError): Promise<void> {
       failures += 1;
       reason = error.rawMessage;
+      if (isUntrusted(error)) throw untrusted(server, reason, error);
       if (!isUnreachable(error)) throw error;
       const pause = Math.min(retryDelay(error, failures), LONGEST_PAUSE_MS);
       // An ErrorInfo comes from the service, so the server was reached.
@@ -39,6 +40,18 @@ export function startConnectRetry(server: string, signal: AbortSignal | undefine
     },
     [Symbol.dispose]: () => clearTimeout(note),
   };
+}
+
+/** True if the certificate of a server with TLS was refused, which no retry changes. */
+function isUntrusted({ cause }: ConnectError): boolean {
+  const code = cause instanceof Error && "code" in cause ? String(cause.code) : "";
+  return /CERT|SIGNATURE|ISSUER/.test(code);
+}
+
+function untrusted(server: string, reason: string, cause: unknown): UsageError {
+  const advice =
+    "name the certificate of its authority in --ca-file or SIGNALMAN_CA_FILE, or call it by the name that it has";
+  return new UsageError([`cannot trust ${server}: ${reason}`, advice], { cause });
 }
 
 function unreachable(server: string, reason: string, cause?: unknown): UsageError {

@@ -5,6 +5,7 @@ import { CONNECTION_LIMITS, type ConnectionLimits, trackConnections } from "./co
 import type { Handler } from "./exchange.ts";
 import { authority, listenError } from "./listen-error.ts";
 import { createProtocols } from "./protocols.ts";
+import { type KeyPair, terminateTls } from "./tls.ts";
 import { listenOnSocket, type SocketListener } from "./unix-socket.ts";
 
 export interface ListenOptions {
@@ -16,6 +17,8 @@ export interface ListenOptions {
   /** Milliseconds that a peer may take to send its first bytes, and the headers of each request. */
   patienceMs?: number;
   limits?: Partial<ConnectionLimits>;
+  /** Certificate and key with which the port speaks TLS. Default: no TLS. The unix socket never has it. */
+  keyPair?: KeyPair;
   /** Path of a unix socket for this user's programs, by the address of the port. Default: none. */
   socketPath?: (address: Port["address"]) => string;
   /** Called if the unix socket cannot be opened; the port is then open without it. */
@@ -27,10 +30,12 @@ export interface ListenOptions {
 export interface Port {
   /** Host and port on which the server listens. */
   readonly address: { host: string; port: number };
-  /** URL of the port: `http://host:port`. */
+  /** URL of the port: `http://host:port`, or `https://host:port` with TLS. */
   readonly url: string;
   /** Path of the unix socket, if there is one. */
   readonly socket: string | undefined;
+  /** Uses another certificate and key for new connections. @throws Error if they cannot be used */
+  useKeyPair(pair: KeyPair): void;
   /**
    * Accepts no new connections and streams, waits for the running ones, and closes those that are left after `graceMs`
    * milliseconds. Does not end streams itself: the caller aborts their handlers first. Resolves when all are closed.
@@ -45,7 +50,7 @@ const REQUEST_MS = 75_000;
 /**
  * Opens the server's one port for all protocols, and beside it a unix socket for programs of the server's user.
  *
- * `connections.ts` limits connections, `protocols.ts` tells HTTP/2 from HTTP/1.1. A request then goes through `handler.ts`
+ * `connections.ts` limits connections, `tls.ts` decrypts them, `protocols.ts` tells HTTP/2 from HTTP/1.1. A request then goes through `handler.ts`
  * (CORS, pages, services) and `rpc-handler.ts`, which finds the RPC, has the caller authenticated from the headers, and opens
  * the call; Connect, which speaks gRPC, gRPC-Web, Connect and JSON, reads the body (`body.ts` limits its time) and calls the
  * interceptors of rpc/. `send.ts` writes the response at the reader's pace; `zero-copy.ts` sends encoded log lines without
@@ -61,13 +66,16 @@ export async function listen(options: ListenOptions): Promise<Port> {
   const connections = trackConnections({ ...CONNECTION_LIMITS, ...options.limits }, refused);
   const protocols = createProtocols({ handler, patienceMs, requestMs: REQUEST_MS, refused });
   const server = protocols.http1;
+  const tls = options.keyPair && terminateTls(options.keyPair, patienceMs, refused);
   const accept = (socket: Socket, isLocal: boolean): void => {
     socket.on("error", () => {}); // a reset by the peer; the server of the socket handles it too
     const peer = isLocal
       ? { kind: "socket" as const }
       : { kind: "network" as const, address: socket.remoteAddress ?? "" };
     const connection = connections.admit(socket, peer);
-    if (connection) protocols.serve(connection, socket);
+    if (connection === undefined) return;
+    if (tls && !isLocal) tls.accept(connection, (decrypted) => protocols.serve(connection, decrypted));
+    else protocols.serve(connection, socket);
   };
   server.on("connection", (socket: Socket) => accept(socket, false));
   const address = await bind(server, options.host, options.port);
@@ -80,6 +88,7 @@ export async function listen(options: ListenOptions): Promise<Port> {
   let closing: Promise<void> | undefined;
   const close = async (graceMs: number): Promise<void> => {
     const socketClosed = socket?.close(); // while the port is held: afterwards the path may be the next server's
+    tls?.drain();
     protocols.drain();
     const timer = setTimeout(() => {
       protocols.cutOff();
@@ -90,8 +99,9 @@ export async function listen(options: ListenOptions): Promise<Port> {
   };
   return {
     address,
-    url: `http://${authority(address.host, address.port)}`,
+    url: `${tls ? "https" : "http"}://${authority(address.host, address.port)}`,
     socket: socket?.path,
+    useKeyPair: (pair) => tls?.use(pair),
     close: (graceMs) => (closing ??= close(graceMs)),
   };
 }

@@ -35,7 +35,7 @@ export interface ProtocolOptions {
 }
 
 /**
- * Creates the servers of HTTP/2 without TLS (prior knowledge) and HTTP/1.1, told apart by the first bytes of a connection
+ * Creates the servers of HTTP/2 (without TLS by prior knowledge) and HTTP/1.1, told apart by the first bytes of a connection
  * (`sniff.ts`). Neither listens itself; the listener of the HTTP/1.1 server is called for sockets that turn out to be of it.
  */
 export function createProtocols({ handler, patienceMs, requestMs, refused }: ProtocolOptions): Protocols {
@@ -92,7 +92,8 @@ export function createProtocols({ handler, patienceMs, requestMs, refused }: Pro
       silent.add(socket);
       sniff(socket, patienceMs, (protocol) => {
         silent.delete(socket);
-        if (protocol === "http1") {
+        if (protocol === "http1" || protocol === "tls") {
+          // A TLS handshake is no HTTP: the server of HTTP/1.1 answers 400.
           connections.set(socket, connection);
           for (const serve of serveHttp1) serve(socket);
         } else if (protocol === "http2") {

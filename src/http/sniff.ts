@@ -3,7 +3,10 @@ import { startFirstBytesTimeout } from "../async/first-bytes-timeout.ts";
 
 const HTTP2_PREFACE = Buffer.from("PRI"); // RFC 9113, section 3.4; no method of HTTP/1.1 begins like this
 
-export type Protocol = "http1" | "http2";
+/** First byte of a TLS record that holds a handshake (RFC 8446, section 5.1). */
+const TLS_HANDSHAKE = 0x16;
+
+export type Protocol = "http1" | "http2" | "tls";
 
 /**
  * Detects the protocol of a new connection by its first bytes, which it puts back, and calls `decided` once. undefined: the
@@ -42,6 +45,7 @@ export function sniff(
 
 /** Returns the protocol; undefined: more bytes are needed. */
 function protocolOf(bytes: Buffer): Protocol | undefined {
+  if (bytes[0] === TLS_HANDSHAKE) return "tls";
   const head = bytes.subarray(0, HTTP2_PREFACE.length);
   if (head.equals(HTTP2_PREFACE)) return "http2";
   return HTTP2_PREFACE.subarray(0, head.length).equals(head) ? undefined : "http1";

@@ -8,22 +8,31 @@ import type { HealthState, Readable } from "../http/health-state.ts";
 import type { Hosts } from "../http/hosts.ts";
 import { listen } from "../http/port.ts";
 import { createRefusalLog } from "../http/refusal-log.ts";
+import type { KeyPair } from "../http/tls.ts";
 import { interceptors } from "../rpc/interceptors/all.ts";
 import { violationsOf } from "../rpc/rules/check.ts";
 import { ShutdownRequested } from "../runner/control.ts";
 import { isDatabaseAway } from "../store/postgres/transient-errors.ts";
 import { openAccess } from "./access.ts";
 import type { Ground } from "./ground.ts";
+import { followKeyPair } from "./key-pair.ts";
 
 /** Milliseconds that running calls have to end at shutdown. */
 const CLOSE_GRACE_MS = 2000;
+
+interface PortParts {
+  health: HealthState;
+  partsHealth: ReadonlyMap<string, Readable>;
+  /** Certificate and key of the port; undefined: no TLS. */
+  keyPair: KeyPair | undefined;
+}
 
 /** Opens the port with health, reflection and these routes. Resolves to its URL. */
 export async function openPort(
   ground: Ground,
   callers: Pick<Callers, "verify">,
   routes: (router: ConnectRouter) => void,
-  { health, partsHealth }: { health: HealthState; partsHealth: ReadonlyMap<string, Readable> },
+  { health, partsHealth, keyPair }: PortParts,
   stack: AsyncDisposableStack,
 ): Promise<string> {
   const { config, logger } = ground;
@@ -49,6 +58,7 @@ export async function openPort(
   const port = await listen({
     ...config.listen,
     handler,
+    keyPair,
     socketPath: localSocketPath,
     withoutSocket: (err) =>
       logger.warn(
@@ -64,6 +74,11 @@ export async function openPort(
     shutdown.abort(new ShutdownRequested());
     await port.close(CLOSE_GRACE_MS);
   });
+  if (keyPair) {
+    const follower = followKeyPair(config, keyPair, port.useKeyPair, logger);
+    stack.defer(() => follower.stop());
+    follower.start();
+  }
   return port.url;
 }
 

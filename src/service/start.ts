@@ -19,6 +19,7 @@ import { assertSafeListen } from "../http/safe-listen.ts";
 import { apiRoutes } from "./api.ts";
 import { choresOf, startBackground } from "./background.ts";
 import { openGround } from "./ground.ts";
+import { readKeyPair } from "./key-pair.ts";
 import { openLive } from "./live.ts";
 import { openPort } from "./port.ts";
 import { openRunner } from "./runner.ts";
@@ -45,6 +46,7 @@ export async function startService(config: Config, logger: Logger): Promise<Serv
     tls: config.tlsCert !== undefined,
     plaintext: config.plaintext,
   });
+  const keyPair = readKeyPair(config);
   const ground = await openGround(config, logger, stack);
   const live = openLive(ground, stack);
   const runner = config.roles.includes("runner") ? await openRunner(ground, live, stack) : undefined;
@@ -53,7 +55,7 @@ export async function startService(config: Config, logger: Logger): Promise<Serv
   const health = createHealthState();
   const partsHealth = new Map(runner ? [[RUNNER, allOf(health, runner.health)]] : []);
   const routes = answers ? apiRoutes(ground, live) : () => {};
-  const url = await openPort(ground, live.callers, routes, { health, partsHealth }, stack);
+  const url = await openPort(ground, live.callers, routes, { health, partsHealth, keyPair }, stack);
   health.set(true);
   stack.use(startBackground(choresOf(ground, live, { health, runner }), logger));
   const owned = stack.move();

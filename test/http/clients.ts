@@ -30,17 +30,14 @@ type StreamCall = (request: object) => grpc.ClientReadableStream<Record<string, 
 export function grpcJsClient(
   url: string,
   channel?: grpc.ChannelOptions,
+  credentials = grpc.credentials.createInsecure(),
 ): grpc.Client & { getTask: UnaryCall; watchTask: StreamCall } {
   const options = { includeDirs: ["proto"], longs: String, enums: String };
   const root = grpc.loadPackageDefinition(loadSync("signalman/v1/task_service.proto", options)) as never as {
     signalman: { v1: { TaskService: grpc.ServiceClientConstructor } };
   };
   const Client = root.signalman.v1.TaskService;
-  return new Client(
-    url.startsWith("unix:") ? url : new URL(url).host,
-    grpc.credentials.createInsecure(),
-    channel,
-  ) as never;
+  return new Client(url.startsWith("unix:") ? url : new URL(url).host, credentials, channel) as never;
 }
 
 /** Decodes the `grpc-status-details-bin` of a grpc-js client. */

@@ -30,6 +30,7 @@ export interface TestServerOptions {
   hosts?: Hosts;
   bodyLimits?: BodyLimits;
   limits?: Partial<ConnectionLimits>;
+  keyPair?: ListenOptions["keyPair"];
   socketPath?: ListenOptions["socketPath"];
   withoutSocket?: ListenOptions["withoutSocket"];
   refused?: ListenOptions["refused"];
@@ -68,6 +69,7 @@ export async function startServer(options: TestServerOptions = {}) {
     },
     patienceMs: options.patienceMs,
     limits: options.limits,
+    keyPair: options.keyPair,
     socketPath: options.socketPath,
     withoutSocket: options.withoutSocket,
     refused: options.refused,
