@@ -46,7 +46,9 @@ function wrongOptions(name: string, rest: string): string[] {
   const program = createProgram();
   const command = program.commands.find((one) => one.name() === name);
   if (!command) return [`signalman ${name}`];
-  const own = [...program.options, ...command.options].flatMap(({ long, short }) => [long, short]);
+  const part = command.commands.find((one) => one.name() === /^ ([a-z-]+)/.exec(rest)?.[1]);
+  if (command.commands.length > 0 && !part && rest !== "") return [`signalman ${name}${rest}`];
+  const own = [...program.options, ...(part ?? command).options].flatMap(({ long, short }) => [long, short]);
   const flags = Object.values(SETTINGS).flatMap(({ flag }: { flag?: string }) => (flag ? [`--${flag}`] : []));
   const known = new Set(name === "serve" ? [...flags, "--help"] : [...own, "--help", "-h"]);
   return [...rest.matchAll(/(?<=^|\s)(--?[a-z][\w-]*)/g)]
