@@ -98,6 +98,7 @@ export async function applyScripts(server: BenchServer, scripts: Record<string, 
         repository: "scripts",
         path: name,
         allowParallelTasks: true,
+        allowOverrideEnv: ["GO"],
       })),
     },
   });

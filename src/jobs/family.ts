@@ -95,6 +95,12 @@ export interface Family<Input> {
   /** Returns the family's part of a task's details: the template's settings, overridden by the caller's params. */
   settings?(template: Template, params: Params): object;
   readonly overrides?: readonly Override[];
+  /** Programs get plain variables as arguments NAME=VALUE, and secret ones as environment variables. */
+  readonly variablesAsWords?: true;
+  /** Programs export plain variables to the commands that they start, and take environment variables as variables. */
+  readonly variablesAreEnvironment?: true;
+  /** Returns what a variable of this name means to the app itself; callers set such a one only if the survey asks for it. */
+  special?(name: string): string | undefined;
   /** Returns violations beyond `overrides`, by field of RunTaskRequest. */
   checkAsked?(template: Template, asked: Asked): FieldViolation[];
   /** Returns violations in the stored spec of a template, by its fields. */

@@ -71,7 +71,7 @@ export function populateDetails(
   const parts = templateParts(name, rows);
   const { template, repository, environment } = parts;
   if (!repository) throw new PrepareError(`Cannot run ${name}: it names no repository`);
-  assertAllowed(task, template, secrets.variables);
+  assertAllowed(task, parts, secrets.variables);
   const keyOf = (key: string): AccessKey => secrets.keys.get(key) ?? { name: key, kind: "none" };
   return {
     id: task.id,
@@ -108,11 +108,11 @@ function secretNames(secret: Record<string, string>, over: Record<string, string
  */
 function assertAllowed(
   { project, spec }: Pick<TaskRecord, "project" | "spec">,
-  template: Template,
+  parts: TemplateParts,
   secretVariables: Record<string, string>,
 ): void {
   const inventory = spec.inventory ? `projects/${project}/inventories/${spec.inventory}` : "";
-  const [violation] = checkAsked(template, {
+  const [violation] = checkAsked(parts, {
     ...spec,
     secretVariables,
     inventory,
@@ -120,7 +120,7 @@ function assertAllowed(
   });
   if (!violation) return;
   throw new PrepareError(
-    `Cannot run ${template.name}: it was changed since the task was created, and now ${violation.field} ${violation.description}`,
+    `Cannot run ${parts.template.name}: it was changed since the task was created, or the server was upgraded, and now ${violation.field} ${violation.description}`,
   );
 }
 

@@ -19,6 +19,7 @@ import { familyOf } from "../jobs/families.ts";
 import type { FoundPlan, Program } from "../jobs/job.ts";
 import type { RunRows } from "../store/tasks/details.ts";
 import type { Lease } from "../store/tasks/moves.ts";
+import { outdatedNames, REFUSED_FROM } from "../submission/outdated-names.ts";
 import { LeaseLost, PrepareError } from "../task/errors.ts";
 import { msSince } from "../task/operator-log.ts";
 import type { TaskOutcome } from "../task/types.ts";
@@ -203,6 +204,8 @@ async function prepare(
 ): Promise<void> {
   const { task, job, log, control, shutdown } = run;
   if (short.length > 0) log.say(`These secrets are too short to be masked in this log: ${short.join(", ")}`);
+  for (const { name, description } of outdatedNames(details.template, details.variables))
+    log.say(`Name ${JSON.stringify(name)} will be refused from ${REFUSED_FROM} on: ${description}`);
   const signal = AbortSignal.any([control.signal, shutdown]);
   await runBefore(run.hooks, contextOf(run), details, signal);
   const commit = await job.prepare(details, signal);

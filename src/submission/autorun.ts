@@ -33,7 +33,10 @@ function deployOf(build: Build, { name, spec, isPermitted }: PermittedAutorun): 
   const version = incoming.incomingVersion ? ` (${incoming.incomingVersion})` : "";
   const message = `After the success of ${source}${version}`;
   try {
-    const task = newTask(template, create(RunTaskRequestSchema, { template: template.name, message }));
+    const task = newTask(
+      { template, environment: undefined },
+      create(RunTaskRequestSchema, { template: template.name, message }),
+    );
     return { ...task, ...incoming, secrets: null, createdBy: build.createdBy };
   } catch (error) {
     if (!(error instanceof Failure)) throw error;

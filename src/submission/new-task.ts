@@ -1,7 +1,8 @@
 /*
  * The room submission/ turns a request into a task. `newTask` (this file) checks a RunTaskRequest against its template
  * and merges both into the record that the store inserts. overrides.ts decides which fields the template lets its tasks
- * set, and checks the answers to its survey; answers.ts and params.ts bring them into their stored form. sizes.ts
+ * set, and checks the answers to its survey; caller-names.ts which names of variables and of the process environment a caller
+ * may set; answers.ts and params.ts bring them into their stored form. sizes.ts
  * refuses arguments and variables that the operating system would refuse when the program is started. autorun.ts
  * creates the deploys that start after a success. seal-secrets.ts encrypts secret variables, and template.ts reads
  * stored templates.
@@ -11,7 +12,7 @@
  */
 
 import type { RunTaskRequest } from "../../gen/signalman/v1/task_service_pb.ts";
-import { type Template, TemplateType } from "../../gen/signalman/v1/template_pb.ts";
+import { TemplateType } from "../../gen/signalman/v1/template_pb.ts";
 import type { NewTask } from "../store/tasks/tasks.ts";
 import type { Build } from "../store/tasks/versions.ts";
 import { msFromDuration } from "../task/duration.ts";
@@ -19,6 +20,7 @@ import { invalid } from "../task/errors.ts";
 import { withTextAnswers } from "./answers.ts";
 import { checkAsked } from "./overrides.ts";
 import { storedParams } from "./params.ts";
+import type { TemplateParts } from "./template.ts";
 
 const DEFAULT_PRIORITY = 50;
 
@@ -27,9 +29,12 @@ const DEFAULT_PRIORITY = 50;
  * deploys.
  * @throws Failure of kind `invalid` that names the fields of the request which the template does not allow.
  */
-export function newTask(template: Template, request: RunTaskRequest): Omit<NewTask, "secrets" | "createdBy"> {
+export function newTask(
+  { template, environment }: Pick<TemplateParts, "template" | "environment">,
+  request: RunTaskRequest,
+): Omit<NewTask, "secrets" | "createdBy"> {
   const variables = withTextAnswers(template.survey, request.variables ?? {});
-  const violations = checkAsked(template, { ...request, variables });
+  const violations = checkAsked({ template, environment }, { ...request, variables });
   if (violations.length > 0) throw invalid(violations);
   const [, project = "", , name = ""] = template.name.split("/");
   const timeout = (field: "queueTimeout" | "runTimeout" | "idleTimeout" | "confirmTimeout") =>

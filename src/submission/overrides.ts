@@ -3,6 +3,8 @@ import { SurveyType, type SurveyVariable, type Template } from "../../gen/signal
 import { FAMILIES, familyNameOf, familyOf } from "../jobs/families.ts";
 import type { Asked, Override } from "../jobs/family.ts";
 import type { FieldViolation } from "../task/errors.ts";
+import { checkNames } from "./caller-names.ts";
+import type { TemplateParts } from "./template.ts";
 
 /** Fields of a request that override the template, each with the template's switch that allows it. */
 const OVERRIDES: readonly Override[] = [
@@ -16,9 +18,16 @@ const OVERRIDES: readonly Override[] = [
 /**
  * Returns a violation for each field of RunTaskRequest that the template does not allow or its survey does not accept.
  */
-export function checkAsked(template: Template, asked: Asked): FieldViolation[] {
+export function checkAsked(
+  { template, environment }: Pick<TemplateParts, "template" | "environment">,
+  asked: Asked,
+): FieldViolation[] {
   const refused = OVERRIDES.filter(({ allowed, given }) => given(asked) && !allowed(template)).map(
-    ({ field }) => ({ field, description: `${template.name} does not allow its tasks to set this` }),
+    ({ field }): FieldViolation => ({
+      field,
+      description: `${template.name} does not allow its tasks to set this`,
+      reason: "OVERRIDE_NOT_ALLOWED",
+    }),
   );
   const twice = Object.keys(asked.secretVariables)
     .filter((name) => Object.hasOwn(asked.variables, name))
@@ -28,6 +37,7 @@ export function checkAsked(template: Template, asked: Asked): FieldViolation[] {
     }));
   return [
     ...refused,
+    ...checkNames(template, environment, asked),
     ...misfits(template, asked),
     ...twice,
     ...template.survey.flatMap((question) => checkAnswer(question, asked)),

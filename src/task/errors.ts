@@ -18,6 +18,8 @@ export type ErrorKind =
 export interface FieldViolation {
   field: string;
   description: string;
+  /** Default: INVALID_ARGUMENT. */
+  reason?: Reason;
 }
 
 export interface FailureOptions {
@@ -53,10 +55,12 @@ export class Failure extends Error {
   }
 }
 
-/** Returns an `invalid` failure with one violation for each wrong field. */
+/** Returns an `invalid` failure with one violation for each wrong field. Its reason is that of all violations, if they share it. */
 export function invalid(violations: readonly FieldViolation[]): Failure {
   const text = violations.map((v) => `${v.field}: ${v.description}`).join("; ");
-  return new Failure("invalid", text, { reason: "INVALID_ARGUMENT", violations });
+  const reasons = new Set(violations.map(({ reason }) => reason));
+  const [shared] = reasons.size === 1 ? reasons : [];
+  return new Failure("invalid", text, { reason: shared ?? "INVALID_ARGUMENT", violations });
 }
 
 /** Returns a `not_found` failure; `resource` is a full resource name. */

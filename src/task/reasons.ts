@@ -9,6 +9,19 @@ export const REASONS = {
       "A field of the request is wrong. `BadRequest.field_violations` names each field and says what is allowed.",
     advice: "Correct the fields named; the same request fails again.",
   },
+  OVERRIDE_NOT_ALLOWED: {
+    codes: ["INVALID_ARGUMENT"],
+    meaning:
+      "The template does not allow its callers to set what the request sets. `BadRequest.field_violations` names each field, variable and environment variable.",
+    advice:
+      "Leave it out, or have the template allow it: a question of its survey, `allow_extra_variables`, `allow_override_env`, or the other fields `allow_…`.",
+  },
+  NAME_REFUSED: {
+    codes: ["INVALID_ARGUMENT"],
+    meaning:
+      "A variable or environment variable has a name that callers may not set, whatever the template allows: it changes how a program starts or connects, or is no name for the app. `BadRequest.field_violations` names each.",
+    advice: "Set it in the template or its environment. `docs/refused-names.md` lists the names.",
+  },
   TOKEN_MISSING: {
     codes: ["UNAUTHENTICATED"],
     meaning: "The server has a token, and the call carries none.",

@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
+import { TemplateService } from "../../gen/signalman/v1/template_pb.ts";
 import { cli } from "../cli/cli.ts";
 import { hasAnsible, NO_ANSIBLE } from "../support/ansible.ts";
 import { startService, type TestService } from "../support/service.ts";
@@ -44,6 +45,10 @@ beforeEach((context) => {
 test("the example greets over SSH, with a passphrase and two vaults", async () => {
   const { url: server } = service;
   expect(await cli(["apply", at("catalog.yaml")], { server })).toMatchObject({ code: 0 });
+  // The test's host has another port and folder than the example's.
+  await service.client(TemplateService).updateTemplate({
+    template: { name: "projects/greeting/templates/greet", allowExtraVariables: true },
+  });
   const variables = [`host_port=${port}`, `greeting_folder=${folder}`, "greeting_name={{ 7 * 6 }}"];
   const run = ["run", "greeting/greet", ...variables.flatMap((variable) => ["-e", variable])];
   const { code, stdout, stderr } = await cli(run, { server });

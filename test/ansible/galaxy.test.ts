@@ -69,10 +69,12 @@ beforeAll(async () => {
       accessKeys: [{ name: "robot", kind: { case: "loginPassword", value: login } }],
       repositories: names.map(repository),
       inventories: [{ name: "here", source: { case: "ini", value: LOCAL } }],
-      templates: names.map((name) => ({
-        name,
+      templates: [
+        ...names.map((name) => ({ name, repository: name })),
+        { name: "other-config", repository: "play", env: { ANSIBLE_CONFIG: "galaxy.cfg" } },
+      ].map((template) => ({
+        ...template,
         app: "ansible",
-        repository: name,
         path: "site.yml",
         inventory: "here",
         allowParallelTasks: true,
@@ -178,7 +180,7 @@ function environ(pid: string): string {
 test("another file of settings, which may name other servers, has a place of its own", async () => {
   await play(service, "play");
   const before = cached().length;
-  const { task, said } = await play(service, "play", { env: { ANSIBLE_CONFIG: "galaxy.cfg" } });
+  const { task, said } = await play(service, "other-config");
   expect(task.status).toBe(TaskStatus.SUCCESS);
   expect(said).toContain("Installing the roles");
   expect(cached()).toHaveLength(before + 1);

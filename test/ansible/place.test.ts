@@ -46,6 +46,8 @@ beforeAll(async () => {
     placed: { path: "deploy/books/site.yml", workingDir: "deploy" },
     quiet: { path: "quiet/site.yml", workingDir: "quiet" },
     plain: { path: "plain.yml" },
+    nocolor: { path: "plain.yml", env: { ANSIBLE_NOCOLOR: "1" } },
+    unforced: { path: "plain.yml", env: { ANSIBLE_FORCE_COLOR: "False" } },
     outside: { path: "plain.yml", workingDir: "nowhere" },
   });
 });
@@ -72,9 +74,9 @@ describe("a working directory", () => {
 test.each([
   ["plain", {}, true],
   ["quiet", {}, false],
-  ["plain", { ANSIBLE_NOCOLOR: "1" }, false],
+  ["nocolor", {}, false],
   ["plain", { NO_COLOR: "1" }, false],
-  ["plain", { ANSIBLE_FORCE_COLOR: "False" }, false],
+  ["unforced", {}, false],
 ])("%s with %j has colors: %j", async (template, env, expected) => {
   const { events } = await play(service, template, { env: env as Record<string, string> });
   expect(bytesOf(events, LogStream.STDOUT).includes("\u001b[")).toBe(expected);

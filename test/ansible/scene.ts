@@ -9,7 +9,7 @@ import {
   TaskService,
   type WatchTaskResponse,
 } from "../../gen/signalman/v1/task_service_pb.ts";
-import { bytesOf, endOf, runDemo, watchToEnd } from "../support/demo.ts";
+import { bytesOf, endOf, OPEN_TO_CALLERS, runDemo, watchToEnd } from "../support/demo.ts";
 import type { TestService } from "../support/service.ts";
 
 type Catalog = MessageInitShape<typeof CatalogSchema>;
@@ -38,6 +38,7 @@ export async function applyPlaybooks(
       inventories: [{ name: "here", source: { case: "ini", value: LOCAL } }, ...(more.inventories ?? [])],
       templates: Object.entries(templates).map(([name, template]) => ({
         name,
+        ...OPEN_TO_CALLERS,
         app: "ansible",
         repository: "playbooks",
         inventory: "here",

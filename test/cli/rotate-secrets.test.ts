@@ -4,7 +4,7 @@ import { CatalogService } from "../../gen/signalman/v1/catalog_service_pb.ts";
 import { LogStream } from "../../gen/signalman/v1/task_pb.ts";
 import { createCipher } from "../../src/keys/cipher.ts";
 import { openSql } from "../rpc/support.ts";
-import { applyDemo, bytesOf, runDemo, watchToEnd } from "../support/demo.ts";
+import { applyDemo, bytesOf, OPEN_TO_CALLERS, runDemo, watchToEnd } from "../support/demo.ts";
 import { startService, type TestService } from "../support/service.ts";
 import { cli } from "./cli.ts";
 
@@ -50,6 +50,7 @@ test("one command re-encrypts keys, environments and waiting tasks while servers
       repositories: [{ name: "scripts", url: `${service.dataDir}/demo-scripts`, accessKey: "token" }],
       templates: ["use", "wait"].map((name) => ({
         name,
+        ...OPEN_TO_CALLERS,
         app: "bash",
         repository: "scripts",
         environment: "e",

@@ -9,7 +9,7 @@ import { endOf, follow } from "../faults/follow.ts";
 import { leavesNothing } from "../faults/traces.ts";
 import { makeRepository, type Repository } from "../git/repository.ts";
 import { makeScene } from "../git/scene.ts";
-import { runDemo } from "../support/demo.ts";
+import { OPEN_TO_CALLERS, runDemo } from "../support/demo.ts";
 import { type GitHttp, type GitHttpOptions, startGitHttp } from "../support/git-http.ts";
 import { startService, type TestService } from "../support/service.ts";
 import { hasSshd, makeSshKey, NO_SSHD, startSshd } from "../support/sshd.ts";
@@ -44,6 +44,7 @@ async function apply(url: string, accessKey?: NonNullable<Catalog["accessKeys"]>
       templates: [
         {
           name: "run",
+          ...OPEN_TO_CALLERS,
           app: "bash",
           repository: "app",
           path: "run.sh",

@@ -10,6 +10,7 @@ import { KillOutcome, TaskService, type WatchTaskResponse } from "../../gen/sign
 import { endOf, follow, statusName } from "../faults/follow.ts";
 import { aliveOf, leavesNothing } from "../faults/traces.ts";
 import { type TestDatabase, testDatabase } from "../support/database.ts";
+import { OPEN_TO_CALLERS } from "../support/demo.ts";
 import { startService, type TestService } from "../support/service.ts";
 
 /** Milliseconds. A poll finds a change without a notification after half a second on average. */
@@ -60,6 +61,7 @@ beforeAll(async () => {
         repositories: [{ name: "scripts", url: join(scratch, "scripts") }],
         templates: Object.keys(scripts).map((name) => ({
           name,
+          ...OPEN_TO_CALLERS,
           app: "bash",
           repository: "scripts",
           path: name,

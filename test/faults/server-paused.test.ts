@@ -8,6 +8,7 @@ import type { Task } from "../../gen/signalman/v1/task_pb.ts";
 import { KillOutcome, TaskService } from "../../gen/signalman/v1/task_service_pb.ts";
 import { socketOptions } from "../../src/embedded/socket-url.ts";
 import { testDatabase } from "../support/database.ts";
+import { OPEN_TO_CALLERS } from "../support/demo.ts";
 import { startService, type TestService } from "../support/service.ts";
 import { endOf, follow } from "./follow.ts";
 import { openProxy } from "./proxy.ts";
@@ -48,7 +49,7 @@ async function applyScripts(on: TestService, folder: string, scripts: Record<str
   mkdirSync(join(folder, "scripts"));
   for (const [name, text] of Object.entries({ ...scripts, writer: WRITER.script }))
     writeFileSync(join(folder, "scripts", name), text);
-  const allow = { allowOverrideArguments: true };
+  const allow = { allowOverrideArguments: true, ...OPEN_TO_CALLERS };
   await on.client(CatalogService).applyCatalog({
     catalog: {
       project: { name: "demo" },

@@ -42,7 +42,11 @@ const CATALOG = {
   accessKeys: [{ name: "token", text: { value: "hidden" } }],
   inventories: [{ name: "here", ini: "localhost" }],
   templates: [
-    { name: "hello", app: "sh", repository: "scripts", environment: "dev", path: "hello", runTimeout: "90s" },
+    {
+      ...{ name: "hello", app: "sh", repository: "scripts", environment: "dev", path: "hello" },
+      runTimeout: "90s",
+      allowExtraVariables: true,
+    },
   ],
 };
 const PROJECT = "projects/json";

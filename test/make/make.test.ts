@@ -109,12 +109,23 @@ describe("a caller cannot make it run anything else than targets:", () => {
   test.each<[string, MessageInitShape<typeof RunTaskRequestSchema>, string]>([
     ["an option", { arguments: ["--eval=x:;id"] }, "arguments[0]"],
     ["a variable among the arguments", { arguments: ["show", "X=$(shell id)"] }, "arguments[1]"],
+  ])("%s", async (_, request, field) => {
+    expect(await refusal(runDemo(service, "makefile", request))).toEqual(invalid(field));
+  });
+
+  test.each<[string, MessageInitShape<typeof RunTaskRequestSchema>, string]>([
     ["another shell", { variables: { SHELL: "/tmp/x" } }, 'variables["SHELL"]'],
+    ["another compiler", { variables: { CC: "/tmp/x" } }, 'variables["CC"]'],
+    ["another compiler in the environment", { env: { CC: "/tmp/x" } }, 'env["CC"]'],
+    ["what its commands start with", { variables: { BASH_ENV: "/tmp/x" } }, 'variables["BASH_ENV"]'],
     ["more makefiles", { env: { MAKEFILES: "/tmp/x" } }, 'env["MAKEFILES"]'],
     ["options as a secret", { secretVariables: { MAKEFLAGS: "--eval=x" } }, 'secret_variables["MAKEFLAGS"]'],
     ["a name that make would read otherwise", { variables: { "a:b": "c" } }, 'variables["a:b"]'],
   ])("%s", async (_, request, field) => {
-    expect(await refusal(runDemo(service, "makefile", request))).toEqual(invalid(field));
+    expect(await refusal(runDemo(service, "makefile", request))).toEqual({
+      ...invalid(field),
+      reason: "NAME_REFUSED",
+    });
   });
 });
 

@@ -2,10 +2,11 @@ import { readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import type postgres from "postgres";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { CatalogService } from "../../gen/signalman/v1/catalog_service_pb.ts";
 import { LogStream, type Task } from "../../gen/signalman/v1/task_pb.ts";
 import { LogFormat, TaskService } from "../../gen/signalman/v1/task_service_pb.ts";
 import { leavesNothing } from "../faults/traces.ts";
-import { applyDemo, bytesOf, endOf } from "../support/demo.ts";
+import { applyDemo, bytesOf, endOf, runDemo } from "../support/demo.ts";
 import { startService, type TestService } from "../support/service.ts";
 import { type LiveWatch, watch } from "../watch/events.ts";
 import { PUPPET, type Puppet, runPuppet } from "../watch/puppet.ts";
@@ -162,8 +163,14 @@ test("a request that is refused does not repeat a secret, to its caller or in th
 });
 
 test("the sentence with which a task ended has its secrets masked, as its log has", async () => {
-  const failing = await runPuppet(service, "puppet", { secretVariables: { PATH: "/hunter2-hunter2" } });
-  const events = await watch(service, failing).done;
+  await service.client(CatalogService).applyCatalog({
+    catalog: {
+      project: { name: "demo" },
+      environments: [{ name: "lost", secretEnv: { PATH: "/hunter2-hunter2" } }],
+      templates: [{ name: "lost", app: "bash", repository: "scripts", path: "puppet", environment: "lost" }],
+    },
+  });
+  const events = await watch(service, { name: (await runDemo(service, "lost")).name }).done;
   const message = endOf(events).end?.message;
   expect(message).toMatch(/there is no program bash on this server/);
   expect(message).not.toContain("hunter2");

@@ -44,7 +44,8 @@ function detailsOf(
   others: Partial<DetailRows> = {},
   secrets: Partial<Secrets> = {},
 ) {
-  const stored = jsonOf("templates", create(TemplateSchema, { app: "bash", ...template }));
+  const open = { app: "bash", allowOverrideEnv: ["*"], allowExtraVariables: true };
+  const stored = jsonOf("templates", create(TemplateSchema, { ...open, ...template }));
   const rows = { ...ROWS, template: stored, ...others };
   const task = { ...TASK, spec: { ...NOTHING, ...spec } };
   return populateDetails(task, rows, { ...NO_SECRETS, ...secrets });
@@ -267,7 +268,7 @@ describe("a task that can no longer be run says why", () => {
 
   test("its template no longer allows its overrides", () => {
     expect(() => detailsOf({}, { arguments: ["x"] })).toThrow(
-      /was changed since the task was created, and now arguments projects\/p\/templates\/t does not allow/,
+      /was changed since the task was created, or the server was upgraded, and now arguments projects\/p\/templates\/t does not allow/,
     );
   });
 

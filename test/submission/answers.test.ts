@@ -8,6 +8,7 @@ import { Failure } from "../../src/task/errors.ts";
 const template = create(TemplateSchema, {
   name: "projects/p/templates/t",
   app: "bash",
+  allowExtraVariables: true,
   survey: [
     { name: "text", type: SurveyType.TEXT },
     { name: "plain" },
@@ -17,7 +18,10 @@ const template = create(TemplateSchema, {
 });
 
 const stored = (variables: JsonObject) =>
-  newTask(template, create(RunTaskRequestSchema, { template: template.name, variables })).spec.variables;
+  newTask(
+    { template, environment: undefined },
+    create(RunTaskRequestSchema, { template: template.name, variables }),
+  ).spec.variables;
 
 describe("answers", () => {
   test("to questions of text and of a choice are stored as text", () => {

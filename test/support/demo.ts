@@ -16,10 +16,16 @@ type TemplateInit = MessageInitShape<typeof TemplateSchema>;
 /** A script's text, or a template with one. */
 export type DemoTemplate = string | (TemplateInit & { script: string });
 
+/** Fields of a template whose callers may set every variable. */
+export const OPEN_TO_CALLERS = { allowOverrideEnv: ["*"], allowExtraVariables: true };
+
 /** Parts of a service that these functions need. */
 export type DemoService = Pick<TestService, "client" | "dataDir">;
 
-/** Makes project `demo` on a service: a folder with one script for each template, which runs it with bash. */
+/**
+ * Makes project `demo` on a service: a folder with one script for each template, which runs it with bash. Callers may set every
+ * variable, unless a template says otherwise.
+ */
 export async function applyDemo(
   service: DemoService,
   templates: Record<string, DemoTemplate>,
@@ -41,6 +47,7 @@ export async function applyDemo(
         app: "bash",
         repository: "scripts",
         path: name,
+        ...OPEN_TO_CALLERS,
         ...template,
       })),
     },

@@ -7,6 +7,7 @@ import { CatalogService } from "../../gen/signalman/v1/catalog_service_pb.ts";
 import { TaskService } from "../../gen/signalman/v1/task_service_pb.ts";
 import { cli } from "../cli/cli.ts";
 import { follow } from "../faults/follow.ts";
+import { OPEN_TO_CALLERS } from "../support/demo.ts";
 import { startService, type TestService } from "../support/service.ts";
 import { needsTerraform } from "./project.ts";
 
@@ -49,6 +50,7 @@ beforeAll(async () => {
       repositories: [{ name: "files", url: root }],
       templates: ["fine", "broken", "confirmed", "planned"].map((name) => ({
         name,
+        ...OPEN_TO_CALLERS,
         app: "terraform",
         repository: "files",
         path: name === "broken" ? "broken" : "fine",

@@ -9,6 +9,7 @@ import { CatalogService } from "../../gen/signalman/v1/catalog_service_pb.ts";
 import type { Task } from "../../gen/signalman/v1/task_pb.ts";
 import { type RunTaskRequestSchema, TaskService } from "../../gen/signalman/v1/task_service_pb.ts";
 import { follow } from "../faults/follow.ts";
+import { OPEN_TO_CALLERS } from "../support/demo.ts";
 import type { TestService } from "../support/service.ts";
 
 /** Skips a test where there is no Terraform. */
@@ -94,7 +95,7 @@ export async function makeProject(
     `echo >${folder}/holds; until [ -e ${folder}/free ]; do sleep 0.02; done\n`,
   );
   const backend = { type: "local", config: { path: state } };
-  const common = { repository: "files" };
+  const common = { repository: "files", ...OPEN_TO_CALLERS };
   await service.client(CatalogService).applyCatalog({
     catalog: {
       project: { name: name },

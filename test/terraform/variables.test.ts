@@ -11,6 +11,7 @@ import { TaskService } from "../../gen/signalman/v1/task_service_pb.ts";
 import { TemplateService } from "../../gen/signalman/v1/template_pb.ts";
 import { endOf, follow } from "../faults/follow.ts";
 import { leavesNothing, taskFolder } from "../faults/traces.ts";
+import { OPEN_TO_CALLERS } from "../support/demo.ts";
 import { startService, type TestService } from "../support/service.ts";
 import { needsTerraform } from "./project.ts";
 
@@ -51,7 +52,7 @@ beforeAll(async () => {
   const region = 'variable "region" {}\noutput "o" { value = format("in %s", var.region) }\n';
   writeFileSync(join(root, "region/main.tf"), region);
   writeFileSync(join(root, "region/prod.tfvars"), 'region = "from-file"\n');
-  const common = { app: "terraform", path: ".", allowOverrideArguments: true };
+  const common = { app: "terraform", path: ".", allowOverrideArguments: true, ...OPEN_TO_CALLERS };
   const settings = { case: "terraform", value: { allowAutoApprove: true } } as const;
   const survey = (value: string) => [{ name: "region", default: value }];
   const ephemeral = { ...common, repository: "ephemeral", settings };

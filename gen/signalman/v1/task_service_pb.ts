@@ -40,7 +40,7 @@ export type RunTaskRequest = Message<"signalman.v1.RunTaskRequest"> & {
 
   /**
    * Variables, which override those of the template and the environment name by name. Checked against the template's
-   * survey. At most 1 MiB, no NUL; names are not empty and hold no `=`. For Ansible strings stay strings, and no name at
+   * survey; others only if the template sets `allow_extra_variables`. At most 1 MiB, no NUL; names are not empty and hold no `=`. For Ansible strings stay strings, and no name at
    * any depth may hold `{{`, `{%` or `{#`. Numbers and booleans that answer a question of type text or enum are stored as
    * text. Shell-like apps get each variable as an argument; one over 131000 bytes with its name is refused. Numbers are
    * doubles: write a whole number beyond 2^53 - 1 as text, or it loses digits. A JSON request that holds one as a number
@@ -53,18 +53,19 @@ export type RunTaskRequest = Message<"signalman.v1.RunTaskRequest"> & {
   /**
    * As `variables`, for secret values: encrypted at rest, never returned, masked in the log if they have 4 characters or
    * more (the log names those that are shorter). A name must not also be in `variables`. Shell-like apps get them as
-   * environment variables. Names follow the rule of `env`; values hold no NUL.
+   * environment variables. Names follow the rule of `env`; values hold no NUL. A name that the survey does not ask for
+   * needs `allow_extra_variables`, and also `allow_override_env` if `env` of the template or the environment sets it.
    *
    * @generated from field: map<string, string> secret_variables = 4;
    */
   secretVariables: { [key: string]: string };
 
   /**
-   * Process environment, which overrides that of the template and the environment name by name. Names match
+   * Process environment, which overrides that of the template and the environment name by name. Only names in
+   * `allow_override_env` of the template, and never one that changes how a program starts (docs/refused-names.md): reason
+   * OVERRIDE_NOT_ALLOWED or NAME_REFUSED. Names match
    * `[A-Za-z_][A-Za-z0-9_]*` and do not begin with SIGNALMAN_ or SEMAPHORE_TASK_; values hold no NUL and have at most
-   * 131000 bytes with their names. Arguments and environment of a program that exceed 1.5 MiB in all are refused. For the
-   * Terraform family names must not begin with TF_, TG_ or TERRAGRUNT_ either, since these configure the program: set them
-   * in the environment or the template, and Terraform's variables in `variables`.
+   * 131000 bytes with their names. Arguments and environment of a program that exceed 1.5 MiB in all are refused.
    *
    * @generated from field: map<string, string> env = 5;
    */

@@ -22,6 +22,7 @@ import {
   checkAnsibleInventory,
   checkAnsibleTemplate,
   expressionNames,
+  meaningToAnsible,
 } from "./request.ts";
 import { playbookResult } from "./result.ts";
 import { sshPrograms } from "./ssh.ts";
@@ -57,6 +58,7 @@ export const ansibleFamily = {
   probeEnvironment: userBase,
   settings: ansibleSettings,
   overrides: ANSIBLE_OVERRIDES,
+  special: meaningToAnsible,
   checkAsked: expressionNames,
   checkTemplate: checkAnsibleTemplate,
   checkInventory: checkAnsibleInventory,

@@ -41,6 +41,11 @@ function override(
   };
 }
 
+/** Returns what a variable of this name means to Ansible itself, such as how it connects; undefined: nothing. */
+export function meaningToAnsible(name: string): string | undefined {
+  return /^_?ansible_/.test(name) ? "configures how Ansible connects and runs" : undefined;
+}
+
 /**
  * Refuses Jinja expressions in the names of variables and of objects in their values. Ansible does not evaluate values, which
  * are tagged `!unsafe`, but it does evaluate names.

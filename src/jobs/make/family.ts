@@ -4,7 +4,7 @@ import { assertPath, type ScriptInput, scriptPlace } from "../script.ts";
 import { type ShellInput, shellEnvironment } from "../shell/shell.ts";
 import { makeVariables } from "./arguments.ts";
 import { makeHook } from "./hook.ts";
-import { checkMakeAsked, checkMakeTemplate, type MakeSettings, makeSettings } from "./request.ts";
+import { checkMakeAsked, type MakeSettings, makeSettings, meaningToMake } from "./request.ts";
 
 export type MakeFamilyInput = ShellInput & ScriptInput & { template: { app: string }; make: MakeSettings };
 
@@ -17,8 +17,10 @@ export const makeFamily = {
   graceMs: 10_000,
   hook: makeHook,
   settings: makeSettings,
+  variablesAsWords: true,
+  variablesAreEnvironment: true,
+  special: meaningToMake,
   checkAsked: checkMakeAsked,
-  checkTemplate: checkMakeTemplate,
   async prepare({ input, app, folder, base, commit }) {
     const env = shellEnvironment(app, input, base, commit);
     const { cwd, path } = placeOf(folder.work, input);

@@ -40,6 +40,7 @@ const apps: Apps = {
 export const shellFamily = {
   apps,
   graceMs: 10_000,
+  variablesAsWords: true,
   hook: {
     announce: ({ template, repository }) =>
       `Running ${template.name}: ${template.app} ${template.path} from ${repository.name}`,

@@ -50,24 +50,14 @@ function override(
   };
 }
 
-/** Refuses variables and arguments by which a caller could get around `allowDestroy` and the survey. */
-export function detours(
-  { name, app, settings }: Template,
-  { env, arguments: args }: Asked,
-): FieldViolation[] {
-  const settingUp = Object.keys(env).filter((variable) => /^(TF|TG|TERRAGRUNT)_/.test(variable));
+/** Refuses arguments by which a caller could get around `allowDestroy`. */
+export function detours({ name, settings }: Template, { arguments: args }: Asked): FieldViolation[] {
   const mayDestroy = settings.case === "terraform" && settings.value.allowDestroy;
   const destroying = [...args.entries()].filter(([, arg]) => !mayDestroy && /^--?destroy(=|$)/.test(arg));
-  return [
-    ...settingUp.map((variable) => ({
-      field: `env[${JSON.stringify(variable)}]`,
-      description: `configures ${app} itself; only the environment and the template may set it. Put variables into \`variables\``,
-    })),
-    ...destroying.map(([index]) => ({
-      field: `arguments[${index}]`,
-      description: `${name} does not allow its tasks to destroy`,
-    })),
-  ];
+  return destroying.map(([index]) => ({
+    field: `arguments[${index}]`,
+    description: `${name} does not allow its tasks to destroy`,
+  }));
 }
 
 export function checkTerraformTemplate({ app, workingDir, gitAccess }: JsonObject): FieldViolation[] {

@@ -1,7 +1,9 @@
-import type { JsonObject, JsonValue } from "@bufbuild/protobuf";
+import { fromJson, type JsonObject, type JsonValue } from "@bufbuild/protobuf";
+import { TemplateSchema } from "../../../gen/signalman/v1/template_pb.ts";
 import { FAMILIES, familyNameOf, familyOf } from "../../jobs/families.ts";
 import type { ProjectState } from "../../store/catalog/catalog.ts";
 import { type AnyKind, KINDS } from "../../store/catalog/kinds.ts";
+import { outdatedNames } from "../../submission/outdated-names.ts";
 import type { FieldViolation } from "../../task/errors.ts";
 import { fullName, lastPart } from "../names.ts";
 import { pathText } from "../rules/path.ts";
@@ -59,13 +61,15 @@ function inventoryFor(inventory: JsonObject, { app }: JsonObject): string | unde
 /** Returns the violations that the written resources would cause in the project. `after`: all specs after the write, by kind and name. */
 export function checkProject(
   project: string,
+  { wholes }: Pick<ProjectState, "wholes">,
   after: ProjectState["outlines"],
   touched: readonly Touched[],
 ): FieldViolation[] {
   const pathOf = new Map(touched.map(({ kind, name, path }) => [`${kind}/${name}`, path]));
-  const own = touched.flatMap(({ kind, name, path }) =>
-    checkOne(project, after, { kind, name, path, spec: after[kind].get(name) ?? {} }),
-  );
+  const own = touched.flatMap(({ kind, name, path }) => {
+    const stored = wholes[kind].get(name)?.spec;
+    return checkOne(project, after, { kind, name, path, spec: after[kind].get(name) ?? {}, stored });
+  });
   const others = (["projects", ...KINDS] as const).flatMap((kind) =>
     [...after[kind]]
       .filter(([name]) => !pathOf.has(`${kind}/${name}`))
@@ -77,13 +81,16 @@ export function checkProject(
 function checkOne(
   project: string,
   after: ProjectState["outlines"],
-  { kind, name, path, spec }: Touched & { spec: JsonObject },
+  { kind, name, path, spec, stored }: Touched & { spec: JsonObject; stored: JsonObject | undefined },
 ): FieldViolation[] {
   const references = referencesOf(kind, spec).flatMap((reference) => {
     const description = problemWith(project, after, reference, kind, spec);
     return description ? [{ field: pathText(SCHEMAS[kind], reference.path), description }] : [];
   });
-  const settings = kind === "templates" ? [...settingsProblems(spec), ...cycleOf(after, name)] : [];
+  const settings =
+    kind === "templates"
+      ? [...settingsProblems(spec), ...newlyOutdated(spec, stored), ...cycleOf(after, name)]
+      : [];
   return [...references, ...settings].map((v) => ({ ...v, field: `${path}.${v.field}` }));
 }
 
@@ -135,6 +142,16 @@ function unconfirmed({ confirmByOther, terraform }: JsonObject): FieldViolation[
   return confirmByOther === true && (settings?.autoApprove || settings?.allowAutoApprove)
     ? [{ field: "confirm_by_other", description: "not together with auto_approve and allow_auto_approve" }]
     : [];
+}
+
+/** Returns the names that a template cannot have, but for those that the stored template has already. */
+function newlyOutdated(spec: JsonObject, stored: JsonObject | undefined): FieldViolation[] {
+  const namesOf = (json: JsonObject) => {
+    const template = fromJson(TemplateSchema, json);
+    return outdatedNames(template, template.variables);
+  };
+  const kept = new Set(stored && namesOf(stored).map(({ name }) => name));
+  return namesOf(spec).filter(({ name }) => !kept.has(name));
 }
 
 /** Refuses a cycle of `build_template` references: with `autorun` its deploys would start each other for ever. */

@@ -63,7 +63,7 @@ export function planChanges(
     ...settled.flatMap(({ resource, missing }) =>
       missing.map((v) => ({ ...v, field: `${resource.path}.${v.field}` })),
     ),
-    ...checkProject(project, after, desired),
+    ...checkProject(project, state, after, desired),
   ];
   if (violations.length > 0) throw invalid(violations);
   return settled.map(({ resource: { kind, name }, stored, spec, secrets, changed }) => ({

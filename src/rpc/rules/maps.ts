@@ -1,6 +1,8 @@
 import type { JsonObject } from "@bufbuild/protobuf";
 import { z } from "zod";
+import { IDENTIFIER_WORDS, isIdentifier } from "../../task/identifiers.ts";
 import { MAX_WORD_BYTES } from "../../task/limits.ts";
+import { startEffect } from "../../task/start-names.ts";
 import { type Breach, received, rule, ruleAt } from "./rule.ts";
 import { hasAtMost } from "./values.ts";
 import { walk } from "./walk.ts";
@@ -34,20 +36,12 @@ function nulsIn(value: unknown): Breach[] {
 }
 
 const RESERVED = /^(SIGNALMAN_|SEMAPHORE_TASK_)/;
-const VARIABLE = /^[A-Za-z_][A-Za-z0-9_]*$/;
-
-/** The rule of `isVariableName` in words, for errors. */
-export const VARIABLE_WORDS = "letters, digits and _, no digit first";
-
-/** True for a name that is valid for a variable in every shell and language. */
-export const isVariableName = (name: string): boolean => VARIABLE.test(name);
-
 export function env() {
   const named = ruleAt(
     stringMap(),
     "Names match `[A-Za-z_][A-Za-z0-9_]*`",
-    badKeys(isVariableName),
-    VARIABLE_WORDS,
+    badKeys(isIdentifier),
+    IDENTIFIER_WORDS,
   );
   const allowed = ruleAt(
     named,
@@ -61,6 +55,28 @@ export function env() {
   );
   return ruleAt(plain, SHORT_VALUES, longValues, "Linux: 128 KiB");
 }
+
+/** Rules for `allow_override_env`: names of environment variables that callers may set. */
+export function envNames() {
+  const few = rule(z.array(z.string()), "At most 100", (names) => names.length <= 100);
+  const named = ruleAt(
+    few,
+    "`*` for all, else each matches `[A-Za-z_][A-Za-z0-9_]*`",
+    itemsWhere((name) => name !== "*" && (!isIdentifier(name) || RESERVED.test(name))),
+    `${IDENTIFIER_WORDS}, not SIGNALMAN_… and SEMAPHORE_TASK_…`,
+  );
+  return ruleAt(
+    named,
+    "No name may change how a program starts",
+    itemsWhere((name) => startEffect(name) !== undefined),
+    "callers can never set it",
+  );
+}
+
+const itemsWhere =
+  (isBad: (item: string) => boolean) =>
+  (list: readonly string[]): Breach[] =>
+    list.flatMap((item, index) => (isBad(item) ? [{ path: [index], got: received(item) }] : []));
 
 const SHORT_VALUES = `at most ${MAX_WORD_BYTES} bytes with their names`;
 
@@ -78,17 +94,17 @@ const SECRET_NAMES =
 
 /** Rules for `secret_variables` of RunTask. Errors show names and never values. */
 export const secretVariables = () =>
-  secretMap("follow the rule of `env`", `${SECRET_NAMES.replace("N", "n")}: ${VARIABLE_WORDS}`);
+  secretMap("follow the rule of `env`", `${SECRET_NAMES.replace("N", "n")}: ${IDENTIFIER_WORDS}`);
 
 /** Rules for `secret_env` of an environment. */
 export const secretEnv = () =>
-  ruleAt(secretMap(SECRET_NAMES, VARIABLE_WORDS), SHORT_VALUES, longValues, "Linux: 128 KiB");
+  ruleAt(secretMap(SECRET_NAMES, IDENTIFIER_WORDS), SHORT_VALUES, longValues, "Linux: 128 KiB");
 
 /** Rules for `secret_variables` of an environment. Their length is not limited: apps may get them in files. */
-export const secretEnvironmentVariables = () => secretMap(SECRET_NAMES, VARIABLE_WORDS);
+export const secretEnvironmentVariables = () => secretMap(SECRET_NAMES, IDENTIFIER_WORDS);
 
 function secretMap(says: string, hint?: string) {
-  const holds = (key: string) => isVariableName(key) && !RESERVED.test(key);
+  const holds = (key: string) => isIdentifier(key) && !RESERVED.test(key);
   const named = ruleAt(stringMap(), says, badKeys(holds), hint);
   return ruleAt(named, "values hold no NUL", (map) =>
     Object.entries(map).flatMap(([key, value]) =>

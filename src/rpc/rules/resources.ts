@@ -3,7 +3,7 @@ import { TemplateTypeSchema } from "../../../gen/signalman/v1/template_pb.ts";
 import { timeout } from "./durations.ts";
 import { known } from "./enums.ts";
 import { hooks } from "./hooks.ts";
-import { env, secretEnv, secretEnvironmentVariables, variables } from "./maps.ts";
+import { env, envNames, secretEnv, secretEnvironmentVariables, variables } from "./maps.ts";
 import { catalogName, optionalCatalogName } from "./names.ts";
 import { isFolderUrl, isInside, isRemoteUrl, receivedUrl } from "./paths.ts";
 import { roles } from "./roles.ts";
@@ -142,6 +142,8 @@ const template = () => ({
     (path) => path === "" || isInside(path),
   ),
   git_access: free(),
+  allow_override_env: envNames(),
+  allow_extra_variables: free(),
   confirm_by_other: free(),
 });
 

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { SurveyType, SurveyTypeSchema } from "../../../gen/signalman/v1/template_pb.ts";
+import { IDENTIFIER_WORDS, isIdentifier } from "../../task/identifiers.ts";
 import { known } from "./enums.ts";
-import { isVariableName, VARIABLE_WORDS } from "./maps.ts";
 import { type Breach, free, received, rule, ruleAt } from "./rule.ts";
 import { required, textUpTo } from "./values.ts";
 
@@ -11,8 +11,8 @@ const variable = z.object({
   name: rule(
     z.string(),
     "Required. Name of the variable that holds the answer; matches `[A-Za-z_][A-Za-z0-9_]*`",
-    isVariableName,
-    VARIABLE_WORDS,
+    isIdentifier,
+    IDENTIFIER_WORDS,
   ),
   title: free(),
   description: textUpTo(1000),

@@ -57,7 +57,7 @@ async function taskOf(deps: RunTaskDeps, request: RunTaskRequest): Promise<Omit<
   const { project, name } = parseResourceName(request.template);
   const parts = templateParts(request.template, await deps.loadTemplate(project, name));
   const { template } = parts;
-  const task = newTask(template, request);
+  const task = newTask(parts, request);
   const violations = tooLarge(parts, request);
   if (violations.length > 0) throw invalid(violations);
   return {

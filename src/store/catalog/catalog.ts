@@ -9,11 +9,13 @@ import { projects } from "../schema/resources.ts";
 import { deleteTasks, obstaclesTo } from "./in-use.ts";
 import {
   type AnyKind,
+  columnsOf,
   KINDS,
   type Kind,
   type Place,
   type Resource,
   SECRET_TABLES,
+  specOf,
   TABLES,
   type WholeResource,
 } from "./kinds.ts";
@@ -120,7 +122,7 @@ async function readState(db: Queryable, project: string, asked: readonly Place[]
 
 async function readOutlines(db: Queryable, kind: Kind, project: string): Promise<Map<string, JsonObject>> {
   const table = TABLES[kind];
-  const spec = sql<JsonObject>`${table.spec} - ${`{${BULKY.join(",")}}`}::text[]`;
+  const spec = sql<JsonObject>`${specOf(kind)} - ${`{${BULKY.join(",")}}`}::text[]`;
   const rows = await db.select({ name: table.name, spec }).from(table).where(eq(table.project, project));
   return new Map(rows.map((row) => [row.name, row.spec]));
 }
@@ -140,7 +142,7 @@ async function readWholes(
   if (names.length === 0) return new Map();
   const table = TABLES[kind];
   const rows: (Resource & { secrets?: Buffer | null })[] = await db
-    .select()
+    .select(columnsOf(kind))
     .from(table)
     .where(and(eq(table.project, project), isOneOfNames(table, names)));
   return new Map(rows.map((row) => [row.name, { ...row, secrets: row.secrets ?? null }]));
@@ -189,12 +191,13 @@ function putProject(db: Queryable, name: string, spec: JsonObject): Promise<Reso
 function putAll(db: Queryable, kind: Kind, project: string, rows: readonly Put[]): Promise<Resource[]> {
   const table = TABLES[kind];
   const secrets = kind in SECRET_TABLES ? { secrets: sql`excluded.secrets` } : {};
+  const restricts = kind === "templates" ? { restrictsCallers: true } : {};
   return db
     .insert(table)
-    .values(rows.map(({ name, spec, secrets }) => ({ project, name, spec, secrets })))
+    .values(rows.map(({ name, spec, secrets }) => ({ project, name, spec, secrets, ...restricts })))
     .onConflictDoUpdate({
       target: [table.project, table.name],
-      set: { ...SET, ...secrets, revision: sql`${table.revision} + 1` },
+      set: { ...SET, ...secrets, ...restricts, revision: sql`${table.revision} + 1` },
     })
     .returning();
 }

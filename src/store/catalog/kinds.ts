@@ -1,4 +1,5 @@
 import type { JsonObject } from "@bufbuild/protobuf";
+import { getTableColumns, sql } from "drizzle-orm";
 import {
   accessKeys,
   environments,
@@ -28,6 +29,21 @@ export const TABLES = {
   templates,
   roleBindings,
 } as const satisfies Record<Kind, unknown>;
+
+/** Fields of a template that was stored before a template could restrict its callers. */
+const UNRESTRICTED = { allowOverrideEnv: ["*"], allowExtraVariables: true };
+
+/** Spec of a template as it counts today. */
+export const templateSpec = sql<JsonObject>`CASE WHEN ${templates.restrictsCallers} THEN ${templates.spec}
+  ELSE ${templates.spec} || ${sql.raw(`'${JSON.stringify(UNRESTRICTED)}'::jsonb`)} END`;
+
+/** Spec of a kind of resources. */
+export const specOf = (kind: Kind) => (kind === "templates" ? templateSpec : TABLES[kind].spec);
+
+/** Columns of a kind's table, to be selected. */
+export function columnsOf(kind: Kind) {
+  return { ...getTableColumns(TABLES[kind]), spec: specOf(kind) };
+}
 
 /** Kinds with secrets. */
 export const SECRET_TABLES = { accessKeys, environments } as const satisfies Partial<Record<Kind, unknown>>;

@@ -4,7 +4,7 @@ import { notFound } from "../../task/errors.ts";
 import type { Database, Queryable } from "../postgres/database.ts";
 import { projects } from "../schema/resources.ts";
 import { EVERYTHING, type Scopes } from "../tasks/scopes.ts";
-import { type AnyKind, KINDS, type Kind, type Resource, TABLES } from "./kinds.ts";
+import { type AnyKind, columnsOf, KINDS, type Kind, type Resource, TABLES } from "./kinds.ts";
 
 export interface ResourceQuery {
   /** Empty for a list of projects. */
@@ -39,7 +39,7 @@ export async function listResources(
       gt(table.name, query.after),
       isOneOf(table.name, names),
     );
-    return db.select().from(table).where(where).orderBy(asc(table.name)).limit(query.limit);
+    return db.select(columnsOf(kind)).from(table).where(where).orderBy(asc(table.name)).limit(query.limit);
   });
 }
 
@@ -72,7 +72,7 @@ export async function getResource(
     if (kind === "projects") return db.select().from(projects).where(eq(projects.name, project));
     const table = TABLES[kind];
     return db
-      .select()
+      .select(columnsOf(kind))
       .from(table)
       .where(and(eq(table.project, project), eq(table.name, name)));
   });
@@ -98,7 +98,11 @@ export async function readProject(
     const resources: Partial<Record<Kind, Resource[]>> = {};
     for (const kind of KINDS) {
       const table = TABLES[kind];
-      resources[kind] = await db.select().from(table).where(eq(table.project, name)).orderBy(asc(table.name));
+      resources[kind] = await db
+        .select(columnsOf(kind))
+        .from(table)
+        .where(eq(table.project, name))
+        .orderBy(asc(table.name));
     }
     return { project, resources: resources as Record<Kind, Resource[]> };
   };

@@ -96,6 +96,11 @@ export const templates = pgTable(
     environment: reference("environment"),
     inventory: reference("inventory"),
     buildTemplate: reference("build_template", "spec->>'buildTemplate'"),
+    /**
+     * False for templates that were last written before a template could restrict its callers: they allow every variable
+     * (store/catalog/kinds.ts). Not a part of the spec, so that a server of the release before can read it.
+     */
+    restrictsCallers: boolean("restricts_callers").notNull().default(false),
     allowParallelTasks: boolean("allow_parallel_tasks")
       .notNull()
       .generatedAlwaysAs((): SQL => sql.raw(`coalesce((spec->>'allowParallelTasks')::boolean, false)`)),

@@ -3,6 +3,7 @@ import { and, eq, sql } from "drizzle-orm";
 import { alias } from "drizzle-orm/pg-core";
 import { LeaseLost, notFound } from "../../task/errors.ts";
 import type { LogHead, TaskRecord } from "../../task/types.ts";
+import { templateSpec } from "../catalog/kinds.ts";
 import type { Database } from "../postgres/database.ts";
 import { place, prepared } from "../postgres/statement.ts";
 import { environments, inventories, projects, repositories, templates } from "../schema/resources.ts";
@@ -85,7 +86,7 @@ const runQuery = prepared((db) =>
       task: tasks,
       head: taskHeads,
       project: projects.spec,
-      template: templates.spec,
+      template: templateSpec,
       repository: repositories.spec,
       environment: environments.spec,
       environmentSecrets: environments.secrets,
@@ -117,7 +118,7 @@ export async function loadRun(database: Database, lease: Lease): Promise<RunRows
 
 const templateQuery = prepared((db) =>
   db
-    .select({ template: templates.spec, repository: repositories.spec, environment: environments.spec })
+    .select({ template: templateSpec, repository: repositories.spec, environment: environments.spec })
     .from(templates)
     .leftJoin(repositories, atTemplate[0])
     .leftJoin(environments, atTemplate[1])

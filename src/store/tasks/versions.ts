@@ -2,6 +2,7 @@ import type { JsonObject } from "@bufbuild/protobuf";
 import { and, asc, desc, eq, sql } from "drizzle-orm";
 import type { TaskRecord } from "../../task/types.ts";
 import { nextVersion } from "../../task/version.ts";
+import { templateSpec } from "../catalog/kinds.ts";
 import type { Database, Queryable } from "../postgres/database.ts";
 import { place, prepared } from "../postgres/statement.ts";
 import { templates } from "../schema/resources.ts";
@@ -77,7 +78,7 @@ export interface Autorun {
 
 const autorunQuery = prepared((db) =>
   db
-    .select({ name: templates.name, spec: templates.spec })
+    .select({ name: templates.name, spec: templateSpec })
     .from(templates)
     .where(
       and(

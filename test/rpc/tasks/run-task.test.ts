@@ -143,7 +143,10 @@ describe("what the template does not allow is refused by the field's name", () =
     [{ commit: "0123456" }, "commit"],
   ])("%j", async (asked, field) => {
     const before = await everythingIn(sql);
-    expect(await refusal(run("plain", asked))).toEqual(invalid(field));
+    expect(await refusal(run("plain", asked))).toEqual({
+      ...invalid(field),
+      reason: "OVERRIDE_NOT_ALLOWED",
+    });
     expect(await everythingIn(sql)).toBe(before);
     expect((await run("open", { ...asked, validateOnly: true })).task).toMatchObject(asked);
   });

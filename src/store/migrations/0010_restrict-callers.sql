@@ -1,0 +1,1 @@
+ALTER TABLE "templates" ADD COLUMN "restricts_callers" boolean DEFAULT false NOT NULL;

@@ -1,0 +1,106 @@
+import type { Environment } from "../../gen/signalman/v1/environment_pb.ts";
+import { SurveyType, type Template } from "../../gen/signalman/v1/template_pb.ts";
+import { familyOf } from "../jobs/families.ts";
+import type { Asked } from "../jobs/family.ts";
+import type { FieldViolation } from "../task/errors.ts";
+import { IDENTIFIER_WORDS, isIdentifier } from "../task/identifiers.ts";
+import { startEffect } from "../task/start-names.ts";
+
+/*
+ * Decides which names a caller may set. Without the template's permission these are the names that its survey asks for. Names
+ * that change how programs start (task/start-names.ts) and names that have a meaning for the app itself need more: callers
+ * never set the former, and the latter only if the survey asks for them.
+ *
+ * A survey cannot ask for a secret whose name changes how programs start, unless the template was stored before this was
+ * refused (rpc/catalog/template-names.ts). Such a template goes on working, so its survey counts first here too.
+ */
+
+/** The three maps of RunTaskRequest whose names reach a program. */
+type Place = "env" | "variables" | "secret_variables";
+
+interface Name {
+  name: string;
+  place: Place;
+  template: Template;
+  environment: Environment | undefined;
+}
+
+/** Why a name is refused: the words behind it, and the reason for programs. */
+type Refusal = Pick<FieldViolation, "description" | "reason">;
+
+/** Returns a violation for each environment variable, variable and secret variable that the caller may not set. */
+export function checkNames(
+  template: Template,
+  environment: Environment | undefined,
+  asked: Pick<Asked, (Place & keyof Asked) | "secretVariables">,
+): FieldViolation[] {
+  const maps = { env: asked.env, variables: asked.variables, secret_variables: asked.secretVariables };
+  return (Object.keys(maps) as Place[]).flatMap((place) =>
+    Object.keys(maps[place]).flatMap((name) => {
+      const refusal = refusalOf({ name, place, template, environment });
+      return refusal ? [{ field: `${place}[${JSON.stringify(name)}]`, ...refusal }] : [];
+    }),
+  );
+}
+
+function refusalOf(at: Name): Refusal | undefined {
+  const { place, name, template } = at;
+  if (place === "env") return atStart(at) ?? special(at) ?? notInEnv(at);
+  if (place === "variables" && familyOf(template.app).variablesAsWords && !isIdentifier(name))
+    return refused(`app ${template.app} accepts only variable names of ${IDENTIFIER_WORDS}`);
+  const question = template.survey.find((one) => one.name === name);
+  // The answer to another question may be secret too, and is then an environment variable.
+  if (question && (place === "variables" || question.type === SurveyType.SECRET)) return undefined;
+  return atStart(at) ?? (question ? undefined : (special(at) ?? notExtra(at))) ?? overridesEnv(at);
+}
+
+/** Refuses names that change how programs start, wherever they reach the environment of one. */
+function atStart({ place, name, template }: Name): Refusal | undefined {
+  if (place === "variables" && !familyOf(template.app).variablesAreEnvironment) return undefined;
+  const effect = startEffect(name);
+  if (effect === undefined) return undefined;
+  return refused(`changes ${effect}; only the environment and the template may set it`);
+}
+
+/** Refuses names that have a meaning for the app itself, unless the template names them. */
+function special({ place, name, template }: Name): Refusal | undefined {
+  const family = familyOf(template.app);
+  if (place === "env" && (!family.variablesAreEnvironment || template.allowOverrideEnv.includes(name)))
+    return undefined;
+  const effect = family.special?.(name);
+  if (effect === undefined) return undefined;
+  return refused(`${effect}; callers set it only if the survey of ${template.name} asks for it`);
+}
+
+function notInEnv({ name, template }: Name): Refusal | undefined {
+  return allowsEnv(template, name) ? undefined : notAllowed(doesNotAllow(template));
+}
+
+function notExtra({ template }: Name): Refusal | undefined {
+  if (template.allowExtraVariables) return undefined;
+  return notAllowed(
+    `the survey of ${template.name} does not ask for it, and the template does not set allow_extra_variables`,
+  );
+}
+
+/**
+ * Refuses a secret variable that would replace an environment variable of the template or its environment: shell-like apps, make
+ * and the programs of hooks get secret variables in their environment.
+ */
+function overridesEnv({ place, name, template, environment }: Name): Refusal | undefined {
+  if (place !== "secret_variables" || allowsEnv(template, name)) return undefined;
+  const isSet =
+    Object.hasOwn(template.env, name) ||
+    Object.hasOwn(environment?.env ?? {}, name) ||
+    environment?.secretEnvNames.includes(name);
+  return isSet ? notAllowed(`replaces an environment variable; ${doesNotAllow(template)}`) : undefined;
+}
+
+const allowsEnv = ({ allowOverrideEnv }: Template, name: string) =>
+  allowOverrideEnv.includes("*") || allowOverrideEnv.includes(name);
+
+const doesNotAllow = ({ name }: Template) =>
+  `${name} does not allow its tasks to set this: allow_override_env of the template would have to list it`;
+
+const refused = (description: string): Refusal => ({ description, reason: "NAME_REFUSED" });
+const notAllowed = (description: string): Refusal => ({ description, reason: "OVERRIDE_NOT_ALLOWED" });
