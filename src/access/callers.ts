@@ -82,6 +82,8 @@ export function createCallers(options: CallersOptions): Callers {
     const now = performance.now();
     for (const [hash, { used, observers }] of entries)
       if (observers.size === 0 && used < now - IDLE_MS) entries.delete(hash);
+    // By this server's clock, so that a token expires in time while the database is away.
+    for (const [hash, { expires }] of entries) if (expires <= now) take(hash, undefined, now);
     if (entries.size === 0) return;
     const hashes = [...entries.keys()];
     const found = new Map((await options.findTokens(hashes)).map((token) => [token.hash, token]));

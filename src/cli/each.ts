@@ -2,7 +2,7 @@ import { Code, ConnectError } from "@connectrpc/connect";
 import { report } from "./report.ts";
 
 /** Codes of errors that every further call would get, too. */
-const GENERAL = new Set([Code.Unavailable, Code.Unauthenticated, Code.PermissionDenied, Code.Canceled]);
+const GENERAL = new Set([Code.Unavailable, Code.Unauthenticated, Code.Canceled]);
 
 /**
  * Calls `act` once for each distinct name. Reports an error of the service and goes on with the next name. Returns the exit

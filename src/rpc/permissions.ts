@@ -131,7 +131,7 @@ const RULES = new Map<string, Readonly<Record<string, MethodRule>>>([
     revokeToken: on("accounts.write", account("name")),
   }),
   of(AuditService, { listAuditEvents: on("audit.read", everythingSeen) }),
-  of(AppService, { listApps: ANY }),
+  of(AppService, { listApps: on("catalog.read", everythingSeen) }),
   // Public, since load balancers and Kubernetes have no token.
   of(Health, { check: OPEN, list: OPEN, watch: OPEN }),
   ["grpc.reflection.v1.ServerReflection", { serverReflectionInfo: ANY }],

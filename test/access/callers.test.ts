@@ -128,6 +128,14 @@ describe("an observation", () => {
     await expect.poll(() => observation.signal.reason).toMatchObject({ kind: "denied" });
   });
 
+  test("ends when the token expires, also while the database is away", async () => {
+    const { callers, fails } = callersOf([token(1, { leftMs: 1 })], 10);
+    const caller = await callers.verify(text(1));
+    fails(new Error("away"));
+    using observation = callers.observe(caller as never, () => true);
+    await expect.poll(() => observation.signal.reason).toMatchObject({ kind: "unauthenticated" });
+  });
+
   test("of a token that was revoked meanwhile has ended", async () => {
     const valid = [token(1)];
     const { callers } = callersOf(valid);

@@ -208,6 +208,16 @@ describe("several tasks at once", () => {
     expect(stderr).toContain("000000000001 (not_found)");
   });
 
+  it("a missing right for one name does not keep the others", async () => {
+    const tried: string[] = [];
+    const act = async (task: string) => {
+      tried.push(task);
+      throw new ConnectError("not yours", Code.PermissionDenied);
+    };
+    expect(await forEachName(["a", "b"], act)).toBe(2);
+    expect(tried).toEqual(["a", "b"]);
+  });
+
   it("an error that every call would get ends the command at once", async () => {
     const tried: string[] = [];
     const act = async (task: string) => {

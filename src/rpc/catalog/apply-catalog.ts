@@ -43,12 +43,12 @@ export async function applyCatalog(
     ...KINDS.flatMap((kind) => desiredOf(kind, catalog)),
   ];
   const decide = (state: ProjectState) => {
+    assertMayBind(caller, project, state, desired);
     const left = notNamed(state, desired).filter(
       ({ kind }) => kind !== "roleBindings" || mayAt(caller, "bindings.write", { project, template: null }),
     );
     const planned = planChanges(deps.cipher, project, state, desired, prune ? left : []);
     const put = planned.filter(({ action }) => action !== "UNCHANGED");
-    assertMayBind(caller, project, put);
     return {
       planned,
       left,

@@ -76,7 +76,7 @@ export function planChanges(
 }
 
 /** Returns a resource with full names in its references, as they are stored. */
-function withFullNames(project: string, kind: AnyKind, json: JsonObject): JsonObject {
+export function withFullNames(project: string, kind: AnyKind, json: JsonObject): JsonObject {
   const full = structuredClone(json);
   for (const { kind: target, name, rename } of referencesOf(kind, full)) {
     if (!name.includes("/")) rename(fullName(target, project, name));

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from "node:util";
 import type { JsonObject } from "@bufbuild/protobuf";
 import { mayAt } from "../../access/rights.ts";
 import type { ProjectState, Put } from "../../store/catalog/catalog.ts";
@@ -6,6 +7,7 @@ import { type FieldViolation, invalid } from "../../task/errors.ts";
 import { denied } from "../authorize.ts";
 import { fullName, lastPart, resourceName } from "../names.ts";
 import { pathText } from "../rules/path.ts";
+import { type DesiredResource, withFullNames } from "./plan.ts";
 import { referencesOf } from "./references.ts";
 import { contractName, SCHEMAS } from "./schemas.ts";
 
@@ -54,9 +56,21 @@ function newReferences(
     }));
 }
 
-/** @throws Failure denied if a catalog changes a role binding, and the caller may not write them. */
-export function assertMayBind(caller: Caller, project: string, put: readonly Put[]): void {
-  const binding = put.find(({ kind }) => kind === "roleBindings");
-  if (binding && !mayAt(caller, "bindings.write", { project, template: null }))
-    throw denied(caller, "bindings.write", resourceName("roleBindings", project, binding.name));
+/**
+ * Called before anything else is checked, since errors would tell which accounts exist.
+ * @throws Failure denied if a catalog changes a role binding, and the caller may not write them.
+ */
+export function assertMayBind(
+  caller: Caller,
+  project: string,
+  { wholes }: ProjectState,
+  desired: readonly DesiredResource[],
+): void {
+  if (mayAt(caller, "bindings.write", { project, template: null })) return;
+  const changed = desired.find(
+    ({ kind, name, json }) =>
+      kind === "roleBindings" &&
+      !isDeepStrictEqual(withFullNames(project, kind, json), wholes.roleBindings.get(name)?.spec),
+  );
+  if (changed) throw denied(caller, "bindings.write", resourceName("roleBindings", project, changed.name));
 }

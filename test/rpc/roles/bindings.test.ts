@@ -63,6 +63,15 @@ describe("role bindings in a catalog", () => {
         code: "PermissionDenied",
       });
     await apply(caller("accounts/e", "EDITOR", "p"));
+    const described = { roleBindings: [{ ...CATALOG.roleBindings[0], description: "mine" }] };
+    expect(await refusal(apply(caller("accounts/e", "EDITOR", "p"), described))).toMatchObject({
+      code: "PermissionDenied",
+    });
+    // The answer does not tell whether an account exists.
+    const nobody = { roleBindings: [{ name: "ci", account: "nobody", roles: [Role.ADMIN] }] };
+    expect(await refusal(apply(caller("accounts/e", "EDITOR", "p"), nobody))).toMatchObject({
+      code: "PermissionDenied",
+    });
     const { changes } = await apply(caller("accounts/a", "ADMIN", "p"), grantMe, { validateOnly: true });
     expect(changes.find(({ name }) => name.endsWith("roleBindings/ci"))?.action).toBe(CatalogAction.UPDATE);
   });

@@ -20,8 +20,7 @@ export type Kind =
   | "binding"
   | "template"
   | "task"
-  | "list" // what a parent holds
-  | "open"; // nothing that rights are about
+  | "list"; // what a parent, or everything, holds
 
 interface Rule {
   kind: Kind;
@@ -71,7 +70,7 @@ export const ORACLE: Readonly<Record<string, Rule>> = {
   listTokens: { kind: "account", roles: ADMIN },
   revokeToken: { kind: "account", roles: ADMIN },
   listAuditEvents: { kind: "list", roles: ADMIN },
-  listApps: { kind: "open", roles: [] },
+  listApps: { kind: "list", roles: ALL },
 } as Record<string, Rule>;
 
 export interface Target {
@@ -87,7 +86,6 @@ export type Verdict = "allowed" | "denied" | "hidden";
 export function verdictOf(method: string, name: string, grants: readonly Grant[], at: Target): Verdict {
   const rule = ORACLE[method];
   if (!rule) throw new Error(`Say in the oracle who may call ${method}`);
-  if (rule.kind === "open") return "allowed";
   const has = (roles: readonly Role[], where: (grant: Grant) => boolean) =>
     grants.some((grant) => where(grant) && grant.roles.some((role) => roles.includes(role)));
   const everywhere = ({ project }: Grant) => project === null;

@@ -1,4 +1,4 @@
-import { create, type DescMethod } from "@bufbuild/protobuf";
+import { create, type DescMethod, type DescService } from "@bufbuild/protobuf";
 import { Code, ConnectError } from "@connectrpc/connect";
 import { AccessKeyService } from "../../../gen/signalman/v1/access_key_pb.ts";
 import { AccountService } from "../../../gen/signalman/v1/account_pb.ts";
@@ -93,7 +93,7 @@ export interface Case {
 
 /** Returns requests of a method on every target of the world. A permitted one changes nothing that another case needs. */
 export function casesOf(method: DescMethod, { tasks }: World): Case[] {
-  const { kind } = ORACLE[method.localName] ?? { kind: "open" };
+  const { kind } = ORACLE[method.localName] ?? {};
   const field = method.input.fields.find(
     ({ name, fieldKind }) => fieldKind === "message" && name !== "catalog",
   );
@@ -107,8 +107,6 @@ export function casesOf(method: DescMethod, { tasks }: World): Case[] {
     request: { ...request, ...EXTRA[method.localName] },
   });
   switch (kind) {
-    case "open":
-      return [one({}, {})];
     case "everything":
       return [one({}, creation(method, "p"))];
     case "account":
@@ -130,16 +128,18 @@ export function casesOf(method: DescMethod, { tasks }: World): Case[] {
     case "task":
       return tasks.map(({ name, ...target }) => one(target, { name }));
     case "list":
+      if (OF_EVERYTHING.includes(method.parent)) return [one({}, {})];
       return [
         ...PROJECTS.map((project) => one({ project }, { parent: `projects/${project}` })),
-        ...([TaskService, AuditService].includes(method.parent as never)
-          ? [one({}, { parent: "projects/-" })]
-          : []),
-      ].slice(method.parent === ProjectService || method.parent === AuditService ? 2 : 0);
+        ...(method.parent === TaskService ? [one({}, { parent: "projects/-" })] : []),
+      ];
     default:
       return PROJECTS.map((project) => one({ project }, named(`projects/${project}/${collection}/x`)));
   }
 }
+
+/** Services whose lists have no parent. */
+const OF_EVERYTHING: readonly DescService[] = [ProjectService, AuditService, AppService];
 
 /** Fields that a method requires, or that keep a permitted call from changing anything. */
 const EXTRA: Record<string, Record<string, unknown>> = {
