@@ -13,16 +13,18 @@ const PER_SECOND = 33;
 export function createResetLimit(refused: (why: string, peer: string) => void) {
   const budgets = new WeakMap<Connection, { left: number; at: number }>();
   return (stream: ServerHttp2Stream, connection: Connection): void => {
-    if (connection.isTrusted) return;
+    const { session } = stream; // undefined once the stream is closed
+    if (connection.isTrusted || session === undefined) return;
     stream.once("close", () => {
       if (connection.isTrusted || stream.rstCode === constants.NGHTTP2_NO_ERROR) return;
       const now = performance.now();
       const { left, at } = budgets.get(connection) ?? { left: BURST, at: now };
       const budget = Math.min(BURST, left + ((now - at) / 1000) * PER_SECOND) - 1;
       budgets.set(connection, { left: budget, at: now });
-      if (budget >= 0 || stream.session?.destroyed !== false) return;
+      if (budget >= 0 || session.destroyed) return;
       refused("too many resets of streams without authentication", connection.name);
-      stream.session.destroy(undefined, constants.NGHTTP2_ENHANCE_YOUR_CALM);
+      session.goaway(constants.NGHTTP2_ENHANCE_YOUR_CALM);
+      session.destroy();
     });
   };
 }

@@ -124,7 +124,7 @@ export const REASONS = {
   },
   RESOURCE_EXHAUSTED: {
     codes: ["RESOURCE_EXHAUSTED"],
-    meaning: "The request is larger than the server reads: 4 MiB, or 10,000 values in JSON.",
+    meaning: "The request is larger than the server reads (4 MiB).",
     advice: "Send less, such as a catalog in several projects.",
   },
   DEADLINE_EXCEEDED: {

@@ -21,7 +21,7 @@ export function requestReader(desc: DescMessage): { decode(bytes: Uint8Array): s
       if (hasMoreValues(text, MOST_VALUES))
         throw new ConnectError(
           `The request has too many values; a JSON request has at most ${MOST_VALUES}. Send less, or call by gRPC`,
-          Code.ResourceExhausted,
+          Code.InvalidArgument,
         );
       const violations = violationsIn(desc, text);
       if (violations.length > 0) throw failureError(invalid(violations));
