@@ -7,6 +7,7 @@ import type { AnsibleInventory, AnsibleVault } from "../jobs/ansible/input.ts";
 import { type FamilySettings, settingsOf } from "../jobs/families.ts";
 import type { AccessKey } from "../keys/access-key.ts";
 import type { DetailRows } from "../store/tasks/details.ts";
+import { extraSecrets } from "../submission/caller-names.ts";
 import { checkAsked, surveyDefaults } from "../submission/overrides.ts";
 import { paramsOf } from "../submission/params.ts";
 import { type TemplateParts, templateParts } from "../submission/template.ts";
@@ -34,6 +35,8 @@ export interface TaskDetails extends RepositoryAccess, FamilySettings {
   secretVariables: Record<string, string>;
   /** Names of the variables, secret ones included, whose values come from the caller of RunTask. */
   callerVariables: ReadonlySet<string>;
+  /** Names of the caller's secret variables that must not replace environment variables of the operator. */
+  extraSecrets: ReadonlySet<string>;
   /** Environment variables of the program, secret ones included. */
   env: Record<string, string>;
   /** Names of the variables in `env` whose values are secret. */
@@ -83,6 +86,7 @@ export function populateDetails(
     arguments: { template: template.arguments, task: spec.arguments },
     ...mergeVariables(variableLayers(parts, spec, secrets)),
     callerVariables: new Set([...Object.keys(spec.variables), ...Object.keys(secrets.variables)]),
+    extraSecrets: extraSecrets(template, Object.keys(secrets.variables)),
     env: { ...environment?.env, ...secrets.environment.env, ...template.env, ...spec.env },
     secretEnv: secretNames(secrets.environment.env, { ...template.env, ...spec.env }),
     gitBranch: spec.gitBranch || template.gitBranch || repository.gitBranch,

@@ -43,6 +43,15 @@ export function checkNames(
   );
 }
 
+/**
+ * Returns those of the caller's secret variables that neither the survey asks for as secrets nor `allow_override_env` lists. They must not
+ * replace environment variables of the operator either, which only the server that runs the task knows.
+ */
+export function extraSecrets(template: Template, names: readonly string[]): ReadonlySet<string> {
+  const asked = new Set(secretQuestions(template).map(({ name }) => name));
+  return new Set(names.filter((name) => !asked.has(name) && !allowsEnv(template, name)));
+}
+
 function refusalOf(at: Name): Refusal | undefined {
   const { place, name, template } = at;
   if (place === "env") return atStart(at) ?? special(at) ?? notInEnv(at);
@@ -95,6 +104,8 @@ function overridesEnv({ place, name, template, environment }: Name): Refusal | u
     environment?.secretEnvNames.includes(name);
   return isSet ? notAllowed(`replaces an environment variable; ${doesNotAllow(template)}`) : undefined;
 }
+
+const secretQuestions = ({ survey }: Template) => survey.filter(({ type }) => type === SurveyType.SECRET);
 
 const allowsEnv = ({ allowOverrideEnv }: Template, name: string) =>
   allowOverrideEnv.includes("*") || allowOverrideEnv.includes(name);

@@ -47,6 +47,14 @@ describe("short forms", () => {
     });
   });
 
+  test("one name in allowOverrideEnv is a list", async () => {
+    expect(
+      await read('{"templates": [{"allowOverrideEnv": "*"}, {"allowOverrideEnv": ["A", "B"]}]}'),
+    ).toEqual({
+      templates: [{ allowOverrideEnv: ["*"] }, { allowOverrideEnv: ["A", "B"] }],
+    });
+  });
+
   test("a question's default and answers are taken as they are written, answers as a list of texts too", async () => {
     const survey = `
       - { name: port, type: SURVEY_TYPE_INT, default: 0080 }

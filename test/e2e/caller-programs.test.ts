@@ -5,6 +5,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import type { Task } from "../../gen/signalman/v1/task_pb.ts";
 import { TaskStatus } from "../../gen/signalman/v1/task_pb.ts";
 import type { RunTaskRequestSchema } from "../../gen/signalman/v1/task_service_pb.ts";
+import { SurveyType } from "../../gen/signalman/v1/template_pb.ts";
 import { applyPlaybooks } from "../ansible/scene.ts";
 import { openSql, refusal } from "../rpc/support.ts";
 import { hasAnsible, NO_ANSIBLE } from "../support/ansible.ts";
@@ -22,7 +23,9 @@ type Request = MessageInitShape<typeof RunTaskRequestSchema>;
 let service: TestService;
 let folder: string;
 beforeAll(async () => {
-  service = await startService();
+  service = await startService({
+    env: { SIGNALMAN_FORWARDED_ENV: "OPERATORS_PROXY", OPERATORS_PROXY: "here" },
+  });
   folder = join(service.dataDir, "from-elsewhere");
   mkdirSync(folder);
   writeFileSync(join(folder, "begin.sh"), 'echo "begun elsewhere"\n');
@@ -84,9 +87,29 @@ test("Ansible connects as its variables say, and a caller sets them only if the 
   expect((await ended("author")).end.status).toBe(TaskStatus.ERROR);
   expect(existsSync(mark)).toBe(true);
   const local = { variables: { ansible_connection: "local" } };
-  for (const request of [{ env: { ANSIBLE_SSH_ARGS: "-v" } }, local])
+  // Ansible would connect to the host of this name.
+  const elsewhere = { variables: { inventory_hostname: "192.0.2.2" } };
+  for (const request of [{ env: { ANSIBLE_SSH_ARGS: "-v" } }, local, elsewhere])
     expect(await refusal(runDemo(service, "caller", request))).toMatchObject({ reason: "NAME_REFUSED" });
   expect((await ended("asked", local)).end.status).toBe(TaskStatus.SUCCESS);
+});
+
+test("a secret variable does not replace what the operator forwards, unless the template allows it", async () => {
+  const script = 'echo "$OPERATORS_PROXY"';
+  const survey = [{ name: "OPERATORS_PROXY", type: SurveyType.SECRET }];
+  await applyDemo(service, {
+    extra: { script, allowOverrideEnv: [] },
+    listed: { script, allowOverrideEnv: ["OPERATORS_PROXY"] },
+    asking: { script, allowOverrideEnv: [], survey },
+  });
+  const request = { secretVariables: { OPERATORS_PROXY: "elsewhere" } };
+  expect((await ended("extra")).lines.join("\n")).toContain("here");
+  const { end } = await ended("extra", request);
+  expect(end.end?.message).toMatch(/^Cannot set secret variable OPERATORS_PROXY: .*allow_override_env/);
+  for (const template of ["listed", "asking"]) {
+    const { lines } = await ended(template, request);
+    expect(lines.join("\n")).toMatch(/:\*\*\*$/m);
+  }
 });
 
 test("a stored template keeps a variable that its script reads as an option, and the log warns of it", async () => {

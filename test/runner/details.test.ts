@@ -272,6 +272,12 @@ describe("a task that can no longer be run says why", () => {
     );
   });
 
+  test("a caller of an earlier release set what changes how programs start", () => {
+    expect(() => detailsOf({}, { env: { BASH_ENV: "x" } })).toThrow(
+      /now env\["BASH_ENV"\] changes what a shell runs/,
+    );
+  });
+
   test("a question has become required", () => {
     const survey = [{ name: "version", required: true }];
     expect(() => detailsOf({ survey })).toThrow(/now variables\["version"\] is required/);

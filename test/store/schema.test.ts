@@ -1,9 +1,17 @@
 import { randomBytes } from "node:crypto";
+import { cpSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { drizzle } from "drizzle-orm/postgres-js";
+import { migrate as drizzleMigrate } from "drizzle-orm/postgres-js/migrator";
 import postgres from "postgres";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { socketOptions } from "../../src/embedded/socket-url.ts";
+import { getResource } from "../../src/store/catalog/resources.ts";
 import { keepHouse } from "../../src/store/housekeeping.ts";
 import journal from "../../src/store/migrations/meta/_journal.json" with { type: "json" };
+import { openDatabases } from "../../src/store/postgres/databases.ts";
 import { migrate } from "../../src/store/postgres/migrate.ts";
 import { dropDatabase } from "../support/database.ts";
 import { openStore, type TestStore } from "./fixture.ts";
@@ -32,6 +40,20 @@ async function emptyDatabase(more = "ENCODING 'UTF8'") {
   };
 }
 
+/** Brings an empty database to the schema before the migration of this name. */
+async function migrateBefore({ sql }: { sql: postgres.Sql }, name: string): Promise<void> {
+  const folder = mkdtempSync(join(tmpdir(), "signalman-migrations-"));
+  const own = fileURLToPath(new URL("../../src/store/migrations", import.meta.url));
+  const at = journal.entries.findIndex(({ tag }) => tag.endsWith(`_${name}`));
+  if (at < 0) throw new Error(`There is no migration ${name}`);
+  cpSync(own, folder, { recursive: true });
+  const entries = journal.entries.slice(0, at);
+  writeFileSync(join(folder, "meta/_journal.json"), JSON.stringify({ ...journal, entries }));
+  const options = { migrationsFolder: folder, migrationsSchema: "public", migrationsTable: "migrations" };
+  await drizzleMigrate(drizzle(sql), options);
+  rmSync(folder, { recursive: true });
+}
+
 describe("migrations", () => {
   test("are applied once by several concurrent servers on an empty database", async () => {
     await using empty = await emptyDatabase();
@@ -47,6 +69,21 @@ describe("migrations", () => {
     const before = await columns();
     await migrate(store.url);
     expect([...(await columns())]).toEqual([...before]);
+  });
+
+  test("leave stored templates open to their callers, as they were", async () => {
+    await using empty = await emptyDatabase();
+    const { sql } = empty;
+    await migrateBefore(empty, "restrict-callers");
+    await sql`INSERT INTO projects (name, spec) VALUES ('p', '{}')`;
+    await sql`INSERT INTO templates (project, name, spec) VALUES ('p', 't', '{"app": "bash"}')`;
+    await migrate(empty.url);
+    // A server of the release before reads the spec as it was.
+    expect((await sql`SELECT spec FROM templates`)[0]).toEqual({ spec: { app: "bash" } });
+    const { control, close } = openDatabases(empty.url);
+    const { spec } = await getResource(control, "templates", "p", "t");
+    await close();
+    expect(spec).toEqual({ app: "bash", allowOverrideEnv: ["*"], allowExtraVariables: true });
   });
 
   test("refuse a database that is not in UTF-8, and say what to do", async () => {

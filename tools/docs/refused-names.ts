@@ -23,7 +23,8 @@ these names are refused in \`env\` and \`secret_variables\`, and for \`make\` in
 ${markdownTable(["names", "change"], rows)}
 Callers also cannot set, unless the survey of the template asks for it:
 
-- variables of Ansible that begin with \`ansible_\`, since they decide how Ansible connects;
+- variables of Ansible that begin with \`ansible_\`, since they decide how Ansible connects, and those that Ansible sets itself,
+  such as \`inventory_hostname\`;
 - variables from which the built-in rules of make form commands (\`CC\`, \`CFLAGS\`, \`RM\`, …) and those that configure make
   itself (\`SHELL\`, \`MAKE…\`, \`VPATH\`).
 

@@ -15,7 +15,7 @@ const SCALARS = new Set([
 
 /**
  * Expands short forms to proto3 JSON: `PORT: 8080` in `env` and `default: 010` of a question become text exactly as written,
- * `10m` becomes a duration, `values: [a, b]` become answers of a survey. Everything else stays unchanged, right or wrong.
+ * `10m` becomes a duration, `values: [a, b]` become answers of a survey, and one name in `allowOverrideEnv` a list. Everything else stays unchanged, right or wrong.
  */
 export function spelledOut(desc: DescMessage, value: JsonValue, source: Source, path: Path = []): JsonValue {
   if (desc.typeName === DurationSchema.typeName) return durationText(value);
@@ -34,8 +34,10 @@ function ofField(field: DescField, value: JsonValue, source: Source, path: Path)
     if (field.message) return spelledOut(field.message, item, source, at);
     return SCALARS.has(`${field.parent.typeName}.${field.name}`) ? asText(item, source, at) : item;
   };
-  if (field.fieldKind === "list")
-    return Array.isArray(value) ? value.map((item, at) => one(item, [...path, at])) : value;
+  if (field.fieldKind === "list") {
+    if (Array.isArray(value)) return value.map((item, at) => one(item, [...path, at]));
+    return field.name === "allow_override_env" && typeof value === "string" ? [value] : value;
+  }
   if (field.fieldKind !== "map") return one(value, path);
   if (!isObject(value)) return value;
   return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, one(item, [...path, key])]));

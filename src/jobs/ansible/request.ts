@@ -41,9 +41,18 @@ function override(
   };
 }
 
-/** Returns what a variable of this name means to Ansible itself, such as how it connects; undefined: nothing. */
+/** Variables that Ansible sets; some of them are overridden by extra variables, and `inventory_hostname` names the host to connect to. */
+const SET_BY_ANSIBLE = new Set(
+  (
+    "environment group_names groups hostvars inventory_dir inventory_file inventory_hostname inventory_hostname_short omit " +
+    "play_hosts playbook_dir role_name role_names role_path vars"
+  ).split(" "),
+);
+
+/** Returns what a variable of this name means to Ansible itself; undefined: nothing. */
 export function meaningToAnsible(name: string): string | undefined {
-  return /^_?ansible_/.test(name) ? "configures how Ansible connects and runs" : undefined;
+  if (/^_?ansible_/.test(name)) return "configures how Ansible connects and runs";
+  return SET_BY_ANSIBLE.has(name) ? "is set by Ansible, which finds hosts and files by it" : undefined;
 }
 
 /**

@@ -1,4 +1,5 @@
 import type { JsonObject, JsonValue } from "@bufbuild/protobuf";
+import { PrepareError } from "../../task/errors.ts";
 import type { App, BaseEnvironment } from "../app.ts";
 import type { Commit } from "../job.ts";
 import { pathArgument } from "../path-argument.ts";
@@ -11,6 +12,8 @@ export interface ShellInput extends ToldTask {
   variables: JsonObject;
   secretVariables: Readonly<Record<string, string>>;
   env: Readonly<Record<string, string>>;
+  /** Names of secret variables that must not replace what the operator sets: forwarded variables and those of the app. */
+  extraSecrets?: ReadonlySet<string>;
 }
 
 /**
@@ -35,16 +38,24 @@ function render(value: JsonValue): string {
   return typeof value === "string" ? value : JSON.stringify(value);
 }
 
-/** Returns the whole environment of a shell-like app. Later entries override earlier ones: users cannot set the task details. */
+/**
+ * Returns the whole environment of a shell-like app. Later entries override earlier ones: users cannot set the task details.
+ * @throws PrepareError if a secret variable would replace what the operator sets and may not
+ */
 export function shellEnvironment(
   app: App,
   input: ShellInput,
   base: BaseEnvironment,
   commit: Commit,
 ): Record<string, string> {
+  const operators = { ...base, ...app.env };
+  const replaced = [...(input.extraSecrets ?? [])].find((name) => Object.hasOwn(operators, name));
+  if (replaced !== undefined)
+    throw new PrepareError(
+      `Cannot set secret variable ${replaced}: the server sets an environment variable of this name, and allow_override_env of the template does not list it`,
+    );
   return {
-    ...base,
-    ...app.env,
+    ...operators,
     ...input.env,
     ...input.secretVariables,
     ...detailsEnvironment(input, commit),

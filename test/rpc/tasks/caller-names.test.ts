@@ -230,16 +230,20 @@ describe("secret variables, which shell-like apps, make and hooks get in the env
 });
 
 describe("a name with a meaning for the app itself is refused unless the survey asks for it:", () => {
-  test.each(["ansible_connection", "ansible_ssh_common_args", "ansible_python_interpreter", "_ansible_x"])(
-    "%s",
-    async (name) => {
-      for (const key of ["variables", "secretVariables"] as const)
-        expect((await refusal(run("open-ansible", { [key]: { [name]: "local" } }))).reason).toBe(
-          "NAME_REFUSED",
-        );
-      expect((await run("open-bash", { variables: { [name]: "x" } })).task).toBeTruthy();
-    },
-  );
+  test.each([
+    "ansible_connection",
+    "ansible_ssh_common_args",
+    "ansible_python_interpreter",
+    "_ansible_x",
+    "inventory_hostname",
+    "playbook_dir",
+  ])("%s", async (name) => {
+    for (const key of ["variables", "secretVariables"] as const)
+      expect((await refusal(run("open-ansible", { [key]: { [name]: "local" } }))).reason).toBe(
+        "NAME_REFUSED",
+      );
+    expect((await run("open-bash", { variables: { [name]: "x" } })).task).toBeTruthy();
+  });
 
   test("the survey may ask for it", async () => {
     expect((await run("connect", { variables: { ansible_connection: "local" } })).task).toBeTruthy();
