@@ -3,6 +3,7 @@ import { type Client, createClient } from "@connectrpc/connect";
 import { createGrpcTransport } from "@connectrpc/connect-node";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { AccountService, Role } from "../../gen/signalman/v1/account_pb.ts";
+import { AuditService } from "../../gen/signalman/v1/audit_pb.ts";
 import { RoleBindingService } from "../../gen/signalman/v1/role_binding_pb.ts";
 import { TaskService } from "../../gen/signalman/v1/task_service_pb.ts";
 import { TokenService } from "../../gen/signalman/v1/token_pb.ts";
@@ -13,7 +14,7 @@ import { startService, type TestService } from "../support/service.ts";
 /* Two servers of one database, and two services with an account each: one may run a template, the other only watch it. */
 
 let servers: TestService[];
-let tokens: { deployer: string; dashboard: string };
+let tokens: { deployer: string; dashboard: string; builder: string };
 const ROOT = "root-token-of-the-test";
 
 function withToken(server: TestService, token: string) {
@@ -37,9 +38,14 @@ beforeAll(async () => {
   servers = [first, await startService({ env, databaseUrl: first.databaseUrl })];
   await applyDemo(
     { dataDir: first.dataDir, client: root() },
-    { deploy: "echo deployed", other: "echo other" },
+    {
+      deploy: "echo deployed",
+      other: "echo other",
+      build: { script: "true", type: 2, startVersion: "1" },
+      install: { script: "true", type: 3, buildTemplate: "build", autorun: true },
+    },
   );
-  const make = async (accountId: string, role: Role) => {
+  const make = async (accountId: string, role: Role, template = "deploy") => {
     await root()(AccountService).createAccount({ accountId, account: {} });
     await root()(RoleBindingService).createRoleBinding({
       parent: "projects/demo",
@@ -47,13 +53,17 @@ beforeAll(async () => {
       roleBinding: {
         account: `accounts/${accountId}`,
         roles: [role],
-        template: "projects/demo/templates/deploy",
+        template: `projects/demo/templates/${template}`,
       },
     });
     return (await root()(TokenService).createToken({ parent: `accounts/${accountId}`, tokenId: "main" }))
       .text;
   };
-  tokens = { deployer: await make("deployer", Role.RUNNER), dashboard: await make("dashboard", Role.VIEWER) };
+  tokens = {
+    deployer: await make("deployer", Role.RUNNER),
+    dashboard: await make("dashboard", Role.VIEWER),
+    builder: await make("builder", Role.RUNNER, "build"),
+  };
 });
 afterAll(async () => {
   for (const server of servers.toReversed()) await server[Symbol.asyncDispose]();
@@ -77,6 +87,28 @@ test("a service runs the one template that it may run, and another one watches i
     const { tasks } = await client.listTasks({ parent: "projects/-" });
     expect(tasks.map(({ template: of }) => of)).toEqual([template]);
   }
+});
+
+test("a build starts the deploys that its account may run, and its log names the others", async () => {
+  const builder = withToken(servers[0] as TestService, tokens.builder)(TaskService);
+  const { task } = await builder.runTask({ template: "projects/demo/templates/build" });
+  const lines: string[] = [];
+  for await (const { event } of builder.watchTask({ name: task?.name }))
+    if (event.case === "log")
+      lines.push(...event.value.lines.map(({ content }) => Buffer.from(content).toString()));
+  expect(lines.join("\n")).toContain(
+    "Cannot run projects/demo/templates/install after this task: accounts/builder may not run it",
+  );
+  const installs = async () =>
+    (await root()(TaskService).listTasks({ parent: "projects/demo", filter: "template = install" })).tasks;
+  expect(await installs()).toEqual([]);
+  const { task: again } = await root()(TaskService).runTask({ template: "projects/demo/templates/build" });
+  await Array.fromAsync(root()(TaskService).watchTask({ name: again?.name }));
+  expect((await installs()).map(({ createdBy }) => createdBy)).toEqual(["root"]);
+  const { events } = await root()(AuditService).listAuditEvents({ filter: "method = autorun" });
+  expect(events).toMatchObject([
+    { caller: "root", address: "", template: "projects/demo/templates/install" },
+  ]);
 });
 
 test("a revoked token ends its streams on both servers, and a lost right too", async () => {
