@@ -32,7 +32,7 @@ export type RunTaskRequest = Message<"signalman.v1.RunTaskRequest"> & {
   /**
    * A UUID chosen by the caller, which makes the call idempotent for at least 24 hours: a repeated call with the same body
    * returns the same task, one with another body fails with ALREADY_EXISTS and reason REQUEST_ID_REUSED. Empty: every call
-   * creates a new task.
+   * creates a new task. An id belongs to the account that has used it.
    *
    * @generated from field: string request_id = 2;
    */
@@ -1375,7 +1375,9 @@ export const LogFormatSchema: GenEnum<LogFormat> = /*@__PURE__*/
  * RPC names, every RPC of every service may return:
  * - INVALID_ARGUMENT if a field breaks a rule in its comment (BadRequest names each such field) or the request cannot be
  *   read;
- * - UNAUTHENTICATED if the server has a token and the call carries none or another one;
+ * - UNAUTHENTICATED if the call carries no valid token; a stream ends with it when its token is revoked or expires;
+ * - PERMISSION_DENIED if the caller's roles do not permit the call; a stream ends with it when a right that it needs goes.
+ *   What a caller may not know of is NOT_FOUND, and lists and watches leave it out;
  * - RESOURCE_EXHAUSTED if the request is larger than 4 MiB;
  * - UNAVAILABLE with RetryInfo while the server shuts down or cannot reach its database;
  * - UNIMPLEMENTED if the server is older than the RPC, does not support the compression of the request, or received no
@@ -1454,7 +1456,8 @@ export const TaskService: GenService<{
     output: typeof WatchTasksResponseSchema;
   },
   /**
-   * Stores a request to end every task of a template that has not ended. Waiting tasks never start. May be repeated.
+   * Stores a request to end every task of a template that has not ended and that the caller may kill. Waiting tasks never
+   * start. May be repeated.
    * Errors: NOT_FOUND (no such project).
    *
    * @generated from rpc signalman.v1.TaskService.KillTasks
@@ -1480,7 +1483,7 @@ export const TaskService: GenService<{
    * with which it was made, even if the template or its environment has changed since; values of secret environment
    * variables are the current ones. A plan that can no longer be applied ends its task.
    * Errors: NOT_FOUND, FAILED_PRECONDITION with reason NOT_WAITING_FOR_CONFIRMATION or PLAN_CHANGED (the digest is that of
-   * another plan).
+   * another plan), PERMISSION_DENIED with reason CONFIRM_BY_OTHER (the caller ran the task).
    *
    * @generated from rpc signalman.v1.TaskService.ConfirmTask
    */
