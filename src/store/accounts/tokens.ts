@@ -149,7 +149,7 @@ export async function grantsOf(database: Database, caller: string): Promise<read
 function bindingsOf(account: ReturnType<typeof sql>) {
   return sql`(
     SELECT coalesce(jsonb_agg(jsonb_build_object(
-      'roles', b.spec->'roles', 'project', b.project, 'template', b.template)), '[]')
+      'roles', b.spec->'roles', 'project', b.project, 'template', b.template) ORDER BY b.project, b.name), '[]')
     FROM role_bindings b WHERE b.account = ${account})`;
 }
 

@@ -6,7 +6,7 @@ import { RoleBindingService } from "../../../gen/signalman/v1/role_binding_pb.ts
 import { TaskService } from "../../../gen/signalman/v1/task_service_pb.ts";
 import { TokenService } from "../../../gen/signalman/v1/token_pb.ts";
 import { type InMemoryApi, startApi } from "../../support/in-memory.ts";
-import { refusal } from "../support.ts";
+import { openSql, refusal } from "../support.ts";
 
 let api: InMemoryApi;
 let name: string;
@@ -25,7 +25,7 @@ beforeAll(async () => {
 afterAll(() => api[Symbol.asyncDispose]());
 
 /** Opens both kinds of streams as an account of its own that may view `p`; `ends`: how both end. */
-async function openStreams(accountId: string, lifetime?: { seconds: bigint }) {
+async function openStreams(accountId: string) {
   await api.client(AccountService).createAccount({ accountId, account: {} });
   await api.client(RoleBindingService).createRoleBinding({
     parent: "projects/p",
@@ -33,7 +33,7 @@ async function openStreams(accountId: string, lifetime?: { seconds: bigint }) {
     roleBinding: { account: `accounts/${accountId}`, roles: [Role.VIEWER] },
   });
   const parent = `accounts/${accountId}`;
-  const { text } = await api.client(TokenService).createToken({ parent, tokenId: "t", lifetime });
+  const { text } = await api.client(TokenService).createToken({ parent, tokenId: "t" });
   const tasks = api.withToken(text)(TaskService);
   const streams = [tasks.watchTask({ name }), tasks.watchTasks({ parent: "projects/p" })].map((stream) =>
     (stream as AsyncIterable<unknown>)[Symbol.asyncIterator](),
@@ -62,7 +62,10 @@ test("streams end with UNAUTHENTICATED when their token is revoked", async () =>
 });
 
 test("streams end with UNAUTHENTICATED when their token expires", async () => {
-  const { ends } = await openStreams("expiring", { seconds: 2n });
+  const { ends } = await openStreams("expiring");
+  const sql = openSql(api);
+  await sql`UPDATE tokens SET expire_time = now() WHERE account = 'expiring'`;
+  await sql.end();
   expect(await ends).toEqual(both({ code: "Unauthenticated" }));
 });
 
