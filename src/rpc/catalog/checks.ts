@@ -2,7 +2,7 @@ import { fromJson, type JsonObject, type JsonValue } from "@bufbuild/protobuf";
 import { TemplateSchema } from "../../../gen/signalman/v1/template_pb.ts";
 import { FAMILIES, familyNameOf, familyOf } from "../../jobs/families.ts";
 import type { ProjectState } from "../../store/catalog/catalog.ts";
-import { type AnyKind, KINDS } from "../../store/catalog/kinds.ts";
+import { type AnyKind, KINDS, type Place } from "../../store/catalog/kinds.ts";
 import { outdatedNames } from "../../submission/outdated-names.ts";
 import type { FieldViolation } from "../../task/errors.ts";
 import { fullName, lastPart } from "../names.ts";
@@ -16,6 +16,9 @@ export interface Touched {
   name: string;
   path: string;
 }
+
+/** Tells whether errors may name a resource to the caller. */
+export type Visibility = (place: Place) => boolean;
 
 /** Checks the target of a reference. Returns the broken rule in words; undefined: the target is valid. */
 type Demand = (target: JsonObject, from: JsonObject) => string | undefined;
@@ -64,6 +67,7 @@ export function checkProject(
   { wholes }: Pick<ProjectState, "wholes">,
   after: ProjectState["outlines"],
   touched: readonly Touched[],
+  isVisible: Visibility = () => true,
 ): FieldViolation[] {
   const pathOf = new Map(touched.map(({ kind, name, path }) => [`${kind}/${name}`, path]));
   const own = touched.flatMap(({ kind, name, path }) => {
@@ -73,7 +77,9 @@ export function checkProject(
   const others = (["projects", ...KINDS] as const).flatMap((kind) =>
     [...after[kind]]
       .filter(([name]) => !pathOf.has(`${kind}/${name}`))
-      .flatMap(([name, spec]) => checkUser(project, after, pathOf, { kind, name, spec })),
+      .flatMap(([name, spec]) =>
+        checkUser(project, after, pathOf, { kind, name, spec, isVisible: isVisible({ kind, name }) }),
+      ),
   );
   return [...own, ...others];
 }
@@ -99,13 +105,14 @@ function checkUser(
   project: string,
   after: ProjectState["outlines"],
   pathOf: ReadonlyMap<string, string>,
-  { kind, name, spec }: { kind: AnyKind; name: string; spec: JsonObject },
+  { kind, name, spec, isVisible }: Place & { spec: JsonObject; isVisible: boolean },
 ): FieldViolation[] {
   return referencesOf(kind, spec).flatMap((reference) => {
     const field = pathOf.get(`${reference.kind}/${lastPart(reference.name)}`);
     const trouble = field === undefined ? undefined : problemWith(project, after, reference, kind, spec);
     if (field === undefined || trouble === undefined) return [];
-    const user = `${fullName(kind, project, name)} (${pathText(SCHEMAS[kind], reference.path)})`;
+    const path = pathText(SCHEMAS[kind], reference.path);
+    const user = isVisible ? `${fullName(kind, project, name)} (${path})` : "another resource";
     return [{ field, description: `${trouble}, as ${user} uses it` }];
   });
 }

@@ -5,7 +5,7 @@ import type { ProjectState, Put } from "../../store/catalog/catalog.ts";
 import { type AnyKind, KINDS, type Place } from "../../store/catalog/kinds.ts";
 import { invalid } from "../../task/errors.ts";
 import { fullName } from "../names.ts";
-import { checkProject, type Touched } from "./checks.ts";
+import { checkProject, type Touched, type Visibility } from "./checks.ts";
 import { referencesOf } from "./references.ts";
 import { contractName, shownSpec } from "./schemas.ts";
 import { showsNames } from "./secret-fields.ts";
@@ -42,6 +42,7 @@ export function planChanges(
   state: ProjectState,
   desired: readonly DesiredResource[],
   doomed: readonly Place[] = [],
+  isVisible?: Visibility,
 ): PlannedChange[] {
   const settled = desired.map((resource) => {
     const stored = state.wholes[resource.kind].get(resource.name);
@@ -63,7 +64,7 @@ export function planChanges(
     ...settled.flatMap(({ resource, missing }) =>
       missing.map((v) => ({ ...v, field: `${resource.path}.${v.field}` })),
     ),
-    ...checkProject(project, state, after, desired),
+    ...checkProject(project, state, after, desired, isVisible),
   ];
   if (violations.length > 0) throw invalid(violations);
   return settled.map(({ resource: { kind, name }, stored, spec, secrets, changed }) => ({

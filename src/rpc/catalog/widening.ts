@@ -7,6 +7,7 @@ import { type FieldViolation, invalid } from "../../task/errors.ts";
 import { denied } from "../authorize.ts";
 import { fullName, lastPart, resourceName } from "../names.ts";
 import { pathText } from "../rules/path.ts";
+import type { Visibility } from "./checks.ts";
 import { type DesiredResource, withFullNames } from "./plan.ts";
 import { referencesOf } from "./references.ts";
 import { contractName, SCHEMAS } from "./schemas.ts";
@@ -36,6 +37,15 @@ export function assertNotWidened(
     if (violations.length > 0) throw invalid(violations);
   }
 }
+
+/** Returns what errors may name to a caller: the resources of a project that it may read. */
+export const visibleTo =
+  (caller: Caller, project: string): Visibility =>
+  ({ kind, name }) =>
+    mayAt(caller, kind === "roleBindings" ? "bindings.read" : "catalog.read", {
+      project,
+      template: kind === "templates" ? name : null,
+    });
 
 function newReferences(
   caller: Caller,

@@ -15,13 +15,14 @@ import { denied } from "../authorize.ts";
 import type { Call } from "../call.ts";
 import { fullName, lastPart, parseResourceName } from "../names.ts";
 import { pathText } from "../rules/path.ts";
+import type { Visibility } from "./checks.ts";
 import { assertEtag } from "./etag.ts";
 import { mergeMasked } from "./mask.ts";
 import { planChanges } from "./plan.ts";
 import { referencesOf } from "./references.ts";
 import { jsonOf, messageOf, SCHEMAS, type Schemas } from "./schemas.ts";
 import { withEmptySecrets } from "./secret-fields.ts";
-import { assertNotWidened } from "./widening.ts";
+import { assertNotWidened, visibleTo } from "./widening.ts";
 
 /** Time limit, in milliseconds, of deleting a project with all its tasks and their logs. */
 const DELETE_TIMEOUT_MS = 600_000;
@@ -57,7 +58,7 @@ export function resourceWriter<K extends AnyKind>(
     const { project, name } = place;
     const { decision, written } = await deps.changeProject(project, [{ kind, name }], (state) => {
       const resource = { kind, name, path: field, json: jsonOf(kind, desired(state)) };
-      const planned = planChanges(deps.cipher, project, state, [resource]);
+      const planned = planChanges(deps.cipher, project, state, [resource], [], visibleTo(caller, project));
       const put = planned.filter(({ action }) => action !== "UNCHANGED");
       assertNotWidened(caller, project, state, put, field);
       return { put, remove: [], isRehearsal: false, actor, before: state.wholes[kind].get(name) };
@@ -99,7 +100,7 @@ export function resourceWriter<K extends AnyKind>(
         const others = kind === "projects" ? all(state) : [];
         const [first] = others.filter((other) => other.kind !== "roleBindings");
         if (first && !force) throw inUse(fully, fullName(first.kind, project, first.name), "belongs to it");
-        assertNotReferred(project, state, { kind, name });
+        assertNotReferred(project, state, { kind, name }, visibleTo(caller, project));
         return { put: [], remove: [...others, { kind, name }], force, isRehearsal: false, actor };
       };
       await deps.changeProject(project, [{ kind, name }], decide, force ? DELETE_TIMEOUT_MS : undefined);
@@ -137,7 +138,12 @@ const all = ({ outlines }: ProjectState): Place[] =>
   KINDS.flatMap((kind) => [...outlines[kind].keys()].map((name) => ({ kind, name })));
 
 /** @throws Failure precondition that names a resource which refers to this one. */
-function assertNotReferred(project: string, { outlines }: ProjectState, { kind, name }: Place): void {
+function assertNotReferred(
+  project: string,
+  { outlines }: ProjectState,
+  { kind, name }: Place,
+  isVisible: Visibility,
+): void {
   // Role bindings are deleted with their template.
   for (const userKind of ["projects", ...KINDS.filter((one) => one !== "roleBindings")] as const) {
     for (const [user, spec] of outlines[userKind]) {
@@ -147,7 +153,10 @@ function assertNotReferred(project: string, { outlines }: ProjectState, { kind, 
       );
       if (!reference) continue;
       const path = pathText(SCHEMAS[userKind], reference.path);
-      throw inUse(fullName(kind, project, name), fullName(userKind, project, user), `uses it as ${path}`);
+      const shown = isVisible({ kind: userKind, name: user })
+        ? fullName(userKind, project, user)
+        : "another resource";
+      throw inUse(fullName(kind, project, name), shown, `uses it as ${path}`);
     }
   }
 }

@@ -1,3 +1,4 @@
+import { ConnectError } from "@connectrpc/connect";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { AccountService, Role } from "../../../gen/signalman/v1/account_pb.ts";
 import { CatalogAction, CatalogService } from "../../../gen/signalman/v1/catalog_service_pb.ts";
@@ -140,6 +141,25 @@ describe("an editor of one template", () => {
     });
     expect(await refusal(update({ repository: "projects/q/repositories/r" }, ["repository"]))).toMatchObject({
       fields: ["template.repository"],
+    });
+  });
+
+  test("does not learn by errors what uses it", async () => {
+    const deploys = api.client(TemplateService);
+    await deploys.updateTemplate({ template: { name: "projects/p/templates/t", type: 2 } });
+    await deploys.updateTemplate({
+      template: { name: "projects/p/templates/u", type: 3, buildTemplate: "projects/p/templates/t" },
+    });
+    const name = "projects/p/templates/t";
+    const own = api.as(EDITOR_OF_T)(TemplateService);
+    for (const call of [() => own.deleteTemplate({ name }), () => update({ type: 1 }, ["type"])]) {
+      const error = await call().catch(ConnectError.from);
+      expect(String(error)).toContain("another resource");
+      expect(String(error)).not.toContain("templates/u");
+    }
+    await deploys.updateTemplate({
+      template: { name: "projects/p/templates/u", type: 1 },
+      updateMask: { paths: ["type", "build_template"] },
     });
   });
 
