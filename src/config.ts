@@ -9,7 +9,14 @@ import { parseApps } from "./settings/apps.ts";
 import { PORT_SETTINGS } from "./settings/port.ts";
 import { parseRoles, ROLES } from "./settings/roles.ts";
 import { type Setting, setting } from "./settings/setting.ts";
-import { oneOf, parseDatabaseUrl, parseFile, parseNames, parseWhole } from "./settings/values.ts";
+import {
+  oneOf,
+  parseDatabaseUrl,
+  parseFile,
+  parseNames,
+  parseTemplates,
+  parseWhole,
+} from "./settings/values.ts";
 import { durationMs } from "./task/duration.ts";
 
 /** Settings of `signalman serve`. A flag overrides the environment variable. */
@@ -79,8 +86,17 @@ export const SETTINGS = {
     placeholder: "MODE",
     description:
       "separation of tasks from this server and from each other: namespaces, none, or auto (namespaces where this machine allows them)",
+    default: "auto",
+    parse: (text = "auto"): IsolationSetting => oneOf(text, ["auto", "namespaces", "none"]),
+  }),
+  isolationExempt: setting({
+    env: "SIGNALMAN_ISOLATION_EXEMPT",
+    flag: "isolation-exempt",
+    placeholder: "TEMPLATE,…",
+    description:
+      "templates, such as projects/x/templates/y, whose tasks run without isolation, since they need sudo, su or become on this machine",
     default: "none",
-    parse: (text = "none"): IsolationSetting => oneOf(text, ["auto", "namespaces", "none"]),
+    parse: (text = "") => parseTemplates(text),
   }),
   sshHostKeys: setting({
     env: "SIGNALMAN_SSH_HOST_KEYS",

@@ -150,6 +150,11 @@ describe("a bad value is an error that names its variable or flag and what is al
     ["apps", "[]", /is wrong at the top level/],
     ["forwardedEnv", "A,B-C", /must be names of variables, joined by commas, not B-C/],
     ["lostTimeout", "soon", /must be a duration such as 90s, 5m or 1h30m, not soon/],
+    [
+      "isolationExempt",
+      "projects/x",
+      /must be names such as projects\/x\/templates\/y, joined by commas, not projects\/x/,
+    ],
     ["isolation", "chroot", /must be one of auto, namespaces, none, not chroot/],
     ["auditRetention", "year", /must be a duration such as 90s, 5m or 1h30m, not year/],
     ["sshHostKeys", "yes", /must be one of accept-new, strict, off, not yes/],

@@ -2,7 +2,7 @@ import type { TaskRecord } from "../task/types.ts";
 import type { Job } from "./job.ts";
 
 /** Fields of a task that an executor needs to create its job. */
-export type TaskOfJob = Pick<TaskRecord, "id" | "project" | "app" | "plan" | "executorHandle">;
+export type TaskOfJob = Pick<TaskRecord, "id" | "project" | "template" | "app" | "plan" | "executorHandle">;
 
 /** Runs tasks on this machine, in containers or on remote machines. A task's `executor` field names it. */
 export interface Executor<Input> {

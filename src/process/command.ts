@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import { existsSync } from "node:fs";
 import { execa } from "execa";
 import type { Exit } from "../task/exit.ts";
-import { exitFromSignal } from "./exit.ts";
+import { exitFromSignal, exitFromStatus } from "./exit.ts";
 import type { Enclosure } from "./isolation/enclosure.ts";
 import { askInhabitants, endNamespace } from "./isolation/end-namespace.ts";
 import { createNamespace, killNamespace } from "./isolation/namespace.ts";
@@ -127,7 +127,7 @@ export async function runCommand(options: Command): Promise<CommandResult> {
   if (!wasStarted) throw cannotStart({ ...options, command, args }, result.cause);
   const [stdout, stderr] = outputs.map((output) => output.end()) as [string, string];
   if (enclosure && NOT_FOUND.test(stderr)) throw cannotStart(options, { code: "ENOENT" });
-  const exit: Exit = signalCode ? exitFromSignal(signalCode) : { kind: "code", code: exitCode ?? 0 };
+  const exit = signalCode ? exitFromSignal(signalCode) : exitOf(exitCode ?? 0, namespace !== undefined);
   return { exit, stdout, stderr, isCut: outputs.some((output) => output.isCut()) };
 }
 
@@ -177,6 +177,10 @@ function endHolders(child: ReturnType<typeof execa>, end: () => Promise<void>, s
     },
   };
 }
+
+/** Returns the exit for a code. The command that makes namespaces reports a program's signal as a shell does, by 128 + n. */
+const exitOf = (code: number, isReported: boolean): Exit =>
+  isReported ? exitFromStatus(code) : { kind: "code", code };
 
 /** Descriptor to which an enclosure reports its namespaces. */
 const REPORT_FD = 3;

@@ -38,6 +38,7 @@ export interface RpcParts {
   hub: Hub;
   operatorLog: RpcDeps["operatorLog"];
   inspectApps: RpcDeps["inspectApps"];
+  isolation: RpcDeps["isolation"];
   appNames: readonly string[];
   runsTasks: boolean;
   onCreated(taskId: string): void;

@@ -1,6 +1,7 @@
 import { create } from "@bufbuild/protobuf";
 import {
   AppSchema,
+  IsolationSchema,
   type ListAppsResponse,
   ListAppsResponseSchema,
 } from "../../gen/signalman/v1/app_service_pb.ts";
@@ -9,6 +10,8 @@ import type { AppReport } from "../jobs/inspect-apps.ts";
 export interface ListAppsDeps {
   /** Returns the apps of this server, ordered by name. */
   inspectApps(): Promise<readonly AppReport[]>;
+  /** How this server isolates tasks; undefined: it runs none. */
+  isolation: { mode: string; problem?: string | undefined } | undefined;
 }
 
 export async function listApps(deps: ListAppsDeps): Promise<ListAppsResponse> {
@@ -24,5 +27,6 @@ export async function listApps(deps: ListAppsDeps): Promise<ListAppsResponse> {
       problem,
     }),
   );
-  return create(ListAppsResponseSchema, { apps });
+  const { mode, problem } = deps.isolation ?? {};
+  return create(ListAppsResponseSchema, { apps, isolation: create(IsolationSchema, { mode, problem }) });
 }

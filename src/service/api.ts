@@ -5,11 +5,13 @@ import { rpcDeps } from "../rpc/deps.ts";
 import { routes } from "../rpc/routes.ts";
 import type { Ground } from "./ground.ts";
 import type { Live } from "./live.ts";
+import type { Runner } from "./runner.ts";
 
 /** Builds the part of the service that answers calls: the RPCs of the contract. */
 export function apiRoutes(
   { config, databases, cipher, operatorLog }: Ground,
   { hub, callers, bus, feed, pool }: Live,
+  runner: Pick<Runner, "isolation"> | undefined,
 ): (router: ConnectRouter) => void {
   return routes(
     rpcDeps(databases, {
@@ -20,6 +22,7 @@ export function apiRoutes(
       inspectApps: config.roles.includes("runner")
         ? createAppInspector({ apps: config.apps, forwarded: forwardedVariables(config.forwardedEnv) })
         : async () => appsElsewhere(config.apps),
+      isolation: runner?.isolation,
       appNames: Object.keys(config.apps),
       runsTasks: config.roles.includes("runner"),
       onCreated(id) {

@@ -1,32 +1,52 @@
 import { randomUUID } from "node:crypto";
-import { closeSync, existsSync } from "node:fs";
+import { closeSync, existsSync, mkdirSync, realpathSync } from "node:fs";
+import { dirname } from "node:path";
+import { localSocketPath } from "../access/local-socket.ts";
 import { ConfigError } from "../config.ts";
 import { openOrCreate } from "../files/regular-file.ts";
-import { chooseIsolation } from "../process/isolation/choose.ts";
-import type { Isolation } from "../process/isolation/isolation.ts";
+import { type Choice, chooseIsolation } from "../process/isolation/choose.ts";
 import type { Ground } from "./ground.ts";
 
 /**
  * Chooses how this server isolates tasks, and warns if it does not although it should.
  * @throws ConfigError if the operator requires namespaces and they do not work
  */
-export async function openIsolation(
+export function openIsolation(
   { config, dataDir, logger }: Pick<Ground, "config" | "dataDir" | "logger">,
   tasksRoot: string,
-): Promise<Isolation> {
+): Choice {
   const place = `${tasksRoot}/probe-${randomUUID()}`;
-  const { isolation, problem } = chooseIsolation(config.isolation, { hidden: hiddenFolders(dataDir), place });
+  if (config.isolation === "none") return { isolation: { mode: "none" } };
+  const choice = chooseIsolation(config.isolation, { hidden: hiddenFolders({ config, dataDir }), place });
+  const { isolation, problem } = choice;
   if (problem !== undefined && config.isolation === "namespaces")
     throw new ConfigError(`SIGNALMAN_ISOLATION is namespaces, which do not work here: ${problem}`);
   if (problem !== undefined)
     logger.warn({ problem }, "tasks are not isolated from this server and from each other");
   if (isolation.mode === "namespaces") closeSync(openOrCreate(`${dataDir}/known_hosts`, "append"));
-  return isolation;
+  return choice;
 }
 
-/** Folders of the service that tasks must not see, as far as they lie outside of those that each task has for itself. */
-function hiddenFolders(dataDir: string): string[] {
-  const { XDG_RUNTIME_DIR, CREDENTIALS_DIRECTORY } = process.env;
-  const folders = [dataDir, XDG_RUNTIME_DIR, CREDENTIALS_DIRECTORY].filter((folder) => folder !== undefined);
-  return folders.filter((folder) => folder.startsWith("/") && existsSync(folder));
+/**
+ * Returns the folders that tasks must not see: data, systemd's credentials, and those of the unix sockets, which give their
+ * callers all rights.
+ */
+function hiddenFolders({ config, dataDir }: Pick<Ground, "config" | "dataDir">): string[] {
+  const { XDG_RUNTIME_DIR, CREDENTIALS_DIRECTORY, ...env } = process.env;
+  const sockets = [process.env, env].map((environment) =>
+    dirname(localSocketPath(config.listen, environment)),
+  );
+  sockets.forEach(makeIfMissing);
+  const folders = [dataDir, XDG_RUNTIME_DIR, CREDENTIALS_DIRECTORY, ...sockets].filter(
+    (path) => path !== undefined,
+  );
+  const existing = folders.filter((path) => path.startsWith("/") && existsSync(path));
+  return [...new Set(existing.map((path) => realpathSync(path)))];
+}
+
+/** Makes a folder, in which the port puts its socket later. Where that is not possible, there will be no socket. */
+function makeIfMissing(path: string): void {
+  try {
+    mkdirSync(path, { recursive: true, mode: 0o700 });
+  } catch {}
 }

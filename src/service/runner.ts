@@ -31,6 +31,8 @@ export interface Runner {
   health: HealthState;
   tasksRoot: string;
   mirrors: Mirrors;
+  /** How tasks are isolated, and why they are not. */
+  isolation: { mode: string; problem?: string | undefined };
 }
 
 export async function openRunner(ground: Ground, live: Live, stack: AsyncDisposableStack): Promise<Runner> {
@@ -49,7 +51,7 @@ export async function openRunner(ground: Ground, live: Live, stack: AsyncDisposa
     logger,
   });
   await fitness.check();
-  const isolation = await openIsolation(ground, tasksRoot);
+  const { isolation, problem } = openIsolation(ground, tasksRoot);
   const job: LocalJobOptions = {
     tasksRoot,
     node,
@@ -64,6 +66,7 @@ export async function openRunner(ground: Ground, live: Live, stack: AsyncDisposa
     }),
     galaxyCache: `${dataDir}/galaxy`,
     isolation,
+    isolationExempt: config.isolationExempt,
     ssh: { hostKeys: config.sshHostKeys, knownHosts: config.sshKnownHosts ?? `${dataDir}/known_hosts` },
   };
   const onStuck = (folder: string, err: unknown) =>
@@ -94,5 +97,6 @@ export async function openRunner(ground: Ground, live: Live, stack: AsyncDisposa
     shutdown.abort(new ShutdownRequested());
     await pool.stop();
   });
-  return { pool, fitness, health, tasksRoot, mirrors: job.mirrors };
+  const shown = { mode: isolation.mode, problem };
+  return { pool, fitness, health, tasksRoot, mirrors: job.mirrors, isolation: shown };
 }

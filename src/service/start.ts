@@ -54,7 +54,7 @@ export async function startService(config: Config, logger: Logger): Promise<Serv
   await runner?.pool.start();
   const health = createHealthState();
   const partsHealth = new Map(runner ? [[RUNNER, allOf(health, runner.health)]] : []);
-  const routes = answers ? apiRoutes(ground, live) : () => {};
+  const routes = answers ? apiRoutes(ground, live, runner) : () => {};
   const url = await openPort(ground, live.callers, routes, { health, partsHealth, keyPair }, stack);
   health.set(true);
   stack.use(startBackground(choresOf(ground, live, { health, runner }), logger));

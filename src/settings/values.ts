@@ -68,6 +68,13 @@ export function parseNames(text: string): string[] {
   return names;
 }
 
+export function parseTemplates(text: string): string[] {
+  const names = text.split(",").filter((name) => name !== "");
+  const wrong = names.find((name) => !/^projects\/[^/]+\/templates\/[^/]+$/.test(name));
+  if (wrong === undefined) return names;
+  throw new Error(`must be names such as projects/x/templates/y, joined by commas, not ${wrong}`);
+}
+
 export function oneOf<T extends string>(text: string, values: readonly T[]): T {
   const value = values.find((v) => v === text);
   if (value !== undefined) return value;

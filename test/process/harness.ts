@@ -3,7 +3,8 @@ import { mkdtempSync, readFileSync, rmSync, watch } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { afterEach, expect } from "vitest";
-import { readLeader, readWrapper } from "../../src/process/journal.ts";
+import { createNamespace } from "../../src/process/isolation/namespace.ts";
+import { hasNamespace, readLeader, readNamespace, readWrapper } from "../../src/process/journal.ts";
 import { sweepMarked } from "../../src/process/kill-by-marker.ts";
 import { createLauncher } from "../../src/process/launcher.ts";
 import type { Identity } from "../../src/process/proc.ts";
@@ -11,6 +12,7 @@ import { type RunningProcess, startProcess } from "../../src/process/process.ts"
 import { scan } from "../../src/process/scan.ts";
 import { type Stream, streamPath } from "../../src/process/spool.ts";
 import type { ProgramSpec } from "../../src/process/wrapper.ts";
+import { testIsolation } from "../support/isolation.ts";
 
 export const fixture = (name: string) => resolve(import.meta.dirname, "../fixtures", name);
 export const env = { PATH: "/usr/bin:/bin", SECRET: "s3cret" };
@@ -28,7 +30,11 @@ export class Task {
   readonly marker = randomUUID();
 
   start(what: ProgramSpec): Promise<RunningProcess> {
-    return startProcess(launcher, this.folder, this.marker, what);
+    const isolation = testIsolation();
+    if (isolation.mode === "none") return startProcess(launcher, this.folder, this.marker, what);
+    const { cwd } = what;
+    const enclosure = isolation.enclose({ cwd, tmp: this.folder, writable: [], readOnly: [] });
+    return startProcess(launcher, this.folder, this.marker, { enclosure, ...what });
   }
 
   text(stream: Stream = "stdout"): string {
@@ -55,7 +61,11 @@ export class Task {
 
   /** Resolves with the identity of the wrapper or leader once the journal has it. */
   async recorded(who: "wrapper" | "leader"): Promise<Identity> {
-    const read = () => (who === "wrapper" ? readWrapper(this.folder) : readLeader(this.folder));
+    const namespace = hasNamespace(this.folder)
+      ? createNamespace(() => readNamespace(this.folder))
+      : undefined;
+    const readFirst = () => (namespace ? namespace.program() : readLeader(this.folder));
+    const read = () => (who === "wrapper" ? readWrapper(this.folder) : readFirst());
     await until(() => read() !== undefined);
     return read() as Identity;
   }

@@ -6,6 +6,7 @@ import { adoptProcess } from "../../src/process/process.ts";
 import { punch } from "../../src/process/punch.ts";
 import { readEnd } from "../../src/process/read-end.ts";
 import { tailSpool } from "../../src/process/tail.ts";
+import { isIsolated } from "../support/isolation.ts";
 import { OBSTACLES } from "../support/obstacles.ts";
 import { expectNoProcessLeft, newTask, program, type Task, until } from "./harness.ts";
 
@@ -37,7 +38,8 @@ it("A program whose journal has been removed is lost, not started anew", async (
   await until(() => task.isEmpty());
 });
 
-describe.each(OBSTACLES)("$what", ({ what, put }) => {
+// The journal and the spool are out of reach of a program in namespaces.
+describe.skipIf(isIsolated).each(OBSTACLES)("$what", ({ what, put }) => {
   it("in the place of the journal makes the exit lost, and blocks no server", async () => {
     const task = newTask();
     const running = await started(task);

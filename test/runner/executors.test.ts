@@ -19,6 +19,7 @@ import { confirmPlan, readPlanText } from "../../src/store/tasks/plans.ts";
 import { adopt, inherit } from "../../src/store/tasks/take-over.ts";
 import { makeMirrors } from "../git/make-git.ts";
 import { NODE, OTHER_NODE } from "../store/fixture.ts";
+import { testIsolation } from "../support/isolation.ts";
 import { ask, createSocketExecutor } from "../support/socket-executor.ts";
 import { openRig, type RunnerRig, type TestRun } from "./rig.ts";
 
@@ -51,7 +52,8 @@ async function localBench(): Promise<Bench> {
         forwarded: {},
         mirrors: makeMirrors({ root: join(root, "mirrors"), retryMs: [] }),
         galaxyCache: join(root, "galaxy"),
-        isolation: { mode: "none" },
+        isolation: testIsolation(),
+        isolationExempt: [],
         ssh: { hostKeys: "strict", knownHosts: join(root, "known_hosts") },
         onStuck() {},
       });

@@ -11,6 +11,7 @@ import type { TaskDetails } from "../../src/runner/details.ts";
 import { PrepareError } from "../../src/task/errors.ts";
 import { makeMirrors } from "../git/make-git.ts";
 import { NODE } from "../store/fixture.ts";
+import { testIsolation } from "../support/isolation.ts";
 import { openRig, type RunnerRig } from "./rig.ts";
 
 /* What becomes of a task when it is the server that cannot do its part. */
@@ -40,7 +41,8 @@ function executor(change: (job: Job<TaskDetails>) => Partial<Job<TaskDetails>>):
     forwarded: {},
     mirrors: makeMirrors({ root: join(root, "mirrors"), retryMs: [] }),
     galaxyCache: join(root, "galaxy"),
-    isolation: { mode: "none" },
+    isolation: testIsolation(),
+    isolationExempt: [],
     ssh: { hostKeys: "strict", knownHosts: join(root, "known_hosts") },
     onStuck() {},
   });

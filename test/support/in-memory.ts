@@ -73,6 +73,7 @@ export async function startApi(): Promise<InMemoryApi> {
     cipher: createCipher([randomBytes(32)]),
     hub: createHub(),
     operatorLog: { step() {} },
+    isolation: undefined,
     inspectApps: async () => appsElsewhere(BUILT_IN),
     appNames: Object.keys(BUILT_IN),
     runsTasks: false,

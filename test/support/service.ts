@@ -6,9 +6,10 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import type { DescService } from "@bufbuild/protobuf";
-import { type Client, createClient } from "@connectrpc/connect";
+import { type Client, createClient, type Interceptor } from "@connectrpc/connect";
 import { createGrpcTransport } from "@connectrpc/connect-node";
 import { testDatabase } from "./database.ts";
+import { isolationSettings } from "./isolation.ts";
 
 /** Where bin/signalman.js keeps compiled code too. */
 const CACHE = fileURLToPath(new URL("../../node_modules/.cache/signalman", import.meta.url));
@@ -26,6 +27,8 @@ export interface ServiceOptions {
   dataDir?: string;
   /** More options of Node. */
   execArgv?: string[];
+  /** Id of the user and group as whom it runs. Default: those of the tests. */
+  uid?: number | undefined;
 }
 
 /** A server in a process of its own, on a real database, for one test file. */
@@ -72,11 +75,13 @@ export async function startService(options: ServiceOptions = {}): Promise<TestSe
       XDG_RUNTIME_DIR: dataDir,
       // Servers of one database need the same.
       SIGNALMAN_SECRET_KEY: SECRET_KEY,
+      ...isolationSettings,
       ...options.env,
     };
     const child = spawn(process.execPath, ["--max-semi-space-size=4", ...(options.execArgv ?? []), SERVE], {
       env,
       stdio: ["ignore", "ignore", "pipe"],
+      ...(options.uid === undefined ? {} : { uid: options.uid, gid: options.uid }),
     });
     lines = [];
     const ended = once(child, "exit") as Promise<[number | null, NodeJS.Signals | null]>;
@@ -102,13 +107,25 @@ export async function startService(options: ServiceOptions = {}): Promise<TestSe
     dataDir,
     databaseUrl,
     log: () => lines.join("\n"),
-    client: (service) => createClient(service, createGrpcTransport({ baseUrl: current.url })),
+    client: (service) =>
+      createClient(
+        service,
+        createGrpcTransport({ baseUrl: current.url, interceptors: [withToken(options.env)] }),
+      ),
     kill,
     async start() {
       await current.ended;
       current = await launch();
     },
     [Symbol.asyncDispose]: () => owned[Symbol.asyncDispose](),
+  };
+}
+
+/** Adds the token of the server's settings to each call. */
+function withToken({ SIGNALMAN_TOKEN }: Record<string, string> = {}): Interceptor {
+  return (next) => (request) => {
+    if (SIGNALMAN_TOKEN) request.header.set("authorization", `Bearer ${SIGNALMAN_TOKEN}`);
+    return next(request);
   };
 }
 

@@ -10,7 +10,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file signalman/v1/app_service.proto.
  */
 export const file_signalman_v1_app_service: GenFile = /*@__PURE__*/
-  fileDesc("Ch5zaWduYWxtYW4vdjEvYXBwX3NlcnZpY2UucHJvdG8SDHNpZ25hbG1hbi52MSJ6CgNBcHASDAoEbmFtZRgBIAEoCRIPCgdjb21tYW5kGAIgASgJEhEKCWFyZ3VtZW50cxgDIAMoCRIRCglhdmFpbGFibGUYBCABKAgSDAoEcGF0aBgFIAEoCRIPCgd2ZXJzaW9uGAYgASgJEg8KB3Byb2JsZW0YByABKAkiEQoPTGlzdEFwcHNSZXF1ZXN0IjMKEExpc3RBcHBzUmVzcG9uc2USHwoEYXBwcxgBIAMoCzIRLnNpZ25hbG1hbi52MS5BcHAyXAoKQXBwU2VydmljZRJOCghMaXN0QXBwcxIdLnNpZ25hbG1hbi52MS5MaXN0QXBwc1JlcXVlc3QaHi5zaWduYWxtYW4udjEuTGlzdEFwcHNSZXNwb25zZSIDkAIBQlQKEGRldi5zaWduYWxtYW4udjFQAVopc2lnbmFsbWFuLmRldi9nby9zaWduYWxtYW4vdjE7c2lnbmFsbWFudjGiAgNTR02qAgxTaWduYWxtYW4uVjFiBnByb3RvMw");
+  fileDesc("Ch5zaWduYWxtYW4vdjEvYXBwX3NlcnZpY2UucHJvdG8SDHNpZ25hbG1hbi52MSJ6CgNBcHASDAoEbmFtZRgBIAEoCRIPCgdjb21tYW5kGAIgASgJEhEKCWFyZ3VtZW50cxgDIAMoCRIRCglhdmFpbGFibGUYBCABKAgSDAoEcGF0aBgFIAEoCRIPCgd2ZXJzaW9uGAYgASgJEg8KB3Byb2JsZW0YByABKAkiKgoJSXNvbGF0aW9uEgwKBG1vZGUYASABKAkSDwoHcHJvYmxlbRgCIAEoCSIRCg9MaXN0QXBwc1JlcXVlc3QiXwoQTGlzdEFwcHNSZXNwb25zZRIfCgRhcHBzGAEgAygLMhEuc2lnbmFsbWFuLnYxLkFwcBIqCglpc29sYXRpb24YAiABKAsyFy5zaWduYWxtYW4udjEuSXNvbGF0aW9uMlwKCkFwcFNlcnZpY2USTgoITGlzdEFwcHMSHS5zaWduYWxtYW4udjEuTGlzdEFwcHNSZXF1ZXN0Gh4uc2lnbmFsbWFuLnYxLkxpc3RBcHBzUmVzcG9uc2UiA5ACAUJUChBkZXYuc2lnbmFsbWFuLnYxUAFaKXNpZ25hbG1hbi5kZXYvZ28vc2lnbmFsbWFuL3YxO3NpZ25hbG1hbnYxogIDU0dNqgIMU2lnbmFsbWFuLlYxYgZwcm90bzM");
 
 /**
  * Program with which a server runs templates.
@@ -76,6 +76,35 @@ export const AppSchema: GenMessage<App> = /*@__PURE__*/
   messageDesc(file_signalman_v1_app_service, 0);
 
 /**
+ * How the server that answers separates tasks from itself and from each other.
+ *
+ * @generated from message signalman.v1.Isolation
+ */
+export type Isolation = Message<"signalman.v1.Isolation"> & {
+  /**
+   * "namespaces": each task runs in namespaces of its own. "none": tasks can reach what the server's user can reach. Empty: the
+   * server runs no tasks.
+   *
+   * @generated from field: string mode = 1;
+   */
+  mode: string;
+
+  /**
+   * Why tasks are not isolated, and what to do; empty: they are, or the operator has chosen "none".
+   *
+   * @generated from field: string problem = 2;
+   */
+  problem: string;
+};
+
+/**
+ * Describes the message signalman.v1.Isolation.
+ * Use `create(IsolationSchema)` to create a new message.
+ */
+export const IsolationSchema: GenMessage<Isolation> = /*@__PURE__*/
+  messageDesc(file_signalman_v1_app_service, 1);
+
+/**
  * Request of ListApps.
  *
  * @generated from message signalman.v1.ListAppsRequest
@@ -88,7 +117,7 @@ export type ListAppsRequest = Message<"signalman.v1.ListAppsRequest"> & {
  * Use `create(ListAppsRequestSchema)` to create a new message.
  */
 export const ListAppsRequestSchema: GenMessage<ListAppsRequest> = /*@__PURE__*/
-  messageDesc(file_signalman_v1_app_service, 1);
+  messageDesc(file_signalman_v1_app_service, 2);
 
 /**
  * Response of ListApps.
@@ -102,6 +131,13 @@ export type ListAppsResponse = Message<"signalman.v1.ListAppsResponse"> & {
    * @generated from field: repeated signalman.v1.App apps = 1;
    */
   apps: App[];
+
+  /**
+   * How tasks of this server are isolated.
+   *
+   * @generated from field: signalman.v1.Isolation isolation = 2;
+   */
+  isolation?: Isolation | undefined;
 };
 
 /**
@@ -109,7 +145,7 @@ export type ListAppsResponse = Message<"signalman.v1.ListAppsResponse"> & {
  * Use `create(ListAppsResponseSchema)` to create a new message.
  */
 export const ListAppsResponseSchema: GenMessage<ListAppsResponse> = /*@__PURE__*/
-  messageDesc(file_signalman_v1_app_service, 2);
+  messageDesc(file_signalman_v1_app_service, 3);
 
 /**
  * Lists the apps that a server can run.

@@ -1,6 +1,6 @@
 import { styleText } from "node:util";
 import type { Command } from "commander";
-import { type App, AppSchema } from "../../../gen/signalman/v1/app_service_pb.ts";
+import { type App, AppSchema, type Isolation } from "../../../gen/signalman/v1/app_service_pb.ts";
 import { withSession } from "../session.ts";
 import { jsonLine } from "../terminal/json.ts";
 import { print } from "../terminal/output.ts";
@@ -13,12 +13,22 @@ export function addApps(program: Command): void {
     .description("list the apps: which of them the server can run, and why it cannot run the others")
     .action(
       withSession(async (session) => {
-        const { apps } = await session.call((client, options) => client.apps.listApps({}, options));
+        const { apps, isolation } = await session.call((client, options) =>
+          client.apps.listApps({}, options),
+        );
         if (session.json) for (const app of apps) await print(jsonLine(AppSchema, app));
-        else for (const line of appTable(apps)) await print(line);
+        else for (const line of [...appTable(apps), ...isolationLine(isolation)]) await print(line);
         return 0;
       }),
     );
+}
+
+/** Returns a sentence that says how tasks are isolated; none for a server that runs no tasks, or an older one. */
+function isolationLine({ mode, problem }: Partial<Isolation> = {}): string[] {
+  if (mode === "namespaces") return ["Tasks are isolated: each runs in namespaces of its own"];
+  if (mode === "none")
+    return [`Tasks are not isolated: ${printable(problem || "SIGNALMAN_ISOLATION is none")}`];
+  return [];
 }
 
 /** Returns a table of apps and, below it, one uncut line for each app that does not work, with the reason. */

@@ -73,12 +73,14 @@ export interface LocalJobOptions {
   /** SSH settings for git and Ansible. */
   ssh: SshSettings;
   isolation: Isolation;
+  /** Full names of templates whose tasks are not isolated. */
+  isolationExempt: readonly string[];
 }
 
 /** Creates the job of a task whose program runs on this machine. */
 export function createLocalJob(
   options: LocalJobOptions,
-  { id, project, app: appName, plan: confirmed, executorHandle: earlier }: TaskOfJob,
+  { id, project, template, app: appName, plan: confirmed, executorHandle: earlier }: TaskOfJob,
   say: (text: string) => void,
 ): Job<JobInput> {
   const folder = taskFolder(options.tasksRoot, id);
@@ -86,7 +88,9 @@ export function createLocalJob(
   // The program that applies a confirmed plan has a spool of its own, so that it is not mistaken for the first program.
   const spool = confirmed ? folder.applySpool : folder.spool;
   const marker = markerOf(id, options.node);
-  const surroundings = createSurroundings(options, folder);
+  const isExempt = options.isolationExempt.includes(template);
+  const isolation: Isolation = isExempt ? { mode: "none" } : options.isolation;
+  const surroundings = createSurroundings({ ...options, isolation }, folder);
   let program: ProgramSpec | undefined;
   // False once the program was followed to its end: its processes have been swept, and another scan would be costly.
   let maybeAlive = true;

@@ -12,6 +12,7 @@ import { createLocalJob, type JobInput } from "../../../src/jobs/local/local-job
 import { createLauncher } from "../../../src/process/launcher.ts";
 import { PrepareError } from "../../../src/task/errors.ts";
 import { makeMirrors } from "../../git/make-git.ts";
+import { testIsolation } from "../../support/isolation.ts";
 
 let root: string;
 let source: string;
@@ -47,13 +48,14 @@ function makeJob({ path = "run", app = "sh", apps = BUILT_IN, forwarded = {}, in
     launcher,
     forwarded,
     mirrors,
-    isolation: { mode: "none" as const },
+    isolation: testIsolation(),
+    isolationExempt: [],
     galaxyCache: join(root, "galaxy"),
     ssh,
   };
   const job = createLocalJob(
     options,
-    { id, project: "demo", app, plan: null, executorHandle: null },
+    { id, project: "demo", template: "projects/demo/templates/x", app, plan: null, executorHandle: null },
     (text) => void said.push(text),
   );
   const whole: JobInput = {

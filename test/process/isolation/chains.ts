@@ -16,9 +16,9 @@ function makeRoot() {
   return { path, remove: () => rmSync(path, { recursive: true, force: true }) };
 }
 
-const isRoot = process.geteuid?.() === 0;
+export const isRoot = process.geteuid?.() === 0;
 /** A user whom every machine has. Tests that run as root start their programs as this user, since root's are not isolated. */
-const NOBODY = 65_534;
+export const NOBODY = 65_534;
 const switchUser = ["setpriv", `--reuid=${NOBODY}`, `--regid=${NOBODY}`, "--clear-groups", "--"];
 
 const isolate = (chain: Chain) => isolateBy(chain, [testRoot.path], isRoot ? switchUser : []);

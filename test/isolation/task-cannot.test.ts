@@ -1,0 +1,98 @@
+import { chownSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { follow } from "../faults/follow.ts";
+import { isRoot, NOBODY } from "../process/isolation/chains.ts";
+import { applyDemo, bytesOf, endOf, runDemo, watchToEnd } from "../support/demo.ts";
+import type { TestService } from "../support/service.ts";
+import { chains, startIsolated, tellMissing, testRoot } from "./server.ts";
+
+tellMissing();
+afterAll(() => testRoot.remove());
+
+const STDOUT = 1;
+const GO = "go";
+
+/** Leaves a secret in its environment and in each folder for temporary files, and ends with 9 when a file appears. */
+const victim = () => `
+export VICTIM_TOKEN=secret-of-the-victim
+for folder in /tmp /var/tmp /dev/shm "$TMPDIR" "$HOME" .; do echo secret-of-the-victim >"$folder/victim-file"; done
+echo ready
+until [ -e "${testRoot.path}/${GO}" ]; do /bin/sleep 0.02; done
+exit 9
+`;
+
+/** Tries every theft. Says STOLEN for each that works. */
+const thief = (server: number, data: string, url: string) => `
+stolen() { echo "STOLEN $*"; }
+secrets='secret-of-the-(victim|server)'
+
+# The service's memory, environment and descriptors.
+grep -aqE "$secrets|DATABASE_URL" /proc/${server}/environ && stolen environment of the server
+ls /proc/${server}/fd && stolen descriptors of the server
+for pid in /proc/[0-9]*; do [ "$pid" = "/proc/$$" ] || ! grep -aqE "$secrets" "$pid/environ" || stolen "environment of $pid"; done
+[ "$(ls -d /proc/[0-9]* | wc -l)" -gt 5 ] && stolen processes of others
+kill -0 ${server} && stolen a signal to the server
+kill -9 ${server}
+perl -e 'exit(syscall(101, 16, ${server}, 0, 0) == 0 ? 0 : 1)' && stolen a trace of the server
+
+# The data folder: key, database, mirrors, other tasks.
+for path in secret.key postgres run mirrors galaxy node-id lock; do [ -e "${data}/$path" ] && stolen "$path"; done
+grep -rqE --exclude-dir=work "$secrets" "${data}" && stolen text in the data folder
+others=$(ls "${data}/tasks" | grep -v "^\${SIGNALMAN_TASK%%.*}$") && stolen "tasks $others"
+find "${data}" /tmp /var/tmp /dev/shm /run/user -type s | grep . && stolen a socket
+grep -lE "$secrets" /tmp/* /var/tmp/* /dev/shm/* && stolen temporary files
+
+# The journals and spools, of itself and of others.
+for run in "${data}"/tasks/*/spool/run "${data}/tasks/\${SIGNALMAN_TASK%%.*}/spool/run"; do echo 'exit 0' >>"$run"; done
+for task in "${data}"/tasks/*; do mkdir -p "$task/spool" && echo forged >"$task/spool/out"; done
+for fd in /proc/1/fd/* /proc/$$/fd/*; do readlink "$fd"; done | grep -E 'spool|/run$' && stolen a descriptor of the spool
+
+# The API: the network is shared, so a token is set; the unix socket needs none, and is not there.
+call() { curl -sS -o /dev/null -w '%{http_code}' -H 'content-type: application/json' -d '{}' "$@" ${url}/signalman.v1.AppService/ListApps; }
+[ "$(call)" = 401 ] || stolen the API
+for socket in $(find "${dirname(data)}" /run/user -type s); do stolen "the unix socket $socket"; done
+
+# A way out of the namespaces.
+umount "${data}" && stolen a mount
+unshare --user --map-root-user --mount sh -c 'umount "${data}"; ls "${data}/secret.key"' && stolen a mount in nested namespaces
+nsenter --target 1 --mount --pid ls "${data}/secret.key" && stolen other namespaces
+echo x >/proc/sys/kernel/core_pattern && stolen core_pattern
+sudo -n true && stolen root
+grep -q 'NoNewPrivs:.1' /proc/self/status || stolen privileges
+grep -E '^Cap(Inh|Prm|Eff|Bnd|Amb):' /proc/self/status | grep -qv 0000000000000000 && stolen capabilities
+kill -9 -1
+echo tried everything
+exit 3
+`;
+
+describe.each(chains)("In namespaces by $name, a task", (chain) => {
+  let service: TestService;
+  beforeAll(async () => {
+    service = await startIsolated(chain);
+  });
+  afterAll(async () => {
+    await service[Symbol.asyncDispose]();
+  });
+
+  test("cannot read, forge or kill what is not its own, and the victim ends as it should", async () => {
+    const { pid } = service.process;
+    await applyDemo(service, { victim: victim(), thief: thief(pid as number, service.dataDir, service.url) });
+    if (isRoot) chownSync(join(service.dataDir, "demo-scripts"), NOBODY, NOBODY);
+    const victimTask = await runDemo(service, "victim");
+    using watched = follow(service, victimTask.name);
+    await watched.says(/ready/);
+
+    const { name } = await runDemo(service, "thief");
+    const events = await watchToEnd(service, name);
+    const said = bytesOf(events, STDOUT).toString();
+    expect(said).not.toContain("STOLEN");
+    expect(said).toContain("tried everything");
+    expect(endOf(events)).toMatchObject({ end: { exitCode: 3 } });
+
+    expect(service.log()).toMatch(/without a token at unix:/);
+    expect(service.process.exitCode).toBeNull();
+    writeFileSync(join(testRoot.path, GO), "");
+    expect((await watched.ended).end?.exitCode).toBe(9);
+  });
+});
