@@ -14,16 +14,20 @@ const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 const EXAMPLES = join(ROOT, "examples/clients");
 const CACHE = join(process.env.XDG_CACHE_HOME ?? join(homedir(), ".cache"), "signalman-tests");
 const BIN = join(ROOT, "node_modules/.bin");
+const TOKEN = "0123456789abcdef";
 /** Packages are fetched and compiled at the first time. */
 const FIRST_TIME = 600_000;
 
 let service: TestService;
 let server: string;
+/** Address of the unix socket, whose callers need no token. */
+let socket: string;
 let expected: string;
 
 beforeAll(async () => {
-  service = await startService({ env: { SIGNALMAN_ALLOWED_ORIGINS: "*" } });
+  service = await startService({ env: { SIGNALMAN_ALLOWED_ORIGINS: "*", SIGNALMAN_TOKEN: TOKEN } });
   server = new URL(service.url).host;
+  socket = `unix:${service.dataDir}/signalman/${server}.sock`;
   await applyDemo(service, { hello: "echo 'Hello, Größe 🚀'; seq 1 2000; exit 3" });
   expected = await linesOf([process.execPath, join(ROOT, "examples/watch.ts"), "demo/hello"]);
 });
@@ -32,13 +36,14 @@ afterAll(() => service[Symbol.asyncDispose]());
 /** Whole output of these clients for a template that does not exist. */
 const UNKNOWN = "There is no projects/demo/templates/none\n";
 async function complaintOf(command: string[]): Promise<string> {
-  const run = startProgram(command, { server });
+  const run = startProgram(command, { server, env: { SIGNALMAN_TOKEN: TOKEN } });
   expect(await run.ended).toBe(1);
   return run.stderr.toString();
 }
 
-async function linesOf(command: string[], env: Record<string, string> = {}): Promise<string> {
-  const run = startProgram(command, { server, env });
+async function linesOf(command: string[], env: Record<string, string> = {}, at = server): Promise<string> {
+  const token: Record<string, string> = at === server ? { SIGNALMAN_TOKEN: TOKEN } : {};
+  const run = startProgram(command, { server: at, env: { ...token, ...env } });
   expect(await run.ended, run.stderr).toBe(0);
   return run.stdout.toString();
 }
@@ -63,7 +68,9 @@ it("the watcher to compare with prints the task's lines and its exit code", () =
 it("a 15-line client in grpc-js prints the same lines", async () => {
   const watch = join(ROOT, "examples/watch-grpc.mjs");
   expect(await linesOf([process.execPath, watch, "demo/hello"])).toBe(expected);
-  const unknown = startProgram([process.execPath, watch, "demo/none"], { server });
+  expect(await linesOf([process.execPath, watch, "demo/hello"], {}, socket)).toBe(expected);
+  const env = { SIGNALMAN_TOKEN: TOKEN };
+  const unknown = startProgram([process.execPath, watch, "demo/none"], { server, env });
   expect(await unknown.ended).toBe(1);
   expect(unknown.stderr.toString()).toContain(UNKNOWN.trim());
 });
@@ -73,7 +80,9 @@ describe("examples/clients/python", () => {
     const python = await programOr(context, "python3");
     const environment = await pythonEnvironment(context, python);
     const watch = join(EXAMPLES, "python/watch.py");
-    expect(await linesOf([join(environment, "bin/python"), watch, "demo/hello"])).toBe(expected);
+    const command = [join(environment, "bin/python"), watch, "demo/hello"];
+    expect(await linesOf(command)).toBe(expected);
+    expect(await linesOf(command, {}, socket)).toBe(expected);
     expect(await complaintOf([join(environment, "bin/python"), watch, "demo/none"])).toBe(UNKNOWN);
   });
 });
@@ -111,6 +120,7 @@ describe("examples/clients/go", () => {
     await linesOf([...inFolder, "buf", "generate", join(ROOT, "proto")], env);
     await linesOf([go, "-C", folder, "build", "-o", "watch", "."], env);
     expect(await linesOf([join(folder, "watch"), "demo/hello"])).toBe(expected);
+    expect(await linesOf([join(folder, "watch"), "demo/hello"], {}, socket)).toBe(expected);
     expect(await complaintOf([join(folder, "watch"), "demo/none"])).toBe(UNKNOWN);
   });
 });
@@ -125,9 +135,9 @@ describe("examples/clients/browser", () => {
     const page = files.stdout.toString().trim();
     // The page's own script once more is the same module: it resolves when that has ended.
     const text = 'import("/examples/clients/browser/watch.js").then(() => document.body.innerText)';
-    await browser.open(`${page}?template=demo/hello&server=${service.url}`);
+    await browser.open(`${page}?template=demo/hello&server=${service.url}#${TOKEN}`);
     expect(await browser.evaluate(text)).toBe(expected);
-    await browser.open(`${page}?template=demo/none&server=${service.url}`);
+    await browser.open(`${page}?template=demo/none&server=${service.url}#${TOKEN}`);
     expect(await browser.evaluate(text)).toBe(UNKNOWN);
   });
 });

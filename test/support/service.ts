@@ -121,10 +121,11 @@ export async function startService(options: ServiceOptions = {}): Promise<TestSe
   };
 }
 
-/** Adds the token of the server's settings to each call. */
-function withToken({ SIGNALMAN_TOKEN }: Record<string, string> = {}): Interceptor {
+/** Sends the server's token, if it has one and the call has none. */
+function withToken({ SIGNALMAN_TOKEN: token }: Record<string, string> = {}): Interceptor {
   return (next) => (request) => {
-    if (SIGNALMAN_TOKEN) request.header.set("authorization", `Bearer ${SIGNALMAN_TOKEN}`);
+    if (token !== undefined && !request.header.has("authorization"))
+      request.header.set("authorization", `Bearer ${token}`);
     return next(request);
   };
 }

@@ -10,6 +10,7 @@ import (
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 
 	pb "example.com/watch/gen/signalman/v1"
@@ -21,6 +22,9 @@ func main() {
 	server := cmp.Or(os.Getenv("SIGNALMAN_SERVER"), "127.0.0.1:8480")
 	connection := must(grpc.NewClient(server, grpc.WithTransportCredentials(insecure.NewCredentials())))
 	tasks, ctx := pb.NewTaskServiceClient(connection), context.Background()
+	if token := os.Getenv("SIGNALMAN_TOKEN"); token != "" {
+		ctx = metadata.AppendToOutgoingContext(ctx, "authorization", "Bearer "+token)
+	}
 
 	request := &pb.RunTaskRequest{Template: "projects/" + project + "/templates/" + template}
 	task := must(tasks.RunTask(ctx, request)).Task

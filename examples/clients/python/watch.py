@@ -6,12 +6,14 @@ sys.path.append(str(pathlib.Path(__file__).parents[3] / "proto"))  # where the .
 protos, services = grpc.protos_and_services("signalman/v1/task_service.proto")
 project, _, template = (sys.argv[1] if len(sys.argv) > 1 else "demo/hello").partition("/")
 channel = grpc.insecure_channel(os.environ.get("SIGNALMAN_SERVER", "127.0.0.1:8480"))
+token = os.environ.get("SIGNALMAN_TOKEN")
+metadata = [("authorization", f"Bearer {token}")] if token else []
 tasks = services.TaskServiceStub(channel)
 
 try:
     request = protos.RunTaskRequest(template=f"projects/{project}/templates/{template}")
-    task = tasks.RunTask(request).task
-    for event in tasks.WatchTask(protos.WatchTaskRequest(name=task.name)):
+    task = tasks.RunTask(request, metadata=metadata).task
+    for event in tasks.WatchTask(protos.WatchTaskRequest(name=task.name), metadata=metadata):
         for line in event.log.lines:
             print(line.content.decode(errors="replace"), flush=True)
         if event.HasField("end"):
