@@ -28,24 +28,31 @@ interface Name {
 /** Why a name is refused: the words behind it, and the reason for programs. */
 type Refusal = Pick<FieldViolation, "description" | "reason">;
 
+/** Most violations returned; a request can hold some hundred thousand names. */
+const MOST = 1000;
+
 /** Returns a violation for each environment variable, variable and secret variable that the caller may not set. */
 export function checkNames(
   template: Template,
   environment: Environment | undefined,
-  asked: Pick<Asked, (Place & keyof Asked) | "secretVariables">,
+  { env, variables, secretVariables }: Pick<Asked, "env" | "variables" | "secretVariables">,
 ): FieldViolation[] {
-  const maps = { env: asked.env, variables: asked.variables, secret_variables: asked.secretVariables };
-  return (Object.keys(maps) as Place[]).flatMap((place) =>
-    Object.keys(maps[place]).flatMap((name) => {
+  const places = Object.entries({ env, variables, secret_variables: secretVariables }) as [Place, object][];
+  const found: FieldViolation[] = [];
+  for (const [place, values] of places) {
+    for (const name of Object.keys(values)) {
+      if (found.length >= MOST) return found;
       const refusal = refusalOf({ name, place, template, environment });
-      return refusal ? [{ field: `${place}[${JSON.stringify(name)}]`, ...refusal }] : [];
-    }),
-  );
+      if (refusal) found.push({ field: `${place}[${JSON.stringify(name)}]`, ...refusal });
+    }
+  }
+  return found;
 }
 
 /**
- * Returns those of the caller's secret variables that neither the survey asks for as secrets nor `allow_override_env` lists. They must not
- * replace environment variables of the operator either, which only the server that runs the task knows.
+ * Returns those of the caller's secret variables that neither a secret question of the survey asks for nor
+ * `allow_override_env` lists. They must not replace environment variables of the operator either, which only the server that
+ * runs the task knows.
  */
 export function extraSecrets(template: Template, names: readonly string[]): ReadonlySet<string> {
   const asked = new Set(secretQuestions(template).map(({ name }) => name));

@@ -1,11 +1,11 @@
 /*
  * The room submission/ turns a request into a task. `newTask` (this file) checks a RunTaskRequest against its template
  * and merges both into the record that the store inserts. overrides.ts decides which fields the template lets its tasks
- * set, and checks the answers to its survey; caller-names.ts which names of variables and of the process environment a caller
- * may set; answers.ts and params.ts bring them into their stored form. sizes.ts
- * refuses arguments and variables that the operating system would refuse when the program is started. autorun.ts
- * creates the deploys that start after a success. seal-secrets.ts encrypts secret variables, and template.ts reads
- * stored templates.
+ * set, and checks the answers to its survey; answers.ts and params.ts bring them into their stored form. caller-names.ts
+ * decides which variables and environment variables a caller may set, and outdated-names.ts finds names that stored
+ * templates have and new ones cannot have. sizes.ts refuses arguments and variables that the operating system would refuse
+ * when the program is started. autorun.ts creates the deploys that start after a success. seal-secrets.ts encrypts secret
+ * variables, and template.ts reads stored templates.
  *
  * The room only computes: rpc/ and runner/ load the rows and store the tasks. The runner checks a task by the same
  * rules again before it runs, since its template may have been changed meanwhile.

@@ -59,6 +59,11 @@ test("a template that needs input is not run, and the others are", () => {
   ]);
 });
 
+test("a template that allows its callers nothing is run, with its own variables alone", () => {
+  const { deploys } = deploysAfter(BUILD, [stored("a", { variables: { size: 1 }, env: { STAGE: "x" } })]);
+  expect(deploys).toMatchObject([{ spec: { variables: {}, env: {}, secretNames: [], arguments: [] } }]);
+});
+
 test("a template that the creator of the build may not run is not run", () => {
   const { deploys, refusals } = deploysAfter(BUILD, [{ ...stored("a"), isPermitted: false }]);
   expect(deploys).toEqual([]);

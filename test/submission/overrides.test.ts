@@ -121,6 +121,11 @@ describe("overrides", () => {
   });
 });
 
+test("of many names that are refused, the first thousand are reported", () => {
+  const env = Object.fromEntries(Array.from({ length: 5000 }, (_, at) => [`NAME_${at}`, "x"]));
+  expect(check({ allowOverrideEnv: [] }, { env })).toHaveLength(1000);
+});
+
 describe("a survey", () => {
   test("accepts variables that it does not ask for", () => {
     expect(answer({ name: "a" }, { variables: { b: {} } })).toBeUndefined();
