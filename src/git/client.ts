@@ -38,8 +38,10 @@ export interface Git {
 export interface GitOptions extends GitSurroundings {
   mirrors: Mirrors;
   ssh: SshSettings;
-  /** Called with each git directory on this machine from which a clone may borrow objects. */
-  onSource: (gitDir: string) => void;
+  /** Called with each mirror from which a clone may borrow objects. */
+  onMirror: (path: string) => void;
+  /** Called with each git directory of a user before it is read. @throws PrepareError if no task may read it */
+  onFolder: (gitDir: string) => void;
 }
 
 /** Characters of a commit's message that are stored. */
@@ -52,9 +54,9 @@ export function holdsRepository(names: readonly string[]): boolean {
   return names.includes(".git") || (names.includes("HEAD") && names.includes("objects"));
 }
 
-export function createGit({ mirrors, ssh, onSource, ...surroundings }: GitOptions): Git {
+export function createGit({ mirrors, ssh, onMirror, onFolder, ...surroundings }: GitOptions): Git {
   const run = createRunGit(surroundings);
-  const placing = { mirrors, ssh, run, onSource };
+  const placing = { mirrors, ssh, run, onMirror, onFolder };
 
   return {
     async checkOut(options, signal) {

@@ -34,19 +34,21 @@ export interface Placing {
   mirrors: Mirrors;
   ssh: SshSettings;
   run: RunGit;
-  /** Called with each git directory on this machine from which a clone may borrow objects. */
-  onSource: (gitDir: string) => void;
+  /** Called with each mirror from which a clone may borrow objects. */
+  onMirror: (path: string) => void;
+  /** Called with each git directory of a user before it is read. @throws PrepareError if no task may read it */
+  onFolder: (gitDir: string) => void;
 }
 
 /** Checks out a repository in a folder on this machine, without submodules; returns the commit's hash. */
 export async function placeFolder(
-  { run, mirrors, ssh, onSource }: Placing,
+  { run, mirrors, ssh, onFolder }: Placing,
   options: CheckOut & { source: string },
   signal: AbortSignal,
 ): Promise<string> {
   const { source, target, say } = options;
   const gitDir = await gitDirOf(source);
-  onSource(gitDir);
+  onFolder(gitDir);
   const found = (await findCommit(run, gitDir, options, "HEAD", signal)) ?? refuse(source, options);
   const config = options.lfs ? await lfsConfig(run, { cwd: target, storage: undefined, signal }) : [];
   const wanted: Clone = { ...options, ...found, source: gitDir, origin: source, shown: source, config, run };
@@ -84,7 +86,7 @@ export async function placeRemote(
 
 /** Returns `damage` if the check-out failed because the mirror has missing or corrupt objects. */
 async function placeFromMirror(
-  { mirrors, ssh, run, onSource }: Placing,
+  { mirrors, ssh, run, onMirror }: Placing,
   options: CheckOut & { source: RemoteUrl },
   signal: AbortSignal,
 ): Promise<{ hash: string; mirror: string; damage?: GitFailed }> {
@@ -94,7 +96,7 @@ async function placeFromMirror(
     { ...options, remote, reach: way, wanted: options, run },
     signal,
   );
-  onSource(mirror);
+  onMirror(mirror);
   const { text: origin, shown } = remote;
   const base: Clone = { ...options, ...found, source: mirror, origin, shown, run };
   try {

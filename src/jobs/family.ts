@@ -41,6 +41,8 @@ export interface Site<Input> {
   commit: Commit;
   /** Value of SIGNALMAN_TASK in the environment of every process of the task. */
   marker: string;
+  /** Files and folders of the service, which no repository may name or lie in. */
+  closed: readonly string[];
   /** Returns how a program of the task is separated from the service. */
   enclose: Enclose;
   /** Called with each path outside of the task's folder that its program reads. */

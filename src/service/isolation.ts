@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { closeSync, existsSync, mkdirSync, realpathSync } from "node:fs";
-import { dirname } from "node:path";
+import { dirname, join } from "node:path";
 import { localSocketPath } from "../access/local-socket.ts";
 import { ConfigError } from "../config.ts";
 import { openOrCreate } from "../files/regular-file.ts";
@@ -42,6 +42,21 @@ function hiddenFolders({ config, dataDir }: Pick<Ground, "config" | "dataDir">):
   );
   const existing = folders.filter((path) => path.startsWith("/") && existsSync(path));
   return [...new Set(existing.map((path) => realpathSync(path)))];
+}
+
+/** Names in the data folder that hold secrets of the service or of other tasks. */
+const CLOSED = ["tasks", "mirrors", "galaxy", "postgres", "secret.key", "token"];
+
+/**
+ * Returns the files and folders that no repository may name or lie in: the server copies it with its own rights into a workspace,
+ * where its task could read what isolation hides.
+ */
+export function closedPaths(dataDir: string): string[] {
+  const { CREDENTIALS_DIRECTORY } = process.env;
+  return [
+    ...CLOSED.map((name) => join(dataDir, name)),
+    ...(CREDENTIALS_DIRECTORY ? [CREDENTIALS_DIRECTORY] : []),
+  ];
 }
 
 /** Makes a folder, in which the port puts its socket later. Where that is not possible, there will be no socket. */

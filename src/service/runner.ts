@@ -17,7 +17,7 @@ import { runTask } from "../runner/lifecycle.ts";
 import type { RunnerDeps } from "../runner/run.ts";
 import { runStore } from "../runner/store.ts";
 import type { Ground } from "./ground.ts";
-import { openIsolation } from "./isolation.ts";
+import { closedPaths, openIsolation } from "./isolation.ts";
 import type { Live } from "./live.ts";
 
 /** Milliseconds that a repository's host may be silent, and the pauses before the second and the third try. */
@@ -65,6 +65,7 @@ export async function openRunner(ground: Ground, live: Live, stack: AsyncDisposa
       onDamaged: (mirror, err) => logger.warn({ mirror, err }, "a mirror is damaged and is fetched anew"),
     }),
     galaxyCache: `${dataDir}/galaxy`,
+    closed: closedPaths(dataDir),
     isolation,
     isolationExempt: config.isolationExempt,
     ssh: { hostKeys: config.sshHostKeys, knownHosts: config.sshKnownHosts ?? `${dataDir}/known_hosts` },

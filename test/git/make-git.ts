@@ -45,7 +45,8 @@ export function makeGit(data: string, choices: Choices = {}): Git & Pick<Mirrors
     env: choices.env ?? { PATH: process.env.PATH ?? "" },
     marker,
     enclose: () => undefined,
-    onSource() {},
+    onMirror() {},
+    onFolder() {},
   });
   return { ...git, removeUnused: mirrors.removeUnused };
 }

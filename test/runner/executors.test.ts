@@ -52,6 +52,7 @@ async function localBench(): Promise<Bench> {
         forwarded: {},
         mirrors: makeMirrors({ root: join(root, "mirrors"), retryMs: [] }),
         galaxyCache: join(root, "galaxy"),
+        closed: [],
         isolation: testIsolation(),
         isolationExempt: [],
         ssh: { hostKeys: "strict", knownHosts: join(root, "known_hosts") },

@@ -41,6 +41,7 @@ function executor(change: (job: Job<TaskDetails>) => Partial<Job<TaskDetails>>):
     forwarded: {},
     mirrors: makeMirrors({ root: join(root, "mirrors"), retryMs: [] }),
     galaxyCache: join(root, "galaxy"),
+    closed: [],
     isolation: testIsolation(),
     isolationExempt: [],
     ssh: { hostKeys: "strict", knownHosts: join(root, "known_hosts") },

@@ -24,7 +24,7 @@ export async function placeInventory(site: Site<AnsibleInput>, signal: AbortSign
   await mkdir(checkout, { mode: 0o700 });
   const { repository } = other;
   const wanted = { ...other, gitBranch: repository.gitBranch, commit: "", target: checkout };
-  await fillWorkspace({ ...wanted, git: site.git, keys, say: site.say }, signal);
+  await fillWorkspace({ ...wanted, git: site.git, keys, closed: site.closed, say: site.say }, signal);
   return contained(checkout, path, name, repository);
 }
 

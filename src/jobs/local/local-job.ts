@@ -28,7 +28,7 @@ import { localProgram } from "./output.ts";
 import { endSideScripts, runSideScript } from "./side-script.ts";
 import { createSurroundings } from "./surroundings.ts";
 import { makeTaskFolder, removeTaskFolder, removeWorkspace, taskFolder } from "./task-folder.ts";
-import { fillWorkspace, reasonOf, type WorkspaceOptions } from "./workspace.ts";
+import { assertOpen, fillWorkspace, reasonOf, type WorkspaceOptions } from "./workspace.ts";
 
 /*
  * The job of the executor `local`: a task whose program is a process on this machine.
@@ -72,6 +72,8 @@ export interface LocalJobOptions {
   galaxyCache: string;
   /** SSH settings for git and Ansible. */
   ssh: SshSettings;
+  /** Files and folders of the service, which no repository may name or lie in. */
+  closed: readonly string[];
   isolation: Isolation;
   /** Full names of templates whose tasks are not isolated. */
   isolationExempt: readonly string[];
@@ -117,8 +119,8 @@ export function createLocalJob(
         throw new PrepareError(`Cannot make the task's folder ${folder.root}: ${reasonOf(cause)}`, { cause });
       });
       const site = siteOf(known.app, input);
-      const { git, keys } = site;
-      const commit = await fillWorkspace({ ...input, target: folder.work, git, keys, say }, signal);
+      const { git, keys, closed } = site;
+      const commit = await fillWorkspace({ ...input, target: folder.work, git, keys, closed, say }, signal);
       program = await known.family.prepare({ ...site, commit }, signal);
       surroundings.save();
       return commit;
@@ -196,11 +198,15 @@ export function createLocalJob(
   }
 
   function siteOf(app: App, input: JobInput): Omit<Site<JobInput>, "commit"> {
-    const { mirrors, galaxyCache, ssh, forwarded } = options;
+    const { mirrors, galaxyCache, ssh, forwarded, closed } = options;
     const base = inheritedEnvironment(forwarded, folder);
     const env = { ...forwarded, PATH: base.PATH, TMPDIR: folder.tmp };
     const { enclose, addSource } = surroundings;
-    const git = createGit({ mirrors, ssh, env, marker, enclose, onSource: addSource });
+    const onFolder = (path: string) => {
+      assertOpen(path, closed);
+      addSource(path);
+    };
+    const git = createGit({ mirrors, ssh, env, marker, enclose, onMirror: addSource, onFolder });
     const keys = createInstaller({ folder: folder.private, marker, path: base.PATH });
     return {
       input,
@@ -212,6 +218,7 @@ export function createLocalJob(
       galaxyCache,
       ssh,
       marker,
+      closed,
       enclose,
       onSource: addSource,
       say,

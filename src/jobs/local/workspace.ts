@@ -1,3 +1,4 @@
+import { existsSync, realpathSync } from "node:fs";
 import { realpath } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -21,6 +22,8 @@ export interface WorkspaceOptions {
   target: string;
   git: Git;
   keys: AccessKeyInstaller;
+  /** Files and folders of the service, which no repository may name or lie in. */
+  closed: readonly string[];
   say(text: string): void;
 }
 
@@ -44,6 +47,7 @@ export async function fillWorkspace(options: WorkspaceOptions, signal: AbortSign
     return await checkOut(remote, open.access);
   }
   const { source, entries } = await readFolder(url.startsWith("file://") ? fileURLToPath(url) : url);
+  assertOpen(source, options.closed);
   if (holdsRepository(entries.map(({ name }) => name.toString()))) return checkOut(source, { kind: "none" });
   if (options.gitBranch !== "" || options.commit !== "") {
     throw new PrepareError(
@@ -60,6 +64,19 @@ export async function fillWorkspace(options: WorkspaceOptions, signal: AbortSign
     throw new PrepareError(`Cannot copy ${source} into the task's workspace: ${reasonOf(cause)}`, { cause });
   });
   return { hash: "", message: "" };
+}
+
+/**
+ * Asserts that a repository on this machine is none of the service's own files.
+ * @throws PrepareError if it is one of the closed paths, or lies in one
+ */
+export function assertOpen(repository: string, closed: readonly string[]): void {
+  if (!existsSync(repository)) return;
+  const path = realpathSync(repository);
+  if (!closed.some((one) => `${path}/`.startsWith(`${one}/`))) return;
+  throw new PrepareError(
+    `Cannot use ${repository} as a repository: it belongs to the server; name a folder outside of its data`,
+  );
 }
 
 /** Returns the real path of a folder, with links resolved, and its entries. */

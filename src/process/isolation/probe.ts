@@ -73,7 +73,7 @@ export function adviceFor(trouble: string): string {
   if (found) return `sysctl ${found.name} forbids it: set it to ${found.allow}`;
   if (/mount proc|mount.*\/proc/i.test(trouble))
     return "the container masks /proc: start it with --security-opt systempaths=unconfined";
-  if (/No space left on device/.test(trouble))
+  if (/No space left on device|ENOSPC/.test(trouble))
     return "the limit of user namespaces is reached: raise sysctl user.max_user_namespaces";
   if (/Operation not permitted|Permission denied/.test(trouble))
     return "this machine forbids user namespaces to this user; in a container, allow them by its seccomp profile";

@@ -48,6 +48,7 @@ function makeJob({ path = "run", app = "sh", apps = BUILT_IN, forwarded = {}, in
     launcher,
     forwarded,
     mirrors,
+    closed: [],
     isolation: testIsolation(),
     isolationExempt: [],
     galaxyCache: join(root, "galaxy"),

@@ -49,6 +49,7 @@ function fill(url: string, at: { gitBranch?: string; commit?: string } = {}, sig
     commit: "",
     git,
     keys,
+    closed: [join(root, "closed")],
     say() {},
     ...at,
   };
@@ -155,6 +156,13 @@ describe("a folder is copied", () => {
     expect(readFileSync(join(target, "locked/file"), "utf8")).toBe("x");
     // Only root removes what is in a read-only folder.
     for (const folder of [source, target]) chmodSync(join(folder, "locked"), 0o755);
+  });
+
+  test("unless it belongs to the server, also by a link", async () => {
+    mkdirSync(join(root, "closed/tasks"), { recursive: true });
+    symlinkSync(join(root, "closed"), join(root, "link"));
+    for (const path of ["closed", "closed/tasks", "link", "link/tasks"])
+      await expect(fill(join(root, path))).rejects.toThrow("it belongs to the server");
   });
 
   test("unless the target lies in it", async () => {
