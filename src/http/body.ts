@@ -14,7 +14,7 @@ export interface BodyLimits {
   large: number;
 }
 
-export const BODY_LIMITS: BodyLimits = { idleMs: 10_000, totalMs: 60_000, large: 8 };
+export const BODY_LIMITS: BodyLimits = { idleMs: 10_000, totalMs: 60_000, large: 4 };
 
 /** Size in bytes above which a body is large. */
 const LARGE_BYTES = 64 * 1024;

@@ -140,12 +140,6 @@ interface Exchange {
 
 async function serve(rpc: UniversalHandler, exchange: Exchange, parts: Parts): Promise<void> {
   const { request, response, connection } = exchange;
-  const tail: EncodedTail = { bytes: undefined };
-  const contextValues = createContextValues().set(peerKey, connection.name).set(encodedTailKey, tail);
-  const { compressAnswers, readBody } = parts;
-  if (connection.peer.kind === "socket") nameHost(request);
-  const asked = universalRequestOf(request, response, { compressAnswers, contextValues, readBody });
-  if (asked === undefined) return void refuseHost(request, response);
   const note = (error: ConnectError): void =>
     parts.refused({
       // The message may quote the request, so only the caller gets it, not the log.
@@ -154,9 +148,18 @@ async function serve(rpc: UniversalHandler, exchange: Exchange, parts: Parts): P
       code: codeToString(error.code),
       peer: connection.name,
     });
+  if (connection.peer.kind === "socket") nameHost(request);
   const verdict = await admit(rpc, exchange, parts);
   if (verdict instanceof ConnectError) return note(verdict);
-  contextValues.set(callerKey, verdict);
+  if (isGone(response)) return; // the client has left meanwhile
+  const tail: EncodedTail = { bytes: undefined };
+  const contextValues = createContextValues()
+    .set(peerKey, connection.name)
+    .set(callerKey, verdict)
+    .set(encodedTailKey, tail);
+  const { compressAnswers, readBody } = parts;
+  const asked = universalRequestOf(request, response, { compressAnswers, contextValues, readBody });
+  if (asked === undefined) return void refuseHost(request, response);
   using call = parts.openCall(asked.signal);
   const answer = await rpc({ ...asked, signal: call.signal });
   if (contextValues.get(reachedKey)) return await sendAnswer(withPlainMessage(answer), response, tail);
