@@ -1,0 +1,68 @@
+import { once } from "node:events";
+import { readFileSync } from "node:fs";
+import http2 from "node:http2";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { applyDemo, runDemo, watchToEnd } from "../support/demo.ts";
+import { startService, type TestService } from "../support/service.ts";
+
+const TOKEN = "0123456789abcdef";
+const RUN_TASK = "/signalman.v1.TaskService/RunTask";
+const BODY_BYTES = 3_800_000;
+/** Growth of the server's memory that is still none of the attack. It was a gigabyte before bodies were refused unread. */
+const MOST_MB = 300;
+let service: TestService;
+
+beforeAll(async () => {
+  service = await startService({ env: { SIGNALMAN_TOKEN: TOKEN } });
+  await applyDemo(service, { hello: "echo done" });
+});
+afterAll(() => service[Symbol.asyncDispose]());
+
+function rssMb(): number {
+  const status = readFileSync(`/proc/${service.process.pid}/status`, "utf8");
+  return Number(/VmRSS:\s+(\d+)/.exec(status)?.[1]) / 1024;
+}
+
+const isHealthy = async () => (await fetch(`${service.url}/healthz`)).ok;
+
+test.each([
+  { who: "without a token", authorization: undefined, status: 401 },
+  { who: "with a token", authorization: `Bearer ${TOKEN}`, status: 400 },
+])(
+  "24 JSON bodies of millions of values $who are refused, and cost little memory",
+  async ({ authorization, status }) => {
+    const before = rssMb();
+    const body = `{"variables":{"a":[${"0,".repeat(BODY_BYTES / 2)}0]}}`;
+    const headers = { "content-type": "application/json", ...(authorization && { authorization }) };
+    const calls = Array.from({ length: 24 }, () =>
+      fetch(service.url + RUN_TASK, { method: "POST", headers, body }).then((answer) => answer.status),
+    );
+    expect(await isHealthy()).toBe(true);
+    expect(new Set(await Promise.all(calls))).toEqual(new Set([status]));
+    expect(rssMb() - before).toBeLessThan(MOST_MB);
+  },
+);
+
+test.each([
+  { who: "without a token", headers: {} },
+  { who: "with a token", headers: { authorization: `Bearer ${TOKEN}` } },
+])("120 bodies $who that do not end on one connection hold little memory", async ({ headers }) => {
+  const { name } = await runDemo(service, "hello");
+  const before = rssMb();
+  const session = http2.connect(service.url).on("error", () => {});
+  const piece = Buffer.alloc(BODY_BYTES, "x");
+  for (let i = 0; i < 120; i++) {
+    const head = { ":method": "POST", ":path": RUN_TASK, "content-type": "application/json", ...headers };
+    session
+      .request(head)
+      .on("error", () => {})
+      .resume()
+      .write(piece);
+  }
+  await once(session, "remoteSettings");
+  // What is sent behind them on another connection is served, and a task ends.
+  expect(await isHealthy()).toBe(true);
+  await watchToEnd(service, name);
+  expect(rssMb() - before).toBeLessThan(MOST_MB);
+  session.destroy();
+});
