@@ -52,7 +52,8 @@ async function spawnToFirstByte(script: string): Promise<number> {
   return ms;
 }
 
-async function runToFirstLine(client: ReturnType<typeof benchClient>): Promise<number> {
+/** Milliseconds from RunTask to the first line of the task's program. */
+export async function runToFirstLine(client: ReturnType<typeof benchClient>): Promise<number> {
   const start = performance.now();
   const { task } = await client.runTask({ template: "projects/bench/templates/hello" });
   let ms = Number.NaN;

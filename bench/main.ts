@@ -11,6 +11,7 @@ import { benchCrowd } from "./crowd.ts";
 import { benchDispatch } from "./dispatch.ts";
 import { benchFanout } from "./fanout.ts";
 import { benchFlood } from "./flood.ts";
+import { benchIsolation } from "./isolation.ts";
 import { benchLists } from "./lists.ts";
 import { type Row, table } from "./measure.ts";
 import { benchPages } from "./pages.ts";
@@ -21,7 +22,8 @@ import { benchTokens } from "./tokens.ts";
 
 /*
  * `npm run bench [a] [b] …` measures the server in parts, one file each: a dispatch, b flood, c fanout, d short-tasks,
- * e read-back, f claims, g crowd, h lists, i pages, j tokens. Without arguments all parts run.
+ * e read-back, f claims, g crowd, h lists, i pages, j tokens,
+ * k isolation. Without arguments all parts run.
  *
  * Each part measures a figure of the server beside a floor, which is the least that the same machine needs for the same work,
  * such as a bare spawn or a bare INSERT. Ratios of the two can be compared between machines; client, server and database
@@ -52,6 +54,7 @@ const BENCHES = {
   h: benchLists,
   i: benchPages,
   j: benchTokens,
+  k: benchIsolation,
 };
 for (const [part, bench] of Object.entries(BENCHES)) {
   if (!wanted(part)) continue;

@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { readFileSync } from "node:fs";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { chmod, chown, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
@@ -28,8 +28,10 @@ export interface Usage {
   peak: number;
 }
 
-export async function startServer(env: Record<string, string> = {}): Promise<BenchServer> {
+/** @param uid user and group as whom it runs; undefined: those of the bench */
+export async function startServer(env: Record<string, string> = {}, uid?: number): Promise<BenchServer> {
   const dataDir = await mkdtemp(join(tmpdir(), "signalman-bench-"));
+  if (uid !== undefined) await chown(dataDir, uid, uid);
   const child = spawn(process.execPath, [LAUNCHER, "serve"], {
     env: {
       ...process.env,
@@ -38,9 +40,11 @@ export async function startServer(env: Record<string, string> = {}): Promise<Ben
       SIGNALMAN_LOG_FORMAT: "json",
       SIGNALMAN_LOG_LEVEL: "info",
       SIGNALMAN_NO_AUTH: "true",
+      ...(uid === undefined ? {} : { HOME: dataDir }),
       ...env,
     },
     stdio: ["ignore", "ignore", "pipe"],
+    ...(uid === undefined ? {} : { uid, gid: uid }),
   });
   const url = await readyUrl(child);
   const pid = child.pid ?? 0;
@@ -86,6 +90,8 @@ function usageOf(pid: number): Usage {
 /** Applies project `bench` with one template for each script, run by bash. */
 export async function applyScripts(server: BenchServer, scripts: Record<string, string>): Promise<void> {
   const folder = await mkdtemp(join(server.dataDir, "scripts-"));
+  // A server of another user reads it too.
+  await chmod(folder, 0o755);
   for (const [name, text] of Object.entries(scripts)) await writeFile(join(folder, name), text);
   const client = createClient(CatalogService, createGrpcTransport({ baseUrl: server.url }));
   await client.applyCatalog({
