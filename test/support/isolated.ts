@@ -4,9 +4,11 @@ import { spawnSync } from "node:child_process";
 import { chownSync, mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 
 const NOBODY = 65_534;
 const isRoot = process.geteuid?.() === 0;
+const CHOOSE = fileURLToPath(new URL("../fixtures/choose-isolation.ts", import.meta.url));
 const FILES = ["test/process", "test/jobs", "test/runner"];
 
 const files = process.argv.slice(2);
@@ -18,8 +20,6 @@ mkdirSync(tmp);
 if (isRoot) for (const path of [home, tmp]) chownSync(path, NOBODY, NOBODY);
 try {
   const user = isRoot ? ["setpriv", `--reuid=${NOBODY}`, `--regid=${NOBODY}`, "--clear-groups", "--"] : [];
-  const vitest = ["npx", "vitest", "run", "--configLoader", "runner", ...(files.length > 0 ? files : FILES)];
-  const [command = "", ...args] = [...user, ...vitest];
   const env = {
     ...process.env,
     HOME: home,
@@ -27,8 +27,17 @@ try {
     SIGNALMAN_TEST_DATA: tmp,
     SIGNALMAN_TEST_ISOLATION: "namespaces",
   };
-  const { status } = spawnSync(command, args, { env, stdio: "inherit" });
-  process.exitCode = status ?? 1;
+  const run = (words: readonly string[], stdio: "inherit" | "pipe") => {
+    const [command = "", ...args] = [...user, ...words];
+    return spawnSync(command, args, { env, stdio, encoding: "utf8" });
+  };
+  const { stdout, stderr } = run([process.execPath, CHOOSE, "auto", tmp], "pipe");
+  if (!stdout) throw new Error(stderr);
+  const { mode, problem } = JSON.parse(stdout);
+  if (mode === "namespaces") {
+    const vitest = ["npx", "vitest", "run", "--configLoader", "runner"];
+    process.exitCode = run([...vitest, ...(files.length > 0 ? files : FILES)], "inherit").status ?? 1;
+  } else console.log(`skipped: no namespaces on this machine: ${problem}`);
 } finally {
   rmSync(home, { recursive: true, force: true });
 }
