@@ -210,10 +210,16 @@ describe("a module is refused, by its name, if it", () => {
 
 test("a server that is still loading a module ends by SIGTERM", async () => {
   const text = 'console.error("loading"); await new Promise((loaded) => setTimeout(loaded, 600_000));';
-  const env = { PATH: process.env.PATH, SIGNALMAN_HOOKS: await module("slow.mjs", text) };
+  const env = {
+    PATH: process.env.PATH,
+    SIGNALMAN_DATA_DIR: join(folder, "data"),
+    SIGNALMAN_HOOKS: await module("slow.mjs", text),
+  };
   const serve = fileURLToPath(new URL("../support/serve.ts", import.meta.url));
   const child = spawn(process.execPath, [serve], { env, stdio: ["ignore", "ignore", "pipe"] });
-  await once(createInterface({ input: child.stderr }), "line");
-  child.kill("SIGTERM");
-  expect(await once(child, "exit")).toEqual([0, null]);
+  const ended = once(child, "exit");
+  createInterface({ input: child.stderr }).on("line", (line) => {
+    if (line === "loading") child.kill("SIGTERM");
+  });
+  expect(await ended).toEqual([0, null]);
 });
