@@ -44,6 +44,9 @@ const COMMANDS: Record<string, Arguments[]> = {
   list: [() => [], () => ["demo", "--limit", "2"]],
   logs: [async () => [await ended()], async () => [await ended(), "--tail", "1", "--stream", "stdout"]],
   apps: [() => []],
+  account: [() => ["create", "ci"], () => ["list"]],
+  token: [() => ["create", "ci/deploys"], () => ["list", "ci"]],
+  audit: [() => []],
 };
 /** Arguments for the commands that work on a plan. */
 const DECISIONS: Record<string, string[]> = { plan: [], confirm: ["--yes"], reject: ["--reason", "no"] };
