@@ -67,7 +67,7 @@ describe.each(chains)("By $name, no escapee is alive when the end is told", (cha
       },
     });
   });
-  afterAll(() => service[Symbol.asyncDispose]());
+  afterAll(() => service?.[Symbol.asyncDispose]());
 
   const kill = (name: string, force: boolean) => service.client(TaskService).killTask({ name, force });
 

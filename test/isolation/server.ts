@@ -1,7 +1,8 @@
 import { chmodSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Chain } from "../../src/process/isolation/isolation.ts";
-import { isRoot, makeOwn, NOBODY, testRoot } from "../process/isolation/chains.ts";
+import { makeOwn, testRoot } from "../process/isolation/chains.ts";
+import { asNobody } from "../support/nobody.ts";
 import { startService, type TestService } from "../support/service.ts";
 
 export { chains, tellMissing, testRoot } from "../process/isolation/chains.ts";
@@ -13,7 +14,7 @@ export function startIsolated(chain: Chain): Promise<TestService> {
   const dataDir = makeOwn(`data-${chain.name}`);
   return startService({
     dataDir,
-    uid: isRoot ? NOBODY : undefined,
+    prefix: asNobody,
     env: {
       HOME: makeOwn(`home-${chain.name}`),
       SIGNALMAN_TOKEN: TOKEN,

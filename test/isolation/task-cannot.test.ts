@@ -2,8 +2,8 @@ import { chownSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { follow } from "../faults/follow.ts";
-import { isRoot, NOBODY } from "../process/isolation/chains.ts";
 import { applyDemo, bytesOf, endOf, runDemo, watchToEnd } from "../support/demo.ts";
+import { isRoot, NOBODY } from "../support/nobody.ts";
 import type { TestService } from "../support/service.ts";
 import { chains, startIsolated, tellMissing, testRoot } from "./server.ts";
 
@@ -72,7 +72,7 @@ describe.each(chains)("In namespaces by $name, a task", (chain) => {
     service = await startIsolated(chain);
   });
   afterAll(async () => {
-    await service[Symbol.asyncDispose]();
+    await service?.[Symbol.asyncDispose]();
   });
 
   test("cannot read, forge or kill what is not its own, and the victim ends as it should", async () => {

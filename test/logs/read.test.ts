@@ -87,8 +87,8 @@ test("the memory of decompressed data is freed by the next collection of young o
   const collect = runInNewContext("gc") as (options: { type: "minor" }) => void;
   const small = compress(Buffer.alloc(64_000, "a line "));
   const before = process.memoryUsage().arrayBuffers;
-  // Less memory than triggers a full collection, which would free it anyway.
+  // 32 MB: less memory than triggers a full collection, which would free it anyway.
   for (let i = 0; i < 500; i++) decompress(small);
   for (let i = 0; i < 3; i++) collect({ type: "minor" });
-  expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(10_000_000);
+  expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(16_000_000);
 });

@@ -5,9 +5,8 @@ import { chownSync, mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { asNobody, isRoot, NOBODY } from "./nobody.ts";
 
-const NOBODY = 65_534;
-const isRoot = process.geteuid?.() === 0;
 const CHOOSE = fileURLToPath(new URL("../fixtures/choose-isolation.ts", import.meta.url));
 const FILES = ["test/process", "test/jobs", "test/runner"];
 
@@ -19,7 +18,6 @@ const tmp = join(home, "tmp");
 mkdirSync(tmp);
 if (isRoot) for (const path of [home, tmp]) chownSync(path, NOBODY, NOBODY);
 try {
-  const user = isRoot ? ["setpriv", `--reuid=${NOBODY}`, `--regid=${NOBODY}`, "--clear-groups", "--"] : [];
   const env = {
     ...process.env,
     HOME: home,
@@ -28,7 +26,7 @@ try {
     SIGNALMAN_TEST_ISOLATION: "namespaces",
   };
   const run = (words: readonly string[], stdio: "inherit" | "pipe") => {
-    const [command = "", ...args] = [...user, ...words];
+    const [command = "", ...args] = [...asNobody, ...words];
     return spawnSync(command, args, { env, stdio, encoding: "utf8" });
   };
   const { stdout, stderr } = run([process.execPath, CHOOSE, "auto", tmp], "pipe");

@@ -27,8 +27,8 @@ export interface ServiceOptions {
   dataDir?: string;
   /** More options of Node. */
   execArgv?: string[];
-  /** Id of the user and group as whom it runs. Default: those of the tests. */
-  uid?: number | undefined;
+  /** Words before the command that starts it, such as those that switch to another user. */
+  prefix?: readonly string[];
 }
 
 /** A server in a process of its own, on a real database, for one test file. */
@@ -78,13 +78,13 @@ export async function startService(options: ServiceOptions = {}): Promise<TestSe
       ...isolationSettings,
       ...options.env,
     };
-    const child = spawn(process.execPath, ["--max-semi-space-size=4", ...(options.execArgv ?? []), SERVE], {
-      env,
-      stdio: ["ignore", "ignore", "pipe"],
-      ...(options.uid === undefined ? {} : { uid: options.uid, gid: options.uid }),
-    });
+    const node = [process.execPath, "--max-semi-space-size=4", ...(options.execArgv ?? []), SERVE];
+    const [command = "", ...args] = [...(options.prefix ?? []), ...node];
+    const child = spawn(command, args, { env, stdio: ["ignore", "ignore", "pipe"] });
     lines = [];
     const ended = once(child, "exit") as Promise<[number | null, NodeJS.Signals | null]>;
+    // A command that cannot be started is reported by readyUrl.
+    ended.catch(() => {});
     const url = await readyUrl(child, lines);
     port = Number(new URL(url).port);
     return { child, ended, url };
@@ -146,6 +146,7 @@ async function endTasksIn(dataDir: string): Promise<void> {
 
 function readyUrl(child: ChildProcess, lines: string[]): Promise<string> {
   return new Promise((resolve, reject) => {
+    child.once("error", reject);
     child.once("exit", (code, signal) =>
       reject(new Error(`The server ended with ${code ?? signal}:\n${lines.join("\n")}`)),
     );

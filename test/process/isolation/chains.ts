@@ -4,6 +4,7 @@ import { test } from "vitest";
 import type { Enclosure, View } from "../../../src/process/isolation/enclosure.ts";
 import { type Chain, findChains, isolateBy } from "../../../src/process/isolation/isolation.ts";
 import { probeIsolation } from "../../../src/process/isolation/probe.ts";
+import { asNobody, isRoot, NOBODY } from "../../support/nobody.ts";
 
 /** Folder of one test file, hidden from its programs: a data folder. Not below /tmp, which each program has for itself. */
 export const testRoot = makeRoot();
@@ -16,12 +17,7 @@ function makeRoot() {
   return { path, remove: () => rmSync(path, { recursive: true, force: true }) };
 }
 
-export const isRoot = process.geteuid?.() === 0;
-/** A user whom every machine has. Tests that run as root start their programs as this user, since root's are not isolated. */
-export const NOBODY = 65_534;
-const switchUser = ["setpriv", `--reuid=${NOBODY}`, `--regid=${NOBODY}`, "--clear-groups", "--"];
-
-const isolate = (chain: Chain) => isolateBy(chain, [testRoot.path], isRoot ? switchUser : []);
+const isolate = (chain: Chain) => isolateBy(chain, [testRoot.path], [...asNobody]);
 
 /** Makes a folder of the user as whom the programs run. */
 export function makeOwn(name: string): string {
