@@ -1,14 +1,15 @@
 // Runs tests with their tasks in namespaces: `npm run test:isolation -- FILE…`. The server of these tests must not be root, so
-// root runs them as the user nobody. Folders of the tests lie outside of /tmp, which each isolated program has for itself.
+// root runs them as the user nobody, from a mount of the checkout that nobody can reach. Folders of the tests, and that mount, lie
+// outside of /tmp, which each isolated program has for itself.
 import { spawnSync } from "node:child_process";
 import { chownSync, mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
-import { asNobody, isRoot, NOBODY } from "./nobody.ts";
+import { isRoot, NOBODY, PROJECT, SWITCH } from "./nobody.ts";
 
-const CHOOSE = fileURLToPath(new URL("../fixtures/choose-isolation.ts", import.meta.url));
 const FILES = ["test/process", "test/jobs", "test/runner"];
+/** Arguments: the checkout, the folder to mount it on, the command. The mount ends with the command. */
+const MOUNT = 'mount --bind "$1" "$2"; cd "$2"; shift 2; exec "$@"';
 
 const files = process.argv.slice(2);
 const base = isRoot ? "/var/lib" : join(homedir(), ".cache");
@@ -16,26 +17,38 @@ mkdirSync(base, { recursive: true });
 const home = mkdtempSync(join(base, "signalman-tests-"));
 const tmp = join(home, "tmp");
 mkdirSync(tmp);
-if (isRoot) for (const path of [home, tmp]) chownSync(path, NOBODY, NOBODY);
+const checkout = isRoot ? join(home, "checkout") : PROJECT;
+if (isRoot) {
+  mkdirSync(checkout);
+  for (const path of [home, tmp]) chownSync(path, NOBODY, NOBODY);
+}
 try {
+  const prefix = isRoot
+    ? ["unshare", "--mount", "--", "sh", "-ec", MOUNT, "sh", PROJECT, checkout, ...SWITCH]
+    : [];
   const env = {
     ...process.env,
+    PATH: `${checkout}/node_modules/.bin:${process.env.PATH}`,
     HOME: home,
     TMPDIR: tmp,
     SIGNALMAN_TEST_DATA: tmp,
     SIGNALMAN_TEST_ISOLATION: "namespaces",
   };
+  const node = process.execPath.replace(PROJECT, checkout);
   const run = (words: readonly string[], stdio: "inherit" | "pipe") => {
-    const [command = "", ...args] = [...asNobody, ...words];
+    const [command = "", ...args] = [...prefix, node, ...words];
     return spawnSync(command, args, { env, stdio, encoding: "utf8" });
   };
-  const { stdout, stderr } = run([process.execPath, CHOOSE, "auto", tmp], "pipe");
-  if (!stdout) throw new Error(stderr);
-  const { mode, problem } = JSON.parse(stdout);
-  if (mode === "namespaces") {
-    const vitest = ["npx", "vitest", "run", "--configLoader", "runner"];
+  const probe = join(checkout, "test/fixtures/choose-isolation.ts");
+  const { stdout, stderr } = run([probe, "auto", tmp], "pipe");
+  const { mode, problem } = stdout ? JSON.parse(stdout) : { mode: "none", problem: stderr };
+  if (mode !== "namespaces") console.log(`skipped: no namespaces on this machine: ${problem}`);
+  else if (checkout.startsWith("/tmp/"))
+    console.log("skipped: isolated programs do not see a checkout below /tmp");
+  else {
+    const vitest = [join(checkout, "node_modules/vitest/vitest.mjs"), "run", "--configLoader", "runner"];
     process.exitCode = run([...vitest, ...(files.length > 0 ? files : FILES)], "inherit").status ?? 1;
-  } else console.log(`skipped: no namespaces on this machine: ${problem}`);
+  }
 } finally {
   rmSync(home, { recursive: true, force: true });
 }

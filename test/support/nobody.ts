@@ -12,8 +12,10 @@ export const isRoot = process.geteuid?.() === 0;
 /** Id of a user, and of a group, whom every machine has. */
 export const NOBODY = 65_534;
 
-const PROJECT = fileURLToPath(new URL("../..", import.meta.url)).replace(/\/$/, "");
-const SWITCH = ["setpriv", `--reuid=${NOBODY}`, `--regid=${NOBODY}`, "--clear-groups", "--"];
+/** The checkout. */
+export const PROJECT = fileURLToPath(new URL("../..", import.meta.url)).replace(/\/$/, "");
+/** Words that, put before a command of root, run it as nobody. */
+export const SWITCH = ["setpriv", `--reuid=${NOBODY}`, `--regid=${NOBODY}`, "--clear-groups", "--"];
 
 /** Arguments: the checkout, the closed folder, the command. */
 const OPEN = `
