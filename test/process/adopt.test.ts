@@ -129,8 +129,8 @@ describe("An adoption", () => {
     expect(await (await adoptProcess(task.folder, task.marker))?.ended).toEqual({ kind: "lost" });
   });
 
-  // The test writes the journal of a program without namespaces.
-  it.skipIf(isIsolated)("does not touch a process that reuses the pid of the wrapper", async () => {
+  it("does not touch a process that reuses the pid of the wrapper", async (context) => {
+    context.skip(isIsolated, "it writes the journal of a program without namespaces");
     const task = newTask();
     await (await task.start(program("true"))).ended;
     const stranger = spawn("sleep", ["1000"], { detached: true, stdio: "ignore" });

@@ -67,8 +67,8 @@ it("Every variable reaches the program byte for byte, also those that a shell ch
   expect(task.text("stderr")).toBe("");
 });
 
-// A program in namespaces sees no process above its init.
-it.skipIf(isIsolated)("No command line above the program shows a variable", async () => {
+it("No command line above the program shows a variable", async (context) => {
+  context.skip(isIsolated, "a program in namespaces sees no process above its init");
   const task = newTask();
   const script = `pid=$$; while [ "$pid" -gt 1 ]; do
     tr '\\0' ' ' </proc/$pid/cmdline; echo; read -r _ _ _ pid _ </proc/$pid/stat; done`;

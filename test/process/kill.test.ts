@@ -112,18 +112,15 @@ describe("When the leader has ended", () => {
     }
   });
 
-  // The pid that the program prints is that of its namespace.
-  it.skipIf(isIsolated)(
-    "a process without marker and session that holds the output is ended too",
-    async () => {
-      const task = newTask();
-      const started = await task.start(program("bash", "-c", "( env -i setsid sleep 1000 & echo $! )"));
-      const pid = Number((await task.says(/(\d+)\n/))[1]);
-      const escapee = { pid, start: readProc(pid)?.start ?? 0 };
-      expect(await started.ended).toEqual({ kind: "code", code: 0 });
-      expect(isAlive(escapee)).toBe(false);
-    },
-  );
+  it("a process without marker and session that holds the output is ended too", async (context) => {
+    context.skip(isIsolated, "the pid that the program prints is that of its namespace");
+    const task = newTask();
+    const started = await task.start(program("bash", "-c", "( env -i setsid sleep 1000 & echo $! )"));
+    const pid = Number((await task.says(/(\d+)\n/))[1]);
+    const escapee = { pid, start: readProc(pid)?.start ?? 0 };
+    expect(await started.ended).toEqual({ kind: "code", code: 0 });
+    expect(isAlive(escapee)).toBe(false);
+  });
 
   it("leftovers that ignore SIGTERM are killed once the grace period of a kill is over", async () => {
     const task = newTask();

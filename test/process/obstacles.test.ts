@@ -1,5 +1,5 @@
 import { rmSync, writeFileSync } from "node:fs";
-import { describe, expect, it } from "vitest";
+import { beforeEach, describe, expect, it } from "vitest";
 import { UnusableFileError } from "../../src/files/regular-file.ts";
 import { sweepMarked } from "../../src/process/kill-by-marker.ts";
 import { adoptProcess } from "../../src/process/process.ts";
@@ -38,8 +38,11 @@ it("A program whose journal has been removed is lost, not started anew", async (
   await until(() => task.isEmpty());
 });
 
-// The journal and the spool are out of reach of a program in namespaces.
-describe.skipIf(isIsolated).each(OBSTACLES)("$what", ({ what, put }) => {
+describe.each(OBSTACLES)("$what", ({ what, put }) => {
+  beforeEach((context) =>
+    context.skip(isIsolated, "journal and spool are out of reach of a program in namespaces"),
+  );
+
   it("in the place of the journal makes the exit lost, and blocks no server", async () => {
     const task = newTask();
     const running = await started(task);
