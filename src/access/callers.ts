@@ -10,15 +10,12 @@
  * Left to others: what a method requires (rpc/permissions.ts), what a role permits (task/roles.ts), SQL (store/accounts/).
  */
 
-import { createHash } from "node:crypto";
 import { isDeepStrictEqual } from "node:util";
 import { type LoopOptions, startLoop } from "../async/poll-loop.ts";
 import type { ValidToken } from "../store/accounts/tokens.ts";
 import type { Caller } from "../task/caller.ts";
 import { Failure } from "../task/errors.ts";
-
-/** Text of a token: its mark, and 256 random bits in base64url. */
-export const TOKEN_TEXT = /^sgm_[\w-]{43}$/;
+import { isTokenText, tokenHash } from "./token-text.ts";
 
 export interface CallersOptions {
   /** Returns those of the tokens, by their hashes, that are valid now. */
@@ -163,7 +160,7 @@ export function createCallers(options: CallersOptions): Callers {
 
   return {
     async verify(token) {
-      if (!TOKEN_TEXT.test(token)) return undefined;
+      if (!isTokenText(token)) return undefined;
       const hash = tokenHash(token).toString("base64");
       const now = performance.now();
       const entry = entries.get(hash);
@@ -192,8 +189,6 @@ export function createCallers(options: CallersOptions): Callers {
     },
   };
 }
-
-export const tokenHash = (token: string): Buffer => createHash("sha256").update(token).digest();
 
 const tokenGone = () =>
   new Failure("unauthenticated", "The token of this call was revoked or has expired; use another token", {

@@ -1,11 +1,11 @@
-import { closeSync, constants, lstatSync, openSync } from "node:fs";
+import { lstatSync } from "node:fs";
 import { homedir } from "node:os";
-import { basename, dirname, join } from "node:path";
+import { join } from "node:path";
 import { isLoopback } from "./loopback.ts";
 
 /*
  * Where the unix socket of a server is, which both the server and the command line compute: in a folder of the user, under the
- * TCP address on which the server listens. Whoever may open it is the server's user, who needs no token.
+ * TCP address on which the server listens. Only the server's user can open it, and needs no token.
  */
 
 type Environment = Readonly<Record<string, string | undefined>>;
@@ -48,37 +48,15 @@ function nameOf(host: string, port: number): string {
   return `${host.includes(":") ? `[${host}]` : host}:${port}.sock`;
 }
 
-/** True for a folder of this user. */
-export function isOwn(path: string): boolean {
-  const found = statOf(path);
-  return found?.isDirectory() === true && found.uid === process.geteuid?.();
-}
-
-/** True for a folder of this user into which no other user can put a socket. */
-function isPrivate(path: string): boolean {
-  return isOwn(path) && ((statOf(path)?.mode ?? 0) & 0o022) === 0;
-}
-
-function statOf(path: string) {
+/** True for a folder of this user. `mask`: mode bits that it must not have. */
+export function isOwn(path: string, mask = 0): boolean {
   try {
-    return lstatSync(path);
+    const found = lstatSync(path);
+    return found.isDirectory() && found.uid === process.geteuid?.() && (found.mode & mask) === 0;
   } catch {
-    return undefined;
+    return false;
   }
 }
 
-/** Longest path of a socket in bytes: sockaddr_un.sun_path without its closing NUL. */
-const MAX_SOCKET_PATH = process.platform === "darwin" ? 103 : 107;
-
-/**
- * Returns a path for bind(2) or connect(2) of a socket, which is valid until it is disposed. For a path that is too long it
- * goes through a descriptor of the folder, which Linux shows in /proc.
- */
-export function shortSocketPath(path: string): Disposable & { readonly path: string } {
-  if (Buffer.byteLength(path) <= MAX_SOCKET_PATH) return { path, [Symbol.dispose]() {} };
-  const folder = openSync(dirname(path), constants.O_RDONLY | constants.O_DIRECTORY);
-  return {
-    path: `/proc/self/fd/${folder}/${basename(path)}`,
-    [Symbol.dispose]: () => closeSync(folder),
-  };
-}
+/** True for a folder of this user into which no other user can put a socket. */
+const isPrivate = (path: string): boolean => isOwn(path, 0o022);

@@ -1,10 +1,11 @@
 import { type Authenticator, refused } from "./authenticator.ts";
 import type { Callers } from "./callers.ts";
+import { isMarked } from "./token-text.ts";
 
-/** Recognizes the tokens of accounts, all of which begin with `sgm_`. */
+/** Recognizes the tokens of accounts. */
 export function storedTokens({ verify }: Pick<Callers, "verify">): Authenticator {
   return async ({ bearer }) => {
-    if (!bearer?.startsWith("sgm_")) return undefined;
+    if (bearer === undefined || !isMarked(bearer)) return undefined;
     return (
       (await verify(bearer)) ??
       refused(

@@ -1,7 +1,8 @@
 import { lstatSync } from "node:fs";
 import net, { type Socket } from "node:net";
-import { findLocalSockets, shortSocketPath } from "../access/local-socket.ts";
+import { findLocalSockets } from "../access/local-socket.ts";
 import { serverUrl, socketPathOf } from "../client/server-url.ts";
+import { shortSocketPath } from "../files/socket-path.ts";
 
 /** How the command line reaches a server on this machine: by the unix socket that the server of this user has opened. */
 export interface LocalRoute {

@@ -2,10 +2,9 @@ import { createHash } from "node:crypto";
 import { chmod, lstat, mkdir, rm, rmdir } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { MAX_SOCKET_PATH } from "../files/socket-path.ts";
 import { EmbeddedPostgresError } from "./errors.ts";
 
-/** Longest path of a socket in bytes: sockaddr_un.sun_path without its closing NUL. */
-const MAX_SOCKET_PATH = process.platform === "darwin" ? 103 : 107;
 const SOCKET_NAME = ".s.PGSQL.5432";
 
 /**

@@ -3,7 +3,8 @@ import { lstatSync, rmSync } from "node:fs";
 import { chmod, mkdir, rename, rm } from "node:fs/promises";
 import net, { type Socket } from "node:net";
 import { dirname } from "node:path";
-import { isOwn, shortSocketPath } from "../access/local-socket.ts";
+import { isOwn } from "../access/local-socket.ts";
+import { shortSocketPath } from "../files/socket-path.ts";
 
 export interface SocketListener {
   readonly path: string;

@@ -2,12 +2,11 @@ import { createHash } from "node:crypto";
 import { existsSync, lstatSync } from "node:fs";
 import { mkdir, rm } from "node:fs/promises";
 import { join } from "node:path";
+import { MAX_SOCKET_PATH } from "../files/socket-path.ts";
 import { sweepTitled } from "../process/kill-by-command-line.ts";
 import { PrepareError } from "../task/errors.ts";
 import { makePrivate } from "./key-folder.ts";
 
-/** sockaddr_un.sun_path, less the closing NUL. */
-const MAX_SOCKET_PATH = process.platform === "darwin" ? 103 : 107;
 /** Longest socket name: ssh appends 17 characters to a master's socket until it listens. */
 const NAME_LENGTH = 32;
 

@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import { closeSync, existsSync, mkdirSync, realpathSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { localSocketPath } from "../access/local-socket.ts";
-import { ConfigError } from "../config.ts";
+import { type Config, ConfigError } from "../config.ts";
 import { openOrCreate } from "../files/regular-file.ts";
 import { type Choice, chooseIsolation } from "../process/isolation/choose.ts";
 import type { Ground } from "./ground.ts";
@@ -15,9 +15,9 @@ export function openIsolation(
   { config, dataDir, logger }: Pick<Ground, "config" | "dataDir" | "logger">,
   tasksRoot: string,
 ): Choice {
-  const place = `${tasksRoot}/probe-${randomUUID()}`;
   if (config.isolation === "none") return { isolation: { mode: "none" } };
-  const choice = chooseIsolation(config.isolation, { hidden: hiddenFolders({ config, dataDir }), place });
+  const hidden = { folders: hiddenFolders({ config, dataDir }), files: secretFiles(config) };
+  const choice = chooseIsolation(hidden, `${tasksRoot}/probe-${randomUUID()}`);
   const { isolation, problem } = choice;
   if (problem !== undefined && config.isolation === "namespaces")
     throw new ConfigError(`SIGNALMAN_ISOLATION is namespaces, which do not work here: ${problem}`);
@@ -44,17 +44,21 @@ function hiddenFolders({ config, dataDir }: Pick<Ground, "config" | "dataDir">):
   return [...new Set(existing.map((path) => realpathSync(path)))];
 }
 
+/** Returns the files outside of these folders that hold secrets of the service. */
+const secretFiles = ({ tlsKey }: Pick<Config, "tlsKey">): string[] => (tlsKey === undefined ? [] : [tlsKey]);
+
 /** Names in the data folder that hold secrets of the service or of other tasks. */
 const CLOSED = ["tasks", "mirrors", "galaxy", "postgres", "secret.key", "token"];
 
 /**
- * Returns the files and folders that no repository may name or lie in: the server copies it with its own rights into a workspace,
- * where its task could read what isolation hides.
+ * Returns the files and folders that no repository may name, lie in or bring with it: the server copies a repository with its own
+ * rights into a workspace, where its task could read what isolation hides.
  */
-export function closedPaths(dataDir: string): string[] {
+export function closedPaths({ config, dataDir }: Pick<Ground, "config" | "dataDir">): string[] {
   const { CREDENTIALS_DIRECTORY } = process.env;
   return [
     ...CLOSED.map((name) => join(dataDir, name)),
+    ...secretFiles(config),
     ...(CREDENTIALS_DIRECTORY ? [CREDENTIALS_DIRECTORY] : []),
   ];
 }

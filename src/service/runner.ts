@@ -65,7 +65,7 @@ export async function openRunner(ground: Ground, live: Live, stack: AsyncDisposa
       onDamaged: (mirror, err) => logger.warn({ mirror, err }, "a mirror is damaged and is fetched anew"),
     }),
     galaxyCache: `${dataDir}/galaxy`,
-    closed: closedPaths(dataDir),
+    closed: closedPaths(ground),
     isolation,
     isolationExempt: config.isolationExempt,
     ssh: { hostKeys: config.sshHostKeys, knownHosts: config.sshKnownHosts ?? `${dataDir}/known_hosts` },

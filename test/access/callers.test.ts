@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, test } from "vitest";
-import { type Callers, createCallers, tokenHash } from "../../src/access/callers.ts";
+import { type Callers, createCallers } from "../../src/access/callers.ts";
+import { tokenHash } from "../../src/access/token-text.ts";
 import type { ValidToken } from "../../src/store/accounts/tokens.ts";
 
 const text = (n: number) => `sgm_${String(n).padStart(43, "0")}`;

@@ -40,7 +40,7 @@ try {
     return spawnSync(command, args, { env, stdio, encoding: "utf8" });
   };
   const probe = join(checkout, "test/fixtures/choose-isolation.ts");
-  const { stdout, stderr } = run([probe, "auto", tmp], "pipe");
+  const { stdout, stderr } = run([probe, tmp], "pipe");
   const { mode, problem } = stdout ? JSON.parse(stdout) : { mode: "none", problem: stderr };
   if (mode !== "namespaces") console.log(`skipped: no namespaces on this machine: ${problem}`);
   else if (checkout.startsWith("/tmp/"))

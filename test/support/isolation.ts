@@ -9,9 +9,9 @@ export const isolationSettings: Record<string, string> = isIsolated
   : {};
 
 /** Isolation for tests that start programs without a server. */
-export function testIsolation(hidden: readonly string[] = []): Isolation {
+export function testIsolation(): Isolation {
   const [chain] = findChains();
   if (!isIsolated) return { mode: "none" };
   if (!chain) throw new Error("neither bubblewrap nor perl is installed");
-  return isolateBy(chain, hidden);
+  return isolateBy(chain, { folders: [], files: [] });
 }

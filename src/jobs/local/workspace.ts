@@ -22,7 +22,7 @@ export interface WorkspaceOptions {
   target: string;
   git: Git;
   keys: AccessKeyInstaller;
-  /** Files and folders of the service, which no repository may name or lie in. */
+  /** Files and folders of the service, which no repository may name, lie in or bring with it. */
   closed: readonly string[];
   say(text: string): void;
 }
@@ -59,6 +59,8 @@ export async function fillWorkspace(options: WorkspaceOptions, signal: AbortSign
       `Cannot copy ${source}: the server's data folder lies in it; set another --data-dir`,
     );
   }
+  if (realPathsOf(options.closed).some((path) => path.startsWith(join(source, "/"))))
+    throw new PrepareError(`Cannot copy ${source}: it holds files of the server; name a folder without them`);
   await copyEntries(entries, source, options.target, signal).catch((cause: unknown) => {
     signal.throwIfAborted();
     throw new PrepareError(`Cannot copy ${source} into the task's workspace: ${reasonOf(cause)}`, { cause });
@@ -71,13 +73,16 @@ export async function fillWorkspace(options: WorkspaceOptions, signal: AbortSign
  * @throws PrepareError if it is one of the closed paths, or lies in one
  */
 export function assertOpen(repository: string, closed: readonly string[]): void {
-  if (!existsSync(repository)) return;
-  const path = realpathSync(repository);
-  if (!closed.some((one) => `${path}/`.startsWith(`${one}/`))) return;
+  const [path] = realPathsOf([repository]);
+  if (path === undefined || !realPathsOf(closed).some((one) => `${path}/`.startsWith(`${one}/`))) return;
   throw new PrepareError(
     `Cannot use ${repository} as a repository: it belongs to the server; name a folder outside of its data`,
   );
 }
+
+/** Returns those of the paths that exist, with links resolved. */
+const realPathsOf = (paths: readonly string[]): string[] =>
+  paths.filter((path) => existsSync(path)).map((path) => realpathSync(path));
 
 /** Returns the real path of a folder, with links resolved, and its entries. */
 async function readFolder(path: string): Promise<{ source: string; entries: Entry[] }> {

@@ -1,32 +1,24 @@
-import type { Enclosure, View } from "./enclosure.ts";
+import type { Enclosure, Mount } from "./enclosure.ts";
 
 /**
  * Returns the command that runs a program in user, mount, pid and IPC namespaces by bubblewrap. Its first process is an
  * init; the program keeps its uid, and has no capability. Abstract sockets and the network stay shared.
  * @param bwrap absolute path of bubblewrap
  */
-export function bubblewrap(bwrap: string, view: View): Enclosure {
-  const mounts = [
-    ["--dev-bind", "/", "/"],
-    ["--proc", "/proc"],
-    ["--tmpfs", "/dev/shm"],
-    ...["/tmp", "/var/tmp"].map((folder) => ["--bind", view.tmp, folder]),
-    ...view.hidden.map((folder) => ["--tmpfs", folder]),
-    ...view.readOnly.map((path) => ["--ro-bind-try", path, path]),
-    ...view.writable.map((path) => ["--bind-try", path, path]),
+export function bubblewrap(bwrap: string, cwd: string, mounts: readonly Mount[]): Enclosure {
+  const system = [
+    "--unshare-user",
+    "--unshare-pid",
+    "--unshare-ipc",
+    "--dev-bind",
+    "/",
+    "/",
+    "--proc",
+    "/proc",
   ];
-  const namespaces = ["--unshare-user", "--unshare-pid", "--unshare-ipc"];
+  const places = mounts.flatMap(([kind, ...paths]) => [`--${kind}`, ...paths]);
   return {
     hasNamespace: true,
-    words: (reportTo) => [
-      bwrap,
-      ...namespaces,
-      ...mounts.flat(),
-      "--chdir",
-      view.cwd,
-      "--info-fd",
-      String(reportTo),
-      "--",
-    ],
+    words: (reportTo) => [bwrap, ...system, ...places, "--chdir", cwd, "--info-fd", String(reportTo), "--"],
   };
 }

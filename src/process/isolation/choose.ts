@@ -1,5 +1,5 @@
 import { messageOf } from "../../task/errors.ts";
-import { findChains, type Isolation, isolateBy } from "./isolation.ts";
+import { findChains, type Hidden, type Isolation, isolateBy } from "./isolation.ts";
 import { adviceFor, probeIsolation } from "./probe.ts";
 
 /** Setting of the operator; `auto`: namespaces if they work, else none. */
@@ -14,13 +14,8 @@ export interface Choice {
 
 /**
  * Chooses how tasks are isolated: by namespaces if the whole chain works for a probe in the folder `place`.
- * @param hidden folders of the service that programs see empty
  */
-export function chooseIsolation(
-  wanted: IsolationSetting,
-  { hidden, place }: { hidden: readonly string[]; place: string },
-): Choice {
-  if (wanted === "none") return { isolation: { mode: "none" } };
+export function chooseIsolation(hidden: Hidden, place: string): Choice {
   const none = (problem: string): Choice => ({ isolation: { mode: "none" }, problem });
   if (process.platform !== "linux") return none("namespaces exist on Linux only");
   if (process.geteuid?.() === 0)

@@ -4,13 +4,19 @@ export interface View {
   cwd: string;
   /** Folder that takes the place of /tmp and /var/tmp. */
   tmp: string;
-  /** Existing folders that appear empty. */
-  hidden: readonly string[];
   /** Files and folders that stay as they are, also inside hidden folders. Those that do not exist are left out. */
   writable: readonly string[];
   /** Files and folders that stay readable, also inside hidden folders. Those that do not exist are left out. */
   readOnly: readonly string[];
 }
+
+/**
+ * A place in which a program in namespaces sees something else, in the words of bubblewrap: `tmpfs PATH` an empty folder, `bind
+ * SOURCE PATH` another file or folder, `ro-bind` that one read-only. With `-try` a source that does not exist is left out.
+ */
+export type Mount =
+  | readonly ["tmpfs", path: string]
+  | readonly ["bind" | "bind-try" | "ro-bind" | "ro-bind-try", source: string, path: string];
 
 /** How a program is separated from the service: the words of a command that runs it so. */
 export interface Enclosure {

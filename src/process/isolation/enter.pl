@@ -2,11 +2,11 @@
 # starts in 2 ms, and util-linux needs a process for each mount. What it does and reports is what bubblewrap does and reports
 # (bubblewrap.ts).
 #
-#     perl enter.pl ARCHITECTURE REPORT CWD tmpfs PATH | bind SOURCE PATH | ro-bind SOURCE PATH ... -- PROGRAM ARGUMENT...
+#     perl enter.pl ARCHITECTURE REPORT CWD tmpfs PATH | [ro-]bind[-try] SOURCE PATH ... -- PROGRAM ARGUMENT...
 #
 # Three processes: the outer one waits for the program's exit and exits likewise; the init, number 1 of the namespace, makes
 # the mounts and reaps orphans until none is left; the program is number 2. Mount sources are opened first, since the mounts
-# hide them. Sources that do not exist are left out.
+# hide them. With -try a source that does not exist is left out.
 use strict;
 use warnings;
 
@@ -84,7 +84,7 @@ sub make_mounts {
     make_point($path, !defined $source || -d $source);
     if ($kind eq 'tmpfs') { mount_at('tmpfs', $path, 'tmpfs', NOSUID | NODEV, 'mode=0755'); next }
     mount_at('/proc/self/fd/' . fileno $source, $path, undef, BIND | REC);
-    mount_at(undef, $path, undef, REMOUNT | BIND | RDONLY | flags_of($path)) if $kind eq 'ro-bind';
+    mount_at(undef, $path, undef, REMOUNT | BIND | RDONLY | flags_of($path)) if $kind =~ /^ro-/;
   }
   close $_->[1] for grep { defined $_->[1] } @opened;
 }
@@ -93,7 +93,8 @@ sub open_source {
   my ($kind, $source, $path) = @{ $_[0] };
   return [$kind, undef, $path] if $kind eq 'tmpfs';
   my $file;
-  return sysopen($file, $source, O_PATH) ? [$kind, $file, $path] : ();
+  return [$kind, $file, $path] if sysopen($file, $source, O_PATH);
+  return $kind =~ /-try$/ ? () : fail("$source: $!");
 }
 
 # Makes the mount point and the folders above it, where they are missing.

@@ -1,5 +1,5 @@
 import { fileURLToPath } from "node:url";
-import type { Enclosure, View } from "./enclosure.ts";
+import type { Enclosure, Mount } from "./enclosure.ts";
 
 const SCRIPT = fileURLToPath(new URL("./enter.pl", import.meta.url));
 
@@ -7,16 +7,9 @@ const SCRIPT = fileURLToPath(new URL("./enter.pl", import.meta.url));
  * Returns the command that runs a program in namespaces without bubblewrap (enter.pl).
  * @param perl absolute path of perl
  */
-export function enterByPerl(perl: string, view: View): Enclosure {
-  const mounts = [
-    ["tmpfs", "/dev/shm"],
-    ...["/tmp", "/var/tmp"].map((folder) => ["bind", view.tmp, folder]),
-    ...view.hidden.map((folder) => ["tmpfs", folder]),
-    ...view.readOnly.map((path) => ["ro-bind", path, path]),
-    ...view.writable.map((path) => ["bind", path, path]),
-  ];
+export function enterByPerl(perl: string, cwd: string, mounts: readonly Mount[]): Enclosure {
   return {
     hasNamespace: true,
-    words: (reportTo) => [perl, SCRIPT, process.arch, String(reportTo), view.cwd, ...mounts.flat(), "--"],
+    words: (reportTo) => [perl, SCRIPT, process.arch, String(reportTo), cwd, ...mounts.flat(), "--"],
   };
 }

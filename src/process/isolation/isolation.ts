@@ -1,13 +1,13 @@
-import { existsSync } from "node:fs";
+import { existsSync, realpathSync } from "node:fs";
 import { findInPath } from "../../files/find-in-path.ts";
 import { bubblewrap } from "./bubblewrap.ts";
-import type { Enclosure, View } from "./enclosure.ts";
+import type { Enclosure, Mount, View } from "./enclosure.ts";
 import { enterByPerl } from "./enter.ts";
 
 /** How the programs of this server's tasks are separated from it. */
 export type Isolation =
   | { readonly mode: "none" }
-  | { readonly mode: "namespaces"; readonly chain: string; enclose(view: Omit<View, "hidden">): Enclosure };
+  | { readonly mode: "namespaces"; readonly chain: string; enclose(view: View): Enclosure };
 
 export type Namespaces = Extract<Isolation, { mode: "namespaces" }>;
 
@@ -23,8 +23,18 @@ const CHAINS = {
   perl: { program: "perl", enclose: enterByPerl },
 } as const;
 
-/** Folders that each isolated program has for itself. */
-const PRIVATE = ["/tmp", "/var/tmp", "/dev/shm", "/run/user"];
+/** Folders in whose place each isolated program has its own folder for temporary files. */
+const TEMPORARY = ["/tmp", "/var/tmp"];
+/** Folders that each isolated program finds empty, and has for itself. */
+const EMPTY = ["/dev/shm", "/run/user"];
+
+/** Files and folders of the service that isolated programs must not see. */
+export interface Hidden {
+  /** Folders, which appear empty. */
+  folders: readonly string[];
+  /** Files, which appear empty. Their links are followed whenever a program starts, since files of secrets are replaced. */
+  files: readonly string[];
+}
 
 /** Returns the chains whose programs are installed, the preferred one first. */
 export function findChains(path = process.env.PATH ?? "/usr/bin:/bin"): Chain[] {
@@ -37,28 +47,31 @@ export function findChains(path = process.env.PATH ?? "/usr/bin:/bin"): Chain[] 
 
 /**
  * Creates the isolation by one chain.
- * @param hidden folders of the service that programs see empty
  * @param prefix words that switch to the user of the programs; empty: they run as the server's user
  */
 export function isolateBy(
   { name, program }: Chain,
-  hidden: readonly string[],
+  hidden: Hidden,
   prefix: readonly string[] = [],
 ): Namespaces {
-  const runtime = ["/run/user"].filter((path) => existsSync(path));
+  const empty = [...EMPTY.filter((path) => existsSync(path)), ...hidden.folders];
   const isHidden = (path: string) =>
-    [...PRIVATE, ...hidden].some((folder) => `${path}/`.startsWith(`${folder}/`));
+    [...TEMPORARY, ...empty].some((folder) => `${path}/`.startsWith(`${folder}/`));
   return {
     mode: "namespaces",
     chain: name,
     enclose({ cwd, tmp, writable, readOnly }) {
       // Paths that are visible anyway keep the rights that they have on the machine.
-      const [own, shared] = [writable, readOnly].map((paths) => [...new Set(paths.filter(isHidden))]) as [
-        string[],
-        string[],
+      const [own, shared] = [new Set(writable.filter(isHidden)), new Set(readOnly.filter(isHidden))];
+      const files = hidden.files.filter((path) => existsSync(path)).map((path) => realpathSync(path));
+      const mounts: Mount[] = [
+        ...TEMPORARY.map((path) => ["bind", tmp, path] as const),
+        ...empty.map((path) => ["tmpfs", path] as const),
+        ...[...shared].map((path) => ["ro-bind-try", path, path] as const),
+        ...[...own].map((path) => ["bind-try", path, path] as const),
+        ...files.map((path) => ["ro-bind", "/dev/null", path] as const),
       ];
-      const view = { cwd, tmp, hidden: [...runtime, ...hidden], writable: own, readOnly: shared };
-      const { words, hasNamespace } = CHAINS[name].enclose(program, view);
+      const { words, hasNamespace } = CHAINS[name].enclose(program, cwd, mounts);
       return { hasNamespace, words: (reportTo) => [...prefix, ...words(reportTo)] };
     },
   };

@@ -1,4 +1,3 @@
-import { randomBytes } from "node:crypto";
 import { create } from "@bufbuild/protobuf";
 import { timestampFromDate } from "@bufbuild/protobuf/wkt";
 import {
@@ -11,7 +10,7 @@ import {
   type Token,
   TokenSchema,
 } from "../../../gen/signalman/v1/token_pb.ts";
-import { tokenHash } from "../../access/callers.ts";
+import { newTokenText, tokenHash } from "../../access/token-text.ts";
 import type { TokenKey, TokenRow } from "../../store/accounts/tokens.ts";
 import type { Actor } from "../../task/caller.ts";
 import { msFromDuration } from "../../task/duration.ts";
@@ -28,13 +27,12 @@ export interface TokensDeps {
 }
 
 const DEFAULT_LIFETIME_MS = 90 * 86_400_000;
-const RANDOM_BYTES = 32;
 const NAME = patternOf("{name}");
 
 /** The methods of an account's tokens. */
 export const tokenMethods = {
   async createToken(deps: TokensDeps, { parent, tokenId, lifetime }: CreateTokenRequest, { actor }: Call) {
-    const text = `sgm_${randomBytes(RANDOM_BYTES).toString("base64url")}`;
+    const text = newTokenText();
     const row = await deps.createToken(
       { account: idOf(parent), name: tokenId },
       { hash: tokenHash(text), lifetimeMs: msFromDuration(lifetime) ?? DEFAULT_LIFETIME_MS },

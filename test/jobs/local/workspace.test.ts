@@ -165,6 +165,13 @@ describe("a folder is copied", () => {
       await expect(fill(join(root, path))).rejects.toThrow("it belongs to the server");
   });
 
+  test("unless it holds a file of the server, such as the key of its certificate", async () => {
+    mkdirSync(join(root, "etc"));
+    writeFileSync(join(root, "etc/server.key"), "secret");
+    symlinkSync(join(root, "etc/server.key"), join(root, "closed"));
+    await expect(fill(join(root, "etc"))).rejects.toThrow("it holds files of the server");
+  });
+
   test("unless the target lies in it", async () => {
     for (const folder of [root, "/"])
       await expect(fill(folder)).rejects.toThrow(

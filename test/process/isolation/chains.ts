@@ -1,5 +1,5 @@
 import { chmodSync, chownSync, mkdirSync, mkdtempSync, rmSync } from "node:fs";
-import { join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { test } from "vitest";
 import type { Enclosure, View } from "../../../src/process/isolation/enclosure.ts";
 import { type Chain, findChains, isolateBy } from "../../../src/process/isolation/isolation.ts";
@@ -17,7 +17,11 @@ function makeRoot() {
   return { path, remove: () => rmSync(path, { recursive: true, force: true }) };
 }
 
-const isolate = (chain: Chain) => isolateBy(chain, [testRoot.path], [...asNobody]);
+/** A file outside of that folder that programs must not read. */
+export const hiddenFile = join(dirname(testRoot.path), `${basename(testRoot.path)}.key`);
+
+const isolate = (chain: Chain) =>
+  isolateBy(chain, { folders: [testRoot.path], files: [hiddenFile] }, asNobody);
 
 /** Makes a folder of the user as whom the programs run. */
 export function makeOwn(name: string): string {
@@ -49,6 +53,6 @@ export function tellMissing(): void {
     test("a chain is installed", (context) => context.skip("neither bubblewrap nor perl is installed"));
 }
 
-export function enclose(chain: Chain, view: Omit<View, "hidden">): Enclosure {
+export function enclose(chain: Chain, view: View): Enclosure {
   return isolate(chain).enclose(view);
 }

@@ -23,7 +23,6 @@ function choose(change: string, path = process.env.PATH) {
     ...inside(change),
     process.execPath,
     fixture("choose-isolation.ts"),
-    "auto",
     folder,
   ];
   const { stdout, stderr } = spawnSync(command, args, { encoding: "utf8", env: { PATH: path } });
@@ -66,7 +65,7 @@ describe("auto is none and says why", () => {
 
 test("auto is none for root, and says so", (context) => {
   context.skip(process.geteuid?.() !== 0, "the tests do not run as root");
-  const { stdout } = spawnSync(process.execPath, [fixture("choose-isolation.ts"), "auto", folder], {
+  const { stdout } = spawnSync(process.execPath, [fixture("choose-isolation.ts"), folder], {
     encoding: "utf8",
   });
   expect(JSON.parse(stdout)).toMatchObject({

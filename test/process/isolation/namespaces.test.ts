@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, expect, test } from "vitest";
 import { sweepMarked } from "../../../src/process/kill-by-marker.ts";
@@ -6,7 +6,7 @@ import { isAlive } from "../../../src/process/proc.ts";
 import { adoptProcess } from "../../../src/process/process.ts";
 import { journalPath } from "../../../src/process/spool.ts";
 import { env, expectNoProcessLeft, newTask, type Task, until } from "../harness.ts";
-import { chains, enclose, makeOwn, tellMissing, testRoot } from "./chains.ts";
+import { chains, enclose, hiddenFile, makeOwn, tellMissing, testRoot } from "./chains.ts";
 
 expectNoProcessLeft();
 tellMissing();
@@ -27,6 +27,20 @@ test.each(chains)("$name: exit codes, output and environment are as without", as
   expect(task.text()).toBe(`${env.SECRET} ${task.marker}\n`);
   expect(task.text("stderr")).toBe("bad\n");
 });
+
+test.each(chains)(
+  "$name: a hidden file cannot be read, also when it was replaced by a link",
+  async (chain) => {
+    const behind = `${hiddenFile}.1`;
+    writeFileSync(behind, "secret of the service", { mode: 0o644 });
+    rmSync(hiddenFile, { force: true });
+    symlinkSync(behind, hiddenFile);
+    const { task, start } = enclosed(chain, `cat ${hiddenFile} ${behind}; echo over`);
+    await (await start()).ended;
+    for (const path of [behind, hiddenFile]) rmSync(path);
+    expect(task.text()).toBe("over\n");
+  },
+);
 
 test.each(chains)("$name: a program that dies by a signal", async (chain) => {
   const running = await enclosed(chain, "kill -TERM $$").start();
