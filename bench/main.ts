@@ -22,8 +22,7 @@ import { benchTokens } from "./tokens.ts";
 
 /*
  * `npm run bench [a] [b] …` measures the server in parts, one file each: a dispatch, b flood, c fanout, d short-tasks,
- * e read-back, f claims, g crowd, h lists, i pages, j tokens,
- * k isolation. Without arguments all parts run.
+ * e read-back, f claims, g crowd, h lists, i pages, j tokens, k isolation. Without arguments all parts run.
  *
  * Each part measures a figure of the server beside a floor, which is the least that the same machine needs for the same work,
  * such as a bare spawn or a bare INSERT. Ratios of the two can be compared between machines; client, server and database

@@ -8,13 +8,13 @@ import type { Reason } from "../task/reasons.ts";
  * the caller then travels to the handlers in the context of the call. Each kind of credential has an authenticator of its own:
  * the root tokens, the tokens of accounts, the peer of the unix socket, and none at all on a server with --no-auth.
  * callers.ts keeps the accounts whose tokens are in use, rights.ts says where a caller has a permission.
- * What a method requires is decided by rpc/.
+ * rpc/ decides which permission a method requires.
  */
 
 /** Other end of a connection. `socket`: a process that could open the unix socket, which only the server's user can. */
 export type Peer = { kind: "network"; address: string } | { kind: "socket" };
 
-/** What is known of a caller before the body of its request is read. */
+/** Facts about a caller that are known before the body of its request is read. */
 export interface Credentials {
   headers: IncomingHttpHeaders;
   /** Token of the header `authorization: Bearer TOKEN` (RFC 6750). */

@@ -2,7 +2,7 @@ import { EVERYTHING, type Scope, type Scopes } from "../store/tasks/scopes.ts";
 import type { Caller } from "../task/caller.ts";
 import { type Grant, type Permission, permits } from "../task/roles.ts";
 
-/** What a right is asked for: everything, a project, or a template with its tasks. */
+/** Target of a permission check: everything, a project, or a template with its tasks. */
 export interface Place {
   /** null: everything. */
   project: string | null;

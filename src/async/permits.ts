@@ -1,4 +1,4 @@
-/** A number of permits. Whoever finds none waits, in the order of asking. */
+/** A limited number of permits. A caller that finds none waits; callers are served in the order in which they asked. */
 export class Permits {
   #free: number;
   readonly #waiting: ((release: () => void) => void)[] = [];

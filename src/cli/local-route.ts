@@ -6,7 +6,7 @@ import { shortSocketPath } from "../files/socket-path.ts";
 
 /** How the command line reaches a server on this machine: by the unix socket that the server of this user has opened. */
 export interface LocalRoute {
-  /** Opens a connection over the socket; undefined if there is none, for a connection over TCP. */
+  /** Opens a connection over the socket. Returns undefined if there is no socket: the client then connects over TCP. */
   dial(): Socket | undefined;
   /** True if the last connection went over TCP, and there is a socket now: the server has opened it meanwhile. */
   hasOpened(): boolean;

@@ -39,9 +39,8 @@ export function withSession<A extends unknown[]>(body: (session: Session, ...arg
 /** Checks the token here, since commander prints values that it refuses. Commander has checked the server. */
 function connect({ server, token, caFile }: GlobalOptions, { dial }: LocalRoute): Signalman {
   const ca = caFile ? readCertificates(caFile) : undefined;
-  const isSecure = server.startsWith("https:");
   try {
-    return connectSignalman({ server, token: token || undefined, ca, ...(!isSecure && { dial }) });
+    return connectSignalman({ server, token: token || undefined, ca, dial });
   } catch (cause) {
     if (cause instanceof TypeError)
       throw new UsageError(`--token or SIGNALMAN_TOKEN: ${cause.message}`, { cause });

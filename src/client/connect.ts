@@ -48,7 +48,7 @@ export interface ConnectOptions {
   server?: string;
   /** For `https://…`: certificates (PEM) of the authorities that may vouch for the server. Default: those that Node knows. */
   ca?: string | Buffer;
-  /** For servers without TLS: opens a connection in place of TCP; undefined: TCP. */
+  /** Opens a connection in place of TCP to a server without TLS; undefined: TCP. */
   dial?: () => Socket | undefined;
   /** Bearer token, sent with every call. */
   token?: string;

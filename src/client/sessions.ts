@@ -17,7 +17,7 @@ const PING_TIMEOUT_MS = 5000;
 export interface SessionOptions {
   /** Certificates (PEM) of the authorities that may vouch for the server. Default: those that Node knows. */
   ca?: string | Buffer;
-  /** Opens a connection in place of TCP; undefined: TCP. Only for servers without TLS. */
+  /** Opens a connection in place of TCP; undefined: TCP. Servers with TLS are called over TCP. */
   dial?: () => Socket | undefined;
 }
 
@@ -32,7 +32,8 @@ export class Sessions extends Http2SessionManager {
       {
         settings: { initialWindowSize: WINDOW_BYTES },
         ...(ca !== undefined && { ca }),
-        ...(dial && { createConnection: (authority: URL) => dial() ?? overTcp(authority) }),
+        ...(dial &&
+          url.startsWith("http:") && { createConnection: (authority: URL) => dial() ?? overTcp(authority) }),
       },
     );
   }

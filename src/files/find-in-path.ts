@@ -1,7 +1,7 @@
 import { accessSync, constants, statSync } from "node:fs";
 import { delimiter, isAbsolute, join } from "node:path";
 
-/** Returns the absolute path of a program, looked up in the folders of `path`; undefined: there is none. */
+/** Looks a program up in the folders of `path`. Returns its absolute path; undefined: no folder has such a program. */
 export function findInPath(name: string, path: string): string | undefined {
   const places = path.split(delimiter).map((folder) => join(folder, name));
   return places.find((place) => isAbsolute(place) && isExecutable(place));

@@ -50,8 +50,8 @@ const REQUEST_MS = 75_000;
 /**
  * Opens the server's one port for all protocols, and beside it a unix socket for programs of the server's user.
  *
- * `connections.ts` limits connections, `tls.ts` decrypts them, `protocols.ts` tells HTTP/2 from HTTP/1.1. A request then goes through `handler.ts`
- * (CORS, pages, services) and `rpc-handler.ts`, which finds the RPC, has the caller authenticated from the headers, and opens
+ * `connections.ts` limits connections, `tls.ts` decrypts them, `protocols.ts` tells HTTP/2 from HTTP/1.1. A request then goes
+ * through `handler.ts` (CORS, pages, services) and `rpc-handler.ts`, which finds the RPC, has the caller authenticated from the headers, and opens
  * the call; Connect, which speaks gRPC, gRPC-Web, Connect and JSON, reads the body (`body.ts` limits its time) and calls the
  * interceptors of rpc/. `send.ts` writes the response at the reader's pace; `zero-copy.ts` sends encoded log lines without
  * copying them for each watcher.

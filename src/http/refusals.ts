@@ -106,8 +106,8 @@ const endStreams = createEndStreamSerialization(undefined);
 
 /**
  * Sends an error in the caller's protocol: as gRPC or gRPC-Web status, as the last message of a Connect stream, otherwise as
- * JSON. gRPC allows a status in the headers
- * only if they end the stream, which Node's headers do not, so it is sent in the trailers.
+ * JSON. gRPC allows a status in the headers only if they end the stream, which Node's headers do not, so it is sent in the
+ * trailers.
  */
 function refuse(
   request: HttpRequest,

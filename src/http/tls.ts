@@ -19,7 +19,7 @@ export interface TlsTermination {
   drain(): void;
 }
 
-/** What a peer without TLS is told, in the only words that both sides know. */
+/** Answer to a peer without TLS, in plain HTTP/1.1. */
 const HINT = "This port speaks TLS: call it by https://\n";
 const PLAIN_ANSWER =
   "HTTP/1.1 400 Bad Request\r\ncontent-type: text/plain; charset=utf-8\r\nconnection: close\r\n" +

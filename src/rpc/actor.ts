@@ -1,5 +1,4 @@
-import type { DescMethod } from "@bufbuild/protobuf";
-import { type DescMessage, isFieldSet, type Message } from "@bufbuild/protobuf";
+import { type DescMessage, type DescMethod, isFieldSet, type Message } from "@bufbuild/protobuf";
 import { reflect } from "@bufbuild/protobuf/reflect";
 import type { Actor } from "../task/caller.ts";
 import type { Call } from "./call.ts";
@@ -8,11 +7,11 @@ import { isOpaque } from "./rules/to-plain.ts";
 /** Most names of fields in one audit event. */
 const MOST_FIELDS = 100;
 
-/** Returns what the audit event of a call says of it: who, from where, by which method and which fields, never their values. */
+/** Returns the caller, its address, the method and the names of the fields of a call, for its audit event; never values. */
 export function actorOf(
   { parent, name, input }: DescMethod,
   request: Message,
-  { caller, peer, requestId }: Pick<Call, "caller" | "requestId"> & { peer: string },
+  { caller, peer, requestId }: Pick<Call, "caller" | "requestId" | "peer">,
 ): Actor {
   const fields = fieldsOf(input, request).slice(0, MOST_FIELDS);
   return { caller: caller.name, address: peer, method: `${parent.name}/${name}`, requestId, fields };

@@ -12,7 +12,7 @@ export interface AuthorizeDeps {
   findTask(name: TaskName): Promise<{ template: string; createdBy: string } | undefined>;
 }
 
-/** What a permitted call may do: `isOwn`: only to what its caller has created. */
+/** A permitted call. `isOwn`: its caller may do this only to what it has created itself. */
 export interface Permitted {
   target: Target;
   /** Where the permission was found to hold. */

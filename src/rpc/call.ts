@@ -15,11 +15,11 @@ export interface Call {
   peer: string;
   /** The caller may do this only to what it has created. */
   isOwn: boolean;
-  /** What the audit event of a change says of the call. */
+  /** Caller, method and fields, for the audit event of a change. */
   actor: Actor;
 }
 
-/** What is known of a call before it is authorized. */
+/** Facts about a call that is not authorized yet. */
 export type Incoming = Omit<Call, "isOwn" | "actor">;
 
 /** Returns the fields of the operator's log that name the caller and the call. */

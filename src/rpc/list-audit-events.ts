@@ -11,7 +11,7 @@ import type { AuditEvent, AuditQuery, AuditTerm } from "../store/audit.ts";
 import type { Call } from "./call.ts";
 import { isEquality, isOrder, parseFilter, parseTime, refuseFilter } from "./filter.ts";
 import { resourceName } from "./names.ts";
-import { pageSize, queryToken, readPageToken } from "./query-token.ts";
+import { pageOf, pageSize, readPageToken } from "./query-token.ts";
 
 export interface ListAuditEventsDeps {
   listAuditEvents(query: AuditQuery): Promise<AuditEvent[]>;
@@ -33,12 +33,8 @@ export async function listAuditEvents(
     afterId: readPageToken(pageToken, query, ID) || null,
     limit: limit + 1,
   });
-  const page = rows.slice(0, limit);
-  const last = rows.length > limit ? page.at(-1) : undefined;
-  return create(ListAuditEventsResponseSchema, {
-    events: page.map(eventMessage),
-    nextPageToken: last ? queryToken(last.id, query) : "",
-  });
+  const { page, nextPageToken } = pageOf(rows, limit, query, ({ id }) => id);
+  return create(ListAuditEventsResponseSchema, { events: page.map(eventMessage), nextPageToken });
 }
 
 function termOf(field: string, op: string, value: string): AuditTerm {

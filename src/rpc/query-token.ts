@@ -9,6 +9,21 @@ export function queryToken(position: string, query: readonly string[]): string {
   return Buffer.from(JSON.stringify([position, fingerprint(query)])).toString("base64url");
 }
 
+/**
+ * Returns a page of rows, and the token of the next one. The caller reads one row more than the page has, which shows that there is
+ * a next page. `position`: of the last row, which `readPageToken` returns again.
+ */
+export function pageOf<Row>(
+  rows: readonly Row[],
+  limit: number,
+  query: readonly string[],
+  position: (row: Row) => string,
+): { page: readonly Row[]; nextPageToken: string } {
+  const page = rows.slice(0, limit);
+  const last = rows.length > limit ? page.at(-1) : undefined;
+  return { page, nextPageToken: last === undefined ? "" : queryToken(position(last), query) };
+}
+
 /** As `readQueryToken`, for a `page_token`. Returns "" for the first page. */
 export function readPageToken(token: string, query: readonly string[], form: RegExp): string {
   return token === "" ? "" : readQueryToken("page_token", token, query, form);

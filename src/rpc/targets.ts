@@ -2,7 +2,7 @@ import type { Place } from "../access/rights.ts";
 import type { Permission } from "../task/roles.ts";
 import { parseResourceName, parseTaskName, projectName, type TaskName } from "./names.ts";
 
-/** What a request is about, for the question whether its caller may make it. */
+/** Resource that a request names, for the check whether its caller may make it. */
 export interface Target extends Place {
   /** Full resource name, which NOT_FOUND names to callers who may not know of it; empty: everything. */
   name: string;
@@ -65,6 +65,9 @@ function resource(name: string): Target {
   const [, , collection] = name.split("/");
   if (collection === undefined) return { project, template: null, name };
   if (collection === "templates") return { project, template: last, name };
-  const knownBy = collection === "roleBindings" ? "bindings.read" : "catalog.read";
-  return { project, template: null, name, knownBy };
+  return { project, template: null, name, knownBy: readPermission(collection) };
 }
+
+/** Returns the permission to read a kind of resources, by its collection in names. */
+export const readPermission = (collection: string): Permission =>
+  collection === "roleBindings" ? "bindings.read" : "catalog.read";

@@ -8,13 +8,14 @@ import { and, desc, eq, ne, type SQL, sql } from "drizzle-orm";
 import type { Actor } from "../task/caller.ts";
 import type { Reason } from "../task/reasons.ts";
 import type { Database, Queryable } from "./postgres/database.ts";
+import { isOneOfNames } from "./postgres/is-one-of.ts";
 import { type Places, statement } from "./postgres/statement.ts";
 import { auditEvents, auditRetention } from "./schema/audit.ts";
-import { EVERYTHING, type Scopes } from "./tasks/scopes.ts";
+import { type Scopes, wholeProjects } from "./tasks/scopes.ts";
 
 export type AuditEvent = Omit<typeof auditEvents.$inferSelect, "keepUntil">;
 
-/** What an event is about. */
+/** Subject of an event. */
 export interface Audited {
   /** Full resource name; empty: everything. */
   resource: string;
@@ -126,16 +127,14 @@ export async function listAuditEvents(
   database: Database,
   { scopes, terms, afterId, limit }: AuditQuery,
 ): Promise<AuditEvent[]> {
-  const projects = scopes === EVERYTHING ? [] : scopes.filter(({ template }) => template === undefined);
-  const names = JSON.stringify(projects.map(({ project }) => project));
-  const isSeen = sql`${auditEvents.project} IN (SELECT jsonb_array_elements_text(${names}::jsonb))`;
+  const projects = wholeProjects(scopes);
   return database.runUnprepared((db) =>
     db
       .select()
       .from(auditEvents)
       .where(
         and(
-          scopes === EVERYTHING ? undefined : isSeen,
+          projects && isOneOfNames(auditEvents.project, projects),
           afterId === null ? undefined : sql`${auditEvents.id} < ${afterId}`,
           ...terms.map(condition),
         ),

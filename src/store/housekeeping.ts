@@ -4,7 +4,9 @@ import { ensurePartitions } from "./logs/partitions.ts";
 import { type Database, DatabaseReadOnly } from "./postgres/database.ts";
 import { forgetRequests } from "./tasks/tasks.ts";
 
-/** Creates the partitions of the coming days and deletes old request ids and audit events. All servers may call it at the same time. */
+/**
+ * Creates the partitions of the coming days and deletes old request ids and audit events. All servers may call it at the same time.
+ */
 export async function keepHouse(database: Database): Promise<void> {
   await database.run((db) => db.transaction(ensurePartitions));
   await forgetRequests(database);

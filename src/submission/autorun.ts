@@ -21,7 +21,7 @@ export function deploysAfter(
   };
 }
 
-/** A template to run, and whether the creator of the build may run it: a success gives nobody more rights. */
+/** A template to run after a build, and whether the creator of the build may run it. */
 export type PermittedAutorun = Autorun & { isPermitted: boolean };
 
 function deployOf(build: Build, { name, spec, isPermitted }: PermittedAutorun): NewTask | string {

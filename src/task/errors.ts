@@ -68,6 +68,12 @@ export function notFound(resource: string): Failure {
   return new Failure("not_found", `There is no ${resource}`, { reason: "RESOURCE_NOT_FOUND", resource });
 }
 
+/** Returns an `already_exists` failure; `resource` is a full resource name. */
+export function alreadyExists(resource: string, more = ""): Failure {
+  const text = `${resource} exists already${more}`;
+  return new Failure("already_exists", text, { reason: "RESOURCE_ALREADY_EXISTS", resource });
+}
+
 /**
  * A task cannot be made ready: it ends as ERROR with PREPARE_FAILED, and the message tells its owner what to do.
  */

@@ -30,8 +30,8 @@ const ESCAPES: Record<string, string> = {
   "another network": "unshare --user --map-root-user --net sleep NAME &",
   "a low priority": "nice -n 19 setsid sleep NAME &",
   "a trap that starts another": "bash -c 'trap \"setsid sleep NAME &\" TERM EXIT; sleep NAME' &",
-  "threads without a main thread": "perl -e 'fork or sleep 1000' NAME &",
-  "a thousand children": "for i in $(seq 300); do sleep NAME & done",
+  "a child of a parent that has ended": "perl -e 'fork or sleep 1000' NAME &",
+  "hundreds of children": "for i in $(seq 300); do sleep NAME & done",
 };
 
 /** A program with all escapees, which ends by itself, or waits for its kill. */

@@ -199,11 +199,13 @@ test("what the caller sent stands in no line of the log, which names the fields"
     run({ message: "x".repeat(300) + SECRET, env: { "NOT-A-NAME": SECRET }, gitBranch: 5 as never }),
   );
   await answer(RUN, run({ message: "x".repeat(300), env: { "NOT-A-NAME": SECRET } }));
-  const refused = service
-    .log()
-    .split("\n")
-    .filter((line) => line.includes('"invalid_argument"'));
-  expect(refused.join("\n")).toMatch(/"fields":\[.*"message"/);
+  const refused = () =>
+    service
+      .log()
+      .split("\n")
+      .filter((line) => line.includes('"invalid_argument"'))
+      .join("\n");
+  await expect.poll(refused).toMatch(/"fields":\[.*"message"/);
   expect(service.log()).not.toContain(SECRET);
   expect(service.log()).not.toContain("xxxx");
 });

@@ -3,9 +3,9 @@ import { dirname } from "node:path";
 import { fileURLToPath } from "node:url";
 
 /*
- * Root's tasks are not isolated. Tests of the isolation that run as root start their programs and servers as the user nobody, who
- * must reach the checkout. Where a folder above it is closed to others, the command runs in a mount namespace in which that folder
- * holds nothing but the checkout.
+ * Root's tasks are not isolated. Tests of the isolation that run as root start their programs and servers as the user `nobody`,
+ * which must be able to enter the checkout. If only root may enter a folder above it, the command runs in a mount namespace in
+ * which that folder holds the checkout alone.
  */
 
 export const isRoot = process.geteuid?.() === 0;

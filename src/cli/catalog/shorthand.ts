@@ -15,7 +15,8 @@ const SCALARS = new Set([
 
 /**
  * Expands short forms to proto3 JSON: `PORT: 8080` in `env` and `default: 010` of a question become text exactly as written,
- * `10m` becomes a duration, `values: [a, b]` become answers of a survey, and one name in `allowOverrideEnv` a list. Everything else stays unchanged, right or wrong.
+ * `10m` becomes a duration, `values: [a, b]` become answers of a survey, and one name in `allowOverrideEnv` a list. Everything
+ * else stays unchanged, right or wrong.
  */
 export function spelledOut(desc: DescMessage, value: JsonValue, source: Source, path: Path = []): JsonValue {
   if (desc.typeName === DurationSchema.typeName) return durationText(value);

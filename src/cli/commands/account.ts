@@ -1,11 +1,12 @@
 import { type Command, InvalidArgumentError } from "commander";
 import { type Account, AccountSchema, type Role, RoleSchema } from "../../../gen/signalman/v1/account_pb.ts";
 import { parseAccount } from "../input/names.ts";
-import { type Session, withSession } from "../session.ts";
+import { pages } from "../pages.ts";
+import { withSession } from "../session.ts";
 import { jsonLine } from "../terminal/json.ts";
 import { print } from "../terminal/output.ts";
 import { printable } from "../terminal/printable.ts";
-import { table } from "../terminal/table.ts";
+import { table, terminalWidth } from "../terminal/table.ts";
 
 const ROLE_WORDS = RoleSchema.values
   .filter(({ number }) => number !== 0)
@@ -45,7 +46,9 @@ export function addAccount(program: Command): void {
     .description("list the accounts with their roles on everything")
     .action(
       withSession(async (session) => {
-        const all = await Array.fromAsync(listed(session));
+        const read = (page: object) =>
+          session.call(({ accounts }, call) => accounts.listAccounts(page, call));
+        const all = await Array.fromAsync(pages(Number.POSITIVE_INFINITY, read, (page) => page.accounts));
         if (session.json) for (const one of all) await print(jsonLine(AccountSchema, one));
         else for (const line of accountTable(all)) await print(line);
         return 0;
@@ -72,17 +75,6 @@ function collectRoles(text: string, before: readonly Role[] = []): Role[] {
   return [...before, role.number as Role];
 }
 
-async function* listed(session: Session): AsyncGenerator<Account> {
-  let pageToken = "";
-  do {
-    const page = await session.call(({ accounts }, options) =>
-      accounts.listAccounts({ pageSize: 1000, pageToken }, options),
-    );
-    yield* page.accounts;
-    pageToken = page.nextPageToken;
-  } while (pageToken);
-}
-
 const roleWord = (role: Role): string =>
   RoleSchema.values.find(({ number }) => number === role)?.localName.toLowerCase() ?? String(role);
 
@@ -93,6 +85,6 @@ function accountTable(accounts: readonly Account[]): string[] {
     printable(description),
   ]);
   return table(["ACCOUNT", "ROLES", "DESCRIPTION"], rows, {
-    width: process.stdout.isTTY ? process.stdout.columns : undefined,
+    width: terminalWidth(),
   });
 }

@@ -5,7 +5,7 @@ import { withSession } from "../session.ts";
 import { jsonLine } from "../terminal/json.ts";
 import { print } from "../terminal/output.ts";
 import { printable } from "../terminal/printable.ts";
-import { table } from "../terminal/table.ts";
+import { table, terminalWidth } from "../terminal/table.ts";
 
 export function addApps(program: Command): void {
   program
@@ -41,7 +41,7 @@ function appTable(apps: readonly App[]): string[] {
   ]);
   const style = (cell: string, row: number) =>
     styleText(apps[row]?.available ? "green" : "red", cell, { stream: process.stdout });
-  const width = process.stdout.isTTY ? process.stdout.columns : undefined;
+  const width = terminalWidth();
   const problems = apps.filter(({ available }) => !available);
   return [
     ...table(["APP", "WORKS", "VERSION", "PATH"], rows, { width, styles: { 1: style } }),

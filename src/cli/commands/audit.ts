@@ -2,18 +2,17 @@ import { timestampDate } from "@bufbuild/protobuf/wkt";
 import type { Command } from "commander";
 import { type AuditEvent, AuditEventSchema } from "../../../gen/signalman/v1/audit_pb.ts";
 import { parseWhole } from "../input/values.ts";
-import { type Session, withSession } from "../session.ts";
+import { pages } from "../pages.ts";
+import { withSession } from "../session.ts";
 import { jsonLine } from "../terminal/json.ts";
 import { print } from "../terminal/output.ts";
 import { printable } from "../terminal/printable.ts";
-import { table } from "../terminal/table.ts";
+import { table, terminalWidth } from "../terminal/table.ts";
 
 interface AuditOptions {
   filter?: string;
   limit: number;
 }
-
-const PAGE_SIZE = 1000;
 
 export function addAudit(program: Command): void {
   program
@@ -25,9 +24,11 @@ export function addAudit(program: Command): void {
     )
     .option("--limit <n>", "largest number of events to print", parseWhole(1, 100_000_000), 50)
     .action(
-      withSession(async (session, options: AuditOptions) => {
+      withSession(async (session, { filter, limit }: AuditOptions) => {
         const shown: AuditEvent[] = [];
-        for await (const event of listed(session, options)) {
+        const read = (page: object) =>
+          session.call(({ audit }, call) => audit.listAuditEvents({ filter, ...page }, call));
+        for await (const event of pages(limit, read, (page) => page.events)) {
           if (session.json) await print(jsonLine(AuditEventSchema, event));
           else shown.push(event);
         }
@@ -35,18 +36,6 @@ export function addAudit(program: Command): void {
         return 0;
       }),
     );
-}
-
-async function* listed(session: Session, { filter, limit }: AuditOptions): AsyncGenerator<AuditEvent> {
-  let left = limit;
-  let pageToken = "";
-  do {
-    const request = { filter, pageToken, pageSize: Math.min(left, PAGE_SIZE) };
-    const page = await session.call(({ audit }, options) => audit.listAuditEvents(request, options));
-    yield* page.events;
-    left -= page.events.length;
-    pageToken = page.nextPageToken;
-  } while (pageToken && left > 0);
 }
 
 function auditTable(events: readonly AuditEvent[]): string[] {
@@ -58,7 +47,7 @@ function auditTable(events: readonly AuditEvent[]): string[] {
     outcome,
     printable([resource, fields.length > 0 ? `(${fields.join(", ")})` : ""].filter(Boolean).join(" ")),
   ]);
-  const width = process.stdout.isTTY ? process.stdout.columns : undefined;
+  const width = terminalWidth();
   return table(["TIME (UTC)", "CALLER", "ADDRESS", "METHOD", "OUTCOME", "RESOURCE (FIELDS)"], rows, {
     width,
   });

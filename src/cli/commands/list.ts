@@ -3,9 +3,11 @@ import { type Task, TaskSchema } from "../../../gen/signalman/v1/task_pb.ts";
 import { followTasks } from "../follow-tasks.ts";
 import { parseProject } from "../input/names.ts";
 import { parseWhole } from "../input/values.ts";
-import { type Session, withSession } from "../session.ts";
+import { pages } from "../pages.ts";
+import { withSession } from "../session.ts";
 import { jsonLine } from "../terminal/json.ts";
 import { print } from "../terminal/output.ts";
+import { terminalWidth } from "../terminal/table.ts";
 import { taskTable } from "../terminal/task-table.ts";
 
 interface ListOptions {
@@ -14,8 +16,6 @@ interface ListOptions {
   limit: number;
   follow?: true;
 }
-
-const PAGE_SIZE = 1000;
 
 export function addList(program: Command): void {
   program
@@ -40,29 +40,16 @@ export function addList(program: Command): void {
         const parent = project ?? "projects/-";
         if (options.follow) return followTasks(session, parent, options.filter);
         const tasks: Task[] = [];
-        for await (const task of listed(session, parent, options)) {
+        const request = { parent, filter: options.filter, orderBy: options.order };
+        const read = (page: object) =>
+          session.call(({ tasks }, call) => tasks.listTasks({ ...request, ...page }, call));
+        for await (const task of pages(options.limit, read, (page) => page.tasks)) {
           if (session.json) await print(jsonLine(TaskSchema, task));
           else tasks.push(task);
         }
-        const width = process.stdout.isTTY ? process.stdout.columns : undefined;
+        const width = terminalWidth();
         if (!session.json) for (const line of taskTable(tasks, width)) await print(line);
         return 0;
       }),
     );
-}
-
-async function* listed(
-  session: Session,
-  parent: string,
-  { filter, order, limit }: ListOptions,
-): AsyncGenerator<Task> {
-  let left = limit;
-  let pageToken = "";
-  do {
-    const request = { parent, filter, orderBy: order, pageToken, pageSize: Math.min(left, PAGE_SIZE) };
-    const page = await session.call(({ tasks }, options) => tasks.listTasks(request, options));
-    yield* page.tasks;
-    left -= page.tasks.length;
-    pageToken = page.nextPageToken;
-  } while (pageToken && left > 0);
 }

@@ -3,10 +3,11 @@ import type { Command } from "commander";
 import { CreateTokenResponseSchema, type Token, TokenSchema } from "../../../gen/signalman/v1/token_pb.ts";
 import { parseAccount, parseToken } from "../input/names.ts";
 import { parseDuration } from "../input/values.ts";
-import { type Session, withSession } from "../session.ts";
+import { pages } from "../pages.ts";
+import { withSession } from "../session.ts";
 import { jsonLine } from "../terminal/json.ts";
 import { print, say } from "../terminal/output.ts";
-import { table } from "../terminal/table.ts";
+import { table, terminalWidth } from "../terminal/table.ts";
 import { rough, since } from "../terminal/time.ts";
 
 export function addToken(program: Command): void {
@@ -39,7 +40,9 @@ export function addToken(program: Command): void {
     .argument("<account>", "the account", parseAccount)
     .action(
       withSession(async (session, parent: string) => {
-        const all = await Array.fromAsync(listed(session, parent));
+        const read = (page: object) =>
+          session.call(({ tokens }, call) => tokens.listTokens({ parent, ...page }, call));
+        const all = await Array.fromAsync(pages(Number.POSITIVE_INFINITY, read, (page) => page.tokens));
         if (session.json) for (const one of all) await print(jsonLine(TokenSchema, one));
         else for (const line of tokenTable(all)) await print(line);
         return 0;
@@ -61,17 +64,6 @@ export function addToken(program: Command): void {
     );
 }
 
-async function* listed(session: Session, parent: string): AsyncGenerator<Token> {
-  let pageToken = "";
-  do {
-    const page = await session.call(({ tokens }, options) =>
-      tokens.listTokens({ parent, pageSize: 1000, pageToken }, options),
-    );
-    yield* page.tokens;
-    pageToken = page.nextPageToken;
-  } while (pageToken);
-}
-
 function tokenTable(tokens: readonly Token[]): string[] {
   const ago = (time: Timestamp | undefined) => (time ? `${rough(since(time))} ago` : "never");
   const rows = tokens.map((token) => [
@@ -82,7 +74,7 @@ function tokenTable(tokens: readonly Token[]): string[] {
     ago(token.lastUseTime),
   ]);
   return table(["TOKEN", "STATE", "EXPIRES", "CREATED", "LAST USED"], rows, {
-    width: process.stdout.isTTY ? process.stdout.columns : undefined,
+    width: terminalWidth(),
   });
 }
 

@@ -43,7 +43,7 @@ export async function namesFor(
   const server = words.server || process.env.SIGNALMAN_SERVER || undefined;
   const token = words.token || process.env.SIGNALMAN_TOKEN || undefined;
   const { dial } = localRoute(server ?? DEFAULT_SERVER);
-  using client = connectSignalman({ server, token, ...(!server?.startsWith("https:") && { dial }) });
+  using client = connectSignalman({ server, token, dial });
   const late = AbortSignal.timeout(patienceMs);
   const gaveUp = new Promise<Candidate[]>((resolve) => late.addEventListener("abort", () => resolve([])));
   return await Promise.race([lister(client, prefix, patienceMs), gaveUp]);

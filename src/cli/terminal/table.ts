@@ -1,5 +1,9 @@
 import { cut, width } from "./width.ts";
 
+/** Columns of the terminal on stdout; undefined: stdout is none, so that nothing is cut. */
+export const terminalWidth = (): number | undefined =>
+  process.stdout.isTTY ? process.stdout.columns : undefined;
+
 export interface TableOptions {
   /** Columns of the terminal; undefined: no limit. */
   width?: number;

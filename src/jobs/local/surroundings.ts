@@ -7,7 +7,7 @@ import type { TaskFolder } from "./task-folder.ts";
 /** Returns how a program of a task is separated from the service; undefined: it is not. */
 export type Enclose = (uses: { cwd: string; writable?: readonly string[] }) => Enclosure | undefined;
 
-/** What the programs of one task see of this machine's shared folders. */
+/** Paths outside of a task's folder that its programs see. */
 export interface Surroundings {
   enclose: Enclose;
   /** Adds a path that the task's programs read from now on: a mirror from which its clone borrows, a cache entry. */

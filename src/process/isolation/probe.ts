@@ -7,7 +7,7 @@ import { isReport } from "./namespace.ts";
 /** Time limit of the probe, which takes milliseconds. */
 const TIMEOUT_MS = 30_000;
 
-/** Checks from inside that everything is as the isolation promises; prints what is not. */
+/** Shell script that checks the isolation from inside, and prints each promise that it does not keep. */
 const INSIDE = `
 [ $$ = 2 ] || echo "its pid is $$, not 2"
 [ -e "$1" ] && echo "it sees $1"

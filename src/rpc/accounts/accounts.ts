@@ -20,7 +20,7 @@ import type { Call } from "../call.ts";
 import { assertEtag, etagOf } from "../catalog/etag.ts";
 import { mergeMasked } from "../catalog/mask.ts";
 import { accountName } from "../names.ts";
-import { pageSize, queryToken, readPageToken } from "../query-token.ts";
+import { pageOf, pageSize, readPageToken } from "../query-token.ts";
 import { patternOf } from "../rules/names.ts";
 
 export interface AccountsDeps {
@@ -47,12 +47,8 @@ export const accountMethods = {
     const limit = pageSize(request.pageSize);
     const after = readPageToken(request.pageToken, QUERY, NAME);
     const rows = await deps.listAccounts({ after, limit: limit + 1 });
-    const page = rows.slice(0, limit);
-    const last = rows.length > limit ? page.at(-1) : undefined;
-    return create(ListAccountsResponseSchema, {
-      accounts: page.map(accountMessage),
-      nextPageToken: last ? queryToken(last.name, QUERY) : "",
-    });
+    const { page, nextPageToken } = pageOf(rows, limit, QUERY, ({ name }) => name);
+    return create(ListAccountsResponseSchema, { accounts: page.map(accountMessage), nextPageToken });
   },
   async updateAccount(deps: AccountsDeps, { account, updateMask }: UpdateAccountRequest, { actor }: Call) {
     const given = account ?? create(AccountSchema);

@@ -16,7 +16,7 @@ import type { Actor } from "../../task/caller.ts";
 import { msFromDuration } from "../../task/duration.ts";
 import type { Call } from "../call.ts";
 import { accountName } from "../names.ts";
-import { pageSize, queryToken, readPageToken } from "../query-token.ts";
+import { pageOf, pageSize, readPageToken } from "../query-token.ts";
 import { patternOf } from "../rules/names.ts";
 import { idOf } from "./accounts.ts";
 
@@ -42,14 +42,11 @@ export const tokenMethods = {
   },
   async listTokens(deps: TokensDeps, { parent, pageSize: asked, pageToken }: ListTokensRequest) {
     const limit = pageSize(asked);
-    const after = readPageToken(pageToken, ["tokens", parent], NAME);
+    const query = ["tokens", parent];
+    const after = readPageToken(pageToken, query, NAME);
     const rows = await deps.listTokens({ account: idOf(parent), after, limit: limit + 1 });
-    const page = rows.slice(0, limit);
-    const last = rows.length > limit ? page.at(-1) : undefined;
-    return create(ListTokensResponseSchema, {
-      tokens: page.map(tokenMessage),
-      nextPageToken: last ? queryToken(last.name, ["tokens", parent]) : "",
-    });
+    const { page, nextPageToken } = pageOf(rows, limit, query, ({ name }) => name);
+    return create(ListTokensResponseSchema, { tokens: page.map(tokenMessage), nextPageToken });
   },
   async revokeToken(deps: TokensDeps, { name }: RevokeTokenRequest, { actor }: Call) {
     const row = await deps.revokeToken({ account: idOf(name), name: name.split("/")[3] ?? "" }, actor);

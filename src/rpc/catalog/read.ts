@@ -4,8 +4,9 @@ import type { AnyKind, Resource } from "../../store/catalog/kinds.ts";
 import type { ResourceQuery } from "../../store/catalog/resources.ts";
 import type { Call } from "../call.ts";
 import { fullName, parseResourceName } from "../names.ts";
-import { pageSize, queryToken, readPageToken } from "../query-token.ts";
+import { pageOf, pageSize, readPageToken } from "../query-token.ts";
 import { patternOf } from "../rules/names.ts";
+import { readPermission } from "../targets.ts";
 import { messageOf, type Schemas } from "./schemas.ts";
 
 export interface ReadResourcesDeps {
@@ -29,15 +30,13 @@ export function resourceReader<K extends keyof Schemas>(deps: ReadResourcesDeps,
       const { parent = "" } = request;
       const { project } = parseResourceName(parent);
       const limit = pageSize(request.pageSize);
-      const after = readPageToken(request.pageToken, [kind, parent], NAME);
-      const scopes = scopesOf(caller, kind === "roleBindings" ? "bindings.read" : "catalog.read");
+      const query = [kind, parent];
+      const after = readPageToken(request.pageToken, query, NAME);
+      const scopes = scopesOf(caller, readPermission(kind));
       const rows = await deps.listResources(kind, { project, scopes, after, limit: limit + 1 });
-      const page = rows.slice(0, limit);
-      const last = rows.length > limit ? page.at(-1) : undefined;
-      return {
-        resources: page.map((row) => messageOf(kind, fullName(kind, project, row.name), row)),
-        nextPageToken: last ? queryToken(last.name, [kind, parent]) : "",
-      };
+      const { page, nextPageToken } = pageOf(rows, limit, query, ({ name }) => name);
+      const resources = page.map((row) => messageOf(kind, fullName(kind, project, row.name), row));
+      return { resources, nextPageToken };
     },
   };
 }

@@ -7,6 +7,7 @@ import { type FieldViolation, invalid } from "../../task/errors.ts";
 import { denied } from "../authorize.ts";
 import { fullName, lastPart, resourceName } from "../names.ts";
 import { pathText } from "../rules/path.ts";
+import { readPermission } from "../targets.ts";
 import type { Visibility } from "./checks.ts";
 import { type DesiredResource, withFullNames } from "./plan.ts";
 import { referencesOf } from "./references.ts";
@@ -42,10 +43,7 @@ export function assertNotWidened(
 export const visibleTo =
   (caller: Caller, project: string): Visibility =>
   ({ kind, name }) =>
-    mayAt(caller, kind === "roleBindings" ? "bindings.read" : "catalog.read", {
-      project,
-      template: kind === "templates" ? name : null,
-    });
+    mayAt(caller, readPermission(kind), { project, template: kind === "templates" ? name : null });
 
 function newReferences(
   caller: Caller,

@@ -10,7 +10,7 @@ import {
   type Resource,
   type WholeResource,
 } from "../../store/catalog/kinds.ts";
-import { Failure, type FieldViolation, invalid, notFound } from "../../task/errors.ts";
+import { alreadyExists, type Failure, type FieldViolation, invalid, notFound } from "../../task/errors.ts";
 import { denied } from "../authorize.ts";
 import type { Call } from "../call.ts";
 import { fullName, lastPart, parseResourceName } from "../names.ts";
@@ -73,7 +73,7 @@ export function resourceWriter<K extends AnyKind>(
       const project = kind === "projects" ? name : parseResourceName(parent).project;
       return put({ project, name }, (state) => {
         if (kind !== "projects" && !state.outlines.projects.has(project)) throw notFound(parent);
-        if (state.wholes[kind].has(name)) throw exists(fullName(kind, project, name));
+        if (state.wholes[kind].has(name)) throw alreadyExists(fullName(kind, project, name));
         return given;
       });
     },
@@ -125,13 +125,6 @@ function storedOf(state: ProjectState, kind: AnyKind, { project, name }: Asked, 
   if (!stored) throw notFound(resource);
   assertEtag(resource, stored, etag);
   return stored;
-}
-
-function exists(resource: string): Failure {
-  return new Failure("already_exists", `${resource} exists already`, {
-    reason: "RESOURCE_ALREADY_EXISTS",
-    resource,
-  });
 }
 
 const all = ({ outlines }: ProjectState): Place[] =>

@@ -1,7 +1,7 @@
 import type { JsonObject } from "@bufbuild/protobuf";
 import { asc, eq, gt, sql } from "drizzle-orm";
 import type { Actor } from "../../task/caller.ts";
-import { Failure, notFound } from "../../task/errors.ts";
+import { alreadyExists, notFound } from "../../task/errors.ts";
 import { recordChanges } from "../audit.ts";
 import type { Resource } from "../catalog/kinds.ts";
 import type { Database, Queryable } from "../postgres/database.ts";
@@ -23,12 +23,8 @@ export async function createAccount(
       return made;
     }),
   );
-  if (row) return row;
-  const resource = nameOf(name);
-  throw new Failure("already_exists", `${resource} exists already`, {
-    reason: "RESOURCE_ALREADY_EXISTS",
-    resource,
-  });
+  if (!row) throw alreadyExists(nameOf(name));
+  return row;
 }
 
 /** @throws Failure not_found. */

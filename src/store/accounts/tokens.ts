@@ -1,6 +1,6 @@
 import { and, asc, eq, gt, sql } from "drizzle-orm";
 import { type Actor, ROOT } from "../../task/caller.ts";
-import { Failure, notFound } from "../../task/errors.ts";
+import { alreadyExists, notFound } from "../../task/errors.ts";
 import type { Grant, Role } from "../../task/roles.ts";
 import { recordChanges } from "../audit.ts";
 import type { Database } from "../postgres/database.ts";
@@ -55,11 +55,7 @@ export async function createToken(
       throw notFound(`accounts/${key.account}`);
     throw error;
   }
-  const resource = nameOf(key);
-  throw new Failure("already_exists", `${resource} exists already; revoked tokens keep their names`, {
-    reason: "RESOURCE_ALREADY_EXISTS",
-    resource,
-  });
+  throw alreadyExists(nameOf(key), "; revoked tokens keep their names");
 }
 
 /** Returns a page of an account's tokens, ordered by name. @throws Failure not_found without the account. */

@@ -4,6 +4,7 @@ import type { Actor } from "../../task/caller.ts";
 import type { Failure } from "../../task/errors.ts";
 import { type Audited, recordChanges } from "../audit.ts";
 import type { Database, Queryable } from "../postgres/database.ts";
+import { isOneOfNames } from "../postgres/is-one-of.ts";
 import { accounts } from "../schema/accounts.ts";
 import { projects } from "../schema/resources.ts";
 import { deleteTasks, obstaclesTo } from "./in-use.ts";
@@ -144,13 +145,8 @@ async function readWholes(
   const rows: (Resource & { secrets?: Buffer | null })[] = await db
     .select(columnsOf(kind))
     .from(table)
-    .where(and(eq(table.project, project), isOneOfNames(table, names)));
+    .where(and(eq(table.project, project), isOneOfNames(table.name, names)));
   return new Map(rows.map((row) => [row.name, { ...row, secrets: row.secrets ?? null }]));
-}
-
-/** Passes the names as one array parameter, so that one prepared statement serves any number of names. */
-function isOneOfNames(table: (typeof TABLES)[Kind], names: readonly string[]) {
-  return sql`${table.name} IN (SELECT jsonb_array_elements_text(${JSON.stringify(names)}::jsonb))`;
 }
 
 const SET = { spec: sql`excluded.spec`, updateTime: sql`now()` };
@@ -168,7 +164,7 @@ async function write(db: Queryable, project: string, { put, remove }: Writes): P
     const table = TABLES[kind];
     const names = remove.filter((place) => place.kind === kind).map(({ name }) => name);
     if (names.length > 0)
-      await db.delete(table).where(and(eq(table.project, project), isOneOfNames(table, names)));
+      await db.delete(table).where(and(eq(table.project, project), isOneOfNames(table.name, names)));
   }
   if (remove.some(({ kind }) => kind === "projects")) {
     await deleteTasks(db, project);

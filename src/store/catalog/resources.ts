@@ -1,9 +1,10 @@
-import { and, asc, eq, gt, sql } from "drizzle-orm";
+import { and, asc, eq, gt } from "drizzle-orm";
 import type { AnyPgColumn } from "drizzle-orm/pg-core";
 import { notFound } from "../../task/errors.ts";
 import type { Database, Queryable } from "../postgres/database.ts";
+import { isOneOfNames } from "../postgres/is-one-of.ts";
 import { projects } from "../schema/resources.ts";
-import { EVERYTHING, type Scopes } from "../tasks/scopes.ts";
+import { EVERYTHING, type Scopes, wholeProjects } from "../tasks/scopes.ts";
 import { type AnyKind, columnsOf, KINDS, type Kind, type Resource, TABLES } from "./kinds.ts";
 
 export interface ResourceQuery {
@@ -43,11 +44,6 @@ export async function listResources(
   });
 }
 
-const wholeProjects = (scopes: Scopes): string[] | undefined =>
-  scopes === EVERYTHING
-    ? undefined
-    : scopes.filter(({ template }) => template === undefined).map(({ project }) => project);
-
 /** Tells whether the caller may see the whole project. */
 const isVisible = ({ scopes, project }: ResourceQuery): boolean =>
   wholeProjects(scopes)?.includes(project) ?? true;
@@ -59,7 +55,7 @@ const templatesOf = ({ scopes, project }: ResourceQuery): string[] =>
 
 /** Returns the condition that a name is in a list; undefined: every name is. */
 const isOneOf = (column: AnyPgColumn, names: readonly string[] | undefined) =>
-  names && sql`${column} IN (SELECT jsonb_array_elements_text(${JSON.stringify(names)}::jsonb))`;
+  names && isOneOfNames(column, names);
 
 /** @throws Failure not_found. */
 export async function getResource(

@@ -11,6 +11,11 @@ export function isOneOf(column: SQLWrapper, ids: readonly string[] | SQL): SQL {
   return sql`${column} = ANY(${ids instanceof SQL ? ids : uuidArray(ids)}::uuid[])`;
 }
 
+/** Returns the condition that a text column is one of `names`, which are one parameter as well. */
+export function isOneOfNames(column: SQLWrapper, names: readonly string[]): SQL {
+  return sql`${column} IN (SELECT jsonb_array_elements_text(${JSON.stringify(names)}::jsonb))`;
+}
+
 /** Returns the ids as the text of a PostgreSQL array. */
 export function uuidArray(ids: readonly string[]): string {
   return `{${ids.join(",")}}`;

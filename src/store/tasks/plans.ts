@@ -113,7 +113,7 @@ export async function rejectPlan(
 
 type Decision = (tx: Queryable, where: ReturnType<typeof eq>, row: Parked) => Promise<void>;
 
-/** What a decision depends on. `byOther`: the template says so now, or said so when the task was created. */
+/** Facts on which a decision depends. `byOther`: confirm_by_other is set in the template, or was when the task was created. */
 interface Parked extends Pick<TaskRecord, "plan" | "createdBy" | "template"> {
   byOther: boolean;
 }

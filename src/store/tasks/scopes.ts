@@ -13,11 +13,15 @@ export type Scopes = "everything" | readonly Scope[];
 
 export const EVERYTHING = "everything" as const;
 
+/** Returns the projects that lie in the scopes as a whole; undefined: all do. */
+export function wholeProjects(scopes: Scopes): string[] | undefined {
+  if (scopes === EVERYTHING) return undefined;
+  return scopes.filter(({ template }) => template === undefined).map(({ project }) => project);
+}
+
 /** Returns the same scopes without those that lie in another one. */
 export function disjoint(scopes: readonly Scope[]): Scope[] {
-  const whole = new Set(
-    scopes.filter(({ template }) => template === undefined).map(({ project }) => project),
-  );
+  const whole = new Set(wholeProjects(scopes));
   const parts = scopes.filter(({ project, template }) => template !== undefined && !whole.has(project));
   const byName = new Map(parts.map((scope) => [`${scope.project}/${scope.template}`, scope]));
   return [...[...whole].map((project) => ({ project })), ...byName.values()];
