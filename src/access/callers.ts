@@ -18,7 +18,7 @@ import { Failure } from "../task/errors.ts";
 import { isTokenText, tokenHash } from "./token-text.ts";
 
 export interface CallersOptions {
-  /** Returns those of the tokens, by their hashes, that are valid now. */
+  /** Returns the tokens with these hashes that are valid now. */
   findTokens(hashes: readonly string[]): Promise<ValidToken[]>;
   /** Records the use of tokens. */
   recordUse(hashes: readonly string[]): Promise<void>;
@@ -43,19 +43,19 @@ export interface Observation extends Disposable {
   readonly signal: AbortSignal;
 }
 
-/** Most verified tokens in memory. */
+/** Maximum number of verified tokens in memory. */
 const MOST = 10_000;
-/** Most tokens in one query. */
+/** Maximum number of tokens in one query. */
 const MOST_ASKED = 1000;
 /** Milliseconds without a call after which a token is forgotten. */
 const IDLE_MS = 60_000;
-/** Milliseconds for which a token holds without a query that confirmed it. */
+/** Milliseconds after the last query that confirmed a token, for which the token is accepted without the database. */
 const UNCONFIRMED_MS = 30_000;
 const USE_EVERY_MS = 60_000;
 
 interface Entry {
   caller: Caller;
-  /** Times of performance.now(). */
+  /** Times in milliseconds of performance.now(). */
   expires: number;
   confirmed: number;
   used: number;
@@ -65,7 +65,7 @@ interface Entry {
 
 export function createCallers(options: CallersOptions): Callers {
   const entries = new Map<string, Entry>();
-  /** Tokens that are asked for, and those of them that no query has taken yet. */
+  /** Results of queries that callers wait for, by the hash of the token; `waiting`: hashes that no query has taken yet. */
   const questions = new Map<string, PromiseWithResolvers<Caller | undefined>>();
   const waiting = new Set<string>();
   let isAsking = false;
@@ -79,7 +79,7 @@ export function createCallers(options: CallersOptions): Callers {
     const now = performance.now();
     for (const [hash, { used, observers }] of entries)
       if (observers.size === 0 && used < now - IDLE_MS) entries.delete(hash);
-    // By this server's clock, so that a token expires in time while the database is away.
+    // Expires tokens by this server's clock, so that they expire in time while the database is away.
     for (const [hash, { expires }] of entries) if (expires <= now) take(hash, undefined, now);
     if (entries.size === 0) return;
     const hashes = [...entries.keys()];
@@ -94,7 +94,7 @@ export function createCallers(options: CallersOptions): Callers {
     for (const entry of due.flatMap((hash) => entries.get(hash) ?? [])) entry.recorded = now;
   }
 
-  /** Takes over what the database says of a token. `now`: when it was asked. */
+  /** Applies the database's answer about a token; undefined: it is not valid. `now`: when the query was sent. */
   function take(hash: string, token: ValidToken | undefined, now: number): Entry | undefined {
     const entry = entries.get(hash);
     if (!token) {
@@ -129,7 +129,9 @@ export function createCallers(options: CallersOptions): Callers {
     }
   }
 
-  /** Asks for all waiting tokens, one query after the other: made-up tokens take one connection at most. */
+  /**
+   * Queries all waiting tokens, one query at a time: a flood of made-up tokens occupies one database connection at most.
+   */
   async function askAll(): Promise<void> {
     isAsking = true;
     while (waiting.size > 0) {

@@ -37,7 +37,7 @@ export function findLocalSockets(host: string, port: number, env: Environment = 
 
 function folders(env: Environment): string[] {
   const runtime = env.XDG_RUNTIME_DIR;
-  // With sudo the variable may name another user's folder.
+  // Under sudo, XDG_RUNTIME_DIR may name another user's folder.
   if (!runtime?.startsWith("/") || !isOwn(runtime)) return [stateFolder(env)];
   return [join(runtime, "signalman"), stateFolder(env)];
 }

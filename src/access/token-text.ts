@@ -8,7 +8,7 @@ const FORM = new RegExp(`^${MARK}[\\w-]{43}$`);
 /** Returns the text of a new token of an account: the mark, and 256 random bits in base64url. */
 export const newTokenText = (): string => `${MARK}${randomBytes(RANDOM_BYTES).toString("base64url")}`;
 
-/** True for a text that an account's token may have; the server's own tokens do not begin like this. */
+/** True for a text that begins like the tokens of accounts; root tokens do not begin like this. */
 export const isMarked = (text: string): boolean => text.startsWith(MARK);
 
 /** True for a text that has the form of an account's token. */

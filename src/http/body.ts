@@ -60,7 +60,7 @@ export function bodyReader({ idleMs, totalMs, large }: BodyLimits): ReadBody {
       stopTotal();
       void permit?.then((release) => release());
       const discardRest = () => void request.resume();
-      // Behind a piece that is still awaited.
+      // Discards the rest after the piece that is still awaited: return() settles behind it.
       pieces.return?.().then(discardRest, discardRest);
     }
   };

@@ -3,7 +3,10 @@ import type { Peer } from "../access/authenticator.ts";
 import { Connection } from "./connection.ts";
 import { openFilesLimit } from "./open-files.ts";
 
-/** Limits of connections over the network. Those over the unix socket are the server's user's own and are not limited. */
+/**
+ * Limits of connections over the network. Connections over the unix socket come from the server's own user and are not
+ * limited.
+ */
 export interface ConnectionLimits {
   /** Open connections in all. */
   all: number;
@@ -29,8 +32,8 @@ export interface Connections {
 }
 
 /**
- * Tracks all open connections. If there are too many, the oldest untrusted one is closed in favour of the new one, so that a
- * flood of connections displaces itself, and not a caller that comes meanwhile.
+ * Tracks all open connections. If there are too many, the oldest untrusted one is closed in favour of the new one, so that
+ * a flood of connections closes its own connections rather than those of other callers.
  */
 export function trackConnections(
   limits: ConnectionLimits,
@@ -39,7 +42,7 @@ export function trackConnections(
   const open = new Set<Socket>();
   const network = new Set<Connection>();
   const untrusted = new Set<Connection>(); // oldest first
-  const byAddress = new Map<string, Set<Connection>>(); // the untrusted ones, oldest first
+  const byAddress = new Map<string, Set<Connection>>(); // untrusted connections by address, oldest first
 
   function forget(connection: Connection, address: string): void {
     untrusted.delete(connection);

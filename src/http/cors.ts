@@ -17,7 +17,8 @@ export function withCors(handler: Handler, allowed: AllowedOrigins): Handler {
   if (allowed !== "*" && allowed.length === 0) return handler;
   return (request, response, connection) => {
     const { origin } = request.headers;
-    const out = response as ServerResponse; // the methods of both are the same, but not their types
+    // Responses of HTTP/1.1 and HTTP/2 have the same methods, but their types differ.
+    const out = response as ServerResponse;
     if (allowed !== "*") out.setHeader("vary", "origin");
     const isAllowed = origin !== undefined && (allowed === "*" || allowed.includes(origin));
     if (!isAllowed) return handler(request, response, connection);

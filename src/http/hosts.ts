@@ -1,8 +1,8 @@
 import { isIP } from "node:net";
 
 /**
- * Host names under which the server is called. Names that lead to this machine only because their owner says so (DNS
- * rebinding) let pages of that owner call it as their own server, without the checks that browsers make for other sites.
+ * Host names under which the server may be called. Checking them prevents DNS rebinding: a site lets its own name resolve
+ * to this machine, and its pages then call this server as their own, without the checks that browsers make for other sites.
  */
 export interface Hosts {
   /** Whether calls under other names are refused. */

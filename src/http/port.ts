@@ -79,7 +79,8 @@ export async function listen(options: ListenOptions): Promise<Port> {
   };
   server.on("connection", (socket: Socket) => accept(socket, false));
   const address = await bind(server, options.host, options.port);
-  // Opened behind the port, which two servers cannot share: its path, named by the port, is then this server's alone.
+  // Opened after the port: two servers cannot hold the same port, and the socket's path is named after it, so no other
+  // server uses the path.
   const socket = await openSocket(
     options.socketPath?.(address),
     (opened) => accept(opened, true),
@@ -87,7 +88,8 @@ export async function listen(options: ListenOptions): Promise<Port> {
   );
   let closing: Promise<void> | undefined;
   const close = async (graceMs: number): Promise<void> => {
-    const socketClosed = socket?.close(); // while the port is held: afterwards the path may be the next server's
+    // closed while the port is still held: afterwards the next server may use the path
+    const socketClosed = socket?.close();
     tls?.drain();
     protocols.drain();
     const timer = setTimeout(() => {

@@ -35,8 +35,8 @@ export interface ProtocolOptions {
 }
 
 /**
- * Creates the servers of HTTP/2 (without TLS by prior knowledge) and HTTP/1.1, told apart by the first bytes of a connection
- * (`sniff.ts`). Neither listens itself; the listener of the HTTP/1.1 server is called for sockets that turn out to be of it.
+ * Creates the servers of HTTP/2 (without TLS by prior knowledge) and HTTP/1.1, told apart by the first bytes of a
+ * connection (`sniff.ts`). It opens no port: `serve` passes each socket to one of the two servers.
  */
 export function createProtocols({ handler, patienceMs, requestMs, refused }: ProtocolOptions): Protocols {
   const connections = new WeakMap<Socket, Connection>();
@@ -93,7 +93,7 @@ export function createProtocols({ handler, patienceMs, requestMs, refused }: Pro
       sniff(socket, patienceMs, (protocol) => {
         silent.delete(socket);
         if (protocol === "http1" || protocol === "tls") {
-          // A TLS handshake is no HTTP: the server of HTTP/1.1 answers 400.
+          // A TLS handshake on a port without TLS goes to the HTTP/1.1 server, which answers 400.
           connections.set(socket, connection);
           for (const serve of serveHttp1) serve(socket);
         } else if (protocol === "http2") {

@@ -15,7 +15,7 @@ import type { Failure } from "../task/errors.ts";
 import type { HttpRequest, HttpResponse } from "./exchange.ts";
 import { spellMessage } from "./grpc-message.ts";
 
-/** Refuses a path of no RPC and no page. */
+/** Refuses a path that names neither an RPC nor a page. */
 export function refuseUnknown(request: HttpRequest, response: HttpResponse, path: string): ConnectError {
   const sentence = `There is nothing at ${path.slice(0, 200)}`;
   return refuse(request, response, 404, new ConnectError(sentence, Code.Unimplemented));
@@ -117,7 +117,7 @@ function refuse(
 ): ConnectError {
   withErrorInfo(error);
   const type = request.headers["content-type"] ?? "";
-  const out = response as ServerResponse; // writeHead of both takes the same arguments, but their types differ
+  const out = response as ServerResponse; // writeHead of HTTP/1.1 and HTTP/2 takes the same arguments, but the types differ
   if (type.startsWith("application/grpc")) {
     const grpcStatus = Object.fromEntries(spellMessage(setTrailerStatus(new Headers(), error)));
     const isWeb = type.startsWith("application/grpc-web");

@@ -2,7 +2,7 @@ import type { ServerHttp2Stream } from "node:http2";
 import { constants } from "node:http2";
 import type { Connection } from "./connection.ts";
 
-/** Node's own limits: resets at once, and per second after these. */
+/** Node's default limits of stream resets: number at once, and number per second afterwards. */
 const BURST = 1000;
 const PER_SECOND = 33;
 

@@ -171,7 +171,7 @@ async function serve(rpc: UniversalHandler, exchange: Exchange, parts: Parts): P
   return await sendAnswer(withPlainMessage(early.answer), response);
 }
 
-/** Returns the caller by the head of the request, or the error by which the call was refused. */
+/** Returns the caller, told from the headers of the request, or the error by which the call was refused. */
 async function admit(
   rpc: UniversalHandler,
   { request, response, connection }: Exchange,
@@ -197,7 +197,7 @@ async function admit(
   return verdict;
 }
 
-/** A token could not be looked up, as without a database. */
+/** Returns the refusal of a call whose token could not be looked up, for example because the database is away. */
 function cannotTell(cause: unknown): Failure {
   const sentence = "The server cannot check the token, since it cannot reach its database; try again";
   return new Failure("unavailable", sentence, { reason: "UNAVAILABLE", cause });

@@ -34,7 +34,7 @@ export async function assertSafeListen(host: string, { auth, tls, plaintext }: P
 
 async function addressesOf(host: string): Promise<string[]> {
   if (isIP(host) !== 0) return [host];
-  if (host === "") return ["::"]; // Node then listens on all addresses
+  if (host === "") return ["::"]; // Node listens on all addresses if the host is empty.
   try {
     return (await lookup(host, { all: true })).map(({ address }) => address);
   } catch (cause) {

@@ -6,7 +6,7 @@ const SESSION_WINDOW = 4 * 1024 * 1024;
 /** Concurrent streams of a session before and after a caller has authenticated on it. */
 export const UNTRUSTED_STREAMS = 100;
 const TRUSTED_STREAMS = 10_000;
-/** Milliseconds that the streams of a session may go on after its time without an authenticated caller. */
+/** Grace period, in milliseconds, of the streams of a session that is closed because no caller has authenticated on it. */
 const EXPIRY_GRACE_MS = 10_000;
 
 export interface Sessions {

@@ -36,7 +36,7 @@ export function terminateTls(
     ALPNProtocols: ["h2", "http/1.1"],
     handshakeTimeout: patienceMs,
   });
-  // The server tells of a decrypted socket only by its addresses.
+  // Handshakes by the peer's address and port: Node passes on a decrypted socket without the connection that it came from.
   const handshakes = new Map<string, { connection: Connection; ready: (decrypted: Socket) => void }>();
   const nameOf = ({ remoteAddress = "", remotePort = 0 }: Socket) => authority(remoteAddress, remotePort);
   server.on("secureConnection", (socket) => {

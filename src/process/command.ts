@@ -184,7 +184,7 @@ const exitOf = (code: number, isReported: boolean): Exit =>
 
 /** Descriptor to which an enclosure reports its namespaces. */
 const REPORT_FD = 3;
-/** What an enclosure says if the program does not exist. */
+/** Message of an enclosure whose program does not exist. */
 const NOT_FOUND = /^(bwrap|enter): execvp .*: No such file or directory\n$/;
 
 /**

@@ -4,7 +4,7 @@ import type { Actor } from "../task/caller.ts";
 import type { Call } from "./call.ts";
 import { isOpaque } from "./rules/to-plain.ts";
 
-/** Most names of fields in one audit event. */
+/** Maximum number of field names in one audit event. */
 const MOST_FIELDS = 100;
 
 /** Returns the caller, its address, the method and the names of the fields of a call, for its audit event; never values. */
@@ -17,7 +17,7 @@ export function actorOf(
   return { caller: caller.name, address: peer, method: `${parent.name}/${name}`, requestId, fields };
 }
 
-/** Returns the paths of the fields that are set: of the request, and of a message in it. */
+/** Returns the paths of the fields that are set in the request and, one level deeper, in its messages. */
 function fieldsOf(desc: DescMessage, message: Message): string[] {
   return desc.fields
     .filter((field) => isFieldSet(message, field))

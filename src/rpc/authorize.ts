@@ -12,7 +12,7 @@ export interface AuthorizeDeps {
   findTask(name: TaskName): Promise<{ template: string; createdBy: string } | undefined>;
 }
 
-/** A permitted call. `isOwn`: its caller may do this only to what it has created itself. */
+/** A permitted call. `isOwn`: the caller has the permission only for resources that it created itself. */
 export interface Permitted {
   target: Target;
   /** Where the permission was found to hold. */
@@ -21,8 +21,8 @@ export interface Permitted {
 }
 
 /**
- * Lets a call pass if its caller has the permission of the method on what the request names. The answer never depends on
- * whether a resource exists that the caller may not know of.
+ * Lets a call pass if its caller has the method's permission on the resource that the request names. The answer never
+ * reveals whether a resource exists of which the caller may not know.
  * @throws Failure denied if the caller may know of the resource; else not_found, the same as for a missing one.
  */
 export async function authorize(

@@ -13,7 +13,7 @@ export interface Call {
   isJson: boolean;
   /** Address and port of the caller. */
   peer: string;
-  /** The caller may do this only to what it has created. */
+  /** The caller may do this only to resources that it created itself. */
   isOwn: boolean;
   /** Caller, method and fields, for the audit event of a change. */
   actor: Actor;

@@ -46,7 +46,10 @@ export interface RpcParts {
   onChanged(taskId: string): void;
 }
 
-/** Most tasks whose templates and creators are remembered, so that an account's call about a task needs no further query. */
+/**
+ * Maximum number of tasks whose template and creator are remembered: an account's call about such a task needs no query for
+ * them.
+ */
 const TASKS_REMEMBERED = 10_000;
 
 /** Returns the dependencies of the RPCs, bound to this server's databases. */

@@ -1,7 +1,7 @@
 import { type FieldViolation, invalid } from "../task/errors.ts";
 
 const TERM = /^\s*([a-z_]+(?:\.[a-z0-9._/-]+)?)\s*(<=|>=|!=|=|<|>)\s*("(?:[^"\\]|\\.)*"|[^\s"]+)\s*/;
-/** Most terms of a filter, to keep queries fast. PostgreSQL takes 65,534 parameters. */
+/** Maximum number of terms in a filter, to keep queries fast. PostgreSQL takes 65,534 parameters. */
 const MOST_TERMS = 50;
 const AND = /^AND(?:\s+|$)/;
 /** Time as in RFC 3339, section 5.6. */

@@ -147,7 +147,10 @@ export function ruleOf(method: DescMethod): MethodRule {
   return rule;
 }
 
-/** Returns the permission of a method; undefined if the table lacks it: it then needs a token and is logged as a write. */
+/**
+ * Returns the permission of a method; undefined if the table lacks the method, which then needs a token and is logged as a
+ * write.
+ */
 export const permissionOf = (method: DescMethod): Permission | undefined => findRule(method)?.permission;
 
 /** True for methods that change nothing. */

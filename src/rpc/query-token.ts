@@ -10,8 +10,8 @@ export function queryToken(position: string, query: readonly string[]): string {
 }
 
 /**
- * Returns a page of rows, and the token of the next one. The caller reads one row more than the page has, which shows that there is
- * a next page. `position`: of the last row, which `readPageToken` returns again.
+ * Returns a page of rows and the token of the next page. `rows` holds one row more than the page if there is a next page.
+ * `position` returns the position of the page's last row, from which the next page is read.
  */
 export function pageOf<Row>(
   rows: readonly Row[],
@@ -39,7 +39,7 @@ export function readQueryToken(field: string, token: string, query: readonly str
     const [position, print] = JSON.parse(Buffer.from(token, "base64url").toString()) as unknown[];
     if (typeof position === "string" && form.test(position) && print === fingerprint(query)) return position;
   } catch {
-    // Not a token of this server: refused below.
+    // A token that cannot be decoded is refused below.
   }
   throw invalid([
     { field, description: "is not a token of this query; use the one that its previous response returned" },

@@ -2,7 +2,7 @@ import type { Place } from "../access/rights.ts";
 import type { Permission } from "../task/roles.ts";
 import { parseResourceName, parseTaskName, projectName, type TaskName } from "./names.ts";
 
-/** Resource that a request names, for the check whether its caller may make it. */
+/** Resource that a request names: the caller needs the method's permission on it. */
 export interface Target extends Place {
   /** Full resource name, which NOT_FOUND names to callers who may not know of it; empty: everything. */
   name: string;

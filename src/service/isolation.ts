@@ -28,8 +28,8 @@ export function openIsolation(
 }
 
 /**
- * Returns the folders that tasks must not see: data, systemd's credentials, and those of the unix sockets, which give their
- * callers all rights.
+ * Returns the folders that tasks must not see: the data folder, systemd's credentials, and the folders of the unix sockets,
+ * through which a caller has all rights.
  */
 function hiddenFolders({ config, dataDir }: Pick<Ground, "config" | "dataDir">): string[] {
   const { XDG_RUNTIME_DIR, CREDENTIALS_DIRECTORY, ...env } = process.env;
@@ -44,7 +44,7 @@ function hiddenFolders({ config, dataDir }: Pick<Ground, "config" | "dataDir">):
   return [...new Set(existing.map((path) => realpathSync(path)))];
 }
 
-/** Returns the files outside of these folders that hold secrets of the service. */
+/** Returns the files with secrets of the service that lie outside of the hidden folders. */
 const secretFiles = ({ tlsKey }: Pick<Config, "tlsKey">): string[] => (tlsKey === undefined ? [] : [tlsKey]);
 
 /** Names in the data folder that hold secrets of the service or of other tasks. */
@@ -63,7 +63,7 @@ export function closedPaths({ config, dataDir }: Pick<Ground, "config" | "dataDi
   ];
 }
 
-/** Makes a folder, in which the port puts its socket later. Where that is not possible, there will be no socket. */
+/** Creates the folder of the unix socket before the port opens. If that fails, the port opens without a socket. */
 function makeIfMissing(path: string): void {
   try {
     mkdirSync(path, { recursive: true, mode: 0o700 });

@@ -35,8 +35,9 @@ function read(file: string): Buffer {
 }
 
 /**
- * Returns a loop that passes on the pair when the files have changed. Files that cannot be used are logged once, and the pair
- * in use stays. Reads the content, since links and folders change in ways of which a watch of the files tells nothing.
+ * Returns a loop that passes on the pair when the files have changed. Files that cannot be used are logged once, and the
+ * pair in use stays. It compares the content of the files, since watching them would miss a change of a link or a folder on
+ * their paths.
  */
 export function followKeyPair(
   files: Files,

@@ -31,7 +31,7 @@ export interface Runner {
   health: HealthState;
   tasksRoot: string;
   mirrors: Mirrors;
-  /** How tasks are isolated, and why they are not. */
+  /** How tasks are isolated; `problem`: why they are not, although they should be. */
   isolation: { mode: string; problem?: string | undefined };
 }
 

@@ -27,7 +27,7 @@ import { openRunner } from "./runner.ts";
 export interface Service extends AsyncDisposable {
   /** `http://host:port` */
   readonly url: string;
-  /** Resolves to a sentence that says why if the service cannot go on. */
+  /** Resolves when the service cannot go on, to a sentence that says why. */
   readonly died: Promise<string>;
 }
 

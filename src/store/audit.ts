@@ -1,6 +1,6 @@
 /*
- * Audit events: who changed what, and who was refused. The event of a change is stored in the transaction of the change,
- * so that neither is there without the other. Events are never updated, and are deleted only after their time; triggers of
+ * Audit events: who changed what, and who was refused. The event of a change is stored in the transaction of the change:
+ * both are committed, or neither. Events are never updated, and are deleted only when their retention is over; triggers of
  * the database enforce both (migration 0008).
  */
 
@@ -94,8 +94,8 @@ export const actorValues = (actor: Actor | undefined): ActorValues => ({
 });
 
 /**
- * Returns the INSERT of an event for each task of `made`, a part of the same statement with id, project and template. It
- * shares the round trip of the task, since every task needs one.
+ * Returns the INSERT of an audit event for each created task. `made` names the part of the same statement that returns
+ * their ids, projects and templates. One statement stores task and event, which saves a round trip for every task.
  */
 export const insertForTasks = (at: Places<ActorValues>): SQL => sql`
   INSERT INTO audit_events (
@@ -163,7 +163,7 @@ export async function setAuditRetention(database: Database, ms: number): Promise
 
 const BATCH = 5000;
 
-/** Deletes events whose time is over. */
+/** Deletes events whose retention is over. */
 export async function forgetAuditEvents(database: Database): Promise<void> {
   for (let count = BATCH; count === BATCH; ) {
     const rows = await database.run((db) =>

@@ -25,10 +25,10 @@ interface Name {
   environment: Environment | undefined;
 }
 
-/** Why a name is refused: the words behind it, and the reason for programs. */
+/** Why a name is refused: a description for people and a reason for programs. */
 type Refusal = Pick<FieldViolation, "description" | "reason">;
 
-/** Most violations returned; a request can hold some hundred thousand names. */
+/** Maximum number of violations returned; a request can hold some hundred thousand names. */
 const MOST = 1000;
 
 /** Returns a violation for each environment variable, variable and secret variable that the caller may not set. */
@@ -65,7 +65,8 @@ function refusalOf(at: Name): Refusal | undefined {
   if (place === "variables" && familyOf(template.app).variablesAsWords && !isIdentifier(name))
     return refused(`app ${template.app} accepts only variable names of ${IDENTIFIER_WORDS}`);
   const question = template.survey.find((one) => one.name === name);
-  // The answer to another question may be secret too, and is then an environment variable.
+  // An answer to a question of another type may be sent in secret_variables too. It is then an environment variable, and is
+  // checked as one.
   if (question && (place === "variables" || question.type === SurveyType.SECRET)) return undefined;
   return atStart(at) ?? (question ? undefined : (special(at) ?? notExtra(at))) ?? overridesEnv(at);
 }

@@ -18,7 +18,7 @@ export const ANONYMOUS: Caller = { kind: "anonymous", name: "anonymous", grants:
 /** The call carried a root token (SIGNALMAN_TOKEN), or came over the unix socket of the server's user. */
 export const ROOT: Caller = { kind: "root", name: "root", grants: EVERYTHING };
 
-/** The cause of a change, as the audit event that is stored with the change names it. */
+/** The cause of a change, in the form that the change's audit event stores. */
 export interface Actor {
   /** Name of the caller. */
   caller: string;

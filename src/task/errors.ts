@@ -12,7 +12,7 @@ export type ErrorKind =
   | "precondition" // right input at the wrong time
   | "aborted" // a concurrent change was committed first
   | "exhausted" // a limit
-  | "unavailable"; // try again later, perhaps elsewhere
+  | "unavailable"; // a later call may succeed, perhaps at another server
 
 /** A field of a request by its path in the contract, such as `survey[2].default`, and what is wrong with it. */
 export interface FieldViolation {

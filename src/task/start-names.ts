@@ -2,11 +2,11 @@
 export interface StartNames {
   /** Separated by spaces. A name that ends in `*` stands for all names with that beginning. */
   names: string;
-  /** What the names change, as the end of the sentence "changes …". */
+  /** Effect of the names, as the end of the sentence "changes …". */
   changes: string;
   /** The programs that read the names ignore case. */
   anyCase?: true;
-  /** Names among those of a `*` that callers may set. */
+  /** Names covered by a `*` of `names` that callers may set nevertheless. */
   except?: string;
 }
 

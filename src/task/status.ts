@@ -1,6 +1,6 @@
 /**
- * The statuses of a task, each with the statuses that may follow it. SQL, contract and tests read this table. Names are
- * Semaphore UI's; on the wire they have the prefix TASK_STATUS_.
+ * The statuses of a task, each with the statuses that may follow it. SQL, contract and tests read this table. The names are
+ * those of Semaphore UI; on the wire they have the prefix TASK_STATUS_.
  */
 export const TRANSITIONS = {
   WAITING: ["STARTING", "STOPPED", "ERROR"],

@@ -1,7 +1,7 @@
 /**
- * Returns the version that follows `previous`, by Semaphore UI's rule: the last number of `start` counts up, the text
- * around it stays. Unlike there, leading zeros stay too, so that versions of one width sort (`1.0.009`, `1.0.010`). If
- * `start` is higher than `previous`, or `previous` has another form or is empty, the result is `start`. A start without
+ * Returns the version that follows `previous`, by Semaphore UI's rule: the last number in `start` counts up, the text
+ * around it stays. Unlike Semaphore UI it keeps leading zeros, so that versions of one width sort (`1.0.009`, `1.0.010`).
+ * If `start` is higher than `previous`, or `previous` has another form or is empty, the result is `start`. A start without
  * a number never changes.
  */
 export function nextVersion(start: string, previous: string): string {

@@ -18,8 +18,8 @@ export async function askInhabitants(
 }
 
 /**
- * Kills every process of a namespace, and resolves when none is alive. A namespace that is not reported yet is being made by
- * processes that carry the marker.
+ * Kills every process of a namespace, and resolves when none is alive. While the namespace has not been reported, the
+ * processes that create it are found by the marker in their environment.
  */
 export async function endNamespace(namespace: Namespace, marker: string): Promise<void> {
   if (!namespace.init()) await sweepMarked(marker);

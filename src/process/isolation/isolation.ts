@@ -1,3 +1,17 @@
+/*
+ * The room process/isolation/ separates the programs of tasks from the service, so that a task can read neither the
+ * server's secrets nor the files and processes of other tasks.
+ *
+ * Each program runs in mount, pid, IPC and user namespaces of the kernel. `isolateBy` (this file) lists the mounts: empty
+ * folders over the hidden ones, /dev/null over hidden files, and the task's own folders on top. Two chains create the
+ * namespaces: bubblewrap (bubblewrap.ts), or a Perl script where bubblewrap is missing (enter.ts, enter.pl). choose.ts
+ * takes the first chain that works; probe.ts tries it and says what the operator can do if it fails.
+ *
+ * The first process of the pid namespace, its init, stands for all processes of the program (namespace.ts): killing it
+ * kills every one of them, whatever they did to their session, parent or environment. sweep-namespace.ts and
+ * end-namespace.ts end what a program has left. The room hides files and processes only: the network is shared.
+ */
+
 import { existsSync, realpathSync } from "node:fs";
 import { findInPath } from "../../files/find-in-path.ts";
 import { bubblewrap } from "./bubblewrap.ts";

@@ -18,7 +18,7 @@ export interface Namespace {
   program(): Identity | undefined;
 }
 
-/** Stands for an init that has ended. */
+/** Identity of an init that has ended: no process matches it. */
 const ENDED: Identity = { pid: 2 ** 31 - 1, start: Number.MAX_SAFE_INTEGER };
 
 /** Creates the namespace whose report `read` returns; "" while there is none. */
@@ -70,7 +70,7 @@ function namespaceOf(pid: number): string | undefined {
   try {
     return readlinkSync(`/proc/${pid}/ns/pid`);
   } catch {
-    return undefined; // it has ended
+    return undefined; // the process has ended
   }
 }
 

@@ -84,6 +84,6 @@ function readSysctl(name: string): number {
   try {
     return Number(readFileSync(`/proc/sys/${name.replaceAll(".", "/")}`, "utf8"));
   } catch {
-    return Number.NaN; // this kernel does not have it
+    return Number.NaN; // this kernel lacks the setting
   }
 }

@@ -49,7 +49,7 @@ export async function sweepNamespace(
       killNamespace(namespace);
       pumps.drain();
     } else if (pauseMs > 2) {
-      // Not in the first round: an init without other processes ends by itself at once.
+      // Skipped in the first round: an init without other processes ends by itself at once.
       await askInhabitants(namespace, asked, run.birth);
     }
     await firstOf(

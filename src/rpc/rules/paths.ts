@@ -26,7 +26,7 @@ export function isRemoteUrl(text: string): boolean {
 
 /** Returns a refused URL for an error, without the parts that may be secret: login, password, query and fragment. */
 export function receivedUrl(text: string): string {
-  // The login first: a password may hold what begins a query.
+  // The login is removed first, since a password may contain `?` or `#`.
   const plain = text.replace(/^([a-z][a-z0-9+.-]*:\/*)?.*(@|%40)/is, "$1***@").replace(/[?#].*$/s, "?…");
   return received(plain);
 }

@@ -8,7 +8,7 @@ export interface Breach {
   isName?: true;
 }
 
-/** Most breaches reported of one rule for one value; a request can hold a hundred thousand. */
+/** Maximum number of breaches reported of one rule for one value; a request can hold a hundred thousand. */
 const MOST = 1000;
 
 /**

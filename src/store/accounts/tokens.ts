@@ -117,7 +117,7 @@ interface TokenAndRoles extends Omit<ValidToken, "grants"> {
   bindings: { roles: string[] | null; project: string; template: string | null }[];
 }
 
-/** Returns those of the tokens that are neither revoked nor expired. */
+/** Returns the tokens with these hashes that are neither revoked nor expired. */
 export async function findTokens(database: Database, hashes: readonly string[]): Promise<ValidToken[]> {
   const rows = await database.run((db) => validTokens(db, { hashes: JSON.stringify(hashes) }));
   return rows.map(({ hash, account, leftMs, ...rights }) => ({
@@ -129,8 +129,8 @@ export async function findTokens(database: Database, hashes: readonly string[]):
 }
 
 /**
- * Returns the rights of a caller by its name (task/caller.ts). A name that is no account's is of the root account, of a
- * server without authentication or of an earlier release: it has all rights. A deleted account has none.
+ * Returns the rights of a caller by its name (task/caller.ts). A deleted account has none. Names that belong to no account
+ * (the root account, callers of a server without authentication, tasks of an earlier release) have all rights.
  */
 export async function grantsOf(database: Database, caller: string): Promise<readonly Grant[]> {
   if (!caller.startsWith("accounts/")) return ROOT.grants;
