@@ -177,7 +177,7 @@ function environ(pid: string): string {
   }
 }
 
-test("another file of settings, which may name other servers, has a place of its own", async () => {
+test("tasks with another ansible.cfg, which may name other Galaxy servers, have a cache entry of their own", async () => {
   await play(service, "play");
   const before = cached().length;
   const { task, said } = await play(service, "other-config");
@@ -186,7 +186,7 @@ test("another file of settings, which may name other servers, has a place of its
   expect(cached()).toHaveLength(before + 1);
 });
 
-test("a branch that requirements name is fetched again when it has moved, and only then", async () => {
+test("a role from a branch is fetched again when the branch has moved, and only then", async () => {
   pushRole("moving.git", "the first words");
   const before = cached().length;
   expect((await play(service, "branch-play")).output).toContain("the first words");
@@ -205,7 +205,7 @@ test("a branch that requirements name is fetched again when it has moved, and on
   });
 });
 
-test("a caller can have all requirements fetched anew; what other tasks may be using stays", async () => {
+test("refresh_requirements fetches all requirements again, and entries that other tasks may use stay", async () => {
   await play(service, "play");
   const before = cached();
   const refresh = { params: { case: "ansible", value: { refreshRequirements: true } } } as const;

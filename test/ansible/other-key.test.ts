@@ -29,7 +29,7 @@ function journal(): string {
   return files.map((name) => readFileSync(join(tasks, name), "utf8")).join("");
 }
 
-test("a server that cannot open a task's secrets stores nothing of what its playbook told: it could not mask it", async () => {
+test("a server that cannot decrypt a task's secrets stores no output of its playbook, since it could not mask it", async () => {
   const [started, go] = ["started", "go"].map((name) => join(service.dataDir, name)) as [string, string];
   const playbook = `- hosts: all
   gather_facts: false

@@ -57,15 +57,15 @@ afterAll(async () => {
 });
 beforeEach((context) => void (hasAnsible || context.skip(NO_ANSIBLE)));
 
-describe("a working directory", () => {
-  test("is where the playbook runs and ansible.cfg is found", async () => {
+describe("working_dir", () => {
+  test("is where the playbook runs and where ansible.cfg is found", async () => {
     const { task, output } = await play(service, "placed");
     expect(task.status).toBe(TaskStatus.SUCCESS);
     expect(output).toContain("greetings from the role");
     expect(output).toContain("3 in deploy");
   });
 
-  test("that is not there is named", async () => {
+  test("fails the task with its name if it does not exist", async () => {
     const { task } = await play(service, "outside");
     expect(task.end?.message).toMatch(/^Cannot work in nowhere: there is no such folder in projects\/demo/);
   });

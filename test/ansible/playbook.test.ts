@@ -119,7 +119,7 @@ afterAll(async () => {
 beforeEach((context) => void (hasAnsible || context.skip(NO_ANSIBLE)));
 
 describe("variables", () => {
-  test("of the caller stay text, however deep, those of the environment are expressions, details are the reference's", async () => {
+  test("of the caller are text at any depth, those of the environment are templated, and task details have Semaphore UI's names", async () => {
     const evil = "{{ lookup('pipe', 'id') }}";
     const { task, output } = await play(service, "show", {
       variables: { mine: evil, deep: { list: [evil] } },
@@ -130,20 +130,20 @@ describe("variables", () => {
     expect(output).toContain(`task=${task.name.split("/").at(-1)} inventory=here`);
   });
 
-  test("tell a build's version, in the environment and in the details", async () => {
+  test("hold a build's version, in the environment and in the task details", async () => {
     const { output } = await play(service, "build");
     expect(output).toContain("build 1.0.0 1.0.0");
   });
 
-  test("that are secret are there, and not to be seen", async () => {
+  test("that are secret reach the playbook and are masked in the log", async () => {
     const { output } = await play(service, "show", { secretVariables: { pin: "{{ 1 }} tell nobody" } });
     expect(output).toContain("secret=19");
     expect(output).not.toContain("tell nobody");
   });
 });
 
-describe("results", () => {
-  test("are each host's counts and what failed, secrets masked; the command line shows them", async () => {
+describe("the result of a play", () => {
+  test("has the counts of each host and the failed tasks, secrets masked; the command line shows it", async () => {
     const { task } = await play(service, "count", { secretVariables: { pin: "tell nobody" } });
     expect(task).toMatchObject({
       status: TaskStatus.ERROR,
@@ -165,7 +165,7 @@ describe("results", () => {
     expect(run.stderr).toMatch(/^signalman: here: the last failed: it went wrong/m);
   });
 
-  test("hold what set_stats sets for the whole run, secrets masked", async () => {
+  test("has the values that set_stats sets for the whole run, secrets masked", async () => {
     const variables = { mine: "0123" };
     const { task } = await play(service, "stats", { variables, secretVariables: { pin: "tell-nobody" } });
     const { result } = await service.client(TaskService).getTaskResult({ name: task.name });
@@ -179,20 +179,20 @@ describe("results", () => {
     expect(result?.outputs).not.toHaveProperty("own");
   });
 
-  test("show no secret, not even in the name of a host", async () => {
+  test("masks secrets also in the names of hosts", async () => {
     const { task } = await play(service, "meet", { secretVariables: { pin: "tell-nobody" } });
     const result = await resultOf(service, task.name);
     expect(result?.hosts.map(({ host }) => host)).toEqual(["at-***", "here"]);
     expect(result?.failures).toMatchObject([{ host: "at-***", message: "no" }]);
   });
 
-  test("are told also of what no table can hold", async () => {
+  test("replaces characters that PostgreSQL cannot store", async () => {
     const { task } = await play(service, "odd");
     const result = await resultOf(service, task.name);
     expect(result?.failures).toMatchObject([{ message: "NUL \ufffd, half \ufffd" }]);
   });
 
-  test("tell which host could not be reached", async () => {
+  test("names the hosts that could not be reached", async () => {
     const { task } = await play(service, "gone");
     expect(task.end?.exitCode).toBe(4);
     const result = await resultOf(service, task.name);
@@ -202,21 +202,21 @@ describe("results", () => {
 });
 
 describe("a playbook that prompts for a variable", () => {
-  test("fails and says so, if the task does not set the variable", async () => {
+  test("fails with a message if the task does not set the variable", async () => {
     const { task, said } = await play(service, "ask");
     expect(task.end).toMatchObject({ reason: EndReason.EXIT_CODE, exitCode: 99 });
     expect(task.end?.message).toMatch(/: the playbook prompts for a variable, but tasks are non-interactive/);
     expect(said).toContain("playbook ask.yml");
   });
 
-  test("goes on with what was given, with a default, and without a pause", async () => {
+  test("runs without a pause if the task sets the variable, and uses the prompt's default", async () => {
     const { task, output } = await play(service, "ask", { variables: { who: "me" } });
     expect(task.status).toBe(TaskStatus.SUCCESS);
     expect(output).toContain('"msg": "me here"');
   });
 });
 
-test("hosts that take a connection and stay silent, or whose packets vanish, end the play within Ansible's 10 s", async () => {
+test("hosts that accept a connection and stay silent, or drop packets, fail after Ansible's timeout of 10 s", async () => {
   const { task } = await play(service, "mute", { runTimeout: { seconds: 60n } });
   expect(task.end).toMatchObject({ reason: EndReason.EXIT_CODE, exitCode: 4 });
   const result = await resultOf(service, task.name);

@@ -267,7 +267,7 @@ async function startGated(name: string) {
 }
 
 describe("over SSH, with a passphrase, a become password and two vaults", () => {
-  test("weakness 12: a playbook becomes root, and no secret is in any command line, environment, log, table or answer", async () => {
+  test("weakness 12: a playbook becomes root, and no secret is in a command line, environment, log, table or response", async () => {
     const stop = watchProcesses();
     const { name, ended, open } = await startGated("seen");
     const during = [await dump(), await answers(name)];
@@ -297,7 +297,7 @@ describe("over SSH, with a passphrase, a become password and two vaults", () => 
     expect(leftOf(name)).toEqual([]);
   });
 
-  test("the same after kill -9 of the server and its restart: the task goes on with its keys meanwhile", async () => {
+  test("after kill -9 of the server and a restart the task goes on, and its keys are removed in the end", async () => {
     const { name, ended, open } = await startGated("killed");
     await service.kill("SIGKILL");
     await service.start();
@@ -308,7 +308,7 @@ describe("over SSH, with a passphrase, a become password and two vaults", () => 
     expect(leftOf(name)).toEqual([]);
   });
 
-  test("the same with a password in the place of the key", async (context) => {
+  test("a password in place of the key leaves no trace either", async (context) => {
     if (!hasProgram("sshpass"))
       context.skip("there is no sshpass on this machine (tools/install-test-tools.sh)");
     const stop = watchProcesses();

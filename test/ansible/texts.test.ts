@@ -34,7 +34,7 @@ afterAll(async () => {
 });
 beforeEach((context) => void (hasAnsible || context.skip(NO_ANSIBLE)));
 
-test("texts of a caller reach a playbook as they are, whatever they look like, open or secret, however deep", async () => {
+test("text from a caller reaches a playbook unchanged, plain or secret, at any depth, even if it looks like a template", async () => {
   const target = join(out, "got.json");
   const named = (prefix: string, texts: readonly string[]) =>
     Object.fromEntries(texts.map((text, at) => [`${prefix}${at}`, text]));

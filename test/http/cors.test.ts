@@ -27,15 +27,15 @@ function call(url: string, origin: string, token = "0123456789abcdef") {
 const listOf = (response: Response, header: string) =>
   response.headers.get(header)?.toLowerCase().split(", ") ?? [];
 
-describe("a page from elsewhere", () => {
-  test("is not allowed unless the operator has configured it", async () => {
+describe("a page from another origin", () => {
+  test("is refused unless the operator allows its origin", async () => {
     await using plain = await server();
     expect(await preflight(plain.url, PAGE)).toMatchObject({ status: 405 });
     const answer = await call(plain.url, PAGE);
     expect([...answer.headers.keys()].filter((name) => name.startsWith("access-control"))).toEqual([]);
   });
 
-  test("may ask and call if it is named, without a token for asking", async () => {
+  test("may call if its origin is allowed; its preflight needs no token", async () => {
     await using named = await server(["http://localhost:3000", PAGE]);
     const asked = await preflight(named.url, PAGE);
     expect(asked).toMatchObject({ status: 204 });
@@ -60,14 +60,14 @@ describe("a page from elsewhere", () => {
     );
   });
 
-  test("reads errors too", async () => {
+  test("can read error responses too", async () => {
     await using named = await server([PAGE]);
     const refused = await call(named.url, PAGE, "wrong");
     expect(refused).toMatchObject({ status: 401 });
     expect(refused.headers.get("access-control-allow-origin")).toBe(PAGE);
   });
 
-  test("that is not among the named ones is not allowed, and caches are told that it depends", async () => {
+  test("whose origin is not allowed gets no CORS headers, and Vary tells caches that the origin counts", async () => {
     await using named = await server([PAGE]);
     for (const origin of ["https://evil.example", `${PAGE}.evil.example`, "null", "*"]) {
       const asked = await preflight(named.url, origin);
@@ -77,7 +77,7 @@ describe("a page from elsewhere", () => {
     }
   });
 
-  test("from anywhere is allowed with *", async () => {
+  test("from any origin is allowed with *", async () => {
     await using open = await server("*");
     expect(
       (await preflight(open.url, "https://any.example")).headers.get("access-control-allow-origin"),
@@ -85,7 +85,7 @@ describe("a page from elsewhere", () => {
     expect((await call(open.url, "null")).headers.get("access-control-allow-origin")).toBe("*");
   });
 
-  test("is answered over HTTP/2 as well", async () => {
+  test("gets its preflight answered over HTTP/2 too", async () => {
     await using named = await server([PAGE]);
     const session = http2.connect(named.url);
     const request = session.request({
@@ -100,7 +100,7 @@ describe("a page from elsewhere", () => {
   });
 });
 
-test("an OPTIONS request that is no preflight is refused as ever", async () => {
+test("an OPTIONS request that is not a preflight answers 405", async () => {
   await using named = await server([PAGE]);
   const answer = await fetch(named.url + PATH, { method: "OPTIONS", headers: { origin: PAGE } });
   expect(answer.status).toBe(405);

@@ -18,7 +18,7 @@ function open(url: string, method: string, headers: http2.OutgoingHttpHeaders): 
 }
 
 test.each(PROTOCOLS)(
-  "a deadline that is longer than a timer can count ends nothing: %s",
+  "a deadline beyond Node's longest timer does not end the call: %s",
   async (type, header, _, long) => {
     const warnings: Error[] = [];
     const note = (warning: Error) => warnings.push(warning);

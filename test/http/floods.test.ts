@@ -40,7 +40,7 @@ function repeated(piece: Buffer, times: number): Buffer {
   return Buffer.concat(Array.from({ length: times }, () => piece));
 }
 
-test("20,000 streams that are opened and reset at once leave nothing, and others are served", async () => {
+test("20,000 streams that are opened and reset at once leave no state behind, and other clients are served", async () => {
   let open = 0;
   async function* watchTask(_: unknown, { signal }: { signal: AbortSignal }) {
     open++;
@@ -75,7 +75,7 @@ test.each([
   await servesOthers(server);
 });
 
-test("headers that come byte by byte over HTTP/1.1 are cut off", async () => {
+test("a connection that sends HTTP/1.1 headers byte by byte is closed", async () => {
   await using server = await startServer({ patienceMs: 100 });
   const { hostname, port } = new URL(server.url);
   const socket = net.connect(Number(port), hostname).on("error", () => {});
@@ -89,7 +89,7 @@ test("headers that come byte by byte over HTTP/1.1 are cut off", async () => {
   await servesOthers(server);
 });
 
-test("headers that never end are cut off", async () => {
+test("an HTTP/2 connection whose headers never end is closed", async () => {
   await using server = await startServer();
   using peer = openPeer(server.url);
   await peer.write(frame(TYPE.headers, 0, 1, GET));
@@ -103,7 +103,7 @@ test("headers that never end are cut off", async () => {
   await servesOthers(server);
 });
 
-test("streams beyond what is allowed at once are refused, and those that stay open delay no other stream", async () => {
+test("streams beyond the limit are refused, and those that stay open delay no other stream", async () => {
   await using server = await startServer();
   using peer = openPeer(server.url);
   const open = (from: number, count: number) =>

@@ -20,7 +20,7 @@ function get(url: string, headers: Record<string, string>): Promise<{ status?: n
   });
 }
 
-test("a read is answered by GET, and the answer is kept by no cache", async () => {
+test("a read answers GET with headers that forbid caching", async () => {
   await using server = await startServer({ tasks });
   const response = await fetch(server.url + PATH);
   expect(await response.json()).toEqual({ task: { name: "x" } });
@@ -62,7 +62,7 @@ test.each(["evil.example", "localhost.evil.example", "127.0.0.1.evil.example:848
   },
 );
 
-test("the same holds over HTTP/2", async () => {
+test("a read answers GET over HTTP/2 too", async () => {
   await using server = await startServer({ tasks });
   const session = http2.connect(server.url);
   const statusOf = (authority: string) =>

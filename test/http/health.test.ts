@@ -6,7 +6,7 @@ import { essence, TRANSPORTS } from "./clients.ts";
 import { startServer } from "./server.ts";
 
 describe.each(Object.entries(TRANSPORTS))("health over %s", (_, transport) => {
-  test("answers for the server and its services", async () => {
+  test("Check answers for the server and for each of its services", async () => {
     await using server = await startServer();
     const client = createClient(Health, transport(server.url));
     expect((await client.check({})).status).toBe(Status.SERVING);
@@ -20,7 +20,7 @@ describe.each(Object.entries(TRANSPORTS))("health over %s", (_, transport) => {
     expect(Object.keys((await client.list({})).statuses)).toEqual(["", "signalman.v1.TaskService"]);
   });
 
-  test("tells every watcher of a change, and of the shutdown", async () => {
+  test("Watch sends each change and the shutdown to every watcher", async () => {
     await using server = await startServer();
     const client = createClient(Health, transport(server.url));
     const watch = client.watch({})[Symbol.asyncIterator]();
@@ -34,7 +34,7 @@ describe.each(Object.entries(TRANSPORTS))("health over %s", (_, transport) => {
   });
 });
 
-test("a watch of an unknown service says so and stays open", async () => {
+test("Watch of an unknown service answers SERVICE_UNKNOWN and stays open", async () => {
   await using server = await startServer();
   const client = createClient(Health, TRANSPORTS["Connect over HTTP/2"](server.url));
   const watch = client.watch({ service: "no.Such" })[Symbol.asyncIterator]();
@@ -44,14 +44,14 @@ test("a watch of an unknown service says so and stays open", async () => {
   expect(await end).toBe(Code.Unavailable);
 });
 
-test("/healthz is 200 or 503", async () => {
+test("/healthz answers 200 while the server serves, else 503", async () => {
   await using server = await startServer();
   expect((await fetch(`${server.url}/healthz`)).status).toBe(200);
   server.health.set(false);
   expect((await fetch(`${server.url}/healthz`)).status).toBe(503);
 });
 
-test("a part is serving while it and the whole are", async () => {
+test("a part is reported as serving while the part and the whole server are", async () => {
   const [whole, part] = [createHealthState(true), createHealthState(true)];
   const both = allOf(whole, part);
   const abort = new AbortController();
@@ -69,7 +69,7 @@ test("a part is serving while it and the whole are", async () => {
   await expect(follow.next()).rejects.toThrow("enough");
 });
 
-test("a reader of the health leaves no listener behind", async () => {
+test("a watch of health leaves no listener behind when it ends", async () => {
   const health = createHealthState();
   let listeners = 0;
   const counted: typeof health = {

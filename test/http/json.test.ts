@@ -31,7 +31,7 @@ describe("JSON over HTTP/1.1", () => {
     expect(response.headers.get("x-request-id")).toMatch(/^[0-9a-f-]{36}$/);
   });
 
-  test("says what is wrong with what is no JSON, and logs that without quoting it", async () => {
+  test("refuses invalid JSON with a description, and logs the refusal without quoting the request", async () => {
     await using server = await startServer({ tasks: { getTask } });
     const error = await errorOf(await post(server.url, "GetTask", '{"name": secret'));
     expect(error).toMatchObject({ status: 400, code: "invalid_argument", reason: "INVALID_ARGUMENT" });
@@ -41,13 +41,13 @@ describe("JSON over HTTP/1.1", () => {
     expect(JSON.stringify(server.lines)).not.toContain("secret");
   });
 
-  test("refuses a field that is not known instead of passing it over", async () => {
+  test("refuses an unknown field instead of ignoring it", async () => {
     await using server = await startServer({ tasks: { getTask } });
     const error = await errorOf(await post(server.url, "GetTask", '{"nmae":"x"}'));
     expect(error).toMatchObject({ status: 400, message: expect.stringContaining("nmae") });
   });
 
-  test("tells the content types that it takes", async () => {
+  test("names the accepted content types when it refuses another one", async () => {
     await using server = await startServer({ tasks: { getTask } });
     const form = { "content-type": "application/x-www-form-urlencoded" };
     const error = await errorOf(await post(server.url, "GetTask", "{}", form));
@@ -55,7 +55,7 @@ describe("JSON over HTTP/1.1", () => {
     expect(error.message).toMatch(/Unsupported content type application\/x-www-form-urlencoded; send JSON /);
   });
 
-  test("is taken compressed", async () => {
+  test("accepts compressed requests", async () => {
     await using server = await startServer({ tasks: { getTask } });
     const response = await fetch(`${server.url}/signalman.v1.TaskService/GetTask`, {
       method: "POST",
@@ -65,7 +65,7 @@ describe("JSON over HTTP/1.1", () => {
     expect(await response.json()).toEqual({ task: { name: "x" } });
   });
 
-  test("tells the HTTP methods by which an RPC can be called, also in the header Allow", async () => {
+  test("names the HTTP methods of an RPC when it refuses another one, also in the header Allow", async () => {
     await using server = await startServer({ tasks: { getTask } });
     const call = (method: string, rpc: string) =>
       fetch(`${server.url}/signalman.v1.TaskService/${rpc}`, { method });
@@ -80,14 +80,14 @@ describe("JSON over HTTP/1.1", () => {
     expect([read.status, read.headers.get("allow")]).toEqual([405, "GET, POST"]);
   });
 
-  test("has nothing elsewhere", async () => {
+  test("answers 404 for an unknown RPC", async () => {
     await using server = await startServer();
     const error = await errorOf(await post(server.url, "NoSuchMethod", "{}"));
     expect(error).toMatchObject({ status: 404, code: "unimplemented", reason: "UNIMPLEMENTED" });
     expect(error.message).toContain("/signalman.v1.TaskService/NoSuchMethod");
   });
 
-  test("keeps the caller's request id if it can be trusted to be one", async () => {
+  test("keeps the caller's request id only if it is safe to log", async () => {
     await using server = await startServer({ tasks: { getTask } });
     const kept = await post(server.url, "GetTask", "{}", { "x-request-id": "build-7/3" });
     expect(kept.headers.get("x-request-id")).toBe("build-7/3");
@@ -96,8 +96,8 @@ describe("JSON over HTTP/1.1", () => {
   });
 });
 
-describe("a service that everyone on the machine may call", () => {
-  test("is closed to pages of other hosts, also under a name that leads here", async () => {
+describe("a server without tokens", () => {
+  test("refuses calls from pages of other hosts", async () => {
     await using server = await startServer({ tasks: { getTask } });
     const error = await errorOf(await post(server.url, "GetTask", "{}", { origin: "http://evil.example" }));
     expect(error).toMatchObject({ status: 401, reason: "ORIGIN_REFUSED" });
@@ -106,8 +106,8 @@ describe("a service that everyone on the machine may call", () => {
   });
 });
 
-describe("a token", () => {
-  test("is asked for, but not by health checks", async () => {
+describe("a server with a token", () => {
+  test("requires it of calls, but not of health checks", async () => {
     await using server = await startServer({ tasks: { getTask }, token: "s3cret" });
     const missing = await errorOf(await post(server.url, "GetTask", "{}"));
     expect(missing).toMatchObject({ status: 401, code: "unauthenticated", reason: "TOKEN_MISSING" });

@@ -56,7 +56,7 @@ const LEAVERS: [string, Leave][] = [
 let waits: () => Promise<void>;
 
 test.each(LEAVERS)(
-  "a reader that leaves in the middle of a message ends its stream: %s",
+  "a client that leaves in the middle of a message ends its stream: %s",
   async (_, leave) => {
     let sent = 0;
     const ended = Promise.withResolvers<void>();
@@ -138,7 +138,7 @@ async function openCall(url: string, path: string, type: string) {
 }
 
 describe.each(QUITTERS)(
-  "a client that leaves in the middle of its request is no failure of ours: %s",
+  "a client that leaves in the middle of its request is logged as CANCELED at level info: %s",
   (_, leave) => {
     test.each(TYPES)("%s as %s", async (method, type) => {
       const entered = Promise.withResolvers<void>();

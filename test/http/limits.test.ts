@@ -61,7 +61,7 @@ describe("connections without an authenticated caller", () => {
     for (const { socket } of [second, third]) socket.destroy();
   });
 
-  test("when all are authenticated, it is the new one that is closed", async () => {
+  test("if all are authenticated, the new one is closed", async () => {
     await using server = await start({ limits: { all: 2 } });
     const trusted = [await connect(server.url), await connect(server.url)];
     for (const { socket } of trusted) await ask(socket, GET_TASK, AUTHORIZED);
@@ -72,7 +72,7 @@ describe("connections without an authenticated caller", () => {
     }
   });
 
-  test("one that has not authenticated in time is closed, and one that has goes on", async () => {
+  test("one that has not authenticated in time is closed, and one that has stays open", async () => {
     await using server = await start({ limits: { untrustedMs: 300 } });
     const trusted = await connect(server.url);
     await ask(trusted.socket, GET_TASK, AUTHORIZED);
@@ -88,7 +88,7 @@ describe("connections without an authenticated caller", () => {
 });
 
 describe("a session without an authenticated caller", () => {
-  test("is closed after more resets than Node allows, and one with a caller is not", async () => {
+  test("is closed after more resets than Node allows by default, and one with a caller is not", async () => {
     await using server = await start();
     const resets = async (session: http2.ClientHttp2Session, count: number) => {
       const headers = { ":method": "POST", ":path": HEALTH, "content-type": "application/json" };
@@ -134,7 +134,7 @@ describe("the body of a request", () => {
     return { stream: stream.on("error", () => {}), answer };
   };
 
-  test("that pauses is refused", async () => {
+  test("that pauses for too long is refused", async () => {
     await using server = await start({ bodyLimits });
     const session = http2.connect(server.url);
     const { stream, answer } = open(session);
@@ -146,7 +146,7 @@ describe("the body of a request", () => {
     session.destroy();
   });
 
-  test("that never ends is refused", async () => {
+  test("that takes too long in all is refused", async () => {
     await using server = await start({ bodyLimits: { ...bodyLimits, idleMs: 60_000 } });
     const session = http2.connect(server.url);
     const { stream, answer } = open(session);
@@ -159,7 +159,7 @@ describe("the body of a request", () => {
     session.destroy();
   });
 
-  test("over HTTP/1.1 too, and the connection ends", async () => {
+  test("that is refused over HTTP/1.1 ends the connection", async () => {
     await using server = await start({ bodyLimits, patienceMs: 300 });
     const { socket, closed } = await connect(server.url);
     const head = await ask(socket, GET_TASK, AUTHORIZED, "x: y").then(async () => {
@@ -173,7 +173,7 @@ describe("the body of a request", () => {
     await closed;
   });
 
-  test("large ones wait for each other, small ones do not wait for them", async () => {
+  test("waits for others if it is large, but not if it is small", async () => {
     const name = "x".repeat(200_000);
     await using server = await start({ bodyLimits: { idleMs: 60_000, totalMs: 60_000, large: 1 } });
     const session = http2.connect(server.url);
@@ -224,7 +224,7 @@ describe("the host of a call", () => {
       return Number(/^HTTP\/1.1 (\d+)/.exec(String(head))?.[1]);
     });
 
-  test("is checked where that is on, but not for health", async () => {
+  test("is checked where the check is on, but not for health", async () => {
     await using server = await start({ hosts: { checked: true, names: ["ci.example.com"] } });
     for (const host of ["localhost:1", "app.localhost", "127.0.0.1", "[::1]:8480", "CI.example.com:443"])
       expect([host, await call(server.url, host)]).toEqual([host, 200]);
@@ -238,7 +238,7 @@ describe("the host of a call", () => {
     expect(await call(server.url, "evil.example", HEALTH)).toBe(200);
   });
 
-  test("is any name where it is not, or where all are allowed", async () => {
+  test("may be any name where the check is off or all names are allowed", async () => {
     await using open = await start();
     expect(await call(open.url, "evil.example")).toBe(200);
     await using all = await start({ hosts: { checked: true, names: "*" } });
@@ -246,7 +246,7 @@ describe("the host of a call", () => {
   });
 });
 
-test("refusals are counted, and one line stands for many", async () => {
+test("many refusals are logged as one line with their number", async () => {
   await using server = await start();
   for (let i = 0; i < 20; i++)
     await fetch(server.url + GET_TASK, {

@@ -8,7 +8,7 @@ import { standStill } from "./stand-still.ts";
 
 const PATIENCE_MS = 20;
 
-test("first bytes that came in time count, however late they are looked at", async () => {
+test("first bytes that arrived in time count, even if the server looks at them late", async () => {
   const decided = Promise.withResolvers<Protocol | undefined>();
   await using server = net.createServer((socket) => {
     sniff(socket, PATIENCE_MS, (protocol) => {
@@ -23,7 +23,7 @@ test("first bytes that came in time count, however late they are looked at", asy
   expect(await decided.promise).toBe("http1");
 });
 
-test("so do settings of HTTP/2", async () => {
+test("HTTP/2 SETTINGS that arrived in time count, even if the server looks at them late", async () => {
   await using server = await startServer({ patienceMs: PATIENCE_MS });
   using peer = openPeer(server.url, Buffer.alloc(0));
   await once(peer.socket, "data");

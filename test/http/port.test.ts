@@ -30,7 +30,7 @@ async function answerTo(url: string, bytes: string | Buffer): Promise<string> {
 }
 
 describe("listen", () => {
-  test("says who is in the way", async () => {
+  test("reports a port that another program holds, and says what to do", async () => {
     await using server = await startServer();
     const { host, port } = server.port.address;
     await expect(listen({ host, port, handler: nothing })).rejects.toThrow(
@@ -38,31 +38,31 @@ describe("listen", () => {
     );
   });
 
-  test("says that an address is not of this machine", async () => {
+  test("reports an address that this machine does not have", async () => {
     await expect(listen({ host: "192.0.2.1", port: 0, handler: nothing })).rejects.toThrow(
       /Cannot listen on 192.0.2.1:0: this machine does not have this address/,
     );
   });
 
-  test("says that a host is not known", async () => {
+  test("reports a host name that cannot be resolved", async () => {
     await expect(listen({ host: "no.such.host.invalid", port: 1, handler: nothing })).rejects.toThrow(
       /Cannot listen on no.such.host.invalid:1: (no host has this name|this name cannot be resolved)/,
     );
   });
 });
 
-describe("strange peers", () => {
+describe("peers that do not keep to the protocol", () => {
   test.each([
     ["says nothing", ""],
     ["stops in the middle of HTTP/2's first word", "PR"],
     ["stops in the middle of HTTP/2's preface", "PRI * HTTP/2.0\r\n"],
     ["stops in the middle of its headers", "POST / HTTP/1.1\r\nhost: x\r\n"],
-  ])("one that %s is cut off", async (_, bytes) => {
+  ])("a peer that %s is disconnected", async (_, bytes) => {
     await using server = await startServer({ patienceMs: 50 });
     await answerTo(server.url, bytes);
   });
 
-  test("one that leaves at once, or is silent when the server closes, holds nothing up", async () => {
+  test("peers that leave at once or stay silent do not delay a shutdown", async () => {
     await using server = await startServer();
     connect(server.url).end();
     const silent = connect(server.url);
@@ -73,9 +73,9 @@ describe("strange peers", () => {
   test.each([
     ["garbage", Buffer.from([0, 1, 2, 255, 254, 10, 10])],
     ["TLS", Buffer.from("16030100a5010000a1", "hex")],
-    ["a proxy's greeting", "PROXY TCP4 1.2.3.4 5.6.7.8 1 2\r\n"],
-    ["HTTP/2 frames that are none", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\nGET / HTTP/1.1\r\n\r\n"],
-  ])("%s is refused, and the next one served", async (_, bytes) => {
+    ["the header of the PROXY protocol", "PROXY TCP4 1.2.3.4 5.6.7.8 1 2\r\n"],
+    ["invalid HTTP/2 frames", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\nGET / HTTP/1.1\r\n\r\n"],
+  ])("a connection that sends %s is refused, and the next one is served", async (_, bytes) => {
     await using server = await startServer();
     await answerTo(server.url, bytes);
     expect((await fetch(`${server.url}/healthz`)).status).toBe(200);
@@ -84,10 +84,10 @@ describe("strange peers", () => {
   test.each([
     ["no Host (HTTP/1.0)", "POST /signalman.v1.TaskService/GetTask HTTP/1.0\r\n\r\n"],
     [
-      "a Host that is none",
+      "an invalid Host",
       "POST /signalman.v1.TaskService/GetTask HTTP/1.1\r\nhost: a b:c\r\nconnection: close\r\n\r\n",
     ],
-  ])("%s is a bad request, not the end of the server", async (_, bytes) => {
+  ])("%s is answered with 400, and the server goes on", async (_, bytes) => {
     await using server = await startServer();
     expect(await answerTo(server.url, bytes)).toMatch(/^HTTP\/1.1 400 .*invalid_argument/s);
   });
@@ -104,14 +104,14 @@ describe("strange peers", () => {
     expect(await answerTo(server.url, `${head}{"name":"x"}`)).toContain(answer);
   });
 
-  test("the host of a request in absolute form is that of its target, whatever the header says", async () => {
+  test("the host of a request in absolute form is that of its target, not of the header Host", async () => {
     await using server = await startServer({ tasks: { getTask: ({ name }) => ({ task: { name } }) } });
     const line = "GET http://evil.example/signalman.v1.TaskService/GetTask?encoding=json&message={} HTTP/1.1";
     const answer = await answerTo(server.url, `${line}\r\nhost: localhost\r\nconnection: close\r\n\r\n`);
     expect(answer).toMatch(/^HTTP\/1.1 403 .*got Host \\"evil.example\\"/s);
   });
 
-  test("the first byte alone is enough patience for the rest", async () => {
+  test("a request that arrives byte by byte is served", async () => {
     await using server = await startServer();
     const socket = connect(server.url).setNoDelay(true);
     for (const part of ["P", "O", "ST /healthz HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n"]) {
@@ -122,8 +122,8 @@ describe("strange peers", () => {
   });
 });
 
-describe("many streams", () => {
-  test("2,000 on one connection, ended by the client at once", async () => {
+describe("many streams on one connection", () => {
+  test("2,000 streams are ended by the client at once", async () => {
     let open = 0;
     const drained = Promise.withResolvers<void>();
     async function* watchTask(_: unknown, { signal }: { signal: AbortSignal }) {
@@ -146,7 +146,7 @@ describe("many streams", () => {
     client.close();
   });
 
-  test("2,000 on one connection, ended by the server", async () => {
+  test("2,000 streams are ended by the server", async () => {
     async function* watchTask(_: unknown, { signal }: { signal: AbortSignal }) {
       yield { resumeToken: "1" };
       await once(signal, "abort");
@@ -161,7 +161,7 @@ describe("many streams", () => {
     expect(new Set(await Promise.all(ends))).toEqual(new Set([14]));
   });
 
-  test("more at once than are allowed wait at the client: few until a caller has authenticated", async () => {
+  test("streams beyond the limit wait at the client, and the limit is low until a caller has authenticated", async () => {
     await using server = await startServer({ tasks: { getTask: () => ({}) } });
     const session = http2.connect(server.url);
     const [before] = await once(session, "remoteSettings");

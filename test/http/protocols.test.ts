@@ -35,14 +35,14 @@ async function drain(stream: AsyncIterable<{ resumeToken: string }>) {
 }
 
 describe.each(Object.entries(TRANSPORTS))("%s", (_, transport) => {
-  test("unary and streaming calls", async () => {
+  test("unary and streaming calls are answered", async () => {
     await using server = await startServer({ tasks });
     const client = createClient(TaskService, transport(server.url));
     expect((await client.getTask({ name: "x" })).task?.name).toBe("x");
     expect(await drain(client.watchTask({ name: "x" }))).toEqual({ tokens: ["1", "2"] });
   });
 
-  test("errors carry their details, also half-way through a stream", async () => {
+  test("errors carry their details, also in the middle of a stream", async () => {
     await using server = await startServer({ tasks });
     const client = createClient(TaskService, transport(server.url));
     const missing = { code: Code.NotFound, reason: "RESOURCE_NOT_FOUND" };
@@ -52,7 +52,7 @@ describe.each(Object.entries(TRANSPORTS))("%s", (_, transport) => {
     expect(essence(error)).toEqual(missing);
   });
 
-  test("what is ours stays in the log, under the id that the caller gets", async () => {
+  test("the cause of an INTERNAL error is only in the log, under the request id that the caller gets", async () => {
     await using server = await startServer({ tasks });
     const client = createClient(TaskService, transport(server.url));
     const { error } = await drain(
@@ -73,7 +73,7 @@ describe.each(Object.entries(TRANSPORTS))("%s", (_, transport) => {
     );
   });
 
-  test("an error of Connect's own that a handler throws is a defect of the service, whatever it says", async () => {
+  test("a ConnectError that a handler throws is reported as INTERNAL, whatever its code", async () => {
     const failing = () => {
       throw new ConnectError("protocol error: missing output message", Code.Internal);
     };
@@ -94,7 +94,7 @@ describe.each(Object.entries(TRANSPORTS))("%s", (_, transport) => {
 });
 
 describe("grpc-js", () => {
-  test("unary calls, streams and error details", async () => {
+  test("gets responses, streams and error details", async () => {
     await using server = await startServer({ tasks });
     const client = grpcJsClient(server.url);
     const task = await new Promise((resolve, reject) =>
@@ -112,7 +112,7 @@ describe("grpc-js", () => {
     client.close();
   });
 
-  test("shows messages as they were written, in whatever script", async () => {
+  test("shows error messages in any script as they were written", async () => {
     const sentence = 'Größe 100%: "a/b"\n🚀 %2F';
     const getTask = () => {
       throw new Failure("precondition", sentence, { reason: "NO_BUILD" });
@@ -124,7 +124,7 @@ describe("grpc-js", () => {
     client.close();
   });
 
-  test("takes its requests compressed", async () => {
+  test("may send compressed requests", async () => {
     await using server = await startServer({ tasks });
     const client = grpcJsClient(server.url, {
       "grpc.default_compression_algorithm": grpc.compressionAlgorithms.gzip,
@@ -138,7 +138,7 @@ describe("grpc-js", () => {
   });
 });
 
-describe("a client that offers compression, and compresses its request, gets an answer without", () => {
+describe("a client that offers compression and compresses its request gets an uncompressed response", () => {
   test.each([
     ["application/grpc", "grpc-encoding", "grpc-accept-encoding"],
     ["application/grpc", "grpc-encoding", undefined],
@@ -169,7 +169,7 @@ describe("a client that offers compression, and compresses its request, gets an 
   });
 });
 
-describe("a service that is not there", () => {
+describe("a service or a method without an implementation", () => {
   test.each(Object.entries(TRANSPORTS))("is UNIMPLEMENTED over %s", async (_, transport) => {
     await using server = await startServer({ tasks });
     const client = createClient(CatalogService, transport(server.url));
@@ -177,7 +177,7 @@ describe("a service that is not there", () => {
     expect(essence(error)).toEqual({ code: Code.Unimplemented, reason: "UNIMPLEMENTED" });
   });
 
-  test("is UNIMPLEMENTED for grpc-js, and so is a method without an implementation", async () => {
+  test("is UNIMPLEMENTED for grpc-js", async () => {
     await using server = await startServer({ tasks });
     const client = grpcJsClient(server.url);
     const same = (bytes: Buffer) => bytes;

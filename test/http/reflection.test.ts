@@ -76,7 +76,7 @@ describe.each([
     expect(linked(files)).toHaveLength(files.length);
   });
 
-  test("finds files by name, and says of others that there are none, in one stream", async () => {
+  test("finds files by name and reports unknown ones, in one stream", async () => {
     const answers = await ask(
       { case: "fileByFilename", value: "google/protobuf/duration.proto" },
       { case: "fileByFilename", value: "nope.proto" },
@@ -98,7 +98,7 @@ describe.each([
   });
 });
 
-test("`buf curl` needs nothing but the port", async () => {
+test("`buf curl` needs only the port", async () => {
   await using server = await startServer({ tasks: { getTask } });
   for (const protocol of ["grpc", "grpcweb", "connect"]) {
     const { stdout } = await run("node_modules/.bin/buf", [

@@ -8,7 +8,7 @@ const WATCH =
   "content-length: 5\r\n\r\n\0\0\0\0\0";
 
 test.each([1, 3])(
-  "a client of HTTP/1.1 that leaves ends its %i calls, and is no failure of ours",
+  "a client of HTTP/1.1 that disconnects cancels its %i calls, which are not logged as errors of the server",
   async (calls) => {
     let begun = 0;
     async function* watchTask() {

@@ -17,18 +17,21 @@ async function* waitForEver(_: unknown, { signal }: { signal: AbortSignal }) {
   throw signal.reason;
 }
 
-describe("shutdown in the middle of a stream", () => {
-  test.each(Object.entries(TRANSPORTS))("%s: UNAVAILABLE with RetryInfo", async (_, transport) => {
-    await using server = await startServer({ tasks: { watchTask: waitForEver } });
-    const client = createClient(TaskService, transport(server.url));
-    const stream = client.watchTask({})[Symbol.asyncIterator]();
-    expect((await stream.next()).value?.resumeToken).toBe("1");
-    const rest = stream.next().catch((e) => e);
-    await server.stop(10_000);
-    expect(essence(await rest)).toEqual(UNAVAILABLE);
-  });
+describe("a shutdown in the middle of a stream", () => {
+  test.each(Object.entries(TRANSPORTS))(
+    "ends it with UNAVAILABLE and RetryInfo over %s",
+    async (_, transport) => {
+      await using server = await startServer({ tasks: { watchTask: waitForEver } });
+      const client = createClient(TaskService, transport(server.url));
+      const stream = client.watchTask({})[Symbol.asyncIterator]();
+      expect((await stream.next()).value?.resumeToken).toBe("1");
+      const rest = stream.next().catch((e) => e);
+      await server.stop(10_000);
+      expect(essence(await rest)).toEqual(UNAVAILABLE);
+    },
+  );
 
-  test("grpc-js: the same, with the details as it sees them", async () => {
+  test("ends it with UNAVAILABLE and RetryInfo for grpc-js", async () => {
     await using server = await startServer({ tasks: { watchTask: waitForEver } });
     const client = grpcJsClient(server.url);
     const stream = client.watchTask({});
@@ -41,7 +44,7 @@ describe("shutdown in the middle of a stream", () => {
     client.close();
   });
 
-  test("is no error of ours in the log", async () => {
+  test("is not logged as an error of the server", async () => {
     await using server = await startServer({ tasks: { watchTask: waitForEver } });
     const stream = grpcJsClient(server.url).watchTask({});
     stream.on("error", () => {});
@@ -51,7 +54,7 @@ describe("shutdown in the middle of a stream", () => {
   });
 });
 
-test("however many streams are open, the signal of the shutdown has as many listeners as before", async () => {
+test("open streams add no listeners to the signal of the shutdown", async () => {
   await using server = await startServer({ tasks: { watchTask: waitForEver } });
   const { signal } = server.shutdown;
   const before = getEventListeners(signal, "abort").length;
@@ -65,7 +68,7 @@ test("however many streams are open, the signal of the shutdown has as many list
 });
 
 describe("close", () => {
-  test("lets a unary call end, refuses new streams on the same session, and ends the session with it", async () => {
+  test("waits for a unary call, refuses new streams on its session, and then ends the session", async () => {
     const gate = Promise.withResolvers<void>();
     const entered = Promise.withResolvers<void>();
     const getTask = async () => {
@@ -85,7 +88,7 @@ describe("close", () => {
     expect(session.destroyed || session.closed).toBe(true);
   });
 
-  test("lets a call over HTTP/1.1 end and does not wait for its idle connection", async () => {
+  test("waits for a call over HTTP/1.1 and does not wait for its idle connection", async () => {
     const entered = Promise.withResolvers<void>();
     const gate = Promise.withResolvers<void>();
     const getTask = async () => {
@@ -125,7 +128,7 @@ describe("close", () => {
     },
   );
 
-  test("cuts off what does not end in time, and may be called twice", async () => {
+  test("destroys calls that do not end in time, and may be called twice", async () => {
     const entered = Promise.withResolvers<void>();
     const getTask = () => {
       entered.resolve();

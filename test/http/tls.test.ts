@@ -59,7 +59,7 @@ describe("over TLS on the same port", () => {
     expect((await createClient(TaskService, transport).getTask({ name: "x" })).task?.name).toBe("x");
   });
 
-  test("the client library and grpc-js are served, and refuse an unknown authority", async () => {
+  test("the client library and grpc-js are served, and refuse a certificate of an unknown authority", async () => {
     await using server = await start();
     using client = connectSignalman({ server: server.url, ca: first.cert });
     expect((await client.tasks.getTask({ name: "x" })).task?.name).toBe("x");
@@ -116,14 +116,14 @@ test("new connections get a new certificate while 50 open streams go on with the
   for (const client of clients) client[Symbol.dispose]();
 });
 
-test("a pair that cannot be used leaves the old one", async () => {
+test("a certificate that cannot be used leaves the old one in use", async () => {
   await using server = await start();
   expect(() => server.port.useKeyPair({ cert: second.cert, key: first.key })).toThrow(/key values mismatch/);
   expect((await shownName(server.url)).name).toBe("first");
 });
 
 describe("a peer without TLS", () => {
-  test("is told how to call", async () => {
+  test("is told to call by https", async () => {
     await using server = await start();
     const answer = await fetch(server.url.replace("https", "http"));
     expect([answer.status, await answer.text()]).toEqual([

@@ -47,15 +47,15 @@ describe.each(Object.entries(TRANSPORTS))("a caller without a token, over %s", (
     text: "The header `authorization: Bearer TOKEN` is missing; send it with the token of this server",
   };
 
-  test("is refused a unary call", async () => {
+  test("without a token a unary call is refused", async () => {
     expect(await refusalOf(client().getTask({ name: "x" }))).toEqual(REFUSED);
   });
 
-  test("is refused a stream", async () => {
+  test("without a token a stream is refused", async () => {
     expect(await refusalOf(Array.fromAsync(client().watchTask({ name: "x" })))).toEqual(REFUSED);
   });
 
-  test("is served with the token", async () => {
+  test("with the token both are served", async () => {
     const headers = { authorization: `Bearer ${TOKEN}` };
     expect((await client().getTask({ name: "x" }, { headers })).task?.name).toBe("x");
     expect(await Array.fromAsync(client().watchTask({}, { headers }), (e) => e.resumeToken)).toEqual(["1"]);
@@ -64,8 +64,8 @@ describe.each(Object.entries(TRANSPORTS))("a caller without a token, over %s", (
 
 const PATH = "/signalman.v1.TaskService/GetTask";
 
-describe("before the token is known", () => {
-  test("no byte of a body is awaited over HTTP/1.1, and the refusal says whom a page may tell it", async () => {
+describe("a call without a token", () => {
+  test("is refused over HTTP/1.1 before its body arrives, with the CORS header of an allowed page", async () => {
     const { hostname, port } = new URL(server.url);
     const socket = net.connect(Number(port), hostname);
     socket.write(
@@ -81,7 +81,7 @@ describe("before the token is known", () => {
   });
 
   test.each(["application/grpc", "application/json", "application/connect+json"])(
-    "no byte of a body is awaited over HTTP/2: %s",
+    "is refused over HTTP/2 before its body arrives: %s",
     async (type) => {
       const session = http2.connect(server.url);
       const stream = session.request({ ":method": "POST", ":path": PATH, "content-type": type });
@@ -94,7 +94,7 @@ describe("before the token is known", () => {
     },
   );
 
-  test("broken compression and broken JSON are not looked at", async () => {
+  test("is refused before its body is decompressed or parsed", async () => {
     const answer = await fetch(server.url + PATH, {
       method: "POST",
       headers: { "content-type": "application/json", "content-encoding": "gzip" },

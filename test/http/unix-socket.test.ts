@@ -37,7 +37,7 @@ async function leaveBehind(path: string): Promise<void> {
   expect(lstatSync(path).isSocket()).toBe(true);
 }
 
-test("only the user can open it, and it is gone with the server", async () => {
+test("only the user can open the socket, and it is removed with the server", async () => {
   const server = await start();
   const path = server.port.socket ?? "";
   expect(lstatSync(path).mode & 0o777).toBe(0o600);
@@ -46,7 +46,7 @@ test("only the user can open it, and it is gone with the server", async () => {
   expect(readdirSync(join(folder, "signalman"))).toEqual([]);
 });
 
-test("its callers are root without a token, and those with a wrong token are not", async () => {
+test("callers without a token are root, and callers with a wrong token are refused", async () => {
   await using server = await start();
   using own = connectSignalman({ server: `unix:${server.port.socket}` });
   expect((await own.tasks.getTask({ name: "x" })).task?.name).toBe("x");
@@ -56,7 +56,7 @@ test("its callers are root without a token, and those with a wrong token are not
   await expect(network.tasks.getTask({ name: "x" })).rejects.toThrow("is missing");
 });
 
-test("grpc-js and curl reach it, whatever host they name", async () => {
+test("grpc-js and curl reach the server over the socket, whatever host they name", async () => {
   await using server = await start();
   const client = grpcJsClient(`unix:${server.port.socket}`);
   const answer = await promisify(client.getTask).call(client, { name: "x" });
@@ -79,7 +79,7 @@ test("grpc-js and curl reach it, whatever host they name", async () => {
   }
 });
 
-test("one that a crashed server left is replaced", async () => {
+test("a socket that a crashed server left is replaced", async () => {
   const path = localSocketPath(ADDRESS, env());
   await leaveBehind(path);
   const listener = await listenOnSocket(path, (socket) => void socket.end("new"));
@@ -89,7 +89,7 @@ test("one that a crashed server left is replaced", async () => {
   expect(readdirSync(join(path, ".."))).toEqual([]);
 });
 
-test("one of a living server stays, and the path of another is not removed", async () => {
+test("a socket on which a server listens is refused to others, and no server removes another's path", async () => {
   const path = localSocketPath(ADDRESS, env());
   const first = await listenOnSocket(path, (socket) => void socket.end());
   await expect(listenOnSocket(path, () => {})).rejects.toThrow(
@@ -102,7 +102,7 @@ test("one of a living server stays, and the path of another is not removed", asy
   await second.close();
 });
 
-test("a path of any length can be listened on", async () => {
+test("a socket may have a path of any length", async () => {
   const path = join(folder, "x".repeat(200), "signalman", "a.sock");
   const listener = await listenOnSocket(path, (socket) => void socket.end("long"));
   using short = shortSocketPath(path);
@@ -110,7 +110,7 @@ test("a path of any length can be listened on", async () => {
   await listener.close();
 });
 
-test("a server without a folder for it listens on its port alone", async () => {
+test("a server that cannot create the folder of its socket listens on its port alone", async () => {
   const file = join(folder, "file");
   writeFileSync(file, "");
   const told: string[] = [];
@@ -122,7 +122,7 @@ test("a server without a folder for it listens on its port alone", async () => {
   expect(told).toEqual([expect.stringMatching(/EEXIST|ENOTDIR/)]);
 });
 
-test("it is found under every name of the machine, and in a folder that others cannot write", async () => {
+test("the command line finds the socket under every name of the machine, but not in a folder that others can write", async () => {
   const listeners = await Promise.all(
     [ADDRESS, { host: "0.0.0.0", port: 8481 }, { host: "::1", port: 8482 }].map((at) =>
       listenOnSocket(localSocketPath(at, env()), (socket) => void socket.end()),

@@ -99,7 +99,7 @@ async function codeOf(...args: Parameters<typeof answerOf>): Promise<Code | unde
   return (await answerOf(...args)).code;
 }
 
-describe("a request that cannot be read is the caller's error", () => {
+describe("a request that cannot be decoded is the caller's error", () => {
   test.each(BODIES)("%s as %s: %s", async (method, type, _, body) => {
     await using server = await startServer({ tasks });
     expect(await codeOf(server.url, method, type, body)).toBe(Code.InvalidArgument);
@@ -143,7 +143,7 @@ describe("a request that cannot be read is the caller's error", () => {
     }
   });
 
-  test("with a reason, and without a word of what it held in the log", async () => {
+  test("has a reason, and its message quotes nothing of the request", async () => {
     await using server = await startServer({ tasks });
     const response = await fetch(`${server.url}/signalman.v1.TaskService/GetTask`, {
       method: "POST",
@@ -157,7 +157,7 @@ describe("a request that cannot be read is the caller's error", () => {
   });
 });
 
-describe("a request that is refused before its end does not hold up the next one", () => {
+describe("a request that is refused before its body has arrived does not delay the next one", () => {
   const tooBig = Buffer.concat([frame(Buffer.alloc(400_000), { length: 2 ** 32 - 1 })]);
 
   test("on a connection of HTTP/1.1", async () => {
@@ -180,7 +180,7 @@ describe("a request that is refused before its end does not hold up the next one
     agent.destroy();
   });
 
-  test("on a connection of HTTP/2, however often", async () => {
+  test("on a connection of HTTP/2, a hundred times", async () => {
     await using server = await startServer({ tasks });
     const session = http2.connect(server.url);
     const call = async (type: string, body: Buffer) => {

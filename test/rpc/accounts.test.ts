@@ -93,7 +93,7 @@ test("an expired token is refused", async () => {
     });
 });
 
-test("a role binding permits what it names, and nothing else", async () => {
+test("a role binding permits its roles on its project or template, and nothing else", async () => {
   const text = await makeAccount("runner");
   const call = api.withToken(text);
   await api.client(ProjectService).createProject({ projectId: "p", project: {} });

@@ -251,8 +251,8 @@ function changes(): Work[] {
 const newest = async (count = 1): Promise<AuditEvent[]> =>
   (await api.client(AuditService).listAuditEvents({ pageSize: count })).events;
 
-describe("a change", () => {
-  test("of every method that makes one is recorded with it, and no secret with it", async () => {
+describe("the audit event of a change", () => {
+  test("is stored by every method that changes something, without secrets", async () => {
     const methods = new Set<string>();
     for (const [method, resource, work] of changes()) {
       await work();
@@ -271,7 +271,7 @@ describe("a change", () => {
     expect(rows.map(({ row }) => row).join("\n")).not.toContain(SECRET);
   });
 
-  test("names its fields", async () => {
+  test("names the changed fields", async () => {
     await api.client(CatalogService).applyCatalog({
       catalog: {
         project: { name: "p" },
@@ -289,7 +289,7 @@ describe("a change", () => {
     expect((await newest())[0]).toMatchObject({ template: T, fields: ["template", "message", "labels"] });
   });
 
-  test("that is not made is not recorded", async () => {
+  test("is not stored if the change fails", async () => {
     const before = (await newest())[0]?.id;
     const requestId = "01a20a8f-a03f-7f1e-aba5-29fd1ad73196";
     const tasks = api.client(TaskService);
@@ -312,7 +312,7 @@ describe("a change", () => {
     ]);
   });
 
-  test("that cannot be recorded is not made", async () => {
+  test("must be storable, or the change is rolled back", async () => {
     await sql`DELETE FROM tasks`;
     await api.client(TemplateService).deleteTemplate({ name: T });
     await api.client(CatalogService).applyCatalog({ catalog: { project: { name: "p" } }, prune: true });
@@ -333,14 +333,14 @@ describe("a change", () => {
   });
 });
 
-describe("a refusal", () => {
+describe("the audit event of a refusal", () => {
   const viewer: Caller = {
     kind: "account",
     name: "accounts/v",
     grants: [{ roles: ["VIEWER"], project: "p", template: null }],
   };
 
-  test("of an account is recorded with its code, its reason and what it asked for", async () => {
+  test("names the account, the code, the reason and the requested resource", async () => {
     await api.client(ProjectService).createProject({ projectId: "p", project: {} });
     await refusal(api.as(viewer)(ProjectService).deleteProject({ name: P }));
     await refusal(api.as(viewer)(ProjectService).getProject({ name: "projects/hidden" }));
@@ -364,7 +364,7 @@ describe("a refusal", () => {
       expect(await refusal(audit.listAuditEvents({ filter: bad }))).toMatchObject({ fields: ["filter"] });
   });
 
-  test("of its project alone is shown to an administrator of a project", async () => {
+  test("is shown to an administrator of the project only if it belongs to that project", async () => {
     const admin: Caller = {
       ...ANONYMOUS,
       kind: "account",
@@ -377,14 +377,14 @@ describe("a refusal", () => {
   });
 });
 
-describe("events", () => {
-  test("are neither updated nor truncated, and not deleted in their time", async () => {
+describe("audit events", () => {
+  test("cannot be updated, truncated, or deleted before their retention is over", async () => {
     await expect(sql`UPDATE audit_events SET caller = 'nobody'`).rejects.toThrow("never changed");
     await expect(sql`DELETE FROM audit_events`).rejects.toThrow("is kept until");
     await expect(sql`TRUNCATE audit_events`).rejects.toThrow("never changed");
   });
 
-  test("are deleted when their time is over", async () => {
+  test("are deleted when their retention is over", async () => {
     const databases = openDatabases(api.databaseUrl);
     const before = (await newest())[0]?.id;
     await setAuditRetention(databases.control, 1);

@@ -122,8 +122,8 @@ afterAll(async () => {
   await service[Symbol.asyncDispose]();
 });
 
-describe("a bad value of a catalog's field is refused, and its path named", () => {
-  test("in every field that is there", () => {
+describe("ApplyCatalog refuses a bad value by the path of its field", () => {
+  test("in every field: there are more than 100 cases", () => {
     expect(BROKEN.length).toBeGreaterThan(80);
     expect(CASES.length).toBeGreaterThan(100);
   });
@@ -138,7 +138,7 @@ describe("a bad value of a catalog's field is refused, and its path named", () =
   });
 });
 
-describe("a value of another type is told by its path in the file", () => {
+describe("a value of the wrong type in a catalog file is reported by its path", () => {
   test.each(MISTYPED)("%s", (place, json) => {
     const { problems } = decode(CatalogSchema, json);
     expect(problems.map(({ path }) => pathText(path))).toEqual([expect.stringContaining(place)]);
@@ -153,7 +153,7 @@ describe("a value of another type is told by its path in the file", () => {
     [{ templates: ["hello"] }, 'expected fields with values, got "hello"'],
     [[], "expected fields with values, got a list"],
     [null, "expected fields with values, got nothing"],
-  ])("and says what is expected in its place: %j", (json, said) => {
+  ])("with a description of the expected value: %j", (json, said) => {
     expect(decode(CatalogSchema, json).problems.map(({ description }) => description)).toEqual([said]);
   });
 });

@@ -245,23 +245,25 @@ function standard(
   };
 }
 
-test("there is bad input for every RPC", () => {
+test("every RPC has cases of bad input", () => {
   expect(Object.keys(WRONG).sort()).toEqual(METHODS.map(({ name }) => name).sort());
 });
 
 const OF_A_TASK = new Set(["KillTask", "WatchTask", "ReadTaskLog", "ConfirmTask", "RejectTask"]);
 
-describe.each(Object.entries(WRONG))("%s names the field and writes nothing", (name, cases) => {
-  test.each(cases.map(([request, field]) => [field, JSON.stringify(request).slice(0, 70), request] as const))(
-    "%s of %s",
-    async (field, _, request) => {
+describe.each(Object.entries(WRONG))(
+  "%s refuses bad input, names the field and writes nothing",
+  (name, cases) => {
+    test.each(
+      cases.map(([request, field]) => [field, JSON.stringify(request).slice(0, 70), request] as const),
+    )("%s of %s", async (field, _, request) => {
       const whole = OF_A_TASK.has(name) ? { name: task, ...request } : request;
       expect(await refusal(call(name, whole))).toEqual(invalid(field));
-    },
-  );
-});
+    });
+  },
+);
 
-test("everything that is wrong is said at once, and no secret is repeated", async () => {
+test("all violations of a request are reported together, and no secret is repeated", async () => {
   const request = {
     template: "x",
     priority: 0,

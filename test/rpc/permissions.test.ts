@@ -16,23 +16,23 @@ reflectionRoutes(router, [], []);
 const methods = router.handlers.map(({ method }) => method);
 const nameOf = (method: (typeof methods)[number]) => `${method.parent.typeName}/${method.name}`;
 
-test("every method of every service needs a permission", () => {
+test("every method of every service has a rule", () => {
   expect(methods.length).toBeGreaterThan(45);
   expect(methods.filter((method) => permissionOf(method) === undefined).map(nameOf)).toEqual([]);
 });
 
-test("every method of the contract is called by the tests of roles", () => {
+test("every method of the contract has a call in the tests of roles", () => {
   const called = SERVICES.flatMap((service) => service.methods).map(nameOf);
   const contract = methods.filter(({ parent }) => parent.typeName.startsWith("signalman."));
   expect(called.sort()).toEqual(contract.map(nameOf).sort());
 });
 
-test("only the health of the server is public", () => {
+test("only the health service is public", () => {
   const open = methods.filter((method) => permissionOf(method) === "public").map(nameOf);
   expect(open.sort()).toEqual(["Check", "List", "Watch"].map((name) => `grpc.health.v1.Health/${name}`));
 });
 
-test("a method of the contract that reads is marked as one without side effects", () => {
+test("every reading method of the contract is marked as one without side effects", () => {
   const contract = methods.filter(({ parent }) => parent.typeName.startsWith("signalman."));
   const marked = contract.filter(({ idempotency }) => idempotency === IdempotencyLevel.NO_SIDE_EFFECTS);
   expect(contract.filter(isRead).map(nameOf)).toEqual(marked.map(nameOf));

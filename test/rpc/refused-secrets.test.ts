@@ -172,7 +172,7 @@ const REFUSED: [string, string, string, field: string][] = [
   ["a secret behind its quotes", RUN, `{"secretVariables": {"A": "" ${SECRET}}}`, "not valid JSON"],
 ];
 
-describe.each(TYPES)("a refused %s request shows no secret:", (type) => {
+describe.each(TYPES)("the refusal of a %s request shows no secret:", (type) => {
   test.each(REFUSED)("%s", async (_, method, body, field) => {
     const told = await answer(method, body, type);
     expect(told).toContain("INVALID_ARGUMENT");
@@ -185,7 +185,7 @@ test.each([
   ["items of the wrong type", run({ arguments: Array(500_000).fill(1), secretVariables: { A: [SECRET] } })],
   ["brackets", `{"variables": {"a": 1234567890123456789, "password": ${"[".repeat(1_000_000)}"${SECRET}"`],
   ["levels", `{"variables": {"password": ${"[".repeat(100_000)}"${SECRET}"${"]".repeat(100_000)}}}`],
-])("a request of a megabyte with nothing but wrong %s is refused in little time", async (_, body) => {
+])("a request of a megabyte of wrong %s is refused without quadratic work", async (_, body) => {
   const started = performance.now();
   const told = await answer(RUN, body);
   expect(told).toContain("INVALID_ARGUMENT");
@@ -193,7 +193,7 @@ test.each([
   expect(performance.now() - started).toBeLessThan(10_000);
 });
 
-test("what the caller sent stands in no line of the log, which names the fields", async () => {
+test("the log names the fields of a refused request and quotes no values", async () => {
   await answer(
     RUN,
     run({ message: "x".repeat(300) + SECRET, env: { "NOT-A-NAME": SECRET }, gitBranch: 5 as never }),
@@ -210,7 +210,7 @@ test("what the caller sent stands in no line of the log, which names the fields"
   expect(service.log()).not.toContain("xxxx");
 });
 
-describe("a whole number that JSON's readers change is refused by its name:", () => {
+describe("a whole number that JSON readers would change is refused with the name of its field:", () => {
   const LARGE = "9007199254740993";
   const numbers: [string, string, string, string][] = [
     [
@@ -258,7 +258,7 @@ describe("a whole number that JSON's readers change is refused by its name:", ()
     expect(message.slice(0, field.length + 1)).toBe(`${field}:`);
   });
 
-  test("but not the largest that they keep, text, or what has a point", async () => {
+  test("the largest exact whole numbers, text and fractions are accepted", async () => {
     const variables = `{"a": 9007199254740991, "b": "${LARGE}", "c": 0.12345678901234567890, "d": 1e300, "e": {"x": -9007199254740991}}`;
     const told = await answer(
       RUN,

@@ -26,7 +26,7 @@ const run = (request: Init = {}) =>
   service.client(TaskService).runTask({ template: "projects/demo/templates/plain", ...request });
 const countOf = async () => Number((await sql`SELECT count(*) FROM tasks`)[0]?.count);
 
-test("a request id sent five times at the same moment makes one task", async () => {
+test("five calls with the same request id at the same moment create one task", async () => {
   const before = await countOf();
   const requestId = randomUUID();
   const answers = await Promise.all(Array.from({ length: 5 }, () => run({ requestId, variables: { a: 1 } })));
@@ -44,7 +44,7 @@ const body: Init = {
   message: "m",
 };
 
-test("a request id with the same body is the same, whatever the order of its keys and the spelling of the id", async () => {
+test("a request id with the same body returns the same task, whatever the order of keys and the spelling of the id", async () => {
   const requestId = randomUUID();
   const first = await run({ ...body, requestId });
   const again = await run({
@@ -80,7 +80,7 @@ test.each(CHANGES)("a request id with another body is refused: %s", async (_, ch
   expect(await countOf()).toBe(before);
 });
 
-test("a request id does not go stale: it is the same task after its end, and after the template has changed", async () => {
+test("a request id returns the same task after the task has ended and the template has changed", async () => {
   const requestId = randomUUID();
   const { task } = await run({ requestId });
   await watchToEnd(service, task?.name ?? "");

@@ -67,19 +67,19 @@ function readOrEmpty(path: string): string {
   }
 }
 
-test("the program gets its secrets as they are", async () => {
+test("the program gets its secrets unchanged", async () => {
   await task.do('echo lengths $(printf %s "$PASSWORD" | wc -c) $(printf %s_ "$KEY" | wc -c)');
   await live.line(`lengths ${SECRETS.PASSWORD.length} ${SECRETS.KEY.length + 1}`);
 });
 
 describe("while the task runs, a secret is", () => {
-  test("in no command line, where other variables are", () => {
+  test("in no command line, where plain variables are", () => {
     const lines = commandLines();
     expect(lines).toContain("open=to be seen");
     expect(foundIn(lines)).toEqual([]);
   });
 
-  test("nowhere in the database, though it is there encrypted", async () => {
+  test("in the database only encrypted", async () => {
     const [row] = await sql`SELECT length(secrets) AS length FROM tasks`;
     expect(row?.length).toBeGreaterThan(SECRETS.KEY.length);
     const text = await everyRow(sql);
@@ -87,7 +87,7 @@ describe("while the task runs, a secret is", () => {
     expect(foundIn(text)).toEqual([]);
   });
 
-  test("only in files of the task, which no other user can read", () => {
+  test("in files of the task only, which no other user can read", () => {
     const files = readdirSync(service.dataDir, { recursive: true, encoding: "utf8" }).map((name) =>
       join(service.dataDir, name),
     );
@@ -104,7 +104,7 @@ describe("after its end, a secret is", () => {
     await leavesNothing(service, task);
   });
 
-  test("masked in the log, each form of it, also when it was printed in pieces", async () => {
+  test("masked in the log in every form, also when it was printed in pieces", async () => {
     const output = [LogStream.STDOUT, LogStream.STDERR].map((stream) =>
       bytesOf(live.events, stream).toString(),
     );
@@ -115,7 +115,7 @@ describe("after its end, a secret is", () => {
     expect(output[1]).not.toMatch(/MII|BEGIN/);
   });
 
-  test("in no answer of an RPC, which tell its name only", async () => {
+  test("in no response of an RPC; they have its name only", async () => {
     const client = service.client(TaskService);
     const answers = [
       created,
@@ -134,7 +134,7 @@ describe("after its end, a secret is", () => {
     }
   });
 
-  test("not in the server's log, and nowhere in the database, encrypted or not", async () => {
+  test("neither in the server's log nor in the database, not even encrypted", async () => {
     expect(service.log()).toContain("RunTask");
     expect(foundIn(service.log())).toEqual([]);
     expect(await sql`SELECT 1 FROM tasks WHERE secrets IS NOT NULL`).toHaveLength(0);
@@ -151,7 +151,7 @@ describe("after its end, a secret is", () => {
   });
 });
 
-test("a request that is refused does not repeat a secret, to its caller or in the log", async () => {
+test("a refused request is not answered or logged with its secrets", async () => {
   const refused = service.client(TaskService).runTask({
     template: "projects/demo/templates/puppet",
     requestId: "0192f0c1-0000-4000-8000-000000000000",
@@ -162,7 +162,7 @@ test("a request that is refused does not repeat a secret, to its caller or in th
   expect(foundIn(`${error} ${JSON.stringify(error)} ${service.log()}`)).toEqual([]);
 });
 
-test("the sentence with which a task ended has its secrets masked, as its log has", async () => {
+test("the end message of a task has its secrets masked", async () => {
   await service.client(CatalogService).applyCatalog({
     catalog: {
       project: { name: "demo" },

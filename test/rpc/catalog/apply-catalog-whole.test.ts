@@ -22,7 +22,7 @@ afterAll(async () => {
   await sql.end();
   await service[Symbol.asyncDispose]();
 });
-test("validate_only says what would change and changes nothing", async () => {
+test("ApplyCatalog with validate_only returns the changes and writes nothing", async () => {
   await apply(full("dry"));
   const before = await everythingIn(sql);
   const catalog: Catalog = { ...full("dry"), environments: [{ name: "prod" }], templates: [] };
@@ -41,7 +41,7 @@ test("validate_only says what would change and changes nothing", async () => {
   expect(await everythingIn(sql)).toBe(before);
 });
 
-describe("a reference to what will not be there", () => {
+describe("a template's reference to a resource that will not exist", () => {
   const field = (name: string) => `catalog.templates[1].${name}`;
   const withTemplate = (template: object): Catalog => ({
     ...full("refer"),
@@ -61,7 +61,7 @@ describe("a reference to what will not be there", () => {
     expect(await everythingIn(sql)).toBe(before);
   });
 
-  test("is none if it is there already, unless it is pruned", async () => {
+  test("is accepted if the resource is stored already, and refused if prune would delete it", async () => {
     await apply({ project: { name: "refer" }, repositories: [{ name: "old", url: "/old" }] });
     const catalog = withTemplate({ repository: "old" });
     expect(await apply(catalog, { validateOnly: true })).toContain("CREATE templates/t");
@@ -70,7 +70,7 @@ describe("a reference to what will not be there", () => {
 });
 
 describe("a template whose tasks have not ended", () => {
-  test("is not deleted, and neither is anything else", async () => {
+  test("is not deleted by prune, and nothing else of the catalog is written", async () => {
     // It waits for ever: another task of its project is always active.
     await apply({ ...full("busy"), project: { name: "busy", maxParallelTasks: 1 } });
     await sql`
@@ -95,7 +95,7 @@ describe("a template whose tasks have not ended", () => {
   });
 });
 
-test("of two catalogs applied at the same moment one wins, whole", async () => {
+test("of two catalogs that are applied at the same moment, one is applied whole and the other is refused", async () => {
   const variant = (kind: string): Catalog => ({
     project: { name: "race", description: kind },
     repositories: [
@@ -130,7 +130,7 @@ test("of two catalogs applied at the same moment one wins, whole", async () => {
   }
 });
 
-test("a catalog with as many resources as it may hold is applied whole, and changes nothing when applied again", async () => {
+test("a catalog of maximum size is applied whole, and changes nothing when it is applied again", async () => {
   const thousand = <T>(make: (id: string) => T) => Array.from({ length: 1000 }, (_, at) => make(`n${at}`));
   const catalog: Catalog = {
     project: { name: "big" },

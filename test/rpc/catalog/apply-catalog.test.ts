@@ -22,7 +22,7 @@ afterAll(async () => {
 });
 
 describe("a catalog", () => {
-  test("makes what it names, and nothing more when it is applied again", async () => {
+  test("creates its resources, and changes nothing when it is applied again", async () => {
     expect(await apply(full("whole"))).toEqual(NAMES.map((name) => `CREATE ${name}`));
     const before = await everythingIn(sql);
     expect(await apply(full("whole"))).toEqual(NAMES.map((name) => `UNCHANGED ${name}`));
@@ -57,7 +57,7 @@ describe("a catalog", () => {
     });
   });
 
-  test("may name things in full, and keys in any order: it is the same", async () => {
+  test("may use full or short names and any order of keys, with the same effect", async () => {
     await apply(full("names"));
     const {
       project,
@@ -90,7 +90,7 @@ describe("a catalog", () => {
     expect(await apply(spelled)).toEqual(NAMES.map((name) => `UNCHANGED ${name}`));
   });
 
-  test("with one field changed updates one resource, whose etag and time move on", async () => {
+  test("with one changed field updates one resource, and its etag and update_time", async () => {
     const etags = async () => {
       const { template } = await service
         .client(TemplateService)
@@ -118,7 +118,7 @@ describe("a catalog", () => {
     expect(after.project).toEqual(before.project);
   });
 
-  test("of another project touches this one in nothing", async () => {
+  test("does not change the resources of another project", async () => {
     await apply(full("mine"));
     const mine = await service.client(ProjectService).getProject({ name: "projects/mine" });
     await apply({ project: { name: "yours" } }, { prune: true });
@@ -126,8 +126,8 @@ describe("a catalog", () => {
   });
 });
 
-describe("what a catalog does not name", () => {
-  test("stays, and is reported; with prune it goes", async () => {
+describe("a resource that the catalog does not name", () => {
+  test("is kept and reported as KEEP, and is deleted with prune", async () => {
     await apply(full("prune"));
     const less: Catalog = { project: full("prune").project, repositories: [{ name: "new", url: "/new" }] };
     expect(await apply(less)).toEqual([
@@ -156,7 +156,7 @@ describe("what a catalog does not name", () => {
     expect(repositories.map(({ name }) => name)).toEqual(["projects/prune/repositories/new"]);
   });
 
-  test("may be what a template was moved away from in the same breath", async () => {
+  test("may be deleted by the same call that removes the template's reference to it", async () => {
     await apply(full("moved"));
     const catalog = full("moved");
     catalog.repositories = [{ name: "elsewhere", url: "/elsewhere" }];
@@ -173,7 +173,7 @@ describe("what a catalog does not name", () => {
     ]);
   });
 
-  test("and comes back later is another one: its etag is new", async () => {
+  test("has a new etag if it is created again after it was deleted", async () => {
     const etagOf = async () =>
       (await service.client(EnvironmentService).getEnvironment({ name: "projects/again/environments/dev" }))
         .environment?.etag;

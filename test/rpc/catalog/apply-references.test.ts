@@ -63,7 +63,7 @@ const right = (): Catalog & { templates: object[]; repositories: object[]; inven
   ],
 });
 
-test("references are stored in full", async () => {
+test("references are stored and returned as full names", async () => {
   await call(right());
   const { template } = await service
     .client(TemplateService)
@@ -147,7 +147,7 @@ test.each<[string, string, Catalog]>([
   expect(await refusal(call(catalog, { validateOnly: true }))).toEqual(invalid(`catalog.${field}`));
 });
 
-test("a key that others use keeps the type that they need, also if the catalog names only the key", async () => {
+test("a key in use keeps the type that its users need, also if the catalog names only the key", async () => {
   await call(right());
   const accessKeys = [{ name: "deploy", kind: { case: "text", value: { value: SECRET } } as const }];
   const change = call({ project: right().project, accessKeys });

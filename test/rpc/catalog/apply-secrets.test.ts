@@ -47,7 +47,7 @@ const environment = () => stored("environments", environmentContext("env", "e"))
 const UPDATED = (what: string, ...fields: string[]) => `UPDATE ${[what, ...fields].join(" ")}`;
 
 describe("an access key", () => {
-  test("needs its secret, then keeps it, until another one is given", async () => {
+  test("needs its secret when it is created, and keeps it until another is given", async () => {
     expect(await refusal(call(withKey(ssh())))).toEqual(invalid("catalog.access_keys[0].ssh.private_key"));
     await apply(withKey(ssh("first", "opens first")));
     expect(await key()).toEqual({ privateKey: keyLike("first"), passphrase: "opens first" });
@@ -59,7 +59,7 @@ describe("an access key", () => {
     expect(await key()).toEqual({ privateKey: keyLike("second"), passphrase: "" });
   });
 
-  test("of another type needs another secret", async () => {
+  test("needs a new secret when its type changes", async () => {
     await apply(withKey(ssh("first")));
     expect(await refusal(call(withKey(password())))).toEqual(
       invalid("catalog.access_keys[0].login_password.password"),
@@ -70,7 +70,7 @@ describe("an access key", () => {
     expect(await key()).toEqual({ password: "word" });
   });
 
-  test("is shown without it", async () => {
+  test("is returned without its secret", async () => {
     await apply(withKey(password("word")));
     const { accessKey } = await service
       .client(AccessKeyService)
@@ -80,7 +80,7 @@ describe("an access key", () => {
 });
 
 describe("secrets of an environment", () => {
-  test("are kept one by one, and go with their names, which are shown", async () => {
+  test("are kept name by name, and are deleted with their names, which are shown", async () => {
     await apply(withSecrets({ B: "two", A: "one" }, { TOKEN: "three" }));
     expect(await environment()).toEqual({ variables: { A: "one", B: "two" }, env: { TOKEN: "three" } });
     const { environment: shown } = await service
@@ -101,7 +101,7 @@ describe("secrets of an environment", () => {
     expect(await environment()).toBeNull();
   });
 
-  test("that are new need a value, whatever they are called", async () => {
+  test("need a value when their names are new, even names such as constructor", async () => {
     await apply(withSecrets({ A: "one" }));
     const names = { A: "", B: "", constructor: "" };
     expect(await refusal(call(withSecrets(names)))).toEqual(
@@ -113,7 +113,7 @@ describe("secrets of an environment", () => {
   });
 });
 
-test("without the key that encrypted them, secrets are given anew or the call says what is wrong", async () => {
+test("without the key that encrypted them, secrets must be given anew, and the error says so", async () => {
   await apply(withKey(ssh("first")));
   await sql`UPDATE access_keys SET secrets = set_byte(secrets, 2, get_byte(secrets, 2) # 255)`;
   expect(await refusal(call(withKey(ssh())))).toMatchObject({
@@ -125,7 +125,7 @@ test("without the key that encrypted them, secrets are given anew or the call sa
   expect(await key()).toEqual({ privateKey: keyLike("first"), passphrase: "" });
 });
 
-test("without that key, secrets that are left out go all the same", async () => {
+test("without that key, secrets that the catalog leaves out are deleted all the same", async () => {
   await apply(withSecrets({ A: "one" }));
   await sql`UPDATE environments SET secrets = set_byte(secrets, 2, get_byte(secrets, 2) # 255)`;
   expect(await apply(withSecrets({}))).toContain(UPDATED("environments/e", "secret_variables"));

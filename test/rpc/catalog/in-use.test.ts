@@ -10,7 +10,7 @@ beforeAll(async () => {
 });
 afterAll(() => service[Symbol.asyncDispose]());
 
-describe("what is in use", () => {
+describe("a resource in use", () => {
   const hook = {
     name: "h",
     event: 2 as const,
@@ -77,7 +77,7 @@ describe("what is in use", () => {
     await expect(deleting).rejects.toThrow(user);
   });
 
-  test("can be changed as long as it fits; what would not fit is refused by its path", async () => {
+  test("may be changed if its users still fit; other changes are refused by the field", async () => {
     const templates = standard(service, "templates");
     const name = "projects/used/templates/deploy";
     const changed = await templates.update({ name, vaults: [{ key: "k1" }] });

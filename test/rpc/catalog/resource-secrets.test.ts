@@ -73,11 +73,11 @@ function secretFields(): string[] {
   return [...found].map(({ parent, name }) => `${parent.typeName}.${name}`);
 }
 
-test("all secret fields are tried here", () => {
+test("every secret field of the contract has a case here", () => {
   expect(secretFields().sort()).toEqual(Object.keys(SECRETS).sort());
 });
 
-test("a secret is in no answer, no error, no export, no log, and not in the database but encrypted", async () => {
+test("a secret is in no response, error, export or log, and in the database only encrypted", async () => {
   const catalogs = service.client(CatalogService);
   const apply = (part: JsonObject, validateOnly = false) =>
     catalogs.applyCatalog({
@@ -118,6 +118,6 @@ test("a secret is in no answer, no error, no export, no log, and not in the data
   expect(foundIn(rows)).toEqual([]);
 });
 
-test("every kind has been looked at", () => {
+test("every kind of resource was read", () => {
   expect(Object.keys(KINDS)).toEqual(expect.arrayContaining(Object.values(SECRETS).map(({ kind }) => kind)));
 });

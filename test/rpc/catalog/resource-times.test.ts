@@ -4,7 +4,7 @@ import { expect, test } from "vitest";
 import { TemplateSchema } from "../../../gen/signalman/v1/template_pb.ts";
 import { jsonOf } from "../../../src/rpc/catalog/schemas.ts";
 
-test("times that a caller makes up are passed over, whatever they are", () => {
+test("create_time and update_time in a request are ignored, even if they are invalid", () => {
   const never = create(TimestampSchema, { seconds: -(2n ** 63n) });
   const template = create(TemplateSchema, {
     name: "hello",

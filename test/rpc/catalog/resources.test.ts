@@ -28,7 +28,7 @@ const inProject = (Object.keys(KINDS) as KindName[]).filter((kind) => kind !== "
 describe.each(inProject)("%s", (kind) => {
   const reader = () => standard(service, kind);
 
-  test("are got by their name; what is not there is not found", async () => {
+  test("are returned by Get; an unknown name answers NOT_FOUND", async () => {
     expect((await reader().get(`projects/b/${kind}/a-b`)).name).toBe(`projects/b/${kind}/a-b`);
     expect(await refusal(reader().get(`projects/b/${kind}/none`))).toMatchObject({
       code: "NotFound",
@@ -37,7 +37,7 @@ describe.each(inProject)("%s", (kind) => {
     expect(await refusal(reader().get(`projects/none/${kind}/a`))).toMatchObject({ code: "NotFound" });
   });
 
-  test("are listed by name, in pages; those of a project that is not there are not found", async () => {
+  test("are listed by name, in pages; an unknown project answers NOT_FOUND", async () => {
     const expected = NAMES.map((name) => `projects/b/${kind}/${name}`);
     expect(await reader().list("projects/b")).toEqual({ names: expected, next: "" });
     const seen: string[] = [];
@@ -52,7 +52,7 @@ describe.each(inProject)("%s", (kind) => {
     expect(await refusal(reader().list("projects/none"))).toMatchObject({ code: "NotFound" });
   });
 
-  test("have page tokens that go with their own query only", async () => {
+  test("have page tokens that are valid for their own query only", async () => {
     const { next: pageToken } = await reader().list("projects/b", { pageSize: 1 });
     expect(await refusal(reader().list("projects/a", { pageToken }))).toEqual(invalid("page_token"));
     expect(await refusal(reader().list("projects/b", { pageToken: "garbage" }))).toEqual(
@@ -65,7 +65,7 @@ describe.each(inProject)("%s", (kind) => {
   });
 });
 
-test("projects are got by their name and listed by name, in pages", async () => {
+test("projects are returned by Get, and listed by name in pages", async () => {
   const projects = standard(service, "projects");
   expect((await projects.get("projects/a-b")).name).toBe("projects/a-b");
   expect(await refusal(projects.get("projects/none"))).toMatchObject({ code: "NotFound" });

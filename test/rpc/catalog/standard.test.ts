@@ -23,7 +23,7 @@ describe.each(kinds)("%s", (kind) => {
   const make = (id: string, more: JsonObject = {}) =>
     methods().create("projects/p", id, { ...right, ...more });
 
-  test("are created once, and read back as they were answered, with their name, etag and times", async () => {
+  test("are created once, and read back as Create returned them, with name, etag and times", async () => {
     const made = await make("made", { description: "one", name: "passed over", etag: "passed over" });
     expect(made).toMatchObject({ name: nameOf("made"), description: "one" });
     expect(made.etag).toMatch(/^"1-/);
@@ -37,18 +37,18 @@ describe.each(kinds)("%s", (kind) => {
   });
 
   if (kind !== "projects") {
-    test("are not created where there is no project", async () => {
+    test("are not created in a project that does not exist", async () => {
       const making = methods().create("projects/none", "x", right);
       expect(await refusal(making)).toMatchObject({ code: "NotFound" });
     });
   }
 
-  test("of two that are created at the same moment under one name, one is", async () => {
+  test("are created once if two calls create the same name at the same moment", async () => {
     const tries = await Promise.allSettled([make("twin"), make("twin"), make("twin")]);
     expect(tries.filter(({ status }) => status === "fulfilled")).toHaveLength(1);
   });
 
-  test("are listed over three pages, each once, while others are made", async () => {
+  test("are listed over three pages, each once, while others are created", async () => {
     for (const id of ["l1", "l2", "l3", "l4", "l5"]) await make(id);
     const seen: string[] = [];
     let next = "";
@@ -64,7 +64,7 @@ describe.each(kinds)("%s", (kind) => {
     expect(seen.length).toBeGreaterThan(4);
   });
 
-  test("are updated as the mask says: the fields that it names, without one those that are not empty", async () => {
+  test("are updated in the fields that the mask names, and without a mask in those that are not empty", async () => {
     const name = nameOf("masked");
     const made = await make("masked", { description: "before" });
     const same = await methods().update({ name });
@@ -79,7 +79,7 @@ describe.each(kinds)("%s", (kind) => {
     expect(await methods().get(name)).toEqual(whole);
   });
 
-  test("are not updated with a mask that leads nowhere, or under an etag that moved on", async () => {
+  test("are not updated with a mask of unknown fields or an outdated etag", async () => {
     const name = nameOf("stale");
     const { etag } = await make("stale");
     for (const path of ["none", "description.none", "createTime.seconds"])
@@ -92,7 +92,7 @@ describe.each(kinds)("%s", (kind) => {
     expect((await methods().get(name)).description).toBe("moved on");
   });
 
-  test("are changed by one only of several that have read the same", async () => {
+  test("are updated by one only of several callers that have read the same etag", async () => {
     const name = nameOf("raced");
     const etag = (await make("raced")).etag as string;
     const tries = ["a", "b", "c", "d"].map((description) => methods().update({ name, etag, description }));
@@ -104,7 +104,7 @@ describe.each(kinds)("%s", (kind) => {
       expect(await refusal(lost)).toMatchObject({ code: "Aborted", reason: "ETAG_MISMATCH" });
   });
 
-  test("are judged as they would be, by all rules", async () => {
+  test("are validated after the update, by all rules", async () => {
     const name = nameOf("judged");
     await make("judged", { description: "fine" });
     const long = { name, description: "é".repeat(1001) };
@@ -114,7 +114,7 @@ describe.each(kinds)("%s", (kind) => {
     expect(await refusal(methods().update({ name: nameOf("none") }))).toMatchObject({ code: "NotFound" });
   });
 
-  test("are deleted, and then not there", async () => {
+  test("are deleted, and then answer NOT_FOUND", async () => {
     const name = nameOf("gone");
     const { etag } = await make("gone");
     await methods().delete(name, { etag: etag as string });
@@ -129,9 +129,9 @@ function readable({ etag: _, updateTime: __, ...rest }: JsonObject): JsonObject 
   return rest;
 }
 
-describe("secrets", () => {
+describe("secrets of an access key", () => {
   const name = "projects/p/accessKeys/updated";
-  test("of an update that leaves them empty stay, and are needed where there are none", async () => {
+  test("are kept by an update that leaves them empty, and required if none are stored", async () => {
     const keys = standard(service, "accessKeys");
     await keys.create("projects/p", "updated", {
       ssh: { login: "a", privateKey: keyLike("secret"), passphrase: "opens" },

@@ -71,8 +71,8 @@ describe("a failure", () => {
   });
 });
 
-describe("an error that is not made for callers", () => {
-  test("says nothing but where to look", () => {
+describe("an unexpected error", () => {
+  test("is INTERNAL, and its message has only the request id for the log", () => {
     const cause = new Error("password=hunter2");
     const error = map(cause);
     expect(error).toMatchObject({ code: Code.Internal, cause });
@@ -83,7 +83,7 @@ describe("an error that is not made for callers", () => {
     expect(wireText(error)).not.toContain("hunter2");
   });
 
-  test("is UNAVAILABLE if it passes by itself", () => {
+  test("is UNAVAILABLE if it is transient", () => {
     const error = toConnectError(new Error("ECONNREFUSED"), { ...context, isPassing: () => true });
     expect(error.code).toBe(Code.Unavailable);
     expect(error.findDetails(RetryInfoSchema)).toHaveLength(1);
@@ -95,7 +95,7 @@ describe("an error that is not made for callers", () => {
   });
 });
 
-test("an error of Connect's own gets a reason, once", () => {
+test("a ConnectError gets a reason, once", () => {
   const error = new ConnectError("too large", Code.ResourceExhausted);
   expect(map(map(error)).findDetails(ErrorInfoSchema)).toMatchObject([{ reason: "RESOURCE_EXHAUSTED" }]);
 });
@@ -103,7 +103,7 @@ test("an error of Connect's own gets a reason, once", () => {
 describe("a call that was aborted", () => {
   const aborted = (reason: unknown) => ({ requestId: "r1", signal: AbortSignal.abort(reason) });
 
-  test("by the client is CANCELED, whichever way it was noticed", () => {
+  test("by the client is CANCELED, whatever error reported it", () => {
     const gone = aborted(undefined);
     const cause = gone.signal.reason;
     for (const thrown of [cause, new DOMException("x", "AbortError"), new Error("x", { cause })]) {
@@ -116,7 +116,7 @@ describe("a call that was aborted", () => {
     expect(toConnectError(reason, aborted(reason))).toMatchObject({ code: Code.DeadlineExceeded });
   });
 
-  test("by the shutdown is UNAVAILABLE with RetryInfo, each call with an error of its own", () => {
+  test("by the shutdown is UNAVAILABLE with RetryInfo, each call with its own error object", () => {
     const reason = shuttingDown();
     const error = toConnectError(new Error("x", { cause: reason }), aborted(reason));
     expect(error.code).toBe(Code.Unavailable);
@@ -124,13 +124,13 @@ describe("a call that was aborted", () => {
     expect(toConnectError(reason, aborted(reason))).not.toBe(reason);
   });
 
-  test("still tells a failure of ours", () => {
+  test("is still INTERNAL if another error occurs", () => {
     expect(toConnectError(new TypeError("x"), aborted(undefined)).code).toBe(Code.Internal);
   });
 });
 
-describe("on the wire", () => {
-  test("many violations are cut to what clients take, and counted", () => {
+describe("the size of an error", () => {
+  test("is limited: violations beyond the limit are left out and counted", () => {
     const all = Array.from({ length: 1000 }, (_, i) => ({
       field: `catalog.templates[${i}].path`,
       description: "é".repeat(90),

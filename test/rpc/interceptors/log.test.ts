@@ -13,7 +13,7 @@ const serve = async (tasks: Tasks) => {
   return { ...server, client: createClient(TaskService, TRANSPORTS.gRPC(server.url)) };
 };
 
-test("a read is a line at debug, a write at info, each with who, what and how long", async () => {
+test("a read is logged at debug, a write at info, each with caller, method and duration", async () => {
   await using server = await serve({ getTask: () => ({}), killTask: () => ({}) });
   await server.client.getTask({}, { headers: { "x-request-id": "r1" } });
   await server.client.killTask({ name: "secret" });
@@ -30,7 +30,7 @@ test("a read is a line at debug, a write at info, each with who, what and how lo
   expect(JSON.stringify(server.lines)).not.toContain("secret");
 });
 
-test("a caller's error is a line at info, ours at error with its stack", async () => {
+test("an error of the caller is logged at info, an error of the server at error with its stack", async () => {
   await using server = await serve({
     getTask() {
       throw new Failure("aborted", "Another call was faster", { reason: "ETAG_MISMATCH" });
@@ -51,7 +51,7 @@ test("a caller's error is a line at info, ours at error with its stack", async (
   ]);
 });
 
-test("a stream is one line, when it ends", async () => {
+test("a stream is logged as one line, at its end", async () => {
   const gate = Promise.withResolvers<void>();
   await using server = await serve({
     async *watchTask() {
@@ -100,7 +100,7 @@ test.each(Object.entries(TRANSPORTS))(
   },
 );
 
-test("a deadline that passes is no error of ours", async () => {
+test("a passed deadline is not logged as an error of the server", async () => {
   const [begun, ended] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
   await using server = await serve({
     async getTask(_, { signal }) {

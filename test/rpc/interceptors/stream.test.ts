@@ -3,7 +3,7 @@ import { expect, test } from "vitest";
 import { clientLeft, toConnectError } from "../../../src/rpc/errors/errors.ts";
 import { guardStream } from "../../../src/rpc/interceptors/stream.ts";
 
-test("a message that cannot be sent means that the client left, not that we failed", async () => {
+test("a message that cannot be sent ends the stream as CANCELED, since the client has left", async () => {
   const events: unknown[] = [];
   async function* messages() {
     try {

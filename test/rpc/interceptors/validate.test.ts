@@ -7,7 +7,7 @@ import { TRANSPORTS } from "../../http/clients.ts";
 import { startServer } from "../../http/server.ts";
 
 describe.each(Object.entries(TRANSPORTS))("over %s", (_, transport) => {
-  test("a request that breaks rules reaches no handler, and every field is named", async () => {
+  test("a request that breaks rules does not reach the handler, and each field is named", async () => {
     const runTask = vi.fn(() => ({}));
     await using server = await startServer({ tasks: { runTask }, rules: violationsOf });
     const client = createClient(TaskService, transport(server.url));
@@ -23,7 +23,7 @@ describe.each(Object.entries(TRANSPORTS))("over %s", (_, transport) => {
     expect(runTask).toHaveBeenCalledOnce();
   });
 
-  test("so does one for a stream", async () => {
+  test("a request of a stream that breaks rules does not reach the handler", async () => {
     const watchTask = vi.fn(async function* () {
       yield {};
     });
@@ -35,7 +35,7 @@ describe.each(Object.entries(TRANSPORTS))("over %s", (_, transport) => {
   });
 });
 
-test("a request is validated only after its token", async () => {
+test("a request is validated only after its token was checked", async () => {
   const rules = vi.fn(() => []);
   await using server = await startServer({ token: "t", rules, tasks: { runTask: () => ({}) } });
   const client = createClient(TaskService, TRANSPORTS.gRPC(server.url));

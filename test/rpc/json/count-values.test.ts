@@ -14,7 +14,7 @@ test.each([
   if (count > 1) expect(hasMoreValues(text, count - 1)).toBe(true);
 });
 
-test("a string that does not end and a text of backslashes are read once", () => {
+test("an unterminated string and a text of backslashes are read in linear time", () => {
   expect(hasMoreValues(`"${"\\".repeat(4_000_000)}`, 1)).toBe(false);
   expect(hasMoreValues(`"${'\\"'.repeat(2_000_000)}`, 1)).toBe(false);
 });

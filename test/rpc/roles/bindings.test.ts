@@ -57,7 +57,7 @@ describe("role bindings in a catalog", () => {
     expect(changes.every(({ action }) => action === CatalogAction.UNCHANGED)).toBe(true);
   });
 
-  test("are changed by an administrator of the project alone, also in a rehearsal", async () => {
+  test("are changed by an administrator of the project only, also with validate_only", async () => {
     const grantMe = { roleBindings: [{ name: "ci", account: "ci", roles: [Role.ADMIN] }] };
     for (const options of [{}, { validateOnly: true }])
       expect(await refusal(apply(caller("accounts/e", "EDITOR", "p"), grantMe, options))).toMatchObject({
@@ -77,7 +77,7 @@ describe("role bindings in a catalog", () => {
     expect(changes.find(({ name }) => name.endsWith("roleBindings/ci"))?.action).toBe(CatalogAction.UPDATE);
   });
 
-  test("are neither pruned nor shown for an editor", async () => {
+  test("are neither pruned nor exported by an editor", async () => {
     const editor = caller("accounts/e", "EDITOR", "p");
     const { changes } = await apply(editor, { roleBindings: [] }, { prune: true });
     expect(changes.map(({ name }) => name).filter((name) => name.includes("roleBindings"))).toEqual([]);
@@ -86,7 +86,7 @@ describe("role bindings in a catalog", () => {
     await api.client(RoleBindingService).getRoleBinding({ name: "projects/p/roleBindings/ci" });
   });
 
-  test("name accounts and templates that exist", async () => {
+  test("must name existing accounts and templates, and each role once", async () => {
     const bad = { roleBindings: [{ name: "x", account: "nobody", roles: [Role.VIEWER], template: "none" }] };
     expect((await refusal(apply(ANONYMOUS, bad))).fields).toEqual([
       "catalog.role_bindings[0].account",
@@ -98,7 +98,7 @@ describe("role bindings in a catalog", () => {
     expect((await refusal(apply(ANONYMOUS, none))).fields).toEqual(["catalog.role_bindings[0].roles"]);
   });
 
-  test("go with their template and with their account", async () => {
+  test("are deleted with their template and with their account", async () => {
     await api.client(AccountService).createAccount({ accountId: "brief", account: {} });
     const bind = (roleBindingId: string, roleBinding: object) =>
       api.client(RoleBindingService).createRoleBinding({ parent: "projects/p", roleBindingId, roleBinding });
@@ -125,12 +125,12 @@ describe("an editor of one template", () => {
         updateMask: { paths },
       });
 
-  test("changes it", async () => {
+  test("can change it", async () => {
     const { template } = await update({ description: "new", path: "y" }, ["description", "path"]);
     expect(template).toMatchObject({ description: "new", path: "y" });
   });
 
-  test("cannot make it use what the editor may not read, which looks as if it did not exist", async () => {
+  test("cannot make it use resources that the editor may not read; the error is that of a missing resource", async () => {
     const missing = await refusal(update({ environment: "projects/p/environments/none" }, ["environment"]));
     const hidden = await refusal(update({ environment: "projects/p/environments/secrets" }, ["environment"]));
     expect(hidden).toEqual(missing);
@@ -144,7 +144,7 @@ describe("an editor of one template", () => {
     });
   });
 
-  test("does not learn by errors what uses it", async () => {
+  test("is not told by errors which resources use it", async () => {
     const deploys = api.client(TemplateService);
     await deploys.updateTemplate({ template: { name: "projects/p/templates/t", type: 2 } });
     await deploys.updateTemplate({
@@ -163,7 +163,7 @@ describe("an editor of one template", () => {
     });
   });
 
-  test("cannot give its tasks keys", async () => {
+  test("cannot give its tasks git_access or an overridden inventory", async () => {
     for (const flag of ["git_access", "allow_override_inventory"] as const)
       expect(await refusal(update({ gitAccess: true, allowOverrideInventory: true }, [flag]))).toMatchObject({
         code: "PermissionDenied",
@@ -171,7 +171,7 @@ describe("an editor of one template", () => {
   });
 });
 
-test("an editor deletes a project with its tasks only with the right to delete tasks", async () => {
+test("an editor deletes a project with tasks only with the permission to delete tasks", async () => {
   await api.client(ProjectService).createProject({ projectId: "doomed", project: {} });
   const name = "projects/doomed";
   const editor = api.as(caller("accounts/e", "EDITOR", "doomed"))(ProjectService);
@@ -185,7 +185,7 @@ describe("tasks", () => {
   const template = "projects/p/templates/t";
   const runner = (name: string) => api.as(caller(name, "RUNNER", "p", "t"))(TaskService);
 
-  test("of others are not killed by a runner, one by one or together", async () => {
+  test("of other accounts are not killed by a runner, with KillTask or KillTasks", async () => {
     const { task: mine } = await runner("accounts/a").runTask({ template });
     const { task: other } = await runner("accounts/b").runTask({ template });
     expect(await refusal(runner("accounts/a").killTask({ name: other?.name }))).toMatchObject({
@@ -197,7 +197,7 @@ describe("tasks", () => {
     expect(rest.map(({ name }) => name)).toEqual([other?.name]);
   });
 
-  test("keep their request ids from other accounts", async () => {
+  test("have request ids that other accounts cannot use", async () => {
     const requestId = "01a20a8f-a03f-7f1e-aba5-29fd1ad73196";
     const { task } = await runner("accounts/a").runTask({ template, requestId });
     expect((await runner("accounts/a").runTask({ template, requestId })).task?.name).toBe(task?.name);
@@ -207,7 +207,7 @@ describe("tasks", () => {
     await api.client(TaskService).killTasks({ template });
   });
 
-  test("with confirm_by_other are not confirmed by who ran them", async () => {
+  test("with confirm_by_other cannot be confirmed by the account that created them", async () => {
     await api.client(TemplateService).updateTemplate({
       template: { name: template, confirmByOther: true },
       updateMask: { paths: ["confirm_by_other"] },
@@ -236,7 +236,7 @@ describe("tasks", () => {
     expect(confirmed?.plan?.decidedBy).toBe("accounts/b");
   });
 
-  test("with confirm_by_other are not of a template that approves by itself", async () => {
+  test("cannot have both confirm_by_other and allow_auto_approve", async () => {
     const create = api.client(TemplateService).createTemplate({
       parent: "projects/p",
       templateId: "auto",

@@ -62,7 +62,7 @@ function randomCaller(roll: (n: number) => number): Caller {
   return { kind: "account", name: "accounts/me", grants };
 }
 
-test(`${COUNT} random requests of random callers are decided as the table says`, async () => {
+test(`${COUNT} random requests of random callers are decided as the table of permissions says`, async () => {
   console.log(`ROLES_SEED=${SEED}`);
   const roll = dice(SEED);
   for (let i = 0; i < COUNT; i++) {
@@ -74,7 +74,7 @@ test(`${COUNT} random requests of random callers are decided as the table says`,
   }
 });
 
-test("lists show what their caller may get, and no more", async () => {
+test("lists show exactly the resources that their caller may get", async () => {
   const roll = dice(SEED + 1);
   for (let i = 0; i < COUNT / 10; i++) {
     const who = randomCaller(roll);
@@ -140,7 +140,7 @@ async function watched(
   return names;
 }
 
-test("what a caller may not know of looks like what does not exist", async () => {
+test("a resource that a caller may not know of answers like one that does not exist", async () => {
   const who: Caller = {
     kind: "account",
     name: "accounts/me",

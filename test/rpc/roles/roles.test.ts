@@ -33,7 +33,7 @@ describe.each([
     ),
   ),
 ])("%s", (_, who) => {
-  test("may call exactly what the table says, on everything there is", async () => {
+  test("may call exactly the methods that the table of permissions allows, on every resource", async () => {
     for (const method of SERVICES.flatMap((service) => service.methods)) {
       for (const one of casesOf(method, world)) {
         const expected = verdictOf(method.localName, NAME, who.grants, one.target);

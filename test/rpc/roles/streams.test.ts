@@ -75,13 +75,13 @@ test("streams end with UNAUTHENTICATED when their account is deleted", async () 
   expect(await ends).toEqual(both({ code: "Unauthenticated" }));
 });
 
-test("streams end with PERMISSION_DENIED when their right goes", async () => {
+test("streams end with PERMISSION_DENIED when their account loses the right", async () => {
   const { ends } = await openStreams("demoted");
   await api.client(RoleBindingService).deleteRoleBinding({ name: "projects/p/roleBindings/demoted" });
   expect(await ends).toEqual(both({ code: "PermissionDenied", reason: "PERMISSION_DENIED" }));
 });
 
-test("a stream lives on when its right comes from another role", async () => {
+test("a stream goes on when another role gives the right", async () => {
   const { text, ends } = await openStreams("promoted");
   let isOver = false;
   void ends.then(() => {

@@ -43,7 +43,7 @@ test.each<[string, Value["kind"], string]>([
   ]);
 });
 
-test("a full and proper catalog passes, with names short and full", () => {
+test("a complete valid catalog passes, with short and with full names", () => {
   const proper = apply({
     project: { name: "projects/demo", description: "é".repeat(1000), maxParallelTasks: 10_000 },
     repositories: [
@@ -213,18 +213,18 @@ describe("a survey", () => {
     expect(found).toContain(`${at}[1].${expected}`);
   });
 
-  test("asks each name once", () => {
+  test("has each name once", () => {
     expect(survey({ name: "a" }, { name: "b" }, { name: "a" })).toEqual([
       `${at}[2].name: each name once; got "a" again`,
     ]);
   });
 
-  test("asks at most 100 questions", () => {
+  test("has at most 100 questions", () => {
     const questions = Array.from({ length: 101 }, (_, i) => ({ name: `q${i}` }));
     expect(survey(...questions)).toEqual([`${at}: At most 100; got 101 items`]);
   });
 
-  test("has no default for a secret, and does not show the one that it got", () => {
+  test("has no default for a secret, and the error does not show it", () => {
     const found = survey({ name: "password", type: SurveyType.SECRET, default: "hunter2" });
     expect(found).toEqual([`${at}[0].default: Not for a secret; got one`]);
   });

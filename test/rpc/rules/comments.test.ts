@@ -61,7 +61,7 @@ describe.each(requests.map((r) => [r.typeName, r] as const))("%s", (typeName, de
   const schema = RULES[typeName] ?? z.never();
   const fields = ruledFields(desc, schema);
 
-  test("judges by what the comments say, word for word", () => {
+  test("every rule is quoted in the comment of its field", () => {
     for (const { field, says } of fields) {
       for (const text of says) {
         const about = field.message && !isOpaque(field.message) ? commentOf(field.message) : "";
@@ -73,7 +73,7 @@ describe.each(requests.map((r) => [r.typeName, r] as const))("%s", (typeName, de
     for (const text of saysOf(schema)) expect(comments, typeName).toContain(text);
   });
 
-  test("judges by all that the comments say", () => {
+  test("every demand of a comment has a rule", () => {
     for (const { field, says, hints } of fields) {
       const parents = fields.filter(({ field: f }) => f.message === field.parent).flatMap((f) => f.says);
       const enforced = [...says, ...hints, ...parents, ...saysOf(schema)].join(" ");

@@ -14,7 +14,7 @@ test.each(methods.map((m) => [m.name, m] as const))("%s says whether it has side
   expect(isRead).toBe(READS.test(name));
 });
 
-test("every file says where its code goes in each language", () => {
+test("every .proto file has the package options of each language", () => {
   const files = new Set(methods.flatMap(({ parent }) => [parent.file, ...parent.file.dependencies]));
   const ours = [...files].filter((file) => file.proto.package === "signalman.v1");
   expect(ours.length).toBeGreaterThan(9);
@@ -29,7 +29,7 @@ test("every file says where its code goes in each language", () => {
   }
 });
 
-test("`npm run check` refuses a contract that lost a field, and takes one that gained one", () => {
+test("`npm run check` refuses a contract that lost a field, and accepts one that gained one", () => {
   const { scripts } = JSON.parse(readFileSync("package.json", "utf8"));
   const command = /buf breaking [^&]+/.exec(scripts.check)?.[0].trim().split(" ").slice(1) ?? [];
   const folder = mkdtempSync(join(tmpdir(), "signalman-contract-"));

@@ -18,7 +18,7 @@ const TASK = "projects/demo/tasks/0192f0c1-0000-7000-8000-000000000001";
 const run = (init: Run) => violations(RunTaskRequestSchema, { template: TEMPLATE, ...init });
 const seconds = (n: number) => ({ seconds: BigInt(n), nanos: 0 });
 
-test("a full and proper request passes", () => {
+test("a complete valid request passes", () => {
   const proper = run({
     requestId: "0192F0C1-0000-7000-8000-000000000001",
     variables: { greeting: "hällo", deep: { list: [1, null, true] } },
@@ -125,7 +125,7 @@ test.each(["mail@home", "bücher@1", "web-1.x@a,db[0:2]", "~^(web|db).*"])("no f
 });
 
 describe("secrets", () => {
-  test("are never shown", () => {
+  test("are never shown in errors", () => {
     const found = run({
       variables: { token: "hunter2" },
       secretVariables: { token: "hunter2", other: "hunter2\0" },
@@ -151,7 +151,7 @@ describe("other requests", () => {
     );
   });
 
-  test("WatchTask: fields of the oneof have their own names", () => {
+  test("WatchTask: errors name the fields of the oneof", () => {
     const watch = (init: Init<typeof WatchTaskRequestSchema>) =>
       violations(WatchTaskRequestSchema, { name: TASK, ...init });
     expect(watch({ start: { case: "tailLines", value: 0 } })).toEqual([]);

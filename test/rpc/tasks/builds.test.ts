@@ -48,7 +48,7 @@ const toEnd = async (name: string) => {
 const runToEnd = async (...args: Parameters<typeof deploy>) => toEnd((await deploy(...args)).name);
 
 describe("versions", () => {
-  test("count up from the start, with its zeros, and reach a script as the reference has them", async () => {
+  test("count up from start_version, keep leading zeros, and reach a script under Semaphore UI's names", async () => {
     const [first, second] = [await runToEnd("build"), await runToEnd("build")];
     expect([first.task.version, second.task.version]).toEqual(["1.0.009", "1.0.010"]);
     expect(second.said).toContain("type=build incoming= target=1.0.010");
@@ -61,14 +61,14 @@ describe("versions", () => {
     expect(numbers).toEqual(Array.from({ length: 20 }, (_, i) => i));
   });
 
-  test("are none without a start, and none of a task that is only checked", async () => {
+  test("are empty without a start_version, and for validate_only", async () => {
     expect((await runToEnd("unversioned")).said).toContain("type=build incoming= target=");
     expect((await runDemo(service, "build", { validateOnly: true })).version).toBe("");
   });
 });
 
 describe("a deploy", () => {
-  test("brings the newest build that succeeded, or the one that it is told", async () => {
+  test("installs the newest successful build, or the requested one", async () => {
     const [older, newer] = [await runToEnd("build"), await runToEnd("build")];
     const newest = await runToEnd("deploy");
     expect(newest.task).toMatchObject({ buildTask: newer.task.name, incomingVersion: newer.task.version });
@@ -78,7 +78,7 @@ describe("a deploy", () => {
     expect(told.task).toMatchObject({ buildTask: older.task.name, incomingVersion: older.task.version });
   });
 
-  test("of a deploy brings on the version that this one brought", async () => {
+  test("of a deploy installs the same version", async () => {
     await runToEnd("build");
     const { task } = await runToEnd("deploy");
     expect((await runToEnd("further")).task).toMatchObject({
@@ -87,13 +87,13 @@ describe("a deploy", () => {
     });
   });
 
-  test("without a build template brings nothing", async () => {
+  test("without a build template has no version", async () => {
     const { task, said } = await runToEnd("free");
     expect(task).toMatchObject({ status: TaskStatus.SUCCESS, buildTask: "", incomingVersion: "" });
     expect(said).toContain("type=deploy incoming= target=unset");
   });
 
-  test("is refused while nothing was built", async () => {
+  test("is refused if no build has succeeded", async () => {
     await runToEnd("never");
     expect(await refusal(deploy("hopeless"))).toEqual({
       code: "FailedPrecondition",
@@ -117,7 +117,7 @@ describe("a deploy", () => {
     expect(await refusal(deploy(template, await buildTask()))).toEqual(invalid("build_task"));
   });
 
-  test("that is sent twice under one id is one task, also when there is a newer build", async () => {
+  test("that is sent twice with one request id is one task, even if a newer build exists meanwhile", async () => {
     const requestId = crypto.randomUUID();
     await runToEnd("build");
     const { name, buildTask } = await deploy("deploy", "", { requestId });
@@ -126,13 +126,13 @@ describe("a deploy", () => {
   });
 });
 
-test("a build template that is not there is refused by its field", async () => {
+test("an unknown build template is refused by its field", async () => {
   await using other = await startService();
   const applying = applyDemo(other, { deploy: deployOf("nowhere") });
   expect(await refusal(applying)).toEqual(invalid("catalog.templates[0].build_template"));
 });
 
-test("only a template that brings versions is a build template, and remains one while it is named", async () => {
+test("a build template must create versions, and must go on to do so while templates name it", async () => {
   await using other = await startService();
   const plain = { script: TELL, type: TemplateType.TASK };
   const deploy = deployOf("build");
@@ -153,7 +153,7 @@ test("only a template that brings versions is a build template, and remains one 
   expect(await refusal(applyDemo(other, { build: plain }))).toEqual(invalid("catalog.templates[0]"));
 });
 
-test("deploys that bring on each other's versions are refused: by themselves they would run for ever", async () => {
+test("deploys with autorun that name each other as build template are refused, since they would run for ever", async () => {
   await using other = await startService();
   const alone = applyDemo(other, { deploy: deployOf("deploy", { autorun: true }) });
   expect(await refusal(alone)).toEqual(invalid("catalog.templates[0].build_template"));
@@ -164,7 +164,7 @@ test("deploys that bring on each other's versions are refused: by themselves the
   expect(await refusal(turning)).toEqual(invalid("template.build_template"));
 });
 
-test("tasks tell their versions in lists too", async () => {
+test("lists show the versions of tasks", async () => {
   await runToEnd("build");
   const made = await runToEnd("deploy");
   const { tasks } = await service.client(TaskService).listTasks({ parent: "projects/demo", pageSize: 1000 });

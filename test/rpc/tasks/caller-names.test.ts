@@ -92,7 +92,7 @@ async function description(call: Promise<unknown>): Promise<string | undefined> 
   return error.findDetails(BadRequestSchema)[0]?.fieldViolations[0]?.description;
 }
 
-describe.each(APPS)("a template for %s that allows nothing", (app) => {
+describe.each(APPS)("a template for %s without permissions to override", (app) => {
   test.each<[string, Request, string, string]>([
     ["an environment variable", { env: { STAGE: "prod" } }, 'env["STAGE"]', "allow_override_env"],
     ["a variable", { variables: { other: 1 } }, 'variables["other"]', "allow_extra_variables"],
@@ -105,7 +105,7 @@ describe.each(APPS)("a template for %s that allows nothing", (app) => {
     );
   });
 
-  test("takes what its survey asks, and starts a task without anything", async () => {
+  test("accepts answers to its survey, and requests without variables", async () => {
     const request = { variables: { asked: "x" }, secretVariables: { pin: "1234" } };
     expect((await run(app, request)).task).toMatchObject({
       variables: { asked: "x" },
@@ -118,14 +118,14 @@ describe.each(APPS)("a template for %s that allows nothing", (app) => {
   });
 });
 
-test("a list of names allows these and no others", async () => {
+test("a list of names allows these names and no others", async () => {
   expect((await run("names", { env: { STAGE: "x", CC: "y" } })).task?.env).toEqual({ STAGE: "x", CC: "y" });
   expect(await refusal(run("names", { env: { STAGE: "x", stage: "y", STAGE_2: "z" } }))).toEqual(
     notAllowed('env["stage"]', 'env["STAGE_2"]'),
   );
 });
 
-describe("a name that changes how programs start is refused under every permission:", () => {
+describe("a name that changes how programs start is refused whatever the template allows:", () => {
   const names = START_NAMES.flatMap((row) => row.names.split(" ")).map((name) => name.replace("*", "x"));
 
   test.each([
@@ -141,7 +141,7 @@ describe("a name that changes how programs start is refused under every permissi
     }
   });
 
-  test("every name of the issue, and more beginnings, are in the table", async () => {
+  test("the table has every name of the known attacks, and its patterns", async () => {
     const known =
       "BASH_ENV ENV BASH_FUNC_x SHELLOPTS BASHOPTS PS4 IFS PATH HOME LD_PRELOAD LD_AUDIT DYLD_INSERT_LIBRARIES GCONV_PATH " +
       "NODE_OPTIONS NODE_PATH PYTHONPATH PYTHONSTARTUP PYTHONWARNINGS PERL5OPT PERL5LIB PERL5DB RUBYOPT RUBYLIB " +
@@ -155,7 +155,7 @@ describe("a name that changes how programs start is refused under every permissi
       expect(await refusal(run("open-bash", { env: { [name]: "x" } }))).toEqual(refused(`env["${name}"]`));
   });
 
-  test("case counts as it does for the programs", async () => {
+  test("the case of a name counts only where it counts for the programs", async () => {
     const allowed = [
       "bash_env",
       "Path",
@@ -193,7 +193,7 @@ describe("a name that changes how programs start is refused under every permissi
     expect(asVariable).toMatchObject({ code: "InvalidArgument", fields: [place("variables")] });
   });
 
-  test("a property that all objects have is a name like any other", async () => {
+  test("a name such as constructor, which every object has, is treated like any other", async () => {
     const variables = JSON.parse('{"constructor": "x", "__proto__": "y", "toString": "z"}');
     const fields = Object.keys(variables).map((name) => `variables["${name}"]`);
     expect(fields).toHaveLength(3);
@@ -205,7 +205,7 @@ describe("a name that changes how programs start is refused under every permissi
 });
 
 describe("secret variables, which shell-like apps, make and hooks get in the environment,", () => {
-  test("do not replace the environment unless it may be overridden", async () => {
+  test("do not replace the environment unless the template allows it", async () => {
     expect(await refusal(run("extra", { secretVariables: { OWN: "x", TOKEN: "y", FREE: "z" } }))).toEqual(
       notAllowed('secret_variables["OWN"]', 'secret_variables["TOKEN"]'),
     );
@@ -218,7 +218,7 @@ describe("secret variables, which shell-like apps, make and hooks get in the env
     expect((await run("open-ansible", { secretVariables: { STAGE: "x" } })).task).toBeTruthy();
   });
 
-  test("do not answer a question of text by such a name", async () => {
+  test("do not answer a question of text under such a name", async () => {
     expect((await run("extra", { variables: { PATH: "x", STAGE: "y" } })).task).toBeTruthy();
     expect(await refusal(run("extra", { secretVariables: { PATH: "x" } }))).toEqual(
       refused('secret_variables["PATH"]'),
@@ -255,7 +255,7 @@ describe("a name with a meaning for the app itself is refused unless the survey 
     );
   });
 
-  test("a variable whose name a shell-like app would read as an option", async () => {
+  test("a variable whose name a shell-like app would read as an option is refused", async () => {
     for (const app of ["bash", "python", "node", "make"])
       for (const name of ["--rcfile", "a-b", "a b", "1a", "a.b", "ä"])
         expect(await refusal(run(`open-${app}`, { variables: { [name]: "x" } }))).toEqual(
@@ -284,7 +284,7 @@ describe("a template", () => {
     },
   );
 
-  test("has no variables that a shell-like app would read as options, and asks for no name that changes how programs start", async () => {
+  test("cannot have variables that a shell-like app would read as options, or ask for names that change how programs start", async () => {
     const variables = { "--rcfile": "x", fine: "y" };
     expect(await create({ variables })).toEqual(nameRule('template.variables["--rcfile"]'));
     expect(await create({ survey: [{ name: "fine" }, { name: "LD_PRELOAD", type: SECRET }] })).toEqual(
@@ -295,7 +295,7 @@ describe("a template", () => {
   });
 });
 
-describe("a template that was stored before", () => {
+describe("a template that an earlier release stored", () => {
   const name = "projects/p/templates/earlier";
   const spec = {
     ...{ app: "bash", repository: "projects/p/repositories/r", path: "x" },
@@ -308,7 +308,7 @@ describe("a template that was stored before", () => {
     await sql`INSERT INTO templates (project, name, spec) VALUES ('p', 'earlier', ${sql.json(spec)})`;
   });
 
-  test("allows everything, is shown so, and keeps its names", async () => {
+  test("allows everything, shows its permissions, and keeps its names", async () => {
     expect((await templates().getTemplate({ name })).template).toMatchObject(OPEN_TO_CALLERS);
     const request = { env: { STAGE: "x" }, variables: { any: 1 }, secretVariables: { LD_PRELOAD: "y" } };
     expect((await run("earlier", request)).task).toMatchObject({
@@ -320,7 +320,7 @@ describe("a template that was stored before", () => {
     expect(all.find((one) => one.name === name)).toMatchObject(OPEN_TO_CALLERS);
   });
 
-  test("shows in a dry run what the file would restrict, and stays as it is", async () => {
+  test("is unchanged by a dry run, which shows what the file would restrict", async () => {
     const catalog = {
       project: { name: "p" },
       templates: [{ name: "earlier", app: "bash", repository: "r", path: "x", variables: spec.variables }],
@@ -339,7 +339,7 @@ describe("a template that was stored before", () => {
     expect((await templates().getTemplate({ name })).template).toMatchObject(OPEN_TO_CALLERS);
   });
 
-  test("keeps its permissions and names when another field is changed, and gets no further such name", async () => {
+  test("keeps permissions and names when another field is changed, and accepts no new such names", async () => {
     const { template } = await templates().updateTemplate({ template: { name, description: "new" } });
     expect(template).toMatchObject({ ...OPEN_TO_CALLERS, description: "new", variables: spec.variables });
     expect((await run("earlier", { env: { STAGE: "x" } })).task).toBeTruthy();
@@ -349,7 +349,7 @@ describe("a template that was stored before", () => {
     );
   });
 
-  test("is restricted once it is written without the permissions", async () => {
+  test("is restricted when it is written without the permissions", async () => {
     const { template } = await templates().updateTemplate({
       template: { name, allowOverrideEnv: [], allowExtraVariables: false },
       updateMask: { paths: ["allow_override_env", "allow_extra_variables"] },

@@ -29,7 +29,7 @@ describe.each([
       options,
     )(TaskService);
 
-  test("is recorded with a task that it makes", async () => {
+  test("is recorded with a task that it creates", async () => {
     const template = {
       template: { app: "bash", repository: "projects/p/repositories/r" },
       repository: { url: "/r" },
@@ -100,7 +100,7 @@ describe("a server with a token", () => {
   });
   afterAll(() => service[Symbol.asyncDispose]());
 
-  test("shows in a task and in its statuses who made it and who killed it", async () => {
+  test("is shown in a task and its statuses as creator and killer", async () => {
     const tasks = demo.client(TaskService);
     const { name, createdBy } = await runDemo(demo, "sleep");
     expect(createdBy).toBe("root");
@@ -115,7 +115,7 @@ describe("a server with a token", () => {
     expect(listed.map((task) => task.createdBy)).toEqual(["root"]);
   });
 
-  test("gives a deploy that runs by itself the maker of its build", async () => {
+  test("who created a build is the creator of the deploys that it starts", async () => {
     const tasks = demo.client(TaskService);
     const { name } = await runDemo(demo, "build");
     const list = async () =>

@@ -42,7 +42,7 @@ async function traces(id: string): Promise<Record<string, number>> {
   return Object.fromEntries((await Promise.all(counts)).filter(([, count]) => count > 0));
 }
 
-test("everything of it goes, from every table, and nothing of others; its request id stays taken", async () => {
+test("DeleteTask removes the rows of the task from every table, and keeps its request id", async () => {
   const requestId = randomUUID();
   const [one, other] = [await ended(requestId), await ended()];
   const before = await traces(other.id);
@@ -66,7 +66,7 @@ test("everything of it goes, from every table, and nothing of others; its reques
   expect(await refusal(runDemo(service, "lines", { requestId }))).toMatchObject(gone);
 });
 
-test("what has not ended cannot be deleted, nor what is in another project", async () => {
+test("DeleteTask refuses tasks that have not ended, and tasks of another project", async () => {
   const { name } = await runDemo(service, "hangs");
   const watching = watch(service, { name });
   await watching.line("ready");
@@ -88,7 +88,7 @@ test("what has not ended cannot be deleted, nor what is in another project", asy
   expect(await refusal(tasks().getTask({ name }))).toMatchObject({ code: "NotFound" });
 });
 
-test("many at once, while their events get their places, do not stand in each other's way", async () => {
+test("thirty tasks are deleted at once, each twice, while their events get positions", async () => {
   await applyDemo(service, { quick: { script: "exit 0", allowParallelTasks: true } });
   const stop = new AbortController();
   const watching = refusal(tasks().watchTasks({ parent: "projects/demo" }, { signal: stop.signal }));

@@ -17,11 +17,11 @@ afterAll(() => service?.[Symbol.asyncDispose]());
 
 const ask = (task: string) => service.client(TaskService).getTaskResult({ name: task });
 
-test("a program that reports nothing has no result", async () => {
+test("a program without outputs has no result", async () => {
   expect((await ask(name)).result).toBeUndefined();
 });
 
-test("what was stored last under the task's lease is returned; what comes under another one is not stored", async () => {
+test("the result stored last under the task's lease is returned; one under another lease is refused", async () => {
   const database = openDatabase({ url: service.databaseUrl, max: 1, name: "test", deadlineMs: 15_000 });
   const lease = { id: name.split("/").at(-1) ?? "", leaseEpoch: 1 };
   await storeResult(database, lease, { terraform: { added: 1 } });
@@ -32,7 +32,7 @@ test("what was stored last under the task's lease is returned; what comes under 
   expect(result?.app).toMatchObject({ case: "terraform", value: { added: 2, applied: true } });
 });
 
-test("a task that is not there is not found", async () => {
+test("GetTaskResult of an unknown task answers NOT_FOUND", async () => {
   const other = name.replace(/.$/, (digit) => (digit === "0" ? "1" : "0"));
   expect(await refusal(ask(other))).toMatchObject({ code: "NotFound" });
 });

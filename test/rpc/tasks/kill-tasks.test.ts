@@ -23,7 +23,7 @@ const tasks = () => service.client(TaskService);
 const template = (name: string) => `projects/demo/templates/${name}`;
 const run = (name: string) => runDemo(service, name, { env: { STARTED: service.dataDir } });
 
-test("twenty tasks of which one runs, killed by two callers at once, all end, and none of the waiting ones starts", async () => {
+test("KillTasks by two callers at once ends twenty tasks, and none of the waiting ones starts", async () => {
   const bystander = await run("other");
   const names = [(await run("lone")).name];
   await watch(service, { name: names[0] ?? "" }).line("ready");
@@ -53,7 +53,7 @@ test("twenty tasks of which one runs, killed by two callers at once, all end, an
   await tasks().killTask({ name: bystander.name, force: true });
 });
 
-test("those that run and those that are just being claimed end too, whatever is killed beside them", async () => {
+test("KillTasks ends running tasks and tasks that are being claimed at the same moment", async () => {
   const names = (await Promise.all(Array.from({ length: 20 }, () => run("many")))).map(({ name }) => name);
   const each = names.map((name) => tasks().killTask({ name, force: true }));
   const all = [1, 2, 3].map(() => tasks().killTasks({ template: template("many"), force: true }));
@@ -62,7 +62,7 @@ test("those that run and those that are just being claimed end too, whatever is 
     expect(statusesOf(await collect(service, { name, logs: false })).at(-1)).toBe("STOPPED");
 });
 
-test("where nothing is to be killed, nothing is", async () => {
+test("KillTasks of a template without active tasks does nothing", async () => {
   expect(await tasks().killTasks({ template: template("lone") })).toMatchObject({ tasks: [], total: 0 });
   expect(await tasks().killTasks({ template: template("none") })).toMatchObject({ tasks: [], total: 0 });
   expect(await refusal(tasks().killTasks({ template: "projects/none/templates/lone" }))).toMatchObject({

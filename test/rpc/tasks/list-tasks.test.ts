@@ -51,7 +51,7 @@ const timeOf = (index: number) =>
   timestampDate(made[index]?.createTime ?? ({ seconds: 0n, nanos: 0 } as never)).toISOString();
 
 describe("pages", () => {
-  test("follow each other without a gap and without a repeat, while other tasks are made", async () => {
+  test("have no gap and no repetition while other tasks are created", async () => {
     const seen: string[] = [];
     const sizes: number[] = [];
     let pageToken = "";
@@ -66,13 +66,13 @@ describe("pages", () => {
     expect(seen).toEqual(made.map(({ name }) => name).reverse());
   });
 
-  test("of the very size of what there is have no successor", async () => {
+  test("that hold exactly all tasks have no next page", async () => {
     const page = await list({ filter: 'labels.team = "web app"', pageSize: 3 });
     expect(page.tasks).toHaveLength(3);
     expect(page.nextPageToken).toBe("");
   });
 
-  test("of size 0 have 50", async () => {
+  test("of size 0 have the default size of 50", async () => {
     expect((await list({ parent: "projects/-" })).tasks.length).toBeGreaterThan(8);
   });
 
@@ -99,7 +99,7 @@ describe("pages", () => {
     },
   );
 
-  test("go with their own query only", async () => {
+  test("have tokens that are valid for their own query only", async () => {
     const { nextPageToken: pageToken } = await list({ pageSize: 1 });
     expect(await refusal(list({ pageToken, filter: "status = ERROR" }))).toEqual(invalid("page_token"));
     expect(await refusal(list({ pageToken, parent: "projects/q" }))).toEqual(invalid("page_token"));
@@ -110,7 +110,7 @@ describe("pages", () => {
     expect((await list({ pageToken, pageSize: 5 })).tasks).toHaveLength(5);
   });
 
-  test("whose token was made up are refused too", async () => {
+  test("with an invented token are refused", async () => {
     const { nextPageToken } = await list({ pageSize: 1 });
     const [, print] = JSON.parse(Buffer.from(nextPageToken, "base64url").toString());
     for (const position of [
@@ -145,7 +145,7 @@ describe("a filter", () => {
     else expect((await matching("")).filter((index) => index >= 0)).toEqual(expected);
   });
 
-  test("by time takes RFC 3339 in any zone, and tells before from after", async () => {
+  test("by time accepts RFC 3339 in any time zone, and compares correctly", async () => {
     const time = timeOf(3);
     const isOld = 'labels.team = "web app"';
     expect(await matching(`create_time < "${time}" AND ${isOld}`)).toEqual([2, 1, 0]);
@@ -155,12 +155,12 @@ describe("a filter", () => {
     expect(await matching(`create_time < 2001-01-01T00:00:00Z`)).toEqual([]);
   });
 
-  test("takes a task's own time, as it was returned, for its time", async () => {
+  test("accepts a time in the form in which it was returned", async () => {
     expect(await matching(`create_time = "${timeOf(3)}"`)).toEqual([3]);
     expect(await matching(`create_time <= "${timeOf(3)}" AND labels.team = db`)).toEqual([3]);
   });
 
-  test("by a template's full name means that template, not its namesake in another project", async () => {
+  test("by a template's full name finds its tasks only, not those of a template of the same name elsewhere", async () => {
     expect(
       (await list({ parent: "projects/-", filter: "template = projects/q/templates/a" })).tasks,
     ).toHaveLength(1);
@@ -205,7 +205,7 @@ describe("a filter", () => {
   });
 });
 
-test("the tasks of all projects are listed together, of a project that is not there none", async () => {
+test("the parent projects/- lists the tasks of all projects, and an unknown project answers NOT_FOUND", async () => {
   const { tasks } = await list({ parent: "projects/-", pageSize: 1000 });
   expect(new Set(tasks.map(({ name }) => name.split("/")[1]))).toEqual(new Set(["p", "q"]));
   expect(await refusal(list({ parent: "projects/none" }))).toMatchObject({ code: "NotFound" });

@@ -27,7 +27,7 @@ async function storedLog(lines: number) {
   return { deps, read, chunks };
 }
 
-test("a page reads no chunk that it has no place for", async () => {
+test("a page reads only the chunks that hold its lines", async () => {
   const { deps, read, chunks } = await storedLog(100_000);
   const request = create(ReadTaskLogRequestSchema, {
     name: "projects/p/tasks/t",
@@ -41,7 +41,7 @@ test("a page reads no chunk that it has no place for", async () => {
   expect(read.chunks).toBe(holding.length);
 });
 
-test("a page of large lines ends at 1 MiB, with all that its answer says", async () => {
+test("a page of large lines ends at 1 MiB of JSON", async () => {
   const { deps } = await storedLog(30_000);
   const request = create(ReadTaskLogRequestSchema, { name: "projects/p/tasks/t", maxLines: 30_000 });
   const page = await readTaskLog(deps, request, { isJson: true });

@@ -45,7 +45,7 @@ const behind = (seq: number): Init => ({ start: { case: "afterSeq", value: BigIn
 const tail = (lines: number): Init => ({ start: { case: "tailLines", value: lines } });
 const LAST = 1516n;
 
-test("the log is as it was watched: 1000 lines of it by default, the rest behind them", async () => {
+test("ReadTaskLog returns the log as WatchTask sent it, 1000 lines by default", async () => {
   expect(BigInt(log.length)).toBe(LAST);
   const first = await read();
   expect(first.lines).toEqual(log.slice(0, 1000));
@@ -64,7 +64,7 @@ describe("a range", () => {
     [1515, 3],
     [1516, 3],
     [5000, 3],
-  ])("after %d of at most %d lines", async (seq, maxLines) => {
+  ])("after line %d of at most %d lines", async (seq, maxLines) => {
     const page = await read({ ...behind(seq), maxLines });
     const expected = log.slice(seq, seq + maxLines);
     expect(page.lines).toEqual(expected);
@@ -73,7 +73,7 @@ describe("a range", () => {
     expect(page.complete).toBe(next >= LAST);
   });
 
-  test("of some streams goes on behind the last line that it gave", async () => {
+  test("of some streams continues after its last line", async () => {
     const wanted = log.filter(({ stream }) => stream === STDERR);
     const first = await read({ streams: [STDERR], maxLines: 2 });
     expect(first.lines).toEqual(wanted.slice(0, 2));
@@ -84,7 +84,7 @@ describe("a range", () => {
   });
 });
 
-test("after the largest number there is, there is nothing", async () => {
+test("after_seq of the largest 64-bit number returns no lines", async () => {
   const page = await read({ start: { case: "afterSeq", value: 2n ** 63n - 1n } });
   expect(page).toMatchObject({ lines: [], lastSeq: LAST, complete: true });
 });
@@ -121,11 +121,11 @@ test("a log is complete only when its task has ended", async () => {
   });
 });
 
-describe("text", () => {
+describe("the format TEXT", () => {
   const text = async (format: LogFormat, more: Init = {}) =>
     Buffer.from((await read({ format, ...more })).text).toString("latin1");
 
-  test("is what the program wrote, byte for byte; plain text is without escape codes", async () => {
+  test("returns the program's output byte for byte, PLAIN_TEXT without escape codes", async () => {
     const { name } = await runDemo(service, "bytes");
     await collect(service, { name });
     const of = { name, streams: [STDOUT] };
@@ -137,7 +137,7 @@ describe("text", () => {
     expect((await read(of)).text).toHaveLength(0);
   });
 
-  test("comes in pages like lines", async () => {
+  test("is paged like lines", async () => {
     const { text: first, nextAfterSeq } = await read({
       streams: [STDERR],
       maxLines: 2,
@@ -150,7 +150,7 @@ describe("text", () => {
 });
 
 describe.each(Object.entries(TRANSPORTS))("%s", (_, transport) => {
-  test("brings the same lines and the same text, of a page of a megabyte too", async () => {
+  test("returns the same lines and text, also a page of a megabyte", async () => {
     const { name } = await runDemo(service, "big");
     const stdout = linesOf(await collect(service, { name })).filter(({ stream }) => stream === STDOUT);
     const client = createClient(TaskService, transport(service.url));
@@ -168,7 +168,7 @@ describe.each(Object.entries(TRANSPORTS))("%s", (_, transport) => {
   });
 });
 
-test("an answer holds at most 1 MiB, and the next one goes on behind it", async () => {
+test("a response holds at most 1 MiB, and the next page continues after it", async () => {
   const { name } = await runDemo(service, "big");
   const whole = linesOf(await collect(service, { name })).filter(({ stream }) => stream === STDOUT);
   const pages: Uint8Array[] = [];
@@ -186,7 +186,7 @@ test("an answer holds at most 1 MiB, and the next one goes on behind it", async 
   expect(Buffer.concat(pages)).toHaveLength(1_600_000);
 });
 
-test("a task without output has a log of our own words only, and one that is not there has none", async () => {
+test("a task without output has only lines of the service, and an unknown task answers NOT_FOUND", async () => {
   const { name } = await runDemo(service, "silent");
   await collect(service, { name });
   expect(await read({ name, streams: [STDOUT, STDERR] })).toMatchObject({ lines: [], complete: true });

@@ -57,8 +57,8 @@ async function output(template: string, request: Init = {}): Promise<string[]> {
   );
 }
 
-describe("a task", () => {
-  test("is returned as it was stored, with what it got from its template", async () => {
+describe("RunTask", () => {
+  test("returns the task as it is stored, with the values of its template", async () => {
     const { task, deduplicated } = await run("plain", {
       variables: { a: [1, null] },
       env: { A: "b" },
@@ -86,7 +86,7 @@ describe("a task", () => {
     expect(stored?.createTime).toEqual(task?.createTime);
   });
 
-  test("runs with its own settings over the template's", async () => {
+  test("runs with the request's settings in place of the template's", async () => {
     expect(await output("plain", { variables: { a: 1 } })).toEqual([
       "a=1",
       "b=template",
@@ -100,15 +100,15 @@ describe("a task", () => {
     ]);
   });
 
-  test("of a template that is not there is not found", async () => {
+  test("of an unknown template answers NOT_FOUND", async () => {
     expect(await refusal(run("none"))).toMatchObject({ code: "NotFound", reason: "RESOURCE_NOT_FOUND" });
     const elsewhere = service.client(TaskService).runTask({ template: "projects/none/templates/plain" });
     expect(await refusal(elsewhere)).toMatchObject({ code: "NotFound" });
   });
 });
 
-describe("validate_only", () => {
-  test("writes nothing, and shows what the task would be", async () => {
+describe("RunTask with validate_only", () => {
+  test("writes nothing and returns the task that would be created", async () => {
     const before = await everythingIn(sql);
     const { task, deduplicated } = await run("plain", {
       validateOnly: true,
@@ -128,7 +128,7 @@ describe("validate_only", () => {
     expect(await everythingIn(sql)).toBe(before);
   });
 
-  test("checks everything that would be checked", async () => {
+  test("checks everything that RunTask checks", async () => {
     expect(await refusal(run("survey", { validateOnly: true }))).toEqual(
       invalid('variables["version"]', 'secret_variables["pin"]'),
     );
@@ -136,7 +136,7 @@ describe("validate_only", () => {
   });
 });
 
-describe("what the template does not allow is refused by the field's name", () => {
+describe("RunTask refuses an override that the template does not allow, by its field", () => {
   test.each<[Init, string]>([
     [{ arguments: ["-x"] }, "arguments"],
     [{ gitBranch: "main" }, "git_branch"],
@@ -151,7 +151,7 @@ describe("what the template does not allow is refused by the field's name", () =
     expect((await run("open", { ...asked, validateOnly: true })).task).toMatchObject(asked);
   });
 
-  test("arguments that it allows come behind its own", async () => {
+  test("and appends allowed arguments to those of the template", async () => {
     expect((await output("open", { arguments: ["-x", "a b"], variables: { v: 1 } })).slice(0, 4)).toEqual([
       "-t",
       "v=1",
@@ -201,7 +201,7 @@ describe("a survey", () => {
   });
 });
 
-test("a template that no longer allows what a waiting task asked for fails it, and says so", async () => {
+test("a waiting task whose overrides its template no longer allows ends as ERROR and says so", async () => {
   await service.client(CatalogService).applyCatalog({
     catalog: {
       project: { name: "held", maxParallelTasks: 1 },
