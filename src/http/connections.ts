@@ -2,6 +2,7 @@ import type { Socket } from "node:net";
 import type { Peer } from "../access/authenticator.ts";
 import { Connection } from "./connection.ts";
 import { openFilesLimit } from "./open-files.ts";
+import { subnetOf } from "./subnet.ts";
 
 /**
  * Limits of connections over the network. Connections over the unix socket come from the server's own user and are not
@@ -12,8 +13,8 @@ export interface ConnectionLimits {
   all: number;
   /** Untrusted connections in all. */
   untrusted: number;
-  /** Untrusted connections from one address. */
-  untrustedPerAddress: number;
+  /** Untrusted connections from one IPv4 address or one /64 of IPv6. */
+  untrustedPerSubnet: number;
   /** Milliseconds that a connection may stay open without an authenticated caller. */
   untrustedMs: number;
 }
@@ -21,7 +22,7 @@ export interface ConnectionLimits {
 export const CONNECTION_LIMITS: ConnectionLimits = {
   all: Math.min(10_000, openFilesLimit() / 2),
   untrusted: 1000,
-  untrustedPerAddress: 200,
+  untrustedPerSubnet: 200,
   untrustedMs: 120_000,
 };
 
@@ -42,46 +43,46 @@ export function trackConnections(
   const open = new Set<Socket>();
   const network = new Set<Connection>();
   const untrusted = new Set<Connection>(); // oldest first
-  const byAddress = new Map<string, Set<Connection>>(); // untrusted connections by address, oldest first
+  const bySubnet = new Map<string, Set<Connection>>(); // untrusted connections by subnet, oldest first
 
-  function forget(connection: Connection, address: string): void {
+  function forget(connection: Connection, subnet: string): void {
     untrusted.delete(connection);
-    const same = byAddress.get(address);
+    const same = bySubnet.get(subnet);
     same?.delete(connection);
-    if (same?.size === 0) byAddress.delete(address);
+    if (same?.size === 0) bySubnet.delete(subnet);
   }
 
   /** Returns the connections of which one must be closed before another is opened. */
-  function crowd(address: string): Set<Connection> | undefined {
-    const same = byAddress.get(address);
-    if (same && same.size >= limits.untrustedPerAddress) return same;
+  function crowd(subnet: string): Set<Connection> | undefined {
+    const same = bySubnet.get(subnet);
+    if (same && same.size >= limits.untrustedPerSubnet) return same;
     return untrusted.size >= limits.untrusted || network.size >= limits.all ? untrusted : undefined;
   }
 
-  function limit(connection: Connection, address: string): boolean {
-    const crowded = crowd(address);
+  function limit(connection: Connection, subnet: string): boolean {
+    const crowded = crowd(subnet);
     if (crowded) {
       refused("too many connections", connection.name);
       const [oldest] = crowded;
       oldest?.socket.destroy();
       if (oldest?.peer.kind !== "network") return false;
-      forget(oldest, oldest.peer.address);
+      forget(oldest, subnetOf(oldest.peer.address));
     }
     network.add(connection);
     untrusted.add(connection);
-    byAddress.set(address, (byAddress.get(address) ?? new Set()).add(connection));
+    bySubnet.set(subnet, (bySubnet.get(subnet) ?? new Set()).add(connection));
     const expiry = setTimeout(() => {
       refused("no authentication within the time limit of a connection", connection.name);
       connection.expire();
     }, limits.untrustedMs).unref();
     connection.whenTrusted(() => {
       clearTimeout(expiry);
-      forget(connection, address);
+      forget(connection, subnet);
     });
     connection.socket.once("close", () => {
       clearTimeout(expiry);
       network.delete(connection);
-      forget(connection, address);
+      forget(connection, subnet);
     });
     return true;
   }
@@ -90,7 +91,7 @@ export function trackConnections(
     admit(socket, peer) {
       const connection = new Connection(socket, peer);
       if (peer.kind === "socket") connection.trust();
-      else if (!limit(connection, peer.address)) {
+      else if (!limit(connection, subnetOf(peer.address))) {
         socket.destroy();
         return undefined;
       }

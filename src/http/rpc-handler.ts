@@ -18,6 +18,7 @@ import { requestReader } from "../rpc/json/request-reader.ts";
 import { permissionOf } from "../rpc/permissions.ts";
 import { ANONYMOUS, type Caller } from "../task/caller.ts";
 import { Failure } from "../task/errors.ts";
+import { limitFields } from "./binary-limit.ts";
 import { BODY_LIMITS, type BodyLimits, bodyReader, type ReadBody } from "./body.ts";
 import { type OpenCall, trackCalls } from "./calls.ts";
 import type { Connection } from "./connection.ts";
@@ -41,6 +42,9 @@ import { universalRequestOf } from "./universal-request.ts";
 import { type EncodedTail, encodedTailKey, takeEncodedFields } from "./zero-copy.ts";
 
 const MAX_REQUEST_BYTES = 4 * 1024 * 1024;
+
+/** Unknown fields would be kept for as long as the call is open. */
+const BINARY_OPTIONS = { readUnknownFields: false };
 
 type Authenticate = (given: Credentials) => Promise<Caller | Failure>;
 
@@ -104,19 +108,19 @@ function rpcsByPath(options: RpcHandlerOptions): Map<string, UniversalHandler> {
     readMaxBytes: MAX_REQUEST_BYTES,
     acceptCompression: [compressionGzip],
   });
-  options.routes(withJsonReaders(router));
+  options.routes(withReaders(router));
   return new Map(router.handlers.map((handler) => [handler.requestPath, handler]));
 }
 
-/** Wraps a router so that each method gets a JSON reader for its request message. */
-function withJsonReaders(router: ConnectRouter): ConnectRouter {
+/** Wraps a router so that each method gets the readers of its request message. */
+function withReaders(router: ConnectRouter): ConnectRouter {
   return {
     ...router,
     service(service, implementation) {
       for (const { method, impl } of Object.values(createServiceImplSpec(service, implementation).methods)) {
         // People write JSON, so an unknown field is an error and not ignored.
         const jsonOptions = { ignoreUnknownFields: false, textDecoder: requestReader(method.input) };
-        router.rpc(method, impl as never, { jsonOptions });
+        router.rpc(method, impl as never, { jsonOptions, binaryOptions: BINARY_OPTIONS });
       }
       return this;
     },
@@ -160,8 +164,10 @@ async function serve(rpc: UniversalHandler, exchange: Exchange, parts: Parts): P
   const { compressAnswers, readBody } = parts;
   const asked = universalRequestOf(request, response, { compressAnswers, contextValues, readBody });
   if (asked === undefined) return void refuseHost(request, response);
+  const { header } = asked;
+  const body = limitFields(asked.body, { method: rpc.method, header, mostBytes: MAX_REQUEST_BYTES });
   using call = parts.openCall(asked.signal);
-  const answer = await rpc({ ...asked, signal: call.signal });
+  const answer = await rpc({ ...asked, body, signal: call.signal });
   if (contextValues.get(reachedKey)) return await sendAnswer(withPlainMessage(answer), response, tail);
   if (answer.body === undefined && answer.trailer === undefined) {
     return note(refuseForm(request, response, answer.status));

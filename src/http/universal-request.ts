@@ -18,12 +18,15 @@ export interface UniversalRequestOptions {
   readBody: ReadBody;
 }
 
+/** A request in the form that Connect takes, with the bytes of its body. */
+export type HttpCall = UniversalServerRequest & { body: AsyncIterable<Uint8Array> };
+
 /** Returns a request in the form that Connect takes; undefined if its Host or :authority is missing or invalid. */
 export function universalRequestOf(
   request: HttpRequest,
   response: HttpResponse,
   { compressAnswers, contextValues, readBody }: UniversalRequestOptions,
-): UniversalServerRequest | undefined {
+): HttpCall | undefined {
   try {
     const call = universalRequestFromNodeRequest(request, response, undefined, contextValues);
     dropLongTimeout(call.header);

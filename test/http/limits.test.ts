@@ -37,7 +37,7 @@ describe("connections without an authenticated caller", () => {
   test("too many from one address: the oldest is closed for a new one, and an authenticated one stays", async () => {
     const refused: string[] = [];
     await using server = await start({
-      limits: { untrustedPerAddress: 3 },
+      limits: { untrustedPerSubnet: 3 },
       refused: (why) => void refused.push(why),
     });
     const trusted = await connect(server.url);
