@@ -43,7 +43,7 @@ function callersOf(valid: ValidToken[], everyMs = 3_600_000) {
 }
 
 describe("a token", () => {
-  test("is asked for once, and known from then on", async () => {
+  test("is looked up once, and is known from then on", async () => {
     const { callers, questions } = callersOf([token(1)]);
     const [first, twin] = await Promise.all([callers.verify(text(1)), callers.verify(text(1))]);
     expect(first).toMatchObject({ kind: "account", name: "accounts/a1" });
@@ -52,7 +52,7 @@ describe("a token", () => {
     expect(questions).toEqual([[hashOf(1)]]);
   });
 
-  test("that no account can have costs no query", async () => {
+  test("in a form that no account's token has costs no query", async () => {
     const { callers, questions } = callersOf([]);
     for (const wrong of [
       "",
@@ -65,7 +65,7 @@ describe("a token", () => {
     expect(questions).toEqual([]);
   });
 
-  test("that is made up shares its query with others that wait", async () => {
+  test("that is unknown is looked up in one query with others that wait", async () => {
     const { callers, questions } = callersOf([token(7)]);
     const answers = await Promise.all(Array.from({ length: 500 }, (_, n) => callers.verify(text(n))));
     expect(answers.filter(Boolean)).toHaveLength(1);
@@ -73,7 +73,7 @@ describe("a token", () => {
     expect(questions.flat()).toHaveLength(500);
   });
 
-  test("is refused after its time", async () => {
+  test("is refused after its expiry", async () => {
     const valid = [token(1, { leftMs: 0 })];
     const { callers } = callersOf(valid);
     expect(await callers.verify(text(1))).toBeDefined();
@@ -81,7 +81,7 @@ describe("a token", () => {
     expect(await callers.verify(text(1))).toBeUndefined();
   });
 
-  test("is not decided on while the database is away", async () => {
+  test("is neither accepted nor refused while the database is away", async () => {
     const { callers, fails } = callersOf([token(1)]);
     fails(new Error("away"));
     await expect(callers.verify(text(1))).rejects.toThrow("away");
@@ -89,7 +89,7 @@ describe("a token", () => {
     expect(await callers.verify(text(1))).toMatchObject({ name: "accounts/a1" });
   });
 
-  test("has its use recorded", async () => {
+  test("has its last use recorded", async () => {
     const { callers, uses } = callersOf([token(1)]);
     await callers.verify(text(1));
     await callers.verify(text(1));
@@ -115,7 +115,7 @@ describe("an observation", () => {
     expect(await callers.verify(text(1))).toBeUndefined();
   });
 
-  test("ends when its right is gone, and not by other changes", async () => {
+  test("ends when its right is lost, and not by other changes", async () => {
     const valid = [token(1)];
     const { callers } = callersOf(valid);
     const caller = await callers.verify(text(1));
@@ -137,7 +137,7 @@ describe("an observation", () => {
     await expect.poll(() => observation.signal.reason).toMatchObject({ kind: "unauthenticated" });
   });
 
-  test("of a token that was revoked meanwhile has ended", async () => {
+  test("of a token that was revoked meanwhile ends at once", async () => {
     const valid = [token(1)];
     const { callers } = callersOf(valid);
     const caller = await callers.verify(text(1));

@@ -37,7 +37,7 @@ describe("accounts and tokens", () => {
     expect((await run("account", "list")).stdout).not.toContain("ci ");
   });
 
-  test("are told by the audit events, also as JSON lines", async () => {
+  test("are shown by the audit events, also as JSON lines", async () => {
     const { stdout } = await run("audit", "--limit", "1000");
     expect(stdout).toMatch(/^TIME \(UTC\) +CALLER +ADDRESS +METHOD +OUTCOME +RESOURCE \(FIELDS\)\n/);
     expect(stdout).toMatch(

@@ -18,7 +18,7 @@ const env = () => ({ XDG_RUNTIME_DIR: folder, HOME: folder });
 const pathOf = (port: number) => localSocketPath({ host: "127.0.0.1", port }, env());
 const open = () => listenOnSocket(pathOf(8480), (socket) => void socket.end());
 
-test("goes over TCP while there is no socket, and tells when there is one", async () => {
+test("the command line calls over TCP while there is no socket, and over the socket once there is one", async () => {
   const route = localRoute("127.0.0.1:8480", env());
   expect(route.dial()).toBeUndefined();
   expect(route.hasOpened()).toBe(false);
@@ -31,7 +31,7 @@ test("goes over TCP while there is no socket, and tells when there is one", asyn
   await listener.close();
 });
 
-test("once it was open it is not left for TCP, where another program may listen meanwhile", async () => {
+test("a socket that was used is not left for TCP, where another program may listen meanwhile", async () => {
   const listener = await open();
   const route = localRoute("localhost:8480", env());
   const socket = route.dial();
@@ -48,7 +48,7 @@ test("once it was open it is not left for TCP, where another program may listen 
   await next.close();
 });
 
-test("a socket at which nothing listens is tried once, and again when it is a new one", async () => {
+test("a socket at which nothing listens is tried once, and again when it has been replaced", async () => {
   const listener = await open();
   const route = localRoute("127.0.0.1:8480", env());
   const dead = net.createServer();

@@ -5,24 +5,24 @@ import { addParams, type ParamOptions, paramsOf } from "../../src/cli/input/para
 const parse = (...args: string[]) =>
   paramsOf(addParams(new Command()).parse(args, { from: "user" }).opts<ParamOptions>());
 
-it("are none unless given", () => {
+it("there are no params unless options are given", () => {
   expect(parse()).toBeUndefined();
 });
 
-it("of Ansible are lists by commas or by repeating", () => {
+it("options of Ansible are lists, separated by commas or repeated", () => {
   expect(parse("--limit", "a,b", "--limit", "c", "--verbosity", "0", "--check")).toEqual({
     case: "ansible",
     value: { limit: ["a", "b", "c"], verbosity: 0, check: true },
   });
 });
 
-it("of Terraform are switches", () => {
+it("options of Terraform are switches", () => {
   expect(parse("--plan-only", "--destroy")).toEqual({
     case: "terraform",
     value: { planOnly: true, destroy: true },
   });
 });
 
-it("of two apps do not go together", () => {
+it("options of two apps together are refused", () => {
   expect(() => parse("--check", "--destroy")).toThrow("cannot be combined");
 });

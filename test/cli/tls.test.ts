@@ -34,7 +34,7 @@ test("the command line calls a server with TLS beyond loopback", async () => {
   expect(await cli(["list"], { server: address(), env })).toMatchObject({ code: 0 });
 });
 
-test("it refuses a server that it does not know at once, and says what to do", async () => {
+test("the command line refuses an unknown certificate at once, and says what to do", async () => {
   const { code, stderr } = await list();
   expect(code).toBe(2);
   expect(stderr).toMatch(
@@ -47,7 +47,7 @@ test("it refuses a server that it does not know at once, and says what to do", a
   ]);
 });
 
-test("a running server takes a certificate that has changed", async () => {
+test("a running server uses a certificate that has changed", async () => {
   using next = makeCertificate("next");
   copyFileSync(next.keyFile, certificate.keyFile);
   copyFileSync(next.certFile, certificate.certFile);

@@ -128,7 +128,7 @@ describe("-e", () => {
     expect(await complaint(text)).toBe(`vars.yaml:1: ${sentence}`);
   });
 
-  it("takes what has a tag that JSON needs not, and any name", async () => {
+  it("accepts YAML values with tags such as !!str, and any name", async () => {
     const path = await file("a: !!str 1\nb: !!int '2'\nc: !!map { d: !!seq [] }\n__proto__: x\n");
     expect(Object.entries(await read(`@${path}`, "__proto__=y"))).toEqual([
       ["a", "1"],

@@ -15,7 +15,7 @@ const PACKAGE = JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8")) as 
 };
 
 describe.each(PAGES)("$name", (page) => {
-  test("links to files and headings that exist", () => {
+  test("has links to existing files and headings only", () => {
     const broken = links(page).filter(({ target, anchor }) => {
       const path = join(ROOT, target);
       if (!existsSync(path)) return true;
@@ -24,7 +24,7 @@ describe.each(PAGES)("$name", (page) => {
     expect(broken).toEqual([]);
   });
 
-  test("shows commands, options and scripts that exist", () => {
+  test("shows existing commands, options and scripts only", () => {
     const text = [
       ...blocks(page, "sh"),
       ...[...page.text.matchAll(/`([^`\n]+)`/g)].map(([, code = ""]) => code),
@@ -57,7 +57,7 @@ function wrongOptions(name: string, rest: string): string[] {
     .map((option) => `signalman ${name} ${option}`);
 }
 
-describe("catalogs", () => {
+describe("the catalogs", () => {
   let service: TestService;
   beforeAll(async () => {
     service = await startService();
@@ -70,7 +70,7 @@ describe("catalogs", () => {
       .map((text, index) => ({ place: `${page.name} ${index + 1}`, text })),
   );
 
-  test.each(catalogs)("of $place can be applied", async ({ text }) => {
+  test.each(catalogs)("in $place can be applied", async ({ text }) => {
     const folder = await mkdtemp(join(tmpdir(), "signalman-docs-"));
     const key = join(folder, "key");
     await writeFile(key, keyLike("docs"));

@@ -5,7 +5,7 @@ import { createGenerator } from "./generate.ts";
 import { createHarvest } from "./harvest.ts";
 import { createRandom, seedOf } from "./random.ts";
 
-test("a request comes of its seed and number alone, whatever was made before", () => {
+test("a request depends on its seed and number only", () => {
   const { methods, commentOf } = readContract();
   const requests = (numbers: number[]) => {
     const generate = createGenerator({ harvest: createHarvest(), commentOf, repository: "/nonexistent" });

@@ -100,8 +100,8 @@ afterAll(async () => {
 /** Returns the lines of the template's own hooks, in order. */
 const own = (said: string[]) => said.filter((line) => /^(before_task|after_task|on_\w+): /.test(line));
 
-describe("programs run", () => {
-  test("around a success: before, then what is for the end, in reverse", async () => {
+describe("programs of hooks run", () => {
+  test("around a success: before_task, on_success, after_task", async () => {
     const { said } = await runToEnd(service, "programs", { arguments: ["0"] });
     expect(own(said)).toEqual([
       "before_task: before_task/STARTING/",
@@ -110,7 +110,7 @@ describe("programs run", () => {
     ]);
   });
 
-  test("around a failure", async () => {
+  test("around a failure: before_task, on_failure, after_task", async () => {
     const { said } = await runToEnd(service, "programs", { arguments: ["3"] });
     expect(own(said)).toEqual([
       "before_task: before_task/STARTING/",
@@ -119,7 +119,7 @@ describe("programs run", () => {
     ]);
   });
 
-  test("around a task that is stopped: neither success nor failure", async () => {
+  test("around a stopped task: before_task and after_task only", async () => {
     const { name } = await runDemo(service, "slow");
     const watcher = watch(service, { name });
     await watcher.status("RUNNING");
@@ -132,11 +132,11 @@ describe("programs run", () => {
     ]);
   });
 
-  test("in Python too, with the task's environment", async () => {
+  test("in Python with the task's environment", async () => {
     expect((await runToEnd(service, "python")).said).toContain("py: web");
   });
 
-  test("before a task in an empty folder, which is not the task's; after it in its workspace", async () => {
+  test("in an empty folder before a task, and in the task's workspace after it", async () => {
     const { said } = await runToEnd(service, "places");
     expect(said).toContain("after: made");
     expect(said).not.toContain("after: mine");
@@ -146,8 +146,8 @@ describe("programs run", () => {
   });
 });
 
-describe("calls are made", () => {
-  test("around a success and a failure, with all that is known of the task", async () => {
+describe("HTTP calls of hooks are made", () => {
+  test("around a success and a failure, with the fields of the task as JSON", async () => {
     for (const code of ["0", "3"]) await runToEnd(service, "calls", { arguments: [code] });
     const { task } = await runToEnd(service, "calls", { arguments: ["3"] });
     const paths = receiver.received.map(({ path }) => path).filter((path) => /_/.test(path));
@@ -169,7 +169,7 @@ describe("calls are made", () => {
     });
   });
 
-  test("with the body that they are given, its texts filled in", async () => {
+  test("with the body of the hook, its placeholders replaced", async () => {
     const { task, said } = await runToEnd(service, "filled", { secretVariables: { pin: "1234-secret" } });
     const [text] = await receiver.calls("/text", 1);
     expect(JSON.parse(text?.body ?? "")).toBe("on_success of projects/demo/templates/filled {{what}}");
@@ -189,7 +189,7 @@ describe("calls are made", () => {
   });
 });
 
-test("the project's hooks run around the template's, before a task in order and at its end in reverse", async () => {
+test("hooks of the project run before those of the template, and after the task in reverse", async () => {
   const { said } = await runToEnd(service, "ordered");
   const noted = said.filter((line) => /^(template|project) |^program$/.test(line));
   expect(noted.map((line) => line.replace(/.*: /, ""))).toEqual([

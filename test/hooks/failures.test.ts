@@ -80,8 +80,8 @@ afterAll(async () => {
   await receiver[Symbol.asyncDispose]();
 });
 
-describe("a call", () => {
-  test("is made again until it succeeds", async () => {
+describe("an HTTP call", () => {
+  test("is repeated until it succeeds", async () => {
     receiver.answer("/again", { status: 500 }, { status: 404 }, { status: 201 });
     const { status, said } = await runToEnd(service, "again");
     expect(status).toBe("SUCCESS");
@@ -89,7 +89,7 @@ describe("a call", () => {
     expect(await receiver.calls("/again", 3)).toHaveLength(3);
   });
 
-  test("is made as often as it may be, and then reported with the beginning of the answer", async () => {
+  test("is made as often as its number of tries allows, and then reported with the beginning of the response", async () => {
     receiver.answer("/enough", { status: 503, body: `too\n busy ${"x".repeat(10_000)}` });
     const { status, said } = await runToEnd(service, "enough");
     expect(status).toBe("SUCCESS");
@@ -107,13 +107,13 @@ describe("a call", () => {
     expect(receiver.received.some(({ path }) => path === "/elsewhere")).toBe(false);
   });
 
-  test("that no server accepts is reported with its reason", async () => {
+  test("to an address without a server is reported with the reason", async () => {
     expect((await runToEnd(service, "refused")).said).toContain(
       `Hook refused failed: ${nobody} did not answer: connect ECONNREFUSED ${nobody}`,
     );
   });
 
-  test("ends in its time, tries included", async () => {
+  test("ends when the hook's time-out is over, all tries included", async () => {
     receiver.answer("/silent", undefined);
     const { status, said } = await runToEnd(service, "silent");
     expect(status).toBe("SUCCESS");
@@ -122,13 +122,13 @@ describe("a call", () => {
 });
 
 describe("a hook that fails", () => {
-  test("before a task is reported, and the task runs", async () => {
+  test("before a task is reported in the log, and the task runs", async () => {
     const { status, said } = await runToEnd(service, "before-fails");
     expect(status).toBe("SUCCESS");
     expect(said).toEqual(expect.arrayContaining(["prog: no", "Hook prog failed: it ended with exit code 4"]));
   });
 
-  test("before a task that requires it ends it, and hooks of failures see that", async () => {
+  test("before a task, if required, ends the task as PREPARE_FAILED, which hooks of failures see", async () => {
     expect(await runToEnd(service, "before-required")).toMatchObject({
       status: "ERROR",
       reason: "PREPARE_FAILED",
@@ -137,13 +137,13 @@ describe("a hook that fails", () => {
     });
   });
 
-  test("after a success is reported, and it stays one", async () => {
+  test("after a success is reported in the log, and the task stays a success", async () => {
     const { status, said } = await runToEnd(service, "after-fails");
     expect(status).toBe("SUCCESS");
     expect(said).toContain("Hook prog failed: it ended with exit code 4");
   });
 
-  test("after a success that requires it makes it a failure, for the hooks around it too", async () => {
+  test("after a success, if required, makes the task a failure, also for the hooks that run later", async () => {
     const { task, ...rest } = await runToEnd(service, "after-required");
     expect(rest).toMatchObject({
       status: "ERROR",
@@ -154,7 +154,7 @@ describe("a hook that fails", () => {
     expect(task.end?.exitCode).toBe(0);
   });
 
-  test("after a failure leaves its reason, required or not", async () => {
+  test("after a failure leaves the task's reason unchanged, required or not", async () => {
     const { said, ...end } = await runToEnd(service, "both-fail");
     expect(end).toMatchObject({ status: "ERROR", reason: "EXIT_CODE" });
     expect(said).toContain("Hook prog failed: it ended with exit code 4");
@@ -163,12 +163,12 @@ describe("a hook that fails", () => {
   test.each([
     ["dies", "Hook prog failed: it died by SIGKILL"],
     ["no-app", "Hook prog failed: Cannot run app cobol: this server has no shell-like app of that name"],
-  ])("because it %s says so", async (template, line) => {
+  ])("is reported in the log: %s", async (template, line) => {
     expect((await runToEnd(service, template)).said).toContain(line);
   });
 });
 
-test("a call is made also if a task's template no longer fits, which a program would need", async () => {
+test("an HTTP call is made even if the task's settings cannot be loaded; a program of a hook is not run then", async () => {
   const hooks: HookInit[] = [
     { name: "call", event: ON_FAILURE, ...http({ url: `${receiver.url}/changed` }) },
     { name: "prog", event: ON_FAILURE, ...program("true") },
@@ -193,7 +193,7 @@ describe("a hook that hangs", () => {
   test.each([
     ["late-before", { status: "ERROR", reason: "PREPARE_FAILED" }],
     ["late-after", { status: "SUCCESS" }],
-  ])("is ended in its time, with all that it started: %s", async (template, end) => {
+  ])("is ended at its time-out with all its processes: %s", async (template, end) => {
     const result = await runToEnd(service, template);
     expect(result).toMatchObject(end);
     expect([...result.said, result.message].join("\n")).toContain(
@@ -202,7 +202,7 @@ describe("a hook that hangs", () => {
     expect(aliveOf(result.task)).toEqual([]);
   });
 
-  test("before a task that is killed ends at once", async () => {
+  test("before a task ends at once when the task is killed", async () => {
     const { name } = await runDemo(service, "hangs-before");
     const watcher = watch(service, { name });
     await watcher.line("prog: hangs");
@@ -212,7 +212,7 @@ describe("a hook that hangs", () => {
     expect(aliveOf({ name })).toEqual([]);
   });
 
-  test("after a task that is killed ends at once, and the hooks around it see a stopped task", async () => {
+  test("after a task ends at once when the task is killed, and later hooks see a stopped task", async () => {
     const { name } = await runDemo(service, "hangs-after");
     const watcher = watch(service, { name });
     await watcher.line("prog: hangs");
@@ -224,7 +224,7 @@ describe("a hook that hangs", () => {
     expect(aliveOf({ name })).toEqual([]);
   });
 
-  test("after a task does not hold up a shutdown: the next server runs it again", async () => {
+  test("after a task does not delay a shutdown, and the next server runs it again", async () => {
     const { name } = await runDemo(service, "hangs-after");
     const first = watch(service, { name });
     await first.line("prog: hangs");
@@ -245,7 +245,7 @@ describe("a hook that hangs", () => {
     expect(aliveOf({ name })).toEqual([]);
   });
 
-  test("after a task whose server is killed is ended by the next one before it runs again", async () => {
+  test("after a task whose server is killed is ended by the next server before it runs again", async () => {
     const { name } = await runDemo(service, "hangs-after");
     const first = watch(service, { name });
     await first.line("prog: hangs");
@@ -262,7 +262,7 @@ describe("a hook that hangs", () => {
   });
 });
 
-test("the output of a hook that prints without end is cut in the log, which says so", async () => {
+test("a hook that prints without end has its output cut in the log, which says so", async () => {
   const { said } = await runToEnd(service, "floods");
   expect(said).toContain("prog: further output is not shown (the limit is 1 MiB)");
   expect(said.filter((line) => line.startsWith("prog: ")).join("").length).toBeLessThan(3 * 1024 * 1024);

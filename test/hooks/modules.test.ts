@@ -60,14 +60,14 @@ async function module(name: string, text: string): Promise<string> {
   return join(folder, name);
 }
 
-test("hooks of modules run around every task, in their order and back", async () => {
+test("hooks of modules run before every task in order and after it in reverse", async () => {
   const { said, message } = await runToEnd(service, "plain");
   const noted = said.filter((line) => /^(before|after) \d$/.test(line));
   expect(noted).toEqual(["before 1", "before 2", "after 2", "after 1"]);
   expect(message).toBe("noted");
 });
 
-describe("the examples", () => {
+describe("the examples of hooks", () => {
   test("audit writes a line for each task", async () => {
     const { task } = await runToEnd(service, "fails");
     const lines = (await readFile(join(folder, "audit.jsonl"), "utf8")).trim().split("\n");
@@ -78,7 +78,7 @@ describe("the examples", () => {
     });
   });
 
-  test("freeze lets nothing be deployed while its file is there", async () => {
+  test("freeze refuses deploys while its file exists", async () => {
     await writeFile(join(folder, "freeze"), "until Monday\n");
     expect(await runToEnd(service, "deploy")).toMatchObject({ status: "ERROR", reason: "PREPARE_FAILED" });
     expect((await runToEnd(service, "plain")).status).toBe("SUCCESS");
@@ -87,7 +87,7 @@ describe("the examples", () => {
   });
 });
 
-test("the catalog of the examples is applied, and its hooks run", async () => {
+test("can be applied as a catalog, and its hooks run", async () => {
   const options = { server: service.url, env: { CHAT_TOKEN: "Bearer of the example" } };
   expect(await cli(["apply", example("catalog.yaml")], options)).toMatchObject({ code: 0 });
   const run = await cli(["run", "hooked/hello"], options);
@@ -96,7 +96,7 @@ test("the catalog of the examples is applied, and its hooks run", async () => {
   expect(run.stderr).toMatch(/^signalman: smoke-test: checked after SUCCESS$/m);
 });
 
-describe("a hook of a module that does not keep to the rules holds no task for ever:", () => {
+describe("a hook of a module that breaks the rules does not block its task:", () => {
   const CASES: [string, string, string, RegExp][] = [
     ["a hook that returns nothing has no effect on the end", "after() {}", "SUCCESS", /^looked on$/],
     [
@@ -153,7 +153,7 @@ describe("a hook of a module that does not keep to the rules holds no task for e
   );
 });
 
-describe("a module is refused, by its name, if it", () => {
+describe("a module is refused by its name if it", () => {
   const CASES: [string, string | undefined, RegExp][] = [
     [
       "is not there",

@@ -68,7 +68,7 @@ async function dump(): Promise<string> {
   return [...text, ...binary].join("\n");
 }
 
-test("the secret of a header goes to its hook's address and is nowhere else", async () => {
+test("the secret of a header is sent to the hook's address and appears nowhere else", async () => {
   const { task, said } = await runToEnd(service, "told", { secretVariables: { pin: "1234-of-the-task" } });
   const calls = receiver.received.filter(({ headers }) => headers.authorization === SECRET);
   expect(calls.map(({ path }) => path)).toEqual(["/goes", "/cuts", "/leaks", "/ok", "/ok"]);

@@ -60,7 +60,7 @@ async function programOr(context: TestContext, ...names: [string, string?]): Pro
   return path ?? context.skip(`there is no ${names[0]} on this machine`);
 }
 
-it("the watcher to compare with prints the task's lines and its exit code", () => {
+it("`signalman watch`, the reference of comparison, prints the task's lines and its exit code", () => {
   expect(expected).toContain("Hello, Größe 🚀\n1\n2\n");
   expect(expected).toMatch(/\n2000\n(.*\n)*exit code 3\n$/);
 });
@@ -148,7 +148,7 @@ describe.each([
   "clients/go/main.go",
   "clients/browser/watch.js",
 ])("examples/%s", (name) => {
-  it("has about 15 lines of code beside its imports", async () => {
+  it("has about 15 lines of code without imports", async () => {
     const text = (await readFile(join(ROOT, "examples", name), "utf8")).replace(/^import \([^)]*\)/m, "");
     const lines = text
       .split("\n")

@@ -257,7 +257,7 @@ async function byCurl(path: string, request: JsonObject): Promise<{ status: numb
 
 const pathOf = ({ parent: { typeName }, name }: DescMethod) => `/${typeName}/${name}`;
 
-test("there is an example of every unary RPC", () => {
+test("every unary RPC has an example in JSON", () => {
   expect(METHODS.map(({ name }) => name).sort()).toEqual(Object.keys(CALLS).sort());
 });
 
@@ -278,7 +278,7 @@ describe.each([
     if (status === 200) fromJson(method.output, got);
   });
 
-  test("an error has its code, its sentence and its details", async () => {
+  test("an error has a code, a message and details", async () => {
     const { status, answer } = await call("/signalman.v1.TaskService/GetTask", {
       name: "projects/json/tasks/1",
     });
@@ -290,7 +290,7 @@ describe.each([
     expect(violation).toMatchObject([{ field: "name" }]);
   });
 
-  test("a field that there is not is refused, and named", async () => {
+  test("an unknown field is refused by its name", async () => {
     const { status, answer } = await call("/signalman.v1.TaskService/GetTask", { nam: task });
     expect(status).toBe(400);
     expect(JSON.stringify(answer)).toContain("nam");

@@ -30,7 +30,7 @@ test("reflection lists every service of the contract", async () => {
   expect(ours.sort()).toEqual(CONTRACT);
 });
 
-test("each service of the contract says that it is well", async () => {
+test("health answers SERVING for each service of the contract", async () => {
   const health = createClient(Health, createGrpcTransport({ baseUrl: service.url }));
   for (const name of CONTRACT)
     expect(await health.check({ service: name })).toMatchObject({

@@ -22,7 +22,7 @@ seq 5000`
   .replaceAll("\n", ";")
   .replace(/^;/, "");
 
-test(`one task, watched at once by ${Object.keys(WATCHERS).length} clients, is the same to all of them`, async () => {
+test(`${Object.keys(WATCHERS).length} clients that watch one task at once get the same lines and statuses`, async () => {
   const first = await runPuppet(service, "puppet");
   const ahead = watch(service, first);
   await ahead.status("RUNNING");

@@ -54,47 +54,50 @@ function alive(name: string): string[] {
   });
 }
 
-describe.each(chains)("By $name, no escapee is alive when the end is told", (chain) => {
-  let service: TestService;
-  beforeAll(async () => {
-    service = await startIsolated(chain);
-    await applyDemo(service, {
-      wait: { script: script(names.wait, "wait"), allowParallelTasks: true },
-      exit: { script: script(names.exit, "exit 4"), allowParallelTasks: true },
-      stubborn: {
-        script: script(names.stubborn, "trap '' TERM; while :; do wait; done"),
-        allowParallelTasks: true,
-      },
+describe.each(chains)(
+  "in namespaces by $name, no escaped process is alive when the task has ended",
+  (chain) => {
+    let service: TestService;
+    beforeAll(async () => {
+      service = await startIsolated(chain);
+      await applyDemo(service, {
+        wait: { script: script(names.wait, "wait"), allowParallelTasks: true },
+        exit: { script: script(names.exit, "exit 4"), allowParallelTasks: true },
+        stubborn: {
+          script: script(names.stubborn, "trap '' TERM; while :; do wait; done"),
+          allowParallelTasks: true,
+        },
+      });
     });
-  });
-  afterAll(() => service?.[Symbol.asyncDispose]());
+    afterAll(() => service?.[Symbol.asyncDispose]());
 
-  const kill = (name: string, force: boolean) => service.client(TaskService).killTask({ name, force });
+    const kill = (name: string, force: boolean) => service.client(TaskService).killTask({ name, force });
 
-  test("after a program that ended by itself", async () => {
-    using watched = follow(service, (await runDemo(service, "exit")).name);
-    expect((await watched.ended).end?.exitCode).toBe(4);
-    expect(alive(names.exit)).toEqual([]);
-  });
+    test("after a program that ended by itself", async () => {
+      using watched = follow(service, (await runDemo(service, "exit")).name);
+      expect((await watched.ended).end?.exitCode).toBe(4);
+      expect(alive(names.exit)).toEqual([]);
+    });
 
-  test.each([false, true])("after a kill, by force: %s", async (force) => {
-    const { name } = await runDemo(service, "wait");
-    using watched = follow(service, name);
-    await watched.says(/ready/);
-    expect(alive(names.wait).length).toBeGreaterThan(0);
-    await kill(name, force);
-    await watched.ended;
-    expect(alive(names.wait)).toEqual([]);
-  });
+    test.each([false, true])("after a kill: %s", async (force) => {
+      const { name } = await runDemo(service, "wait");
+      using watched = follow(service, name);
+      await watched.says(/ready/);
+      expect(alive(names.wait).length).toBeGreaterThan(0);
+      await kill(name, force);
+      await watched.ended;
+      expect(alive(names.wait)).toEqual([]);
+    });
 
-  test("after kill -9 of the server, when another has taken over", async () => {
-    const { name } = await runDemo(service, "stubborn");
-    using watched = follow(service, name);
-    await watched.says(/ready/);
-    await service.kill("SIGKILL");
-    await service.start();
-    await kill(name, true);
-    await watched.ended;
-    expect(alive(names.stubborn)).toEqual([]);
-  });
-});
+    test("after kill -9 of the server and adoption by the next one", async () => {
+      const { name } = await runDemo(service, "stubborn");
+      using watched = follow(service, name);
+      await watched.says(/ready/);
+      await service.kill("SIGKILL");
+      await service.start();
+      await kill(name, true);
+      await watched.ended;
+      expect(alive(names.stubborn)).toEqual([]);
+    });
+  },
+);

@@ -66,7 +66,7 @@ echo tried everything
 exit 3
 `;
 
-describe.each(chains)("In namespaces by $name, a task", (chain) => {
+describe.each(chains)("in namespaces by $name, a task", (chain) => {
   let service: TestService;
   beforeAll(async () => {
     service = await startIsolated(chain);
@@ -75,7 +75,7 @@ describe.each(chains)("In namespaces by $name, a task", (chain) => {
     await service?.[Symbol.asyncDispose]();
   });
 
-  test("cannot read, forge or kill what is not its own, and the victim ends as it should", async () => {
+  test("cannot read, change or kill anything of the service or of another task", async () => {
     const { pid } = service.process;
     await applyDemo(service, { victim: victim(), thief: thief(pid as number, service.dataDir, service.url) });
     if (isRoot) chownSync(join(service.dataDir, "demo-scripts"), NOBODY, NOBODY);

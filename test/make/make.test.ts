@@ -54,7 +54,7 @@ async function run(template: string, request: MessageInitShape<typeof RunTaskReq
   return { stdout, system, end: endOf(events).end, status: endOf(events).status };
 }
 
-describe("a variable reaches recipes as the text that it is", () => {
+describe("a variable reaches recipes unchanged", () => {
   test.each([
     "plain",
     "a b  c ",
@@ -72,27 +72,27 @@ describe("a variable reaches recipes as the text that it is", () => {
     expect((await run("makefile", { variables, arguments: ["again"] })).stdout.replace(/\n$/, "")).toBe(text);
   });
 
-  test("a secret one stands in the environment, and is masked", async () => {
+  test("a secret variable is passed in the environment, and masked in the log", async () => {
     const secretVariables = { TOKEN: "a$(b)c" };
     const { stdout } = await run("makefile", { arguments: ["secret"], secretVariables });
     expect(stdout).toBe("it is ***\n");
   });
 });
 
-test("it runs in the folder of its makefile, or in its working_dir", async () => {
+test("make runs in the folder of its makefile, or in working_dir", async () => {
   expect((await run("here-below")).stdout).toMatch(/\/below\n$/);
   expect((await run("here-at-root")).stdout).not.toMatch(/\/below\n$/);
 });
 
-describe("the log says", () => {
-  test("what will run", async () => {
+describe("the log of a make task names", () => {
+  test("the target and the makefile", async () => {
     const { system } = await run("show-it", { variables: { text: "" } });
     expect(system).toContain(
       "Running projects/demo/templates/show-it: make, show of makefile from projects/demo/repositories/scripts\n",
     );
   });
 
-  test("which target failed, and what there is no rule for", async () => {
+  test("the target that failed, or the missing prerequisite", async () => {
     const failed = await run("makefile", { arguments: ["fail"] });
     expect(failed.end).toMatchObject({ exitCode: 2 });
     expect(failed.end?.message).toMatch(/exit code 2: \[makefile:\d+: fail\] Error 7$/);
@@ -100,12 +100,12 @@ describe("the log says", () => {
     expect(missing.end?.message).toMatch(/: No rule to make target 'no-such-file', needed by 'missing'\.$/);
   });
 
-  test("that there is no such makefile", async () => {
+  test("a makefile that does not exist", async () => {
     expect((await run("there-is-none")).end?.message).toContain("Cannot run none: there is no such file");
   });
 });
 
-describe("a caller cannot make it run anything else than targets:", () => {
+describe("a caller can make it run targets only:", () => {
   test.each<[string, MessageInitShape<typeof RunTaskRequestSchema>, string]>([
     ["an option", { arguments: ["--eval=x:;id"] }, "arguments[0]"],
     ["a variable among the arguments", { arguments: ["show", "X=$(shell id)"] }, "arguments[1]"],
@@ -129,7 +129,7 @@ describe("a caller cannot make it run anything else than targets:", () => {
   });
 });
 
-describe("a template", () => {
+describe("a template of app make", () => {
   const create = (template: object) =>
     refusal(
       service.client(TemplateService).createTemplate({
@@ -145,12 +145,12 @@ describe("a template", () => {
     );
   const settings = (targets: string[]) => ({ settings: { case: "make", value: { targets } } });
 
-  test("has targets, not options, and variables that make takes", async () => {
+  test("may have targets as arguments, but no options and no variables that make reserves", async () => {
     expect(await create(settings(["ok", "-n"]))).toEqual(invalid("template.make.targets[1]"));
     expect(await create({ variables: { "a b": 1 } })).toEqual(invalid('template.variables["a b"]'));
   });
 
-  test("of another app has no settings of make", async () => {
+  test("of another app cannot have settings of make", async () => {
     expect(await create({ app: "bash", ...settings(["all"]) })).toEqual(invalid("template.make"));
   });
 });

@@ -68,7 +68,7 @@ async function sha256(text: string): Promise<string> {
   return Buffer.from(hash).toString("hex");
 }
 
-test("a plan is applied with the folder, arguments and environment that made it, whatever these became; secrets are read anew", async () => {
+test("a plan is applied with the folder, arguments and environment of the plan, even if the template has changed; secrets are read anew", async () => {
   await using project = await telling("kept");
   await change("kept", { env: { LATE: "no" } });
   const task = await project.planned();
@@ -101,7 +101,7 @@ test("a plan is applied with the folder, arguments and environment that made it,
   expect(await project.applied()).toMatchObject({ quick: "one" });
 });
 
-test("a plan that was made with the secrets of another environment is refused as stale", async () => {
+test("a plan made with the secrets of another environment is refused as stale", async () => {
   await using project = await telling("switched");
   const task = await project.planned();
   await change("switched", { environment: "projects/switched/environments/production" });
@@ -116,7 +116,7 @@ test("a plan that was made with the secrets of another environment is refused as
   await leavesNothing(service, task);
 });
 
-test("a plan one of whose secrets is gone is refused as stale", async () => {
+test("a plan made with a secret that no longer exists is refused as stale", async () => {
   await using project = await telling("gone");
   const task = await project.planned();
   await service.client(EnvironmentService).updateEnvironment({
@@ -132,7 +132,7 @@ test("a plan one of whose secrets is gone is refused as stale", async () => {
   expect(await project.applied()).toEqual({});
 });
 
-test("a plan that its template no longer allows is refused, and a template cannot be deleted while a plan waits", async () => {
+test("a plan that its template no longer allows is refused, and a template with a waiting plan cannot be deleted", async () => {
   await using project = await telling("withdrawn");
   const first = await project.planned();
   expect(await endAfter(project, first)).toMatchObject({ status: "SUCCESS" });

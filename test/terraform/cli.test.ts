@@ -39,7 +39,7 @@ test("signalman plan, confirm and reject", async () => {
   expect(rejected).toMatchObject({ code: 0, stdout: `${shortOf(next)} rejected\n` });
 });
 
-test("signalman run says how to decide; a plan that is not confirmed is a failed task", async () => {
+test("signalman run prints how to confirm; a plan that is not confirmed in time is a failed task", async () => {
   await using project = await makeProject(service);
   const server = service.url;
   const running = cli(["run", "demo/infra", "--confirm-timeout", "2s"], { server });

@@ -34,7 +34,7 @@ async function refusalOf(call: Promise<unknown>): Promise<string> {
   return error.findDetails(ErrorInfoSchema)[0]?.reason ?? error.message;
 }
 
-test("weakness 11: a change of the state makes the confirmed plan stale; no other plan is ever applied", async () => {
+test("weakness 11: a changed state makes the confirmed plan stale; no other plan is ever applied", async () => {
   await using project = await makeProject(service, { allowAutoApprove: true });
   const task = await project.planned({ variables: { name: "planned" } });
   // The inputs change, which the plan does not see; then the state, which it does.
@@ -61,7 +61,7 @@ test("weakness 11: a change of the state makes the confirmed plan stale; no othe
   await leavesNothing(service, task);
 });
 
-test("a change of the configuration after the plan does not change what is applied", async () => {
+test("a configuration that changes after the plan does not change what is applied", async () => {
   await using project = await makeProject(service);
   const task = await project.planned({ variables: { name: "planned" } });
   const work = join(taskFolder(service, task), "work", "infra");
@@ -71,7 +71,7 @@ test("a change of the configuration after the plan does not change what is appli
   expect(await project.applied()).toEqual({ quick: "planned" });
 });
 
-test("a plan file that was exchanged is not applied", async () => {
+test("a plan file that was replaced is not applied", async () => {
   await using project = await makeProject(service);
   const task = await project.planned();
   await writeFile(join(taskFolder(service, task), "plan", "plan"), "another");
@@ -102,7 +102,7 @@ test.each([
   await leavesNothing(service, task);
 });
 
-test("confirming needs the digest of the plan, and can be done once", async () => {
+test("ConfirmTask needs the digest of the plan, and succeeds once", async () => {
   await using project = await makeProject(service);
   const task = await project.planned();
   expect(await refusalOf(project.confirm(task, "f".repeat(64)))).toBe("PLAN_CHANGED");
@@ -112,7 +112,7 @@ test("confirming needs the digest of the plan, and can be done once", async () =
   expect(await refusalOf(project.confirm(task))).toBe("NOT_WAITING_FOR_CONFIRMATION");
 });
 
-test("weakness 5: of a confirmation and a rejection at the same moment one wins", async () => {
+test("weakness 5: of a confirmation and a rejection at the same moment one succeeds", async () => {
   await using project = await makeProject(service);
   const { rejectTask } = service.client(TaskService);
   for (let round = 0; round < 4; round++) {
@@ -126,7 +126,7 @@ test("weakness 5: of a confirmation and a rejection at the same moment one wins"
   }
 });
 
-test("a rejected plan ends the task, with the reason and all its events", async () => {
+test("RejectTask ends the task, with its reason and all its events", async () => {
   await using project = await makeProject(service);
   const task = await project.planned();
   using watcher = follow(service, task.name);
@@ -140,7 +140,7 @@ test("a rejected plan ends the task, with the reason and all its events", async 
   await leavesNothing(service, task);
 });
 
-test("a plan that is not decided in time ends with CONFIRM_TIMEOUT", async () => {
+test("a plan without a decision in time ends with CONFIRM_TIMEOUT", async () => {
   await using project = await makeProject(service);
   const task = await project.run({ confirmTimeout: { seconds: 1n } });
   expect(await outcomeOf(task)).toMatchObject({ status: "ERROR", reason: "CONFIRM_TIMEOUT" });
@@ -148,7 +148,7 @@ test("a plan that is not decided in time ends with CONFIRM_TIMEOUT", async () =>
   await leavesNothing(service, task);
 });
 
-test("weakness 4: a kill ends a task that waits at once, and its workspace goes", async () => {
+test("weakness 4: a kill ends a task that waits for confirmation at once, and its workspace is removed", async () => {
   await using project = await makeProject(service);
   const task = await project.planned();
   const killed = await service.client(TaskService).killTask({ name: task.name });
@@ -158,7 +158,7 @@ test("weakness 4: a kill ends a task that waits at once, and its workspace goes"
   await leavesNothing(service, task);
 });
 
-test("a task that waits holds its template's place, but no slot, and keeps no key", async () => {
+test("a task that waits for confirmation counts for its template's limit, but takes no slot and holds no key", async () => {
   await using project = await makeProject(service);
   const waiting = await project.planned({ secretVariables: { password: "hidden-value" } });
   expect(aliveOf(waiting)).toEqual([]);
@@ -173,7 +173,7 @@ test("a task that waits holds its template's place, but no slot, and keeps no ke
   await until(async () => (await readdir(join(service.dataDir, "tasks"))).length === 0);
 });
 
-test("a confirmed plan waits for a slot, and goes before the queue", async () => {
+test("a confirmed plan waits for a slot, and starts before waiting tasks", async () => {
   await using project = await makeProject(service);
   const task = await project.planned();
   const holding = await project.run({}, "hold");
@@ -190,7 +190,7 @@ test("a confirmed plan waits for a slot, and goes before the queue", async () =>
   expect(Number(one.end?.time?.seconds)).toBeLessThanOrEqual(Number(two.end?.time?.seconds));
 });
 
-test("a kill of a confirmed task that waits for a slot ends it, and nothing is applied", async () => {
+test("a kill of a confirmed task that waits for a slot ends it without applying anything", async () => {
   await using project = await makeProject(service);
   const task = await project.planned();
   const holding = await project.run({}, "hold");

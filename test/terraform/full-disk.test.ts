@@ -18,7 +18,7 @@ resource "terraform_data" "many" {
 }
 `;
 
-test("a plan that the disk cannot hold is not one that waits, with whatever of it fitted", async (context) => {
+test("a plan that does not fit on the disk fails the task instead of waiting for confirmation", async (context) => {
   await using stack = new AsyncDisposableStack();
   const scratch = await mkdtemp(join(tmpdir(), "signalman-full-"));
   stack.defer(() => rm(scratch, { recursive: true, force: true }));

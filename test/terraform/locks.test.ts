@@ -61,7 +61,7 @@ test("a forced kill during apply leaves no process", async () => {
   watcher[Symbol.dispose]();
 });
 
-test("a held lock is reported with its id, and never broken", async () => {
+test("a held state lock is reported with its id, and never broken", async () => {
   await using project = await makeProject(service, { allowAutoApprove: true });
   const { task, watcher } = await applying(project);
   const [file = ""] = await lockFiles(project);
@@ -91,7 +91,7 @@ test("run_timeout counts for each program, and ends an apply as a kill does", as
   await leavesNothing(service, task);
 });
 
-test("a kill while it plans, here while it waits for a lock, ends it at once", async () => {
+test("a kill during a plan that waits for a lock ends it at once", async () => {
   await using project = await makeProject(service);
   const { task, watcher } = await applying(project);
   await using second = await makeProject(service, {}, { project: "two", state: project.state });
@@ -107,7 +107,7 @@ test("a kill while it plans, here while it waits for a lock, ends it at once", a
   watcher[Symbol.dispose]();
 });
 
-test("a kill during init, here while a module's server says nothing, ends it within the grace", async () => {
+test("a kill during init, while a module's server is silent, ends it within the grace period", async () => {
   await using project = await makeProject(service);
   await using silent = createServer().listen(0, "127.0.0.1");
   await once(silent, "listening");

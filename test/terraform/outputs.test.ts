@@ -75,7 +75,7 @@ const OUTPUTS = {
   leak: "with ***",
 };
 
-test("outputs are part of the result, sensitive ones by name alone; get and watch show them as JSON", async () => {
+test("outputs are part of the result, sensitive ones by name only; get and watch show them as JSON", async () => {
   const args = ["demo/fine", "--auto-approve", "-e", "word=two", "--secret", "pin=tell-nobody", "--json"];
   const { stdout } = await run(...args);
   const { end } = lastOf(stdout) as { end: { task: { name: string }; result: JsonObject } };
@@ -95,7 +95,7 @@ test("outputs are part of the result, sensitive ones by name alone; get and watc
   expect(again.end.result.terraform).not.toHaveProperty("hasChanges");
 });
 
-test("a plan that was confirmed leaves its outputs", async () => {
+test("a plan that was confirmed and applied stores its outputs", async () => {
   const tasks = service.client(TaskService);
   const { task } = await tasks.runTask({ template: "projects/demo/templates/confirmed" });
   const name = task?.name ?? "";
@@ -113,14 +113,14 @@ describe("run --plan-only --detailed-exitcode", () => {
   const plan = (template: string, ...more: string[]) =>
     run(template, "--plan-only", "--detailed-exitcode", ...more).then(({ code }) => code);
 
-  test("is 2 for changes, if only of an output, and 0 for none", async () => {
+  test("exits with 2 for changes, also of outputs only, and with 0 for none", async () => {
     expect(await plan("demo/planned")).toBe(2);
     expect((await run("demo/planned", "--auto-approve")).code).toBe(0);
     expect(await plan("demo/planned")).toBe(0);
     expect(await plan("demo/planned", "-e", "word=other")).toBe(2);
   });
 
-  test("is 1 for every failure, and for options that exclude each other", async () => {
+  test("exits with 1 for every failure and for options that exclude each other", async () => {
     expect(await plan("demo/broken")).toBe(1);
     expect(await plan("demo/no-such")).toBe(1);
     expect((await run("demo/planned", "--detailed-exitcode")).code).toBe(1);

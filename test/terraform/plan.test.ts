@@ -23,7 +23,7 @@ const outcomeOf = async ({ name }: Pick<Task, "name">) => {
   return endOf(await watcher.ended);
 };
 
-test("a plan that is confirmed is applied, and nothing of the task is left", async () => {
+test("a confirmed plan is applied, and nothing of the task is left", async () => {
   await using project = await makeProject(service);
   const task = await project.planned({ variables: { name: "two" } });
   expect(task.plan).toMatchObject({
@@ -58,7 +58,7 @@ test("a plan that is confirmed is applied, and nothing of the task is left", asy
   await leavesNothing(service, task);
 });
 
-test("without changes a task is a success at once", async () => {
+test("a plan without changes ends as SUCCESS at once", async () => {
   await using project = await makeProject(service, { autoApprove: true });
   expect(await outcomeOf(await project.run())).toMatchObject({ status: "SUCCESS" });
   const again = await project.run();
@@ -66,7 +66,7 @@ test("without changes a task is a success at once", async () => {
   expect(await resultOf(again.name)).toMatchObject({ added: 0, applied: false });
 });
 
-test("plan_only ends after the plan", async () => {
+test("plan_only ends the task after the plan", async () => {
   await using project = await makeProject(service, { autoApprove: true });
   const task = await project.run({ params: { case: "terraform", value: { planOnly: true } } });
   expect(await outcomeOf(task)).toMatchObject({ status: "SUCCESS" });
@@ -90,7 +90,7 @@ test("destroy needs the template's permission, and removes everything once it is
   expect(await allowed.applied()).toEqual({});
 });
 
-test("arguments and environment of a task can neither destroy nor apply a plan that was not confirmed", async () => {
+test("arguments and environment of a task can neither destroy nor apply an unconfirmed plan", async () => {
   await using project = await makeProject(service, { autoApprove: true }, { allowOverrideArguments: true });
   expect(await outcomeOf(await project.run())).toMatchObject({ status: "SUCCESS" });
   await expect(project.run({ arguments: ["-destroy"] })).rejects.toThrow(/arguments\[0\]: .* to destroy/);
@@ -124,7 +124,7 @@ test("auto_approve needs the template's permission, and applies without a confir
   expect(await allowed.applied()).toEqual({ quick: "one" });
 });
 
-test("arguments of a stage reach that stage alone; the task's go to the plan", async () => {
+test("arguments of a stage are passed to that stage only; those of the task to the plan", async () => {
   await using project = await makeProject(service, {
     stageArguments: { plan: { arguments: ["-var=name=three"] }, apply: { arguments: ["-parallelism=1"] } },
   });

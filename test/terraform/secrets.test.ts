@@ -51,7 +51,7 @@ async function dump(): Promise<string> {
   }
 }
 
-test("a secret variable is in no argument, environment, log, plan text, answer or table", async () => {
+test("a secret variable is in no argument, environment, log, plan text, response or table", async () => {
   await using project = await makeProject(service);
   await writeFile(join(project.folder, "told"), "");
   await project.slowDown();
@@ -83,7 +83,7 @@ test("a secret variable is in no argument, environment, log, plan text, answer o
   await leavesNothing(service, task);
 });
 
-test("a plan is not applied when what it was made with cannot be masked", async () => {
+test("a plan is not applied if its secrets cannot be masked", async () => {
   await using project = await makeProject(service);
   const task = await project.planned({ secretVariables: { password: VALUE } });
   await writeFile(join(taskFolder(service, task), "kept"), "damaged");

@@ -27,7 +27,7 @@ const STATUSES = [
   "SUCCESS",
 ];
 
-test("a server killed while it plans, while the plan waits, and while it applies: nothing is lost", async () => {
+test("a server that is killed during plan, confirmation and apply loses nothing", async () => {
   await using project = await makeProject(service);
   await project.slowDown();
   const task = await project.run({ variables: { name: "kept" } });
@@ -49,7 +49,7 @@ test("a server killed while it plans, while the plan waits, and while it applies
   await leavesNothing(service, task);
 });
 
-test("a plan whose server dies right after the confirmation is applied by the next one", async () => {
+test("a plan whose server dies right after the confirmation is applied by the next server", async () => {
   await using project = await makeProject(service);
   const task = await project.planned();
   using watcher = follow(service, task.name);
@@ -60,7 +60,7 @@ test("a plan whose server dies right after the confirmation is applied by the ne
   expect(watcher.statuses).toEqual(STATUSES);
 });
 
-test("a kill of an apply whose server dies meanwhile asks once, and saves the state", async () => {
+test("a kill of an apply whose server dies meanwhile signals it once, and the state is saved", async () => {
   await using project = await makeProject(service);
   await project.slowDown();
   const task = await project.planned();
@@ -75,7 +75,7 @@ test("a kill of an apply whose server dies meanwhile asks once, and saves the st
   await leavesNothing(service, task);
 });
 
-test("the workspace of a task that was rejected while its server was away is removed when the server is back", async () => {
+test("the workspace of a task that was rejected while its server was away is removed by the next server", async () => {
   await using project = await makeProject(service);
   const task = await project.planned();
   await using other = await startService({ databaseUrl: service.databaseUrl });
@@ -85,7 +85,7 @@ test("the workspace of a task that was rejected while its server was away is rem
   await leavesNothing(service, task);
 });
 
-test("another server takes the decision, and the one with the workspace applies the plan", async () => {
+test("a plan that is confirmed at another server is applied by the server with the workspace", async () => {
   await using project = await makeProject(service);
   const task = await project.planned();
   await using other = await startService({ databaseUrl: service.databaseUrl });

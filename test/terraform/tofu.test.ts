@@ -25,7 +25,7 @@ async function endAfter(project: TerraformProject, task: Awaited<ReturnType<Terr
   return endOf(await watcher.ended);
 }
 
-test("OpenTofu plans, waits, applies the plan that was confirmed, sees no changes, and destroys", async () => {
+test("OpenTofu plans, waits, applies the confirmed plan, sees no changes, and destroys", async () => {
   await using project = await tofu("demo");
   const task = await project.planned({ secretVariables: { password: "hidden-value" } });
   expect(task.plan).toMatchObject({ add: 1, change: 0, destroy: 0 });
@@ -45,7 +45,7 @@ test("OpenTofu plans, waits, applies the plan that was confirmed, sees no change
   expect(await project.applied()).toEqual({});
 });
 
-test("OpenTofu's stale plan and held lock are said in a sentence, and a kill of its apply saves the state", async () => {
+test("a stale plan and a held lock of OpenTofu are explained, and a kill of its apply saves the state", async () => {
   await using project = await tofu("one");
   const stale = await project.planned();
   await using other = await tofu("two", project.state);

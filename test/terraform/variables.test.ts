@@ -128,7 +128,7 @@ describe("ephemeral variables", () => {
     },
   );
 
-  test("have the values of the plan, whatever environment and template became and whichever server applies it", async () => {
+  test("have the values of the plan, even if environment and template change and another server applies it", async () => {
     const task = await planned("environment", { variables: { name: "kept" } });
     // Nothing in the task's folder holds the secret while the plan waits.
     const search = () =>
@@ -150,7 +150,7 @@ describe("ephemeral variables", () => {
   });
 });
 
-describe("of a file that the template's arguments name and a variable", () => {
+describe("of a variable that is also in a file of the template's arguments,", () => {
   test.each([
     ["the caller's counts", "asked", { variables: { region: "answered" } }, "in answered"],
     ["the caller's secret one counts", "asked", { secretVariables: { region: "answered" } }, "in ***"],

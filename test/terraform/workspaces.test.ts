@@ -72,7 +72,7 @@ async function run(template: string) {
   return { ...end, text: watcher.text() };
 }
 
-test("the workspace default needs no backend that knows workspaces; another one does", async () => {
+test("the workspace default works with a backend without workspaces; other workspaces are refused there", async () => {
   rmSync(join(root, ".terraform"), { recursive: true });
   expect(await run("http-default")).toMatchObject({
     status: "SUCCESS",
@@ -84,7 +84,7 @@ test("the workspace default needs no backend that knows workspaces; another one 
   });
 });
 
-test("the workspace default is selected where another one was", async () => {
+test("the workspace default is selected even if another one was selected before", async () => {
   mkdirSync(join(root, ".terraform"), { recursive: true });
   writeFileSync(join(root, ".terraform/environment"), "staging");
   expect(await run("local-default")).toMatchObject({
@@ -97,7 +97,7 @@ test("the workspace default is selected where another one was", async () => {
   });
 });
 
-test("a template of the family has no working directory beside its path", async () => {
+test("a Terraform template with working_dir beside path is refused", async () => {
   const template = { name: "t", app: "terraform", repository: "files", path: ".", workingDir: "x" };
   const applied = service.client(CatalogService).applyCatalog({
     catalog: {

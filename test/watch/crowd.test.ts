@@ -71,7 +71,7 @@ async function digest(events: AsyncIterable<WatchTaskResponse>): Promise<string>
   return hash.digest("hex");
 }
 
-test("200 watchers of one task are told the same, while one of them reads nothing, and loses nothing", async () => {
+test("200 watchers of one task get the same messages, and one that reads late loses none", async () => {
   const task = await runPuppet(service, "puppet");
   const stalled = await stalledWatch(task.name);
   const sessions = Array.from({ length: 10 }, () =>

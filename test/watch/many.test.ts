@@ -60,10 +60,10 @@ async function runMany(random: (below: number) => number): Promise<void> {
   await Promise.all(writers);
 }
 
-describe("while 500 tasks run on two servers", () => {
+describe("WatchTasks while 500 tasks run on two servers", () => {
   const tellings: Record<string, Telling> = {};
 
-  test("watches are cut and resumed again and again, on any of the servers", async () => {
+  test("is cut and resumed many times, on both servers", async () => {
     const ways = Object.values(TRANSPORTS).flatMap((transport) => [transport(one.url), transport(two.url)]);
     let last = "none yet";
     const watch = (seed: number, request: WatchTasksInit) =>
@@ -87,7 +87,7 @@ describe("while 500 tasks run on two servers", () => {
     Object.assign(tellings, { all, everywhere, third, middle: await middle });
   });
 
-  test.each(["all", "everywhere", "middle"])("each change once and in order: %s", async (name) => {
+  test.each(["all", "everywhere", "middle"])("sends each change once and in order: %s", async (name) => {
     const telling = tellings[name] as Telling;
     const { snapshot, changes } = await truth(sql, telling.position);
     expect(telling.snapshot).toEqual(snapshot);
@@ -95,7 +95,7 @@ describe("while 500 tasks run on two servers", () => {
     expect(telling.cuts).toBeGreaterThan(50);
   });
 
-  test("with a filter: of what it takes each change once and in order", async () => {
+  test("with a filter sends each change that the filter selects, once and in order", async () => {
     const wanted = new Set(
       (await sql`SELECT id::text FROM tasks WHERE labels @> '{"third": "yes"}'`).map(({ id }) => String(id)),
     );
@@ -116,8 +116,8 @@ async function first(request: WatchTasksInit): Promise<WatchTasksResponse | unde
   return undefined;
 }
 
-describe("a token", () => {
-  test("is told at once when it goes on where nothing happens, and goes with its own query only", async () => {
+describe("a resume token of WatchTasks", () => {
+  test("is answered by a heartbeat if nothing has happened since, and is valid for its own query only", async () => {
     const parent = "projects/demo";
     const { resumeToken = "" } = (await first({ parent })) ?? {};
     expect(await first({ parent, resumeToken })).toMatchObject({ resumeToken, event: { case: "heartbeat" } });
@@ -125,7 +125,7 @@ describe("a token", () => {
       expect(await refusal(tasks().watchTasks({ ...other, resumeToken }))).toEqual(invalid("resume_token"));
   });
 
-  test("that was made up, or is of another database, is refused", async () => {
+  test("that was invented, or comes from another database, is refused", async () => {
     const { resumeToken = "" } = (await first({ parent: "projects/demo" })) ?? {};
     const print = printOf(resumeToken);
     const positions = ["x", "-1", "1e3", "\0", "999999999999999", "9".repeat(30)];
@@ -139,13 +139,13 @@ describe("a token", () => {
   });
 });
 
-test("a filter is of what never changes", async () => {
+test("WatchTasks refuses a filter by fields that change", async () => {
   for (const filter of ["status = RUNNING", "create_time > 2026-01-01T00:00:00Z", "x"])
     expect(await refusal(tasks().watchTasks({ parent: "projects/-", filter }))).toEqual(invalid("filter"));
   expect(await refusal(tasks().watchTasks({ parent: "projects/none" }))).toMatchObject({ code: "NotFound" });
 });
 
-test("the status and the end in a message are those of its change", async () => {
+test("a message of WatchTasks has the status and the end that its change brought", async () => {
   const { name } = await runDemo(two, "fails");
   const seen: unknown[] = [];
   await collect(one, { name, logs: false });
@@ -170,7 +170,7 @@ test("the status and the end in a message are those of its change", async () => 
   ]);
 });
 
-test("a shutdown ends it as unavailable, with a delay after which to try again", async () => {
+test("a shutdown ends WatchTasks with UNAVAILABLE and a delay before the next try", async () => {
   const watch = tasks().watchTasks({ parent: "projects/-" })[Symbol.asyncIterator]();
   await watch.next();
   const ended = (async () => {

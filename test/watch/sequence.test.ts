@@ -44,7 +44,7 @@ const FLOOD = 'for i in $(seq 300); do echo "out $i"; echo "err $i" >&2; done; p
 const FLOOD_FUNCTION =
   "flood() { seq -f '%08.0f of many lines that are made only to be there, and so on, and so on' 27000; }";
 
-test("a watch that began before the task, one in its middle and one after its end tell the same", async () => {
+test("watches that begin before a task, in its middle and after its end get the same messages", async () => {
   const { task, free } = await waitingPuppet();
   const early = watch(service, task);
   await early.status("WAITING");
@@ -85,7 +85,7 @@ async function watchInPieces(name: string, random: (below: number) => number, cu
   }
 }
 
-describe("a watch that is cut and resumed 50 times at random points tells every line and every status once", () => {
+describe("a watch that is cut and resumed 50 times at random points gets every line and every status once", () => {
   let task: Puppet;
   let whole: WatchTaskResponse[];
 
@@ -113,7 +113,7 @@ describe("a watch that is cut and resumed 50 times at random points tells every 
   });
 });
 
-test("the end that was lost is told again, by the last token of all", async () => {
+test("the final status and the end are sent again for the last two resume tokens", async () => {
   const task = await runPuppet(service, "puppet");
   await task.do("echo x; exit 0");
   const whole = await collect(service, task);

@@ -40,7 +40,7 @@ const STATUSES = ["WAITING", "STARTING", "RUNNING", "ERROR"];
 
 describe("tail_lines", () => {
   test.each([0, 1, 2, 7, 203, 210, 226, 100_000])(
-    "of %d gives the last lines, all statuses and the end",
+    "of %d sends the last lines, all statuses and the end",
     async (n) => {
       const events = await tell({ start: { case: "tailLines", value: n } });
       const texts = textOf(...ALL);
@@ -65,7 +65,7 @@ describe("tail_lines", () => {
     expect(lastCase(events)).toBe("end");
   });
 
-  test("of 0 on a task that runs gives what comes from then on", async () => {
+  test("of 0 on a running task sends only later lines", async () => {
     const task = await runPuppet(service, "puppet");
     const early = watch(service, task);
     await task.do("echo before");
@@ -79,7 +79,7 @@ describe("tail_lines", () => {
 
 describe("after_seq", () => {
   test.each([0, 1, 13, 225, 226, 227, 1_000_000])(
-    "of %d gives the lines behind it, all statuses and the end",
+    "of %d sends the lines after it, all statuses and the end",
     async (n) => {
       const events = await tell({ start: { case: "afterSeq", value: BigInt(n) } });
       expect(textsOf(events)).toEqual(textOf(...ALL).slice(n));
@@ -88,7 +88,7 @@ describe("after_seq", () => {
     },
   );
 
-  test("beyond the last line of a task that runs waits for what is behind it", async () => {
+  test("beyond the last line of a running task waits for later lines", async () => {
     const task = await runPuppet(service, "puppet");
     const early = watch(service, task);
     await task.do("echo 2");
@@ -102,7 +102,7 @@ describe("after_seq", () => {
 });
 
 test.each([[[STDOUT]], [[STDERR]], [[SYSTEM]], [[STDERR, STDOUT]], [[STDERR, STDERR]], [[]]])(
-  "streams %j are those that are told, at the tip and behind it",
+  "streams %j are sent and no others, both stored and new lines",
   async (streams) => {
     const wanted: readonly number[] = streams.length === 0 ? ALL : streams;
     expect(textsOf(await tell({ streams }))).toEqual(textOf(...wanted));
@@ -121,7 +121,7 @@ test.each([[[STDOUT]], [[STDERR]], [[SYSTEM]], [[STDERR, STDOUT]], [[STDERR, STD
   },
 );
 
-test("logs = false tells statuses only, in the same order, before and after the end", async () => {
+test("logs = false sends statuses only, in the same order, while the task runs and after its end", async () => {
   expect(linesOf(await tell({ logs: false }))).toEqual([]);
   const task = await runPuppet(service, "puppet");
   const live = watch(service, { ...task, logs: false });
@@ -134,7 +134,7 @@ test("logs = false tells statuses only, in the same order, before and after the 
 });
 
 describe("follow = false", () => {
-  test("closes a task that runs once everything so far was told, and its token goes on from there", async () => {
+  test("closes the watch of a running task after everything stored was sent, and its token continues there", async () => {
     const task = await runPuppet(service, "puppet");
     const live = watch(service, task);
     await task.do("echo one; echo two");
@@ -154,14 +154,14 @@ describe("follow = false", () => {
     expect(lastCase(rest)).toBe("end");
   });
 
-  test("of a task that has ended ends with its end", async () => {
+  test("of a task that has ended sends everything and the end", async () => {
     const events = await tell({ follow: false });
     expect(textsOf(events)).toEqual(textOf(...ALL));
     expect(lastCase(events)).toBe("end");
   });
 });
 
-test("the snapshot comes first and at once, with the task as it is", async () => {
+test("the snapshot is sent first, with the present state of the task", async () => {
   const [first] = await tell({ logs: false });
   expect(first?.event).toMatchObject({
     case: "snapshot",
@@ -169,7 +169,7 @@ test("the snapshot comes first and at once, with the task as it is", async () =>
   });
 });
 
-test("a task whose id is written in capitals is watched as it happens, and its tokens are the same", async () => {
+test("a task id in capitals is watched live, and its tokens are those of the id in lower case", async () => {
   const task = await runPuppet(service, "puppet");
   const live = watch(service, { name: task.name.replace(/[^/]+$/, (id) => id.toUpperCase()) });
   await live.status("RUNNING");
@@ -183,7 +183,7 @@ test("a task whose id is written in capitals is watched as it happens, and its t
   ]);
 });
 
-describe("what cannot be watched is refused", () => {
+describe("WatchTask refuses", () => {
   /** Code, and the field that is named. */
   async function refusal(request: WatchInit) {
     const error = ConnectError.from(
@@ -194,7 +194,7 @@ describe("what cannot be watched is refused", () => {
   const resume = (value: string): WatchInit => ({ start: { case: "resumeToken", value } });
   const badToken = { code: Code.InvalidArgument, reason: "INVALID_ARGUMENT", field: "resume_token" };
 
-  test("a task that is not there", async () => {
+  test("an unknown task", async () => {
     const name = `${ended.name.slice(0, -12)}000000000000`;
     expect(await refusal({ name })).toEqual({
       code: Code.NotFound,
@@ -205,14 +205,14 @@ describe("what cannot be watched is refused", () => {
     expect(await refusal({ name: elsewhere })).toMatchObject({ code: Code.NotFound });
   });
 
-  test("the token of another task", async () => {
+  test("the resume token of another task", async () => {
     const other = await runPuppet(service, "puppet");
     await other.do("exit");
     const token = (await collect(service, other)).at(-1)?.resumeToken ?? "";
     expect(await refusal(resume(token))).toEqual(badToken);
   });
 
-  test("a token that is none, or was tampered with", async () => {
+  test("an invalid resume token", async () => {
     const token = whole.at(-1)?.resumeToken ?? "";
     const bytes = Buffer.from(token, "base64url");
     const tokens = [

@@ -26,8 +26,8 @@ const storyOf = (events: readonly WatchTaskResponse[]) =>
     ...statusesOf([event]),
   ]);
 
-describe("every watcher finds a status at its place among the lines", () => {
-  test("STOPPING in the middle of the output, early and late", async () => {
+describe("every watcher gets a status at its place among the lines", () => {
+  test("STOPPING comes in the middle of the output, for early and late watchers", async () => {
     const task = await runPuppet(service, "puppet");
     const early = watch(service, task);
     await task.do("trap 'echo bye 1; echo bye 2 >&2; exit 7' TERM; echo ready");
@@ -43,7 +43,7 @@ describe("every watcher finds a status at its place among the lines", () => {
     expect(flatten(await collect(service, task))).toEqual(flatten(events));
   });
 
-  test("a final status carries the end, the others do not", async () => {
+  test("only the final status carries the end", async () => {
     const task = await runPuppet(service, "puppet");
     await task.do("exit 9");
     const changes = (await collect(service, task)).flatMap(({ event }) =>
@@ -56,7 +56,7 @@ describe("every watcher finds a status at its place among the lines", () => {
   });
 });
 
-test("a waiting task that is killed never starts: its watchers see it STOPPED, without a line", async () => {
+test("the watcher of a killed waiting task gets STOPPED without any line", async () => {
   const first = await runPuppet(service, "single");
   const running = watch(service, first);
   await running.status("RUNNING");
@@ -78,7 +78,7 @@ test("a task that cannot be prepared ends as ERROR, and its log says why", async
   expect(story.at(-2)).toMatch(/^Cannot run not\/there: there is no such file/);
 });
 
-test("waiting in the queue, a watch is told of the start as it happens", async () => {
+test("a watcher of a waiting task gets the start as soon as it happens", async () => {
   const first = await runPuppet(service, "single");
   const second = await runPuppet(service, "single");
   const waiting = watch(service, second);
@@ -94,7 +94,7 @@ describe("heartbeats", () => {
   const every1s = { heartbeatInterval: { seconds: 1n } };
   const isBeat = ({ event }: WatchTaskResponse) => event.case === "heartbeat";
 
-  test("come while nothing happens, and their token goes on from there", async () => {
+  test("are sent while nothing happens, and their tokens continue there", async () => {
     const task = await runPuppet(service, "puppet");
     const live = watch(service, { ...task, ...every1s });
     await live.status("RUNNING");
@@ -110,7 +110,7 @@ describe("heartbeats", () => {
     expect(storyOf(rest)).toEqual(["x", "SUCCESS"]);
   });
 
-  test("come to those who leave out what happens: of statuses only, and of a silent stream", async () => {
+  test("are also sent to watchers of statuses only, or of a silent stream, while other streams have lines", async () => {
     const task = await runPuppet(service, "puppet");
     const watches = [
       watch(service, { ...task, ...every1s, logs: false }),

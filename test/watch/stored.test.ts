@@ -34,13 +34,13 @@ const tell = (request: WatchInit = {}) => collect(service, { name, ...request })
 const sizesOf = (events: readonly WatchTaskResponse[]) =>
   events.flatMap(({ event }) => (event.case === "log" ? toBinary(LogBatchSchema, event.value).length : []));
 
-test("a stored log comes in order, in messages of 256 KiB at most", () => {
+test("a stored log is sent in order, in messages of 256 KiB at most", () => {
   expectOrder(whole);
   expect(linesOf(whole).length).toBeGreaterThan(24_300);
   expect(Math.max(...sizesOf(whole))).toBeLessThanOrEqual(256 * KIB);
 });
 
-test("each token, and each line, resumes with exactly the rest", async () => {
+test("a watch that resumes by any token or line gets exactly the rest", async () => {
   const story = flatten(whole.slice(1));
   for (const [i, { resumeToken }] of whole.entries()) {
     const rest = await tell({ start: { case: "resumeToken", value: resumeToken } });
@@ -69,7 +69,7 @@ test.each<[LogStream[]]>([[[STDERR]], [[STDOUT]], [[STDOUT, STDERR]]])(
   },
 );
 
-test("chunks that are gone are told as a gap between the lines before and those behind", async () => {
+test("missing chunks are sent as a gap between the lines before and after them", async () => {
   const { databaseUrl } = service;
   const sql = postgres(databaseUrl, { ...socketOptions(databaseUrl), max: 1, onnotice() {} });
   const id = name.slice(-36);

@@ -3,7 +3,7 @@ import { AFTER_TASK, applyHooked, http, runToEnd } from "../hooks/hooked.ts";
 import { startReceiver } from "../hooks/receiver.ts";
 import { startService } from "../support/service.ts";
 
-test("weakness 19: alerts time out, are JSON whatever the task says, and do not need a receiver", async () => {
+test("weakness 19: alerts time out, are valid JSON for any task, and need no list of receivers", async () => {
   await using receiver = await startReceiver();
   await using service = await startService();
   receiver.answer("/never", undefined);

@@ -69,7 +69,7 @@ const open = (name: string) => writeFile(go(name), "");
 const stdout = async (name: string) =>
   bytesOf(await watchToEnd(service, name), LogStream.STDOUT).toString("utf8");
 
-test("weakness 1: a kill ends all descendants, those in sessions of their own too", async () => {
+test("weakness 1: a kill ends all descendants, also those in other sessions", async () => {
   const task = await runDemo(service, "tree");
   using watcher = follow(service, task.name);
   await watcher.says("ready");
@@ -93,7 +93,7 @@ test("weakness 3: a waiting task that was stopped by force never runs", async ()
   expect(watcher.statuses).toEqual(["WAITING", "STOPPED"]);
 });
 
-test("weakness 6: a deploy follows success, and nothing else", async () => {
+test("weakness 6: only a successful build starts its deploys", async () => {
   const deploys = async () =>
     (await tasks().listTasks({ parent: "projects/demo", filter: "template = deploy" })).tasks.length;
   const failed = await runDemo(service, "build", { env: { GO: go("6"), CODE: "1" } });
@@ -109,7 +109,7 @@ test("weakness 6: a deploy follows success, and nothing else", async () => {
   expect(await deploys()).toBe(1);
 });
 
-test("weakness 7: nothing moves a task that has ended", async () => {
+test("weakness 7: a task that has ended keeps its status", async () => {
   const task = await runDemo(service, "quick");
   const events = await watchToEnd(service, task.name);
   const kills = await Promise.all(
@@ -121,7 +121,7 @@ test("weakness 7: nothing moves a task that has ended", async () => {
   expect(again.at(-1)?.event).toEqual(events.at(-1)?.event);
 });
 
-test("weakness 9: a local task ends when its time is over", async () => {
+test("weakness 9: a local task ends at its run_timeout", async () => {
   const task = await runDemo(service, "slow");
   using watcher = follow(service, task.name);
   expect(endOf(await watcher.ended)).toMatchObject({ status: "ERROR", reason: "RUN_TIMEOUT" });
@@ -134,7 +134,7 @@ test("weakness 10: no status waits for a poll: thirty tasks in a row take less t
   expect(performance.now() - start).toBeLessThan(30_000);
 });
 
-test("weakness 13: arguments come in one order, whatever the order they were given in", async () => {
+test("weakness 13: variables become arguments in one order, whatever the order in the request", async () => {
   const given = (names: string[]) => ({ variables: Object.fromEntries(names.map((name) => [name, name])) });
   const forward = await stdout((await runDemo(service, "arguments", given(["b", "y", "c"]))).name);
   const backward = await stdout((await runDemo(service, "arguments", given(["c", "y", "b"]))).name);
@@ -143,7 +143,7 @@ test("weakness 13: arguments come in one order, whatever the order they were giv
   expect(names).toEqual([...names].sort());
 });
 
-test("weakness 14: numbers, booleans and lists are written as JSON has them, and values are not quoted", async () => {
+test("weakness 14: numbers, booleans and lists become arguments as JSON, and texts are not quoted", async () => {
   const { name } = await runDemo(service, "arguments", { variables: { count: 3, big: 1e21 } });
   expect((await stdout(name)).split("\n")).toEqual([
     "alpha=true",
@@ -158,7 +158,7 @@ test("weakness 14: numbers, booleans and lists are written as JSON has them, and
   ]);
 });
 
-test("weaknesses 15 and 21: tasks at the same time share neither workspace nor HOME", async () => {
+test("weaknesses 15 and 21: concurrent tasks share neither workspace nor HOME", async () => {
   const env = (MARK: string) => ({ env: { MARK, GO: go("15") } });
   const both = [await runDemo(service, "alone", env("a")), await runDemo(service, "alone", env("b"))];
   const watchers = both.map(({ name }) => follow(service, name));
@@ -175,7 +175,7 @@ test("weaknesses 15 and 21: tasks at the same time share neither workspace nor H
   for (const watcher of watchers) watcher[Symbol.dispose]();
 });
 
-test("weakness 16: the tail of the output is there, and each stream keeps its order", async () => {
+test("weakness 16: the last lines of the output are stored, and each stream keeps its order", async () => {
   const lines = Array.from({ length: 3000 }, (_, i) => `line ${i + 1}\n`).join("");
   for (let round = 0; round < 5; round++) {
     const events = await watchToEnd(service, (await runDemo(service, "tail")).name);
@@ -184,7 +184,7 @@ test("weakness 16: the tail of the output is there, and each stream keeps its or
   }
 });
 
-test("weakness 17: answers, branches and commits are checked, and users cannot set the service's own variables", async () => {
+test("weakness 17: answers, branches and commits are validated, and users cannot set the service's own variables", async () => {
   const refused = async (request: Parameters<typeof runDemo>[2], template = "asking") =>
     runDemo(service, template, request).then(
       () => "taken",
@@ -200,7 +200,7 @@ test("weakness 17: answers, branches and commits are checked, and users cannot s
     expect(fields).not.toContain(own);
 });
 
-test("weakness 22: builds at once get versions of their own, and none is fine too", async () => {
+test("weakness 22: concurrent builds get different versions, and a template without start_version none", async () => {
   const made = await Promise.all(Array.from({ length: 8 }, () => runDemo(service, "numbered")));
   const versions = made.map(({ version }) => version).sort();
   expect(versions).toEqual(["v1.009", "v1.010", "v1.011", "v1.012", "v1.013", "v1.014", "v1.015", "v1.016"]);
@@ -208,7 +208,7 @@ test("weakness 22: builds at once get versions of their own, and none is fine to
   expect((await runDemo(service, "unnumbered")).version).toBe("");
 });
 
-test("weakness 8: a task outlives its server, and its template is not blocked afterwards", async () => {
+test("weakness 8: a task outlives its server, and its template is free afterwards", async () => {
   const task = await runDemo(service, "gate", { env: { GO: go("8") } });
   using before = follow(service, task.name);
   await before.reaches("RUNNING");
@@ -222,7 +222,7 @@ test("weakness 8: a task outlives its server, and its template is not blocked af
   expect(endOf(await watcher.ended)).toMatchObject({ status: "SUCCESS" });
 });
 
-test("weakness 25: lines that cannot be stored now are stored later", async () => {
+test("weakness 25: lines that cannot be stored at first are stored later", async () => {
   const database = await testDatabase();
   await using proxy = await openProxy(database.url);
   await using cut = await startService({ databaseUrl: proxy.url });

@@ -48,7 +48,7 @@ test("weakness 5: only a task whose plan waits can be confirmed or rejected", as
   expect(await Promise.all(decisions())).toEqual([Code.FailedPrecondition, Code.FailedPrecondition]);
 });
 
-test("weakness 11: what is applied is the plan's file, with its variables and -destroy, whatever stages have arguments", async () => {
+test("weakness 11: the plan's file is applied, with its variables and -destroy, whatever arguments the stages have", async () => {
   await using project = await makeProject(service, {
     allowDestroy: true,
     stageArguments: { init: { arguments: ["-get=false"] }, plan: { arguments: ["-parallelism=2"] } },

@@ -30,7 +30,7 @@ describe("a project", () => {
     return row;
   };
 
-  test("goes only when it is empty, or by force with all that it holds, its ended tasks and their logs", async () => {
+  test("is deleted only when it is empty, or by force with its resources, its ended tasks and their logs", async () => {
     await applyDemo(service, { quick: "echo done", slow: "sleep 600" });
     const other = await runDemo(service, "quick");
     await watch(service, { name: other.name }).done;
