@@ -48,7 +48,10 @@ export function inTurn(
         "TOKEN_MISSING",
         "The header `authorization: Bearer TOKEN` is missing; send it with the token of this server",
       );
-    return refused("TOKEN_WRONG", "The bearer token is not the token of this server");
+    return refused(
+      "TOKEN_WRONG",
+      "The bearer token is not the token of this server; compare it with its SIGNALMAN_TOKEN, or `token` in its data folder",
+    );
   };
 }
 

@@ -19,7 +19,10 @@ export interface Refusal {
 export function createRefusalLog(logger: Logger, sampleMs = SAMPLE_MS): (refusal: Refusal) => void {
   const counted = new Map<string, { count: number; newest: Refusal }>();
   const write = (refusal: Refusal, count: number): void =>
-    logger.info({ ...refusal, count }, refusal.method ? "rpc refused unread" : "connection refused");
+    logger.info(
+      { ...refusal, count },
+      refusal.method ? "rpc refused before its body was read" : "connection refused",
+    );
 
   function sample(reason: string): void {
     const { count, newest } = counted.get(reason) ?? { count: 0 };

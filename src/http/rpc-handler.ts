@@ -93,7 +93,7 @@ export function rpcHandler(options: RpcHandlerOptions): Handler {
     else if (rpc === undefined) refuseUnknown(request, response, path);
     else {
       serve(rpc, { request, response, connection }, parts).catch((error) => {
-        if (!isGone(response)) options.logger.error({ err: error, path }, "a response broke off");
+        if (!isGone(response)) options.logger.error({ err: error, path }, "a response could not be sent");
         response.destroy();
       });
     }

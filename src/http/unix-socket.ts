@@ -28,7 +28,10 @@ export async function listenOnSocket(
   await mkdir(folder, { recursive: true, mode: 0o700 });
   if (!isOwn(folder)) throw new Error(`Cannot put a socket into ${folder}: it must be a folder of this user`);
   await chmod(folder, 0o700);
-  if (await isListening(path)) throw new Error(`Cannot listen on ${path}: another server does`);
+  if (await isListening(path))
+    throw new Error(
+      `Cannot listen on ${path}: another server listens there; stop it, or choose another port`,
+    );
   const draft = `${path}.new`;
   await rm(draft, { force: true });
   const server = net.createServer({ allowHalfOpen: true }, accept);

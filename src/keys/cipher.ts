@@ -40,7 +40,7 @@ export function createCipher(secretKeys: readonly [Buffer, ...Buffer[]]): Cipher
     },
     open(sealed, context) {
       if (sealed.length < HEADER_BYTES || sealed[0] !== VERSION)
-        throw new Error("Cannot decrypt a secret: unknown format");
+        throw new Error("Cannot decrypt a secret: its stored form is unknown or damaged; set it again");
       const found = keys.find(({ id }) => id.equals(keyIdIn(sealed)));
       if (!found) {
         throw new Error(

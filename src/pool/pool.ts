@@ -97,7 +97,9 @@ export function createTaskPool(options: PoolOptions): TaskPool {
     const control = createControl();
     const done = Promise.resolve(earlier?.done)
       .then(() => options.run(lease, control))
-      .catch((error: unknown) => logger.error({ err: error, task: lease.id }, "a run failed"))
+      .catch((error: unknown) =>
+        logger.error({ err: error, task: lease.id }, "a task's run failed by a defect"),
+      )
       .finally(() => {
         if (runs.get(lease.id)?.control === control) runs.delete(lease.id);
         idle.add(lease.id);
@@ -186,13 +188,12 @@ export function createTaskPool(options: PoolOptions): TaskPool {
 
   /** Retries while the database is away: at start no later round would try again. */
   const patiently = <T>(work: () => Promise<T>) =>
-    retryTransient(work, stopping.signal, warnOnce(logger, "take over what ran here"));
+    retryTransient(work, stopping.signal, warnOnce(logger, "take over the tasks of this node"));
 
   return {
     async start() {
       const { putBack, adopted } = await patiently(() => store.adopt());
-      if (adopted.length > 0)
-        logger.info({ tasks: adopted.length }, "took over tasks that were running here");
+      if (adopted.length > 0) logger.info({ tasks: adopted.length }, "took over running tasks of this node");
       const kept = [...adopted, ...(await patiently(() => store.parked()))];
       await options.leftovers.clearAllBut(kept.map(({ id }) => id));
       tell(putBack);

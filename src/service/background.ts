@@ -26,7 +26,7 @@ export function choresOf(
 ): readonly Chore[] {
   return [
     {
-      name: "ask the database",
+      name: "check the database",
       everyMs: 2000,
       async work() {
         try {
@@ -39,14 +39,14 @@ export function choresOf(
       },
     },
     {
-      name: "look at watched tasks",
+      name: "read the positions of watched tasks",
       everyMs: 1000,
       work: () => observeWatched({ hub, readMarks: (ids) => readMarks(databases.reads, ids) }),
     },
     { name: "housekeeping", everyMs: HOUR_MS, work: () => keepHouse(databases.control) },
     ...(runner
       ? [
-          { name: "try this machine", everyMs: 5000, work: () => runner.fitness.check() },
+          { name: "probe this machine", everyMs: 5000, work: () => runner.fitness.check() },
           { name: "remove old mirrors", everyMs: 60_000, work: () => removeOldMirrors(runner) },
         ]
       : []),

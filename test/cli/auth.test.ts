@@ -44,6 +44,6 @@ describe("a server with a token", () => {
     );
     const wrong = await cli([...call, "--token", "wrong"], { server: service.url, input });
     expect(wrong).toMatchObject({ code: 2, stdout: "" });
-    expect(wrong.stderr).toContain("The bearer token is not the token of this server (unauthenticated)");
+    expect(wrong.stderr).toContain("The bearer token is not the token of this server; compare it with");
   });
 });

@@ -66,11 +66,11 @@ test("one command re-encrypts keys, environments and waiting tasks while servers
   await service.start();
   expect(await rotate(text(fresh, old))).toMatchObject({
     code: 0,
-    stdout: "Sealed anew: 1 access keys, 1 environments, 1 tasks\n",
+    stdout: "Encrypted under the first key: 1 access keys, 1 environments, 1 tasks\n",
   });
   expect(await isAllUnder(fresh)).toBe(true);
   expect((await rotate(text(fresh, old))).stdout).toBe(
-    "Sealed anew: 0 access keys, 0 environments, 0 tasks\n",
+    "Encrypted under the first key: 0 access keys, 0 environments, 0 tasks\n",
   );
 
   await service.kill();

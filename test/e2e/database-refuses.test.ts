@@ -184,7 +184,7 @@ test("a server that starts during locked tables and refused logins opens its por
   await lock.begin();
   const starting = service.start();
   // Waits longer than a statement may take, so that a try has failed.
-  await until(() => /take over what ran here: /.test(service.log()));
+  await until(() => /take over the tasks of this node: /.test(service.log()));
   await superuser`ALTER ROLE signalman NOLOGIN`;
   await endSessions();
   await until(() => /not permitted to log in/.test(service.log()));

@@ -56,7 +56,7 @@ test.each([
     () => repositories().updateRepository({ repository: { name: NAME, url } }),
   ]) {
     const told = await refused(call);
-    expect(told).toContain("logins and tokens belong into the access key that `access_key` names");
+    expect(told).toContain("logins and tokens belong in the access key that `access_key` names");
     expect(told).not.toContain(TOKEN);
   }
   expect(service.log()).not.toContain(TOKEN);

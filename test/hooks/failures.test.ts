@@ -161,7 +161,7 @@ describe("a hook that fails", () => {
   });
 
   test.each([
-    ["dies", "Hook prog failed: it died by SIGKILL"],
+    ["dies", "Hook prog failed: it was killed by SIGKILL"],
     ["no-app", "Hook prog failed: Cannot run app cobol: this server has no shell-like app of that name"],
   ])("is reported in the log: %s", async (template, line) => {
     expect((await runToEnd(service, template)).said).toContain(line);

@@ -254,7 +254,7 @@ test("many refusals are logged as one line with their number", async () => {
       headers: { "content-type": "application/json" },
       body: "{}",
     });
-  const lines = server.lines.filter(({ msg }) => msg === "rpc refused unread");
+  const lines = server.lines.filter(({ msg }) => msg === "rpc refused before its body was read");
   expect(lines).toHaveLength(1);
   expect(lines[0]).toMatchObject({ reason: "TOKEN_MISSING", count: 1, code: "unauthenticated" });
 });

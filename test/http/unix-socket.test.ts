@@ -93,7 +93,7 @@ test("a socket on which a server listens is refused to others, and no server rem
   const path = localSocketPath(ADDRESS, env());
   const first = await listenOnSocket(path, (socket) => void socket.end());
   await expect(listenOnSocket(path, () => {})).rejects.toThrow(
-    `Cannot listen on ${path}: another server does`,
+    `Cannot listen on ${path}: another server listens there; stop it, or choose another port`,
   );
   rmSync(path);
   const second = await listenOnSocket(path, (socket) => void socket.end("second"));

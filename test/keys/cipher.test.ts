@@ -43,7 +43,9 @@ test("the error for another key differs from that for damage, and says what to d
 test.each([Buffer.alloc(0), Buffer.alloc(32), Buffer.from([9, ...new Array(40).fill(0)])])(
   "bytes that were not sealed are refused (%#)",
   (bytes) => {
-    expect(() => cipher.open(bytes, "c")).toThrow("Cannot decrypt a secret: unknown format");
+    expect(() => cipher.open(bytes, "c")).toThrow(
+      "Cannot decrypt a secret: its stored form is unknown or damaged; set it again",
+    );
   },
 );
 

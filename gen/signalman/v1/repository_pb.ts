@@ -36,7 +36,7 @@ export type Repository = Message<"signalman.v1.Repository"> & {
 
   /**
    * Required. A folder on the server (absolute path or `file://` URL) or a remote git repository (`https://`, `http://` or
-   * `ssh://` URL, or `user@host:path`), without a password and for HTTP without a user: logins and tokens belong into the
+   * `ssh://` URL, or `user@host:path`), without a password and for HTTP without a user: logins and tokens belong in the
    * access key that `access_key` names. For each task a git repository is checked out at its commit, and any other folder
    * is copied. In a catalog file the command line also takes a path relative to the file. URLs with a user that earlier
    * releases stored are used as they are, and shown with the user masked.

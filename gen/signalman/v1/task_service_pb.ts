@@ -1377,7 +1377,7 @@ export const LogFormatSchema: GenEnum<LogFormat> = /*@__PURE__*/
  *   read;
  * - UNAUTHENTICATED if the call carries no valid token; a stream ends with it when its token is revoked or expires;
  * - PERMISSION_DENIED if the caller's roles do not permit the call; a stream ends with it when a right that it needs goes.
- *   What a caller may not know of is NOT_FOUND, and lists and watches leave it out;
+ *   A resource that a caller may not know of is NOT_FOUND, and is left out of lists and watches;
  * - RESOURCE_EXHAUSTED if the request is larger than 4 MiB;
  * - UNAVAILABLE with RetryInfo while the server shuts down or cannot reach its database;
  * - UNIMPLEMENTED if the server is older than the RPC, does not support the compression of the request, or received no

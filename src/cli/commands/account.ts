@@ -18,9 +18,7 @@ export function addAccount(program: Command): void {
     .description("create, list and delete the accounts of services that call the server");
   account
     .command("create")
-    .description(
-      "create an account; roles on a project or a template belong into its catalog (role_bindings)",
-    )
+    .description("create an account; roles on a project or a template belong in its catalog (role_bindings)")
     .argument("<account>", "name of the account", parseAccount)
     .option("--role <role>", `role on everything: ${ROLE_WORDS.join(", ")}; may be repeated`, collectRoles)
     .option("--description <text>", "description for people")

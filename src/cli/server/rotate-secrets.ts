@@ -40,7 +40,9 @@ export async function runRotation(
   const isSealed = await sealCheckAnew(database, cipher, lostKey);
   if (!isSealed) say(UNKNOWN_KEY);
   const { accessKeys, environments, tasks } = sealed;
-  await print(`Sealed anew: ${accessKeys} access keys, ${environments} environments, ${tasks} tasks`);
+  await print(
+    `Encrypted under the first key: ${accessKeys} access keys, ${environments} environments, ${tasks} tasks`,
+  );
   return failed.length > 0 || !isSealed ? 1 : 0;
 }
 

@@ -64,7 +64,7 @@ export function resourceWriter<K extends AnyKind>(
       return { put, remove: [], isRehearsal: false, actor, before: state.wholes[kind].get(name) };
     });
     const now = written[0] ?? decision.before;
-    if (!now) throw new Error(`${fullName(kind, project, name)} was neither written nor there`);
+    if (!now) throw new Error(`${fullName(kind, project, name)} was not returned by its own change`);
     return messageOf(kind, fullName(kind, project, name), now);
   }
 

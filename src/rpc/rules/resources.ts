@@ -55,7 +55,7 @@ const repository = () => ({
   ...described(),
   url: ruleAt(
     z.string(),
-    "Required. A folder on the server (absolute path or `file://` URL) or a remote git repository (`https://`, `http://` or `ssh://` URL, or `user@host:path`), without a password and for HTTP without a user: logins and tokens belong into the access key that `access_key` names",
+    "Required. A folder on the server (absolute path or `file://` URL) or a remote git repository (`https://`, `http://` or `ssh://` URL, or `user@host:path`), without a password and for HTTP without a user: logins and tokens belong in the access key that `access_key` names",
     (url) => (isFolderUrl(url) || isRemoteUrl(url) ? [] : [{ path: [], got: receivedUrl(url) }]),
   ),
   git_branch: free(),

@@ -27,7 +27,7 @@ export async function runProgram(
   const { event, status, reason } = facts;
   const env = { SIGNALMAN_EVENT: event, SIGNALMAN_STATUS: status, SIGNALMAN_REASON: reason };
   const exit = await context.runScript({ app, text: script, env, onLine }, details, signal);
-  if (exit.kind === "signal") throw new Error(`it died by ${exit.signal}`);
+  if (exit.kind === "signal") throw new Error(`it was killed by ${exit.signal}`);
   if (exit.kind === "lost" || exit.code !== 0)
     throw new Error(`it ended with exit code ${exit.kind === "code" ? exit.code : "unknown"}`);
 }
