@@ -1,8 +1,8 @@
 import { homedir } from "node:os";
 import { join, resolve } from "node:path";
 import type { HostKeys } from "./git/ssh-options.ts";
-import type { Apps } from "./jobs/app.ts";
-import { BUILT_IN } from "./jobs/families.ts";
+import type { Apps } from "./jobs/apps/app.ts";
+import { BUILT_IN } from "./jobs/families/all.ts";
 import { decodeSecretKeys } from "./keys/secret-key.ts";
 import type { IsolationSetting } from "./process/isolation/choose.ts";
 import { parseApps } from "./settings/apps.ts";

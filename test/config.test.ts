@@ -1,7 +1,7 @@
 import { homedir } from "node:os";
 import { describe, expect, test } from "vitest";
 import { ConfigError, type Flags, readConfig, SETTINGS } from "../src/config.ts";
-import { BUILT_IN } from "../src/jobs/families.ts";
+import { BUILT_IN } from "../src/jobs/families/all.ts";
 
 /** Error message of a config that is refused; empty if it is accepted. */
 function complaint(flags: Flags, env: NodeJS.ProcessEnv): string {

@@ -15,7 +15,7 @@
 import type { Logger } from "pino";
 import { startLoop } from "../async/poll-loop.ts";
 import { warnOnce } from "../async/warn-once.ts";
-import type { Leftovers } from "../jobs/executor.ts";
+import type { Leftovers } from "../jobs/executors/executor.ts";
 import { createControl, type RunControl, ShutdownRequested } from "../runner/control.ts";
 import type { StatusListener } from "../runner/logging.ts";
 import { retryTransient } from "../store/postgres/transient-errors.ts";

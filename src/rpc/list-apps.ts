@@ -5,7 +5,7 @@ import {
   type ListAppsResponse,
   ListAppsResponseSchema,
 } from "../../gen/signalman/v1/app_service_pb.ts";
-import type { AppReport } from "../jobs/inspect-apps.ts";
+import type { AppReport } from "../jobs/apps/inspect-apps.ts";
 
 export interface ListAppsDeps {
   /** Returns the apps of this server, ordered by name. */

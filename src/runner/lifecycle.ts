@@ -14,8 +14,8 @@
  * space, descriptors or processes, goes back to the queue.
  */
 
-import { executorOf } from "../jobs/executor.ts";
-import { familyOf } from "../jobs/families.ts";
+import { executorOf } from "../jobs/executors/executor.ts";
+import { familyOf } from "../jobs/families/all.ts";
 import type { FoundPlan, Program } from "../jobs/job.ts";
 import type { RunRows } from "../store/tasks/details.ts";
 import type { Lease } from "../store/tasks/moves.ts";

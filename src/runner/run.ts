@@ -1,5 +1,5 @@
 import type { JsonObject } from "@bufbuild/protobuf";
-import type { Executors } from "../jobs/executor.ts";
+import type { Executors } from "../jobs/executors/executor.ts";
 import type { Commit, Job } from "../jobs/job.ts";
 import type { AccessKey } from "../keys/access-key.ts";
 import type { Cipher } from "../keys/cipher.ts";

@@ -1,6 +1,6 @@
 import type { ConnectRouter } from "@connectrpc/connect";
-import { appsElsewhere, createAppInspector } from "../jobs/inspect-apps.ts";
-import { forwardedVariables } from "../jobs/local/environment.ts";
+import { appsElsewhere, createAppInspector } from "../jobs/apps/inspect-apps.ts";
+import { forwardedVariables } from "../jobs/executors/local/environment.ts";
 import { rpcDeps } from "../rpc/deps.ts";
 import { routes } from "../rpc/routes.ts";
 import type { Ground } from "./ground.ts";

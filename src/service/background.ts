@@ -1,7 +1,7 @@
 import type { Logger } from "pino";
 import { startLoop } from "../async/poll-loop.ts";
 import type { HealthState } from "../http/health-state.ts";
-import { removeOldMirrors } from "../jobs/local/old-mirrors.ts";
+import { removeOldMirrors } from "../jobs/executors/local/old-mirrors.ts";
 import { observeWatched } from "../live/poller.ts";
 import { assertWritable, keepHouse } from "../store/housekeeping.ts";
 import { readMarks } from "../store/tasks/progress.ts";

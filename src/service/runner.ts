@@ -1,11 +1,11 @@
 import { createMirrors, type Mirrors } from "../git/mirrors.ts";
 import { createHealthState, type HealthState } from "../http/health-state.ts";
-import { namesOf } from "../jobs/executor.ts";
-import { forwardedVariables } from "../jobs/local/environment.ts";
-import { createLocalExecutor } from "../jobs/local/executor.ts";
-import type { LocalJobOptions } from "../jobs/local/local-job.ts";
-import { probeMachine } from "../jobs/local/probe.ts";
-import { listTaskFolders, makeTasksRoot } from "../jobs/local/task-folder.ts";
+import { namesOf } from "../jobs/executors/executor.ts";
+import { forwardedVariables } from "../jobs/executors/local/environment.ts";
+import { createLocalExecutor } from "../jobs/executors/local/executor.ts";
+import type { LocalJobOptions } from "../jobs/executors/local/local-job.ts";
+import { probeMachine } from "../jobs/executors/local/probe.ts";
+import { listTaskFolders, makeTasksRoot } from "../jobs/executors/local/task-folder.ts";
 import { createFitness, type Fitness } from "../pool/fitness.ts";
 import { createTaskPool, type TaskPool } from "../pool/pool.ts";
 import { poolStore } from "../pool/store.ts";

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import type { Apps } from "../jobs/app.ts";
+import type { Apps } from "../jobs/apps/app.ts";
 import { env } from "../rpc/rules/maps.ts";
 import { args } from "../rpc/rules/values.ts";
 

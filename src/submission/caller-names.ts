@@ -1,7 +1,7 @@
 import type { Environment } from "../../gen/signalman/v1/environment_pb.ts";
 import { SurveyType, type Template } from "../../gen/signalman/v1/template_pb.ts";
-import { familyOf } from "../jobs/families.ts";
-import type { Asked } from "../jobs/family.ts";
+import { familyOf } from "../jobs/families/all.ts";
+import type { Asked } from "../jobs/families/family.ts";
 import type { FieldViolation } from "../task/errors.ts";
 import { IDENTIFIER_WORDS, isIdentifier } from "../task/identifiers.ts";
 import { startEffect } from "../task/start-names.ts";

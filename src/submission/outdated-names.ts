@@ -1,6 +1,6 @@
 import type { JsonObject } from "@bufbuild/protobuf";
 import { SurveyType, type Template } from "../../gen/signalman/v1/template_pb.ts";
-import { familyOf } from "../jobs/families.ts";
+import { familyOf } from "../jobs/families/all.ts";
 import type { FieldViolation } from "../task/errors.ts";
 import { IDENTIFIER_WORDS, isIdentifier } from "../task/identifiers.ts";
 import { startEffect } from "../task/start-names.ts";

@@ -1,7 +1,7 @@
 import type { JsonObject, JsonValue } from "@bufbuild/protobuf";
 import { SurveyType, type SurveyVariable, type Template } from "../../gen/signalman/v1/template_pb.ts";
-import { FAMILIES, familyNameOf, familyOf } from "../jobs/families.ts";
-import type { Asked, Override } from "../jobs/family.ts";
+import { FAMILIES, familyNameOf, familyOf } from "../jobs/families/all.ts";
+import type { Asked, Override } from "../jobs/families/family.ts";
 import type { FieldViolation } from "../task/errors.ts";
 import { checkNames } from "./caller-names.ts";
 import type { TemplateParts } from "./template.ts";

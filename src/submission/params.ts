@@ -1,6 +1,6 @@
 import { fromJson, type JsonObject, toJson } from "@bufbuild/protobuf";
 import { AnsibleParamsSchema, TerraformParamsSchema } from "../../gen/signalman/v1/task_pb.ts";
-import type { Params } from "../jobs/family.ts";
+import type { Params } from "../jobs/families/family.ts";
 import type { TaskSpec } from "../task/types.ts";
 
 type Stored = Pick<TaskSpec, "ansible" | "terraform">;

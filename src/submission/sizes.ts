@@ -1,7 +1,7 @@
 import type { JsonValue } from "@bufbuild/protobuf";
 import type { RunTaskRequest } from "../../gen/signalman/v1/task_service_pb.ts";
 import type { Template } from "../../gen/signalman/v1/template_pb.ts";
-import { familyOf } from "../jobs/families.ts";
+import { familyOf } from "../jobs/families/all.ts";
 import type { FieldViolation } from "../task/errors.ts";
 import { MAX_PROGRAM_BYTES, MAX_PROGRAM_WORDS, MAX_WORD_BYTES } from "../task/limits.ts";
 import type { TemplateParts } from "./template.ts";

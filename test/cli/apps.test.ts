@@ -2,7 +2,7 @@ import { chmod, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { findProgram } from "../../src/jobs/find-program.ts";
+import { findProgram } from "../../src/jobs/apps/find-program.ts";
 import { applyDemo, bytesOf, endOf, runDemo, watchToEnd } from "../support/demo.ts";
 import { startService, type TestService } from "../support/service.ts";
 import { cli } from "./cli.ts";

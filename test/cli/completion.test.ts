@@ -7,7 +7,7 @@ import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, it, onTestFinished, type TestContext } from "vitest";
 import { candidates } from "../../src/cli/completion/candidates.ts";
 import { createProgram } from "../../src/cli/program.ts";
-import { findProgram } from "../../src/jobs/find-program.ts";
+import { findProgram } from "../../src/jobs/apps/find-program.ts";
 import { applyDemo, runDemo, watchToEnd } from "../support/demo.ts";
 import { startService, type TestService } from "../support/service.ts";
 import { cli, SIGNALMAN, startProgram } from "./cli.ts";

@@ -111,7 +111,7 @@ test("files that the code reads at run time are in the package, unchanged", asyn
   const src = join(REPOSITORY, "src");
   const paths = await Array.fromAsync(glob("**/*.*", { cwd: src }));
   const read = paths.filter((path) => !path.endsWith(".ts") && !/__pycache__|\.pyc$/.test(path));
-  expect(read).toContain("jobs/ansible/signalman_result.py");
+  expect(read).toContain("jobs/families/ansible/signalman_result.py");
   expect(read).toContain("store/migrations/meta/_journal.json");
   for (const path of read) {
     const packed = await readFile(join(installed, "dist/src", path)).catch(() => `${path} is missing`);

@@ -4,7 +4,7 @@ import { homedir, tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, it, type TestContext } from "vitest";
-import { findProgram } from "../../src/jobs/find-program.ts";
+import { findProgram } from "../../src/jobs/apps/find-program.ts";
 import { startProgram } from "../cli/cli.ts";
 import { applyDemo } from "../support/demo.ts";
 import { startService, type TestService } from "../support/service.ts";

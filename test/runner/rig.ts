@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { JsonObject } from "@bufbuild/protobuf";
 import { pino } from "pino";
-import type { Executor } from "../../src/jobs/executor.ts";
+import type { Executor } from "../../src/jobs/executors/executor.ts";
 import { createCipher } from "../../src/keys/cipher.ts";
 import { decompress } from "../../src/logs/compress.ts";
 import { decodeChunk } from "../../src/logs/read.ts";

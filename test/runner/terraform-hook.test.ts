@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { familyNameOf } from "../../src/jobs/families.ts";
+import { familyNameOf } from "../../src/jobs/families/all.ts";
 import type { TaskDetails } from "../../src/runner/details.ts";
 import { familyHook } from "../../src/runner/hooks/family.ts";
 import type { HookContext } from "../../src/runner/hooks.ts";

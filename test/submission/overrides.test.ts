@@ -2,7 +2,7 @@ import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import { describe, expect, test } from "vitest";
 import { AnsibleParamsSchema, TerraformParamsSchema } from "../../gen/signalman/v1/task_pb.ts";
 import { SurveyType, type SurveyVariableSchema, TemplateSchema } from "../../gen/signalman/v1/template_pb.ts";
-import type { Asked } from "../../src/jobs/family.ts";
+import type { Asked } from "../../src/jobs/families/family.ts";
 import { checkAsked, surveyDefaults } from "../../src/submission/overrides.ts";
 
 type Init = MessageInitShape<typeof TemplateSchema>;

@@ -4,8 +4,8 @@ import { type Client, createClient, createRouterTransport, type Interceptor } fr
 import { pino } from "pino";
 import { refused } from "../../src/access/authenticator.ts";
 import { type Callers, createCallers } from "../../src/access/callers.ts";
-import { BUILT_IN } from "../../src/jobs/families.ts";
-import { appsElsewhere } from "../../src/jobs/inspect-apps.ts";
+import { appsElsewhere } from "../../src/jobs/apps/inspect-apps.ts";
+import { BUILT_IN } from "../../src/jobs/families/all.ts";
 import { createCipher } from "../../src/keys/cipher.ts";
 import { createHub } from "../../src/live/hub.ts";
 import { rpcDeps } from "../../src/rpc/deps.ts";

@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { readFile } from "node:fs/promises";
 import { createConnection, type Socket } from "node:net";
 import { createInterface } from "node:readline";
-import type { Executor } from "../../src/jobs/executor.ts";
+import type { Executor } from "../../src/jobs/executors/executor.ts";
 import type { Job, Output, Program, ProgramEnd } from "../../src/jobs/job.ts";
 import type { TaskDetails } from "../../src/runner/details.ts";
 import { PrepareError } from "../../src/task/errors.ts";

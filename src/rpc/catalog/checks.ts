@@ -1,6 +1,6 @@
 import { fromJson, type JsonObject, type JsonValue } from "@bufbuild/protobuf";
 import { TemplateSchema } from "../../../gen/signalman/v1/template_pb.ts";
-import { FAMILIES, familyNameOf, familyOf } from "../../jobs/families.ts";
+import { FAMILIES, familyNameOf, familyOf } from "../../jobs/families/all.ts";
 import type { ProjectState } from "../../store/catalog/catalog.ts";
 import { type AnyKind, KINDS, type Place } from "../../store/catalog/kinds.ts";
 import { outdatedNames } from "../../submission/outdated-names.ts";

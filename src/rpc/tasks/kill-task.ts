@@ -5,7 +5,7 @@ import {
   type KillTaskResponse,
   KillTaskResponseSchema,
 } from "../../../gen/signalman/v1/task_service_pb.ts";
-import { familyOf } from "../../jobs/families.ts";
+import { familyOf } from "../../jobs/families/all.ts";
 import type { KillRequest, KillOutcome as Outcome } from "../../store/tasks/kills.ts";
 import type { TaskView } from "../../store/tasks/tasks.ts";
 import { msFromDuration } from "../../task/duration.ts";

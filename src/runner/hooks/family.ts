@@ -1,4 +1,4 @@
-import { familyOf } from "../../jobs/families.ts";
+import { familyOf } from "../../jobs/families/all.ts";
 import type { Hook } from "../hooks.ts";
 
 /**

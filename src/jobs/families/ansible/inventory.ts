@@ -1,0 +1,46 @@
+import { mkdir } from "node:fs/promises";
+import { join } from "node:path";
+import { maskUsers } from "../../../git/remote-url.ts";
+import { PrepareError } from "../../../task/errors.ts";
+import { realpathInside } from "../../executors/local/realpath-inside.ts";
+import { fillWorkspace } from "../../executors/local/workspace.ts";
+import type { Site } from "../family.ts";
+import type { AnsibleInput } from "./input.ts";
+
+/**
+ * Returns the path for the option `-i`: a private file of the task, or a file of a checkout.
+ * @throws PrepareError if the inventory cannot be used; the signal's reason.
+ */
+export async function placeInventory(site: Site<AnsibleInput>, signal: AbortSignal): Promise<string> {
+  const { input, folder, keys } = site;
+  const { name, source, other } = input.inventory;
+  if (source.case === "ini") return (await keys.file("inventory", source.value)).path;
+  if (source.case === "yaml") return (await keys.file("inventory.yml", source.value)).path;
+  if (source.case !== "file")
+    throw new PrepareError(`Cannot run Ansible with ${name}: it is a workspace of the Terraform family`);
+  const { path } = source.value;
+  if (!other) return contained(folder.work, path, name, input.repository);
+  const checkout = join(folder.private, "inventory-repository");
+  await mkdir(checkout, { mode: 0o700 });
+  const { repository } = other;
+  const wanted = { ...other, gitBranch: repository.gitBranch, commit: "", target: checkout };
+  await fillWorkspace({ ...wanted, git: site.git, keys, closed: site.closed, say: site.say }, signal);
+  return contained(checkout, path, name, repository);
+}
+
+function contained(
+  root: string,
+  path: string,
+  inventory: string,
+  repository: { name: string; url: string },
+): string {
+  const found = realpathInside(root, path);
+  if (found.kind === "found") return found.path;
+  if (found.kind === "missing") {
+    const place = `${repository.name} (${maskUsers(repository.url)})`;
+    throw new PrepareError(`Cannot use ${inventory}: there is no ${path} in ${place}`, {
+      cause: found.cause,
+    });
+  }
+  throw new PrepareError(`Cannot use ${inventory}: ${path} leads out of ${repository.name}`);
+}
