@@ -1,6 +1,6 @@
 /**
- * Returns a read that remembers the newest `most` answers, for facts that never change. `undefined` is not remembered: the
- * answer may come to exist.
+ * Returns a function that reads an answer and remembers the newest `most` of them, for facts that never change. `undefined`
+ * is not remembered: the answer may come to exist.
  */
 export function remember<K, T>(
   most: number,

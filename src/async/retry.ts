@@ -12,7 +12,7 @@ export interface RetryOptions {
 }
 
 /**
- * Repeats work until it succeeds or fails with an error that does not pass.
+ * Repeats work until it succeeds, or fails with an error for which `mayPass` is false.
  * @throws the last error; the signal's reason once it is aborted
  */
 export async function retry<T>(work: () => Promise<T>, options: RetryOptions): Promise<T> {

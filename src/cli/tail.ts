@@ -4,7 +4,9 @@ import type { Session } from "./session.ts";
 
 /** Size up to which the pieces of a line count as one line. */
 const MOST_LINE_BYTES = 1024 * 1024;
-/** Most pieces of a line of 1 MiB: a piece has 16 KiB, less up to 3 bytes where it is cut between characters. */
+/**
+ * Maximum number of pieces of a line of 1 MiB: a piece has 16 KiB, less up to 3 bytes where it is cut between characters.
+ */
 const MOST_PIECES = 66;
 /** Largest `tail_lines` that the service takes. */
 const MOST_TAIL = 1_000_000;

@@ -2,8 +2,8 @@ import { Code, ConnectError } from "@connectrpc/connect";
 
 /**
  * Reads a stream that must not be silent for longer than `ms`. Time in which the reader processes a message does not count.
- * In the end the stream is always aborted with `canceled`, which the server takes as a caller that left: Connect resets a
- * stream that is aborted with any other reason by INTERNAL_ERROR.
+ * At the end the stream is always aborted with `canceled`, which the server logs as a caller that left: for any other
+ * reason Connect would reset the stream with INTERNAL_ERROR.
  * @throws ConnectError with UNAVAILABLE after the silence
  */
 export async function* guarded<T>(

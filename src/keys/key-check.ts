@@ -35,8 +35,8 @@ export async function checkSecretKeys(database: Database, cipher: Cipher, source
 }
 
 /**
- * Encrypts the check value under the first key. Called when all secrets are. Resolves to false, and keeps the value, if
- * no key decrypts it. `isLost`: replaces it nevertheless, since its key is lost.
+ * Encrypts the check value under the first key. Called after all secrets have been encrypted under it. Resolves to false,
+ * and keeps the value, if no key decrypts it. `isLost`: replaces it nevertheless, since its key is lost.
  */
 export async function sealCheckAnew(database: Database, cipher: Cipher, isLost: boolean): Promise<boolean> {
   const stored = await readKeyCheck(database);
@@ -45,7 +45,7 @@ export async function sealCheckAnew(database: Database, cipher: Cipher, isLost: 
   return canOpen || isLost;
 }
 
-/** Tells whether the keys decrypt a stored secret, one of any; true if none is stored. */
+/** Tells whether the keys decrypt one of the stored secrets; true if none is stored. */
 async function opensWhatIsStored(database: Database, cipher: Cipher): Promise<boolean> {
   let isEmpty = true;
   for (const kind of SEALED_KINDS) {

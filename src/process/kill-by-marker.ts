@@ -2,7 +2,7 @@ import { setTimeout } from "node:timers/promises";
 import { type Identity, send } from "./proc.ts";
 import { type Snapshot, scan } from "./scan.ts";
 
-// Most scans that are repeated because a process shows no environment, as it does during an exec.
+// Maximum number of scans that are repeated because a process shows no environment, as it does during an exec.
 const maxRepeats = 10;
 
 /**

@@ -10,8 +10,7 @@ import { hasUnrecognized, holdersOf, processesOf, supervisorsOf } from "./task-p
 
 // Milliseconds between SIGTERM and SIGKILL to leftovers.
 const graceMs = 2000;
-// Most scans that are repeated because a process cannot be recognized. The pauses between them add up to half a
-// second.
+// Maximum number of scans that are repeated because a process cannot be recognized. Their pauses add up to half a second.
 const maxRepeats = 15;
 
 /** Parts that a sweep depends on, beside the run. */

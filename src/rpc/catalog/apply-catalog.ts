@@ -27,7 +27,7 @@ interface Change extends Place {
 
 /** Time limit of the transaction in milliseconds; a catalog can hold thousands of resources. */
 const TIMEOUT_MS = 30_000;
-/** Most characters of a value in a difference. */
+/** Maximum number of characters of a value in a difference. */
 const SHOWN = 1000;
 
 export async function applyCatalog(

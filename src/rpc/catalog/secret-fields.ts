@@ -24,7 +24,7 @@ export interface SecretFields {
   context(project: string, name: string): string;
 }
 
-/** Secret fields of each kind, by JSON names. keys/material.ts defines the encrypted form. */
+/** Secret fields of each kind, by JSON names. keys/access-key.ts defines the encrypted form. */
 export const SECRET_FIELDS: Partial<Record<AnyKind, SecretFields>> = {
   accessKeys: {
     texts: [

@@ -30,7 +30,7 @@ export function requestReader(desc: DescMessage): { decode(bytes: Uint8Array): s
   };
 }
 
-/** Most values of a JSON request: parsed, 4 MiB of small values take a hundred times as much memory, and seconds. */
+/** Maximum number of values in a JSON request: 4 MiB of small values take a hundred times as much memory when parsed. */
 const MOST_VALUES = 10_000;
 
 /** Largest request, in characters, that is searched for its wrong places: the search takes much longer than decoding. */

@@ -15,7 +15,7 @@ export interface KillTasksDeps extends Pick<KillTaskDeps, "onChanged" | "operato
   killTemplate(template: { project: string; name: string }, request: KillRequest): Promise<Killed[]>;
 }
 
-/** Most tasks in a response; more would exceed the message size that some clients accept. */
+/** Maximum number of tasks in a response; more would exceed the message size that some clients accept. */
 const MOST_NAMED = 10_000;
 
 export async function killTasks(

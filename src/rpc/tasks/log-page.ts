@@ -1,7 +1,9 @@
 import { LineScanner } from "../../logs/scanner.ts";
 import type { LogPiece } from "./log-reader.ts";
 
-/** Most bytes of lines in a response, unless one line is larger. With its other fields the response fits 1 MiB. */
+/**
+ * Maximum number of bytes of lines in a response, unless one line is larger. With its other fields the response fits 1 MiB.
+ */
 const MAX_BYTES = 1024 * 1024 - 64;
 const NEWLINE = 0x0a;
 /** Tag of the field `lines` of ReadTaskLogResponse; in a stored LogBatch lines have another tag. */

@@ -38,9 +38,9 @@ interface Watch {
   signal: AbortSignal;
 }
 
-/** Most tasks or changes that one query returns. */
+/** Maximum number of tasks or changes that one query returns. */
 const PAGE = 200;
-/** Most positions that one query searches; only few of them may match the filter. */
+/** Maximum number of positions that one query searches; only few of them may match the filter. */
 const SPAN = 20_000;
 const POSITION = /^\d{1,15}$/;
 
