@@ -26,7 +26,7 @@ function reportRpc(error: ConnectError): void {
   if (violations.length === 0) say(`${error.rawMessage} (${codeToString(error.code)})`);
   if (error.code === Code.Unauthenticated)
     say(
-      "set SIGNALMAN_TOKEN to a token of the server, or give it with --token; the server's own user on its machine needs none",
+      "set SIGNALMAN_TOKEN to a token of the server or of an account, or give it with --token; the server's own user on its machine needs none",
     );
 }
 

@@ -69,7 +69,7 @@ export function denied(
   const where = resource === "" ? "everything" : resource;
   return new Failure(
     "denied",
-    `${caller.name} may not ${purpose}: it needs ${permission} on ${where}; a role with it has to be granted`,
+    `${caller.name} may not ${purpose}: it needs ${permission} on ${where}; ask an administrator for a role with it`,
     { reason: "PERMISSION_DENIED", resource },
   );
 }

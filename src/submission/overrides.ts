@@ -6,12 +6,32 @@ import type { FieldViolation } from "../task/errors.ts";
 import { checkNames } from "./caller-names.ts";
 import type { TemplateParts } from "./template.ts";
 
-/** Fields of a request that override the template, each with the template's switch that allows it. */
+/** Fields of a request that override the template, each with the template's field that allows it. */
 const OVERRIDES: readonly Override[] = [
-  { field: "arguments", allowed: (t) => t.allowOverrideArguments, given: (a) => a.arguments.length > 0 },
-  { field: "git_branch", allowed: (t) => t.allowOverrideGitBranch, given: (a) => a.gitBranch !== "" },
-  { field: "commit", allowed: (t) => t.allowOverrideGitBranch, given: (a) => a.commit !== "" },
-  { field: "inventory", allowed: (t) => t.allowOverrideInventory, given: (a) => a.inventory !== "" },
+  {
+    field: "arguments",
+    allowedBy: "allow_override_arguments",
+    allowed: (t) => t.allowOverrideArguments,
+    given: (a) => a.arguments.length > 0,
+  },
+  {
+    field: "git_branch",
+    allowedBy: "allow_override_git_branch",
+    allowed: (t) => t.allowOverrideGitBranch,
+    given: (a) => a.gitBranch !== "",
+  },
+  {
+    field: "commit",
+    allowedBy: "allow_override_git_branch",
+    allowed: (t) => t.allowOverrideGitBranch,
+    given: (a) => a.commit !== "",
+  },
+  {
+    field: "inventory",
+    allowedBy: "allow_override_inventory",
+    allowed: (t) => t.allowOverrideInventory,
+    given: (a) => a.inventory !== "",
+  },
   ...Object.values(FAMILIES).flatMap(({ overrides = [] }) => overrides),
 ];
 
@@ -23,9 +43,9 @@ export function checkAsked(
   asked: Asked,
 ): FieldViolation[] {
   const refused = OVERRIDES.filter(({ allowed, given }) => given(asked) && !allowed(template)).map(
-    ({ field }): FieldViolation => ({
+    ({ field, allowedBy }): FieldViolation => ({
       field,
-      description: `${template.name} does not allow its tasks to set this`,
+      description: `${template.name} does not allow its tasks to set this: it would have to set ${allowedBy}`,
       reason: "OVERRIDE_NOT_ALLOWED",
     }),
   );

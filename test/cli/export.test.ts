@@ -86,7 +86,7 @@ describe("a catalog file", () => {
         /^signalman: \/catalog.yaml:5: accessKeys\[0\].ssh.privateKey: cannot read keys\/none: /,
       ),
       expect.stringMatching(
-        /\/catalog.yaml:6: accessKeys\[1\].text.value: there is no SHOP_TOKEN in the environment$/,
+        /\/catalog.yaml:6: accessKeys\[1\].text.value: there is no SHOP_TOKEN in the environment; export it, or write "" to keep the stored secret$/,
       ),
       expect.stringContaining("environments[0].secretVariables.PASSWORD: there is no SHOP_TOKEN"),
       expect.stringContaining("environments[0].secretEnv.MY_TOKEN: there is no SHOP_TOKEN"),

@@ -39,15 +39,15 @@ function answer(question: MessageInitShape<typeof SurveyVariableSchema>, asked: 
 
 describe("overrides", () => {
   const cases = [
-    ["arguments", "allowOverrideArguments", { arguments: ["-v"] }],
-    ["git_branch", "allowOverrideGitBranch", { gitBranch: "main" }],
-    ["commit", "allowOverrideGitBranch", { commit: "0123456789" }],
+    ["arguments", "allow_override_arguments", "allowOverrideArguments", { arguments: ["-v"] }],
+    ["git_branch", "allow_override_git_branch", "allowOverrideGitBranch", { gitBranch: "main" }],
+    ["commit", "allow_override_git_branch", "allowOverrideGitBranch", { commit: "0123456789" }],
   ] as const;
 
-  test.each(cases)("%s is accepted only if the template has %s", (field, flag, asked) => {
+  test.each(cases)("%s is accepted only if the template has %s", (field, allowedBy, flag, asked) => {
     const refused = {
       field,
-      description: "projects/p/templates/t does not allow its tasks to set this",
+      description: `projects/p/templates/t does not allow its tasks to set this: it would have to set ${allowedBy}`,
       reason: "OVERRIDE_NOT_ALLOWED",
     };
     expect(check({}, asked as Partial<Asked>)).toEqual([refused]);

@@ -52,7 +52,10 @@ type Found = { text: string } | { problem: string };
 
 function fromEnv(name: string): Found {
   const text = process.env[name];
-  return text === undefined ? { problem: `there is no ${name || "name"} in the environment` } : { text };
+  const advice = 'export it, or write "" to keep the stored secret';
+  return text === undefined
+    ? { problem: `there is no ${name || "name"} in the environment; ${advice}` }
+    : { text };
 }
 
 function fromFile(folder: string, path: string): Found {

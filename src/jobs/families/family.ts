@@ -66,6 +66,8 @@ export type Asked = Pick<TaskSpec, "variables" | "env" | "arguments" | "gitBranc
 export interface Override {
   /** Path of the field in RunTaskRequest. */
   field: string;
+  /** Field of the template that allows it. */
+  allowedBy: string;
   allowed(template: Template): boolean;
   given(asked: Asked): boolean;
 }

@@ -36,6 +36,7 @@ function override(
 ): Override {
   return {
     field: `ansible.${field}`,
+    allowedBy: `ansible.allow_override_${field}`,
     allowed: ({ settings }) => settings.case === "ansible" && settings.value[flag],
     given: ({ params }) => params.case === "ansible" && given(params.value),
   };

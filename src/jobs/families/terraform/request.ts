@@ -45,6 +45,7 @@ function override(
 ): Override {
   return {
     field: `terraform.${field}`,
+    allowedBy: `terraform.allow_${field}`,
     allowed: ({ settings }) => settings.case === "terraform" && settings.value[flag],
     given: ({ params }) => params.case === "terraform" && given(params.value),
   };
@@ -56,7 +57,7 @@ export function detours({ name, settings }: Template, { arguments: args }: Asked
   const destroying = [...args.entries()].filter(([, arg]) => !mayDestroy && /^--?destroy(=|$)/.test(arg));
   return destroying.map(([index]) => ({
     field: `arguments[${index}]`,
-    description: `${name} does not allow its tasks to destroy`,
+    description: `${name} does not allow its tasks to destroy: it would have to set terraform.allow_destroy`,
   }));
 }
 
