@@ -95,7 +95,11 @@ describe("overrides", () => {
       const template = { app: "terraform", allowOverrideArguments: true };
       const asked = { arguments: ["-refresh=false", arg] };
       expect(check(template, asked)).toEqual([
-        { field: "arguments[1]", description: "projects/p/templates/t does not allow its tasks to destroy" },
+        {
+          field: "arguments[1]",
+          description:
+            "projects/p/templates/t does not allow its tasks to destroy: it would have to set terraform.allow_destroy",
+        },
       ]);
       const settings = { case: "terraform", value: { allowDestroy: true } } as const;
       expect(check({ ...template, settings }, asked)).toEqual([]);
