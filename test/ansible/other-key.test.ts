@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempDisposableSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import { TaskService } from "../../gen/signalman/v1/task_service_pb.ts";
@@ -30,7 +30,8 @@ function journal(): string {
 }
 
 test("a server that cannot decrypt a task's secrets stores no output of its playbook, since it could not mask it", async () => {
-  const [started, go] = ["started", "go"].map((name) => join(service.dataDir, name)) as [string, string];
+  using folder = mkdtempDisposableSync(join(service.dataDir, "..", "signalman-other-key-"));
+  const [started, go] = ["started", "go"].map((name) => join(folder.path, name)) as [string, string];
   const playbook = `- hosts: all
   gather_facts: false
   tasks:

@@ -2,14 +2,14 @@
 // root runs them as the user nobody, from a mount of the checkout that nobody can reach. Folders of the tests, and that mount, lie
 // outside of /tmp, which each isolated program has for itself.
 import { spawnSync } from "node:child_process";
-import { chownSync, mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { chownSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
 import { isRoot, NOBODY, PROJECT, SWITCH } from "./nobody.ts";
 
 const FILES = ["test/process", "test/jobs", "test/runner"];
-/** Arguments: the checkout, the folder to mount it on, the command. The mount ends with the command. */
-const MOUNT = 'mount --bind "$1" "$2"; cd "$2"; shift 2; exec "$@"';
+/** Arguments: the checkout, the folder to mount it on, the users, the command. The mounts end with the command. */
+const MOUNT = 'mount --bind "$1" "$2"; mount --bind "$3" /etc/passwd; cd "$2"; shift 3; exec "$@"';
 
 const files = process.argv.slice(2);
 const base = isRoot ? "/var/lib" : join(homedir(), ".cache");
@@ -18,13 +18,15 @@ const home = mkdtempSync(join(base, "signalman-tests-"));
 const tmp = join(home, "tmp");
 mkdirSync(tmp);
 const checkout = isRoot ? join(home, "checkout") : PROJECT;
+const users = join(home, "passwd");
 if (isRoot) {
   mkdirSync(checkout);
+  writeFileSync(users, withShell(readFileSync("/etc/passwd", "utf8")));
   for (const path of [home, tmp]) chownSync(path, NOBODY, NOBODY);
 }
 try {
   const prefix = isRoot
-    ? ["unshare", "--mount", "--", "sh", "-ec", MOUNT, "sh", PROJECT, checkout, ...SWITCH]
+    ? ["unshare", "--mount", "--", "sh", "-ec", MOUNT, "sh", PROJECT, checkout, users, ...SWITCH]
     : [];
   const env = {
     ...process.env,
@@ -47,8 +49,17 @@ try {
     console.log("skipped: isolated programs do not see a checkout below /tmp");
   else {
     const vitest = [join(checkout, "node_modules/vitest/vitest.mjs"), "run", "--configLoader", "runner"];
-    process.exitCode = run([...vitest, ...(files.length > 0 ? files : FILES)], "inherit").status ?? 1;
+    // The cache of root's runs cannot be written.
+    const cache = [`--fsModuleCachePath=${join(tmp, "modules")}`];
+    process.exitCode =
+      run([...vitest, ...cache, ...(files.length > 0 ? files : FILES)], "inherit").status ?? 1;
   }
 } finally {
   rmSync(home, { recursive: true, force: true });
+}
+
+/** Gives nobody another name and a shell: sshd refuses logins of a user who is named nobody. Its home does not exist, as before. */
+function withShell(passwd: string): string {
+  const others = passwd.split("\n").filter((line) => line.split(":")[2] !== String(NOBODY));
+  return [`tester:x:${NOBODY}:${NOBODY}::/nonexistent:/bin/sh`, ...others].join("\n");
 }

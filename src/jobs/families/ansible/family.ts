@@ -48,7 +48,7 @@ export type AnsibleFamilyInput = Omit<AnsibleInput, "inventory"> & {
   inventory?: AnsibleInput["inventory"] | undefined;
 };
 
-const PLUGINS = ["signalman_result.py", "signalman_async.py"];
+const PLUGINS = ["signalman_result.py", "signalman_home.py"];
 
 /** The family of the app `ansible`. */
 export const ansibleFamily = {

@@ -22,6 +22,14 @@ const PLAYBOOK = `- hosts: all
     - { name: tidied, async_status: { jid: "{{ job.ansible_job_id }}", mode: cleanup } }
 `;
 
+const TILDE = `- hosts: all
+  gather_facts: false
+  tasks:
+    - { name: written, copy: { dest: ~/signalman-test, content: it is here } }
+    - { name: read, slurp: { src: "{{ lookup('env', 'HOME') }}/signalman-test" }, register: file }
+    - debug: msg="{{ file.content | b64decode }}"
+`;
+
 let service: TestService;
 beforeAll(async () => {
   if (!hasAnsible) return;
@@ -29,8 +37,9 @@ beforeAll(async () => {
   const elsewhere = join(service.dataDir, "elsewhere");
   await applyPlaybooks(
     service,
-    { "async.yml": PLAYBOOK },
+    { "async.yml": PLAYBOOK, "tilde.yml": TILDE },
     {
+      tilde: { path: "tilde.yml" },
       async: { path: "async.yml" },
       placed: { path: "async.yml", variables: { ansible_async_dir: elsewhere } },
     },
@@ -51,5 +60,11 @@ test("tasks with async find their jobs on a local connection, below the task's o
 test("a variable that names the folder of jobs is respected", async () => {
   const { task, output } = await play(service, "placed");
   expect(output).toContain(`in ${join(service.dataDir, "elsewhere")}`);
+  expect(task.status).toBe(TaskStatus.SUCCESS);
+});
+
+test("on a local connection, ~ is the task's own HOME for all modules", async () => {
+  const { task, output } = await play(service, "tilde");
+  expect(output).toContain("it is here");
   expect(task.status).toBe(TaskStatus.SUCCESS);
 });
