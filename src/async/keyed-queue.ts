@@ -4,9 +4,9 @@ import { firstOf } from "./first-of.ts";
  * Runs work one at a time for each `thing`, in the order of the calls. Rejects with the signal's reason if that is
  * aborted while the work waits.
  */
-export type Queues = <T>(thing: string, signal: AbortSignal, work: () => Promise<T>) => Promise<T>;
+export type KeyedQueue = <T>(thing: string, signal: AbortSignal, work: () => Promise<T>) => Promise<T>;
 
-export function createQueues(): Queues {
+export function createKeyedQueue(): KeyedQueue {
   const tails = new Map<string, Promise<void>>();
   return async (thing, signal, work) => {
     const before = tails.get(thing) ?? Promise.resolve();

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { readdir, rename, rm, stat, utimes } from "node:fs/promises";
 import { join } from "node:path";
-import { createQueues } from "../async/keyed-queue.ts";
+import { createKeyedQueue } from "../async/keyed-queue.ts";
 import { retry } from "../async/retry.ts";
 import { PrepareError } from "../task/errors.ts";
 import type { Reach } from "./access.ts";
@@ -65,7 +65,7 @@ const REFS = ["+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*"];
 const NEW = ".new";
 
 export function createMirrors({ root, idleMs, retryMs, tasks, onDamaged }: MirrorOptions): Mirrors {
-  const inTurn = createQueues();
+  const inTurn = createKeyedQueue();
   /** Mirrors whose last fetch by this server succeeded, so that no killed process has left a lock there. */
   const orderly = new Set<string>();
   /** Damaged mirrors, with the error that showed the damage. */

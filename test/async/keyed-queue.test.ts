@@ -1,10 +1,10 @@
 import { expect, test } from "vitest";
-import { createQueues } from "../../src/async/keyed-queue.ts";
+import { createKeyedQueue } from "../../src/async/keyed-queue.ts";
 
 const never = new AbortController().signal;
 
 test("work on one key runs one at a time in the order of the calls, on other keys in parallel", async () => {
-  const inTurn = createQueues();
+  const inTurn = createKeyedQueue();
   const seen: string[] = [];
   const { promise: blocked, resolve: release } = Promise.withResolvers<void>();
   const first = inTurn("a", never, async () => {
@@ -19,7 +19,7 @@ test("work on one key runs one at a time in the order of the calls, on other key
 });
 
 test("aborted and failed work keeps the order of the calls behind it", async () => {
-  const inTurn = createQueues();
+  const inTurn = createKeyedQueue();
   const seen: string[] = [];
   const { promise: blocked, resolve: release } = Promise.withResolvers<void>();
   const first = inTurn("a", never, async () => {

@@ -1,182 +1,224 @@
-import { and, eq, inArray, type SQL, sql } from "drizzle-orm";
-import { FINAL, STATUSES, type Status } from "../../task/status.ts";
-import type { StatusEvent } from "../../task/types.ts";
-import type { Database, Queryable } from "../postgres/database.ts";
-import { taskEvents, taskHeads, tasks } from "../schema/tasks.ts";
-import { EVERYTHING } from "./scopes.ts";
-import { type FixedTerm, runnerOf, selected, type TaskSelection } from "./task-terms.ts";
-import { selectTasks, type TaskView } from "./tasks.ts";
-
 /*
- * Puts the events of all tasks into one order, which WatchTasks uses as its cursor. Positions are assigned after the
- * commit of the events, by one server at a time. A sequence value assigned while an event is written would not do,
- * since transactions commit in another order. A reader that sees a position therefore sees all lower ones, and one
- * number says which events a watcher has received.
+ * The room store/ has all SQL: schema/ and migrations/, postgres/ (connections, retries, notifications), catalog/
+ * (resources), logs/ (chunks) and tasks/ (one file for each group of queries). Other rooms call its functions and see
+ * records, never tables.
+ *
+ * This file changes the status of tasks. One statement changes the row, counts the event in the task's head and stores
+ * the event, so that status, events and line numbers always agree. It locks the task before its head, like all
+ * statements that lock both, so that concurrent changes wait instead of deadlocking. Sources of a move come from the
+ * table in task/status.ts.
+ *
+ * A node writes under its lease: each write names the epoch, and changes nothing once another node has claimed the task
+ * (LeaseLost). If the connection breaks during a commit, its result is unknown. Writes are therefore idempotent and the
+ * callers repeat them (retryTransient).
  */
 
-/** Key of the advisory lock. Arbitrary, but the same in every version of Signalman. */
-const PLACE_LOCK = 5_410_254;
-/** Number of events that one transaction places. */
-const BATCH = 5000;
+import { and, eq, type SQL, sql } from "drizzle-orm";
+import type { Actor } from "../../task/caller.ts";
+import { LeaseLost } from "../../task/errors.ts";
+import { FINAL, type Status, sourcesOf } from "../../task/status.ts";
+import type { TaskOutcome, TaskRecord } from "../../task/types.ts";
+import { type StoredChunk, storeChunks } from "../logs/logs.ts";
+import type { Database, Queryable } from "../postgres/database.ts";
+import { isInStatus } from "../postgres/is-one-of.ts";
+import { builder, type Places, statement } from "../postgres/statement.ts";
+import { storableText } from "../postgres/storable.ts";
+import { tasks } from "../schema/tasks.ts";
+import { insertTask, type NewTask } from "./tasks.ts";
 
-/** Progress of placing events. */
-export interface Placing {
-  /** Highest position that has been assigned. */
-  tip: number;
-  /** Whether every event that was committed before this call has its position assigned. */
-  isDone: boolean;
+type Columns = Parameters<ReturnType<Queryable["update"]>["set"]>[0];
+
+/** A change of status. `from`: source statuses; by default all that the status table allows. `set`: other columns. */
+export interface Move {
+  to: Status;
+  where: SQL | undefined;
+  from?: readonly Status[];
+  set?: Columns;
+  /** Text of the event, for users. */
+  message?: string | SQL;
+  /** Name of the caller who caused the change; absent: the service did. */
+  by?: string;
 }
 
-/** Assigns positions to events that have none. Does not wait while another server does so; `isDone` is false then. */
-export async function placeEvents(database: Database): Promise<Placing> {
+/** A task whose status was changed, as it is now. */
+export type Moved = Pick<
+  TaskRecord,
+  "id" | "leaseEpoch" | "project" | "template" | "status" | "node" | "endReason"
+> & {
+  /** Milliseconds since the task was created. */
+  ageMs: number;
+};
+
+/**
+ * Moves tasks to another status and stores the event, in one statement. The row lock of the head puts the event into
+ * one order with the log lines. Returns the tasks that were moved. A task that is missing was not in a source status,
+ * or not under the epoch that `where` names.
+ */
+export async function move(db: Queryable, step: Move): Promise<Moved[]> {
+  return db.execute<Moved & Record<string, unknown>>(moveOf(step));
+}
+
+/** Returns the statement of a move. */
+export function moveOf({ to, where, from = sourcesOf(to), set, message = "", by = "" }: Move): SQL {
+  const ended = FINAL.includes(to) ? { endTime: sql`clock_timestamp()`, secrets: null } : {};
+  const update = builder
+    .update(tasks)
+    .set({ ...ended, ...set, status: to })
+    .where(and(isInStatus(from), where))
+    .returning({
+      id: tasks.id,
+      leaseEpoch: tasks.leaseEpoch,
+      project: tasks.project,
+      template: tasks.template,
+      node: tasks.node,
+      endReason: tasks.endReason,
+      createTime: tasks.createTime,
+    });
+  return sql`
+    WITH moved AS ${update},
+    head AS (
+      UPDATE task_heads h SET events = h.events + 1, lease_epoch = moved.lease_epoch
+      FROM moved WHERE h.task_id = moved.id
+      RETURNING moved.*, h.events, h.last_seq),
+    event AS (
+      INSERT INTO task_events (task_id, ordinal, status, time, after_seq, message, by)
+      SELECT id, events, ${to}, clock_timestamp(), last_seq, ${message}, ${by} FROM head)
+    SELECT id, lease_epoch AS "leaseEpoch", project, template, ${to}::text AS status, node, end_reason AS "endReason",
+           (extract(epoch FROM clock_timestamp() - create_time) * 1000)::float8 AS "ageMs" FROM head`;
+}
+
+/** A task and the epoch under which its owner claimed it. */
+export type Lease = Pick<TaskRecord, "id" | "leaseEpoch">;
+
+export const underLease = (lease: Lease | Places<Lease>) =>
+  and(eq(tasks.id, lease.id), eq(tasks.leaseEpoch, lease.leaseEpoch));
+
+/**
+ * Moves a task from STARTING or CONFIRMED to RUNNING. Committed before the program is started; from then on only this
+ * node may take the task up again. The run deadline counts from here, for each of the two programs of a confirmed plan.
+ * Resolves to false if the task was killed meanwhile.
+ * @throws LeaseLost if the task has another epoch.
+ */
+export async function markRunning(
+  database: Database,
+  task: Lease & Pick<TaskRecord, "spec">,
+  handle: string,
+): Promise<boolean> {
+  const { id, leaseEpoch, spec } = task;
+  const limit = spec.runTimeoutMs === undefined ? null : `${spec.runTimeoutMs} ms`;
+  const { moved } = await owned(database, task, {
+    to: "RUNNING",
+    move: (db) => toRunning(db, { id, leaseEpoch, handle, limit }),
+  });
+  return moved;
+}
+
+/** `limit`: a PostgreSQL interval; null: none. */
+const toRunning = statement<Lease & { handle: string; limit: string | null }, Lease>((at) =>
+  moveOf({
+    to: "RUNNING",
+    where: underLease(at),
+    set: {
+      startTime: sql`coalesce(${tasks.startTime}, clock_timestamp())`,
+      executorHandle: at.handle,
+      runDeadline: sql`clock_timestamp() + ${at.limit}::interval`,
+    },
+  }),
+);
+
+/** Rows that are committed together with a task's end. */
+export interface Ending {
+  /** The last lines of its log. */
+  last?: StoredChunk;
+  /** Tasks to create because of the end. */
+  followers?: readonly NewTask[];
+}
+
+/**
+ * Commits the last chunk, the final status and the tasks that follow together. `moved` is false if the task's status
+ * does not allow this outcome because the task was killed meanwhile; the chunk is stored then, but no task follows.
+ * `followers` has the ids of the tasks created. It is empty if an earlier attempt, whose result was unknown, created
+ * them.
+ * @throws LeaseLost if the task has another epoch.
+ */
+export async function finish(
+  database: Database,
+  task: Lease,
+  outcome: TaskOutcome,
+  ending: Ending = {},
+): Promise<{ moved: boolean; followers: string[] }> {
+  const { id, leaseEpoch } = task;
+  const { status, exitCode, signal, reason } = outcome;
+  const values = { id, leaseEpoch, exitCode, signal, reason, message: storableText(outcome.message) };
+  return owned(database, task, { to: status, move: (db) => TO_END[status](db, values) }, ending);
+}
+
+type EndValues = Lease & Pick<TaskOutcome, "exitCode" | "signal" | "reason" | "message">;
+
+const toEnd = (to: TaskOutcome["status"]) =>
+  statement<EndValues, Lease>((at) =>
+    moveOf({
+      to,
+      where: underLease(at),
+      message: at.message,
+      set: {
+        exitCode: at.exitCode,
+        signal: at.signal,
+        endReason: at.reason,
+        endMessage: at.message,
+        leaseExpires: null,
+      },
+    }),
+  );
+
+const TO_END = { SUCCESS: toEnd("SUCCESS"), ERROR: toEnd("ERROR"), STOPPED: toEnd("STOPPED") };
+
+/** A move by the task's owner. */
+interface Step {
+  to: Status;
+  move(db: Queryable): PromiseLike<Lease[]>;
+}
+
+/**
+ * Makes a move under a lease. `moved` is also true if the task already has the status, since an attempt whose result
+ * was unknown may have been committed.
+ */
+async function owned(
+  database: Database,
+  lease: Lease,
+  step: Step,
+  ending: Ending = {},
+): Promise<{ moved: boolean; followers: string[] }> {
   return database.run(async (db) => {
-    const [seen] = await db.execute<{ tip: string; rest: boolean }>(sql`
-      SELECT coalesce(max(position), 0) AS tip, EXISTS (SELECT 1 FROM task_events WHERE position IS NULL) AS rest
-      FROM task_events`);
-    const tip = Number(seen?.tip ?? 0);
-    if (!seen?.rest) return { tip, isDone: true };
-    const placed = await db.transaction(placeBatch);
-    return {
-      tip: Math.max(tip, Number(placed?.tip ?? 0)),
-      isDone: placed !== undefined && placed.count < BATCH,
-    };
+    const isAlone = !ending.last && !ending.followers?.length;
+    const { moved, followers } = await (isAlone
+      ? { moved: await step.move(db), followers: [] }
+      : db.transaction((tx) => moveWith(tx, lease, step, ending)));
+    if (moved.length === 1) return { moved: true, followers };
+    const [now] = await db.select({ status: tasks.status }).from(tasks).where(underLease(lease));
+    if (!now) throw new LeaseLost(lease.id);
+    return { moved: now.status === step.to, followers };
   });
 }
 
-/**
- * Places one batch; undefined: another server holds the lock. The lock is taken by a separate statement, so that the
- * next statement sees the positions that the previous holder committed (READ COMMITTED; locks are released after the
- * commit is visible). Events of one task keep their order, since the lock of its head makes them commit in it.
- * Otherwise events are ordered by time.
- */
-async function placeBatch(tx: Queryable) {
-  const [lock] = await tx.execute<{ held: boolean }>(
-    sql`SELECT pg_try_advisory_xact_lock(${PLACE_LOCK}) AS held`,
-  );
-  if (!lock?.held) return undefined;
-  const [placed] = await tx.execute<{ count: number; tip: string | null }>(sql`
-    WITH waiting AS (
-      SELECT task_id, ordinal, time FROM task_events WHERE position IS NULL
-      ORDER BY task_id, ordinal LIMIT ${BATCH}),
-    ordered AS (
-      SELECT task_id, ordinal FROM waiting
-      ORDER BY max(time) OVER (PARTITION BY task_id ORDER BY ordinal), task_id, ordinal),
-    numbered AS MATERIALIZED (
-      SELECT task_id, ordinal, nextval('task_event_positions') AS position FROM ordered),
-    placed AS (
-      UPDATE task_events e SET position = n.position FROM numbered n
-      WHERE e.task_id = n.task_id AND e.ordinal = n.ordinal RETURNING e.position)
-    SELECT count(*)::integer AS count, greatest(max(position), (SELECT max(position) FROM task_events)) AS tip
-    FROM placed`);
-  return placed;
-}
-
-/** Keeps events from being placed until the transaction ends, so that deleting and placing events cannot deadlock. */
-export async function forbidPlacing(tx: Queryable): Promise<void> {
-  await tx.execute(sql`SELECT pg_advisory_xact_lock(${PLACE_LOCK})`);
-}
-
-/** Returns a position that no event of this database exceeds. */
-export async function highestPosition(database: Database): Promise<number> {
-  const [row] = await database.run((db) =>
-    db.execute<{ last: string }>(sql`SELECT last_value AS last FROM task_event_positions`),
-  );
-  return Number(row?.last ?? 0);
-}
-
-/** A change of status with its position among those of all tasks, and its task as it is now. */
-export interface Transition {
-  position: number;
-  event: StatusEvent;
-  task: TaskView;
-}
+/** A deploy starts in the name of the build's creator. */
+const autorunOf = ({ createdBy }: NewTask): Actor => ({
+  caller: createdBy,
+  address: "",
+  method: "autorun",
+  requestId: "",
+  fields: [],
+});
 
 /**
- * Returns status changes of all tasks, ordered by position: the first `limit` of those after `after` and up to `to`. `to` must
- * not exceed the highest assigned position.
+ * Locks in the order of every status change (task, then head), so that a concurrent kill waits instead of deadlocking.
  */
-export async function readTransitions(
-  database: Database,
-  { after, to }: { after: number; to: number },
-  limit: number,
-  selection: TaskSelection<FixedTerm> = { scopes: EVERYTHING, project: null, terms: [] },
-): Promise<Transition[]> {
-  const rows = await database[runnerOf(selection)]((db) =>
-    db
-      .select({ position: taskEvents.position, event: taskEvents, tasks, lastSeq: taskHeads.lastSeq })
-      .from(taskEvents)
-      .innerJoin(tasks, eq(tasks.id, taskEvents.taskId))
-      .innerJoin(taskHeads, eq(taskHeads.taskId, taskEvents.taskId))
-      .where(
-        and(sql`${taskEvents.position} > ${after} AND ${taskEvents.position} <= ${to}`, selected(selection)),
-      )
-      .orderBy(taskEvents.position)
-      .limit(limit),
-  );
-  return rows.map(({ position, event, tasks: task, lastSeq }) => ({
-    position: position ?? 0,
-    event,
-    task: { ...task, lastSeq },
-  }));
-}
-
-const OPEN = STATUSES.filter((status) => !FINAL.includes(status));
-const list = (statuses: readonly Status[]) => `{${statuses.join(",")}}`;
-
-export interface OpenTasks {
-  /** Tasks with the status that they had at the position. */
-  tasks: { task: TaskView; status: Status }[];
-  /** Id after which the next page begins; null: this is the last page. */
-  afterId: string | null;
-}
-
-/**
- * Returns a page of the tasks that had not ended at a position, ordered by id. Some of them may have ended after the
- * position.
- */
-export async function readOpenTasks(
-  database: Database,
-  selection: TaskSelection<FixedTerm>,
-  position: number,
-  page: { afterId: string | null; limit: number },
-): Promise<OpenTasks> {
-  const rows = await database[runnerOf(selection)]((db) =>
-    selectTasks(db, { status: statusAt(position) })
-      .where(inArray(tasks.id, openIds(selection, position, page)))
-      .orderBy(tasks.id),
-  );
-  const last = rows.length === page.limit ? rows.at(-1) : undefined;
-  return {
-    // A task without a status at the position was created after it.
-    tasks: rows.flatMap((row) => {
-      const task = { ...row.tasks, lastSeq: row.lastSeq };
-      return row.status === null ? [] : [{ task, status: row.status }];
-    }),
-    afterId: last?.tasks.id ?? null,
-  };
-}
-
-const statusAt = (position: number): SQL<Status | null> => sql`(
-  SELECT e.status FROM task_events e WHERE e.task_id = ${tasks.id} AND e.position <= ${position}
-  ORDER BY e.ordinal DESC LIMIT 1)`;
-
-/**
- * Selects tasks that have not ended, and tasks that ended after the position. One statement, so that a task that is
- * ending is in exactly one part.
- */
-function openIds(
-  selection: TaskSelection<FixedTerm>,
-  position: number,
-  { afterId, limit }: { afterId: string | null; limit: number },
-): SQL {
-  const isWanted =
-    and(afterId === null ? undefined : sql`${tasks.id} > ${afterId}`, selected(selection)) ?? sql`true`;
-  return sql`(
-    SELECT id FROM (
-      SELECT one.id FROM unnest(${list(OPEN)}::text[]) AS open (status) CROSS JOIN LATERAL (
-        SELECT id FROM tasks WHERE ${tasks.status} = open.status AND ${isWanted} ORDER BY id LIMIT ${limit}) AS one
-      UNION ALL
-      SELECT id FROM tasks JOIN task_events e ON e.task_id = tasks.id
-      WHERE e.status = ANY(${list(FINAL)}::text[]) AND (e.position > ${position} OR e.position IS NULL) AND ${isWanted}
-    ) AS found ORDER BY id LIMIT ${limit})`;
+async function moveWith(tx: Queryable, lease: Lease, step: Step, { last, followers = [] }: Ending) {
+  const locked = tx.select({ id: tasks.id }).from(tasks).where(underLease(lease)).for("update").execute();
+  await Promise.all([locked, last && storeChunks(tx, lease, [last])]);
+  const moved = await step.move(tx);
+  const made: string[] = [];
+  if (moved.length === 1)
+    for (const task of followers) made.push((await insertTask(tx, task, { actor: autorunOf(task) })).id);
+  return { moved, followers: made };
 }

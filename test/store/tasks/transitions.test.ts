@@ -1,199 +1,198 @@
-import { eq } from "drizzle-orm";
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { tasks } from "../../../src/store/schema/tasks.ts";
-import { finish, move } from "../../../src/store/tasks/moves.ts";
-import { EVERYTHING, type Scopes } from "../../../src/store/tasks/scopes.ts";
-import type { FixedTerm, TaskSelection } from "../../../src/store/tasks/task-terms.ts";
-import { isSelected } from "../../../src/store/tasks/task-terms.ts";
-import {
-  highestPosition,
-  placeEvents,
-  readOpenTasks,
-  readTransitions,
-} from "../../../src/store/tasks/transitions.ts";
-import { randomSource } from "../../logs/support.ts";
-import { openStore, type TestStore } from "../fixture.ts";
+import { sql as drizzleSql } from "drizzle-orm";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { readChunks } from "../../../src/store/logs/logs.ts";
+import { finish, markRunning, move, underLease } from "../../../src/store/tasks/moves.ts";
+import { readProgress } from "../../../src/store/tasks/progress.ts";
+import { LeaseLost } from "../../../src/task/errors.ts";
+import { FINAL, STATUSES, type Status, TRANSITIONS } from "../../../src/task/status.ts";
+import type { TaskOutcome } from "../../../src/task/types.ts";
+import { chunk, openStore, type TestStore } from "../fixture.ts";
 
 let store: TestStore;
-beforeEach(async () => {
+beforeAll(async () => {
   store = await openStore();
-  await store.makeProject(["t*", "u*"]);
-  await store.makeProject(["t*"], { name: "q" });
+  await store.makeProject(["t"]);
 });
-afterEach(() => store[Symbol.asyncDispose]());
+afterAll(() => store[Symbol.asyncDispose]());
 
-const everything = { scopes: EVERYTHING, project: null, terms: [] };
-const tip = async () => (await placeEvents(store.database)).tip;
-/** Returns number of the task and status of each transition, in order. */
-async function told(ids: readonly string[], after = 0): Promise<string[]> {
-  const found = await readTransitions(store.database, { after, to: await tip() }, 100_000);
-  return found.map(({ event, task }) => `${ids.indexOf(task.id)} ${event.status}`);
-}
-const moveTo = (id: string, to: "STARTING" | "WAITING" | "RUNNING") =>
-  store.database.run((db) =>
-    move(db, {
-      to,
-      where: eq(tasks.id, id),
-      set: { node: "00000000-0000-0000-0000-000000000001", leaseExpires: new Date() },
-    }),
-  );
-const end = (id: string) =>
-  finish(
-    store.database,
-    { id, leaseEpoch: 0 },
-    { status: "SUCCESS", reason: null, exitCode: 0, signal: null, message: "" },
-  );
+const OUTCOME: TaskOutcome = { status: "SUCCESS", reason: null, exitCode: 0, signal: null, message: "" };
+const FAILED: TaskOutcome = {
+  ...OUTCOME,
+  status: "ERROR",
+  reason: "EXIT_CODE",
+  exitCode: 3,
+  message: "It failed",
+};
+const specOf = async (id: string) => (await store.row(id)).spec;
 
-describe("positions", () => {
-  test("are assigned in the order of time, and within a task in the order of its events", async () => {
-    const ids = [await store.makeTask("t"), await store.makeTask("t")];
-    const [one = "", two = ""] = ids;
-    await moveTo(two, "STARTING");
-    await moveTo(one, "STARTING");
-    await moveTo(two, "WAITING");
-    // The clock was set back.
-    await store.sql`UPDATE task_events SET time = time - interval '1 h' WHERE task_id = ${two} AND ordinal = 3`;
-    expect(await told(ids)).toEqual(["0 WAITING", "1 WAITING", "1 STARTING", "1 WAITING", "0 STARTING"]);
-    const before = await tip();
-    await moveTo(two, "STARTING");
-    expect(await told(ids, before)).toEqual(["1 STARTING"]);
-    expect(await tip()).toBe(before + 1);
-    expect(await highestPosition(store.database)).toBe(before + 1);
+describe("the status table", () => {
+  /** Columns that the constraints of a status require. */
+  const needed = (to: Status) => (to === "STOPPED" || to === "ERROR" ? { endReason: "LOST" as const } : {});
+
+  test.each(STATUSES)("is obeyed from %s: the moves in it are made, all others are refused", async (from) => {
+    const allowed: readonly Status[] = TRANSITIONS[from];
+    for (const to of STATUSES) {
+      const lease = await store.makeTaskIn(from);
+      const moved = await store.database.run((db) =>
+        move(db, { to, where: underLease(lease), set: needed(to) }),
+      );
+      expect(moved, `${from} → ${to}`).toMatchObject(allowed.includes(to) ? [lease] : []);
+      expect((await store.row(lease.id)).status).toBe(allowed.includes(to) ? to : from);
+      expect(await store.events(lease.id)).toEqual(allowed.includes(to) ? ["WAITING", to] : ["WAITING"]);
+    }
   });
 
-  test("of a backlog are assigned in batches; each event gets one", async () => {
-    const id = await store.makeTask("t");
-    await store.sql`
-      INSERT INTO task_events (task_id, ordinal, status, time, after_seq)
-      SELECT ${id}, n, 'WAITING', now() + n * interval '1 microsecond', 0 FROM generate_series(2, 12000) AS n`;
-    const steps = [];
-    do steps.push(await placeEvents(store.database));
-    while (!steps.at(-1)?.isDone);
-    expect(steps.map((step) => step.tip)).toEqual([5000, 10_000, 12_000]);
-    const [row] = await store.sql`
-      SELECT count(DISTINCT position)::integer AS count, bool_and(position = ordinal) AS straight FROM task_events`;
-    expect(row).toEqual({ count: 12_000, straight: true });
+  test("is checked by the database: a final status has an end, a success no reason, an owned task an owner", async () => {
+    const { id } = await store.makeTaskIn("RUNNING");
+    const update = (set: string) => store.sql.unsafe(`UPDATE tasks SET ${set} WHERE id = '${id}'`);
+    await expect(update("status = 'SUCCESS'")).rejects.toThrow(/tasks_ended/);
+    await expect(update("end_time = now()")).rejects.toThrow(/tasks_ended/);
+    await expect(update("status = 'ERROR', end_time = now()")).rejects.toThrow(/tasks_success/);
+    await expect(update("status = 'SUCCESS', end_time = now(), end_reason = 'LOST'")).rejects.toThrow(
+      /tasks_success/,
+    );
+    await expect(update("node = NULL")).rejects.toThrow(/tasks_owned/);
+    await expect(update("status = 'GONE'")).rejects.toThrow(/tasks_status/);
+    await expect(update("end_reason = 'WHIM'")).rejects.toThrow(/tasks_end_reason/);
+  });
+});
+
+test("a move under an old epoch moves nothing", async () => {
+  const { id } = await store.makeTaskIn("RUNNING", { lease_epoch: 2 });
+  const old = underLease({ id, leaseEpoch: 1 });
+  const moved = await store.database.run((db) => move(db, { to: "SUCCESS", where: old }));
+  expect(moved).toEqual([]);
+  expect((await store.row(id)).status).toBe("RUNNING");
+});
+
+test("of twenty concurrent moves of a task exactly one is made, with one event", async () => {
+  const lease = await store.makeTaskIn("RUNNING");
+  const moves = Array.from({ length: 20 }, () =>
+    store.database.run((db) => move(db, { to: "SUCCESS", where: underLease(lease) })),
+  );
+  expect((await Promise.all(moves)).flat()).toMatchObject([lease]);
+  expect(await store.events(lease.id)).toEqual(["WAITING", "SUCCESS"]);
+});
+
+test("events are numbered from 1 without gaps, and each has its place among the lines", async () => {
+  const lease = await store.makeTaskIn("STARTING");
+  await markRunning(store.database, { ...lease, spec: await specOf(lease.id) }, "a boot");
+  await finish(store.database, lease, OUTCOME, { last: chunk(1, 7) });
+  const progress = await readProgress(store.database, lease.id, 0);
+  expect(progress?.events.map(({ ordinal, status, afterSeq }) => [ordinal, status, afterSeq])).toEqual([
+    [1, "WAITING", 0],
+    [2, "RUNNING", 0],
+    [3, "SUCCESS", 7],
+  ]);
+  expect(progress).toMatchObject({ status: "SUCCESS", lastSeq: 7 });
+  expect((await readProgress(store.database, lease.id, 2))?.events).toHaveLength(1);
+  expect(await readProgress(store.database, lease.id, 3)).toMatchObject({ events: [], lastSeq: 7 });
+});
+
+test("an end is recorded with any characters in its message", async () => {
+  const lease = await store.makeTaskIn("RUNNING");
+  const said = { ...FAILED, message: "NUL \0, half of a pair \ud800, \u{1f512}" };
+  expect(await finish(store.database, lease, said)).toMatchObject({ moved: true });
+  expect((await store.row(lease.id)).endMessage).toBe("NUL \ufffd, half of a pair \ufffd, \u{1f512}");
+});
+
+describe("markRunning", () => {
+  test("sets the start time and the deadline that counts from it", async () => {
+    const lease = await store.makeTaskIn("STARTING");
+    const spec = { ...(await specOf(lease.id)), runTimeoutMs: 90_000 };
+    expect(await markRunning(store.database, { ...lease, spec }, "a boot")).toBe(true);
+    const { startTime, runDeadline } = await store.row(lease.id);
+    expect(Math.round(((runDeadline?.getTime() ?? 0) - (startTime?.getTime() ?? 0)) / 1000)).toBe(90);
   });
 
-  test("are assigned by one server at a time, so that a reader up to the tip misses none during concurrent writes", async () => {
-    const random = randomSource(1);
-    const ids = await Promise.all(Array.from({ length: 40 }, () => store.makeTask("t")));
-    let isWriting = true;
-    const writers = Promise.all(
-      ids.map(async (id) => {
-        for (let i = random(10) + 5; i > 0; i--) {
-          await moveTo(id, "STARTING");
-          await moveTo(id, "WAITING");
-        }
-      }),
-    ).finally(() => {
-      isWriting = false;
+  test("resolves to false after a kill, and to true again if it is repeated", async () => {
+    const stopping = await store.makeTaskIn("STOPPING");
+    expect(
+      await markRunning(store.database, { ...stopping, spec: await specOf(stopping.id) }, "a boot"),
+    ).toBe(false);
+    const running = await store.makeTaskIn("RUNNING");
+    expect(await markRunning(store.database, { ...running, spec: await specOf(running.id) }, "a boot")).toBe(
+      true,
+    );
+    expect(await store.events(running.id)).toEqual(["WAITING"]);
+  });
+
+  test("rejects if another server owns the task", async () => {
+    const { id } = await store.makeTaskIn("STARTING", { lease_epoch: 2 });
+    const running = markRunning(store.database, { id, leaseEpoch: 1, spec: await specOf(id) }, "a boot");
+    await expect(running).rejects.toThrow(LeaseLost);
+  });
+});
+
+describe("finish", () => {
+  test("commits outcome and last lines together, and removes lease and secrets", async () => {
+    const lease = await store.makeTaskIn("RUNNING", { secrets: Buffer.from("sealed") });
+    expect(await finish(store.database, lease, FAILED, { last: chunk(1, 3) })).toEqual({
+      moved: true,
+      followers: [],
     });
-    /** Reads like a watcher, up to the tip that its own server has placed. */
-    async function watcher(): Promise<string[]> {
-      const seen: string[] = [];
-      let at = 0;
-      for (let last = false; !last; ) {
-        last = !isWriting;
-        const { tip: to, isDone } = await placeEvents(store.database);
-        last &&= isDone;
-        for (const { event, task } of await readTransitions(store.database, { after: at, to }, 100_000))
-          seen.push(`${task.id} ${event.ordinal}`);
-        at = to;
-      }
-      return seen;
-    }
-    const [one, two] = await Promise.all([watcher(), watcher(), writers]);
-    const rows = await store.sql`SELECT task_id || ' ' || ordinal AS told FROM task_events ORDER BY position`;
-    expect(one).toEqual(rows.map((row) => row.told));
-    expect(two).toEqual(one);
+    const row = await store.row(lease.id);
+    expect(row).toMatchObject({
+      status: "ERROR",
+      exitCode: 3,
+      endReason: "EXIT_CODE",
+      endMessage: "It failed",
+      leaseExpires: null,
+      secrets: null,
+    });
+    expect(row.endTime).toBeInstanceOf(Date);
+    expect(await readChunks(store.database, lease.id, 1, 9, 9)).toHaveLength(1);
+  });
+
+  test("can be repeated after a commit with an unknown result", async () => {
+    const lease = await store.makeTaskIn("RUNNING");
+    await finish(store.database, lease, FAILED, { last: chunk(1, 3) });
+    const { endTime } = await store.row(lease.id);
+    expect(await finish(store.database, lease, FAILED, { last: chunk(1, 3) })).toEqual({
+      moved: true,
+      followers: [],
+    });
+    expect((await store.row(lease.id)).endTime).toEqual(endTime);
+    expect(await store.events(lease.id)).toEqual(["WAITING", "ERROR"]);
+  });
+
+  test("refuses a success after a kill, and stores the lines nevertheless", async () => {
+    const lease = await store.makeTaskIn("STOPPING");
+    expect(await finish(store.database, lease, OUTCOME, { last: chunk(1, 3) })).toEqual({
+      moved: false,
+      followers: [],
+    });
+    expect(await readProgress(store.database, lease.id, 0)).toMatchObject({ status: "STOPPING", lastSeq: 3 });
+    const stopped: TaskOutcome = { ...OUTCOME, status: "STOPPED", reason: "STOPPED_BY_USER" };
+    expect(await finish(store.database, lease, stopped, { last: chunk(1, 3) })).toEqual({
+      moved: true,
+      followers: [],
+    });
+    expect(await readProgress(store.database, lease.id, 0)).toMatchObject({ status: "STOPPED", lastSeq: 3 });
+  });
+
+  test("rejects under an old epoch, and stores neither lines nor status", async () => {
+    const { id } = await store.makeTaskIn("RUNNING", { lease_epoch: 2 });
+    const old = { id, leaseEpoch: 1 };
+    await expect(finish(store.database, old, OUTCOME, { last: chunk(1, 3) })).rejects.toThrow(LeaseLost);
+    await expect(finish(store.database, old, OUTCOME)).rejects.toThrow(LeaseLost);
+    expect(await readProgress(store.database, id, 0)).toMatchObject({ status: "RUNNING", lastSeq: 0 });
+    expect(await readChunks(store.database, id, 1, 9, 9)).toEqual([]);
+  });
+
+  test.each(FINAL)("never moves a task in %s to another end", async (status) => {
+    const lease = await store.makeTaskIn(status);
+    const other: TaskOutcome = status === "ERROR" ? OUTCOME : FAILED;
+    expect(await finish(store.database, lease, other)).toEqual({ moved: false, followers: [] });
+    expect((await store.row(lease.id)).status).toBe(status);
   });
 });
 
-describe("tasks that had not ended at a position", () => {
-  const open = async (position: number, selection: TaskSelection<FixedTerm> = everything, limit = 2) => {
-    const found: string[] = [];
-    let afterId: string | null = null;
-    do {
-      const page = await readOpenTasks(store.database, selection, position, { afterId, limit });
-      found.push(...page.tasks.map(({ task, status }) => `${task.id} ${status}`));
-      afterId = page.afterId;
-    } while (afterId !== null);
-    return found;
-  };
-
-  test("are listed with the status that they had at the position", async () => {
-    const ids: string[] = [];
-    for (let i = 0; i < 7; i++) ids.push(await store.makeTask("t"));
-    const [ended = "", endsLater = "", endsUnseen = "", starts = "", waits = "", deleted = ""] = ids;
-    for (const id of [ended, endsLater, endsUnseen]) {
-      await moveTo(id, "STARTING");
-      await moveTo(id, "RUNNING");
-    }
-    await end(ended);
-    const position = await tip();
-    await end(endsLater);
-    await moveTo(starts, "STARTING");
-    await tip();
-    await end(endsUnseen);
-    await store.sql`DELETE FROM tasks WHERE id = ${deleted}`;
-    const late = await store.makeTask("t");
-    const expected = [
-      `${endsLater} RUNNING`,
-      `${endsUnseen} RUNNING`,
-      `${starts} WAITING`,
-      `${waits} WAITING`,
-      `${ids[6]} WAITING`,
-    ];
-    expect(await open(position)).toEqual(expected);
-    expect(await open(position, everything, 3)).toEqual(expected);
-    expect(await open(position, everything, 1000)).toEqual(expected);
-    expect(await open(await tip())).toEqual([
-      `${starts} STARTING`,
-      `${waits} WAITING`,
-      `${ids[6]} WAITING`,
-      `${late} WAITING`,
-    ]);
-  });
-
-  test("are filtered by project, template and label, in memory as in the store", async () => {
-    const random = randomSource(2);
-    const values = ["a", "b", ""];
-    const pick = <T>(from: readonly T[]) => from[random(from.length)] as T;
-    for (let i = 0; i < 60; i++) {
-      const labels = Object.fromEntries(
-        ["k", "l", "__proto__"].filter(() => random(2)).map((key) => [key, pick(values)]),
-      );
-      await store.makeTask(pick(["t", "u"]), { project: pick(["p", "q"]), labels });
-    }
-    const position = await tip();
-    const all = await readOpenTasks(store.database, everything, position, { afterId: null, limit: 1000 });
-    for (let i = 0; i < 100; i++) {
-      const terms = Array.from(
-        { length: random(3) },
-        (): FixedTerm =>
-          random(2)
-            ? { field: "label", key: pick(["k", "l", "constructor"]), value: pick(values) }
-            : {
-                field: "template",
-                op: pick(["=", "!="]),
-                project: pick([null, "p", "q"]),
-                value: pick(["t", "u"]),
-              },
-      );
-      const scopes = pick<Scopes>([
-        EVERYTHING,
-        [],
-        [{ project: "p" }],
-        [{ project: "p", template: "u" }, { project: "q" }],
-      ]);
-      const selection = { scopes, project: pick([null, "p", "q"]), terms };
-      const inMemory = all.tasks
-        .filter(({ task }) => isSelected(selection, task))
-        .map(({ task }) => `${task.id} WAITING`);
-      expect(await open(position, selection, 1000), JSON.stringify(selection)).toEqual(inMemory);
-      const read = await readTransitions(store.database, { after: 0, to: position }, 1000, selection);
-      expect(read.map(({ task }) => `${task.id} WAITING`)).toEqual(inMemory);
-    }
-  });
+test("a failed move leaves no event", async () => {
+  const lease = await store.makeTaskIn("RUNNING");
+  const broken = store.database.run((db) =>
+    move(db, { to: "ERROR", where: underLease(lease), set: { endReason: drizzleSql`'WHIM'` } }),
+  );
+  await expect(broken).rejects.toThrow(/tasks_end_reason/);
+  expect(await store.events(lease.id)).toEqual(["WAITING"]);
 });
