@@ -6,14 +6,14 @@ import { rootTokens, socketPeer } from "../access/root-tokens.ts";
 import { storedTokens } from "../access/stored-tokens.ts";
 import type { Caller } from "../task/caller.ts";
 import type { Failure } from "../task/errors.ts";
-import type { Ground } from "./ground.ts";
+import type { ServiceContext } from "./context.ts";
 
 /**
  * Returns the authenticator of the port. A server without SIGNALMAN_TOKEN makes its root token, so that a first start without
  * settings is closed too; with --no-auth every program on this machine may call.
  */
 export async function openAccess(
-  { config, dataDir, logger }: Ground,
+  { config, dataDir, logger }: ServiceContext,
   callers: Pick<Callers, "verify">,
 ): Promise<(given: Credentials) => Promise<Caller | Failure>> {
   const stored = storedTokens(callers);

@@ -3,13 +3,13 @@ import { appsElsewhere, createAppInspector } from "../jobs/apps/inspect-apps.ts"
 import { forwardedVariables } from "../jobs/executors/local/environment.ts";
 import { rpcDeps } from "../rpc/deps.ts";
 import { routes } from "../rpc/routes.ts";
-import type { Ground } from "./ground.ts";
+import type { ServiceContext } from "./context.ts";
 import type { Live } from "./live.ts";
 import type { Runner } from "./runner.ts";
 
 /** Builds the part of the service that answers calls: the RPCs of the contract. */
 export function apiRoutes(
-  { config, databases, cipher, operatorLog }: Ground,
+  { config, databases, cipher, operatorLog }: ServiceContext,
   { hub, callers, bus, feed, pool }: Live,
   runner: Pick<Runner, "isolation"> | undefined,
 ): (router: ConnectRouter) => void {

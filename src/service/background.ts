@@ -5,7 +5,7 @@ import { removeOldMirrors } from "../jobs/executors/local/old-mirrors.ts";
 import { observeWatched } from "../live/poller.ts";
 import { assertWritable, keepHouse } from "../store/housekeeping.ts";
 import { readMarks } from "../store/tasks/progress.ts";
-import type { Ground } from "./ground.ts";
+import type { ServiceContext } from "./context.ts";
 import type { Live } from "./live.ts";
 import type { Runner } from "./runner.ts";
 
@@ -20,7 +20,7 @@ interface Chore {
 
 /** Returns the background work of a server, in the order in which it is started. */
 export function choresOf(
-  { databases }: Ground,
+  { databases }: ServiceContext,
   { hub }: Live,
   { health, runner }: { health: HealthState; runner: Runner | undefined },
 ): readonly Chore[] {

@@ -5,14 +5,14 @@ import { localSocketPath } from "../access/local-socket.ts";
 import { type Config, ConfigError } from "../config.ts";
 import { openOrCreate } from "../files/regular-file.ts";
 import { type Choice, chooseIsolation } from "../process/isolation/choose.ts";
-import type { Ground } from "./ground.ts";
+import type { ServiceContext } from "./context.ts";
 
 /**
  * Chooses how this server isolates tasks, and warns if it does not although it should.
  * @throws ConfigError if the operator requires namespaces and they do not work
  */
 export function openIsolation(
-  { config, dataDir, logger }: Pick<Ground, "config" | "dataDir" | "logger">,
+  { config, dataDir, logger }: Pick<ServiceContext, "config" | "dataDir" | "logger">,
   tasksRoot: string,
 ): Choice {
   if (config.isolation === "none") return { isolation: { mode: "none" } };
@@ -31,7 +31,7 @@ export function openIsolation(
  * Returns the folders that tasks must not see: the data folder, systemd's credentials, and the folders of the unix sockets,
  * through which a caller has all rights.
  */
-function hiddenFolders({ config, dataDir }: Pick<Ground, "config" | "dataDir">): string[] {
+function hiddenFolders({ config, dataDir }: Pick<ServiceContext, "config" | "dataDir">): string[] {
   const { XDG_RUNTIME_DIR, CREDENTIALS_DIRECTORY, ...env } = process.env;
   const sockets = [process.env, env].map((environment) =>
     dirname(localSocketPath(config.listen, environment)),
@@ -54,7 +54,7 @@ const CLOSED = ["tasks", "mirrors", "galaxy", "postgres", "secret.key", "token"]
  * Returns the files and folders that no repository may name, lie in or bring with it: the server copies a repository with its own
  * rights into a workspace, where its task could read what isolation hides.
  */
-export function closedPaths({ config, dataDir }: Pick<Ground, "config" | "dataDir">): string[] {
+export function closedPaths({ config, dataDir }: Pick<ServiceContext, "config" | "dataDir">): string[] {
   const { CREDENTIALS_DIRECTORY } = process.env;
   return [
     ...CLOSED.map((name) => join(dataDir, name)),

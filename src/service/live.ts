@@ -5,7 +5,7 @@ import type { Listeners } from "../runner/logging.ts";
 import { liveFeed } from "../runner/notifications.ts";
 import { findTokens, recordUse } from "../store/accounts/tokens.ts";
 import { type Bus, openBus } from "../store/postgres/bus.ts";
-import type { Ground } from "./ground.ts";
+import type { ServiceContext } from "./context.ts";
 
 /**
  * Distributes committed changes to the watchers of this server, to its pool if it has one, and to the other servers.
@@ -26,7 +26,7 @@ type PoolDoor = Pick<TaskPool, "wake" | "applyKillRequests">;
 const NO_POOL: PoolDoor = { wake() {}, applyKillRequests() {} };
 
 export function openLive(
-  { databaseUrl, databases, logger, node }: Ground,
+  { databaseUrl, databases, logger, node }: ServiceContext,
   stack: AsyncDisposableStack,
 ): Live {
   const hub = createHub();

@@ -14,7 +14,7 @@ import { violationsOf } from "../rpc/rules/check.ts";
 import { ShutdownRequested } from "../runner/control.ts";
 import { isDatabaseAway } from "../store/postgres/transient-errors.ts";
 import { openAccess } from "./access.ts";
-import type { Ground } from "./ground.ts";
+import type { ServiceContext } from "./context.ts";
 import { followKeyPair } from "./key-pair.ts";
 
 /** Milliseconds that running calls have to end at shutdown. */
@@ -29,13 +29,13 @@ interface PortParts {
 
 /** Opens the port with health, reflection and these routes. Resolves to its URL. */
 export async function openPort(
-  ground: Ground,
+  context: ServiceContext,
   callers: Pick<Callers, "verify">,
   routes: (router: ConnectRouter) => void,
   { health, partsHealth, keyPair }: PortParts,
   stack: AsyncDisposableStack,
 ): Promise<string> {
-  const { config, logger } = ground;
+  const { config, logger } = context;
   const refused = createRefusalLog(logger);
   const shutdown = new AbortController();
   const handler = createHandler({
@@ -45,7 +45,7 @@ export async function openPort(
       rules: violationsOf,
       isPassing: isDatabaseAway,
     }),
-    authenticate: await openAccess(ground, callers),
+    authenticate: await openAccess(context, callers),
     health,
     partsHealth,
     shutdown: shutdown.signal,

@@ -16,7 +16,7 @@ import { familyHook } from "../runner/hooks/family.ts";
 import { runTask } from "../runner/lifecycle.ts";
 import type { RunnerDeps } from "../runner/run.ts";
 import { runStore } from "../runner/store.ts";
-import type { Ground } from "./ground.ts";
+import type { ServiceContext } from "./context.ts";
 import { closedPaths, openIsolation } from "./isolation.ts";
 import type { Live } from "./live.ts";
 
@@ -35,8 +35,12 @@ export interface Runner {
   isolation: { mode: string; problem?: string | undefined };
 }
 
-export async function openRunner(ground: Ground, live: Live, stack: AsyncDisposableStack): Promise<Runner> {
-  const { config, logger, databases, node, dataDir, cipher, operatorLog } = ground;
+export async function openRunner(
+  context: ServiceContext,
+  live: Live,
+  stack: AsyncDisposableStack,
+): Promise<Runner> {
+  const { config, logger, databases, node, dataDir, cipher, operatorLog } = context;
   const hooks = [...(await loadHookModules(config.hooks)), familyHook];
   const shutdown = new AbortController();
   const tasksRoot = await makeTasksRoot(`${dataDir}/tasks`);
@@ -51,7 +55,7 @@ export async function openRunner(ground: Ground, live: Live, stack: AsyncDisposa
     logger,
   });
   await fitness.check();
-  const { isolation, problem } = openIsolation(ground, tasksRoot);
+  const { isolation, problem } = openIsolation(context, tasksRoot);
   const job: LocalJobOptions = {
     tasksRoot,
     node,
@@ -65,7 +69,7 @@ export async function openRunner(ground: Ground, live: Live, stack: AsyncDisposa
       onDamaged: (mirror, err) => logger.warn({ mirror, err }, "a mirror is damaged and is fetched anew"),
     }),
     galaxyCache: `${dataDir}/galaxy`,
-    closed: closedPaths(ground),
+    closed: closedPaths(context),
     isolation,
     isolationExempt: config.isolationExempt,
     ssh: { hostKeys: config.sshHostKeys, knownHosts: config.sshKnownHosts ?? `${dataDir}/known_hosts` },

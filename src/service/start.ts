@@ -2,7 +2,7 @@
  * The room service/ is the composition root: it builds every part of a server once, connects the parts, and takes them
  * down in reverse order. Roles decide which parts a server has.
  *
- *   ground.ts      data folder, database, cipher: all other parts use them
+ *   storage.ts     data folder, database, key of the stored secrets
  *   live.ts        hub, bus to the other servers, listeners for committed changes
  *   runner.ts      pool, executors, hooks (role "runner")
  *   api.ts         the RPCs (role "api")
@@ -16,13 +16,14 @@ import type { Logger } from "pino";
 import type { Config } from "../config.ts";
 import { allOf, createHealthState } from "../http/health-state.ts";
 import { assertSafeListen } from "../http/safe-listen.ts";
+import { createOperatorLog } from "../task/operator-log.ts";
 import { apiRoutes } from "./api.ts";
 import { choresOf, startBackground } from "./background.ts";
-import { openGround } from "./ground.ts";
 import { readKeyPair } from "./key-pair.ts";
 import { openLive } from "./live.ts";
 import { openPort } from "./port.ts";
 import { openRunner } from "./runner.ts";
+import { openStorage } from "./storage.ts";
 
 export interface Service extends AsyncDisposable {
   /** `http://host:port` */
@@ -47,17 +48,19 @@ export async function startService(config: Config, logger: Logger): Promise<Serv
     plaintext: config.plaintext,
   });
   const keyPair = readKeyPair(config);
-  const ground = await openGround(config, logger, stack);
-  const live = openLive(ground, stack);
-  const runner = config.roles.includes("runner") ? await openRunner(ground, live, stack) : undefined;
+  const { died, ...storage } = await openStorage(config, logger, stack);
+  const operatorLog = createOperatorLog(logger, storage.node);
+  const context = { config, logger, operatorLog, ...storage };
+  const live = openLive(context, stack);
+  const runner = config.roles.includes("runner") ? await openRunner(context, live, stack) : undefined;
   // The pool waits here for a database that is away, so that the port opens only when this server can serve.
   await runner?.pool.start();
   const health = createHealthState();
   const partsHealth = new Map(runner ? [[RUNNER, allOf(health, runner.health)]] : []);
-  const routes = answers ? apiRoutes(ground, live, runner) : () => {};
-  const url = await openPort(ground, live.callers, routes, { health, partsHealth, keyPair }, stack);
+  const routes = answers ? apiRoutes(context, live, runner) : () => {};
+  const url = await openPort(context, live.callers, routes, { health, partsHealth, keyPair }, stack);
   health.set(true);
-  stack.use(startBackground(choresOf(ground, live, { health, runner }), logger));
+  stack.use(startBackground(choresOf(context, live, { health, runner }), logger));
   const owned = stack.move();
-  return { url, died: ground.died, [Symbol.asyncDispose]: () => owned[Symbol.asyncDispose]() };
+  return { url, died, [Symbol.asyncDispose]: () => owned[Symbol.asyncDispose]() };
 }

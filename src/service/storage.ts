@@ -10,12 +10,9 @@ import { setAuditRetention } from "../store/audit.ts";
 import { type Databases, openDatabases } from "../store/postgres/databases.ts";
 import { migratePatiently } from "../store/postgres/migrate.ts";
 import { retryTransient } from "../store/postgres/transient-errors.ts";
-import { createOperatorLog, type OperatorLog } from "../task/operator-log.ts";
 
-/** Parts that all other parts of the service use. */
-export interface Ground {
-  config: Config;
-  logger: Logger;
+/** Where a server keeps what outlives it: the data folder, the database, and the key of the secrets there. */
+export interface Storage {
   /** Id of this server's node. */
   node: string;
   /** Path of the data folder, which is locked for this server. */
@@ -23,18 +20,17 @@ export interface Ground {
   databaseUrl: string;
   databases: Databases;
   cipher: Cipher;
-  operatorLog: OperatorLog;
 }
 
 /**
  * Locks the data folder, starts the embedded PostgreSQL if no database is configured, migrates the database, and checks
  * the secret key. Waits for a database that is away. `died` resolves to a sentence if the embedded PostgreSQL ends.
  */
-export async function openGround(
+export async function openStorage(
   config: Config,
   logger: Logger,
   stack: AsyncDisposableStack,
-): Promise<Ground & { died: Promise<string> }> {
+): Promise<Storage & { died: Promise<string> }> {
   const folder = stack.use(await openDataFolder(config.dataDir));
   const embedded =
     config.databaseUrl === undefined ? stack.use(await startEmbeddedPostgres(folder)) : undefined;
@@ -55,14 +51,11 @@ export async function openGround(
     warnOnce(logger, "waiting for the database"),
   );
   return {
-    config,
-    logger,
     node: folder.nodeId,
     dataDir: folder.path,
     databaseUrl,
     databases,
     cipher,
-    operatorLog: createOperatorLog(logger, folder.nodeId),
     died: embedded?.died ?? new Promise(() => {}),
   };
 }
