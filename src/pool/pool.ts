@@ -20,7 +20,7 @@ import { createControl, type RunControl, ShutdownRequested } from "../runner/con
 import type { StatusListener } from "../runner/logging.ts";
 import { retryTransient } from "../store/postgres/transient-errors.ts";
 import { type KillRequestState, LEASE_SECONDS } from "../store/tasks/leases.ts";
-import type { Lease, Moved } from "../store/tasks/moves.ts";
+import type { ChangedTask, Lease } from "../store/tasks/transitions.ts";
 import type { OperatorLog } from "../task/operator-log.ts";
 import type { TaskRecord } from "../task/types.ts";
 import { admit } from "./admission.ts";
@@ -29,9 +29,9 @@ import type { Fitness } from "./fitness.ts";
 /** Queries of the pool. They reject while the database is away; the next round of the loop tries again. */
 export interface PoolStore {
   /** Claims up to `slots` waiting tasks that `choose` admits. */
-  claim(slots: number, choose: typeof admit): Promise<Moved[]>;
+  claim(slots: number, choose: typeof admit): Promise<ChangedTask[]>;
   /** At start: adopts the tasks of this node whose program may run, and puts those back that were not started. */
-  adopt(): Promise<{ putBack: Moved[]; adopted: Lease[] }>;
+  adopt(): Promise<{ putBack: ChangedTask[]; adopted: Lease[] }>;
   /** Resolves to this node's plans that wait for a decision or, confirmed, for a slot. */
   parked(): Promise<Pick<TaskRecord, "id" | "status">[]>;
   /** Takes new leases of up to `slots` confirmed plans that are not among `running`. */
@@ -45,7 +45,7 @@ export interface PoolStore {
    * Puts back or ends tasks whose server is gone or whose time limit has passed, and adopts tasks of this node that are
    * not among `running`.
    */
-  tidyUp(running: string[]): Promise<{ moved: Moved[]; adopted: Lease[] }>;
+  tidyUp(running: string[]): Promise<{ changed: ChangedTask[]; adopted: Lease[] }>;
 }
 
 export interface PoolOptions {
@@ -109,8 +109,8 @@ export function createTaskPool(options: PoolOptions): TaskPool {
   }
 
   /** Announces tasks that the pool has put back or ended, and logs these steps. */
-  function tell(moved: readonly Moved[]): void {
-    for (const task of moved) {
+  function tell(changed: readonly ChangedTask[]): void {
+    for (const task of changed) {
       const { status, endReason, node, ageMs } = task;
       onStatus(task.id, status);
       if (status === "WAITING") {
@@ -140,10 +140,10 @@ export function createTaskPool(options: PoolOptions): TaskPool {
   });
 
   const tidy = startLoop({ everyMs: CLAIM_POLL_MS, logger, name: "tidy up" }, async () => {
-    const { moved, adopted } = await store.tidyUp([...runs.keys()]);
-    tell(moved);
+    const { changed, adopted } = await store.tidyUp([...runs.keys()]);
+    tell(changed);
     for (const lease of adopted) begin(lease);
-    if (moved.some(({ status }) => status === "WAITING")) claims.wake();
+    if (changed.some(({ status }) => status === "WAITING")) claims.wake();
     await tidyParked();
   });
 

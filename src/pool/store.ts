@@ -1,4 +1,5 @@
 import type { Databases } from "../store/postgres/databases.ts";
+import { placeEvents } from "../store/tasks/events.ts";
 import { declareLost, expirePlans, expireQueue } from "../store/tasks/expiry.ts";
 import {
   claim,
@@ -11,7 +12,6 @@ import {
 } from "../store/tasks/leases.ts";
 import { endedAmong, parkedOn, resume } from "../store/tasks/parked.ts";
 import { adopt, inherit, readopt } from "../store/tasks/take-over.ts";
-import { placeEvents } from "../store/tasks/transitions.ts";
 import type { PoolStore } from "./pool.ts";
 
 /** Milliseconds between two rounds after which this server counts as having been paused or suspended itself. */
@@ -62,7 +62,7 @@ export function poolStore(
         // backlog.
         await placeEvents(control);
         return {
-          moved: [...rescued, ...putBack, ...stopped, ...late, ...lost],
+          changed: [...rescued, ...putBack, ...stopped, ...late, ...lost],
           adopted: [...adopted, ...inherited],
         };
       } catch (error) {

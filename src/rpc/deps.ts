@@ -19,6 +19,7 @@ import { findTail, readChunks } from "../store/logs/logs.ts";
 import type { Databases } from "../store/postgres/databases.ts";
 import { deleteTask } from "../store/tasks/deletions.ts";
 import { loadTemplate } from "../store/tasks/details.ts";
+import { highestPosition, placeEvents, readEvents, readOpenTasks } from "../store/tasks/events.ts";
 import { findTask } from "../store/tasks/find-task.ts";
 import { killTemplate, requestKill } from "../store/tasks/kills.ts";
 import { confirmPlan, readPlanText, rejectPlan } from "../store/tasks/plans.ts";
@@ -26,7 +27,6 @@ import { readProgress } from "../store/tasks/progress.ts";
 import { readResult } from "../store/tasks/results.ts";
 import { listTasks } from "../store/tasks/task-list.ts";
 import { createTask, getTask, type TaskView } from "../store/tasks/tasks.ts";
-import { highestPosition, placeEvents, readOpenTasks, readTransitions } from "../store/tasks/transitions.ts";
 import { findBuild } from "../store/tasks/versions.ts";
 import { taskName } from "./names.ts";
 import type { RpcDeps } from "./routes.ts";
@@ -83,12 +83,12 @@ export function rpcDeps({ control, logs, reads }: Databases, parts: RpcParts): R
     changes: createChanges({
       hub: parts.hub,
       place: () => placeEvents(reads),
-      read: async (range, limit) => (await readTransitions(reads, range, limit)).map(changeOf),
+      read: async (range, limit) => (await readEvents(reads, range, limit)).map(changeOf),
     }),
     assertProject: (project) => reads.run((db) => assertProject(db, project)),
     highestPosition: () => highestPosition(reads),
     readOpenTasks: (...args) => readOpenTasks(reads, ...args),
-    readChanges: async (...args) => (await readTransitions(reads, ...args)).map(changeOf),
+    readChanges: async (...args) => (await readEvents(reads, ...args)).map(changeOf),
     async listTasks(query) {
       const { project } = query;
       if (project !== null && query.after === null) await reads.run((db) => assertProject(db, project));

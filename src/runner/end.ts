@@ -1,8 +1,8 @@
 import { TemplateType } from "../../gen/signalman/v1/template_pb.ts";
 import { redactText } from "../logs/redact-text.ts";
 import type { StoredChunk } from "../store/logs/logs.ts";
-import type { Ending } from "../store/tasks/moves.ts";
 import type { NewTask } from "../store/tasks/tasks.ts";
+import type { Ending } from "../store/tasks/transitions.ts";
 import { deploysAfter } from "../submission/autorun.ts";
 import { LeaseLost } from "../task/errors.ts";
 import { msSince } from "../task/operator-log.ts";
@@ -53,7 +53,7 @@ export async function record(
   const { task, job } = run;
   let final = outcome;
   const finished = await deps.store.finish(task, final, ending);
-  if (!finished.moved) {
+  if (!finished.applied) {
     final = stoppedInstead(final);
     await deps.store.finish(task, final, { last: ending.last });
   }

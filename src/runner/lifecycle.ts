@@ -18,7 +18,7 @@ import { executorOf } from "../jobs/executors/executor.ts";
 import { familyOf } from "../jobs/families/all.ts";
 import type { FoundPlan, Program } from "../jobs/job.ts";
 import type { RunRows } from "../store/tasks/details.ts";
-import type { Lease } from "../store/tasks/moves.ts";
+import type { Lease } from "../store/tasks/transitions.ts";
 import { outdatedNames, REFUSED_FROM } from "../submission/outdated-names.ts";
 import { LeaseLost, PrepareError } from "../task/errors.ts";
 import { msSince } from "../task/operator-log.ts";
@@ -242,6 +242,6 @@ async function putBack(
   { store, operatorLog }: Pick<RunnerDeps, "store" | "operatorLog">,
   lease: Lease,
 ): Promise<void> {
-  const moved = await store.release(lease);
-  if (moved) operatorLog.step("put back", moved);
+  const released = await store.release(lease);
+  if (released) operatorLog.step("put back", released);
 }

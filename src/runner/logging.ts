@@ -2,7 +2,7 @@ import { compress } from "../logs/compress.ts";
 import { openTaskLog } from "../logs/task-log.ts";
 import type { Chunk, TaskLog } from "../logs/types.ts";
 import type { StoredChunk } from "../store/logs/logs.ts";
-import type { Lease } from "../store/tasks/moves.ts";
+import type { Lease } from "../store/tasks/transitions.ts";
 import type { Status } from "../task/status.ts";
 import type { LogHead } from "../task/types.ts";
 

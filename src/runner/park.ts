@@ -11,7 +11,7 @@ import { announce, type RunnerDeps, type TaskRun } from "./run.ts";
 const MAX_TEXT = 1024 * 1024;
 
 /**
- * Moves a task from RUNNING to WAITING_CONFIRMATION: the run ends and frees its slot, while the workspace stays.
+ * Changes a task from RUNNING to WAITING_CONFIRMATION: the run ends and frees its slot, while the workspace stays.
  * ConfirmTask starts another run, which applies the plan. A task that was killed meanwhile, or whose log cannot be
  * stored, ends instead.
  */

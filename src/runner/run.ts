@@ -6,8 +6,8 @@ import type { Cipher } from "../keys/cipher.ts";
 import type { StreamOffsets, TaskLog } from "../logs/types.ts";
 import type { StoredChunk } from "../store/logs/logs.ts";
 import type { RunRows } from "../store/tasks/details.ts";
-import type { Ending, Lease, Moved } from "../store/tasks/moves.ts";
 import type { StoredPlan } from "../store/tasks/plans.ts";
+import type { ChangedTask, Ending, Lease } from "../store/tasks/transitions.ts";
 import type { PermittedAutorun } from "../submission/autorun.ts";
 import type { OperatorLog } from "../task/operator-log.ts";
 import type { Status } from "../task/status.ts";
@@ -36,11 +36,11 @@ export interface RunStore {
     lease: Lease,
     outcome: TaskOutcome,
     ending: Ending,
-  ): Promise<{ moved: boolean; followers: string[] }>;
+  ): Promise<{ applied: boolean; followers: string[] }>;
   /** Resolves to false if the task was killed meanwhile. */
   park(task: TaskRecord, plan: StoredPlan, last: StoredChunk | undefined): Promise<boolean>;
   /** Returns a task to the queue, in one try. Undefined: it failed, or the lease had ended. */
-  release(lease: Lease): Promise<Moved | undefined>;
+  release(lease: Lease): Promise<ChangedTask | undefined>;
   /**
    * Returns a task whose program was not started to the queue. `why` is shown to users. Resolves to false if the task
    * was killed meanwhile.

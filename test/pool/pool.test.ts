@@ -3,7 +3,7 @@ import { afterEach, expect, test } from "vitest";
 import { createTaskPool, type PoolOptions, type PoolStore, type TaskPool } from "../../src/pool/pool.ts";
 import type { RunControl } from "../../src/runner/control.ts";
 import type { KillRequestState } from "../../src/store/tasks/leases.ts";
-import type { Lease, Moved } from "../../src/store/tasks/moves.ts";
+import type { ChangedTask, Lease } from "../../src/store/tasks/transitions.ts";
 import type { EndReason, Status } from "../../src/task/status.ts";
 
 const logger = pino({ level: "silent" });
@@ -17,7 +17,7 @@ const request = (id: string, more: Partial<KillRequestState> = {}): KillRequestS
   ...more,
 });
 
-const moved = (id: string, status: Status, endReason: EndReason | null = null): Moved => {
+const changed = (id: string, status: Status, endReason: EndReason | null = null): ChangedTask => {
   return { id, leaseEpoch: 2, project: "p", template: "t", node: null, ageMs: 5, status, endReason };
 };
 
@@ -36,7 +36,7 @@ function makePool(store: Partial<PoolStore>, options: Partial<PoolOptions> = {})
       endedAmong: async () => [],
       renew: async (ids) => ids.map((id) => request(id)),
       readKillRequests: async () => [],
-      tidyUp: async () => ({ moved: [], adopted: [] }),
+      tidyUp: async () => ({ changed: [], adopted: [] }),
       ...store,
     },
     maxParallelTasks: 2,
@@ -74,10 +74,10 @@ function queue(...ids: string[]) {
   const waiting: (() => void)[] = [];
   return {
     asked,
-    claim: async (slots: number): Promise<Moved[]> => {
+    claim: async (slots: number): Promise<ChangedTask[]> => {
       asked.push(slots);
       for (const resolve of waiting.splice(0)) resolve();
-      return ids.splice(0, slots).map((id) => ({ ...moved(id, "STARTING"), leaseEpoch: 1 }));
+      return ids.splice(0, slots).map((id) => ({ ...changed(id, "STARTING"), leaseEpoch: 1 }));
     },
     /** Resolves at the next claim. */
     next: () => new Promise<void>((resolve) => waiting.push(resolve)),
@@ -137,7 +137,7 @@ test("the start waits for a database that is away", async () => {
 test("the start takes over running tasks, removes other folders, and then claims", async () => {
   const { claim, next } = queue("new");
   const adopt = async () => ({
-    putBack: [moved("back", "WAITING")],
+    putBack: [changed("back", "WAITING")],
     adopted: [{ id: "mine", leaseEpoch: 2 }],
   });
   const { pool, statuses, steps, order, runs } = makePool({ claim, adopt });
@@ -185,14 +185,14 @@ test("a lease that cannot be renewed under its epoch stops the run as lease_lost
 test("tasks that were put back or ended are announced, and the queue is read again", async () => {
   let told = false;
   const tidyUp = async () => {
-    if (told) return { moved: [], adopted: [] };
+    if (told) return { changed: [], adopted: [] };
     told = true;
     return {
-      moved: [
-        moved("x", "WAITING"),
-        moved("unwanted", "STOPPED"),
-        moved("late", "ERROR", "QUEUE_TIMEOUT"),
-        moved("gone", "ERROR", "LOST"),
+      changed: [
+        changed("x", "WAITING"),
+        changed("unwanted", "STOPPED"),
+        changed("late", "ERROR", "QUEUE_TIMEOUT"),
+        changed("gone", "ERROR", "LOST"),
       ],
       adopted: [{ id: "forgotten", leaseEpoch: 2 }],
     };
@@ -207,7 +207,7 @@ test("tasks that were put back or ended are announced, and the queue is read aga
 });
 
 test("a task that is claimed again while its earlier run ends starts after that run", async () => {
-  const leases = [1, 3].map((leaseEpoch) => ({ ...moved("a", "STARTING"), leaseEpoch }));
+  const leases = [1, 3].map((leaseEpoch) => ({ ...changed("a", "STARTING"), leaseEpoch }));
   const claim = async () => leases.splice(0, 1);
   const order: string[] = [];
   const ends: (() => void)[] = [];

@@ -16,7 +16,7 @@ import { runStore } from "../../src/runner/store.ts";
 import { changeProject } from "../../src/store/catalog/catalog.ts";
 import { readChunks } from "../../src/store/logs/logs.ts";
 import { type Databases, openDatabases } from "../../src/store/postgres/databases.ts";
-import type { Lease } from "../../src/store/tasks/moves.ts";
+import type { Lease } from "../../src/store/tasks/transitions.ts";
 import { createOperatorLog } from "../../src/task/operator-log.ts";
 import { NODE, openStore, type TestStore } from "../store/fixture.ts";
 

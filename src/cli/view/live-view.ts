@@ -91,7 +91,7 @@ async function show(live: Live, { event }: WatchTaskResponse): Promise<void> {
     case "log":
       return showLines(live, event.value.lines);
     case "status":
-      live.task = live.task && moved(live.task, event.value);
+      live.task = live.task && withStatus(live.task, event.value);
       if (!event.value.end && cause(event.value)) await screen.line(`signalman: ${cause(event.value)}`);
       return screen.refresh();
     case "gap":
@@ -133,7 +133,7 @@ async function showSystem(screen: Screen, text: string): Promise<string> {
 
 const missing = ({ fromSeq, toSeq, reason }: LogGap) => `lines ${fromSeq} to ${toSeq} are missing: ${reason}`;
 
-function moved(task: Task, { status, time }: StatusChange): Task {
+function withStatus(task: Task, { status, time }: StatusChange): Task {
   return {
     ...task,
     status,

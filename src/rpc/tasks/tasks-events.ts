@@ -5,8 +5,8 @@ import {
   WatchTasksResponseSchema,
 } from "../../../gen/signalman/v1/task_service_pb.ts";
 import type { Change } from "../../live/changes.ts";
+import type { PlacedEvent } from "../../store/tasks/events.ts";
 import type { TaskView } from "../../store/tasks/tasks.ts";
-import type { Transition } from "../../store/tasks/transitions.ts";
 import { isFinal, type Status } from "../../task/status.ts";
 import { encodedField } from "./encoded-field.ts";
 import { statusMessage, taskMessage } from "./messages.ts";
@@ -46,7 +46,7 @@ export function createTasksEventMaker(isJson: boolean): TasksEventMaker {
 }
 
 /** Returns a stored transition in the encoded form that watchers share. */
-export function changeOf({ position, event, task }: Transition): Change {
+export function changeOf({ position, event, task }: PlacedEvent): Change {
   const { project, template, labels } = task;
   const message = create(TaskTransitionSchema, {
     change: statusMessage(event, task),

@@ -2,8 +2,8 @@ import type { WatchTasksRequest, WatchTasksResponse } from "../../../gen/signalm
 import { scopesOf } from "../../access/rights.ts";
 import type { Change, ChangeSubscription } from "../../live/changes.ts";
 import { retryTransient } from "../../store/postgres/transient-errors.ts";
+import type { OpenTasks } from "../../store/tasks/events.ts";
 import { type FixedTerm, isSelected, type TaskSelection } from "../../store/tasks/task-terms.ts";
-import type { OpenTasks } from "../../store/tasks/transitions.ts";
 import { invalid } from "../../task/errors.ts";
 import type { Call } from "../call.ts";
 import { parseResourceName } from "../names.ts";

@@ -6,7 +6,7 @@ import type { TaskRecord } from "../../task/types.ts";
 import { recordChanges } from "../audit.ts";
 import type { Database } from "../postgres/database.ts";
 import { logChunks, tasks } from "../schema/tasks.ts";
-import { forbidPlacing } from "./transitions.ts";
+import { forbidPlacing } from "./events.ts";
 
 /** Time limit in milliseconds for deleting a task with a long log. */
 const DEADLINE_MS = 60_000;

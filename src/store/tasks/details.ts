@@ -8,7 +8,7 @@ import type { Database } from "../postgres/database.ts";
 import { place, prepared } from "../postgres/statement.ts";
 import { environments, inventories, projects, repositories, templates } from "../schema/resources.ts";
 import { taskHeads, tasks } from "../schema/tasks.ts";
-import type { Lease } from "./moves.ts";
+import type { Lease } from "./transitions.ts";
 
 /** Stored specs of a template and of the resources that it names; null: it names none. */
 export interface TemplateRows {

@@ -85,7 +85,7 @@ export async function highestPosition(database: Database): Promise<number> {
 }
 
 /** A change of status with its position among those of all tasks, and its task as it is now. */
-export interface Transition {
+export interface PlacedEvent {
   position: number;
   event: StatusEvent;
   task: TaskView;
@@ -95,12 +95,12 @@ export interface Transition {
  * Returns status changes of all tasks, ordered by position: the first `limit` of those after `after` and up to `to`. `to` must
  * not exceed the highest assigned position.
  */
-export async function readTransitions(
+export async function readEvents(
   database: Database,
   { after, to }: { after: number; to: number },
   limit: number,
   selection: TaskSelection<FixedTerm> = { scopes: EVERYTHING, project: null, terms: [] },
-): Promise<Transition[]> {
+): Promise<PlacedEvent[]> {
   const rows = await database[runnerOf(selection)]((db) =>
     db
       .select({ position: taskEvents.position, event: taskEvents, tasks, lastSeq: taskHeads.lastSeq })

@@ -3,7 +3,7 @@ import { OWNED } from "../../task/status.ts";
 import type { Database } from "../postgres/database.ts";
 import { tasks } from "../schema/tasks.ts";
 import { LOCAL } from "./leases.ts";
-import { type Moved, move } from "./moves.ts";
+import { type ChangedTask, transition } from "./transitions.ts";
 
 /**
  * Ends the tasks of other nodes whose lease has expired `timeoutMs` milliseconds ago as LOST. `executors`: those whose
@@ -14,11 +14,11 @@ export async function declareLost(
   node: string,
   timeoutMs: number,
   executors: readonly string[] = [LOCAL],
-): Promise<Moved[]> {
+): Promise<ChangedTask[]> {
   const message =
     "The task's server has been away for longer than its lost timeout; the program may still be running there";
   return database.run((db) =>
-    move(db, {
+    transition(db, {
       to: "ERROR",
       from: OWNED,
       where: and(
@@ -38,10 +38,10 @@ export async function declareLost(
 }
 
 /** Ends waiting tasks whose queue deadline has passed as QUEUE_TIMEOUT. */
-export async function expireQueue(database: Database): Promise<Moved[]> {
+export async function expireQueue(database: Database): Promise<ChangedTask[]> {
   const message = "The task waited longer than its queue_timeout";
   return database.run((db) =>
-    move(db, {
+    transition(db, {
       to: "ERROR",
       from: ["WAITING"],
       where: and(isNull(tasks.endTime), sql`${tasks.queueDeadline} < clock_timestamp()`),
@@ -52,10 +52,10 @@ export async function expireQueue(database: Database): Promise<Moved[]> {
 }
 
 /** Ends tasks with reason CONFIRM_TIMEOUT if the confirm deadline of their plan has passed. */
-export async function expirePlans(database: Database): Promise<Moved[]> {
+export async function expirePlans(database: Database): Promise<ChangedTask[]> {
   const message = "The plan was neither confirmed nor rejected within the confirm_timeout";
   return database.run((db) =>
-    move(db, {
+    transition(db, {
       to: "ERROR",
       from: ["WAITING_CONFIRMATION"],
       where: sql`${tasks.status} = 'WAITING_CONFIRMATION' AND ${tasks.confirmDeadline} < clock_timestamp()`,

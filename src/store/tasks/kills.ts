@@ -7,8 +7,8 @@ import { assertProject } from "../catalog/resources.ts";
 import type { Database, Queryable } from "../postgres/database.ts";
 import { isInStatus } from "../postgres/is-one-of.ts";
 import { tasks } from "../schema/tasks.ts";
-import { type Lease, type Moved, move } from "./moves.ts";
 import { oneTask, type TaskView } from "./tasks.ts";
+import { type ChangedTask, type Lease, transition } from "./transitions.ts";
 
 export type KillOutcome = "KILLED_BEFORE_START" | "KILL_REQUESTED" | "ALREADY_STOPPING" | "ALREADY_FINAL";
 
@@ -164,7 +164,7 @@ async function record(
     return "ALREADY_STOPPING";
   }
   if (!IDLE.includes(status)) {
-    await move(db, { to: "STOPPING", where, set, message: messageOf(request), by: request.by });
+    await transition(db, { to: "STOPPING", where, set, message: messageOf(request), by: request.by });
     return "KILL_REQUESTED";
   }
   await stop(db, where, set, request);
@@ -175,10 +175,22 @@ const messageOf = ({ reason }: KillRequest) => (reason ? `Killed: ${reason}` : "
 
 type KillColumns = ReturnType<typeof columnsOf>;
 
-async function stop(db: Queryable, where: SQL, set: KillColumns, request: KillRequest): Promise<Moved[]> {
+async function stop(
+  db: Queryable,
+  where: SQL,
+  set: KillColumns,
+  request: KillRequest,
+): Promise<ChangedTask[]> {
   const message = messageOf(request);
   const end = { endReason: "STOPPED_BY_USER", endMessage: message, leaseExpires: null } as const;
-  return move(db, { to: "STOPPED", from: IDLE, where, set: { ...set, ...end }, message, by: request.by });
+  return transition(db, {
+    to: "STOPPED",
+    from: IDLE,
+    where,
+    set: { ...set, ...end },
+    message,
+    by: request.by,
+  });
 }
 
 /**

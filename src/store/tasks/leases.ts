@@ -5,7 +5,7 @@ import type { Database, Queryable } from "../postgres/database.ts";
 import { isInStatus, isOneOf, uuidArray } from "../postgres/is-one-of.ts";
 import { statement } from "../postgres/statement.ts";
 import { tasks } from "../schema/tasks.ts";
-import { type Lease, type Moved, move, moveOf } from "./moves.ts";
+import { type ChangedTask, type Lease, transition, transitionOf } from "./transitions.ts";
 
 /** Seconds that a lease lasts; its owner renews it three times within them. */
 export const LEASE_SECONDS = 30;
@@ -33,7 +33,7 @@ export interface Candidate {
 }
 
 /**
- * Claims waiting tasks for a node: moves them to STARTING under a new epoch. `admit` chooses among the candidates,
+ * Claims waiting tasks for a node: makes them STARTING under a new epoch. `admit` chooses among the candidates,
  * which are in the order of the queue (priority, then age): the first few of each template that is not busy. Tasks of
  * executors that are not named wait for a node that has them.
  */
@@ -43,7 +43,7 @@ export async function claim(
   slots: number,
   admit: (candidates: Candidate[], slots: number) => string[],
   executors: readonly string[] = [LOCAL],
-): Promise<Moved[]> {
+): Promise<ChangedTask[]> {
   return database.run((db) =>
     db.transaction(async (tx) => {
       // Both statements are sent at once. Under READ COMMITTED the second one sees what was committed before it begins,
@@ -59,8 +59,8 @@ export async function claim(
   );
 }
 
-const toStarting = statement<{ node: string; ids: string }, Moved>((at) =>
-  moveOf({
+const toStarting = statement<{ node: string; ids: string }, ChangedTask>((at) =>
+  transitionOf({
     to: "STARTING",
     from: ["WAITING"],
     where: isOneOf(tasks.id, at.ids),
@@ -157,9 +157,9 @@ export async function readKillRequests(
   return database.run((db) => db.select(killRequests).from(tasks).where(isOneOf(tasks.id, ids)));
 }
 
-/** Moves STARTING tasks back to WAITING. No program of theirs has been started, so any node may start them. */
-export async function backToQueue(db: Queryable, where: SQL | undefined): Promise<Moved[]> {
-  return move(db, {
+/** Changes STARTING tasks back to WAITING. No program of theirs has been started, so any node may start them. */
+export async function backToQueue(db: Queryable, where: SQL | undefined): Promise<ChangedTask[]> {
+  return transition(db, {
     to: "WAITING",
     from: ["STARTING"],
     where,
@@ -169,23 +169,23 @@ export async function backToQueue(db: Queryable, where: SQL | undefined): Promis
 }
 
 /** Returns a task to the queue; undefined: it is no longer STARTING under this epoch. */
-export async function release(database: Database, lease: Lease): Promise<Moved | undefined> {
+export async function release(database: Database, lease: Lease): Promise<ChangedTask | undefined> {
   const { id, leaseEpoch } = lease;
   const where = and(eq(tasks.id, id), eq(tasks.leaseEpoch, leaseEpoch));
-  const [moved] = await database.run((db) => backToQueue(db, where));
-  return moved;
+  const [changed] = await database.run((db) => backToQueue(db, where));
+  return changed;
 }
 
 /** Puts tasks back into the queue that other nodes claimed but did not start before their lease expired. */
-export async function rescue(database: Database, node: string): Promise<Moved[]> {
+export async function rescue(database: Database, node: string): Promise<ChangedTask[]> {
   return database.run((db) => backToQueue(db, and(ne(tasks.node, node), expired)));
 }
 
 /** Ends tasks with a kill request that other nodes did not start before their lease expired. */
-export async function stopUnstarted(database: Database, node: string): Promise<Moved[]> {
+export async function stopUnstarted(database: Database, node: string): Promise<ChangedTask[]> {
   const message = "Stopped before it was started";
   return database.run((db) =>
-    move(db, {
+    transition(db, {
       to: "STOPPED",
       from: ["STOPPING"],
       where: and(ne(tasks.node, node), expired, isNull(tasks.startTime)),

@@ -3,8 +3,8 @@ import type { TaskRecord } from "../../task/types.ts";
 import type { Database } from "../postgres/database.ts";
 import { isOneOf } from "../postgres/is-one-of.ts";
 import { tasks } from "../schema/tasks.ts";
-import type { Lease } from "./moves.ts";
 import { takeAll } from "./take-over.ts";
+import type { Lease } from "./transitions.ts";
 
 /** Returns the plans of a node that wait for a decision or, confirmed, for a slot. */
 export async function parkedOn(

@@ -7,8 +7,8 @@ import { recordChanges } from "../audit.ts";
 import { type StoredChunk, storeChunks } from "../logs/logs.ts";
 import type { Database, Queryable } from "../postgres/database.ts";
 import { taskHeads, taskPlans, tasks } from "../schema/tasks.ts";
-import { type Lease, move, underLease } from "./moves.ts";
 import { oneTask, type TaskView } from "./tasks.ts";
+import { type Lease, transition, underLease } from "./transitions.ts";
 
 /** A plan and its readable text, zstd-compressed. */
 export interface StoredPlan {
@@ -17,7 +17,7 @@ export interface StoredPlan {
 }
 
 /**
- * Moves a task from RUNNING to WAITING_CONFIRMATION, with the last lines of the first program. The task then has no
+ * Changes a task from RUNNING to WAITING_CONFIRMATION, with the last lines of the first program. The task then has no
  * lease, but `node` keeps its workspace. The raw offsets return to 0 for the second program's output. Resolves to false
  * if the task was killed meanwhile; the lines are stored nevertheless.
  * @throws LeaseLost if the task has another epoch.
@@ -39,7 +39,12 @@ export async function park(
       const confirmDeadline = wait === undefined ? null : sql`clock_timestamp() + ${`${wait} ms`}::interval`;
       const set = { plan, confirmDeadline, leaseExpires: null, runDeadline: null };
       const message = summaryOf(plan);
-      const [parked] = await move(tx, { to: "WAITING_CONFIRMATION", where: underLease(task), set, message });
+      const [parked] = await transition(tx, {
+        to: "WAITING_CONFIRMATION",
+        where: underLease(task),
+        set,
+        message,
+      });
       if (!parked) return false;
       const atBegin = { stdoutOffset: 0, stderrOffset: 0 };
       await tx.update(taskHeads).set(atBegin).where(eq(taskHeads.taskId, task.id));
@@ -59,7 +64,7 @@ interface TaskKey {
 }
 
 /**
- * Moves a task from WAITING_CONFIRMATION to CONFIRMED. The node that has the workspace takes the task up again. Its
+ * Changes a task from WAITING_CONFIRMATION to CONFIRMED. The node that has the workspace takes the task up again. Its
  * lease expires at once, so that the task ends as LOST if that node is away for longer than `lost_timeout`.
  * @throws Failure precondition with the reason NOT_WAITING_FOR_CONFIRMATION or PLAN_CHANGED.
  */
@@ -86,12 +91,12 @@ export async function confirmPlan(
       );
     }
     const set = { leaseExpires: sql`clock_timestamp()`, decidedBy: by };
-    await move(tx, { to: "CONFIRMED", where, set, by });
+    await transition(tx, { to: "CONFIRMED", where, set, by });
   });
 }
 
 /**
- * Moves a task from WAITING_CONFIRMATION to REJECTED and to ERROR, in one transaction, since no process of it runs. Its
+ * Changes a task from WAITING_CONFIRMATION to REJECTED and to ERROR, in one transaction, since no process of it runs. Its
  * node removes the workspace later.
  * @throws Failure precondition with the reason NOT_WAITING_FOR_CONFIRMATION.
  */
@@ -105,9 +110,9 @@ export async function rejectPlan(
   const message = reason ? `Its plan was rejected: ${reason}` : "Its plan was rejected";
   return decide(database, task, actor, async (tx, where) => {
     const rejected = { leaseExpires: sql`clock_timestamp()`, decidedBy: by };
-    await move(tx, { to: "REJECTED", where, set: rejected, message: reason, by });
+    await transition(tx, { to: "REJECTED", where, set: rejected, message: reason, by });
     const end = { endReason: "REJECTED", endMessage: message, leaseExpires: null } as const;
-    await move(tx, { to: "ERROR", where, set: end, message, by });
+    await transition(tx, { to: "ERROR", where, set: end, message, by });
   });
 }
 

@@ -4,7 +4,7 @@ import { notFound } from "../../task/errors.ts";
 import type { Database } from "../postgres/database.ts";
 import { storableJson } from "../postgres/storable.ts";
 import { taskResults, tasks } from "../schema/tasks.ts";
-import type { Lease } from "./moves.ts";
+import type { Lease } from "./transitions.ts";
 
 /** Stores the proto3 JSON of a TaskResult; replaces an earlier one. Does nothing if the task has another epoch. */
 export async function storeResult(database: Database, lease: Lease, result: JsonObject): Promise<void> {

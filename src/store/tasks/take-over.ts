@@ -4,11 +4,11 @@ import type { Database, Queryable } from "../postgres/database.ts";
 import { isInStatus } from "../postgres/is-one-of.ts";
 import { tasks } from "../schema/tasks.ts";
 import { backToQueue, expired, LEASE_SECONDS, LOCAL, take } from "./leases.ts";
-import type { Lease, Moved } from "./moves.ts";
+import type { ChangedTask, Lease } from "./transitions.ts";
 
 /** Tasks that a node takes over under a new epoch, and tasks that it puts back because they were not started yet. */
 export interface TakeOver {
-  putBack: Moved[];
+  putBack: ChangedTask[];
   adopted: Lease[];
 }
 

@@ -5,8 +5,8 @@
  *
  * This file changes the status of tasks. One statement changes the row, counts the event in the task's head and stores
  * the event, so that status, events and line numbers always agree. It locks the task before its head, like all
- * statements that lock both, so that concurrent changes wait instead of deadlocking. Sources of a move come from the
- * table in task/status.ts.
+ * statements that lock both, so that concurrent changes wait instead of deadlocking. Which status may
+ * follow which is read from the table in task/status.ts.
  *
  * A node writes under its lease: each write names the epoch, and changes nothing once another node has claimed the task
  * (LeaseLost). If the connection breaks during a commit, its result is unknown. Writes are therefore idempotent and the
@@ -28,8 +28,8 @@ import { insertTask, type NewTask } from "./tasks.ts";
 
 type Columns = Parameters<ReturnType<Queryable["update"]>["set"]>[0];
 
-/** A change of status. `from`: source statuses; by default all that the status table allows. `set`: other columns. */
-export interface Move {
+/** A change of the status of tasks. `from`: source statuses; by default all that the status table allows. `set`: other columns. */
+export interface Transition {
   to: Status;
   where: SQL | undefined;
   from?: readonly Status[];
@@ -41,7 +41,7 @@ export interface Move {
 }
 
 /** A task whose status was changed, as it is now. */
-export type Moved = Pick<
+export type ChangedTask = Pick<
   TaskRecord,
   "id" | "leaseEpoch" | "project" | "template" | "status" | "node" | "endReason"
 > & {
@@ -50,16 +50,23 @@ export type Moved = Pick<
 };
 
 /**
- * Moves tasks to another status and stores the event, in one statement. The row lock of the head puts the event into
- * one order with the log lines. Returns the tasks that were moved. A task that is missing was not in a source status,
+ * Changes the status of tasks and stores the event, in one statement. The row lock of the head puts the event into
+ * one order with the log lines. Returns the changed tasks. A task that is missing was not in a source status,
  * or not under the epoch that `where` names.
  */
-export async function move(db: Queryable, step: Move): Promise<Moved[]> {
-  return db.execute<Moved & Record<string, unknown>>(moveOf(step));
+export async function transition(db: Queryable, step: Transition): Promise<ChangedTask[]> {
+  return db.execute<ChangedTask & Record<string, unknown>>(transitionOf(step));
 }
 
-/** Returns the statement of a move. */
-export function moveOf({ to, where, from = sourcesOf(to), set, message = "", by = "" }: Move): SQL {
+/** Returns the statement of a transition. */
+export function transitionOf({
+  to,
+  where,
+  from = sourcesOf(to),
+  set,
+  message = "",
+  by = "",
+}: Transition): SQL {
   const ended = FINAL.includes(to) ? { endTime: sql`clock_timestamp()`, secrets: null } : {};
   const update = builder
     .update(tasks)
@@ -75,11 +82,11 @@ export function moveOf({ to, where, from = sourcesOf(to), set, message = "", by 
       createTime: tasks.createTime,
     });
   return sql`
-    WITH moved AS ${update},
+    WITH changed AS ${update},
     head AS (
-      UPDATE task_heads h SET events = h.events + 1, lease_epoch = moved.lease_epoch
-      FROM moved WHERE h.task_id = moved.id
-      RETURNING moved.*, h.events, h.last_seq),
+      UPDATE task_heads h SET events = h.events + 1, lease_epoch = changed.lease_epoch
+      FROM changed WHERE h.task_id = changed.id
+      RETURNING changed.*, h.events, h.last_seq),
     event AS (
       INSERT INTO task_events (task_id, ordinal, status, time, after_seq, message, by)
       SELECT id, events, ${to}, clock_timestamp(), last_seq, ${message}, ${by} FROM head)
@@ -94,7 +101,7 @@ export const underLease = (lease: Lease | Places<Lease>) =>
   and(eq(tasks.id, lease.id), eq(tasks.leaseEpoch, lease.leaseEpoch));
 
 /**
- * Moves a task from STARTING or CONFIRMED to RUNNING. Committed before the program is started; from then on only this
+ * Changes a task from STARTING or CONFIRMED to RUNNING. Committed before the program is started; from then on only this
  * node may take the task up again. The run deadline counts from here, for each of the two programs of a confirmed plan.
  * Resolves to false if the task was killed meanwhile.
  * @throws LeaseLost if the task has another epoch.
@@ -106,16 +113,16 @@ export async function markRunning(
 ): Promise<boolean> {
   const { id, leaseEpoch, spec } = task;
   const limit = spec.runTimeoutMs === undefined ? null : `${spec.runTimeoutMs} ms`;
-  const { moved } = await owned(database, task, {
+  const { applied } = await owned(database, task, {
     to: "RUNNING",
-    move: (db) => toRunning(db, { id, leaseEpoch, handle, limit }),
+    transition: (db) => toRunning(db, { id, leaseEpoch, handle, limit }),
   });
-  return moved;
+  return applied;
 }
 
 /** `limit`: a PostgreSQL interval; null: none. */
 const toRunning = statement<Lease & { handle: string; limit: string | null }, Lease>((at) =>
-  moveOf({
+  transitionOf({
     to: "RUNNING",
     where: underLease(at),
     set: {
@@ -135,7 +142,7 @@ export interface Ending {
 }
 
 /**
- * Commits the last chunk, the final status and the tasks that follow together. `moved` is false if the task's status
+ * Commits the last chunk, the final status and the tasks that follow together. `applied` is false if the task's status
  * does not allow this outcome because the task was killed meanwhile; the chunk is stored then, but no task follows.
  * `followers` has the ids of the tasks created. It is empty if an earlier attempt, whose result was unknown, created
  * them.
@@ -146,18 +153,18 @@ export async function finish(
   task: Lease,
   outcome: TaskOutcome,
   ending: Ending = {},
-): Promise<{ moved: boolean; followers: string[] }> {
+): Promise<{ applied: boolean; followers: string[] }> {
   const { id, leaseEpoch } = task;
   const { status, exitCode, signal, reason } = outcome;
   const values = { id, leaseEpoch, exitCode, signal, reason, message: storableText(outcome.message) };
-  return owned(database, task, { to: status, move: (db) => TO_END[status](db, values) }, ending);
+  return owned(database, task, { to: status, transition: (db) => TO_END[status](db, values) }, ending);
 }
 
 type EndValues = Lease & Pick<TaskOutcome, "exitCode" | "signal" | "reason" | "message">;
 
 const toEnd = (to: TaskOutcome["status"]) =>
   statement<EndValues, Lease>((at) =>
-    moveOf({
+    transitionOf({
       to,
       where: underLease(at),
       message: at.message,
@@ -173,14 +180,14 @@ const toEnd = (to: TaskOutcome["status"]) =>
 
 const TO_END = { SUCCESS: toEnd("SUCCESS"), ERROR: toEnd("ERROR"), STOPPED: toEnd("STOPPED") };
 
-/** A move by the task's owner. */
+/** A transition by the task's owner. */
 interface Step {
   to: Status;
-  move(db: Queryable): PromiseLike<Lease[]>;
+  transition(db: Queryable): PromiseLike<Lease[]>;
 }
 
 /**
- * Makes a move under a lease. `moved` is also true if the task already has the status, since an attempt whose result
+ * Makes a transition under a lease. `applied` is also true if the task already has the status, since an attempt whose result
  * was unknown may have been committed.
  */
 async function owned(
@@ -188,16 +195,16 @@ async function owned(
   lease: Lease,
   step: Step,
   ending: Ending = {},
-): Promise<{ moved: boolean; followers: string[] }> {
+): Promise<{ applied: boolean; followers: string[] }> {
   return database.run(async (db) => {
     const isAlone = !ending.last && !ending.followers?.length;
-    const { moved, followers } = await (isAlone
-      ? { moved: await step.move(db), followers: [] }
-      : db.transaction((tx) => moveWith(tx, lease, step, ending)));
-    if (moved.length === 1) return { moved: true, followers };
+    const { changed, followers } = await (isAlone
+      ? { changed: await step.transition(db), followers: [] }
+      : db.transaction((tx) => transitionWith(tx, lease, step, ending)));
+    if (changed.length === 1) return { applied: true, followers };
     const [now] = await db.select({ status: tasks.status }).from(tasks).where(underLease(lease));
     if (!now) throw new LeaseLost(lease.id);
-    return { moved: now.status === step.to, followers };
+    return { applied: now.status === step.to, followers };
   });
 }
 
@@ -213,12 +220,12 @@ const autorunOf = ({ createdBy }: NewTask): Actor => ({
 /**
  * Locks in the order of every status change (task, then head), so that a concurrent kill waits instead of deadlocking.
  */
-async function moveWith(tx: Queryable, lease: Lease, step: Step, { last, followers = [] }: Ending) {
+async function transitionWith(tx: Queryable, lease: Lease, step: Step, { last, followers = [] }: Ending) {
   const locked = tx.select({ id: tasks.id }).from(tasks).where(underLease(lease)).for("update").execute();
   await Promise.all([locked, last && storeChunks(tx, lease, [last])]);
-  const moved = await step.move(tx);
+  const changed = await step.transition(tx);
   const made: string[] = [];
-  if (moved.length === 1)
+  if (changed.length === 1)
     for (const task of followers) made.push((await insertTask(tx, task, { actor: autorunOf(task) })).id);
-  return { moved, followers: made };
+  return { changed, followers: made };
 }

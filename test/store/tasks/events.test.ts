@@ -1,16 +1,11 @@
 import { eq } from "drizzle-orm";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { tasks } from "../../../src/store/schema/tasks.ts";
-import { finish, move } from "../../../src/store/tasks/moves.ts";
+import { highestPosition, placeEvents, readEvents, readOpenTasks } from "../../../src/store/tasks/events.ts";
 import { EVERYTHING, type Scopes } from "../../../src/store/tasks/scopes.ts";
 import type { FixedTerm, TaskSelection } from "../../../src/store/tasks/task-terms.ts";
 import { isSelected } from "../../../src/store/tasks/task-terms.ts";
-import {
-  highestPosition,
-  placeEvents,
-  readOpenTasks,
-  readTransitions,
-} from "../../../src/store/tasks/transitions.ts";
+import { finish, transition } from "../../../src/store/tasks/transitions.ts";
 import { randomSource } from "../../logs/support.ts";
 import { openStore, type TestStore } from "../fixture.ts";
 
@@ -26,12 +21,12 @@ const everything = { scopes: EVERYTHING, project: null, terms: [] };
 const tip = async () => (await placeEvents(store.database)).tip;
 /** Returns number of the task and status of each transition, in order. */
 async function told(ids: readonly string[], after = 0): Promise<string[]> {
-  const found = await readTransitions(store.database, { after, to: await tip() }, 100_000);
+  const found = await readEvents(store.database, { after, to: await tip() }, 100_000);
   return found.map(({ event, task }) => `${ids.indexOf(task.id)} ${event.status}`);
 }
 const moveTo = (id: string, to: "STARTING" | "WAITING" | "RUNNING") =>
   store.database.run((db) =>
-    move(db, {
+    transition(db, {
       to,
       where: eq(tasks.id, id),
       set: { node: "00000000-0000-0000-0000-000000000001", leaseExpires: new Date() },
@@ -97,7 +92,7 @@ describe("positions", () => {
         last = !isWriting;
         const { tip: to, isDone } = await placeEvents(store.database);
         last &&= isDone;
-        for (const { event, task } of await readTransitions(store.database, { after: at, to }, 100_000))
+        for (const { event, task } of await readEvents(store.database, { after: at, to }, 100_000))
           seen.push(`${task.id} ${event.ordinal}`);
         at = to;
       }
@@ -192,7 +187,7 @@ describe("tasks that had not ended at a position", () => {
         .filter(({ task }) => isSelected(selection, task))
         .map(({ task }) => `${task.id} WAITING`);
       expect(await open(position, selection, 1000), JSON.stringify(selection)).toEqual(inMemory);
-      const read = await readTransitions(store.database, { after: 0, to: position }, 1000, selection);
+      const read = await readEvents(store.database, { after: 0, to: position }, 1000, selection);
       expect(read.map(({ task }) => `${task.id} WAITING`)).toEqual(inMemory);
     }
   });

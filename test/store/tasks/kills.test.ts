@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { openDatabase } from "../../../src/store/postgres/database.ts";
 import { type KillRequest, requestKill } from "../../../src/store/tasks/kills.ts";
-import { finish } from "../../../src/store/tasks/moves.ts";
 import { readProgress } from "../../../src/store/tasks/progress.ts";
+import { finish } from "../../../src/store/tasks/transitions.ts";
 import { FINAL } from "../../../src/task/status.ts";
 import { chunk, openStore, type TestStore } from "../fixture.ts";
 

@@ -3,11 +3,11 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest"
 import { declareLost, expirePlans } from "../../../src/store/tasks/expiry.ts";
 import { requestKill } from "../../../src/store/tasks/kills.ts";
 import { renew } from "../../../src/store/tasks/leases.ts";
-import type { Lease } from "../../../src/store/tasks/moves.ts";
 import { endedAmong, parkedOn, resume } from "../../../src/store/tasks/parked.ts";
 import { confirmPlan, park, readPlanText, rejectPlan } from "../../../src/store/tasks/plans.ts";
 import { readHead } from "../../../src/store/tasks/progress.ts";
 import { readopt } from "../../../src/store/tasks/take-over.ts";
+import type { Lease } from "../../../src/store/tasks/transitions.ts";
 import { Failure, LeaseLost } from "../../../src/task/errors.ts";
 import { chunk, NODE, OTHER_NODE, openStore, type TestStore } from "../fixture.ts";
 

@@ -1,11 +1,11 @@
 import { sql } from "drizzle-orm";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { openDatabase } from "../../../src/store/postgres/database.ts";
+import { readEvents, readOpenTasks } from "../../../src/store/tasks/events.ts";
 import { EVERYTHING } from "../../../src/store/tasks/scopes.ts";
 import { listTasks, selectPage, type TaskQuery } from "../../../src/store/tasks/task-list.ts";
 import type { FixedTerm, TaskTerm } from "../../../src/store/tasks/task-terms.ts";
 import { createTask } from "../../../src/store/tasks/tasks.ts";
-import { readOpenTasks, readTransitions } from "../../../src/store/tasks/transitions.ts";
 import { newTask, openStore, type TestStore } from "../fixture.ts";
 
 let store: TestStore;
@@ -217,7 +217,7 @@ test("filters of many different forms leave no prepared statements on their conn
   for (let terms = 2; terms < 12; terms++) {
     await listTasks(database, { ...NEWEST, ...selection(terms) });
     await readOpenTasks(database, selection(terms), 0, { afterId: null, limit: 10 });
-    await readTransitions(database, { after: 0, to: 10 }, 10, selection(terms));
+    await readEvents(database, { after: 0, to: 10 }, 10, selection(terms));
   }
   expect(await kept()).toBe(0);
   await database.close();

@@ -1,8 +1,8 @@
 import { sql as drizzleSql } from "drizzle-orm";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { readChunks } from "../../../src/store/logs/logs.ts";
-import { finish, markRunning, move, underLease } from "../../../src/store/tasks/moves.ts";
 import { readProgress } from "../../../src/store/tasks/progress.ts";
+import { finish, markRunning, transition, underLease } from "../../../src/store/tasks/transitions.ts";
 import { LeaseLost } from "../../../src/task/errors.ts";
 import { FINAL, STATUSES, type Status, TRANSITIONS } from "../../../src/task/status.ts";
 import type { TaskOutcome } from "../../../src/task/types.ts";
@@ -33,10 +33,10 @@ describe("the status table", () => {
     const allowed: readonly Status[] = TRANSITIONS[from];
     for (const to of STATUSES) {
       const lease = await store.makeTaskIn(from);
-      const moved = await store.database.run((db) =>
-        move(db, { to, where: underLease(lease), set: needed(to) }),
+      const changed = await store.database.run((db) =>
+        transition(db, { to, where: underLease(lease), set: needed(to) }),
       );
-      expect(moved, `${from} → ${to}`).toMatchObject(allowed.includes(to) ? [lease] : []);
+      expect(changed, `${from} → ${to}`).toMatchObject(allowed.includes(to) ? [lease] : []);
       expect((await store.row(lease.id)).status).toBe(allowed.includes(to) ? to : from);
       expect(await store.events(lease.id)).toEqual(allowed.includes(to) ? ["WAITING", to] : ["WAITING"]);
     }
@@ -60,15 +60,15 @@ describe("the status table", () => {
 test("a move under an old epoch moves nothing", async () => {
   const { id } = await store.makeTaskIn("RUNNING", { lease_epoch: 2 });
   const old = underLease({ id, leaseEpoch: 1 });
-  const moved = await store.database.run((db) => move(db, { to: "SUCCESS", where: old }));
-  expect(moved).toEqual([]);
+  const changed = await store.database.run((db) => transition(db, { to: "SUCCESS", where: old }));
+  expect(changed).toEqual([]);
   expect((await store.row(id)).status).toBe("RUNNING");
 });
 
 test("of twenty concurrent moves of a task exactly one is made, with one event", async () => {
   const lease = await store.makeTaskIn("RUNNING");
   const moves = Array.from({ length: 20 }, () =>
-    store.database.run((db) => move(db, { to: "SUCCESS", where: underLease(lease) })),
+    store.database.run((db) => transition(db, { to: "SUCCESS", where: underLease(lease) })),
   );
   expect((await Promise.all(moves)).flat()).toMatchObject([lease]);
   expect(await store.events(lease.id)).toEqual(["WAITING", "SUCCESS"]);
@@ -92,7 +92,7 @@ test("events are numbered from 1 without gaps, and each has its place among the 
 test("an end is recorded with any characters in its message", async () => {
   const lease = await store.makeTaskIn("RUNNING");
   const said = { ...FAILED, message: "NUL \0, half of a pair \ud800, \u{1f512}" };
-  expect(await finish(store.database, lease, said)).toMatchObject({ moved: true });
+  expect(await finish(store.database, lease, said)).toMatchObject({ applied: true });
   expect((await store.row(lease.id)).endMessage).toBe("NUL \ufffd, half of a pair \ufffd, \u{1f512}");
 });
 
@@ -128,7 +128,7 @@ describe("finish", () => {
   test("commits outcome and last lines together, and removes lease and secrets", async () => {
     const lease = await store.makeTaskIn("RUNNING", { secrets: Buffer.from("sealed") });
     expect(await finish(store.database, lease, FAILED, { last: chunk(1, 3) })).toEqual({
-      moved: true,
+      applied: true,
       followers: [],
     });
     const row = await store.row(lease.id);
@@ -149,7 +149,7 @@ describe("finish", () => {
     await finish(store.database, lease, FAILED, { last: chunk(1, 3) });
     const { endTime } = await store.row(lease.id);
     expect(await finish(store.database, lease, FAILED, { last: chunk(1, 3) })).toEqual({
-      moved: true,
+      applied: true,
       followers: [],
     });
     expect((await store.row(lease.id)).endTime).toEqual(endTime);
@@ -159,13 +159,13 @@ describe("finish", () => {
   test("refuses a success after a kill, and stores the lines nevertheless", async () => {
     const lease = await store.makeTaskIn("STOPPING");
     expect(await finish(store.database, lease, OUTCOME, { last: chunk(1, 3) })).toEqual({
-      moved: false,
+      applied: false,
       followers: [],
     });
     expect(await readProgress(store.database, lease.id, 0)).toMatchObject({ status: "STOPPING", lastSeq: 3 });
     const stopped: TaskOutcome = { ...OUTCOME, status: "STOPPED", reason: "STOPPED_BY_USER" };
     expect(await finish(store.database, lease, stopped, { last: chunk(1, 3) })).toEqual({
-      moved: true,
+      applied: true,
       followers: [],
     });
     expect(await readProgress(store.database, lease.id, 0)).toMatchObject({ status: "STOPPED", lastSeq: 3 });
@@ -183,7 +183,7 @@ describe("finish", () => {
   test.each(FINAL)("never moves a task in %s to another end", async (status) => {
     const lease = await store.makeTaskIn(status);
     const other: TaskOutcome = status === "ERROR" ? OUTCOME : FAILED;
-    expect(await finish(store.database, lease, other)).toEqual({ moved: false, followers: [] });
+    expect(await finish(store.database, lease, other)).toEqual({ applied: false, followers: [] });
     expect((await store.row(lease.id)).status).toBe(status);
   });
 });
@@ -191,7 +191,7 @@ describe("finish", () => {
 test("a failed move leaves no event", async () => {
   const lease = await store.makeTaskIn("RUNNING");
   const broken = store.database.run((db) =>
-    move(db, { to: "ERROR", where: underLease(lease), set: { endReason: drizzleSql`'WHIM'` } }),
+    transition(db, { to: "ERROR", where: underLease(lease), set: { endReason: drizzleSql`'WHIM'` } }),
   );
   await expect(broken).rejects.toThrow(/tasks_end_reason/);
   expect(await store.events(lease.id)).toEqual(["WAITING"]);

@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { finish } from "../../../src/store/tasks/moves.ts";
 import { createTask, type RequestKey } from "../../../src/store/tasks/tasks.ts";
+import { finish } from "../../../src/store/tasks/transitions.ts";
 import { findBuild, loadAutoruns } from "../../../src/store/tasks/versions.ts";
 import type { TaskOutcome } from "../../../src/task/types.ts";
 import { newTask, openStore, type TestStore } from "../fixture.ts";
@@ -98,9 +98,9 @@ describe("the tasks that follow an end", () => {
     const lease = await store.makeTaskIn("RUNNING");
     const before = await count();
     const ended = await finish(store.database, lease, SUCCESS, { followers });
-    expect(ended).toMatchObject({ moved: true, followers: [expect.any(String), expect.any(String)] });
+    expect(ended).toMatchObject({ applied: true, followers: [expect.any(String), expect.any(String)] });
     expect(await finish(store.database, lease, SUCCESS, { followers })).toEqual({
-      moved: true,
+      applied: true,
       followers: [],
     });
     expect(await count()).toBe(before + 2);
@@ -113,7 +113,7 @@ describe("the tasks that follow an end", () => {
     const stopping = await store.makeTaskIn("STOPPING");
     const before = await count();
     expect(await finish(store.database, stopping, SUCCESS, { followers })).toEqual({
-      moved: false,
+      applied: false,
       followers: [],
     });
     const { id } = await store.makeTaskIn("RUNNING", { lease_epoch: 2 });
