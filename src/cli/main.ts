@@ -7,7 +7,7 @@ import { flush } from "./terminal/output.ts";
  *
  * program.ts lists the commands. Each has a file in commands/: it parses its arguments (input/, catalog/), makes calls through
  * a session (session.ts), which retries while the server starts, and prints results to stdout. Everything else that the
- * program has to say goes to stderr behind `signalman: `. view/ shows watched tasks live, terminal/ knows what a terminal can
+ * program has to say goes to stderr after `signalman: `. view/ shows watched tasks live, terminal/ knows what a terminal can
  * do, completion/ completes words for shells.
  *
  * Text that comes from tasks or from other people reaches a terminal only after its control characters are removed or

@@ -5,7 +5,7 @@ import { openOrCreate, readRegular } from "../files/regular-file.ts";
 import { DataFolderInUse } from "./errors.ts";
 
 /**
- * Commands that lock the file description behind descriptor 3 and exit: flock(1) of util-linux or BusyBox; perl where
+ * Commands that lock the file of descriptor 3 and exit: flock(1) of util-linux or BusyBox; perl where
  * macOS lacks flock.
  */
 const LOCKERS: [string, ...string[]][] = [

@@ -1,5 +1,5 @@
 /**
- * Returns the URL of a server behind a unix socket, in the form of libpq: the folder of the socket, percent-encoded,
+ * Returns the URL of a server on a unix socket, in the form of libpq: the folder of the socket, percent-encoded,
  * is the host. psql takes it as it is; postgres.js needs `socketOptions` in addition.
  */
 export function socketUrl(to: {

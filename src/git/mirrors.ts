@@ -234,7 +234,7 @@ export function createMirrors({ root, idleMs, retryMs, tasks, onDamaged }: Mirro
   }
 }
 
-/** Returns git's own error behind a PrepareError. */
+/** Returns git's error that caused a PrepareError. */
 const causeOf = (error: unknown) => (error instanceof PrepareError ? error.cause : error);
 
 /** Returns the name of the mirror's folder: a hash of URL and access key. */

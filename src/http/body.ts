@@ -60,7 +60,7 @@ export function bodyReader({ idleMs, totalMs, large }: BodyLimits): ReadBody {
       stopTotal();
       void permit?.then((release) => release());
       const discardRest = () => void request.resume();
-      // Discards the rest after the piece that is still awaited: return() settles behind it.
+      // Discards the rest after the piece that is still awaited: return() settles after it.
       pieces.return?.().then(discardRest, discardRest);
     }
   };

@@ -23,7 +23,7 @@ export function varintLength(value: number): number {
   return length;
 }
 
-/** Writes `value` (0 to 2^53 - 1) at `at`; returns the position behind it. */
+/** Writes `value` (0 to 2^53 - 1) at `at`; returns the position after it. */
 export function writeVarint(out: Uint8Array, at: number, value: number): number {
   let rest = value;
   let to = at;
@@ -70,7 +70,7 @@ export class WireReader {
     }
   }
 
-  /** Moves behind the value of a field whose tag has just been read. */
+  /** Skips the value of a field whose tag has just been read. */
   skip(tag: number): void {
     const type = tag & 7;
     if (type === 0) this.varint();

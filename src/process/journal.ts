@@ -11,7 +11,7 @@ import { journalPath } from "./spool.ts";
  *     abandoned <id>                 written by a later server that found no start, so that none can follow
  *     wrapper <stat line>            the wrapper's identity, from /proc
  *     leader <stat line>             identity of the task's first process, just before its exec; not for isolated programs
- *     isolated                       written by the server behind `attempt`: the program runs in namespaces
+ *     isolated                       written by the server after `attempt`: the program runs in namespaces
  *     {"child-pid": …}               several lines of JSON: the first process of these namespaces (isolation/namespace.ts)
  *     interrupted                    written by a server before SIGINT, since a second SIGINT has another meaning
  *     exit <$?>                      exit of the task's first process, 0 to 255

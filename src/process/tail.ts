@@ -25,7 +25,7 @@ export interface TailOptions {
 const bufferBytes = { few: 16 * 1024, many: 256 * 1024 };
 // Reads come from the page cache and are synchronous; after this many the event loop gets its turn.
 const readsPerTurn = 8;
-// Poll intervals in milliseconds: behind inotify, whose events may be lost, and without it if the system has no
+// Poll intervals in milliseconds: beside inotify, whose events may be lost, and without it if the system has no
 // watches left.
 const pollMs = { watched: 250, unwatched: 20 };
 

@@ -10,7 +10,7 @@ import { supervisorsOf } from "./task-processes.ts";
 
 // Poll interval for the end of processes that are no children of this server's launcher, in milliseconds.
 const adoptedPollMs = 50;
-// Poll intervals in milliseconds: behind inotify, whose events may be lost, and without it if the system has no
+// Poll intervals in milliseconds: beside inotify, whose events may be lost, and without it if the system has no
 // watches left.
 const recordPollMs = { watched: 1000, unwatched: 50 };
 

@@ -13,7 +13,7 @@ export async function keepHouse(database: Database): Promise<void> {
   await forgetAuditEvents(database);
 }
 
-/** @throws Error if the database does not answer or is read-only. */
+/** Checks that the database answers and accepts writes. @throws Error if not */
 export async function assertWritable(database: Database): Promise<void> {
   await database.run(async (db) => {
     const [row] = await db.execute(sql`SELECT current_setting('transaction_read_only') AS "readOnly"`);

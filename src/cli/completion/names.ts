@@ -49,7 +49,7 @@ export async function namesFor(
   return await Promise.race([lister(client, prefix, patienceMs), gaveUp]);
 }
 
-/** Lists names in the project that the prefix names (`demo/`); without one, the projects, each with a slash behind it. */
+/** Lists names in the project that the prefix names (`demo/`); without one, the projects, each with a slash after it. */
 async function within(
   client: Signalman,
   prefix: string,

@@ -12,7 +12,7 @@ import { UsageError } from "../errors.ts";
 import { print, say } from "../terminal/output.ts";
 
 const UNKNOWN_KEY =
-  "none of these keys is the key that servers of this database start with; add that key behind the new one, or give --lost-key if it is lost";
+  "none of these keys is the key that servers of this database start with; add that key after the new one, or give --lost-key if it is lost";
 
 /** Deadline of one statement. */
 const DEADLINE_MS = 60_000;

@@ -16,7 +16,7 @@ export async function print(line: string): Promise<void> {
   await write(process.stdout, `${harmless(line)}\n`);
 }
 
-/** Prints a message of the command line to stderr, behind `signalman: `. */
+/** Prints a message of the command line to stderr, after the prefix `signalman: `. */
 export function say(text: string): void {
   write(process.stderr, `signalman: ${printable(text)}\n`).catch(() => {});
 }

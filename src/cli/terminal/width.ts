@@ -10,7 +10,7 @@ export function width(text: string): number {
   return Array.from(segments.segment(text)).reduce((sum, { segment }) => sum + widthOf(segment), 0);
 }
 
-/** Returns the text, or as much of its beginning as fits with `…` behind it. */
+/** Returns the text, or as much of its beginning as fits with `…` after it. */
 export function cut(text: string, columns: number): string {
   if (width(text) <= columns) return text;
   let kept = "";

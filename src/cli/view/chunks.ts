@@ -9,7 +9,7 @@ export interface StreamChunk {
 }
 
 /**
- * Turns log lines back into the bytes that the program wrote, with a newline behind each line that had one. Adjacent lines of
+ * Turns log lines back into the bytes that the program wrote, with a newline after each line that had one. Adjacent lines of
  * one stream are joined. `timestamps`: each line begins with its time; later pieces of a line have none.
  */
 export function createChunker({ timestamps = false } = {}): (lines: readonly LogLine[]) => StreamChunk[] {

@@ -30,7 +30,7 @@ function placeOf(tail: Buffer): CursorPlace {
   return "within-line";
 }
 
-/** Whether the text ends within a UTF-8 character (RFC 3629): a lead byte with fewer bytes behind it than it announces. */
+/** Whether the text ends within a UTF-8 character (RFC 3629): a lead byte with fewer bytes after it than it announces. */
 function hasOpenCharacter(tail: Buffer): boolean {
   for (let back = 1; back <= Math.min(3, tail.length); back += 1) {
     const byte = tail[tail.length - back] ?? 0;

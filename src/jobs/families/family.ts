@@ -109,7 +109,7 @@ export interface Family<Input> {
   checkAsked?(template: Template, asked: Asked): FieldViolation[];
   /** Returns violations in the stored spec of a template, by its fields. */
   checkTemplate?(spec: JsonObject): FieldViolation[];
-  /** Returns a violation in the stored spec of a template's inventory, as words behind its name; undefined: it is valid. */
+  /** Returns a violation in the stored spec of a template's inventory, as words that follow its name; undefined: it is valid. */
   checkInventory?(inventory: JsonObject, app: string): string | undefined;
   /**
    * Writes the files that the program needs outside the workspace and returns what to start.

@@ -42,7 +42,7 @@ export function valuesOf({ by }: TaskOrder, { micros, id }: TaskPlace): SQL[] {
   return [sql`timestamptz 'epoch' + ${micros}::bigint * interval '1 microsecond'`, last];
 }
 
-/** Returns the condition that a task is behind the place; undefined: no place was given. */
+/** Returns the condition that a task comes after the place; undefined: no place was given. */
 export function behind(order: TaskOrder, after: TaskPlace | null): SQL | undefined {
   if (!after) return undefined;
   const op = sql.raw(order.isDescending ? "<" : ">");

@@ -14,7 +14,7 @@ import { idsOf, selected, type TaskSelection, type TaskTerm } from "./task-terms
 
 export interface TaskSequence extends TaskSelection {
   order: TaskOrder;
-  /** Only tasks behind this place. */
+  /** Only tasks after this place. */
   after: TaskPlace | null;
 }
 
