@@ -46,7 +46,7 @@ export function inTurn(
     if (given.bearer === undefined)
       return refused(
         "TOKEN_MISSING",
-        "The header `authorization: Bearer TOKEN` is missing; send it with the token of this server",
+        "The header `authorization: Bearer TOKEN` is missing; send it with a token of this server or of an account",
       );
     return refused(
       "TOKEN_WRONG",

@@ -198,4 +198,8 @@ const tokenGone = () =>
   });
 
 const rightGone = ({ name }: Caller) =>
-  new Failure("denied", `${name} has lost a right that this stream needs`, { reason: "PERMISSION_DENIED" });
+  new Failure(
+    "denied",
+    `${name} has lost a right that this stream needs; ask an administrator for a role with it, then open the stream again`,
+    { reason: "PERMISSION_DENIED" },
+  );

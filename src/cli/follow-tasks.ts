@@ -10,7 +10,7 @@ export async function followTasks(
   parent: string,
   filter: string | undefined,
 ): Promise<number> {
-  // A watch retries for ever while the server cannot be reached; this call fails after 10 s.
+  // Called first, since it fails after 10 s without a server, while a watch would retry for ever.
   await session.call(({ tasks }, options) => tasks.listTasks({ parent, filter, pageSize: 1 }, options));
   using leaving = onSignal();
   await using view: TasksView = createTasksView(session.json, process.stdout, process.stderr);

@@ -65,7 +65,9 @@ export async function follow(session: Session, name: string, options: FollowOpti
 /** Returns the exit code of `terraform plan -detailed-exitcode`: 2 for a plan with changes, else 0; 1 without a result. */
 function planCode(result: TaskResult | undefined, say: (text: string) => void): number {
   if (result?.app.case !== "terraform") {
-    say("cannot tell whether the plan has changes: the server has no Terraform result of this task");
+    say(
+      "cannot tell whether the plan has changes: the server has no Terraform result of this task; read its log",
+    );
     return 1;
   }
   const { hasChanges, added, changed, destroyed } = result.app.value;

@@ -27,7 +27,7 @@ export async function openDataFolder(path: string): Promise<DataFolder> {
   });
   await using onFailure = new AsyncDisposableStack();
   const unlock = await lockFolder(folder).catch((cause: NodeJS.ErrnoException) => {
-    // The system's own message names only the file.
+    // Adds the path of the folder: the system's message names only the lock file.
     if (!cause.syscall) throw cause;
     throw new Error(`Cannot use the data folder ${path}: ${cause.message}`, { cause });
   });

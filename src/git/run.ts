@@ -91,7 +91,7 @@ const ENVIRONMENT = {
   SSH_ASKPASS_REQUIRE: "never",
 };
 
-/** Whether git may inherit a variable. GIT_* variables other than these could name other repositories and settings. */
+/** Whether git may inherit a variable. Most GIT_* variables could name other repositories and settings. */
 const isHarmless = (name: string) => !name.startsWith("GIT_") || /^GIT_(SSL|HTTP|PROXY)_/.test(name);
 
 /** Everything that git gets from the task for which it runs. */

@@ -38,10 +38,14 @@ function statusOf(serving: boolean): Status {
 }
 
 function unknownService(service: string): Failure {
-  return new Failure("not_found", `There is no service ${service.slice(0, 80)} here`, {
-    reason: "SERVICE_UNKNOWN",
-    resource: service,
-  });
+  return new Failure(
+    "not_found",
+    `There is no service ${service.slice(0, 80)} here; list the services by reflection`,
+    {
+      reason: "SERVICE_UNKNOWN",
+      resource: service,
+    },
+  );
 }
 
 /** Answers `GET /healthz`, for load balancers without gRPC, with 200 or 503 and a short text. */

@@ -18,13 +18,13 @@ export interface Installed extends AsyncDisposable {
  * (`removeInstalls`). `purpose` and `name` are file names, each used by one install at a time.
  */
 export interface AccessKeyInstaller {
-  /** @throws PrepareError if the key is of another type, or cannot be used; the signal's reason. */
+  /** Starts an ssh-agent with the key. @throws PrepareError if the key is no SSH key, or cannot be used; the signal's reason. */
   agent(purpose: string, key: AccessKey, signal: AbortSignal): Promise<Agent>;
-  /** A file that only this user can read. */
+  /** Installs a file that only this user can read. */
   file(name: string, content: string): Promise<Installed>;
-  /** A program that only this user can run. */
+  /** Installs a program that only this user can run. */
   program(name: string, text: string): Promise<Installed>;
-  /** A program for GIT_ASKPASS or SSH_ASKPASS: it answers the question for a user name, and every other one. */
+  /** Installs a program for GIT_ASKPASS or SSH_ASKPASS: it answers the question for a user name, and every other one. */
   askpass(purpose: string, answers: { login: string; password: string }): Promise<Installed>;
 }
 

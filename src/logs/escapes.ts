@@ -26,13 +26,13 @@ const CONTROL = String.raw`[\x00-\x07\x0b\x0c\x0e-\x1a\x1c-\x1f\x7f]`;
 
 /** Patterns of the bytes that are removed. Their first group is kept. */
 const PATTERNS = {
-  /** All escape codes. */
+  /** Matches all escape codes. */
   plain: new RegExp(`(${CHARACTER})|${ESCAPE}`, "g"),
-  /** All codes that change the state of a terminal. */
+  /** Matches all codes that change the state of a terminal. */
   text: new RegExp(`(${CHARACTER})|${ESCAPE}|${CONTROL}`, "g"),
-  /** All codes that change the state of a terminal, except colors. */
+  /** Matches all codes that change the state of a terminal, except colors. */
   colors: new RegExp(`(${CHARACTER}|${COLOR})|${ESCAPE}|${CONTROL}`, "g"),
-  /** Colors alone; all other bytes stay. */
+  /** Matches only colors; all other bytes stay. */
   uncolored: new RegExp(`()${COLOR}`, "g"),
 };
 

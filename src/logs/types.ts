@@ -67,7 +67,7 @@ export interface TaskLog extends AsyncDisposable {
    * Rejects with the sink's error if storing failed.
    */
   end(): Promise<Chunk | undefined>;
-  /** Number of the last line that was made, stored or not. */
+  /** Number of the last line that was created, whether it has been stored or not. */
   readonly lastSeq: number;
   /** Raw bytes of each stream that are committed. */
   readonly storedOffsets: Readonly<StreamOffsets>;

@@ -152,7 +152,7 @@ export const pidMax = once(() => Number(textOr("/proc/sys/kernel/pid_max", "0"))
 
 /** Sends a signal to a process, or to a group if `pid` is negative. Signal 0 only checks. Never throws. */
 export function send(pid: number, signal: NodeJS.Signals | 0): "sent" | "gone" | "forbidden" {
-  if (!(Math.abs(pid) > 1)) return "forbidden"; // 0: own group, -1: all processes, 1: init
+  if (!(Math.abs(pid) > 1)) return "forbidden"; // kill(2) would signal more than one process or init: 0 own group, -1 all processes, 1 init
   try {
     process.kill(pid, signal);
     return "sent";

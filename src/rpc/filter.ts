@@ -31,7 +31,7 @@ export function parseFilter<T>(filter: string, termOf: (field: string, op: strin
   return terms;
 }
 
-/** @throws Failure invalid if a text is not a time. */
+/** Parses a time in RFC 3339. @throws Failure invalid if the text is not a time. */
 export function parseTime(value: string): Date {
   const time = new Date(value);
   if (TIME.test(value) && !Number.isNaN(time.getTime())) return time;

@@ -46,7 +46,7 @@ export async function earlierSecrets(
   } catch (cause) {
     const why = messageOf(cause);
     if (task.status === "CONFIRMED") {
-      const message = `Cannot apply the plan: the secrets that it was made with cannot be masked: ${why}`;
+      const message = `Cannot apply the plan: the secrets that it was made with cannot be masked: ${why}. Run the template again for a new plan`;
       throw new PrepareError(message, { cause });
     }
     log.say(

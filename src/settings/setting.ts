@@ -9,7 +9,7 @@ export interface Setting<T> {
   description: string;
   /** Default in words, for the help text. `parse(undefined)` returns its value. */
   default: string;
-  /** @throws Error whose message completes "SIGNALMAN_X …". */
+  /** Returns the value of a text; undefined: of the default. @throws Error whose message completes "SIGNALMAN_X …". */
   parse(text: string | undefined): T;
 }
 

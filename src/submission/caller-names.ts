@@ -12,7 +12,8 @@ import { startEffect } from "../task/start-names.ts";
  * never set the former, and the latter only if the survey asks for them.
  *
  * A survey cannot ask for a secret whose name changes how programs start, unless the template was stored before this was
- * refused (rpc/catalog/checks.ts). Such a template goes on working, so its survey counts first here too.
+ * refused (rpc/catalog/checks.ts). Such a template goes on working, so an answer to its survey is accepted before the name is
+ * checked.
  */
 
 /** The three maps of RunTaskRequest whose names reach a program. */

@@ -18,7 +18,7 @@ export type ErrorKind =
 export interface FieldViolation {
   field: string;
   description: string;
-  /** Default: INVALID_ARGUMENT. */
+  /** Reason for programs. Default: INVALID_ARGUMENT. */
   reason?: Reason;
 }
 

@@ -40,7 +40,7 @@ describe("a server with a token", () => {
     const without = await cli(call, { server: service.url, input });
     expect(without).toMatchObject({ code: 2, stdout: "" });
     expect(without.stderr).toMatch(
-      /is missing; send it with the token of this server \(unauthenticated\)\n.*set SIGNALMAN_TOKEN to/,
+      /is missing; send it with a token of this server or of an account \(unauthenticated\)\n.*set SIGNALMAN_TOKEN to/,
     );
     const wrong = await cli([...call, "--token", "wrong"], { server: service.url, input });
     expect(wrong).toMatchObject({ code: 2, stdout: "" });

@@ -23,7 +23,7 @@ export interface GeneratorOptions extends FittingOptions {
 
 /** Fields that are right under circumstances that a request meets by luck only. */
 const SELDOM =
-  /^(Output only|For a (deploy|build)|For `|For the Terraform|Only |Not for)|Only (if|for) |must be a valid one|else empty|a deploy:|go together/;
+  /^(Output only|For a (deploy|build)|For `|For the Terraform|Only |Not for)|Only (if|for) |must be a valid answer|else empty|a deploy:|go together/;
 
 /**
  * Random requests for any method, by its descriptors and the contract's comments: right ones, nearly right ones and wild

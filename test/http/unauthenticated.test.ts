@@ -44,7 +44,7 @@ describe.each(Object.entries(TRANSPORTS))("a caller without a token, over %s", (
   const REFUSED = {
     code: Code.Unauthenticated,
     reason: "TOKEN_MISSING",
-    text: "The header `authorization: Bearer TOKEN` is missing; send it with the token of this server",
+    text: "The header `authorization: Bearer TOKEN` is missing; send it with a token of this server or of an account",
   };
 
   test("without a token a unary call is refused", async () => {

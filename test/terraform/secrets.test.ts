@@ -91,7 +91,7 @@ test("a plan is not applied if its secrets cannot be masked", async () => {
   await project.confirm(task);
   const end = await watcher.ended;
   const message =
-    "Cannot apply the plan: the secrets that it was made with cannot be masked: Cannot decrypt a secret: its stored form is unknown or damaged; set it again";
+    "Cannot apply the plan: the secrets that it was made with cannot be masked: Cannot decrypt a secret: its stored form is unknown or damaged; set it again. Run the template again for a new plan";
   expect(endOf(end)).toMatchObject({ status: "ERROR", reason: "PREPARE_FAILED", message });
   expect(await project.applied()).toEqual({});
   await leavesNothing(service, task);

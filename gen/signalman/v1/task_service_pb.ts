@@ -543,7 +543,7 @@ export type TaskEnded = Message<"signalman.v1.TaskEnded"> & {
   task?: Task | undefined;
 
   /**
-   * Number of its last log line; 0: it has none.
+   * Number of the task's last log line; 0: it has none.
    *
    * @generated from field: int64 last_seq = 2;
    */

@@ -605,7 +605,7 @@ export type SurveyVariable = Message<"signalman.v1.SurveyVariable"> & {
   values: SurveyValue[];
 
   /**
-   * Answer if the caller gives none; must be a valid one. Not for a secret.
+   * Answer if the caller gives none; must be a valid answer. Not for a secret.
    *
    * @generated from field: string default = 7;
    */

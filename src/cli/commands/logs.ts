@@ -71,7 +71,7 @@ async function* logLines(
 }
 
 async function* followed(session: Session, range: LogRange): AsyncGenerator<LogLine[]> {
-  // A watch retries for ever while the server cannot be reached; this call fails after 10 s.
+  // Called first, since it fails after 10 s without a server, while a watch would retry for ever.
   await session.call(({ tasks }, options) => tasks.getTask({ name: range.name }, options));
   let isBroken = false;
   const events = session.client.watch(range, {

@@ -13,7 +13,7 @@ export function addWatch(program: Command): void {
     .option("--tail <n>", "begin with the last n lines", parseWhole(0, 1_000_000))
     .action(
       withSession(async (session, name: string, options: OutputOptions & { tail?: number }) => {
-        // A watch retries for ever while the server cannot be reached; this call fails after 10 s.
+        // Called first, since it fails after 10 s without a server, while a watch would retry for ever.
         const { task } = await session.call(({ tasks }, call) => tasks.getTask({ name }, call));
         return follow(session, task?.name ?? name, options);
       }),

@@ -25,10 +25,10 @@ export type Isolation =
 
 export type Namespaces = Extract<Isolation, { mode: "namespaces" }>;
 
-/** A way to make namespaces. */
+/** A program that creates namespaces, and its name in messages: a chain. */
 export interface Chain {
   name: "bubblewrap" | "perl";
-  /** Absolute path of its program. */
+  /** Absolute path of the program that creates the namespaces. */
   program: string;
 }
 

@@ -21,7 +21,7 @@ export interface Namespace {
 /** Identity of an init that has ended: no process matches it. */
 const ENDED: Identity = { pid: 2 ** 31 - 1, start: Number.MAX_SAFE_INTEGER };
 
-/** Creates the namespace whose report `read` returns; "" while there is none. */
+/** Creates a Namespace from its report, which `read` returns; "" while nothing is reported. */
 export function createNamespace(read: () => string): Namespace {
   let init: Identity | undefined;
   let program: Identity | undefined;

@@ -67,7 +67,7 @@ const SYSCTLS = [
   },
 ];
 
-/** Returns what the operator can do about a chain that failed with this message. */
+/** Returns what the operator can do if creating namespaces failed with this message. */
 export function adviceFor(trouble: string): string {
   const found = SYSCTLS.find(({ name, forbids }) => forbids(readSysctl(name)));
   if (found) return `sysctl ${found.name} forbids it: set it to ${found.allow}`;

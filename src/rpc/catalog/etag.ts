@@ -6,7 +6,7 @@ export function etagOf({ revision, createTime }: Pick<Resource, "revision" | "cr
   return `"${revision}-${createTime.getTime().toString(36)}"`;
 }
 
-/** @throws Failure aborted if a request gives another etag than the stored resource has. */
+/** Checks the etag of a request, if it gives one. @throws Failure aborted if the stored resource has another etag. */
 export function assertEtag(resource: string, stored: Resource, given: string): void {
   if (given === "" || given === etagOf(stored)) return;
   const text = `${resource} has changed: its etag is ${etagOf(stored)}, got ${given.slice(0, 80)}; read it again`;

@@ -130,7 +130,7 @@ function storedOf(state: ProjectState, kind: AnyKind, { project, name }: Asked, 
 const all = ({ outlines }: ProjectState): Place[] =>
   KINDS.flatMap((kind) => [...outlines[kind].keys()].map((name) => ({ kind, name })));
 
-/** @throws Failure precondition that names a resource which refers to this one. */
+/** Checks that no resource refers to this one. @throws Failure precondition that names one that does. */
 function assertNotReferred(
   project: string,
   { outlines }: ProjectState,

@@ -28,7 +28,7 @@ const withValues = ruleAt(variable, "Required for an enum, else empty", ({ type,
   return isRight ? [] : [{ path: ["values"], got: received(values) }];
 });
 
-const withDefault = ruleAt(withValues, "must be a valid one", (question) =>
+const withDefault = ruleAt(withValues, "must be a valid answer", (question) =>
   isAnswer(question) ? [] : [{ path: ["default"], got: received(question.default) }],
 );
 

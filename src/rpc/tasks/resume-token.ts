@@ -21,7 +21,7 @@ export function encodeToken(taskId: string, { seq, ordinal }: Cursor): string {
   return bytes.toString("base64url");
 }
 
-/** @throws Failure invalid if it is not a token of WatchTask, or is one of another task. */
+/** Returns the cursor in a resume token. @throws Failure invalid if it is not a token of WatchTask, or is one of another task. */
 export function decodeToken(taskId: string, token: string): Cursor {
   const bytes = Buffer.from(token, "base64url");
   if (bytes.length !== BYTES || bytes[0] !== VERSION) throw refuse("is not a token of WatchTask");

@@ -9,7 +9,7 @@ import { accounts } from "../schema/accounts.ts";
 
 const nameOf = (name: string) => `accounts/${name}`;
 
-/** @throws Failure already_exists. */
+/** Stores a new account. @throws Failure already_exists. */
 export async function createAccount(
   database: Database,
   name: string,
@@ -27,7 +27,7 @@ export async function createAccount(
   return row;
 }
 
-/** @throws Failure not_found. */
+/** Returns one account. @throws Failure not_found. */
 export async function getAccount(database: Database, name: string): Promise<Resource> {
   const [row] = await database.run((db) => db.select().from(accounts).where(eq(accounts.name, name)));
   if (!row) throw notFound(nameOf(name));
@@ -91,7 +91,7 @@ function inTransaction<T>(
   );
 }
 
-/** @throws Failure not_found. */
+/** Checks that an account exists. @throws Failure not_found. */
 export async function assertAccount(db: Queryable, name: string): Promise<void> {
   const [row] = await db.select({ name: accounts.name }).from(accounts).where(eq(accounts.name, name));
   if (!row) throw notFound(nameOf(name));

@@ -37,7 +37,7 @@ const UNRESTRICTED = { allowOverrideEnv: ["*"], allowExtraVariables: true };
 export const templateSpec = sql<JsonObject>`CASE WHEN ${templates.restrictsCallers} THEN ${templates.spec}
   ELSE ${templates.spec} || ${sql.raw(`'${JSON.stringify(UNRESTRICTED)}'::jsonb`)} END`;
 
-/** Spec of a kind of resources. */
+/** Returns the column, or for templates the expression, with the specs of a kind of resources. */
 export const specOf = (kind: Kind) => (kind === "templates" ? templateSpec : TABLES[kind].spec);
 
 /** Columns of a kind's table, to be selected. */

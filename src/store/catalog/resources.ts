@@ -57,7 +57,7 @@ const templatesOf = ({ scopes, project }: ResourceQuery): string[] =>
 const isOneOf = (column: AnyPgColumn, names: readonly string[] | undefined) =>
   names && isOneOfNames(column, names);
 
-/** @throws Failure not_found. */
+/** Returns one resource. @throws Failure not_found. */
 export async function getResource(
   database: Database,
   kind: AnyKind,
@@ -77,7 +77,7 @@ export async function getResource(
   return row;
 }
 
-/** @throws Failure not_found. */
+/** Checks that a project exists. @throws Failure not_found. */
 export async function assertProject(db: Queryable, name: string): Promise<void> {
   const [row] = await db.select({ name: projects.name }).from(projects).where(eq(projects.name, name));
   if (!row) throw notFound(`projects/${name}`);

@@ -180,7 +180,7 @@ const toEnd = (to: TaskOutcome["status"]) =>
 
 const TO_END = { SUCCESS: toEnd("SUCCESS"), ERROR: toEnd("ERROR"), STOPPED: toEnd("STOPPED") };
 
-/** A transition by the task's owner. */
+/** A change of status by the node that owns the task. */
 interface Step {
   to: Status;
   transition(db: Queryable): PromiseLike<Lease[]>;

@@ -195,12 +195,12 @@ describe("a survey", () => {
     [
       "another default",
       { name: "x", type: SurveyType.ENUM, values: [{ value: "a" }], default: "b" },
-      'default: must be a valid one; got "b"',
+      'default: must be a valid answer; got "b"',
     ],
     [
       "a default that is no number",
       { name: "x", type: SurveyType.INT, default: "1.5" },
-      'default: must be a valid one; got "1.5"',
+      'default: must be a valid answer; got "1.5"',
     ],
     [
       "a type that is not there",

@@ -40,7 +40,9 @@ export async function openAccess(
   const login = named || remote.user || TOKEN_USER;
   const password = key.kind === "text" ? key.value : key.password;
   if (/[\0\r\n]/.test(`${login}${password}`))
-    throw new PrepareError(`Cannot use ${key.name} for ${remote.shown}: it has more than one line`);
+    throw new PrepareError(
+      `Cannot use ${key.name} for ${remote.shown}: its login, password or token has more than one line; set it again as one line`,
+    );
   const file = await keys.file("git-credentials", `username=${login}\npassword=${password}\n`);
   return {
     access: { kind: "credentials", file: file.path },

@@ -3,7 +3,10 @@ import type { AccessKeyInstaller } from "../../../keys/installer.ts";
 import { shellWord } from "../../../process/shell-word.ts";
 import type { AnsiblePlaces } from "./environment.ts";
 
-/** Option that is left out: BatchMode would keep sshpass from answering the password prompt. Other prompts have no terminal. */
+/**
+ * Option of ssh that the wrappers leave out: BatchMode would keep sshpass from answering the password prompt. Other prompts
+ * fail without it too, since they have no terminal.
+ */
 const LEFT_OUT = /^BatchMode=/;
 
 /**

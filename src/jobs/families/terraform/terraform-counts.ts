@@ -26,7 +26,7 @@ export async function countChanges(json: AsyncIterable<Uint8Array> | Iterable<Ui
   };
   parser.onError = (cause) => {
     throw new PrepareError(
-      "Cannot count the plan's changes: the output of Terraform's `show -json` is not JSON",
+      "Cannot count the plan's changes: the output of Terraform's `show -json` is not JSON; run the template again",
       {
         cause,
       },
@@ -34,6 +34,8 @@ export async function countChanges(json: AsyncIterable<Uint8Array> | Iterable<Ui
   };
   for await (const chunk of json) parser.write(chunk);
   if (!parser.isEnded)
-    throw new PrepareError("Cannot count the plan's changes: the output of show -json is incomplete");
+    throw new PrepareError(
+      "Cannot count the plan's changes: the output of show -json is incomplete; run the template again",
+    );
   return counts;
 }
