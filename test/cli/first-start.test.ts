@@ -68,7 +68,9 @@ test("a server without settings is closed, and its user's command line needs no 
   });
   const other = await cli(["list"], { server: url, env: { HOME: join(folder, "other") } });
   expect(other.code).toBe(2);
-  expect(other.stderr).toContain("is missing; send it with a token of this server or of an account (unauthenticated)");
+  expect(other.stderr).toContain(
+    "is missing; send it with a token of this server or of an account (unauthenticated)",
+  );
   const withToken = { HOME: join(folder, "other"), SIGNALMAN_TOKEN: token };
   expect(await cli(["list"], { server: url, env: withToken })).toMatchObject({ code: 0 });
 });
