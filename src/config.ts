@@ -8,6 +8,7 @@ import type { IsolationSetting } from "./process/isolation/choose.ts";
 import { parseApps } from "./settings/apps.ts";
 import { PORT_SETTINGS } from "./settings/port.ts";
 import { parseRoles, ROLES } from "./settings/roles.ts";
+import { parseRunAsUsers } from "./settings/run-as-users.ts";
 import { type Setting, setting } from "./settings/setting.ts";
 import {
   oneOf,
@@ -97,6 +98,15 @@ export const SETTINGS = {
       "templates, such as projects/x/templates/y, whose tasks run without isolation, since they need sudo, su or become on this machine",
     default: "none",
     parse: (text = "") => parseTemplates(text),
+  }),
+  runAsUsers: setting({
+    env: "SIGNALMAN_RUN_AS_USERS",
+    flag: "run-as-users",
+    placeholder: "SCOPE:USER,…",
+    description:
+      "users as whom a server that runs as root runs tasks: default: runner, projects/x: web, projects/x/templates/y: other; the most specific entry counts",
+    default: "none: tasks run as the server's user",
+    parse: (text = "") => parseRunAsUsers(text),
   }),
   sshHostKeys: setting({
     env: "SIGNALMAN_SSH_HOST_KEYS",

@@ -20,6 +20,11 @@ export interface OpenOptions {
   links?: "refused" | "followed";
   /** Largest size in bytes; a larger file is refused. Default: no limit, for callers that read a part of the file. */
   maxBytes?: number;
+  /**
+   * User as whom a task runs whose file it is. A file that neither belongs to this user nor can be read by everyone is refused,
+   * since the program may have put a link to it there, and this server reads as root. Default: every file.
+   */
+  owner?: { readonly uid: number } | undefined;
 }
 
 export interface ReadOptions extends OpenOptions {
@@ -97,7 +102,7 @@ function openWith(flags: number, path: string, options: OpenOptions): number | u
     const what = REFUSALS[code];
     throw what ? new UnusableFileError(path, what, { cause }) : cause;
   }
-  const what = faultOf(fstatSync(fd), options.maxBytes);
+  const what = faultOf(fstatSync(fd), options);
   if (what === undefined) return fd;
   closeSync(fd);
   throw new UnusableFileError(path, what);
@@ -110,9 +115,14 @@ const REFUSALS: Record<string, string> = {
   ENXIO: "it is a named pipe, a socket or a device, not a regular file",
 };
 
-function faultOf(found: Stats, maxBytes = Number.POSITIVE_INFINITY): string | undefined {
+function faultOf(
+  found: Stats,
+  { maxBytes = Number.POSITIVE_INFINITY, owner }: OpenOptions,
+): string | undefined {
   if (found.isDirectory()) return REFUSALS.EISDIR;
   if (!found.isFile()) return REFUSALS.ENXIO;
+  if (owner && found.uid !== owner.uid && (found.mode & constants.S_IROTH) === 0)
+    return "it belongs to another user than the task's";
   if (found.size > maxBytes) return `it has ${found.size} bytes; at most ${maxBytes} are read`;
   return undefined;
 }

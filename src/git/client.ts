@@ -10,7 +10,7 @@ import { isSamePlace, maskUsers, parseRemote, type RemoteUrl, resolveSubmodule }
 import { findCommit } from "./revision.ts";
 import { createRunGit, GitFailed, type GitSurroundings, repositoryAt, workspaceAt } from "./run.ts";
 import type { SshSettings } from "./ssh-options.ts";
-import { listSubmodules, makeFolder, type Submodule } from "./submodules.ts";
+import { listSubmodules, makeSubmoduleFolder, type Submodule } from "./submodules.ts";
 
 /*
  * Checks out repositories for tasks.
@@ -126,7 +126,7 @@ export function createGit({ mirrors, ssh, onMirror, onFolder, ...surroundings }:
         source,
         gitBranch: "",
         commit: submodule.hash,
-        target: await makeFolder(target, submodule.path),
+        target: await makeSubmoduleFolder(target, submodule.path, mirrors.owner),
       };
       await placeWhole(options, nesting, signal);
       const url = typeof source === "string" ? source : source.text;

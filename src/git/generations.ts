@@ -2,6 +2,7 @@ import { readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { readRegular } from "../files/regular-file.ts";
 import { replaceFile } from "../files/replace-file.ts";
+import { removeTree } from "../process/remove-tree.ts";
 
 /** One copy of a remote repository on this machine. A damaged copy is replaced by the next generation. */
 export interface Generation {
@@ -47,7 +48,7 @@ export async function removeReplaced(
     const borrowers = readBorrowers(path);
     if (!borrowers) replaceFile(path + BORROWERS, JSON.stringify(tasks));
     if ((borrowers ?? tasks).some((task) => tasks.includes(task))) continue;
-    await rm(path, { recursive: true, force: true });
+    await removeTree(path);
     await rm(path + BORROWERS, { force: true });
   }
 }

@@ -1,5 +1,7 @@
-import { lstat, mkdir, readdir, rm } from "node:fs/promises";
-import { join } from "node:path";
+import { lstat, mkdir, readdir } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { makeFolder, type Owner } from "../files/owned.ts";
+import { removeTree } from "../process/remove-tree.ts";
 import { isDamage, isOtherFormat } from "./failures.ts";
 import { GitFailed, type RunGit, repositoryAt } from "./run.ts";
 
@@ -19,7 +21,7 @@ export async function removeTraces(repository: string): Promise<void> {
     ...(await Promise.all(inside.map((folder) => list(folder)))).flat(),
   ];
   const traces = found.filter((path) => path.endsWith(".lock") || /^objects\/(.*\/)?tmp_/.test(path));
-  for (const trace of traces) await rm(join(repository, trace), { recursive: true, force: true });
+  for (const trace of traces) await removeTree(join(repository, trace));
 }
 
 /**
@@ -72,10 +74,16 @@ export async function damageOf(
 }
 
 /** Makes an empty mirror at `path`, which is removed on disposal unless it was renamed meanwhile. */
-export async function initialize(path: string, format: "sha1" | "sha256", run: RunGit, signal: AbortSignal) {
-  const remove = () => rm(path, { recursive: true, force: true });
+export async function initialize(
+  path: string,
+  format: "sha1" | "sha256",
+  { run, owner }: { run: RunGit; owner: Owner | undefined },
+  signal: AbortSignal,
+) {
+  const remove = () => removeTree(path);
   await remove();
-  await mkdir(path, { recursive: true, mode: 0o700 });
+  await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+  makeFolder(path, owner);
   const half = { path, [Symbol.asyncDispose]: remove };
   await using stack = new AsyncDisposableStack();
   stack.use(half);

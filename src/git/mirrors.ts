@@ -1,8 +1,10 @@
 import { createHash } from "node:crypto";
-import { readdir, rename, rm, stat, utimes } from "node:fs/promises";
+import { readdir, rename, stat, utimes } from "node:fs/promises";
 import { join } from "node:path";
 import { createKeyedQueue } from "../async/keyed-queue.ts";
 import { retry } from "../async/retry.ts";
+import type { Owner } from "../files/owned.ts";
+import { removeTree } from "../process/remove-tree.ts";
 import { PrepareError } from "../task/errors.ts";
 import type { Reach } from "./access.ts";
 import { explainFetch, isOtherFormat, isTimeout, isTransient, wordsOf } from "./failures.ts";
@@ -27,6 +29,8 @@ export interface Fetch {
 export interface Mirrors {
   /** Milliseconds without output of git after which a fetch is given up. */
   readonly idleMs: number;
+  /** User as whom git runs, who owns the mirrors; undefined: the server's. */
+  readonly owner: Owner | undefined;
   /**
    * Updates the remote's mirror and finds the wanted commit. Fetches into one mirror run one after the other. A damaged mirror
    * is replaced by a new one.
@@ -47,6 +51,7 @@ export interface Mirrors {
 export interface MirrorOptions {
   /** Folder of all mirrors. */
   root: string;
+  owner?: Owner | undefined;
   /** Milliseconds without output of git after which a fetch is given up. */
   idleMs: number;
   /** Pauses in milliseconds, one before each retry. */
@@ -64,7 +69,7 @@ const FETCH = "fetch --progress --force --prune --no-tags --no-auto-gc --no-writ
 const REFS = ["+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*"];
 const NEW = ".new";
 
-export function createMirrors({ root, idleMs, retryMs, tasks, onDamaged }: MirrorOptions): Mirrors {
+export function createMirrors({ root, owner, idleMs, retryMs, tasks, onDamaged }: MirrorOptions): Mirrors {
   const inTurn = createKeyedQueue();
   /** Mirrors whose last fetch by this server succeeded, so that no killed process has left a lock there. */
   const orderly = new Set<string>();
@@ -82,6 +87,7 @@ export function createMirrors({ root, idleMs, retryMs, tasks, onDamaged }: Mirro
 
   return {
     idleMs,
+    owner,
     distrust,
     acquit: (mirror) => void acquitted.add(mirror),
     async fetch(fetch, signal) {
@@ -111,7 +117,7 @@ export function createMirrors({ root, idleMs, retryMs, tasks, onDamaged }: Mirro
           );
         // Checked again in turn, since a task may have used the mirror meanwhile.
         const remove = async () => {
-          if (await isUnused()) await rm(path, { recursive: true, force: true });
+          if (await isUnused()) await removeTree(path);
         };
         if (await isUnused()) await turn(mirrorOf(entry), remove);
       }
@@ -165,10 +171,10 @@ export function createMirrors({ root, idleMs, retryMs, tasks, onDamaged }: Mirro
 
   /** Fetches into a new mirror, which gets its name after the first fetch, so that an incomplete mirror is never found. */
   async function fetchNew(mirror: string, fetch: Fetch, signal: AbortSignal): Promise<Found> {
-    await using half = await initialize(`${mirror}${NEW}`, "sha1", fetch.run, signal);
+    await using half = await initialize(`${mirror}${NEW}`, "sha1", { ...fetch, owner }, signal);
     await update(half.path, fetch, signal).catch(async (error: unknown) => {
       if (!isOtherFormat(causeOf(error))) throw error;
-      await initialize(half.path, "sha256", fetch.run, signal);
+      await initialize(half.path, "sha256", { ...fetch, owner }, signal);
       await update(half.path, fetch, signal);
     });
     await rename(half.path, mirror);

@@ -1,5 +1,7 @@
-import { mkdir, readdir, stat } from "node:fs/promises";
+import { existsSync } from "node:fs";
+import { readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
+import { makeFolder } from "../files/owned.ts";
 import { removeTree } from "../process/remove-tree.ts";
 import { type GitAccess, reach } from "./access.ts";
 import { type Clone, clone } from "./clone.ts";
@@ -103,7 +105,7 @@ async function placeFromMirror(
     if (!options.lfs) await clone(base, signal);
     else {
       const storage = join(mirror, "lfs");
-      await mkdir(storage, { recursive: true });
+      if (!existsSync(storage)) makeFolder(storage, mirrors.owner);
       const config = await lfsConfig(run, { cwd: target, storage, signal });
       const rest = { writes: [storage], env: way.env, idleMs: mirrors.idleMs };
       await clone({ ...base, ...rest, config: [...way.config, ...config] }, signal);

@@ -1,5 +1,7 @@
-import { mkdir, realpath } from "node:fs/promises";
+import { existsSync } from "node:fs";
+import { realpath } from "node:fs/promises";
 import { isAbsolute, join, normalize } from "node:path";
+import { makeFolder, type Owner } from "../files/owned.ts";
 import { PrepareError } from "../task/errors.ts";
 import { GitFailed, type RunGit, workspaceAt } from "./run.ts";
 
@@ -43,9 +45,17 @@ export async function listSubmodules(
 }
 
 /** Makes the folder of a submodule in the workspace. @throws PrepareError if a link in its path leads elsewhere */
-export async function makeFolder(workspace: string, path: string): Promise<string> {
+export async function makeSubmoduleFolder(
+  workspace: string,
+  path: string,
+  owner: Owner | undefined,
+): Promise<string> {
   const folder = join(workspace, path);
-  await mkdir(folder, { recursive: true });
+  const parts = normalize(path).split("/");
+  for (const at of parts.keys()) {
+    const part = join(workspace, ...parts.slice(0, at + 1));
+    if (!existsSync(part)) makeFolder(part, owner);
+  }
   if ((await realpath(folder)) !== join(await realpath(workspace), normalize(path)).replace(/\/$/, ""))
     throw new PrepareError(
       `Cannot check out the submodule ${path}: a part of its path is a symbolic link in the repository`,

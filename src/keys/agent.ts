@@ -1,11 +1,12 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync } from "node:fs";
-import { rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { removeFile, writeNew } from "../files/owned.ts";
 import { type Command, runCommand } from "../process/command.ts";
 import { sweepMarked } from "../process/kill-by-marker.ts";
 import { taskVariable } from "../process/scan.ts";
+import { asUser, switchTo } from "../process/task-user.ts";
 import { PrepareError } from "../task/errors.ts";
 import type { AccessKey } from "./access-key.ts";
 import type { KeyFolder } from "./key-folder.ts";
@@ -33,13 +34,13 @@ export async function startAgent(
   key: SshAccessKey,
   signal: AbortSignal,
 ): Promise<Agent> {
-  const socket = join(await makeSocketFolder(place.folder), purpose);
+  const socket = join(await makeSocketFolder(place.folder, place.user), purpose);
   const marker = `${place.marker}/agent-${purpose}`;
   const agent: Agent = {
     socket,
     async [Symbol.asyncDispose]() {
       await sweepMarked(marker);
-      await rm(socket, { force: true });
+      removeFile(socket);
     },
   };
   await using stack = new AsyncDisposableStack();
@@ -60,8 +61,10 @@ async function listening(
   marker: string,
   signal: AbortSignal,
 ): Promise<void> {
-  await rm(socket, { force: true });
-  const child = spawn("/bin/sh", ["-c", 'ssh-agent -D -a "$0"; exit $?', socket], {
+  removeFile(socket);
+  const start = ["/bin/sh", "-c", 'ssh-agent -D -a "$0"; exit $?', socket];
+  const [command = "", ...args] = [...(place.user ? switchTo(place.user) : []), ...start];
+  const child = spawn(command, args, {
     cwd: "/",
     env: { PATH: place.path, [taskVariable]: marker },
     detached: true,
@@ -92,9 +95,9 @@ async function addKey(
   const askpass = `${join(place.folder, "passphrase")}-${process.hrtime.bigint()}`;
   const passphrase = `${askpass}.text`;
   await using cleanup = new AsyncDisposableStack();
-  for (const path of [askpass, passphrase]) cleanup.defer(() => rm(path, { force: true }));
-  await writeFile(passphrase, `${key.passphrase}\n`, { mode: 0o600, flag: "wx" });
-  await writeFile(askpass, ASKPASS, { mode: 0o700, flag: "wx" });
+  for (const path of [askpass, passphrase]) cleanup.defer(() => removeFile(path));
+  writeNew(passphrase, `${key.passphrase}\n`, place.user);
+  writeNew(askpass, ASKPASS, place.user, 0o700);
   const command: Command = {
     command: "ssh-add",
     args: ["-q", "-"],
@@ -111,6 +114,7 @@ async function addKey(
     timeoutMs: ADD_MS,
     signal,
     leftovers: "spared",
+    enclosure: asUser(place.user),
   };
   const { exit, stderr } = await runCommand(command);
   if (exit.kind === "code" && exit.code === 0) return;

@@ -1,5 +1,5 @@
-import { rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { removeFile, writeNew } from "../files/owned.ts";
 import { removeTree } from "../process/remove-tree.ts";
 import { PrepareError } from "../task/errors.ts";
 import type { AccessKey } from "./access-key.ts";
@@ -37,12 +37,12 @@ esac
 
 export function createInstaller(place: KeyFolder): AccessKeyInstaller {
   const write = async (name: string, content: string, mode = 0o600): Promise<Installed> => {
-    makePrivate(place.folder);
+    makePrivate(place.folder, place.user);
     const path = join(place.folder, name);
     // A file that an earlier server left is removed first: its permissions may allow other users to read it.
-    await rm(path, { force: true });
-    await writeFile(path, content, { mode, flag: "wx" });
-    return { path, [Symbol.asyncDispose]: () => rm(path, { force: true }) };
+    removeFile(path);
+    writeNew(path, content, place.user, mode);
+    return { path, [Symbol.asyncDispose]: async () => removeFile(path) };
   };
   return {
     async agent(purpose, key, signal) {

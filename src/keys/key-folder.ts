@@ -1,4 +1,6 @@
-import { mkdirSync } from "node:fs";
+import { existsSync, mkdirSync } from "node:fs";
+import { makeFolder, type Owner } from "../files/owned.ts";
+import type { TaskUser } from "../process/task-user.ts";
 
 /** The folder of a task's keys, with the marker of the task's processes. */
 export interface KeyFolder {
@@ -8,9 +10,12 @@ export interface KeyFolder {
   marker: string;
   /** PATH by which ssh-agent and ssh-add are found. */
   path: string;
+  /** User as whom the task runs, who gets the keys; undefined: the server's. */
+  user?: TaskUser | undefined;
 }
 
 /** Creates a task's private folder if it is missing. */
-export function makePrivate(folder: string): void {
-  mkdirSync(folder, { recursive: true, mode: 0o700 });
+export function makePrivate(folder: string, owner?: Owner): void {
+  if (!owner) mkdirSync(folder, { recursive: true, mode: 0o700 });
+  else if (!existsSync(folder)) makeFolder(folder, owner);
 }

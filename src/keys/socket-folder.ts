@@ -1,9 +1,10 @@
 import { createHash } from "node:crypto";
 import { existsSync, lstatSync } from "node:fs";
-import { mkdir, rm } from "node:fs/promises";
 import { join } from "node:path";
+import { makeFolder, type Owner } from "../files/owned.ts";
 import { MAX_SOCKET_PATH } from "../files/socket-path.ts";
 import { sweepTitled } from "../process/kill-by-command-line.ts";
+import { removeTree } from "../process/remove-tree.ts";
 import { PrepareError } from "../task/errors.ts";
 import { makePrivate } from "./key-folder.ts";
 
@@ -26,13 +27,16 @@ export const hasSockets = (folder: string) => existsSync(socketFolder(folder));
  * Creates the socket folder and the private folder (0700), if missing.
  * @throws PrepareError if another user owns what is there.
  */
-export async function makeSocketFolder(folder: string): Promise<string> {
-  makePrivate(folder);
+export async function makeSocketFolder(folder: string, owner?: Owner): Promise<string> {
+  makePrivate(folder, owner);
   const path = socketFolder(folder);
-  await mkdir(path, { mode: 0o700 }).catch((cause: NodeJS.ErrnoException) => {
-    if (cause.code === "EEXIST" && isPrivate(path)) return;
-    throw new PrepareError(`Cannot make ${path} for the task's sockets: ${cause.message}`, { cause });
-  });
+  try {
+    makeFolder(path, owner);
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    if (code !== "EEXIST" || ownerOf(path) !== (owner?.uid ?? process.geteuid?.()))
+      throw new PrepareError(`Cannot make ${path} for the task's sockets: ${message}`, { cause: error });
+  }
   return path;
 }
 
@@ -42,17 +46,17 @@ export async function makeSocketFolder(folder: string): Promise<string> {
  */
 export async function dropSocketFolder(folder: string): Promise<void> {
   const path = socketFolder(folder);
-  if (!isPrivate(path)) return;
+  if (ownerOf(path) !== (ownerOf(folder) ?? process.geteuid?.())) return;
   await sweepTitled(`ssh: ${path}/`);
-  await rm(path, { recursive: true, force: true });
+  await removeTree(path);
 }
 
-/** Tells whether a path is a folder of this user that other users cannot enter. */
-function isPrivate(path: string): boolean {
+/** Returns the user of a folder that other users cannot enter; undefined: there is none at that path. */
+function ownerOf(path: string): number | undefined {
   try {
     const found = lstatSync(path, { throwIfNoEntry: false });
-    return found?.isDirectory() === true && found.uid === process.geteuid?.() && (found.mode & 0o077) === 0;
+    return found?.isDirectory() && (found.mode & 0o077) === 0 ? found.uid : undefined;
   } catch {
-    return false;
+    return undefined;
   }
 }

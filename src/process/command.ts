@@ -185,7 +185,8 @@ const exitOf = (code: number, isReported: boolean): Exit =>
 /** Descriptor to which an enclosure reports its namespaces. */
 const REPORT_FD = 3;
 /** Message of an enclosure whose program does not exist. */
-const NOT_FOUND = /^(bwrap|enter): execvp .*: No such file or directory\n$/;
+const NOT_FOUND =
+  /^(bwrap: execvp|enter: execvp|setpriv: failed to execute) .*: No such file or directory\n$/;
 
 /**
  * Follows the namespaces of a command, and ends them when `stop` aborts: SIGTERM to its processes, SIGKILL after `graceMs`. The

@@ -1,8 +1,9 @@
 import { lstatSync, readdirSync, rmdirSync, unlinkSync } from "node:fs";
 import { rm } from "node:fs/promises";
-import { join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { setTimeout } from "node:timers/promises";
 import { execa } from "execa";
+import { openEntry, openFolder } from "../files/owned.ts";
 
 /**
  * Limits of a tree that is removed synchronously: its entries, and the bytes of each file and of each folder's list
@@ -22,22 +23,38 @@ const COMPLAINTS = 3;
  * than an entry. Trees that Node cannot remove (read-only folders such as Go's module cache, names that are not
  * UTF-8, paths longer than the system allows) are removed by `chmod` and `rm`, which work from folder to folder.
  * Programs that are ending may still write, so there are three attempts.
+ *
+ * Root removes trees of other users, who may put a link in the place of a folder at any time. So root goes from folder to
+ * folder by descriptors, and leaves larger trees to `rm`, which does the same.
  * @throws Error that names the paths that remain
  */
 export async function removeTree(path: string): Promise<void> {
-  if (removeSmall(path, { entries: SMALL.entries })) return;
+  const isRoot = process.geteuid?.() === 0;
+  using parent = isRoot ? openIfThere(dirname(path)) : { path: dirname(path), [Symbol.dispose]() {} };
+  if (!parent) return;
+  const place = join(parent.path, basename(path));
+  if (removeSmall(place, { entries: SMALL.entries }, isRoot)) return;
   try {
-    return await rm(path, { recursive: true, force: true, maxRetries: 1, retryDelay: PAUSE_MS });
-  } catch {
-    for (let tries = 1; ; tries++) {
-      // chmod would follow a link that has taken the folder's place.
-      const isFolder = lstatSync(path, { throwIfNoEntry: false })?.isDirectory();
-      if (isFolder) await run("chmod", "-R", "u+rwx", "--", path);
-      const complaints = await run("rm", "-rf", "--", path);
-      if (complaints.length === 0) return;
-      if (tries === TRIES) throw new Error(complaints.join("; "));
-      await setTimeout(PAUSE_MS);
-    }
+    if (!isRoot) return await rm(path, { recursive: true, force: true, maxRetries: 1, retryDelay: PAUSE_MS });
+  } catch {}
+  for (let tries = 1; ; tries++) {
+    // chmod would follow a link that has taken the folder's place. Root needs no permission.
+    if (!isRoot && lstatSync(place, { throwIfNoEntry: false })?.isDirectory())
+      await run("chmod", "-R", "u+rwx", "--", place);
+    const complaints = await run("rm", "-rf", "--", place);
+    if (complaints.length === 0) return;
+    if (tries === TRIES) throw new Error(complaints.join("; ").replaceAll(parent.path, dirname(path)));
+    await setTimeout(PAUSE_MS);
+  }
+}
+
+/** Opens a folder; undefined: it does not exist. */
+function openIfThere(path: string) {
+  try {
+    return openFolder(path);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
+    throw error;
   }
 }
 
@@ -60,8 +77,8 @@ async function run(command: string, ...args: string[]): Promise<string[]> {
   return failed ? [...complaints, ...(complaints.length === 0 ? [shortMessage ?? command] : [])] : [];
 }
 
-/** Returns false if a part of the tree remains. */
-function removeSmall(path: string, left: { entries: number }): boolean {
+/** Returns false if a part of the tree remains. `byDescriptors`: through a descriptor of each folder. */
+function removeSmall(path: string, left: { entries: number }, byDescriptors: boolean): boolean {
   try {
     const found = lstatSync(path, { throwIfNoEntry: false });
     if (!found) return true;
@@ -70,8 +87,13 @@ function removeSmall(path: string, left: { entries: number }): boolean {
       unlinkSync(path);
       return true;
     }
-    const names = readdirSync(path);
-    if (names.length > left.entries || !names.every((name) => removeSmall(join(path, name), left)))
+    using folder = byDescriptors ? openEntry(path) : undefined;
+    const place = folder?.path ?? path;
+    const names = readdirSync(place);
+    if (
+      names.length > left.entries ||
+      !names.every((name) => removeSmall(join(place, name), left, byDescriptors))
+    )
       return false;
     rmdirSync(path);
     return true;

@@ -4,6 +4,7 @@
 #     folder, attempt    the spool, and the id of this attempt to start
 #     SIGNALMAN_TASK     the task's marker
 #     start              shell words: namespaces, a separate session for the program, its environment, the program
+#     owner              uid:gid of the user as whom the program runs, if not the server's
 #     isolated           not empty: these words begin with namespaces, whose first process is reported to the journal
 #     carried            names of the variables that hold the program's environment and arguments
 #
@@ -36,6 +37,8 @@ trap : TERM INT HUP
   {
     trap : TERM INT HUP
     (
+      # The user gets the pipes: a program opens them anew by /dev/stdout and /dev/stderr.
+      [ "$owner" ] && /bin/chown "$owner" /dev/fd/1 /dev/fd/3
       # The command that makes namespaces closes the journal before it starts the program.
       [ "$isolated" ] && eval "exec $start" </dev/null 2>&3 3>&- 5>&- 6>&-
       read -r line </proc/self/stat || line=$(exec /bin/sh -c 'echo $PPID')
@@ -46,7 +49,7 @@ trap : TERM INT HUP
   } | {
     trap '' TERM INT HUP
     export SIGNALMAN_PUMP="$SIGNALMAN_TASK"
-    unset SIGNALMAN_TASK folder attempt start isolated $carried carried
+    unset SIGNALMAN_TASK folder attempt start owner isolated $carried carried
     exec /bin/cat >&5 3>&- 4>&- 5>&- 6>&-
   }
   [ $? -gt 0 -a $? -lt 128 ] && echo "unwritten out" >&4
@@ -55,7 +58,7 @@ trap : TERM INT HUP
   read -r line </proc/$$/stat || line=$$
   echo "wrapper $line" >&4
   export SIGNALMAN_PUMP="$SIGNALMAN_TASK"
-  unset SIGNALMAN_TASK folder attempt start isolated $carried carried
+  unset SIGNALMAN_TASK folder attempt start owner isolated $carried carried
   exec /bin/cat >&6 4>&- 5>&- 6>&-
 }
 [ $? -gt 0 -a $? -lt 128 ] && echo "unwritten err" >&4

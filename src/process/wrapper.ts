@@ -46,6 +46,7 @@ export async function startWrapper(
       attempt: attempt.id,
       [taskVariable]: attempt.marker,
       start: [...(enclosure?.words(JOURNAL_FD) ?? []), ...detach(), ...restore].map(shellWord).join(" "),
+      owner: enclosure?.owner ? `${enclosure.owner.uid}:${enclosure.owner.gid}` : "",
       isolated: enclosure?.hasNamespace ? "yes" : "",
       carried: Object.keys(variables).join(" "),
     },

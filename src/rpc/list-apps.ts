@@ -7,11 +7,19 @@ import {
 } from "../../gen/signalman/v1/app_service_pb.ts";
 import type { AppReport } from "../jobs/apps/inspect-apps.ts";
 
+export interface IsolationReport {
+  mode: string;
+  /** Why tasks are not isolated. */
+  problem?: string | undefined;
+  /** Users as whom tasks run, by scope; none: as the server's. */
+  users: { scope: string; user: string }[];
+}
+
 export interface ListAppsDeps {
   /** Returns the apps of this server, ordered by name. */
   inspectApps(): Promise<readonly AppReport[]>;
   /** How this server isolates tasks; undefined: it runs none. */
-  isolation: { mode: string; problem?: string | undefined } | undefined;
+  isolation: IsolationReport | undefined;
 }
 
 export async function listApps(deps: ListAppsDeps): Promise<ListAppsResponse> {
@@ -27,6 +35,5 @@ export async function listApps(deps: ListAppsDeps): Promise<ListAppsResponse> {
       problem,
     }),
   );
-  const { mode, problem } = deps.isolation ?? {};
-  return create(ListAppsResponseSchema, { apps, isolation: create(IsolationSchema, { mode, problem }) });
+  return create(ListAppsResponseSchema, { apps, isolation: create(IsolationSchema, deps.isolation ?? {}) });
 }

@@ -1,29 +1,35 @@
 import { randomUUID } from "node:crypto";
-import { closeSync, existsSync, mkdirSync, realpathSync } from "node:fs";
+import { existsSync, mkdirSync, realpathSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { localSocketPath } from "../access/local-socket.ts";
 import { type Config, ConfigError } from "../config.ts";
-import { openOrCreate } from "../files/regular-file.ts";
 import { type Choice, chooseIsolation } from "../process/isolation/choose.ts";
+import { askAsUser, type TaskUser } from "../process/task-user.ts";
 import type { ServiceContext } from "./context.ts";
 
 /**
- * Chooses how this server isolates tasks, and warns if it does not although it should.
+ * Chooses how this server isolates the tasks of a user, and warns if it does not although it should.
+ * @param user undefined: the server's
  * @throws ConfigError if the operator requires namespaces and they do not work
  */
 export function openIsolation(
   { config, dataDir, logger }: Pick<ServiceContext, "config" | "dataDir" | "logger">,
   tasksRoot: string,
+  user?: TaskUser,
 ): Choice {
   if (config.isolation === "none") return { isolation: { mode: "none" } };
-  const hidden = { folders: hiddenFolders({ config, dataDir }), files: secretFiles(config) };
-  const choice = chooseIsolation(hidden, `${tasksRoot}/probe-${randomUUID()}`);
-  const { isolation, problem } = choice;
+  const reachable = (paths: readonly string[]) => (user ? reachableBy(user, paths) : paths);
+  const hidden = {
+    folders: reachable(hiddenFolders({ config, dataDir })),
+    files: reachable(secretFiles(config)),
+  };
+  const choice = chooseIsolation(hidden, `${tasksRoot}/probe-${randomUUID()}`, user);
+  const { problem } = choice;
+  const by = user ? ` for the user ${user.name}` : "";
   if (problem !== undefined && config.isolation === "namespaces")
-    throw new ConfigError(`SIGNALMAN_ISOLATION is namespaces, which do not work here: ${problem}`);
+    throw new ConfigError(`SIGNALMAN_ISOLATION is namespaces, which do not work here${by}: ${problem}`);
   if (problem !== undefined)
-    logger.warn({ problem }, "tasks are not isolated from this server and from each other");
-  if (isolation.mode === "namespaces") closeSync(openOrCreate(`${dataDir}/known_hosts`, "append"));
+    logger.warn({ problem, user: user?.name }, "tasks are not isolated from this server and from each other");
   return choice;
 }
 
@@ -44,11 +50,17 @@ function hiddenFolders({ config, dataDir }: Pick<ServiceContext, "config" | "dat
   return [...new Set(existing.map((path) => realpathSync(path)))];
 }
 
+/** Returns those paths whose folders the user may enter. The others are hidden by their rights, and need no mount. */
+function reachableBy(user: TaskUser, paths: readonly string[]): string[] {
+  const found = askAsUser(user, `for path do [ -e "$path" ] && printf '%s\\0' "$path"; done; :`, paths);
+  return found.split("\0").filter((path) => path !== "");
+}
+
 /** Returns the files with secrets of the service that lie outside of the hidden folders. */
 const secretFiles = ({ tlsKey }: Pick<Config, "tlsKey">): string[] => (tlsKey === undefined ? [] : [tlsKey]);
 
 /** Names in the data folder that hold secrets of the service or of other tasks. */
-const CLOSED = ["tasks", "mirrors", "galaxy", "postgres", "secret.key", "token"];
+const CLOSED = ["tasks", "mirrors", "galaxy", "users", "postgres", "secret.key", "token"];
 
 /**
  * Returns the files and folders that no repository may name, lie in or bring with it: the server copies a repository with its own

@@ -1,11 +1,10 @@
-import { createMirrors, type Mirrors } from "../git/mirrors.ts";
 import { createHealthState, type HealthState } from "../http/health-state.ts";
 import { namesOf } from "../jobs/executors/executor.ts";
 import { forwardedVariables } from "../jobs/executors/local/environment.ts";
 import { createLocalExecutor } from "../jobs/executors/local/executor.ts";
 import type { LocalJobOptions } from "../jobs/executors/local/local-job.ts";
 import { probeMachine } from "../jobs/executors/local/probe.ts";
-import { listTaskFolders, makeTasksRoot } from "../jobs/executors/local/task-folder.ts";
+import { makeTasksRoot } from "../jobs/executors/local/task-folder.ts";
 import { createFitness, type Fitness } from "../pool/fitness.ts";
 import { createTaskPool, type TaskPool } from "../pool/pool.ts";
 import { poolStore } from "../pool/store.ts";
@@ -17,22 +16,17 @@ import { runTask } from "../runner/lifecycle.ts";
 import type { RunnerDeps } from "../runner/run.ts";
 import { runStore } from "../runner/store.ts";
 import type { ServiceContext } from "./context.ts";
-import { closedPaths, openIsolation } from "./isolation.ts";
+import { closedPaths } from "./isolation.ts";
 import type { Live } from "./live.ts";
-
-/** Milliseconds that a repository's host may be silent, and the pauses before the second and the third try. */
-const GIT_PATIENCE = { idleMs: 60_000, retryMs: [1000, 4000] };
+import { type AllShared, openShared } from "./shared.ts";
 
 /** The part of the service that runs tasks. */
-export interface Runner {
+export interface Runner extends Pick<AllShared, "mirrors" | "isolation"> {
   pool: TaskPool;
   fitness: Fitness;
   /** Health of this part: whether this server can start tasks. */
   health: HealthState;
   tasksRoot: string;
-  mirrors: Mirrors;
-  /** How tasks are isolated; `problem`: why they are not, although they should be. */
-  isolation: { mode: string; problem?: string | undefined };
 }
 
 export async function openRunner(
@@ -55,24 +49,16 @@ export async function openRunner(
     logger,
   });
   await fitness.check();
-  const { isolation, problem } = openIsolation(context, tasksRoot);
+  const { sharedBy, ...shared } = openShared(context, tasksRoot);
   const job: LocalJobOptions = {
     tasksRoot,
     node,
     apps: config.apps,
     launcher,
     forwarded: forwardedVariables(config.forwardedEnv),
-    mirrors: createMirrors({
-      root: `${dataDir}/mirrors`,
-      ...GIT_PATIENCE,
-      tasks: () => listTaskFolders(tasksRoot),
-      onDamaged: (mirror, err) => logger.warn({ mirror, err }, "a mirror is damaged and is fetched anew"),
-    }),
-    galaxyCache: `${dataDir}/galaxy`,
+    sharedBy,
     closed: closedPaths(context),
-    isolation,
     isolationExempt: config.isolationExempt,
-    ssh: { hostKeys: config.sshHostKeys, knownHosts: config.sshKnownHosts ?? `${dataDir}/known_hosts` },
   };
   const onStuck = (folder: string, err: unknown) =>
     logger.warn({ folder, err }, "the folder of an ended task cannot be removed; the server tries again");
@@ -102,6 +88,5 @@ export async function openRunner(
     shutdown.abort(new ShutdownRequested());
     await pool.stop();
   });
-  const shown = { mode: isolation.mode, problem };
-  return { pool, fitness, health, tasksRoot, mirrors: job.mirrors, isolation: shown };
+  return { pool, fitness, health, tasksRoot, ...shared };
 }

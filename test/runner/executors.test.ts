@@ -50,12 +50,14 @@ async function localBench(): Promise<Bench> {
         apps: { ...BUILT_IN, terraform: { command: fixture("fake-terraform.sh"), args: [] } },
         launcher,
         forwarded: {},
-        mirrors: makeMirrors({ root: join(root, "mirrors"), retryMs: [] }),
-        galaxyCache: join(root, "galaxy"),
+        sharedBy: () => ({
+          mirrors: makeMirrors({ root: join(root, "mirrors"), retryMs: [] }),
+          galaxyCache: join(root, "galaxy"),
+          isolation: testIsolation(),
+          ssh: { hostKeys: "strict", knownHosts: join(root, "known_hosts") },
+        }),
         closed: [],
-        isolation: testIsolation(),
         isolationExempt: [],
-        ssh: { hostKeys: "strict", knownHosts: join(root, "known_hosts") },
         onStuck() {},
       });
     },

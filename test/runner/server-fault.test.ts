@@ -39,12 +39,14 @@ function executor(change: (job: Job<TaskDetails>) => Partial<Job<TaskDetails>>):
     apps: BUILT_IN,
     launcher,
     forwarded: {},
-    mirrors: makeMirrors({ root: join(root, "mirrors"), retryMs: [] }),
-    galaxyCache: join(root, "galaxy"),
+    sharedBy: () => ({
+      mirrors: makeMirrors({ root: join(root, "mirrors"), retryMs: [] }),
+      galaxyCache: join(root, "galaxy"),
+      isolation: testIsolation(),
+      ssh: { hostKeys: "strict", knownHosts: join(root, "known_hosts") },
+    }),
     closed: [],
-    isolation: testIsolation(),
     isolationExempt: [],
-    ssh: { hostKeys: "strict", knownHosts: join(root, "known_hosts") },
     onStuck() {},
   });
   return {

@@ -10,7 +10,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file signalman/v1/app_service.proto.
  */
 export const file_signalman_v1_app_service: GenFile = /*@__PURE__*/
-  fileDesc("Ch5zaWduYWxtYW4vdjEvYXBwX3NlcnZpY2UucHJvdG8SDHNpZ25hbG1hbi52MSJ6CgNBcHASDAoEbmFtZRgBIAEoCRIPCgdjb21tYW5kGAIgASgJEhEKCWFyZ3VtZW50cxgDIAMoCRIRCglhdmFpbGFibGUYBCABKAgSDAoEcGF0aBgFIAEoCRIPCgd2ZXJzaW9uGAYgASgJEg8KB3Byb2JsZW0YByABKAkiKgoJSXNvbGF0aW9uEgwKBG1vZGUYASABKAkSDwoHcHJvYmxlbRgCIAEoCSIRCg9MaXN0QXBwc1JlcXVlc3QiXwoQTGlzdEFwcHNSZXNwb25zZRIfCgRhcHBzGAEgAygLMhEuc2lnbmFsbWFuLnYxLkFwcBIqCglpc29sYXRpb24YAiABKAsyFy5zaWduYWxtYW4udjEuSXNvbGF0aW9uMlwKCkFwcFNlcnZpY2USTgoITGlzdEFwcHMSHS5zaWduYWxtYW4udjEuTGlzdEFwcHNSZXF1ZXN0Gh4uc2lnbmFsbWFuLnYxLkxpc3RBcHBzUmVzcG9uc2UiA5ACAUJUChBkZXYuc2lnbmFsbWFuLnYxUAFaKXNpZ25hbG1hbi5kZXYvZ28vc2lnbmFsbWFuL3YxO3NpZ25hbG1hbnYxogIDU0dNqgIMU2lnbmFsbWFuLlYxYgZwcm90bzM");
+  fileDesc("Ch5zaWduYWxtYW4vdjEvYXBwX3NlcnZpY2UucHJvdG8SDHNpZ25hbG1hbi52MSJ6CgNBcHASDAoEbmFtZRgBIAEoCRIPCgdjb21tYW5kGAIgASgJEhEKCWFyZ3VtZW50cxgDIAMoCRIRCglhdmFpbGFibGUYBCABKAgSDAoEcGF0aBgFIAEoCRIPCgd2ZXJzaW9uGAYgASgJEg8KB3Byb2JsZW0YByABKAkiUQoJSXNvbGF0aW9uEgwKBG1vZGUYASABKAkSDwoHcHJvYmxlbRgCIAEoCRIlCgV1c2VycxgDIAMoCzIWLnNpZ25hbG1hbi52MS5UYXNrVXNlciInCghUYXNrVXNlchINCgVzY29wZRgBIAEoCRIMCgR1c2VyGAIgASgJIhEKD0xpc3RBcHBzUmVxdWVzdCJfChBMaXN0QXBwc1Jlc3BvbnNlEh8KBGFwcHMYASADKAsyES5zaWduYWxtYW4udjEuQXBwEioKCWlzb2xhdGlvbhgCIAEoCzIXLnNpZ25hbG1hbi52MS5Jc29sYXRpb24yXAoKQXBwU2VydmljZRJOCghMaXN0QXBwcxIdLnNpZ25hbG1hbi52MS5MaXN0QXBwc1JlcXVlc3QaHi5zaWduYWxtYW4udjEuTGlzdEFwcHNSZXNwb25zZSIDkAIBQlQKEGRldi5zaWduYWxtYW4udjFQAVopc2lnbmFsbWFuLmRldi9nby9zaWduYWxtYW4vdjE7c2lnbmFsbWFudjGiAgNTR02qAgxTaWduYWxtYW4uVjFiBnByb3RvMw");
 
 /**
  * Program with which a server runs templates.
@@ -95,6 +95,13 @@ export type Isolation = Message<"signalman.v1.Isolation"> & {
    * @generated from field: string problem = 2;
    */
   problem: string;
+
+  /**
+   * Users of the machine as whom tasks run. Empty: as the server's user.
+   *
+   * @generated from field: repeated signalman.v1.TaskUser users = 3;
+   */
+  users: TaskUser[];
 };
 
 /**
@@ -103,6 +110,34 @@ export type Isolation = Message<"signalman.v1.Isolation"> & {
  */
 export const IsolationSchema: GenMessage<Isolation> = /*@__PURE__*/
   messageDesc(file_signalman_v1_app_service, 1);
+
+/**
+ * As which user the tasks of a project or template run.
+ *
+ * @generated from message signalman.v1.TaskUser
+ */
+export type TaskUser = Message<"signalman.v1.TaskUser"> & {
+  /**
+   * `default`, or the name of a project or template. The most specific scope counts.
+   *
+   * @generated from field: string scope = 1;
+   */
+  scope: string;
+
+  /**
+   * Name of a user of the server's machine.
+   *
+   * @generated from field: string user = 2;
+   */
+  user: string;
+};
+
+/**
+ * Describes the message signalman.v1.TaskUser.
+ * Use `create(TaskUserSchema)` to create a new message.
+ */
+export const TaskUserSchema: GenMessage<TaskUser> = /*@__PURE__*/
+  messageDesc(file_signalman_v1_app_service, 2);
 
 /**
  * Request of ListApps.
@@ -117,7 +152,7 @@ export type ListAppsRequest = Message<"signalman.v1.ListAppsRequest"> & {
  * Use `create(ListAppsRequestSchema)` to create a new message.
  */
 export const ListAppsRequestSchema: GenMessage<ListAppsRequest> = /*@__PURE__*/
-  messageDesc(file_signalman_v1_app_service, 2);
+  messageDesc(file_signalman_v1_app_service, 3);
 
 /**
  * Response of ListApps.
@@ -145,7 +180,7 @@ export type ListAppsResponse = Message<"signalman.v1.ListAppsResponse"> & {
  * Use `create(ListAppsResponseSchema)` to create a new message.
  */
 export const ListAppsResponseSchema: GenMessage<ListAppsResponse> = /*@__PURE__*/
-  messageDesc(file_signalman_v1_app_service, 3);
+  messageDesc(file_signalman_v1_app_service, 4);
 
 /**
  * Lists the apps that a server can run.

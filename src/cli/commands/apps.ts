@@ -17,18 +17,22 @@ export function addApps(program: Command): void {
           client.apps.listApps({}, options),
         );
         if (session.json) for (const app of apps) await print(jsonLine(AppSchema, app));
-        else for (const line of [...appTable(apps), ...isolationLine(isolation)]) await print(line);
+        else for (const line of [...appTable(apps), ...isolationLines(isolation)]) await print(line);
         return 0;
       }),
     );
 }
 
-/** Returns a sentence that says how tasks are isolated; none for a server that runs no tasks, or an older one. */
-function isolationLine({ mode, problem }: Partial<Isolation> = {}): string[] {
-  if (mode === "namespaces") return ["Tasks are isolated: each runs in namespaces of its own"];
-  if (mode === "none")
-    return [`Tasks are not isolated: ${printable(problem || "SIGNALMAN_ISOLATION is none")}`];
-  return [];
+/** Returns sentences that say how tasks are isolated; none for a server that runs no tasks, or an older one. */
+function isolationLines({ mode, problem, users = [] }: Partial<Isolation> = {}): string[] {
+  if (!mode) return [];
+  const named = users.map(({ scope, user }) => `${printable(user)} (${printable(scope)})`);
+  return [
+    mode === "namespaces"
+      ? "Tasks are isolated: each runs in namespaces of its own"
+      : `Tasks are not isolated: ${printable(problem || "SIGNALMAN_ISOLATION is none")}`,
+    ...(named.length > 0 ? [`Tasks run as the users ${named.join(", ")}`] : []),
+  ];
 }
 
 /** Returns a table of apps and, below it, one uncut line for each app that does not work, with the reason. */

@@ -9,6 +9,7 @@ import { type FieldViolation, PrepareError } from "../../task/errors.ts";
 import type { TaskOutcome, TaskSpec } from "../../task/types.ts";
 import type { App, Apps, BaseEnvironment } from "../apps/app.ts";
 import { findProgram, pathTrouble, programNames } from "../apps/find-program.ts";
+import type { CopyFor } from "../executors/local/copy-as-user.ts";
 import type { Enclose } from "../executors/local/surroundings.ts";
 import type { TaskFolder } from "../executors/local/task-folder.ts";
 import type { Commit, FoundPlan } from "../job.ts";
@@ -43,6 +44,8 @@ export interface Site<Input> {
   marker: string;
   /** Files and folders of the service, which no repository may name or lie in. */
   closed: readonly string[];
+  /** For whom folders of this machine are copied into the workspace. */
+  copyFor: CopyFor | undefined;
   /** Returns how a program of the task is separated from the service. */
   enclose: Enclose;
   /** Called with each path outside of the task's folder that its program reads. */

@@ -1,4 +1,6 @@
+import { chownSync } from "node:fs";
 import { messageOf } from "../../task/errors.ts";
+import type { TaskUser } from "../task-user.ts";
 import { findChains, type Hidden, type Isolation, isolateBy } from "./isolation.ts";
 import { adviceFor, probeIsolation } from "./probe.ts";
 
@@ -14,18 +16,19 @@ export interface Choice {
 
 /**
  * Chooses how tasks are isolated: by namespaces if the whole chain works for a probe in the folder `place`.
+ * @param user user as whom the tasks run; undefined: the server's
  */
-export function chooseIsolation(hidden: Hidden, place: string): Choice {
+export function chooseIsolation(hidden: Hidden, place: string, user?: TaskUser): Choice {
   const none = (problem: string): Choice => ({ isolation: { mode: "none" }, problem });
   if (process.platform !== "linux") return none("namespaces exist on Linux only");
-  if (process.geteuid?.() === 0)
+  if (process.geteuid?.() === 0 && !user)
     return none(
-      "this server runs as root, and a task of root can leave its namespaces; run the server as another user",
+      "this server runs as root, and a task of root can leave its namespaces; run the server as another user, or name the users of tasks in SIGNALMAN_RUN_AS_USERS",
     );
   const troubles: string[] = [];
   for (const chain of findChains()) {
-    const isolation = isolateBy(chain, hidden);
-    const trouble = tryProbe(isolation, place);
+    const isolation = isolateBy(chain, hidden, user);
+    const trouble = tryProbe(isolation, place, (path) => user && chownSync(path, user.uid, user.gid));
     if (trouble === undefined) return { isolation };
     troubles.push(trouble);
   }

@@ -1,3 +1,5 @@
+import type { Owner } from "../../files/owned.ts";
+
 /** Files that a program in namespaces sees. Everything that is not named here looks as it does on the machine. */
 export interface View {
   /** Working directory. */
@@ -25,6 +27,8 @@ export interface Enclosure {
    * descriptor `reportTo`, as namespace.ts reads it.
    */
   readonly hasNamespace: boolean;
+  /** User as whom the program runs, who gets the pipes of its output: `/dev/stderr` opens them anew. Default: the server's. */
+  readonly owner?: Owner | undefined;
   /** Returns the words that are put before the program's command. */
   words(reportTo: number): readonly string[];
 }

@@ -14,6 +14,7 @@
 
 import { existsSync, realpathSync } from "node:fs";
 import { findInPath } from "../../files/find-in-path.ts";
+import { switchTo, type TaskUser } from "../task-user.ts";
 import { bubblewrap } from "./bubblewrap.ts";
 import type { Enclosure, Mount, View } from "./enclosure.ts";
 import { enterByPerl } from "./enter.ts";
@@ -60,13 +61,15 @@ export function findChains(path = process.env.PATH ?? "/usr/bin:/bin"): Chain[] 
 }
 
 /**
- * Creates the isolation by one chain.
- * @param prefix words that switch to the user of the programs; empty: they run as the server's user
+ * Creates the isolation by one chain. The namespaces are made by the user of the programs.
+ * @param user user of the programs; undefined: the server's
+ * @param prefix words that switch to this user
  */
 export function isolateBy(
   { name, program }: Chain,
   hidden: Hidden,
-  prefix: readonly string[] = [],
+  user?: TaskUser,
+  prefix: readonly string[] = user ? switchTo(user) : [],
 ): Namespaces {
   const empty = [...EMPTY.filter((path) => existsSync(path)), ...hidden.folders];
   const isHidden = (path: string) =>
@@ -86,7 +89,7 @@ export function isolateBy(
         ...files.map((path) => ["ro-bind", "/dev/null", path] as const),
       ];
       const { words, hasNamespace } = CHAINS[name].enclose(program, cwd, mounts);
-      return { hasNamespace, words: (reportTo) => [...prefix, ...words(reportTo)] };
+      return { hasNamespace, owner: user, words: (reportTo) => [...prefix, ...words(reportTo)] };
     },
   };
 }

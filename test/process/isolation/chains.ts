@@ -21,7 +21,7 @@ function makeRoot() {
 export const hiddenFile = join(dirname(testRoot.path), `${basename(testRoot.path)}.key`);
 
 const isolate = (chain: Chain) =>
-  isolateBy(chain, { folders: [testRoot.path], files: [hiddenFile] }, asNobody);
+  isolateBy(chain, { folders: [testRoot.path], files: [hiddenFile] }, undefined, asNobody);
 
 /** Makes a folder of the user as whom the programs run. */
 export function makeOwn(name: string): string {

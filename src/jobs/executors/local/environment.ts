@@ -1,3 +1,4 @@
+import type { TaskUser } from "../../../process/task-user.ts";
 import type { BaseEnvironment } from "../../apps/app.ts";
 
 /** Variables of the server's environment that every program inherits, in addition to PATH and LANG. */
@@ -12,9 +13,11 @@ export function forwardedVariables(names: readonly string[]): Forwarded {
 export function inheritedEnvironment(
   forwarded: Forwarded,
   folder: { home: string; tmp: string; work: string },
+  user?: TaskUser,
 ): BaseEnvironment {
   return {
     ...forwarded,
+    ...(user && { USER: user.name, LOGNAME: user.name }),
     PATH: process.env.PATH ?? "/usr/local/bin:/usr/bin:/bin",
     LANG: process.env.LANG ?? "C.UTF-8",
     HOME: folder.home,

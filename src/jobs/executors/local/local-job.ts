@@ -3,8 +3,6 @@ import { backOff, retry } from "../../../async/retry.ts";
 import { readRegular } from "../../../files/regular-file.ts";
 import { replaceFile } from "../../../files/replace-file.ts";
 import { createGit } from "../../../git/client.ts";
-import type { Mirrors } from "../../../git/mirrors.ts";
-import type { SshSettings } from "../../../git/ssh-options.ts";
 import type { AccessKey } from "../../../keys/access-key.ts";
 import { createInstaller, removeInstalls } from "../../../keys/installer.ts";
 import { hasSockets } from "../../../keys/socket-folder.ts";
@@ -25,9 +23,16 @@ import type { TaskOfJob } from "../executor.ts";
 import { type Forwarded, inheritedEnvironment } from "./environment.ts";
 import { markerOf } from "./marker.ts";
 import { localProgram } from "./output.ts";
+import type { Shared } from "./shared.ts";
 import { endSideScripts, runSideScript } from "./side-script.ts";
 import { createSurroundings } from "./surroundings.ts";
-import { makeTaskFolder, removeTaskFolder, removeWorkspace, taskFolder } from "./task-folder.ts";
+import {
+  assertSameUser,
+  makeTaskFolder,
+  removeTaskFolder,
+  removeWorkspace,
+  taskFolder,
+} from "./task-folder.ts";
 import { assertOpen, fillWorkspace, reasonOf, type WorkspaceOptions } from "./workspace.ts";
 
 /*
@@ -67,14 +72,10 @@ export interface LocalJobOptions {
   /** Starts the programs. */
   launcher: Launcher;
   forwarded: Forwarded;
-  mirrors: Mirrors;
-  /** Folder that caches roles and collections from Ansible Galaxy. */
-  galaxyCache: string;
-  /** SSH settings for git and Ansible. */
-  ssh: SshSettings;
+  /** Returns what the tasks of a template, given by its full name, share with others of the same user. */
+  sharedBy(template: string): Shared;
   /** Files and folders of the service, which no repository may name or lie in. */
   closed: readonly string[];
-  isolation: Isolation;
   /** Full names of templates whose tasks are not isolated. */
   isolationExempt: readonly string[];
 }
@@ -85,14 +86,17 @@ export function createLocalJob(
   { id, project, template, app: appName, plan: confirmed, executorHandle: earlier }: TaskOfJob,
   say: (text: string) => void,
 ): Job<JobInput> {
-  const folder = taskFolder(options.tasksRoot, id);
+  const fullName = `projects/${project}/templates/${template}`;
+  const shared = options.sharedBy(fullName);
+  const { user } = shared;
+  const folder = taskFolder(options.tasksRoot, id, user);
   const family = familyOf(appName);
   // The program that applies a confirmed plan has a spool of its own, so that it is not mistaken for the first program.
   const spool = confirmed ? folder.applySpool : folder.spool;
   const marker = markerOf(id, options.node);
-  const isExempt = options.isolationExempt.includes(template);
-  const isolation: Isolation = isExempt ? { mode: "none" } : options.isolation;
-  const surroundings = createSurroundings({ ...options, isolation }, folder);
+  const isExempt = options.isolationExempt.includes(fullName);
+  const isolation: Isolation = isExempt ? { mode: "none" } : shared.isolation;
+  const surroundings = createSurroundings({ ...shared, isolation }, folder);
   let program: ProgramSpec | undefined;
   // False once the program was followed to its end: its processes have been swept, and another scan would be costly.
   let maybeAlive = true;
@@ -119,8 +123,11 @@ export function createLocalJob(
         throw new PrepareError(`Cannot make the task's folder ${folder.root}: ${reasonOf(cause)}`, { cause });
       });
       const site = siteOf(known.app, input);
-      const { git, keys, closed } = site;
-      const commit = await fillWorkspace({ ...input, target: folder.work, git, keys, closed, say }, signal);
+      const { git, keys, closed, copyFor } = site;
+      const commit = await fillWorkspace(
+        { ...input, target: folder.work, git, keys, closed, copyFor, say },
+        signal,
+      );
       program = await known.family.prepare({ ...site, commit }, signal);
       surroundings.save();
       return commit;
@@ -134,6 +141,7 @@ export function createLocalJob(
     dropOutput: () => removeTree(spool).catch(() => {}),
     async prepareApply(input, { digest }) {
       const { app, family } = knownApp();
+      assertSameUser(folder);
       program = await family.planning?.apply(siteOf(app, input), digest);
     },
     result: async (hasSucceeded, mask) =>
@@ -165,9 +173,10 @@ export function createLocalJob(
     },
     lastErrors: (most) => readEnd(spool, "stderr", most),
     async runScript(script, task, signal) {
+      assertSameUser(folder);
       if (isInherited) await endSideScripts(marker);
       const { enclose } = surroundings;
-      return runSideScript({ ...options, folder, marker, enclose }, script, task, signal);
+      return runSideScript({ ...options, user, folder, marker, enclose }, script, task, signal);
     },
     keep: async (bytes) => replaceFile(folder.kept, bytes),
     kept: async () => readRegular(folder.kept, { maxBytes: MAX_KEPT_BYTES }),
@@ -198,8 +207,9 @@ export function createLocalJob(
   }
 
   function siteOf(app: App, input: JobInput): Omit<Site<JobInput>, "commit"> {
-    const { mirrors, galaxyCache, ssh, forwarded, closed } = options;
-    const base = inheritedEnvironment(forwarded, folder);
+    const { forwarded, closed } = options;
+    const { mirrors, galaxyCache, ssh } = shared;
+    const base = inheritedEnvironment(forwarded, folder, user);
     const env = { ...forwarded, PATH: base.PATH, TMPDIR: folder.tmp };
     const { enclose, addSource } = surroundings;
     const onFolder = (path: string) => {
@@ -207,7 +217,7 @@ export function createLocalJob(
       addSource(path);
     };
     const git = createGit({ mirrors, ssh, env, marker, enclose, onMirror: addSource, onFolder });
-    const keys = createInstaller({ folder: folder.private, marker, path: base.PATH });
+    const keys = createInstaller({ folder: folder.private, marker, path: base.PATH, user });
     return {
       input,
       app,
@@ -219,6 +229,7 @@ export function createLocalJob(
       ssh,
       marker,
       closed,
+      copyFor: user && { user, marker, path: base.PATH },
       enclose,
       onSource: addSource,
       say,

@@ -1,7 +1,10 @@
-import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { randomUUID } from "node:crypto";
 import { join } from "node:path";
+import { makeFolder, writeNew } from "../../../files/owned.ts";
 import { runCommand } from "../../../process/command.ts";
 import { sweepMarked } from "../../../process/kill-by-marker.ts";
+import { removeTree } from "../../../process/remove-tree.ts";
+import type { TaskUser } from "../../../process/task-user.ts";
 import { PrepareError } from "../../../task/errors.ts";
 import type { Exit } from "../../../task/exit.ts";
 import type { Apps } from "../../apps/app.ts";
@@ -11,7 +14,7 @@ import { type ShellInput, shellEnvironment } from "../../families/shell/shell.ts
 import type { Commit, SideScript } from "../../job.ts";
 import { type Forwarded, inheritedEnvironment } from "./environment.ts";
 import type { Enclose } from "./surroundings.ts";
-import type { TaskFolder } from "./task-folder.ts";
+import { completeTaskFolder, type TaskFolder } from "./task-folder.ts";
 
 export interface SideScriptPlace {
   folder: TaskFolder;
@@ -19,6 +22,7 @@ export interface SideScriptPlace {
   marker: string;
   apps: Apps;
   forwarded: Forwarded;
+  user: TaskUser | undefined;
   enclose: Enclose;
 }
 
@@ -31,7 +35,7 @@ const sideMarker = (marker: string) => `${marker}/side`;
  * @throws PrepareError if the script cannot be started; the signal's reason.
  */
 export async function runSideScript(
-  { folder, marker, apps, forwarded, enclose }: SideScriptPlace,
+  { folder, marker, apps, forwarded, user, enclose }: SideScriptPlace,
   script: SideScript,
   { input, commit }: { input: ShellInput; commit: Commit },
   signal: AbortSignal,
@@ -39,15 +43,15 @@ export async function runSideScript(
   const app = Object.hasOwn(apps, script.app) ? apps[script.app] : undefined;
   if (!app || familyNameOf(script.app) !== "shell")
     throw new PrepareError(`Cannot run app ${script.app}: this server has no shell-like app of that name`);
-  for (const path of [folder.work, folder.home, folder.tmp])
-    await mkdir(path, { recursive: true, mode: 0o700 });
-  const env = shellEnvironment(app, input, inheritedEnvironment(forwarded, folder), commit);
+  completeTaskFolder(folder);
+  const env = shellEnvironment(app, input, inheritedEnvironment(forwarded, folder, user), commit);
   const command = await commandOf(app, script.app, env.PATH);
-  const place = await mkdtemp(join(folder.tmp, "side-"));
+  const place = join(folder.tmp, `side-${randomUUID()}`);
+  makeFolder(place, user);
   try {
     // PowerShell runs only files whose name ends in .ps1.
     const file = join(place, script.app === "powershell" ? "script.ps1" : "script");
-    await writeFile(file, script.text, { mode: 0o600, flag: "wx" });
+    writeNew(file, script.text, user);
     const { exit } = await runCommand({
       command,
       args: [...app.args, file],
@@ -61,7 +65,7 @@ export async function runSideScript(
     });
     return exit;
   } finally {
-    await rm(place, { recursive: true, force: true });
+    await removeTree(place);
   }
 }
 

@@ -1,8 +1,9 @@
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { socketFolder } from "../../../keys/socket-folder.ts";
 import type { Enclosure } from "../../../process/isolation/enclosure.ts";
 import type { Isolation } from "../../../process/isolation/isolation.ts";
-import type { TaskFolder } from "./task-folder.ts";
+import { asUser, type TaskUser } from "../../../process/task-user.ts";
+import { completeTaskFolder, type TaskFolder } from "./task-folder.ts";
 
 /** Returns how a program of a task is separated from the service; undefined: it is not. */
 export type Enclose = (uses: { cwd: string; writable?: readonly string[] }) => Enclosure | undefined;
@@ -18,7 +19,11 @@ export interface Surroundings {
 
 /** Creates the surroundings of a task with the paths that an earlier server has stored. */
 export function createSurroundings(
-  { isolation, ssh }: { isolation: Isolation; ssh: { knownHosts: string } },
+  {
+    isolation,
+    user,
+    ssh,
+  }: { isolation: Isolation; user?: TaskUser | undefined; ssh: { knownHosts: string } },
   folder: TaskFolder,
 ): Surroundings {
   let sources: Set<string> | undefined;
@@ -32,8 +37,8 @@ export function createSurroundings(
       if (known().size > 0) writeFileSync(folder.sources, JSON.stringify([...known()]), { mode: 0o600 });
     },
     enclose({ cwd, writable = [] }) {
-      if (isolation.mode === "none") return undefined;
-      mkdirSync(folder.tmp, { recursive: true, mode: 0o700 });
+      if (isolation.mode === "none") return asUser(user);
+      if (!existsSync(folder.tmp)) completeTaskFolder(folder);
       const { work, home, tmp, plan } = folder;
       const own = [work, home, tmp, plan, folder.private, socketFolder(folder.private)];
       return isolation.enclose({

@@ -1,11 +1,12 @@
-import { lstatSync, mkdirSync } from "node:fs";
-import { mkdir, readdir } from "node:fs/promises";
+import { existsSync, lstatSync, mkdirSync } from "node:fs";
+import { mkdir, readdir, realpath } from "node:fs/promises";
 import { join } from "node:path";
 import { execa } from "execa";
+import { letPass, makeFolder, type Owner } from "../../../files/owned.ts";
 import { removeInstalls } from "../../../keys/installer.ts";
 import { mountIn } from "../../../process/mounts.ts";
 import { removeTree } from "../../../process/remove-tree.ts";
-import { messageOf } from "../../../task/errors.ts";
+import { messageOf, PrepareError } from "../../../task/errors.ts";
 
 /** Paths in a task's own folder, which shares nothing with other tasks. */
 export interface TaskFolder {
@@ -28,9 +29,11 @@ export interface TaskFolder {
   spool: string;
   /** Spool of the program that applies a confirmed plan. */
   applySpool: string;
+  /** User who gets what the task's programs read and write; undefined: the server's. The rest stays the server's. */
+  owner: Owner | undefined;
 }
 
-export function taskFolder(tasksRoot: string, id: string): TaskFolder {
+export function taskFolder(tasksRoot: string, id: string, owner?: Owner): TaskFolder {
   const root = join(tasksRoot, id);
   const at = (name: string) => join(root, name);
   return {
@@ -45,6 +48,7 @@ export function taskFolder(tasksRoot: string, id: string): TaskFolder {
     sources: at("sources"),
     spool: at("spool"),
     applySpool: at("apply"),
+    owner,
   };
 }
 
@@ -56,14 +60,36 @@ export function taskFolder(tasksRoot: string, id: string): TaskFolder {
 export async function makeTasksRoot(tasksRoot: string): Promise<string> {
   await mkdir(tasksRoot, { recursive: true, mode: 0o700 });
   await execa("chattr", ["+T", tasksRoot], { reject: false, stdio: "ignore", timeout: 5000 });
-  return tasksRoot;
+  return realpath(tasksRoot);
 }
 
 /** Makes an empty task folder in place of an earlier one. Synchronous: that takes 0.1 ms, less than the thread pool. */
 export async function makeTaskFolder(folder: TaskFolder): Promise<void> {
   if (lstatSync(folder.root, { throwIfNoEntry: false })) await removeWorkspace(folder);
-  mkdirSync(folder.root, { recursive: true, mode: 0o700 });
-  for (const path of [folder.work, folder.home, folder.tmp]) mkdirSync(path, { mode: 0o700 });
+  completeTaskFolder(folder);
+}
+
+/** Makes the parts of a task folder that are missing. */
+export function completeTaskFolder({ root, work, home, tmp, owner }: TaskFolder): void {
+  if (!existsSync(root)) {
+    mkdirSync(root, { recursive: true, mode: 0o700 });
+    if (owner) letPass(root);
+  }
+  for (const path of [work, home, tmp]) if (!existsSync(path)) makeFolder(path, owner);
+}
+
+/**
+ * Asserts that a task goes on as the user as whom it has begun: another one cannot read its folder.
+ * @throws Error if the settings of the server name another user by now
+ */
+export function assertSameUser({ work, owner }: TaskFolder): void {
+  const begun = lstatSync(work, { throwIfNoEntry: false })?.uid;
+  const server = process.geteuid?.();
+  const now = owner?.uid ?? server;
+  if (server === 0 && begun !== undefined && begun !== now)
+    throw new PrepareError(
+      `Cannot go on with the task: it has begun as the user with the id ${begun}, and this server would go on as ${now} (SIGNALMAN_RUN_AS_USERS); run the template again`,
+    );
 }
 
 /**

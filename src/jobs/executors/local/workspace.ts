@@ -9,6 +9,7 @@ import type { AccessKey } from "../../../keys/access-key.ts";
 import type { AccessKeyInstaller } from "../../../keys/installer.ts";
 import { PrepareError } from "../../../task/errors.ts";
 import type { Commit } from "../../job.ts";
+import { type CopyFor, copyAsUser } from "./copy-as-user.ts";
 import { copyEntries, type Entry, readEntries } from "./copy-folder.ts";
 import { openAccess } from "./git-access.ts";
 
@@ -24,6 +25,8 @@ export interface WorkspaceOptions {
   keys: AccessKeyInstaller;
   /** Files and folders of the service, which no repository may name, lie in or bring with it. */
   closed: readonly string[];
+  /** For whom a folder is copied; undefined: for a task of the server's user. */
+  copyFor?: CopyFor | undefined;
   say(text: string): void;
 }
 
@@ -61,10 +64,15 @@ export async function fillWorkspace(options: WorkspaceOptions, signal: AbortSign
   }
   if (realPathsOf(options.closed).some((path) => path.startsWith(join(source, "/"))))
     throw new PrepareError(`Cannot copy ${source}: it holds files of the server; name a folder without them`);
-  await copyEntries(entries, source, options.target, signal).catch((cause: unknown) => {
-    signal.throwIfAborted();
-    throw new PrepareError(`Cannot copy ${source} into the task's workspace: ${reasonOf(cause)}`, { cause });
-  });
+  const { copyFor, target } = options;
+  if (copyFor) await copyAsUser(copyFor, source, target, signal);
+  else
+    await copyEntries(entries, source, target, signal).catch((cause: unknown) => {
+      signal.throwIfAborted();
+      throw new PrepareError(`Cannot copy ${source} into the task's workspace: ${reasonOf(cause)}`, {
+        cause,
+      });
+    });
   return { hash: "", message: "" };
 }
 

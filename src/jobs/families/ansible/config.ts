@@ -1,4 +1,5 @@
 import { dirname, join, relative, resolve } from "node:path";
+import type { Owner } from "../../../files/owned.ts";
 import { readRegular } from "../../../files/regular-file.ts";
 import { readRepositoryFile } from "../../executors/local/repository-file.ts";
 
@@ -31,6 +32,8 @@ const SETTINGS = {
 export interface Place {
   root: string;
   cwd: string;
+  /** User as whom Ansible runs; undefined: the server's. */
+  owner?: Owner | undefined;
 }
 
 export interface AnsibleConfig {
@@ -41,13 +44,14 @@ export interface AnsibleConfig {
 type Env = Readonly<Record<string, string>>;
 
 /** Returns the ansible.cfg that Ansible would use, the first one found in Ansible's order; undefined: there is none. */
-export function findConfig({ root, cwd }: Place, env: Env): AnsibleConfig | undefined {
+export function findConfig({ root, cwd, owner }: Place, env: Env): AnsibleConfig | undefined {
   const own = join(cwd, OWN);
   const places = [env.ANSIBLE_CONFIG, own, join(env.HOME ?? "", ".ansible.cfg"), "/etc/ansible/ansible.cfg"];
   for (const place of places) {
     if (!place) continue;
     const file = resolve(cwd, place);
-    const text = file === own ? readRepositoryFile(root, relative(root, own)) : readForeign(file);
+    const text =
+      file === own ? readRepositoryFile(root, relative(root, own), owner) : readForeign(file, owner);
     if (text !== undefined) return { file, text };
   }
   return undefined;
@@ -56,9 +60,9 @@ export function findConfig({ root, cwd }: Place, env: Env): AnsibleConfig | unde
 const OWN = "ansible.cfg";
 
 /** Reads a configuration file outside the repository; undefined if it cannot be read, which Ansible reports itself. */
-function readForeign(file: string): string | undefined {
+function readForeign(file: string, owner: Owner | undefined): string | undefined {
   try {
-    return readRegular(file, { maxBytes: 16 * 1024 * 1024, links: "followed" })?.toString("utf8");
+    return readRegular(file, { maxBytes: 16 * 1024 * 1024, links: "followed", owner })?.toString("utf8");
   } catch {
     return undefined;
   }

@@ -1,6 +1,6 @@
-import { copyFile, mkdir } from "node:fs/promises";
+import { readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { fileURLToPath } from "node:url";
+import { makeFolder, writeNew } from "../../../files/owned.ts";
 import { makeSocketFolder } from "../../../keys/socket-folder.ts";
 import { PrepareError } from "../../../task/errors.ts";
 import { findProgram } from "../../apps/find-program.ts";
@@ -66,13 +66,13 @@ export const ansibleFamily = {
     const site = withInventory(asked);
     const { input, app, folder, base, commit, keys } = site;
     const { cwd, path } = scriptPlace(folder.work, input);
-    const place = { root: folder.work, cwd };
+    const place = { root: folder.work, cwd, owner: folder.owner };
     const given = galaxyEnvironment(app, input, base);
     const command = commandOf(app, input.template.app, given.PATH);
     const config = findConfig(place, given);
     const common = { ...colors(given, config), ...userBase(command), ...given };
     const paths = searchPaths(place, common, config);
-    const sockets = await makeSocketFolder(folder.private);
+    const sockets = await makeSocketFolder(folder.private, folder.owner);
     const galaxy = await collect(site, { command, cwd }, common, signal);
     const files: AnsibleFiles = {
       playbook: path,
@@ -84,7 +84,7 @@ export const ansibleFamily = {
     if (secrets) files.secretVariables = (await keys.file("secret-variables.yml", secrets)).path;
     const { agent, ...passwords } = await installKeys(keys, input, folder.work, signal);
     const env = playbookEnvironment(common, input, paths, {
-      callback: await placePlugins(folder),
+      callback: placePlugins(folder),
       galaxy,
       sockets,
       ssh: await sshPrograms(keys, site.ssh),
@@ -93,7 +93,7 @@ export const ansibleFamily = {
     const args = [...app.args, ...ansibleArguments(input, { ...files, ...passwords })];
     return { command, args, cwd, env };
   },
-  result: ({ report }, { mask }) => playbookResult(report, mask),
+  result: (folder, { mask }) => playbookResult(folder, mask),
 } satisfies Family<AnsibleFamilyInput>;
 
 function withInventory(site: Site<AnsibleFamilyInput>): Site<AnsibleInput> {
@@ -116,7 +116,7 @@ async function collect(
   await using git = await gitEnvironment(site, input, signal);
   const options = {
     command: galaxyBeside(command, env.PATH),
-    place: { root: folder.work, cwd },
+    place: { root: folder.work, cwd, owner: folder.owner },
     playbook: input.template.path,
     cache: site.galaxyCache,
     own: folder.private,
@@ -141,10 +141,10 @@ function galaxyBeside(playbook: string, path = ""): string {
 }
 
 /** Copies the callback plugins into the folder of the report, since signalman_result.py writes the report beside itself. */
-async function placePlugins(folder: TaskFolder): Promise<string> {
-  const place = dirname(folder.report);
-  await mkdir(place, { mode: 0o700 });
+function placePlugins({ report, owner }: TaskFolder): string {
+  const place = dirname(report);
+  makeFolder(place, owner);
   for (const name of PLUGINS)
-    await copyFile(fileURLToPath(new URL(name, import.meta.url)), join(place, name));
+    writeNew(join(place, name), readFileSync(new URL(name, import.meta.url)), owner);
   return place;
 }

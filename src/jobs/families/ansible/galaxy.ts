@@ -1,7 +1,9 @@
 import { createHash, randomUUID } from "node:crypto";
-import { mkdir, readdir, rename, rm, stat, utimes } from "node:fs/promises";
+import { lutimes, mkdir, readdir, rename, stat } from "node:fs/promises";
 import { join, relative } from "node:path";
+import { makeFolder } from "../../../files/owned.ts";
 import { runCommand } from "../../../process/command.ts";
+import { removeTree } from "../../../process/remove-tree.ts";
 import { PrepareError } from "../../../task/errors.ts";
 import type { Enclose } from "../../executors/local/surroundings.ts";
 import { findConfig, type Place } from "./config.ts";
@@ -57,13 +59,12 @@ export async function bringFromGalaxy(
   const known = identity && (await newestOf(options.cache, identity));
   if (known && !options.refresh) {
     // Records the time of its last use, which `removeUnused` reads.
-    await utimes(known, new Date(), new Date());
+    await lutimes(known, new Date(), new Date());
     return foldersIn(known);
   }
   const fresh = join(options.own, `galaxy-${randomUUID()}`);
   const folders = foldersIn(fresh);
-  await mkdir(folders.collections, { recursive: true });
-  await mkdir(folders.roles);
+  for (const path of [fresh, folders.collections, folders.roles]) makeFolder(path, options.place.owner);
   for (const one of required) await install(options, one, folders, signal);
   if (!identity) return folders;
   // The known entry may be in use by other tasks: a refresh is stored as a new entry beside it.
@@ -74,7 +75,7 @@ export async function bringFromGalaxy(
   await rename(fresh, place).catch((cause: NodeJS.ErrnoException) => {
     if (cause.code !== "ENOTEMPTY" && cause.code !== "EEXIST") throw cause;
   });
-  await rm(fresh, { recursive: true, force: true });
+  await removeTree(fresh);
   return foldersIn(place);
 }
 
@@ -96,7 +97,7 @@ async function removeUnused(cache: string): Promise<void> {
   for (const name of await readdir(cache)) {
     const place = join(cache, name);
     const found = await stat(place).catch(() => undefined); // removed by another task meanwhile
-    if (found && Date.now() - found.mtimeMs > UNUSED_MS) await rm(place, { recursive: true, force: true });
+    if (found && Date.now() - found.mtimeMs > UNUSED_MS) await removeTree(place);
   }
 }
 

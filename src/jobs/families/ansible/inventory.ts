@@ -1,5 +1,5 @@
-import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
+import { makeFolder } from "../../../files/owned.ts";
 import { maskUsers } from "../../../git/remote-url.ts";
 import { PrepareError } from "../../../task/errors.ts";
 import { realpathInside } from "../../executors/local/realpath-inside.ts";
@@ -12,7 +12,7 @@ import type { AnsibleInput } from "./input.ts";
  * @throws PrepareError if the inventory cannot be used; the signal's reason.
  */
 export async function placeInventory(site: Site<AnsibleInput>, signal: AbortSignal): Promise<string> {
-  const { input, folder, keys } = site;
+  const { input, folder, keys, git, closed, copyFor, say } = site;
   const { name, source, other } = input.inventory;
   if (source.case === "ini") return (await keys.file("inventory", source.value)).path;
   if (source.case === "yaml") return (await keys.file("inventory.yml", source.value)).path;
@@ -21,10 +21,10 @@ export async function placeInventory(site: Site<AnsibleInput>, signal: AbortSign
   const { path } = source.value;
   if (!other) return contained(folder.work, path, name, input.repository);
   const checkout = join(folder.private, "inventory-repository");
-  await mkdir(checkout, { mode: 0o700 });
+  makeFolder(checkout, folder.owner);
   const { repository } = other;
   const wanted = { ...other, gitBranch: repository.gitBranch, commit: "", target: checkout };
-  await fillWorkspace({ ...wanted, git: site.git, keys, closed: site.closed, say: site.say }, signal);
+  await fillWorkspace({ ...wanted, git, keys, closed, copyFor, say }, signal);
   return contained(checkout, path, name, repository);
 }
 

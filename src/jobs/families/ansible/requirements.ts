@@ -18,7 +18,8 @@ export interface Requirements {
  * the working directory and in the repository's root; in each of these in the folder `collections` or `roles` and in the
  * folder itself, whose file may hold both kinds.
  */
-export async function findRequirements({ root, cwd }: Place, playbook: string): Promise<Requirements[]> {
+export async function findRequirements(place: Place, playbook: string): Promise<Requirements[]> {
+  const { root, cwd } = place;
   const beside = dirname(playbook);
   const above = beside === "." ? "." : dirname(beside);
   const folders = [beside, above, relative(realpathSync.native(root), realpathSync.native(cwd)) || ".", "."];
@@ -26,7 +27,7 @@ export async function findRequirements({ root, cwd }: Place, playbook: string): 
   for (const kind of ["collection", "role"] as const) {
     for (const folder of new Set(folders.map((path) => join(path)))) {
       for (const within of [`${kind}s`, "."]) {
-        const one = readOne(root, join(folder, within), kind);
+        const one = readOne(place, join(folder, within), kind);
         if (one) found.push(one);
       }
     }
@@ -34,10 +35,10 @@ export async function findRequirements({ root, cwd }: Place, playbook: string): 
   return found;
 }
 
-function readOne(root: string, folder: string, kind: GalaxyKind): Requirements | undefined {
+function readOne({ root, owner }: Place, folder: string, kind: GalaxyKind): Requirements | undefined {
   for (const name of ["requirements.yml", "requirements.yaml"]) {
     const path = join(folder, name);
-    const text = readRepositoryFile(root, path);
+    const text = readRepositoryFile(root, path, owner);
     if (text === undefined) continue;
     return holds(text, kind) ? { kind, file: join(root, path), text } : undefined;
   }

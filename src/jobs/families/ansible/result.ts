@@ -1,6 +1,7 @@
 import { create, type JsonObject, toJson } from "@bufbuild/protobuf";
 import { z } from "zod";
 import { AnsibleResultSchema, TaskResultSchema } from "../../../../gen/signalman/v1/task_pb.ts";
+import type { Owner } from "../../../files/owned.ts";
 import { readRegular } from "../../../files/regular-file.ts";
 import { maskOutputs, parseExactly } from "../outputs.ts";
 
@@ -44,10 +45,10 @@ const reportSchema = z.object({
  * @throws Error if the report does not have the expected form.
  */
 export async function playbookResult(
-  report: string,
+  { report, owner }: { report: string; owner?: Owner | undefined },
   mask: (text: string) => string,
 ): Promise<JsonObject | undefined> {
-  const text = readRegular(report, { maxBytes: MAX_REPORT_BYTES });
+  const text = readRegular(report, { maxBytes: MAX_REPORT_BYTES, owner });
   if (text === undefined) return undefined;
   const { hosts, failures, outputs } = reportSchema.parse(parseExactly(text.toString("utf8")));
   const named = hosts.map((recap) => ({ ...recap, host: mask(recap.host) }));

@@ -1,8 +1,9 @@
 import { createHash } from "node:crypto";
-import { closeSync, createReadStream, type ReadStream, readSync } from "node:fs";
-import { access, mkdir, rm, writeFile } from "node:fs/promises";
+import { closeSync, createReadStream, existsSync, type ReadStream, readSync } from "node:fs";
+import { access } from "node:fs/promises";
 import { join } from "node:path";
 import { pipeline } from "node:stream/promises";
+import { makeFolder, removeFile, writeNew } from "../../../files/owned.ts";
 import { openRegular, readRegular } from "../../../files/regular-file.ts";
 import type { AccessKey } from "../../../keys/access-key.ts";
 import { carry } from "../../../process/carried-environment.ts";
@@ -83,7 +84,7 @@ export const terraformFamily = {
   async prepare(site, signal) {
     const { input, folder } = site;
     const { command, cwd, env } = callOf(site);
-    await mkdir(folder.plan, { recursive: true, mode: 0o700 });
+    if (!existsSync(folder.plan)) makeFolder(folder.plan, folder.owner);
     const files = {
       plan: inPlan(folder, PLAN),
       ...(await writeVariables(site)),
@@ -94,7 +95,7 @@ export const terraformFamily = {
     await warnOfLostState(site, cwd);
     const { planOnly, autoApprove } = input.terraform;
     const next = planOnly ? "end" : autoApprove ? "apply" : "confirm";
-    await writeFile(inPlan(folder, BASIS), basisOf(input), PRIVATE);
+    writeNew(inPlan(folder, BASIS), basisOf(input), folder.owner);
     return writeScript(site, "driver.sh", { command, cwd, env }, (program, files) =>
       driverScript(program, stages, files, next, fetching),
     );
@@ -107,7 +108,7 @@ export const terraformFamily = {
     const applied = hasApplied || (confirmed && hasSucceeded);
     return {
       terraform: { added: add, changed: change, destroyed: destroy, applied, hasChanges },
-      ...readOutputs(driverFiles(folder).outputs, mask),
+      ...readOutputs(driverFiles(folder).outputs, mask, folder.owner),
     };
   },
   planning: {
@@ -128,7 +129,7 @@ async function apply(site: Omit<Site<TerraformFamilyInput>, "commit">, digest: s
     });
   };
   const gone = because("it is no longer on this machine");
-  const found = await digestOf(plan).catch(gone);
+  const found = await digestOf(folder).catch(gone);
   if (found !== digest)
     throw new PrepareError(
       `Cannot apply the plan ${digest}: its file was changed and now has the digest ${found}; ${NEW_PLAN}`,
@@ -143,7 +144,7 @@ async function apply(site: Omit<Site<TerraformFamilyInput>, "commit">, digest: s
   const variables = isEphemeral ? await writeVariables({ ...site, input }) : { variables: [], answers: [] };
   const stages = terraformStages(app, input, { plan, ...variables, backend: undefined }, undefined);
   // An earlier server may have written the script before it stopped.
-  await rm(inPlan(folder, "apply.sh"), { force: true });
+  removeFile(inPlan(folder, "apply.sh"));
   return writeScript(site, "apply.sh", { command, cwd, env }, (program, files) =>
     applyScript(program, stages, files, isEphemeral),
   );
@@ -159,14 +160,12 @@ async function writeScript(
 ): Promise<ProgramSpec> {
   const { variables, restore } = carry({ ...env, PWD: cwd });
   const script = inPlan(folder, name);
-  await writeFile(script, text({ restore, command }, driverFiles(folder)), PRIVATE);
+  writeNew(script, text({ restore, command }, driverFiles(folder)), folder.owner);
   return { command: "/bin/sh", args: [script], cwd, env: { PATH: base.PATH, ...variables } };
 }
 
 const PLAN = "plan";
 const BASIS = "basis.json";
-/** Options for files that are written once into a new folder; a file that exists already is an error. */
-const PRIVATE = { mode: 0o600, flag: "wx" };
 const inPlan = (folder: TaskFolder, name: string) => join(folder.plan, name);
 
 function callOf({ input, app, folder, base }: Omit<Site<TerraformFamilyInput>, "commit">) {
@@ -195,31 +194,32 @@ function workspaceOf({ template, inventory }: TerraformFamilyInput): string | un
 
 async function readBasis(folder: TaskFolder): Promise<string> {
   const path = inPlan(folder, BASIS);
-  return (readRegular(path, { maxBytes: MAX_BASIS }) ?? missing(path)).toString("utf8");
+  return (readRegular(path, { maxBytes: MAX_BASIS, owner: folder.owner }) ?? missing(path)).toString("utf8");
 }
 
 /** Largest size of a basis in bytes: arguments, environment and settings of one task. */
 const MAX_BASIS = 64 * 1024 * 1024;
 
 async function readStages(folder: TaskFolder): Promise<Progress> {
-  return readProgress(String(readRegular(driverFiles(folder).stages, { maxBytes: MAX_STAGES }) ?? ""));
+  const { stages } = driverFiles(folder);
+  return readProgress(String(readRegular(stages, { maxBytes: MAX_STAGES, owner: folder.owner }) ?? ""));
 }
 
 /** Largest size in bytes of the driver's record of finished stages (init, plan, apply), one line for each stage. */
 const MAX_STAGES = 64 * 1024;
 
 async function readPlan(folder: TaskFolder): Promise<FoundPlan> {
-  const [counts, digest] = await Promise.all([readCounts(folder), digestOf(inPlan(folder, PLAN))]);
-  return { plan: { digest, ...counts }, text: readBeginning(driverFiles(folder).planText) };
+  const [counts, digest] = await Promise.all([readCounts(folder), digestOf(folder)]);
+  return { plan: { digest, ...counts }, text: readBeginning(driverFiles(folder).planText, folder) };
 }
 
 async function readCounts(folder: TaskFolder): Promise<Omit<Plan, "digest">> {
-  return countChanges(streamOf(driverFiles(folder).planJson, MAX_JSON));
+  return countChanges(streamOf(driverFiles(folder).planJson, MAX_JSON, folder));
 }
 
 /** Reads the beginning of a text: slightly more than is stored, since masking may shorten it. */
-function readBeginning(path: string): string {
-  const fd = openRegular(path) ?? missing(path);
+function readBeginning(path: string, { owner }: TaskFolder): string {
+  const fd = openRegular(path, { owner }) ?? missing(path);
   try {
     const text = Buffer.alloc(MAX_TEXT);
     return text.toString("utf8", 0, readSync(fd, text, 0, MAX_TEXT, 0));
@@ -230,14 +230,14 @@ function readBeginning(path: string): string {
 
 const MAX_TEXT = 1_100_000;
 
-async function digestOf(path: string): Promise<string> {
+async function digestOf(folder: TaskFolder): Promise<string> {
   const hash = createHash("sha256");
-  await pipeline(streamOf(path, MAX_PLAN), hash);
+  await pipeline(streamOf(inPlan(folder, PLAN), MAX_PLAN, folder), hash);
   return hash.digest("hex");
 }
 
-function streamOf(path: string, maxBytes: number): ReadStream {
-  return createReadStream(path, { fd: openRegular(path, { maxBytes }) ?? missing(path) });
+function streamOf(path: string, maxBytes: number, { owner }: TaskFolder): ReadStream {
+  return createReadStream(path, { fd: openRegular(path, { maxBytes, owner }) ?? missing(path) });
 }
 
 /** Largest sizes in bytes. Plans usually take a few MB. One string of the JSON, which is parsed, may take up all of its size. */

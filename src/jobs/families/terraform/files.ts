@@ -1,6 +1,7 @@
-import { rm, writeFile } from "node:fs/promises";
+import { realpathSync } from "node:fs";
 import { join } from "node:path";
 import type { JsonObject } from "@bufbuild/protobuf";
+import { type Owner, removeFile, writeNew } from "../../../files/owned.ts";
 import type { AccessKeyInstaller } from "../../../keys/installer.ts";
 import { backendOverride, type TerraformFiles, type TerraformInput } from "./terraform.ts";
 
@@ -42,14 +43,18 @@ export async function writeVariables({
  * an override file to `cwd` that selects the backend.
  */
 export async function writeBackend(
-  { input, keys }: { input: TerraformInput; keys: AccessKeyInstaller },
+  {
+    input,
+    keys,
+    folder,
+  }: { input: TerraformInput; keys: AccessKeyInstaller; folder: { owner: Owner | undefined } },
   cwd: string,
 ): Promise<string | undefined> {
   const { backend } = input.terraform;
   if (!backend) return undefined;
-  const override = join(cwd, OVERRIDE);
+  const override = join(realpathSync(cwd), OVERRIDE);
   // Removed first, since the repository may contain a link of that name.
-  await rm(override, { force: true });
-  await writeFile(override, JSON.stringify(backendOverride(backend.type)), { mode: 0o600, flag: "wx" });
+  removeFile(override);
+  writeNew(override, JSON.stringify(backendOverride(backend.type)), folder.owner);
   return (await writer(keys)("backend.json", backend.config))[0];
 }

@@ -47,16 +47,13 @@ function makeJob({ path = "run", app = "sh", apps = BUILT_IN, forwarded = {}, in
     apps,
     launcher,
     forwarded,
-    mirrors,
+    sharedBy: () => ({ mirrors, isolation: testIsolation(), galaxyCache: join(root, "galaxy"), ssh }),
     closed: [],
-    isolation: testIsolation(),
     isolationExempt: [],
-    galaxyCache: join(root, "galaxy"),
-    ssh,
   };
   const job = createLocalJob(
     options,
-    { id, project: "demo", template: "projects/demo/templates/x", app, plan: null, executorHandle: null },
+    { id, project: "demo", template: "x", app, plan: null, executorHandle: null },
     (text) => void said.push(text),
   );
   const whole: JobInput = {

@@ -1,0 +1,16 @@
+import type { Mirrors } from "../../../git/mirrors.ts";
+import type { SshSettings } from "../../../git/ssh-options.ts";
+import type { Isolation } from "../../../process/isolation/isolation.ts";
+import type { TaskUser } from "../../../process/task-user.ts";
+
+/** What the tasks of one user have in common on this machine. Tasks of other users can neither read nor change it. */
+export interface Shared {
+  /** User as whom the tasks run; undefined: the server's. */
+  user?: TaskUser | undefined;
+  isolation: Isolation;
+  mirrors: Mirrors;
+  /** Folder that caches roles and collections from Ansible Galaxy. */
+  galaxyCache: string;
+  /** SSH settings for git and Ansible. */
+  ssh: SshSettings;
+}
