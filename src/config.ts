@@ -1,11 +1,12 @@
 import { homedir } from "node:os";
-import { join, resolve } from "node:path";
+import { join } from "node:path";
 import type { HostKeys } from "./git/ssh-options.ts";
 import type { Apps } from "./jobs/apps/app.ts";
 import { BUILT_IN } from "./jobs/families/all.ts";
 import { decodeSecretKeys } from "./keys/secret-key.ts";
 import type { IsolationSetting } from "./process/isolation/choose.ts";
 import { parseApps } from "./settings/apps.ts";
+import { HOOK_SETTINGS } from "./settings/hooks.ts";
 import { PORT_SETTINGS } from "./settings/port.ts";
 import { parseRoles, ROLES } from "./settings/roles.ts";
 import { parseRunAsUsers } from "./settings/run-as-users.ts";
@@ -125,18 +126,7 @@ export const SETTINGS = {
     default: "known_hosts in the data folder",
     parse: (text) => (text ? parseFile(text) : undefined),
   }),
-  hooks: setting({
-    env: "SIGNALMAN_HOOKS",
-    flag: "hooks",
-    placeholder: "FILE,…",
-    description: "ES modules with hooks that run before or after every task",
-    default: "none",
-    parse: (text = "") =>
-      text
-        .split(",")
-        .filter((path) => path !== "")
-        .map((path) => resolve(path)),
-  }),
+  ...HOOK_SETTINGS,
   lostTimeout: setting({
     env: "SIGNALMAN_LOST_TIMEOUT",
     flag: "lost-timeout",

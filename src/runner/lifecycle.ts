@@ -78,7 +78,7 @@ export async function runTask(
   };
   // The pool has logged the step "claimed" of a STARTING task.
   if (run.mayRun) deps.operatorLog.step(task.status === "CONFIRMED" ? "resumed" : "adopted", task);
-  run.hooks = [...registeredHooks(rows, run), ...deps.hooks];
+  run.hooks = [...registeredHooks(rows, run, deps.mayCall), ...deps.hooks];
   try {
     const { outcome, waiting } = await verdictOn(deps, run);
     if (waiting) await park(deps, run, waiting, outcome);

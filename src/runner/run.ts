@@ -14,6 +14,7 @@ import type { Status } from "../task/status.ts";
 import type { TaskOutcome, TaskRecord } from "../task/types.ts";
 import type { RunControl } from "./control.ts";
 import type { TaskDetails } from "./details.ts";
+import type { CallPolicy } from "./hooks/call-policy.ts";
 import type { Hook, HookContext } from "./hooks.ts";
 import type { Listeners, RunLogOptions } from "./logging.ts";
 
@@ -52,6 +53,8 @@ export interface RunnerDeps {
   store: RunStore;
   cipher: Pick<Cipher, "seal" | "open">;
   hooks: readonly Hook[];
+  /** Decides which addresses registered hooks may call. */
+  mayCall: CallPolicy;
   listeners: Listeners;
   operatorLog: Pick<OperatorLog, "step">;
   executors: Executors<TaskDetails>;

@@ -11,6 +11,7 @@ import { poolStore } from "../pool/store.ts";
 import { createLauncher } from "../process/launcher.ts";
 import { ShutdownRequested } from "../runner/control.ts";
 import { loadHookModules } from "../runner/hook-modules.ts";
+import { createCallPolicy, type Endpoint } from "../runner/hooks/call-policy.ts";
 import { familyHook } from "../runner/hooks/family.ts";
 import { runTask } from "../runner/lifecycle.ts";
 import type { RunnerDeps } from "../runner/run.ts";
@@ -29,9 +30,11 @@ export interface Runner extends Pick<AllShared, "mirrors" | "isolation"> {
   tasksRoot: string;
 }
 
+/** `own`: endpoints of this service, which hooks may not call. */
 export async function openRunner(
   context: ServiceContext,
   live: Live,
+  own: readonly Endpoint[],
   stack: AsyncDisposableStack,
 ): Promise<Runner> {
   const { config, logger, databases, node, dataDir, cipher, operatorLog } = context;
@@ -67,6 +70,7 @@ export async function openRunner(
     store: runStore(databases, shutdown.signal, operatorLog),
     cipher,
     hooks,
+    mayCall: createCallPolicy(config.hookNetworks, () => own),
     listeners: live.feed,
     operatorLog,
     executors,

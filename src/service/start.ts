@@ -16,6 +16,7 @@ import type { Logger } from "pino";
 import type { Config } from "../config.ts";
 import { allOf, createHealthState } from "../http/health-state.ts";
 import { assertSafeListen } from "../http/safe-listen.ts";
+import { endpointsOf } from "../store/postgres/database.ts";
 import { createOperatorLog } from "../task/operator-log.ts";
 import { apiRoutes } from "./api.ts";
 import { choresOf, startBackground } from "./background.ts";
@@ -52,15 +53,23 @@ export async function startService(config: Config, logger: Logger): Promise<Serv
   const operatorLog = createOperatorLog(logger, storage.node);
   const context = { config, logger, operatorLog, ...storage };
   const live = openLive(context, stack);
-  const runner = config.roles.includes("runner") ? await openRunner(context, live, stack) : undefined;
+  const own = [...endpointsOf(storage.databaseUrl), config.listen];
+  const runner = config.roles.includes("runner") ? await openRunner(context, live, own, stack) : undefined;
   // The pool waits here for a database that is away, so that the port opens only when this server can serve.
   await runner?.pool.start();
   const health = createHealthState();
   const partsHealth = new Map(runner ? [[RUNNER, allOf(health, runner.health)]] : []);
   const routes = answers ? apiRoutes(context, live, runner) : () => {};
   const url = await openPort(context, live.callers, routes, { health, partsHealth, keyPair }, stack);
+  own.push(endpointOf(url));
   health.set(true);
   stack.use(startBackground(choresOf(context, live, { health, runner }), logger));
   const owned = stack.move();
   return { url, died, [Symbol.asyncDispose]: () => owned[Symbol.asyncDispose]() };
+}
+
+/** Returns where the port listens; its number may be one that the system has chosen. */
+function endpointOf(url: string): { host: string; port: number } {
+  const { hostname, port, protocol } = new URL(url);
+  return { host: hostname.replace(/^\[|\]$/g, ""), port: Number(port) || (protocol === "https:" ? 443 : 80) };
 }

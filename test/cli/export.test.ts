@@ -37,6 +37,7 @@ templates:
     vaults: [{ key: token }]
     hooks:
       - { name: call, event: HOOK_EVENT_AFTER_TASK, http: { url: "https://example.org/", secretHeader: X, secretHeaderKey: token } }
+      - { name: chat, event: HOOK_EVENT_AFTER_TASK, http: { urlKey: token, logResponse: true } }
 `;
 const ENV = { SHOP_TOKEN: SECRET, DEPLOY_PASSPHRASE: SECRET };
 

@@ -30,6 +30,7 @@ const nobody = "127.0.0.1:2";
 beforeAll(async () => {
   [service, receiver] = await Promise.all([startService(), startReceiver()]);
   host = new URL(receiver.url).host;
+  const required = true;
   const call = (name: string, more: object = {}): HookInit => ({
     name,
     event: ON_SUCCESS,
@@ -42,12 +43,15 @@ beforeAll(async () => {
     ...more,
   });
   const hooked = (hooks: HookInit[], script = "true") => ({ script, hooks, allowParallelTasks: true });
-  const required = true;
   await applyHooked(service, {
     again: hooked([call("again", { retries: 3 })]),
-    enough: hooked([call("enough", { retries: 2 })]),
+    enough: hooked([call("enough", { retries: 2, logResponse: true })]),
     redirect: hooked([call("redirect")]),
     refused: hooked([{ name: "refused", event: ON_SUCCESS, ...http({ url: `http://${nobody}/x` }) }]),
+    self: hooked([{ name: "self", event: ON_SUCCESS, ...http({ url: `${service.url}/healthz` }) }]),
+    metadata: hooked([
+      { name: "metadata", event: ON_SUCCESS, ...http({ url: "http://169.254.169.254/latest" }), required },
+    ]),
     silent: hooked([{ ...call("silent", { retries: 10 }), timeout: second }]),
     "before-fails": hooked([
       run(BEFORE_TASK, "echo no; exit 4"),
@@ -85,7 +89,7 @@ describe("an HTTP call", () => {
     receiver.answer("/again", { status: 500 }, { status: 404 }, { status: 201 });
     const { status, said } = await runToEnd(service, "again");
     expect(status).toBe("SUCCESS");
-    expect(said).toContain(`Hook again: ${host} answered 201`);
+    expect(said.some((line) => line.startsWith(`Hook again: ${host} answered 201 in `))).toBe(true);
     expect(await receiver.calls("/again", 3)).toHaveLength(3);
   });
 
@@ -94,16 +98,17 @@ describe("an HTTP call", () => {
     const { status, said } = await runToEnd(service, "enough");
     expect(status).toBe("SUCCESS");
     const [line = ""] = said.filter((text) => text.startsWith("Hook enough failed"));
-    expect(line).toMatch(/^Hook enough failed: 127.0.0.1:\d+ answered 503: too busy x+…, after 3 tries$/);
-    expect(line.length).toBeLessThan(300);
+    expect(line).toMatch(
+      /^Hook enough failed: 127.0.0.1:\d+ answered 503 in \d+ ms: too busy x+…, after 3 tries$/,
+    );
+    expect(line.length).toBeLessThan(1100);
     expect(await receiver.calls("/enough", 3)).toHaveLength(3);
   });
 
   test("follows no redirect", async () => {
     receiver.answer("/redirect", { status: 302, location: `${receiver.url}/elsewhere` });
-    expect((await runToEnd(service, "redirect")).said).toContain(
-      `Hook redirect failed: ${host} answered 302`,
-    );
+    const { said } = await runToEnd(service, "redirect");
+    expect(said.some((line) => line.startsWith(`Hook redirect failed: ${host} answered 302 in `))).toBe(true);
     expect(receiver.received.some(({ path }) => path === "/elsewhere")).toBe(false);
   });
 
@@ -111,6 +116,24 @@ describe("an HTTP call", () => {
     expect((await runToEnd(service, "refused")).said).toContain(
       `Hook refused failed: ${nobody} did not answer: connect ECONNREFUSED ${nobody}`,
     );
+  });
+
+  test("to the service itself is refused, and says why", async () => {
+    const { status, said } = await runToEnd(service, "self");
+    expect(status).toBe("SUCCESS");
+    expect(said).toContain(
+      `Hook self failed: ${new URL(service.url).host} must not be called: its address and its port belong to this service; the operator's setting --hook-networks decides what hooks may call`,
+    );
+  });
+
+  test("to the metadata of a cloud is refused, and fails the task that requires it", async () => {
+    expect(await runToEnd(service, "metadata")).toMatchObject({
+      status: "ERROR",
+      reason: "HOOK_FAILED",
+      message: expect.stringMatching(
+        /^Hook metadata failed: 169.254.169.254 must not be called: its address is/,
+      ),
+    });
   });
 
   test("ends when the hook's time-out is over, all tries included", async () => {

@@ -17,18 +17,20 @@ export const program = (script: string, app = "bash") => ({
 });
 export const http = (value: object) => ({ kind: { case: "http", value } as const });
 
-/** Applies project `demo` with a template for each entry, and an access key of type text that hooks may send. */
+/** Applies project `demo` with a template for each entry, and access keys of type text: `token`, which hooks may
+ * send, and `chat`, which holds a URL. */
 export async function applyHooked(
   service: TestService,
   templates: Record<string, DemoTemplate>,
-  options: { hooks?: HookInit[]; secret?: string } = {},
+  options: { hooks?: HookInit[]; secret?: string; url?: string } = {},
 ): Promise<void> {
-  const { hooks = [], secret } = options;
+  const { hooks = [], secret, url } = options;
+  const keys = Object.entries({ token: secret, chat: url });
   if (secret !== undefined)
     await service.client(CatalogService).applyCatalog({
       catalog: {
         project: { name: "demo" },
-        accessKeys: [{ name: "token", kind: { case: "text", value: { value: secret } } }],
+        accessKeys: keys.map(([name, value]) => ({ name, kind: { case: "text", value: { value } } })),
       },
     });
   await applyDemo(service, templates, { hooks });

@@ -98,6 +98,7 @@ export async function openRig(executorName: string): Promise<RunnerRig> {
         operatorLog,
         cipher,
         hooks,
+        mayCall: async () => undefined,
         listeners: { status: [], log: [onLog] },
         executors: { [executorName]: executor },
         faultBehind: faultBehind ?? (async () => undefined),

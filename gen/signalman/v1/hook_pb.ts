@@ -12,7 +12,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file signalman/v1/hook.proto.
  */
 export const file_signalman_v1_hook: GenFile = /*@__PURE__*/
-  fileDesc("ChdzaWduYWxtYW4vdjEvaG9vay5wcm90bxIMc2lnbmFsbWFuLnYxItgBCgRIb29rEgwKBG5hbWUYASABKAkSJgoFZXZlbnQYAiABKA4yFy5zaWduYWxtYW4udjEuSG9va0V2ZW50EiYKBGh0dHAYAyABKAsyFi5zaWduYWxtYW4udjEuSHR0cEhvb2tIABIsCgdwcm9ncmFtGAQgASgLMhkuc2lnbmFsbWFuLnYxLlByb2dyYW1Ib29rSAASKgoHdGltZW91dBgFIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIQCghyZXF1aXJlZBgGIAEoCEIGCgRraW5kIvYBCghIdHRwSG9vaxILCgN1cmwYASABKAkSDgoGbWV0aG9kGAIgASgJEjQKB2hlYWRlcnMYAyADKAsyIy5zaWduYWxtYW4udjEuSHR0cEhvb2suSGVhZGVyc0VudHJ5EhUKDXNlY3JldF9oZWFkZXIYBCABKAkSGQoRc2VjcmV0X2hlYWRlcl9rZXkYBSABKAkSJAoEYm9keRgGIAEoCzIWLmdvb2dsZS5wcm90b2J1Zi5WYWx1ZRIPCgdyZXRyaWVzGAcgASgFGi4KDEhlYWRlcnNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIioKC1Byb2dyYW1Ib29rEgsKA2FwcBgBIAEoCRIOCgZzY3JpcHQYAiABKAkqlAEKCUhvb2tFdmVudBIaChZIT09LX0VWRU5UX1VOU1BFQ0lGSUVEEAASGgoWSE9PS19FVkVOVF9CRUZPUkVfVEFTSxABEhkKFUhPT0tfRVZFTlRfQUZURVJfVEFTSxACEhkKFUhPT0tfRVZFTlRfT05fU1VDQ0VTUxADEhkKFUhPT0tfRVZFTlRfT05fRkFJTFVSRRAEQlQKEGRldi5zaWduYWxtYW4udjFQAVopc2lnbmFsbWFuLmRldi9nby9zaWduYWxtYW4vdjE7c2lnbmFsbWFudjGiAgNTR02qAgxTaWduYWxtYW4uVjFiBnByb3RvMw", [file_google_protobuf_duration, file_google_protobuf_struct]);
+  fileDesc("ChdzaWduYWxtYW4vdjEvaG9vay5wcm90bxIMc2lnbmFsbWFuLnYxItgBCgRIb29rEgwKBG5hbWUYASABKAkSJgoFZXZlbnQYAiABKA4yFy5zaWduYWxtYW4udjEuSG9va0V2ZW50EiYKBGh0dHAYAyABKAsyFi5zaWduYWxtYW4udjEuSHR0cEhvb2tIABIsCgdwcm9ncmFtGAQgASgLMhkuc2lnbmFsbWFuLnYxLlByb2dyYW1Ib29rSAASKgoHdGltZW91dBgFIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIQCghyZXF1aXJlZBgGIAEoCEIGCgRraW5kIp0CCghIdHRwSG9vaxILCgN1cmwYASABKAkSDgoGbWV0aG9kGAIgASgJEjQKB2hlYWRlcnMYAyADKAsyIy5zaWduYWxtYW4udjEuSHR0cEhvb2suSGVhZGVyc0VudHJ5EhUKDXNlY3JldF9oZWFkZXIYBCABKAkSGQoRc2VjcmV0X2hlYWRlcl9rZXkYBSABKAkSJAoEYm9keRgGIAEoCzIWLmdvb2dsZS5wcm90b2J1Zi5WYWx1ZRIPCgdyZXRyaWVzGAcgASgFEg8KB3VybF9rZXkYCCABKAkSFAoMbG9nX3Jlc3BvbnNlGAkgASgIGi4KDEhlYWRlcnNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIioKC1Byb2dyYW1Ib29rEgsKA2FwcBgBIAEoCRIOCgZzY3JpcHQYAiABKAkqlAEKCUhvb2tFdmVudBIaChZIT09LX0VWRU5UX1VOU1BFQ0lGSUVEEAASGgoWSE9PS19FVkVOVF9CRUZPUkVfVEFTSxABEhkKFUhPT0tfRVZFTlRfQUZURVJfVEFTSxACEhkKFUhPT0tfRVZFTlRfT05fU1VDQ0VTUxADEhkKFUhPT0tfRVZFTlRfT05fRkFJTFVSRRAEQlQKEGRldi5zaWduYWxtYW4udjFQAVopc2lnbmFsbWFuLmRldi9nby9zaWduYWxtYW4vdjE7c2lnbmFsbWFudjGiAgNTR02qAgxTaWduYWxtYW4uVjFiBnByb3RvMw", [file_google_protobuf_duration, file_google_protobuf_struct]);
 
 /**
  * Call or script that runs before or after a task. One of `http` and `program` is required.
@@ -87,14 +87,16 @@ export const HookSchema: GenMessage<Hook> = /*@__PURE__*/
 
 /**
  * Call over HTTP. A response with status 200 to 299 is a success. After any other response, or none, the call is repeated
- * after a pause that doubles from 0.2 to 10 seconds. Redirects are not followed.
- * `secret_header` and `secret_header_key` go together.
+ * after a pause that doubles from 0.2 to 10 seconds. Redirects are not followed, and proxies are not used. The log gets
+ * the status and the duration. The server refuses link-local addresses, metadata services of clouds, its own address and
+ * that of its database, and what its setting `--hook-networks` leaves out.
+ * One of `url` and `url_key` is required. `secret_header` and `secret_header_key` go together.
  *
  * @generated from message signalman.v1.HttpHook
  */
 export type HttpHook = Message<"signalman.v1.HttpHook"> & {
   /**
-   * Required. An `http://` or `https://` URL without login and password.
+   * An `http://` or `https://` URL without login and password.
    *
    * @generated from field: string url = 1;
    */
@@ -151,6 +153,22 @@ export type HttpHook = Message<"signalman.v1.HttpHook"> & {
    * @generated from field: int32 retries = 7;
    */
   retries: number;
+
+  /**
+   * Access key of type text that holds the URL, for a URL that is secret, such as that of a chat's webhook. The log names
+   * the access key instead of the host. `projects/{project}/accessKeys/{key}`; in a catalog the last part alone. Empty:
+   * none.
+   *
+   * @generated from field: string url_key = 8;
+   */
+  urlKey: string;
+
+  /**
+   * Writes the first 1000 characters of each response's body into the task's log, with secrets masked.
+   *
+   * @generated from field: bool log_response = 9;
+   */
+  logResponse: boolean;
 };
 
 /**

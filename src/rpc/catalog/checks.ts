@@ -36,8 +36,13 @@ const keyOf =
 /** Types that `build_template` may have: a deploy can pass on the version of another deploy. */
 const DEPLOYABLE_TYPES: JsonValue[] = ["TEMPLATE_TYPE_BUILD", "TEMPLATE_TYPE_DEPLOY"];
 
+const HOOK_KEYS = {
+  "hooks[].http.secret_header_key": keyOf("text"),
+  "hooks[].http.url_key": keyOf("text"),
+};
+
 const DEMANDS: { [K in AnyKind]?: Partial<Record<keyof (typeof REFERENCES)[K], Demand>> } = {
-  projects: { "hooks[].http.secret_header_key": keyOf("text") },
+  projects: HOOK_KEYS,
   repositories: { access_key: (key, { url }) => keyToFetch(String(url))(key, {}) },
   inventories: { ssh_key: keyOf("ssh", "loginPassword"), become_key: keyOf("loginPassword") },
   templates: {
@@ -47,7 +52,7 @@ const DEMANDS: { [K in AnyKind]?: Partial<Record<keyof (typeof REFERENCES)[K], D
         ? undefined
         : `must be of type ${DEPLOYABLE_TYPES.join(" or ")}`,
     "vaults[].key": keyOf("loginPassword", "text"),
-    "hooks[].http.secret_header_key": keyOf("text"),
+    ...HOOK_KEYS,
   },
 };
 

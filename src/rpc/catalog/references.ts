@@ -5,9 +5,14 @@ import type { AnyKind, Kind } from "../../store/catalog/kinds.ts";
 /** Kind of a resource that others refer to. Accounts are in no project. */
 export type TargetKind = Kind | "accounts";
 
+const HOOK_KEYS = {
+  "hooks[].http.secret_header_key": "accessKeys",
+  "hooks[].http.url_key": "accessKeys",
+} as const;
+
 /** Fields of each kind that refer to other kinds, by names of the contract. `[]`: each item of a list. */
 export const REFERENCES = {
-  projects: { "hooks[].http.secret_header_key": "accessKeys" },
+  projects: HOOK_KEYS,
   accessKeys: {},
   repositories: { access_key: "accessKeys" },
   inventories: { "file.repository": "repositories", ssh_key: "accessKeys", become_key: "accessKeys" },
@@ -18,7 +23,7 @@ export const REFERENCES = {
     inventory: "inventories",
     build_template: "templates",
     "vaults[].key": "accessKeys",
-    "hooks[].http.secret_header_key": "accessKeys",
+    ...HOOK_KEYS,
   },
   roleBindings: { account: "accounts", template: "templates" },
 } as const satisfies Record<AnyKind, Record<string, TargetKind>>;

@@ -12,8 +12,8 @@ const METHODS = ["", "GET", "POST", "PUT", "PATCH", "DELETE"];
 const TOKEN = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
 
 const http = z.object({
-  url: ruleAt(z.string(), "Required. An `http://` or `https://` URL without login and password", (url) =>
-    isHttpUrl(url) ? [] : [{ path: [], got: hostOf(url) }],
+  url: ruleAt(z.string(), "An `http://` or `https://` URL without login and password", (url) =>
+    url === "" || isHttpUrl(url) ? [] : [{ path: [], got: hostOf(url) }],
   ),
   method: rule(z.string(), "GET, POST, PUT, PATCH or DELETE", (method) => METHODS.includes(method)),
   headers: ruleAt(
@@ -25,10 +25,17 @@ const http = z.object({
   secret_header_key: optionalCatalogName("projects/{project}/accessKeys/{key}"),
   body: free(),
   retries: int("0 to 10", 0, 10),
+  url_key: optionalCatalogName("projects/{project}/accessKeys/{key}"),
+  log_response: free(),
+});
+
+const oneUrl = ruleAt(http, "One of `url` and `url_key` is required", ({ url, url_key }) => {
+  if ((url === "") !== (url_key === "")) return [];
+  return [{ path: ["url"], got: url === "" ? "neither" : "both" }];
 });
 
 const httpHook = ruleAt(
-  ruleAt(http, "`secret_header` and `secret_header_key` go together", (hook) =>
+  ruleAt(oneUrl, "`secret_header` and `secret_header_key` go together", (hook) =>
     (hook.secret_header === "") === (hook.secret_header_key === "")
       ? []
       : [{ path: ["secret_header"], got: received(hook.secret_header) }],
@@ -72,7 +79,7 @@ export const hooks = () => {
 
 /** Returns the part of a refused URL that an error may show. The path may be secret, as in the URL of a chat's webhook. */
 function hostOf(text: string): string {
-  if (!URL.canParse(text)) return text === "" ? "nothing" : "a text that is not a URL";
+  if (!URL.canParse(text)) return "a text that is not a URL";
   const { protocol, host } = new URL(text);
   return `a URL of ${protocol}//${host}`;
 }

@@ -14,6 +14,7 @@ import { messageOf, PrepareError } from "../../task/errors.ts";
 import type { TaskOutcome, TaskRecord } from "../../task/types.ts";
 import type { TaskDetails } from "../details.ts";
 import type { Hook, HookContext } from "../hooks.ts";
+import type { CallPolicy } from "./call-policy.ts";
 import { type Facts, factsOf, fillIn } from "./facts.ts";
 import { type Call, callHttp } from "./http.ts";
 import { runProgram } from "./program.ts";
@@ -42,18 +43,19 @@ const AT_END: Record<TaskOutcome["status"], readonly HookEvent[]> = {
 export function registeredHooks(
   rows: Pick<DetailRows, "project" | "template"> | null,
   subject: Subject,
+  mayCall: CallPolicy,
 ): Hook[] {
   const registrations = [rows?.project, rows?.template].flatMap((spec) =>
     ((spec?.hooks ?? []) as JsonValue[]).map((json) => fromJson(HookSchema, json)),
   );
-  return registrations.map((registration) => hookOf(registration, subject));
+  return registrations.map((registration) => hookOf(registration, subject, mayCall));
 }
 
 /**
  * Makes a hook of its registration. If a required hook fails before a task, the task ends as PREPARE_FAILED. If it
  * fails after a task, a success becomes HOOK_FAILED, and another outcome stays.
  */
-function hookOf(registration: Registration, subject: Subject): Hook {
+function hookOf(registration: Registration, subject: Subject, mayCall: CallPolicy): Hook {
   const { name, event, required } = registration;
   return {
     name,
@@ -61,7 +63,7 @@ function hookOf(registration: Registration, subject: Subject): Hook {
     async before(context, details, signal) {
       if (event !== HookEvent.BEFORE_TASK) return;
       try {
-        await perform(registration, { subject, context, details, outcome: undefined }, signal);
+        await perform(registration, { subject, mayCall, context, details, outcome: undefined }, signal);
       } catch (error) {
         signal.throwIfAborted();
         const message = `Hook ${name} failed: ${messageOf(error)}`;
@@ -72,7 +74,7 @@ function hookOf(registration: Registration, subject: Subject): Hook {
     async after(context, outcome, details, signal) {
       if (!AT_END[outcome.status].includes(event)) return outcome;
       try {
-        await perform(registration, { subject, context, details, outcome }, signal);
+        await perform(registration, { subject, mayCall, context, details, outcome }, signal);
         return outcome;
       } catch (error) {
         if (signal.aborted || !required || outcome.status !== "SUCCESS") throw error;
@@ -85,6 +87,7 @@ function hookOf(registration: Registration, subject: Subject): Hook {
 
 interface Performance {
   subject: Subject;
+  mayCall: CallPolicy;
   context: HookContext;
   details: TaskDetails | undefined;
   /** Outcome of the task; undefined: the hook runs before the task. */
@@ -97,7 +100,7 @@ interface Performance {
  */
 async function perform(
   { name, event, kind, timeout }: Registration,
-  { subject, context, details, outcome }: Performance,
+  { subject, mayCall, context, details, outcome }: Performance,
   signal: AbortSignal,
 ): Promise<void> {
   const { task, secrets } = subject;
@@ -110,8 +113,8 @@ async function perform(
     if (kind.case === "program") await runProgram(context, { ...kind.value, name }, facts, details, both);
     if (kind.case === "http") {
       const variables = details?.variables ?? task.spec.variables;
-      const status = await callHttp(callOf(kind.value, facts, variables, subject), both);
-      context.say(`Hook ${name}: ${new URL(kind.value.url).host} answered ${status}`);
+      const answer = await callHttp(callOf(kind.value, facts, variables, subject), mayCall, both);
+      context.say(`Hook ${name}: ${answer}`);
     }
   } catch (error) {
     signal.throwIfAborted();
@@ -120,13 +123,17 @@ async function perform(
 }
 
 function callOf(
-  { url, method, headers, secretHeader, secretHeaderKey, body, retries }: HttpHook,
+  hook: HttpHook,
   facts: Facts,
   variables: JsonObject,
   { keys, secrets }: Pick<Subject, "keys" | "secrets">,
 ): Call {
+  const { method, headers, secretHeader, secretHeaderKey, body, retries, logResponse } = hook;
+  const url = urlOf(hook, keys);
+  const masked = hook.urlKey ? [...secrets, ...secretParts(url)] : secrets;
   return {
     url,
+    urlKey: hook.urlKey || undefined,
     method: method || "POST",
     headers,
     secret: secretHeader === "" ? undefined : { name: secretHeader, value: textOf(secretHeaderKey, keys) },
@@ -135,8 +142,28 @@ function callOf(
         ? undefined
         : JSON.stringify(body ? fillIn(toJson(ValueSchema, body), facts, variables) : facts),
     retries,
-    mask: (text) => redactText(text, secrets),
+    logResponse,
+    mask: (text) => redactText(text, masked),
   };
+}
+
+/** Returns the URL of a hook. @throws Error that does not show it if it is secret. */
+function urlOf({ url, urlKey }: HttpHook, keys: ReadonlyMap<string, AccessKey>): URL {
+  if (urlKey === "") return new URL(url);
+  const text = textOf(urlKey, keys).trim();
+  const found = URL.canParse(text) ? new URL(text) : undefined;
+  if (found && /^https?:$/.test(found.protocol) && found.username === "" && found.password === "")
+    return found;
+  throw new Error(`${urlKey} does not hold an http:// or https:// URL without login and password`);
+}
+
+/** Shortest part of a secret URL that is masked by itself: shorter ones are words such as `hooks`. */
+const SHORTEST_PART = 8;
+
+/** Returns the parts of a secret URL that a response may repeat by themselves. */
+function secretParts({ host, pathname, search, searchParams }: URL): string[] {
+  const parts = [pathname, ...pathname.split("/"), ...searchParams.values()];
+  return [host, `${pathname}${search}`, ...parts.filter((part) => part.length >= SHORTEST_PART)];
 }
 
 function textOf(name: string, keys: ReadonlyMap<string, AccessKey>): string {

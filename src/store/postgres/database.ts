@@ -188,3 +188,9 @@ export function connect(
     },
   });
 }
+
+/** Returns the hosts and ports of a database's URL, as the driver reads them; none for a unix socket. */
+export function endpointsOf(url: string): { host: string; port: number }[] {
+  const { host, port, path } = connect(url, { max: 1, name: "endpoints" }).options;
+  return path ? [] : host.map((name, at) => ({ host: name, port: port[at] ?? 5432 }));
+}

@@ -65,7 +65,9 @@ const atInventory = [
 ] as const;
 
 const keyName = (place: ReturnType<typeof sql>) => sql`split_part(${place} #>> '{}', '/', 4)`;
-const hookKeys = sql.raw(`'$.hooks[*].http.secretHeaderKey'`);
+const hookKeys = sql.raw(
+  `'$.hooks[*].http.keyvalue() ? (@.key == "secretHeaderKey" || @.key == "urlKey").value'`,
+);
 const keys = sql<Record<string, KeyRow>>`(
   SELECT coalesce(
     jsonb_object_agg(k.name, jsonb_build_object('spec', k.spec, 'secrets', encode(k.secrets, 'base64'))), '{}')

@@ -23,11 +23,15 @@ const calling = (secretHeaderKey: string) => ({
     value: { url: "https://example.org/", secretHeader: "Authorization", secretHeaderKey },
   } as const,
 });
+const callingAt = (urlKey: string) => ({
+  ...calling("token"),
+  kind: { case: "http", value: { urlKey } } as const,
+});
 const T = { app: "sh", repository: "scripts", path: "x" };
 
 /** A catalog in which everything refers to what it may. */
 const right = (): Catalog & { templates: object[]; repositories: object[]; inventories: object[] } => ({
-  project: { name: "refer", hooks: [calling("token")] },
+  project: { name: "refer", hooks: [calling("token"), { ...callingAt("token"), name: "at" }] },
   accessKeys: [
     { name: "deploy", kind: { case: "ssh", value: { privateKey: keyLike(SECRET) } } },
     { name: "login", kind: { case: "loginPassword", value: { login: "ada", password: SECRET } } },
@@ -100,6 +104,16 @@ test.each<[string, string, Catalog]>([
     "a project's hook with a login",
     "project.hooks[0].http.secret_header_key",
     { ...right(), project: { name: "refer", hooks: [calling("login")] } },
+  ],
+  [
+    "a project's hook with no key for its URL",
+    "project.hooks[0].http.url_key",
+    { ...right(), project: { name: "refer", hooks: [callingAt("none")] } },
+  ],
+  [
+    "a template's hook with a login for its URL",
+    "templates[3].hooks[0].http.url_key",
+    templateWith(3, { hooks: [callingAt("login")] }),
   ],
   ["a repository with no key", "repositories[1].access_key", repositoryWith(1, { accessKey: "none" })],
   ["SSH with a token", "repositories[1].access_key", repositoryWith(1, { accessKey: "token" })],

@@ -22,11 +22,16 @@ describe("a resource in use", () => {
   const catalog = (): Catalog => ({
     project: {
       name: "used",
-      hooks: [{ ...hook, kind: { case: "http", value: { ...hook.kind.value, secretHeaderKey: "k4" } } }],
+      hooks: [
+        {
+          ...hook,
+          kind: { case: "http", value: { ...hook.kind.value, secretHeaderKey: "k4", urlKey: "k7", url: "" } },
+        },
+      ],
     },
     accessKeys: [
       ...["k1", "k2", "k3"].map((name) => ({ name, kind: login })),
-      ...["k4", "k5", "k6"].map((name) => ({ name, kind: text })),
+      ...["k4", "k5", "k6", "k7"].map((name) => ({ name, kind: text })),
     ],
     repositories: [
       { name: "r", url: "/" },
@@ -61,6 +66,7 @@ describe("a resource in use", () => {
     ["accessKeys", "k3", "inventories/i uses it as become_key"],
     ["accessKeys", "k4", "used uses it as hooks[0].http.secret_header_key"],
     ["accessKeys", "k5", "templates/deploy uses it as hooks[0].http.secret_header_key"],
+    ["accessKeys", "k7", "used uses it as hooks[0].http.url_key"],
     ["accessKeys", "k6", "templates/deploy uses it as vaults[0].key"],
     ["repositories", "r", "templates/build uses it as repository"],
     ["repositories", "r2", "inventories/i uses it as file.repository"],

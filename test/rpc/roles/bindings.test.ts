@@ -1,7 +1,9 @@
 import { ConnectError } from "@connectrpc/connect";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { AccessKeyService } from "../../../gen/signalman/v1/access_key_pb.ts";
 import { AccountService, Role } from "../../../gen/signalman/v1/account_pb.ts";
 import { CatalogAction, CatalogService } from "../../../gen/signalman/v1/catalog_service_pb.ts";
+import { HookEvent } from "../../../gen/signalman/v1/hook_pb.ts";
 import { ProjectService } from "../../../gen/signalman/v1/project_pb.ts";
 import { RoleBindingService } from "../../../gen/signalman/v1/role_binding_pb.ts";
 import { TaskService } from "../../../gen/signalman/v1/task_service_pb.ts";
@@ -142,6 +144,14 @@ describe("an editor of one template", () => {
     expect(await refusal(update({ repository: "projects/q/repositories/r" }, ["repository"]))).toMatchObject({
       fields: ["template.repository"],
     });
+    const kind = { case: "http", value: { urlKey: "projects/p/accessKeys/chat" } } as const;
+    const hooks = [{ name: "chat", event: HookEvent.AFTER_TASK, kind }];
+    const unknown = await refusal(update({ hooks }, ["hooks"]));
+    expect(unknown.fields).toEqual(["template.hooks[0].http.url_key"]);
+    const accessKey = { kind: { case: "text", value: { value: "https://chat.example.org/" } } } as const;
+    const keys = api.client(AccessKeyService);
+    await keys.createAccessKey({ parent: "projects/p", accessKeyId: "chat", accessKey });
+    expect(await refusal(update({ hooks }, ["hooks"]))).toEqual(unknown);
   });
 
   test("is not told by errors which resources use it", async () => {

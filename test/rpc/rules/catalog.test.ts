@@ -43,6 +43,16 @@ test.each<[string, Value["kind"], string]>([
   ]);
 });
 
+test.each<[string, object, string]>([
+  ["neither", {}, "neither"],
+  ["both", { url: "https://example.org/", urlKey: "chat" }, "both"],
+])("a hook that has %s of url and url_key is refused", (_, http, got) => {
+  const hooks = [{ name: "call", event: HookEvent.AFTER_TASK, kind: { case: "http", value: http } as const }];
+  expect(template({ hooks })).toEqual([
+    `catalog.templates[0].hooks[0].http.url: One of \`url\` and \`url_key\` is required; got ${got}`,
+  ]);
+});
+
 test("a complete valid catalog passes, with short and with full names", () => {
   const proper = apply({
     project: { name: "projects/demo", description: "é".repeat(1000), maxParallelTasks: 10_000 },

@@ -11,7 +11,8 @@ beforeAll(async () => {
   const { sql } = store;
   await store.makeProject(["t", "bare"]);
   const hook = (name: string) => ({ name, http: { url: "http://x", secretHeaderKey: key(name) } });
-  for (const name of ["repo", "ssh", "become", "other", "vault", "hook", "project-hook", "unused"])
+  const at = { name: "at", http: { urlKey: key("url") } };
+  for (const name of ["repo", "ssh", "become", "other", "vault", "hook", "url", "project-hook", "unused"])
     await insert("access_keys", name, { text: {} }, Buffer.from(`sealed ${name}`));
   await insert("repositories", "r", { url: "/r", accessKey: key("repo") });
   await insert("repositories", "o", { url: "/o", accessKey: key("other") });
@@ -24,7 +25,7 @@ beforeAll(async () => {
     environment: "projects/p/environments/e",
     inventory: "projects/p/inventories/i",
     vaults: [{ key: key("vault") }, { name: "s", script: "x.sh" }],
-    hooks: [hook("hook"), { name: "program", program: { app: "sh", script: "" } }],
+    hooks: [hook("hook"), at, { name: "program", program: { app: "sh", script: "" } }],
   };
   await sql`UPDATE templates SET spec = ${sql.json(spec)} WHERE name = 't'`;
   await sql`UPDATE projects SET spec = ${sql.json({ hooks: [hook("project-hook")] })}`;
@@ -58,7 +59,7 @@ test("a run loads its template, the resources that it names, and the sealed acce
     name,
     Buffer.from(secrets ?? "", "base64").toString(),
   ]);
-  const names = ["become", "hook", "other", "project-hook", "repo", "ssh", "vault"];
+  const names = ["become", "hook", "other", "project-hook", "repo", "ssh", "url", "vault"];
   expect(sealed.sort()).toEqual(names.map((name) => [name, `sealed ${name}`]));
 });
 
@@ -66,7 +67,7 @@ test("the inventory of the task overrides that of the template, with its keys", 
   const rows = await rowsOf("t", "mine");
   expect(rows.inventory).toEqual({ ini: "localhost" });
   expect(rows.inventoryRepository).toBeNull();
-  expect(Object.keys(rows.keys).sort()).toEqual(["hook", "project-hook", "repo", "vault"]);
+  expect(Object.keys(rows.keys).sort()).toEqual(["hook", "project-hook", "repo", "url", "vault"]);
 });
 
 test("a template that names no resources is loaded with the keys of its project's hooks", async () => {
