@@ -56,7 +56,7 @@ export function floodText(lines: number): Buffer {
   return text;
 }
 
-/** Whole floods per second through a pipe that is only read. */
+/** Returns how many whole floods per second pass through a pipe whose reader does nothing else. */
 async function pipeRate(file: string): Promise<number> {
   const start = performance.now();
   const child = spawn("cat", [file], { stdio: ["ignore", "pipe", "ignore"] });

@@ -38,7 +38,7 @@ export async function benchReadBack(
   const id = task.name.split("/").at(-1) ?? "";
   const before = await rawRates(database, id);
   const start = performance.now();
-  // Read twice, as the floors are.
+  // The log is read twice, as for the floors.
   const lines = (await countLines(client, task.name)) + (await countLines(client, task.name));
   const served = (lines * LINE_BYTES) / MB / ((performance.now() - start) / 1000);
   const after = await rawRates(database, id);

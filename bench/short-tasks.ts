@@ -27,7 +27,7 @@ export async function benchShortTasks(server: BenchServer): Promise<Row[]> {
     many: await spawnRate(script, AT_ONCE),
   });
   await taskRate(server.url, WARM_UP);
-  // Before and after, so that a change of the machine's speed affects both.
+  // Measured before and after, so that a change of the machine's speed affects both.
   const before = await spawnRates();
   const served = await taskRate(server.url, TASKS);
   const after = await spawnRates();

@@ -1,6 +1,6 @@
 #!/bin/sh
-# A host for the example: an SSH server of your own user on loopback, until Ctrl-C. `host.sh 2200` takes another port than
-# 2222. In the folder host/ beside this file it makes a key with a passphrase, for the catalog to read.
+# Starts a host for the example: an SSH server for your own user on loopback, until Ctrl-C. `host.sh 2200` uses another port
+# than 2222. It creates a key with a passphrase in the folder host/ beside this file, which the catalog reads.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 port=${1:-2222}
@@ -23,6 +23,6 @@ PasswordAuthentication no
 PidFile none
 Subsystem sftp internal-sftp
 END
-# As root it wants this folder, which a container may lack.
+# As root, sshd needs this folder, which a container may lack.
 [ "$(id -u)" != 0 ] || mkdir -p /run/sshd
 exec "$sshd" -D -e -f "$here/host/sshd_config"

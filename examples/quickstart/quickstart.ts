@@ -16,7 +16,7 @@ const stopped = new AbortController();
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
   process.on(signal, () => stopped.abort(128 + constants.signals[signal]));
 }
-// The token of this server alone, for its commands too.
+// A token for this server only; the commands below send it too.
 process.env.SIGNALMAN_TOKEN = randomBytes(32).toString("hex");
 process.exitCode = await main(process.argv.slice(2));
 

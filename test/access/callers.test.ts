@@ -16,7 +16,7 @@ const token = (n: number, more: Partial<ValidToken> = {}): ValidToken => ({
 let open: Callers | undefined;
 afterEach(() => open?.[Symbol.asyncDispose]());
 
-/** Callers over a list of valid tokens, and the questions that were asked. */
+/** Creates callers over a list of valid tokens, and records their queries. */
 function callersOf(valid: ValidToken[], everyMs = 3_600_000) {
   const questions: string[][] = [];
   const uses: string[][] = [];

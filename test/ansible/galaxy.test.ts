@@ -89,7 +89,7 @@ afterAll(async () => {
 });
 beforeEach((context) => void (hasAnsible || context.skip(NO_ANSIBLE)));
 
-/** A bare repository with these files, to be fetched by HTTP. */
+/** Serves a bare repository with these files by HTTP. */
 function serve(name: string, files: Record<string, string>): void {
   using made = makeRepository();
   for (const [path, text] of Object.entries(files)) {
@@ -100,7 +100,7 @@ function serve(name: string, files: Record<string, string>): void {
   execFileSync("git", ["config", "core.bare", "true"], { cwd: join(root, name) });
 }
 
-/** Moves a branch of a repository that is served, to a role that says this. */
+/** Pushes a new version of the role, which prints these words, to the branch of a served repository. */
 function pushRole(name: string, words: string): void {
   rmSync(join(root, name), { recursive: true, force: true });
   serve(name, { "tasks/main.yml": `- debug: msg="${words}"\n`, "meta/main.yml": "galaxy_info: {}\n" });
@@ -196,7 +196,7 @@ test("a role from a branch is fetched again when the branch has moved, and only 
   expect(cached()).toHaveLength(before + 1);
   pushRole("moving.git", "the second words");
   expect((await play(service, "branch-play")).output).toContain("the second words");
-  // A server that does not answer: nothing old is taken for what is on the branch now.
+  // A server that does not answer: an old cache entry must not be used for the branch.
   rmSync(join(root, "moving.git"), { recursive: true });
   const { task } = await play(service, "branch-play");
   expect(task.end).toMatchObject({

@@ -1,11 +1,11 @@
-/** Texts that readers of YAML, JSON, Jinja or a shell take for something else. */
+/** Texts that parsers of YAML, JSON, Jinja or a shell could read as another value. */
 export const ODD_TEXTS: readonly string[] = [
   // Numbers, times, booleans and null of YAML 1.1.
   ...["0123", "00012345", "1e3", "1.5e+3", "1.10", ".5", "5.", "-5", "+5", "0x1F", "0b101", "0o17", "1_000"],
   ...["12:30:45", "-190:20:30", "190:20:30.15", ".inf", "-.INF", ".nan", "nan", "1234", "9007199254740993"],
   ...["2026-01-01", "2026-01-01 10:00:00.5 -5", "2026-01-01T10:00:00Z", "0123\n", "yes\n", "12e34567"],
   ...["yes", "Yes", "no", "on", "OFF", "true", "False", "null", "Null", "NULL", "~", "", "y", "n"],
-  // Signs of YAML.
+  // Special characters of YAML.
   ...[
     "=",
     "<<",

@@ -148,7 +148,7 @@ function encrypted(id: string, password: string): string {
 const secretsIn = (text: string) =>
   secrets.filter((secret) => text.includes(secret) || text.includes(Buffer.from(secret).toString("hex")));
 
-/** Looks at command line and environment of every process of the machine, until it is told to stop. */
+/** Reads command line and environment of every process of the machine until the returned function is called. */
 function watchProcesses() {
   const found = new Set<string>();
   let looks = 0;
@@ -178,7 +178,7 @@ function read(path: string): string {
   }
 }
 
-/** Every row of every table, as text. */
+/** Returns every row of every table as text. */
 async function dump(): Promise<string> {
   const sql = openSql(service);
   const tables = await sql`SELECT tablename FROM pg_tables WHERE schemaname = 'public'`;
@@ -227,7 +227,7 @@ function filesWithSecrets(): string {
 const privateFolder = (name: string) =>
   join(service.dataDir, "tasks", name.split("/").at(-1) ?? "", "private");
 
-/** Files that were installed for a task, and processes that work for it, by their command lines. */
+/** Returns the files that were installed for a task, and the command lines of processes that work for it. */
 function leftOf(name: string): string[] {
   const folder = privateFolder(name);
   const id = name.split("/").at(-1) ?? "";
@@ -243,7 +243,7 @@ function leftOf(name: string): string[] {
   return [...processes, ...[folder, socketFolder(folder)].filter((path) => existsSync(path))];
 }
 
-/** A task that stands still in the middle, until it is let go. */
+/** Starts a task that waits in its middle until `open` is called. */
 async function startGated(name: string) {
   const gate = mkdtempSync(join(gates, `${name}-`));
   execFileSync("chmod", ["777", gate]);

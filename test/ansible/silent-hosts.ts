@@ -4,7 +4,7 @@ import { createInterface } from "node:readline";
 
 /** Ports on loopback on which no program answers, until disposed. */
 export interface SilentHosts extends AsyncDisposable {
-  /** Takes a connection and says nothing. */
+  /** Accepts connections and sends nothing. */
   readonly silent: number;
   /** Its queue of connections is full, so that the kernel drops the packets of each new one. */
   readonly void: number;

@@ -3,12 +3,12 @@ import { randomBytes } from "node:crypto";
 import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { hasProgram } from "../support/ansible.ts";
 
-/** To be skipped with, where no such user can be made. */
+/** Reason for skipping tests where no such user can be created. */
 export const NO_SUDOER =
   "making a user whose sudo asks for a password needs root and sudo (tools/install-test-tools.sh)";
 export const canMakeSudoer = process.getuid?.() === 0 && hasProgram("sudo") && hasProgram("useradd");
 
-/** A user of this machine whom sudo asks for his password; gone when disposed. */
+/** A user of this machine whom sudo asks for a password; removed when disposed. */
 export interface Sudoer extends Disposable {
   readonly name: string;
   readonly password: string;

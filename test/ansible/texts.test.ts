@@ -9,7 +9,7 @@ import { startService, type TestService } from "../support/service.ts";
 import { ODD_TEXTS } from "./odd-texts.ts";
 import { applyPlaybooks, play } from "./scene.ts";
 
-/** Writes all variables of the test, as JSON: no template's own reading of texts may stand between. */
+/** Writes all variables of the test as JSON, so that no template evaluates their texts again. */
 const PLAYBOOK = `- hosts: all
   gather_facts: false
   vars:

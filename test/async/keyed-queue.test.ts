@@ -32,7 +32,7 @@ test("aborted and failed work keeps the order of the calls behind it", async () 
   stop.abort(new Error("stopped"));
   await expect(second).rejects.toThrow("stopped");
   const third = inTurn("a", never, async () => void seen.push("third"));
-  await inTurn("b", never, async () => {}); // gives the third as many turns as it would need
+  await inTurn("b", never, async () => {}); // gives the third call as many turns as it would need to start
   release();
   await expect(first).rejects.toThrow("failed");
   await third;

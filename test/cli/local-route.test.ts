@@ -53,7 +53,7 @@ test("a socket at which nothing listens is tried once, and again when it has bee
   const route = localRoute("127.0.0.1:8480", env());
   const dead = net.createServer();
   await listener.close();
-  // Node removes the path of a server that it closes, but not the name that it was given since.
+  // When Node closes a server, it removes the server's original path, but not a path to which it was renamed.
   dead.listen(`${pathOf(8480)}.new`);
   await once(dead, "listening");
   renameSync(`${pathOf(8480)}.new`, pathOf(8480));

@@ -52,7 +52,7 @@ describe("a watch", () => {
 
 describe("the first connection", () => {
   it("is tried for a while: a server that starts later is found", async () => {
-    // A small server that listens at once: a whole server may take longer to start than the command waits.
+    // A small server that listens at once, since a whole server may take longer to start than the command waits.
     const door = createTcpServer((client) => {
       const server = connect(Number(new URL(service.url).port), "127.0.0.1");
       client.pipe(server).pipe(client);

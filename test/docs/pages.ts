@@ -5,7 +5,7 @@ import { fileURLToPath } from "node:url";
 export const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 
 export interface Page {
-  /** From the repository's root. */
+  /** Path from the repository's root. */
   name: string;
   text: string;
 }

@@ -8,7 +8,10 @@ import { startService, type TestService } from "../support/service.ts";
 const TOKEN = "0123456789abcdef";
 const RUN_TASK = "/signalman.v1.TaskService/RunTask";
 const BODY_BYTES = 3_800_000;
-/** Growth of the server's memory that is still none of the attack. It was a gigabyte before bodies were refused unread. */
+/**
+ * Maximum growth of the server's memory, in MB, without an effect of the attack. It was 1 GB when bodies of refused calls
+ * were read.
+ */
 const MOST_MB = 300;
 /** Size of a PING frame: its head and its 8 bytes (RFC 9113, section 6.7). */
 const PING_BYTES = 17;
@@ -62,7 +65,7 @@ test.each([
       .write(piece);
   }
   await standsStill(session);
-  // What is sent meanwhile on another connection is served, and a task ends.
+  // A call on another connection is served meanwhile, and a task ends.
   expect(await isHealthy()).toBe(true);
   await watchToEnd(service, (await runDemo(service, "hello")).name);
   expect(rssMb() - before).toBeLessThan(MOST_MB);

@@ -70,7 +70,7 @@ async function tasksOf(template: string): Promise<Task[]> {
 describe("the success of a build", () => {
   test("starts each deploy with autorun, and the deploys of these, with its version", async () => {
     const build = await ended((await runDemo(service, "build")).name);
-    // They exist as soon as the end is visible.
+    // The deploys exist as soon as the end of the build is visible.
     const [deploy] = await tasksOf("deploy");
     expect(deploy).toMatchObject({
       buildTask: build.name,

@@ -60,7 +60,7 @@ test("has the steps of a task from its creation to its end, and of the deploy th
   const { task } = await tasks.runTask(request, { headers: { "x-request-id": "from-ci" } });
   if (!task) throw new Error("no task");
   await watchToEnd(service, task.name);
-  // The line of the deploy names its build as well.
+  // The line of the deploy contains the id of its build as well.
   await expect.poll(() => story(task)).toEqual(["created", "claimed", "started", "ended", "created"]);
   const common = {
     level: 30,

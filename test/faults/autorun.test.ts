@@ -59,7 +59,7 @@ test("nothing is started after a build that got lost", async () => {
   using watcher = follow(service, task.name);
   await watcher.reaches("RUNNING");
   await service.kill("SIGKILL");
-  // As after a power cut: another boot, and the disk knows nothing of the task.
+  // Simulates a power cut: another boot id, and no record of the task on the disk.
   for (const pid of aliveOf(task)) process.kill(pid, "SIGKILL");
   await rm(taskFolder(service, task), { recursive: true, force: true, maxRetries: 5 });
   await sql`UPDATE tasks SET boot_id = 'another' WHERE id = ${idOf(task)}`;

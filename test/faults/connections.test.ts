@@ -47,7 +47,7 @@ test.concurrent("a server whose connections are cut again and again, at any mome
   rmSync(folder, { recursive: true });
 });
 
-/** A bus that tells when it hears of a task, and when it has begun to listen. */
+/** Opens a bus and reports its notifications, and when it has begun to listen. */
 function listener(url: string) {
   const heard = new Map<string, () => void>();
   let listens = Promise.withResolvers<void>();

@@ -33,7 +33,7 @@ export const BREAKS: ReadonlySet<Code> = new Set([
 ]);
 const RETRY_MS = 50;
 
-/** A watcher that comes back with its token whenever its stream breaks. */
+/** A watcher that resumes with its token whenever its stream breaks. */
 export interface Follower extends Disposable {
   /** Statuses in the order of their events. */
   readonly statuses: string[];

@@ -13,22 +13,25 @@ import { startService, type TestService } from "../support/service.ts";
 import { hasTerraform } from "../terraform/project.ts";
 
 /*
- * FUZZ_SEED makes the same requests again, FUZZ_FROM begins with another number than 0, and FUZZ_COUNT says how many. What
- * comes of the service, such as the ids of tasks, is new each time; a finding has the request as it was. FUZZ_SNAPSHOT
- * names a folder for a heap snapshot of the end.
+ * FUZZ_SEED repeats the same requests, FUZZ_FROM sets the number of the first one, and FUZZ_COUNT the number of requests.
+ * Values from the service, such as ids of tasks, differ in each run; a finding has the request as it was sent.
+ * FUZZ_SNAPSHOT names a folder for a heap snapshot at the end.
  */
 const COUNT = Number(process.env.FUZZ_COUNT ?? 100_000);
-/** Requests that first fill pools, caches and compiled code, whose memory stays in use. */
+/** Number of requests that fill pools, caches and compiled code, whose memory stays in use. */
 const WARM_UP = 2000;
-/** How often the server is let come to rest and looked at. */
+/** Number of times that the server is left idle and inspected. */
 const STEPS = 10;
 const MIB = 2 ** 20;
 /**
- * 98,000 requests made the heap grow by 5 MiB, less and less: compiled code, and statements that connections keep prepared. A
- * watch that was left behind made it grow by a hundred.
+ * Allowed growth of the heap. 98,000 requests made it grow by 5 MiB, at a falling rate: compiled code, and statements that
+ * connections keep prepared. A watch that was not released made it grow by a hundred.
  */
 const HEAP_MARGIN = 16 * MIB;
-/** It grew by 34 MiB, most of it in the first 20,000: the allocator keeps what many requests at once have needed. */
+/**
+ * Allowed growth of resident memory. It grew by 34 MiB, most of it in the first 20,000 requests: the allocator keeps the
+ * memory of many concurrent requests.
+ */
 const RSS_MARGIN = 96 * MIB;
 const ACTIVE = [
   "WAITING",
@@ -39,7 +42,7 @@ const ACTIVE = [
   "REJECTED",
   "STOPPING",
 ];
-/** So many make each RPC succeed, by all that is likely. */
+/** Number of requests after which each RPC has very probably succeeded once. */
 const ENOUGH = 20_000;
 /** Methods that only succeed for a task with a plan. */
 const OF_PLANS = ["ConfirmTask", "GetTaskPlan", "RejectTask"].map((rpc) => `TaskService/${rpc}`);
@@ -90,7 +93,7 @@ interface Look {
   descriptors: Record<string, number>;
 }
 
-/** The server at rest. */
+/** Inspects the idle server. */
 async function look(): Promise<Look> {
   await quiet();
   const heap = await inspector.heapUsed();
@@ -115,7 +118,7 @@ async function quiet(): Promise<void> {
   await expect.poll(active, { timeout: 300_000 }).toEqual([]);
 }
 
-/** How many descriptors of each kind the server has open, without those of its pools, which fill when they have to. */
+/** Returns the number of open descriptors of the server by kind, without those of its pools, which grow on demand. */
 async function descriptors(): Promise<Record<string, number>> {
   const folder = `/proc/${service.process.pid}/fd`;
   const kinds: Record<string, number> = {};
@@ -127,7 +130,7 @@ async function descriptors(): Promise<Record<string, number>> {
   return { ...kinds, socket: (kinds.socket ?? 0) - (await connections()) };
 }
 
-/** To its database. */
+/** Returns the number of connections to the server's database. */
 async function connections(): Promise<number> {
   const sql = openSql(service);
   const [row] = await sql<{ count: number }[]>`
@@ -142,7 +145,7 @@ async function rss(): Promise<number> {
   return Number(/VmRSS:\s+(\d+) kB/.exec(status)?.[1]) * 1024;
 }
 
-/** For DevTools, where something stays. */
+/** Writes a heap snapshot, in which DevTools show what keeps memory in use. */
 async function keepSnapshot(): Promise<void> {
   const folder = process.env.FUZZ_SNAPSHOT;
   if (!folder) return;

@@ -11,7 +11,7 @@ import { leavesNothing } from "./traces.ts";
 
 const GIB = 1024 ** 3;
 const LINE = 1024;
-/** MiB: the most that the server may ever have had in memory. */
+/** Maximum memory of the server, in MiB. */
 const MEMORY = 300;
 
 /** 1 GiB in lines of 1 KiB, each with its number. */
@@ -36,7 +36,7 @@ test("1 GiB is watched whole while a second watcher never reads, in flat memory"
   await leavesNothing(service, task);
 });
 
-/** A watcher on a connection of its own that takes the first event and then nothing more. */
+/** A watcher on a separate connection that reads the first event and then nothing more. */
 async function stall(service: TestService, name: string, signal: AbortSignal): Promise<void> {
   const client = createClient(TaskService, createGrpcTransport({ baseUrl: service.url }));
   await client.watchTask({ name }, { signal })[Symbol.asyncIterator]().next();
@@ -79,7 +79,7 @@ class Expected {
   }
 }
 
-/** MiB of memory that the server had at most. */
+/** Returns the highest memory use of the server so far, in MiB. */
 function peakOf({ process }: TestService): number {
   const status = readFileSync(`/proc/${process.pid}/status`, "utf8");
   return Number(/^VmHWM:\s+(\d+) kB/m.exec(status)?.[1]) / 1024;

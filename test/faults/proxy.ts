@@ -2,15 +2,15 @@ import { once } from "node:events";
 import { type AddressInfo, createConnection, createServer, type Socket } from "node:net";
 import { socketOptions } from "../../src/embedded/socket-url.ts";
 
-/** Stands between a server and its PostgreSQL, and can be any bad network. */
+/** A proxy between a server and its PostgreSQL that simulates network faults. */
 export interface CutProxy extends AsyncDisposable {
   /** URL of the same database through this proxy. */
   readonly url: string;
   /** Ends all connections and refuses new ones. */
   cut(): void;
-  /** Swallows all packets without a word, those of new connections too. What was swallowed never comes back. */
+  /** Drops all packets silently, those of new connections too. Dropped packets are never delivered. */
   freeze(): void;
-  /** Freezes right behind the first packet to PostgreSQL that matches; resolves then. */
+  /** Freezes directly after the first packet to PostgreSQL that matches; resolves then. */
   freezeBehind(packet: RegExp): Promise<void>;
   /** New connections work again; frozen ones stay dead. */
   heal(): void;

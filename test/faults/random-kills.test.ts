@@ -53,7 +53,7 @@ test("servers that die at random moments, in their start too: each task runs onc
   rmSync(scratch, { recursive: true });
 });
 
-/** Leaves the server killed. */
+/** Returns the milliseconds until a server is ready; the server is killed then. */
 async function timeToReady(service: TestService): Promise<number> {
   await service.kill("SIGKILL");
   const begun = performance.now();
@@ -63,7 +63,7 @@ async function timeToReady(service: TestService): Promise<number> {
   return ready;
 }
 
-/** A server that is killed after so many milliseconds, ready or not. */
+/** Starts a server and kills it after so many milliseconds, whether it is ready or not. */
 async function liveShortly(service: TestService, ms: number): Promise<void> {
   const env = {
     PATH: process.env.PATH,
@@ -79,7 +79,7 @@ async function liveShortly(service: TestService, ms: number): Promise<void> {
   await once(server, "exit");
 }
 
-/** As a good client does: again with the same id, until there is an answer. */
+/** Calls RunTask as a client should: repeats it with the same id until there is a response. */
 async function runPatiently(service: TestService, folder: string): Promise<Task> {
   const requestId = randomUUID();
   for (;;) {

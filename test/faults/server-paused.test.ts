@@ -22,7 +22,7 @@ beforeAll(() => {
 });
 afterAll(() => rmSync(scratch, { recursive: true, force: true }));
 
-/** A database of its own, a folder for scripts, and how long ago a lease ran out. */
+/** Creates a separate database and a folder for scripts; `expire` lets the leases expire. */
 async function setStage(name: string) {
   await using stack = new AsyncDisposableStack();
   const { url, drop } = await testDatabase();
@@ -36,14 +36,14 @@ async function setStage(name: string) {
     url,
     sql,
     folder,
-    /** As if the time of the leases had passed. */
+    /** Moves the leases into the past. */
     expire: () =>
       sql`UPDATE tasks SET lease_expires = clock_timestamp() - interval '5 s' WHERE lease_expires IS NOT NULL`,
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
 }
 
-/** A template for each script; `slow` runs out of a repository whose checkout waits. */
+/** Applies a template for each script; `slow` uses a repository whose checkout waits. */
 async function applyScripts(on: TestService, folder: string, scripts: Record<string, string>) {
   const slow = slowRepository(folder, scripts);
   mkdirSync(join(folder, "scripts"));
@@ -87,7 +87,7 @@ async function run(on: TestService, template: string, args: string[]): Promise<T
   return task;
 }
 
-/** Says when it runs, and goes on when it may. */
+/** Script that reports when it runs, and waits for a file. */
 const WAITS = "echo $SEMAPHORE_TASK_DETAILS_ID >>$1/runs; until [ -e $1/go ]; do sleep 0.01; done; echo done";
 
 test.concurrent("a server that was paused for longer than a lease does no harm when it comes back", {
@@ -158,7 +158,7 @@ test.concurrent("a server that falls silent while it claims holds the others up 
   await using proxy = await openProxy(stage.url);
   await using a = await startService({ databaseUrl: proxy.url });
   await applyScripts(a, stage.folder, { waits: WAITS });
-  // The lock that claims take, as it is sent with the query.
+  // Key of the advisory lock of claims, as it appears in the query.
   await proxy.freezeBehind(/5410252/);
   await using b = await startService({ databaseUrl: stage.url });
   const task = await run(b, "waits", [stage.folder]);

@@ -3,14 +3,14 @@ import { chmodSync, existsSync, mkdirSync, readFileSync, utimesSync, writeFileSy
 import { join } from "node:path";
 import { until } from "./traces.ts";
 
-/** A git repository whose checkout waits: what STARTING looks like for as long as a test needs. */
+/** A git repository whose checkout waits, so that a task stays in STARTING for as long as a test needs. */
 export interface SlowRepository {
   readonly url: string;
-  /** How often a checkout has begun. */
+  /** Number of checkouts that have begun. */
   readonly begun: () => number;
   /** Resolves when a checkout has begun so many times. */
   begins(times?: number): Promise<void>;
-  /** Lets checkouts go on, now and later. */
+  /** Lets all checkouts go on, waiting and future ones. */
   release(): void;
 }
 

@@ -2,7 +2,7 @@ import { execFileSync, spawnSync } from "node:child_process";
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 
-/** A file system of a few MiB at `folder`; undefined where we may not make one. */
+/** Mounts a file system of a few MiB at `folder`; undefined if this user may not mount one. */
 export function smallDisk(folder: string, mib: number): Disposable | undefined {
   mkdirSync(folder, { recursive: true });
   try {

@@ -8,7 +8,10 @@ export const idOf = ({ name }: Pick<Task, "name">) => name.split("/").at(-1) ?? 
 export const taskFolder = (service: Pick<TestService, "dataDir">, task: Pick<Task, "name">) =>
   join(service.dataDir, "tasks", idOf(task));
 
-/** Pids of everything that carries the task's id in its environment: the program, its children, wrapper, pumps. */
+/**
+ * Returns the pids of all processes that carry the task's id in their environment: the program, its children, wrapper,
+ * pumps.
+ */
 export function aliveOf(task: Pick<Task, "name">): number[] {
   const marker = new RegExp(`(^|\\0)SIGNALMAN_(TASK|PUMP)=${idOf(task)}`);
   return readdirSync("/proc")
@@ -30,12 +33,12 @@ export async function until(condition: () => boolean | Promise<boolean>): Promis
   while (!(await condition())) await new Promise((next) => setTimeout(next, 10));
 }
 
-/** Resolves when a file is there. */
+/** Resolves when a file exists. */
 export const appears = (path: string) => until(() => existsSync(path));
 
 /**
- * Nothing of an ended task is left. Its folder goes right after its end was recorded; its processes are gone
- * before, and are looked for several times, since one that is just executing its program shows no environment.
+ * Expects that nothing of an ended task is left. Its folder is removed right after its end was recorded. Its processes have
+ * ended before, and are searched for several times, since a process shows no environment while it executes a program.
  */
 export async function leavesNothing(
   service: Pick<TestService, "dataDir">,

@@ -5,8 +5,8 @@ import { LogStream } from "../../gen/signalman/v1/task_pb.ts";
 import type { Follower } from "./follow.ts";
 
 /**
- * A template's script that writes lines of all lengths to both streams, each first to a file of its own in the folder
- * that is its argument, until it finds `stop` there; then exits with 7.
+ * Script of a template that writes lines of all lengths to both streams, each line first to a copy in the folder that is
+ * its argument, until the file `stop` appears there; then it exits with 7.
  */
 export const WRITER = {
   app: "python",
@@ -30,7 +30,7 @@ write(1, b"no newline at the end")
 sys.exit(7)`,
 };
 
-/** How its task ends. */
+/** End of the writer's task. */
 export const WRITTEN = { status: "ERROR", reason: "EXIT_CODE", exitCode: 7 };
 
 export const stopWriter = (folder: string) => writeFile(join(folder, "stop"), "");
@@ -38,7 +38,7 @@ export const stopWriter = (folder: string) => writeFile(join(folder, "stop"), ""
 /** Bytes that it has written to stdout so far. */
 export const writtenSoFar = async (folder: string) => (await readFile(join(folder, "copy.1"))).length;
 
-/** The log is, byte for byte, what the program wrote. */
+/** Expects that the log is, byte for byte, what the program wrote. */
 export async function expectWhole(watcher: Follower, folder: string): Promise<void> {
   for (const [stream, copy] of [
     [LogStream.STDOUT, "copy.1"],

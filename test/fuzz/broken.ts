@@ -1,7 +1,7 @@
 import { type DescMethod, type Message, toBinary, toJsonString } from "@bufbuild/protobuf";
 import type { Random } from "./random.ts";
 
-/** A request as bytes that no library would write, and what it says they are. */
+/** A malformed request as bytes, and a description of it. */
 export interface BrokenRequest {
   contentType: string;
   headers: Record<string, string>;
@@ -10,7 +10,7 @@ export interface BrokenRequest {
 
 const FORMS = ["connect", "grpc-web"] as const;
 
-/** Breaks a request on the wire: its text or bytes, or what stands around them. */
+/** Breaks a request on the wire: its text or bytes, or its frame. */
 export function breakRequest(random: Random, method: DescMethod, request: Message): BrokenRequest {
   const form = random.pick(FORMS);
   const json = random.chance(0.5) ? jsonOf(method, request) : undefined;
@@ -29,7 +29,7 @@ export function breakRequest(random: Random, method: DescMethod, request: Messag
   return { contentType, headers: {}, body: isPlain ? payload : envelope(random, payload) };
 }
 
-/** Undefined: JSON cannot say it. */
+/** Returns the request as JSON; undefined: JSON cannot represent it. */
 export function jsonOf(method: DescMethod, request: Message): string | undefined {
   try {
     return toJsonString(method.input, request);
@@ -51,7 +51,7 @@ function breakBytes(random: Random, bytes: Buffer): Buffer {
   ])();
 }
 
-/** Field 1, a string, that is none; groups within groups, which protobuf still has to pass over. */
+/** Field 1 as a string that is not UTF-8; nested groups, which protobuf parsers have to skip. */
 const NOT_UTF8 = Buffer.from([0x0a, 2, 0xc3, 0x28]);
 const GROUPS = Buffer.alloc(5000, 0x0b);
 
@@ -79,7 +79,7 @@ function breakJson(random: Random, json: string): string {
 
 const HEAD = 5;
 
-/** As a stream has it: a flag, the length, the message. Mostly right, so that what is within gets read. */
+/** Wraps a payload as in a stream: a flag, the length, the message. Mostly correct, so that the payload is read. */
 function envelope(random: Random, payload: Buffer): Buffer {
   const isRight = random.chance(0.7);
   const head = Buffer.alloc(HEAD);

@@ -11,12 +11,12 @@ export interface Call {
 
 const MOST_EVENTS = 6;
 export const LONGEST_WATCH_MS = 300;
-/** No call takes that long, even on a machine with much else to do. */
+/** Milliseconds within which every call must end, even on a loaded machine. */
 export const PATIENCE_MS = 60_000;
 
 /**
- * Makes a call and returns the error that it ends with, if it does. Of a stream some events are read for a while; then the
- * caller leaves. Some calls have a deadline that they may miss.
+ * Makes a call and returns the error with which it ends, if any. For a stream it reads some events and then cancels the
+ * call. Some calls have a deadline that they may miss.
  */
 export async function answer(
   { method, request, transport, random }: Call,

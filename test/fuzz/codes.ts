@@ -1,7 +1,7 @@
 import { Code } from "@connectrpc/connect";
 import { codeFromString } from "@connectrpc/connect/protocol-connect";
 
-/** The codes that a method's comment names, but for what it says of a server that goes. */
+/** Returns the codes that a method's comment names, except those for a server that shuts down. */
 export function codesIn(comment: string): Set<Code> {
   const words = comment.replace(SHUTDOWN, "").match(/\b[A-Z]+(_[A-Z]+)*\b/g) ?? [];
   const codes = words.map((word) => codeFromString(word === "CANCELLED" ? "canceled" : word.toLowerCase()));
@@ -11,8 +11,8 @@ export function codesIn(comment: string): Set<Code> {
 const SHUTDOWN = /UNAVAILABLE with RetryInfo when the server shuts down/;
 
 /**
- * Whatever the method, of what the contract says of all of them: the server neither shuts down nor is old here, and its
- * database is there. What calls with a deadline may end with besides; call.ts knows which have one.
+ * Codes that every method may return by the contract: the server neither shuts down nor is old here, and its database is
+ * available. DEADLINE_EXCEEDED is for calls with a deadline (call.ts).
  */
 export const ALWAYS = [Code.InvalidArgument, Code.DeadlineExceeded];
 /** Code for a request that has more bytes than the contract allows. */

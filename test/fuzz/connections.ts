@@ -8,7 +8,7 @@ import {
 } from "@connectrpc/connect-node";
 
 export interface Connections extends Disposable {
-  /** By the names of their protocols. */
+  /** Transports by the names of their protocols. */
   readonly transports: Readonly<Record<string, Transport>>;
   /** Connections of HTTP/1.1. */
   readonly agent: Agent;
@@ -16,7 +16,7 @@ export interface Connections extends Disposable {
 
 export const isJson = (protocol: string): boolean => protocol.endsWith("JSON");
 
-/** Every protocol, as binary and as JSON, over HTTP/2 and HTTP/1.1; disposed, nothing of them is left. */
+/** Opens connections for every protocol, as binary and as JSON, over HTTP/2 and HTTP/1.1. Disposing closes all of them. */
 export function connect(baseUrl: string): Connections {
   const sessions = [new Http2SessionManager(baseUrl), new Http2SessionManager(baseUrl)] as const;
   const agent = new Agent({ keepAlive: true });

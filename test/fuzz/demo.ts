@@ -7,13 +7,13 @@ import type { Harvest } from "./harvest.ts";
 export interface Demo {
   /** A folder with the script `ok.sh`. */
   readonly repository: string;
-  /** Makes what requests have deleted, and a plan that waits, if there are few and Terraform can make one. */
+  /** Creates again what requests have deleted, and a waiting plan if there are few and Terraform is installed. */
   renew(): Promise<void>;
 }
 
 const PLANS = 5;
 
-/** Project whose resources the real names in requests refer to. */
+/** Creates the project to whose resources the real names in requests refer. */
 export async function prepareDemo(service: DemoService, harvest: Harvest): Promise<Demo> {
   const tasks = service.client(TaskService);
   const script = "echo ok";

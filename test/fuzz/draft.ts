@@ -1,24 +1,24 @@
 import type { DescMethod } from "@bufbuild/protobuf";
 import type { Random } from "./random.ts";
 
-/** One request while it is made. */
+/** A request that is being generated. */
 export interface Draft {
   readonly random: Random;
   readonly method: DescMethod;
   readonly mode: Mode;
-  /** The id of the project whose resources it speaks of. */
+  /** Id of the project to whose resources the request refers. */
   readonly project: string;
-  /** The full name that it gave last: etags and digests that follow are of this one. */
+  /** The last full name that was generated: etags and digests that follow belong to it. */
   named: string;
 }
 
-/** How often a field is set, and how often to something that hardly fits. */
+/** Probabilities that a field is set, and that its value is unlikely to be valid. */
 export interface Mode {
   readonly set: number;
   readonly wild: number;
 }
 
-/** Right ones, as far as the generator knows; nearly right ones; wild ones. */
+/** Modes for valid requests (as far as the generator knows), nearly valid ones, and wild ones. */
 const MODES: readonly Mode[] = [
   { set: 0.02, wild: 0 },
   { set: 0.1, wild: 0 },
@@ -28,7 +28,7 @@ const MODES: readonly Mode[] = [
   { set: 0.8, wild: 0.7 },
 ];
 
-/** Ids of projects that requests make; fewer than those of other resources, so that these meet in them. */
+/** Ids of projects that requests create; fewer than those of other resources, so that several resources share a project. */
 const PROJECTS = Array.from({ length: 6 }, (_, n) => `made-${n}`);
 
 export function startDraft(random: Random, method: DescMethod): Draft {

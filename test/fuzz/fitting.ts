@@ -6,13 +6,13 @@ import { plainText } from "./texts.ts";
 
 export interface FittingOptions {
   harvest: Harvest;
-  /** The contract's words about a field. */
+  /** Returns the contract's comment on a field. */
   commentOf(field: DescField): string;
   /** A folder with the script `ok.sh`. */
   repository: string;
 }
 
-/** Texts that a field takes, more often than not: by its name, and by what its comment says. */
+/** Returns texts that a field probably accepts, by its name and its comment. */
 export function fittingTexts({ harvest, commentOf, repository }: FittingOptions) {
   const byName: Record<string, (draft: Draft) => string> = {
     filter: ({ random, method }) => random.pick(method.name === "WatchTasks" ? FIXED_FILTERS : FILTERS),
@@ -66,7 +66,7 @@ export function fittingTexts({ harvest, commentOf, repository }: FittingOptions)
   };
 }
 
-/** Which tasks an RPC can do something with, by the number of their status. */
+/** Statuses of the tasks on which an RPC has an effect. */
 const WANTED: Record<string, (known: Known) => boolean> = {
   ConfirmTask: ({ status }) => status === 4,
   RejectTask: ({ status }) => status === 4,
@@ -79,7 +79,7 @@ const APPS = ["bash", "bash", "bash", "sh", "sh", "python", "node", "ansible", "
 
 const madeId = (random: Random): string => `made-${random.below(30)}`;
 
-/** One of a few, so that some are used again, or a new one. */
+/** Returns one of a few UUIDs, so that some are used again, or a new one. */
 function uuid(random: Random): string {
   if (random.chance(0.5)) return NONE.replace(/..$/, String(10 + random.below(20)));
   return NONE.replaceAll(/0/g, () => random.below(16).toString(16));

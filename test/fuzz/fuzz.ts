@@ -19,19 +19,19 @@ import { createRandom, seedOf } from "./random.ts";
 import { createSender, type Ended } from "./send.ts";
 import { type Counts, count } from "./table.ts";
 
-/** An answer that the contract does not speak of. */
+/** A response that the contract does not document. */
 export interface Finding {
   /**
-   * With the seed it makes the same request again: `from` this one, a count of 1. Names and tokens that come from the
-   * service are those of the new run then; `request` has the old ones.
+   * Number of the request. With the seed it repeats the request: FUZZ_FROM this number, FUZZ_COUNT 1. Names and tokens from
+   * the service are those of the new run; `request` has the old ones.
    */
   number: number;
   method: string;
   protocol: string;
-  /** Code of the response; none: it broke off. */
+  /** Code of the response; none: the response broke off. */
   code: string;
   message: string;
-  /** Binary, in base64, before it was broken, if it was: `buf convert` reads it. */
+  /** The request before it was broken, if it was, as base64: `buf convert` reads it. */
   request: string;
 }
 
@@ -41,11 +41,11 @@ export interface Outcome {
 }
 
 export interface Fuzzer {
-  /** All RPCs, as `counts` calls them. */
+  /** Names of all RPCs, as in `counts`. */
   readonly rpcs: readonly string[];
   /** Counts of all requests so far. */
   readonly outcome: Outcome;
-  /** Sends so many requests more, to methods by chance, some at a time. */
+  /** Sends this many further requests to random methods, several at a time. */
   run(count: number): Promise<void>;
 }
 
@@ -56,7 +56,7 @@ export interface FuzzerOptions {
 }
 
 const AT_ONCE = 16;
-/** After so many, what they deleted is made anew. */
+/** Number of requests after which deleted resources are created again. */
 const BATCH = 500;
 
 export async function createFuzzer(service: TestService, { seed, from = 0 }: FuzzerOptions): Promise<Fuzzer> {
@@ -83,7 +83,7 @@ export async function createFuzzer(service: TestService, { seed, from = 0 }: Fuz
       );
     let ended = await ask();
     if (ended.end === Code.Unavailable) {
-      // On a machine that others load, PostgreSQL may miss a deadline. What the contract promises is that one may try again.
+      // On a loaded machine PostgreSQL may miss a deadline. The contract promises that the caller may try again.
       count(outcome.counts, rpc, nameOf(ended));
       ended = await ask();
     }
@@ -130,7 +130,7 @@ export async function createFuzzer(service: TestService, { seed, from = 0 }: Fuz
   };
 }
 
-/** A service's own clients have a connection each, which would be counted as left over. */
+/** A test service opens a connection for each client; this keeps them from being counted as leaks. */
 function overOneConnection({ url: baseUrl, dataDir }: TestService): DemoService {
   const transport = createGrpcTransport({ baseUrl });
   return { dataDir, client: (desc) => createClient(desc, transport) };

@@ -21,13 +21,13 @@ export interface GeneratorOptions extends FittingOptions {
   commentOf(desc: DescField | DescMessage): string;
 }
 
-/** Fields that are right under circumstances that a request meets by luck only. */
+/** Matches comments of fields that are valid only in circumstances which a random request rarely meets. */
 const SELDOM =
   /^(Output only|For a (deploy|build)|For `|For the Terraform|Only |Not for)|Only (if|for) |must be a valid answer|else empty|a deploy:|go together/;
 
 /**
- * Random requests for any method, by its descriptors and the contract's comments: right ones, nearly right ones and wild
- * ones. They are written field by field in the wire format, so that nothing on the way corrects them.
+ * Creates random requests for any method, by its descriptors and the contract's comments: valid, nearly valid and wild
+ * ones. They are written field by field in the wire format, so that no library corrects them.
  */
 export function createGenerator(options: GeneratorOptions) {
   const { commentOf, harvest } = options;
@@ -133,7 +133,7 @@ function twist({ random, mode }: Draft, fitting: () => string): string {
   return random.chance(mode.wild) ? mutate(random, right) : right;
 }
 
-/** A number that the words `0 to 1000` of a comment allow; one that is small, if there are none. */
+/** Returns a number that the words `0 to 1000` of a comment allow; a small one if the comment has no such words. */
 function within(random: Random, comment: string): number {
   const [, min, max] = /(\d+) to (\d+)/.exec(comment) ?? [];
   if (min === undefined || max === undefined) return random.below(10);

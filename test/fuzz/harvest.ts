@@ -9,11 +9,11 @@ export type Known = Readonly<Record<string, unknown>>;
 export interface Harvest {
   learn(method: DescMethod, request: Message, answer: Message): void;
   forget(name: string): void;
-  /** The full name of one that is in the project, or is a project; undefined: none was seen that fits. */
+  /** Returns the full name of a resource that is in the project, or of a project; undefined: no fitting one was seen. */
   name(random: Random, place: Place, fits?: (known: Known) => boolean): string | undefined;
-  /** Such as its `etag`; undefined: not seen. */
+  /** Returns a field of a resource, such as its `etag`; undefined: not seen. */
   told(name: string, field: string): string | undefined;
-  /** A request that goes on where the answer to another one ended; undefined: there was none. */
+  /** Returns a request that continues after the response to an earlier one; undefined: there was none. */
   next(random: Random, method: DescMethod): Message | undefined;
 }
 
@@ -106,7 +106,7 @@ function within(message: ReflectMessage, withLists = true): ReflectMessage[] {
   });
 }
 
-/** The same request with the token that its answer gave for what follows. */
+/** Returns the same request with the token that its response gave for the next part. */
 function continuation(input: DescMessage, request: Message, answer: ReflectMessage): Message | undefined {
   for (const name of ["page_token", "resume_token"]) {
     const field = input.fields.find((one) => one.name === name);

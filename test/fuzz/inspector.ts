@@ -1,9 +1,13 @@
 import { once } from "node:events";
 import type { TestService } from "../support/service.ts";
 
-/** The server's own view of its memory, over the protocol of Node's debugger: start it with `--inspect=127.0.0.1:0`. */
+/**
+ * Reads the server's own view of its memory, over the protocol of Node's debugger: start it with `--inspect=127.0.0.1:0`.
+ */
 export interface Inspector extends Disposable {
-  /** Bytes that are reachable: after so many collections that another one finds nothing, since finalizers free more. */
+  /**
+   * Returns the reachable bytes, after so many garbage collections that another one frees nothing (finalizers free more).
+   */
   heapUsed(): Promise<number>;
   /** Calls back with each piece of a heap snapshot, which Chromium's DevTools can compare. */
   snapshot(take: (piece: string) => void): Promise<void>;

@@ -1,6 +1,6 @@
-/** Numbers by chance, the same ones for the same seed (mulberry32). */
+/** Random numbers, the same for the same seed (mulberry32). */
 export interface Random {
-  /** 0 to n − 1. */
+  /** Returns a number from 0 to n − 1. */
   below(n: number): number;
   chance(probability: number): boolean;
   pick<T>(list: readonly T[]): T;
@@ -21,7 +21,7 @@ export function createRandom(seed: number): Random {
   };
 }
 
-/** The seed of one of many, so that each can be made alone, in whatever order they are. */
+/** Returns the seed of one request, so that each request can be generated alone and in any order. */
 export function seedOf(seed: number, number: number): number {
   return Math.imul(seed ^ Math.imul(number + 1, 0x9e3779b1), 0x85ebca6b) >>> 0;
 }

@@ -12,8 +12,8 @@ export interface RawAnswer {
 const HEAD = 5;
 
 /**
- * Sends bytes as they are, over HTTP/1.1, and reads what the answer says of its end. After `patienceMs` of a stream the
- * caller leaves, which counts as OK.
+ * Sends bytes unchanged over HTTP/1.1 and returns the end of the response. After `patienceMs` of a stream the client
+ * cancels it, which counts as OK.
  */
 export async function rawCall(
   url: string,

@@ -15,16 +15,16 @@ export interface Sending {
 
 export interface Ended {
   protocol: string;
-  /** It was no proper request. */
+  /** Whether the request was malformed. */
   isBroken: boolean;
-  /** `none`: the answer broke off or was no proper one. */
+  /** `none`: the response broke off or was malformed. */
   end: Code | "OK" | "none";
   message: string;
 }
 
 const BROKEN = 0.15;
 
-/** Sends a request by a protocol by chance, as it is or broken, and lets the harvest learn from the answer. */
+/** Sends a request by a random protocol, unchanged or broken, and adds values of the response to the harvest. */
 export function createSender(url: string, { transports, agent }: Connections, harvest: Harvest) {
   return ({ random, method, request }: Sending): Promise<Ended> => {
     if (random.chance(BROKEN)) return sendBroken({ random, method, request });

@@ -1,6 +1,6 @@
 import { Code } from "@connectrpc/connect";
 
-/** How often which RPC ended how: `TaskService/GetTask` → `OK` → times. */
+/** Counts of calls by RPC and by their end: `TaskService/GetTask` → `OK` → number. */
 export type Counts = Map<string, Map<string, number>>;
 
 export function count(counts: Counts, rpc: string, end: string): void {
@@ -8,7 +8,7 @@ export function count(counts: Counts, rpc: string, end: string): void {
   counts.set(rpc, ends.set(end, (ends.get(end) ?? 0) + 1));
 }
 
-/** A line for each RPC, a column for each end that there was. */
+/** Returns a table with a line for each RPC and a column for each end. */
 export function tableOf(counts: Counts): string {
   const names = ["OK", ...Object.keys(Code).filter((name) => Number.isNaN(Number(name)))];
   const ends = names.filter((name) => [...counts.values()].some((one) => one.has(name)));

@@ -1,6 +1,6 @@
 import type { Random } from "./random.ts";
 
-/** None of these names anything outside, whatever they are taken for: a path, an URL, a command. */
+/** Odd texts. None of them names anything outside of the test if it is read as a path, a URL or a command. */
 const WILD = [
   "",
   " ",
@@ -45,7 +45,7 @@ const PLAIN = ["a", "b1", "value", "Some words, for people", "1.0.0", "Größe",
 export const wildText = (random: Random): string => random.pick(WILD);
 export const plainText = (random: Random): string => random.pick(PLAIN);
 
-/** Nearly what it was. */
+/** Returns a slightly changed text. */
 export function mutate(random: Random, text: string): string {
   const at = random.below(text.length + 1);
   const other = random.pick(["x", "/", "A", "\0", "é", "0", "-", "."]);
@@ -58,7 +58,7 @@ export function mutate(random: Random, text: string): string {
   ]);
 }
 
-/** A key that a map takes, by its name and by what its comment says. */
+/** Returns a key that a map probably accepts, by the map's name and its comment. */
 export function mapKey(random: Random, field: string, comment: string): string {
   if (comment.includes("keys match `[a-z0-9]")) return random.pick(["team", "a-b", "x/y.z"]);
   if (comment.includes("the stage is `init`, `plan` or `apply`"))

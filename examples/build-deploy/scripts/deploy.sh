@@ -1,5 +1,5 @@
 #!/bin/bash
-# Unpacks the version that this task brings, where its template says.
+# Unpacks the version that this task deploys into the folder that its template names.
 set -eu
 
 place=$PLACES/$1

@@ -7,7 +7,7 @@ const query = new URLSearchParams(location.search);
 const [project, template] = (query.get("template") ?? "demo/hello").split("/");
 const baseUrl = query.get("server") ?? "http://127.0.0.1:8480";
 const tasks = createClient(TaskService, createGrpcWebTransport({ baseUrl }));
-// What stands behind # is sent to no server.
+// The part of a URL after # is never sent to a server.
 const headers = location.hash ? { authorization: `Bearer ${location.hash.slice(1)}` } : {};
 const print = (text) => document.querySelector("#log").append(`${text}\n`);
 
