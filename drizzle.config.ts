@@ -5,6 +5,7 @@ export default defineConfig({
   schema: [
     "./src/store/schema/accounts.ts",
     "./src/store/schema/audit.ts",
+    "./src/store/schema/nodes.ts",
     "./src/store/schema/resources.ts",
     "./src/store/schema/tasks.ts",
     "./src/store/schema/secret-key.ts",

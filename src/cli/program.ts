@@ -1,8 +1,7 @@
-import { readFileSync } from "node:fs";
-import { findPackageJSON } from "node:module";
 import { Command, InvalidArgumentError, Option } from "commander";
 import { DEFAULT_SERVER } from "../client/connect.ts";
 import { serverUrl } from "../client/server-url.ts";
+import { packageVersion } from "../files/package-version.ts";
 import { addAccount } from "./commands/account.ts";
 import { addApply } from "./commands/apply.ts";
 import { addApps } from "./commands/apps.ts";
@@ -15,6 +14,7 @@ import { addGet } from "./commands/get.ts";
 import { addKill } from "./commands/kill.ts";
 import { addList } from "./commands/list.ts";
 import { addLogs } from "./commands/logs.ts";
+import { addNodes } from "./commands/nodes.ts";
 import { addPlan } from "./commands/plan.ts";
 import { addReject } from "./commands/reject.ts";
 import { addRotateSecrets } from "./commands/rotate-secrets.ts";
@@ -32,7 +32,7 @@ Exit codes: 0 success, 1 the task failed, 2 wrong usage or an error of the servi
 export function createProgram(): Command {
   const program = new Command("signalman")
     .description("Runs tasks from templates and shows them live.")
-    .version(version())
+    .version(packageVersion())
     .exitOverride()
     .configureOutput({ outputError: (text, write) => write(text.replace(/^error: /, "signalman: ")) })
     .showHelpAfterError("(see --help)")
@@ -72,6 +72,7 @@ export function createProgram(): Command {
     addConfirm,
     addReject,
     addApps,
+    addNodes,
     addAccount,
     addToken,
     addAudit,
@@ -91,9 +92,4 @@ function parseServer(text: string): string {
   } catch (error) {
     throw new InvalidArgumentError(`The ${error instanceof Error ? error.message : error}.`);
   }
-}
-
-function version(): string {
-  const file = findPackageJSON(import.meta.url) ?? "";
-  return (JSON.parse(readFileSync(file, "utf8")) as { version: string }).version;
 }

@@ -9,6 +9,7 @@ import { AuditService } from "../../gen/signalman/v1/audit_pb.ts";
 import { CatalogService } from "../../gen/signalman/v1/catalog_service_pb.ts";
 import { EnvironmentService } from "../../gen/signalman/v1/environment_pb.ts";
 import { InventoryService } from "../../gen/signalman/v1/inventory_pb.ts";
+import { NodeService } from "../../gen/signalman/v1/node_pb.ts";
 import { ProjectService } from "../../gen/signalman/v1/project_pb.ts";
 import { RepositoryService } from "../../gen/signalman/v1/repository_pb.ts";
 import { RoleBindingService } from "../../gen/signalman/v1/role_binding_pb.ts";
@@ -69,6 +70,7 @@ export interface Signalman extends Disposable {
   readonly roleBindings: Client<typeof RoleBindingService>;
   readonly accounts: Client<typeof AccountService>;
   readonly tokens: Client<typeof TokenService>;
+  readonly nodes: Client<typeof NodeService>;
   readonly audit: Client<typeof AuditService>;
   readonly apps: Client<typeof AppService>;
   /** All events of a task, each once, across broken connections. See `watchTask`. */
@@ -115,6 +117,7 @@ export function connectSignalman({
     roleBindings: createClient(RoleBindingService, transport),
     accounts: createClient(AccountService, transport),
     tokens: createClient(TokenService, transport),
+    nodes: createClient(NodeService, transport),
     audit: createClient(AuditService, transport),
     apps: createClient(AppService, transport),
     watch: (request, options) => watchTask(tasks, request, options),

@@ -8,6 +8,8 @@ import type { Logger } from "pino";
 
 export interface Fitness {
   readonly isFit: boolean;
+  /** Why this server cannot start tasks; empty: it can. */
+  readonly problem: string;
   /**
    * Resolves to the cause if this server is at fault for a run's failure, such as "the disk of the data folder is full
    * (ENOSPC)", and makes this server unfit. Undefined: the task is at fault.
@@ -60,7 +62,7 @@ const SOON_MS = 60_000;
 const FIT_PROBE_MS = 60_000;
 
 export function createFitness({ probe, onChange, logger, now = Date.now }: FitnessOptions): Fitness {
-  let state: { kind: "fit" } | { kind: "unfit"; until: number } = { kind: "fit" };
+  let state: { kind: "fit" } | { kind: "unfit"; until: number; why: string } = { kind: "fit" };
   let pauseMs = FIRST_PAUSE_MS;
   let fitSince = Number.NEGATIVE_INFINITY;
   let probedAt = Number.NEGATIVE_INFINITY;
@@ -71,7 +73,7 @@ export function createFitness({ probe, onChange, logger, now = Date.now }: Fitne
       const isBackSoon = !isRoomAgain && now() - fitSince < SOON_MS;
       pauseMs = isBackSoon ? Math.min(pauseMs * 2, LONGEST_PAUSE_MS) : FIRST_PAUSE_MS;
       logger.warn(`this server cannot start tasks and claims none until it can: ${why}`);
-      state = { kind: "unfit", until: now() + pauseMs };
+      state = { kind: "unfit", until: now() + pauseMs, why };
       onChange(false);
     } else state.until = Math.max(state.until, now() + pauseMs);
   }
@@ -99,6 +101,9 @@ export function createFitness({ probe, onChange, logger, now = Date.now }: Fitne
   return {
     get isFit() {
       return state.kind === "fit";
+    },
+    get problem() {
+      return state.kind === "fit" ? "" : state.why;
     },
     async faultBehind(error, taskId) {
       const found = shortageIn(error);

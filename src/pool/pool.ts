@@ -46,6 +46,11 @@ export interface PoolStore {
    * not among `running`.
    */
   tidyUp(running: string[]): Promise<{ changed: ChangedTask[]; adopted: Lease[] }>;
+  /**
+   * Records that no process is left of this node's LOST tasks, except those of `left`. Resolves to the tasks that no
+   * longer block their templates.
+   */
+  reportGone(left: string[]): Promise<string[]>;
 }
 
 export interface PoolOptions {
@@ -55,10 +60,14 @@ export interface PoolOptions {
   run(lease: Lease, control: RunControl): Promise<void>;
   /** Tells whether this server can start tasks; it claims none while it cannot. */
   fitness: Pick<Fitness, "isFit">;
+  /** Tells whether a caller has asked that this node starts no more tasks. Confirmed plans are still applied. */
+  isDraining(): boolean;
   /** Folders that tasks have left on this node. */
   leftovers: Leftovers;
   /** Called after the changes that the pool commits: STARTING, WAITING, and the end of a task that had no run here. */
   onStatus: StatusListener;
+  /** Called when these LOST tasks no longer block their templates. */
+  onFreed(lostTasks: readonly string[]): void;
   operatorLog: Pick<OperatorLog, "step">;
   logger: Logger;
 }
@@ -131,7 +140,7 @@ export function createTaskPool(options: PoolOptions): TaskPool {
       mayResume = false;
       for (const lease of await store.resume(freeSlots(), [...runs.keys()])) begin(lease);
     }
-    if (freeSlots() <= 0) return;
+    if (freeSlots() <= 0 || options.isDraining()) return;
     for (const lease of await store.claim(freeSlots(), admit)) {
       onStatus(lease.id, "STARTING");
       operatorLog.step("claimed", lease, { waitedMs: Math.round(lease.ageMs) });
@@ -155,6 +164,9 @@ export function createTaskPool(options: PoolOptions): TaskPool {
     const folders = await options.leftovers.list();
     const others = folders.filter((id) => !runs.has(id) && !idle.has(id));
     if (others.length > 0) await options.leftovers.clear(await store.endedAmong(others));
+    const left = [...runs.keys(), ...(others.length > 0 ? await options.leftovers.list() : [])];
+    const freed = await store.reportGone(left);
+    if (freed.length > 0) options.onFreed(freed);
   }
 
   function resumeSoon(): void {

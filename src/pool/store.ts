@@ -1,3 +1,4 @@
+import { reportGone } from "../store/nodes/nodes.ts";
 import type { Databases } from "../store/postgres/databases.ts";
 import { placeEvents } from "../store/tasks/events.ts";
 import { declareLost, expirePlans, expireQueue } from "../store/tasks/expiry.ts";
@@ -49,6 +50,7 @@ export function poolStore(
     parked: () => parkedOn(control, node),
     endedAmong: (ids) => endedAmong(control, ids),
     readKillRequests: (ids) => readKillRequests(control, ids),
+    reportGone: (left) => reportGone(control, node, left),
     async tidyUp(running) {
       try {
         const rescued = await rescue(control, node);

@@ -16,6 +16,8 @@ import { listAuditEvents, recordRefusal } from "../store/audit.ts";
 import { changeProject } from "../store/catalog/catalog.ts";
 import { assertProject, getResource, listResources, readProject } from "../store/catalog/resources.ts";
 import { findTail, readChunks } from "../store/logs/logs.ts";
+import { drainNode, forgetNode, getNode, listNodes } from "../store/nodes/nodes.ts";
+import { readWaits } from "../store/nodes/waits.ts";
 import type { Databases } from "../store/postgres/databases.ts";
 import { deleteTask } from "../store/tasks/deletions.ts";
 import { loadTemplate } from "../store/tasks/details.ts";
@@ -40,6 +42,7 @@ export interface RpcParts {
   inspectApps: RpcDeps["inspectApps"];
   isolation: RpcDeps["isolation"];
   appNames: readonly string[];
+  lostTimeoutMs: number;
   runsTasks: boolean;
   onCreated(taskId: string): void;
   onDecided(task: TaskView): void;
@@ -79,6 +82,16 @@ export function rpcDeps({ control, logs, reads }: Databases, parts: RpcParts): R
     killTemplate: (template, request) => killTemplate(control, template, request),
     deleteTask: (...args) => deleteTask(logs, ...args),
     changeProject: (...args) => changeProject(control, ...args),
+    readWaits: coalesce((...ids: string[]) => readWaits(reads, ids)),
+    getNode: (id) => getNode(reads, id, parts.lostTimeoutMs),
+    listNodes: (page) => listNodes(reads, page, parts.lostTimeoutMs),
+    drainNode: (id, draining, actor) =>
+      drainNode(control, id, { draining, lostTimeoutMs: parts.lostTimeoutMs }, actor),
+    async forgetNode(id, actor) {
+      const moved = await forgetNode(control, id, actor);
+      for (const task of moved) parts.onChanged(task.id);
+      return moved;
+    },
     getTask: ({ project, id }) => readTask(project, id),
     changes: createChanges({
       hub: parts.hub,

@@ -7,6 +7,7 @@ import { AuditService } from "../../gen/signalman/v1/audit_pb.ts";
 import { CatalogService } from "../../gen/signalman/v1/catalog_service_pb.ts";
 import { EnvironmentService } from "../../gen/signalman/v1/environment_pb.ts";
 import { InventoryService } from "../../gen/signalman/v1/inventory_pb.ts";
+import { NodeService } from "../../gen/signalman/v1/node_pb.ts";
 import { ProjectService } from "../../gen/signalman/v1/project_pb.ts";
 import { RepositoryService } from "../../gen/signalman/v1/repository_pb.ts";
 import { RoleBindingService } from "../../gen/signalman/v1/role_binding_pb.ts";
@@ -20,6 +21,7 @@ import {
   everything,
   everythingSeen,
   named,
+  node,
   parent,
   seenIn,
   type TargetOf,
@@ -129,6 +131,13 @@ const RULES = new Map<string, Readonly<Record<string, MethodRule>>>([
     createToken: on("accounts.write", account("parent")),
     listTokens: on("accounts.read", account("parent")),
     revokeToken: on("accounts.write", account("name")),
+  }),
+  of(NodeService, {
+    getNode: on("nodes.read", node),
+    listNodes: on("nodes.read", everything),
+    drainNode: on("nodes.write", node),
+    undrainNode: on("nodes.write", node),
+    forgetNode: on("nodes.write", node),
   }),
   of(AuditService, { listAuditEvents: on("audit.read", everythingSeen) }),
   of(AppService, { listApps: on("catalog.read", everythingSeen) }),

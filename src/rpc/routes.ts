@@ -7,6 +7,7 @@ import { AuditService } from "../../gen/signalman/v1/audit_pb.ts";
 import { CatalogService } from "../../gen/signalman/v1/catalog_service_pb.ts";
 import { EnvironmentService } from "../../gen/signalman/v1/environment_pb.ts";
 import { InventoryService } from "../../gen/signalman/v1/inventory_pb.ts";
+import { NodeService } from "../../gen/signalman/v1/node_pb.ts";
 import { ProjectService } from "../../gen/signalman/v1/project_pb.ts";
 import { RepositoryService } from "../../gen/signalman/v1/repository_pb.ts";
 import { RoleBindingService } from "../../gen/signalman/v1/role_binding_pb.ts";
@@ -23,6 +24,7 @@ import type { CatalogWarningDeps } from "./catalog/warnings.ts";
 import { type GuardDeps, guarded } from "./guard.ts";
 import { type ListAppsDeps, listApps } from "./list-apps.ts";
 import { type ListAuditEventsDeps, listAuditEvents } from "./list-audit-events.ts";
+import { type NodesDeps, nodeMethods } from "./nodes.ts";
 import { type ConfirmTaskDeps, confirmTask } from "./tasks/confirm-task.ts";
 import { type DeleteTaskDeps, deleteTask } from "./tasks/delete-task.ts";
 import { type GetTaskDeps, getTask } from "./tasks/get-task.ts";
@@ -56,6 +58,7 @@ export type RpcDeps = RunTaskDeps &
   AccountsDeps &
   TokensDeps &
   ListAuditEventsDeps &
+  NodesDeps &
   GuardDeps &
   StandardDeps;
 
@@ -95,6 +98,7 @@ export function routes(deps: RpcDeps): (router: ConnectRouter) => void {
     resources(router, deps);
     router.service(AccountService, bound(AccountService, deps, accountMethods));
     router.service(AuditService, bound(AuditService, deps, { listAuditEvents }));
+    router.service(NodeService, bound(NodeService, deps, nodeMethods));
     router.service(TokenService, bound(TokenService, deps, tokenMethods));
     router.service(AppService, bound(AppService, deps, { listApps }));
   };

@@ -60,6 +60,13 @@ export const account =
     return { ...EVERYTHING, name, knownBy: "accounts.read" };
   };
 
+/** The node in `name`: callers know of it by `nodes.read`. */
+export const node: TargetOf = ({ name }: { name: string }) => ({
+  ...EVERYTHING,
+  name,
+  knownBy: "nodes.read",
+});
+
 function resource(name: string): Target {
   const { project, name: last } = parseResourceName(name);
   const [, , collection] = name.split("/");

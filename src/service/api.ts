@@ -24,6 +24,7 @@ export function apiRoutes(
         : async () => appsElsewhere(config.apps),
       isolation: runner?.isolation,
       appNames: Object.keys(config.apps),
+      lostTimeoutMs: config.lostTimeout,
       runsTasks: config.roles.includes("runner"),
       onCreated(id) {
         for (const listener of feed.status) listener(id, "WAITING");

@@ -7,6 +7,7 @@ import { assertWritable, keepHouse } from "../store/housekeeping.ts";
 import { readMarks } from "../store/tasks/progress.ts";
 import type { ServiceContext } from "./context.ts";
 import type { Live } from "./live.ts";
+import type { Presence } from "./presence.ts";
 import type { Runner } from "./runner.ts";
 
 const HOUR_MS = 3_600_000;
@@ -22,7 +23,7 @@ interface Chore {
 export function choresOf(
   { databases }: ServiceContext,
   { hub }: Live,
-  { health, runner }: { health: HealthState; runner: Runner | undefined },
+  { health, presence, runner }: { health: HealthState; presence: Presence; runner: Runner | undefined },
 ): readonly Chore[] {
   return [
     {
@@ -43,6 +44,7 @@ export function choresOf(
       everyMs: 1000,
       work: () => observeWatched({ hub, readMarks: (ids) => readMarks(databases.reads, ids) }),
     },
+    { name: "tell that this server lives", everyMs: 5000, work: () => presence.beat() },
     { name: "housekeeping", everyMs: HOUR_MS, work: () => keepHouse(databases.control) },
     ...(runner
       ? [

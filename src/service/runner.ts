@@ -19,6 +19,7 @@ import { runStore } from "../runner/store.ts";
 import type { ServiceContext } from "./context.ts";
 import { closedPaths } from "./isolation.ts";
 import type { Live } from "./live.ts";
+import type { Presence } from "./presence.ts";
 import { type AllShared, openShared } from "./shared.ts";
 
 /** The part of the service that runs tasks. */
@@ -35,6 +36,7 @@ export async function openRunner(
   context: ServiceContext,
   live: Live,
   own: readonly Endpoint[],
+  presence: Presence,
   stack: AsyncDisposableStack,
 ): Promise<Runner> {
   const { config, logger, databases, node, dataDir, cipher, operatorLog } = context;
@@ -51,6 +53,7 @@ export async function openRunner(
     },
     logger,
   });
+  presence.problem = () => fitness.problem;
   await fitness.check();
   const { sharedBy, ...shared } = openShared(context, tasksRoot);
   const job: LocalJobOptions = {
@@ -82,6 +85,11 @@ export async function openRunner(
     maxParallelTasks: config.maxParallelTasks,
     run: (lease, control) => runTask(runner, lease, control, shutdown.signal),
     fitness,
+    isDraining: () => presence.isDraining(),
+    onFreed(lostTasks) {
+      for (const id of lostTasks) live.bus.publish(id, { queue: true });
+      live.pool.wake();
+    },
     leftovers: executors.local.leftovers,
     onStatus: (id, status) => live.feed.status.forEach((listener) => void listener(id, status)),
     operatorLog,

@@ -4,6 +4,7 @@
  *
  *   storage.ts     data folder, database, key of the stored secrets
  *   live.ts        hub, bus to the other servers, listeners for committed changes
+ *   presence.ts    the row by which callers know of this server
  *   runner.ts      pool, executors, hooks (role "runner")
  *   api.ts         the RPCs (role "api")
  *   port.ts        the one port, with health and reflection
@@ -23,6 +24,7 @@ import { choresOf, startBackground } from "./background.ts";
 import { readKeyPair } from "./key-pair.ts";
 import { openLive } from "./live.ts";
 import { openPort } from "./port.ts";
+import { openPresence } from "./presence.ts";
 import { openRunner } from "./runner.ts";
 import { openStorage } from "./storage.ts";
 
@@ -54,7 +56,10 @@ export async function startService(config: Config, logger: Logger): Promise<Serv
   const context = { config, logger, operatorLog, ...storage };
   const live = openLive(context, stack);
   const own = [...endpointsOf(storage.databaseUrl), config.listen];
-  const runner = config.roles.includes("runner") ? await openRunner(context, live, own, stack) : undefined;
+  const presence = await openPresence(context, () => live.pool.wake(), stack);
+  const runner = config.roles.includes("runner")
+    ? await openRunner(context, live, own, presence, stack)
+    : undefined;
   // The pool waits here for a database that is away, so that the port opens only when this server can serve.
   await runner?.pool.start();
   const health = createHealthState();
@@ -62,8 +67,9 @@ export async function startService(config: Config, logger: Logger): Promise<Serv
   const routes = answers ? apiRoutes(context, live, runner) : () => {};
   const url = await openPort(context, live.callers, routes, { health, partsHealth, keyPair }, stack);
   own.push(endpointOf(url));
+  presence.address = url;
   health.set(true);
-  stack.use(startBackground(choresOf(context, live, { health, runner }), logger));
+  stack.use(startBackground(choresOf(context, live, { health, presence, runner }), logger));
   const owned = stack.move();
   return { url, died, [Symbol.asyncDispose]: () => owned[Symbol.asyncDispose]() };
 }

@@ -92,8 +92,14 @@ export const REASONS = {
   },
   TASK_NOT_ENDED: {
     codes: ["FAILED_PRECONDITION"],
-    meaning: "Only tasks that have ended can be deleted.",
-    advice: "Kill the task, wait for its end, and delete it then.",
+    meaning: "Only tasks that have ended can be deleted, and LOST ones only when they no longer run.",
+    advice:
+      "Kill the task, wait for its end, and delete it then. For a LOST task start its node again, or remove that node by ForgetNode.",
+  },
+  NODE_RUNNING: {
+    codes: ["FAILED_PRECONDITION"],
+    meaning: "Only a node whose server does not run can be removed.",
+    advice: "Drain the node, wait until its tasks have ended, stop its server, and remove it then.",
   },
   NOT_WAITING_FOR_CONFIRMATION: {
     codes: ["FAILED_PRECONDITION"],

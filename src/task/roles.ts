@@ -15,13 +15,22 @@ export type Permission =
   | "tasks.delete"
   | "bindings.read"
   | "bindings.write"
+  | "nodes.read"
+  | "nodes.write"
   | "accounts.read"
   | "accounts.write"
   | "audit.read";
 
 const VIEWER = ["catalog.read", "tasks.read"] as const;
 const RUNNER = [...VIEWER, "tasks.run", "tasks.kill-own"] as const;
-const OPERATOR = [...RUNNER, "tasks.kill", "tasks.decide", "tasks.delete"] as const;
+const OPERATOR = [
+  ...RUNNER,
+  "tasks.kill",
+  "tasks.decide",
+  "tasks.delete",
+  "nodes.read",
+  "nodes.write",
+] as const;
 const EDITOR = [...VIEWER, "catalog.write"] as const;
 const ADMIN = [
   ...OPERATOR,

@@ -92,6 +92,8 @@ export interface TaskRecord {
   signal: string | null;
   endReason: EndReason | null;
   endMessage: string;
+  /** The task is LOST, and its node has not reported yet that no process of it is left. */
+  mayStillRun: boolean;
 }
 
 /** A committed change of status: a task event. `ordinal` counts a task's events from 1. */

@@ -1,4 +1,5 @@
 import { writeFile } from "node:fs/promises";
+import { hostname } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { createProgram } from "../../src/cli/program.ts";
@@ -47,6 +48,9 @@ const COMMANDS: Record<string, Arguments[]> = {
   account: [() => ["create", "ci"], () => ["list"]],
   token: [() => ["create", "ci/deploys"], () => ["list", "ci"]],
   audit: [() => []],
+  nodes: [() => []],
+  drain: [() => [hostname()]],
+  undrain: [() => [hostname()]],
 };
 /** Arguments for the commands that work on a plan. */
 const DECISIONS: Record<string, string[]> = { plan: [], confirm: ["--yes"], reject: ["--reason", "no"] };

@@ -37,10 +37,13 @@ function makePool(store: Partial<PoolStore>, options: Partial<PoolOptions> = {})
       renew: async (ids) => ids.map((id) => request(id)),
       readKillRequests: async () => [],
       tidyUp: async () => ({ changed: [], adopted: [] }),
+      reportGone: async () => [],
       ...store,
     },
     maxParallelTasks: 2,
     fitness: { isFit: true },
+    isDraining: () => false,
+    onFreed() {},
     run({ id }, control) {
       order.push(`run ${id}`);
       return new Promise((end) => runs.set(id, { control, end }));

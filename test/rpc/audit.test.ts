@@ -7,6 +7,7 @@ import { type AuditEvent, AuditService } from "../../gen/signalman/v1/audit_pb.t
 import { CatalogService } from "../../gen/signalman/v1/catalog_service_pb.ts";
 import { EnvironmentService } from "../../gen/signalman/v1/environment_pb.ts";
 import { InventoryService } from "../../gen/signalman/v1/inventory_pb.ts";
+import { NodeService } from "../../gen/signalman/v1/node_pb.ts";
 import { ProjectService } from "../../gen/signalman/v1/project_pb.ts";
 import { RepositoryService } from "../../gen/signalman/v1/repository_pb.ts";
 import { RoleBindingService } from "../../gen/signalman/v1/role_binding_pb.ts";
@@ -33,6 +34,7 @@ afterAll(async () => {
 });
 
 const P = "projects/p";
+const NODE = "nodes/01a20a8f-a03f-4f1e-aba5-29fd1ad73196";
 const R = `${P}/repositories/r`;
 const T = `${P}/templates/t`;
 const DIGEST = "d".repeat(64);
@@ -244,6 +246,19 @@ function changes(): Work[] {
     ["DeleteTemplate", T, () => client(TemplateService).deleteTemplate({ name: T })],
     ["DeleteRepository", R, () => client(RepositoryService).deleteRepository({ name: R })],
     ["DeleteProject", P, () => client(ProjectService).deleteProject({ name: P })],
+    [
+      "DrainNode",
+      NODE,
+      async () => {
+        await sql`
+          INSERT INTO nodes (id, host_name, address, version, roles, tags, slots, problem, start_time, heartbeat_time)
+          VALUES (${NODE.slice(6)}, 'gone', '', '', '[]', '[]', 1, '', '2000-01-01', '2000-01-01')
+          ON CONFLICT DO NOTHING`;
+        await client(NodeService).drainNode({ name: NODE });
+      },
+    ],
+    ["UndrainNode", NODE, () => client(NodeService).undrainNode({ name: NODE })],
+    ["ForgetNode", NODE, () => client(NodeService).forgetNode({ name: NODE })],
     ["DeleteAccount", "accounts/a", () => client(AccountService).deleteAccount({ name: "accounts/a" })],
   ];
 }

@@ -76,6 +76,7 @@ export async function startApi(): Promise<InMemoryApi> {
     isolation: undefined,
     inspectApps: async () => appsElsewhere(BUILT_IN),
     appNames: Object.keys(BUILT_IN),
+    lostTimeoutMs: 600_000,
     runsTasks: false,
     onCreated() {},
     onDecided() {},

@@ -338,7 +338,7 @@ export const Role = {
   RUNNER: 2,
 
   /**
-   * As ROLE_RUNNER; also kills, confirms, rejects and deletes every task.
+   * As ROLE_RUNNER; also kills, confirms, rejects and deletes every task. On everything, it manages nodes.
    *
    * @generated from enum value: ROLE_OPERATOR = 3;
    */

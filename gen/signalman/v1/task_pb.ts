@@ -12,7 +12,7 @@ import type { JsonObject, Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file signalman/v1/task.proto.
  */
 export const file_signalman_v1_task: GenFile = /*@__PURE__*/
-  fileDesc("ChdzaWduYWxtYW4vdjEvdGFzay5wcm90bxIMc2lnbmFsbWFuLnYxIvMICgRUYXNrEgwKBG5hbWUYASABKAkSEAoIdGVtcGxhdGUYAiABKAkSCwoDYXBwGAMgASgJEigKBnN0YXR1cxgEIAEoDjIYLnNpZ25hbG1hbi52MS5UYXNrU3RhdHVzEhAKCHByaW9yaXR5GAUgASgFEg8KB21lc3NhZ2UYBiABKAkSLgoGbGFiZWxzGAcgAygLMh4uc2lnbmFsbWFuLnYxLlRhc2suTGFiZWxzRW50cnkSKgoJdmFyaWFibGVzGAggASgLMhcuZ29vZ2xlLnByb3RvYnVmLlN0cnVjdBIoCgNlbnYYCSADKAsyGy5zaWduYWxtYW4udjEuVGFzay5FbnZFbnRyeRIdChVzZWNyZXRfdmFyaWFibGVfbmFtZXMYCiADKAkSEQoJYXJndW1lbnRzGAsgAygJEhIKCmdpdF9icmFuY2gYDCABKAkSDgoGY29tbWl0GA0gASgJEhMKC2NvbW1pdF9oYXNoGA4gASgJEhYKDmNvbW1pdF9tZXNzYWdlGA8gASgJEi8KC2NyZWF0ZV90aW1lGBAgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIuCgpzdGFydF90aW1lGBEgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIiCgNlbmQYEiABKAsyFS5zaWduYWxtYW4udjEuVGFza0VuZBIQCghsYXN0X3NlcRgTIAEoAxIwCg1xdWV1ZV90aW1lb3V0GBQgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEi4KC3J1bl90aW1lb3V0GBUgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEi8KDGlkbGVfdGltZW91dBgWIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhInCgRraWxsGBcgASgLMhkuc2lnbmFsbWFuLnYxLktpbGxSZXF1ZXN0EgwKBG5vZGUYGCABKAkSEQoJaW52ZW50b3J5GBkgASgJEi4KB2Fuc2libGUYGiABKAsyGy5zaWduYWxtYW4udjEuQW5zaWJsZVBhcmFtc0gAEjIKCXRlcnJhZm9ybRgbIAEoCzIdLnNpZ25hbG1hbi52MS5UZXJyYWZvcm1QYXJhbXNIABIyCg9jb25maXJtX3RpbWVvdXQYHCABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SDwoHdmVyc2lvbhgdIAEoCRISCgpidWlsZF90YXNrGB4gASgJEhgKEGluY29taW5nX3ZlcnNpb24YHyABKAkSJAoEcGxhbhggIAEoCzIWLnNpZ25hbG1hbi52MS5UYXNrUGxhbhISCgpjcmVhdGVkX2J5GCEgASgJGi0KC0xhYmVsc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEaKgoIRW52RW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4AUIICgZwYXJhbXMiowEKB1Rhc2tFbmQSKAoEdGltZRgBIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASFgoJZXhpdF9jb2RlGAIgASgFSACIAQESDgoGc2lnbmFsGAMgASgJEicKBnJlYXNvbhgEIAEoDjIXLnNpZ25hbG1hbi52MS5FbmRSZWFzb24SDwoHbWVzc2FnZRgFIAEoCUIMCgpfZXhpdF9jb2RlIqABCg1BbnNpYmxlUGFyYW1zEg0KBWxpbWl0GAEgAygJEgwKBHRhZ3MYAiADKAkSEQoJc2tpcF90YWdzGAMgAygJEhYKCXZlcmJvc2l0eRgEIAEoBUgAiAEBEg0KBWNoZWNrGAUgASgIEgwKBGRpZmYYBiABKAgSHAoUcmVmcmVzaF9yZXF1aXJlbWVudHMYByABKAhCDAoKX3ZlcmJvc2l0eSJxCg9UZXJyYWZvcm1QYXJhbXMSEQoJcGxhbl9vbmx5GAEgASgIEg8KB2Rlc3Ryb3kYAiABKAgSFAoMYXV0b19hcHByb3ZlGAMgASgIEg8KB3VwZ3JhZGUYBCABKAgSEwoLcmVjb25maWd1cmUYBSABKAgikgEKCFRhc2tQbGFuEg4KBmRpZ2VzdBgBIAEoCRILCgNhZGQYAiABKAUSDgoGY2hhbmdlGAMgASgFEg8KB2Rlc3Ryb3kYBCABKAUSNAoQY29uZmlybV9kZWFkbGluZRgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEgoKZGVjaWRlZF9ieRgGIAEoCSK8AQoKVGFza1Jlc3VsdBIuCgdhbnNpYmxlGAEgASgLMhsuc2lnbmFsbWFuLnYxLkFuc2libGVSZXN1bHRIABIyCgl0ZXJyYWZvcm0YAiABKAsyHS5zaWduYWxtYW4udjEuVGVycmFmb3JtUmVzdWx0SAASKAoHb3V0cHV0cxgDIAEoCzIXLmdvb2dsZS5wcm90b2J1Zi5TdHJ1Y3QSGQoRc2Vuc2l0aXZlX291dHB1dHMYBCADKAlCBQoDYXBwImkKDUFuc2libGVSZXN1bHQSKAoFaG9zdHMYASADKAsyGS5zaWduYWxtYW4udjEuQW5zaWJsZUhvc3QSLgoIZmFpbHVyZXMYAiADKAsyHC5zaWduYWxtYW4udjEuQW5zaWJsZUZhaWx1cmUikAEKC0Fuc2libGVIb3N0EgwKBGhvc3QYASABKAkSCgoCb2sYAiABKAUSDwoHY2hhbmdlZBgDIAEoBRITCgt1bnJlYWNoYWJsZRgEIAEoBRIOCgZmYWlsZWQYBSABKAUSDwoHc2tpcHBlZBgGIAEoBRIPCgdyZXNjdWVkGAcgASgFEg8KB2lnbm9yZWQYCCABKAUigQEKDkFuc2libGVGYWlsdXJlEgwKBGhvc3QYASABKAkSDAoEcGxheRgCIAEoCRIMCgR0YXNrGAMgASgJEg4KBmFjdGlvbhgEIAEoCRIPCgdtZXNzYWdlGAUgASgJEhMKC3VucmVhY2hhYmxlGAYgASgIEg8KB2lnbm9yZWQYByABKAgiagoPVGVycmFmb3JtUmVzdWx0Eg0KBWFkZGVkGAEgASgFEg8KB2NoYW5nZWQYAiABKAUSEQoJZGVzdHJveWVkGAMgASgFEg8KB2FwcGxpZWQYBCABKAgSEwoLaGFzX2NoYW5nZXMYBSABKAgikAEKC0tpbGxSZXF1ZXN0EigKBHRpbWUYASABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEg0KBWZvcmNlGAIgASgIEiwKCGRlYWRsaW5lGAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIOCgZyZWFzb24YBCABKAkSCgoCYnkYBSABKAkiiwEKB0xvZ0xpbmUSCwoDc2VxGAEgASgDEigKBHRpbWUYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEicKBnN0cmVhbRgDIAEoDjIXLnNpZ25hbG1hbi52MS5Mb2dTdHJlYW0SDwoHY29udGVudBgEIAEoDBIPCgdwYXJ0aWFsGAUgASgIIkMKCExvZ0JhdGNoEhEKCWZpcnN0X3NlcRgBIAEoAxIkCgVsaW5lcxgCIAMoCzIVLnNpZ25hbG1hbi52MS5Mb2dMaW5lIrYBCgxTdGF0dXNDaGFuZ2USKAoGc3RhdHVzGAEgASgOMhguc2lnbmFsbWFuLnYxLlRhc2tTdGF0dXMSKAoEdGltZRgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEQoJYWZ0ZXJfc2VxGAMgASgDEiIKA2VuZBgEIAEoCzIVLnNpZ25hbG1hbi52MS5UYXNrRW5kEg8KB21lc3NhZ2UYBSABKAkSCgoCYnkYBiABKAkqswIKClRhc2tTdGF0dXMSGwoXVEFTS19TVEFUVVNfVU5TUEVDSUZJRUQQABIXChNUQVNLX1NUQVRVU19XQUlUSU5HEAESGAoUVEFTS19TVEFUVVNfU1RBUlRJTkcQAhIXChNUQVNLX1NUQVRVU19SVU5OSU5HEAMSJAogVEFTS19TVEFUVVNfV0FJVElOR19DT05GSVJNQVRJT04QBBIZChVUQVNLX1NUQVRVU19DT05GSVJNRUQQBRIYChRUQVNLX1NUQVRVU19SRUpFQ1RFRBAGEhgKFFRBU0tfU1RBVFVTX1NUT1BQSU5HEAcSFwoTVEFTS19TVEFUVVNfU1RPUFBFRBAIEhcKE1RBU0tfU1RBVFVTX1NVQ0NFU1MQCRIVChFUQVNLX1NUQVRVU19FUlJPUhAKKvICCglFbmRSZWFzb24SGgoWRU5EX1JFQVNPTl9VTlNQRUNJRklFRBAAEhgKFEVORF9SRUFTT05fRVhJVF9DT0RFEAESFQoRRU5EX1JFQVNPTl9TSUdOQUwQAhIcChhFTkRfUkVBU09OX1FVRVVFX1RJTUVPVVQQAxIaChZFTkRfUkVBU09OX1JVTl9USU1FT1VUEAQSGwoXRU5EX1JFQVNPTl9JRExFX1RJTUVPVVQQBRIeChpFTkRfUkVBU09OX0NPTkZJUk1fVElNRU9VVBAGEhcKE0VORF9SRUFTT05fUkVKRUNURUQQBxIdChlFTkRfUkVBU09OX1BSRVBBUkVfRkFJTEVEEAgSHgoaRU5EX1JFQVNPTl9TVE9QUEVEX0JZX1VTRVIQCRIYChRFTkRfUkVBU09OX0xPR19MSU1JVBAKEhMKD0VORF9SRUFTT05fTE9TVBALEhoKFkVORF9SRUFTT05fSE9PS19GQUlMRUQQDCpsCglMb2dTdHJlYW0SGgoWTE9HX1NUUkVBTV9VTlNQRUNJRklFRBAAEhUKEUxPR19TVFJFQU1fU1RET1VUEAESFQoRTE9HX1NUUkVBTV9TVERFUlIQAhIVChFMT0dfU1RSRUFNX1NZU1RFTRADQlQKEGRldi5zaWduYWxtYW4udjFQAVopc2lnbmFsbWFuLmRldi9nby9zaWduYWxtYW4vdjE7c2lnbmFsbWFudjGiAgNTR02qAgxTaWduYWxtYW4uVjFiBnByb3RvMw", [file_google_protobuf_duration, file_google_protobuf_struct, file_google_protobuf_timestamp]);
+  fileDesc("ChdzaWduYWxtYW4vdjEvdGFzay5wcm90bxIMc2lnbmFsbWFuLnYxIqIJCgRUYXNrEgwKBG5hbWUYASABKAkSEAoIdGVtcGxhdGUYAiABKAkSCwoDYXBwGAMgASgJEigKBnN0YXR1cxgEIAEoDjIYLnNpZ25hbG1hbi52MS5UYXNrU3RhdHVzEhAKCHByaW9yaXR5GAUgASgFEg8KB21lc3NhZ2UYBiABKAkSLgoGbGFiZWxzGAcgAygLMh4uc2lnbmFsbWFuLnYxLlRhc2suTGFiZWxzRW50cnkSKgoJdmFyaWFibGVzGAggASgLMhcuZ29vZ2xlLnByb3RvYnVmLlN0cnVjdBIoCgNlbnYYCSADKAsyGy5zaWduYWxtYW4udjEuVGFzay5FbnZFbnRyeRIdChVzZWNyZXRfdmFyaWFibGVfbmFtZXMYCiADKAkSEQoJYXJndW1lbnRzGAsgAygJEhIKCmdpdF9icmFuY2gYDCABKAkSDgoGY29tbWl0GA0gASgJEhMKC2NvbW1pdF9oYXNoGA4gASgJEhYKDmNvbW1pdF9tZXNzYWdlGA8gASgJEi8KC2NyZWF0ZV90aW1lGBAgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIuCgpzdGFydF90aW1lGBEgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIiCgNlbmQYEiABKAsyFS5zaWduYWxtYW4udjEuVGFza0VuZBIQCghsYXN0X3NlcRgTIAEoAxIwCg1xdWV1ZV90aW1lb3V0GBQgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEi4KC3J1bl90aW1lb3V0GBUgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEi8KDGlkbGVfdGltZW91dBgWIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhInCgRraWxsGBcgASgLMhkuc2lnbmFsbWFuLnYxLktpbGxSZXF1ZXN0EgwKBG5vZGUYGCABKAkSEQoJaW52ZW50b3J5GBkgASgJEi4KB2Fuc2libGUYGiABKAsyGy5zaWduYWxtYW4udjEuQW5zaWJsZVBhcmFtc0gAEjIKCXRlcnJhZm9ybRgbIAEoCzIdLnNpZ25hbG1hbi52MS5UZXJyYWZvcm1QYXJhbXNIABIyCg9jb25maXJtX3RpbWVvdXQYHCABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SDwoHdmVyc2lvbhgdIAEoCRISCgpidWlsZF90YXNrGB4gASgJEhgKEGluY29taW5nX3ZlcnNpb24YHyABKAkSJAoEcGxhbhggIAEoCzIWLnNpZ25hbG1hbi52MS5UYXNrUGxhbhISCgpjcmVhdGVkX2J5GCEgASgJEi0KC3dhaXRpbmdfZm9yGCIgASgLMhguc2lnbmFsbWFuLnYxLldhaXRpbmdGb3IaLQoLTGFiZWxzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ARoqCghFbnZFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBQggKBnBhcmFtcyJVCgpXYWl0aW5nRm9yEigKBnJlYXNvbhgBIAEoDjIYLnNpZ25hbG1hbi52MS5XYWl0UmVhc29uEgwKBHRhc2sYAiABKAkSDwoHbWVzc2FnZRgDIAEoCSKjAQoHVGFza0VuZBIoCgR0aW1lGAEgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIWCglleGl0X2NvZGUYAiABKAVIAIgBARIOCgZzaWduYWwYAyABKAkSJwoGcmVhc29uGAQgASgOMhcuc2lnbmFsbWFuLnYxLkVuZFJlYXNvbhIPCgdtZXNzYWdlGAUgASgJQgwKCl9leGl0X2NvZGUioAEKDUFuc2libGVQYXJhbXMSDQoFbGltaXQYASADKAkSDAoEdGFncxgCIAMoCRIRCglza2lwX3RhZ3MYAyADKAkSFgoJdmVyYm9zaXR5GAQgASgFSACIAQESDQoFY2hlY2sYBSABKAgSDAoEZGlmZhgGIAEoCBIcChRyZWZyZXNoX3JlcXVpcmVtZW50cxgHIAEoCEIMCgpfdmVyYm9zaXR5InEKD1RlcnJhZm9ybVBhcmFtcxIRCglwbGFuX29ubHkYASABKAgSDwoHZGVzdHJveRgCIAEoCBIUCgxhdXRvX2FwcHJvdmUYAyABKAgSDwoHdXBncmFkZRgEIAEoCBITCgtyZWNvbmZpZ3VyZRgFIAEoCCKSAQoIVGFza1BsYW4SDgoGZGlnZXN0GAEgASgJEgsKA2FkZBgCIAEoBRIOCgZjaGFuZ2UYAyABKAUSDwoHZGVzdHJveRgEIAEoBRI0ChBjb25maXJtX2RlYWRsaW5lGAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBISCgpkZWNpZGVkX2J5GAYgASgJIrwBCgpUYXNrUmVzdWx0Ei4KB2Fuc2libGUYASABKAsyGy5zaWduYWxtYW4udjEuQW5zaWJsZVJlc3VsdEgAEjIKCXRlcnJhZm9ybRgCIAEoCzIdLnNpZ25hbG1hbi52MS5UZXJyYWZvcm1SZXN1bHRIABIoCgdvdXRwdXRzGAMgASgLMhcuZ29vZ2xlLnByb3RvYnVmLlN0cnVjdBIZChFzZW5zaXRpdmVfb3V0cHV0cxgEIAMoCUIFCgNhcHAiaQoNQW5zaWJsZVJlc3VsdBIoCgVob3N0cxgBIAMoCzIZLnNpZ25hbG1hbi52MS5BbnNpYmxlSG9zdBIuCghmYWlsdXJlcxgCIAMoCzIcLnNpZ25hbG1hbi52MS5BbnNpYmxlRmFpbHVyZSKQAQoLQW5zaWJsZUhvc3QSDAoEaG9zdBgBIAEoCRIKCgJvaxgCIAEoBRIPCgdjaGFuZ2VkGAMgASgFEhMKC3VucmVhY2hhYmxlGAQgASgFEg4KBmZhaWxlZBgFIAEoBRIPCgdza2lwcGVkGAYgASgFEg8KB3Jlc2N1ZWQYByABKAUSDwoHaWdub3JlZBgIIAEoBSKBAQoOQW5zaWJsZUZhaWx1cmUSDAoEaG9zdBgBIAEoCRIMCgRwbGF5GAIgASgJEgwKBHRhc2sYAyABKAkSDgoGYWN0aW9uGAQgASgJEg8KB21lc3NhZ2UYBSABKAkSEwoLdW5yZWFjaGFibGUYBiABKAgSDwoHaWdub3JlZBgHIAEoCCJqCg9UZXJyYWZvcm1SZXN1bHQSDQoFYWRkZWQYASABKAUSDwoHY2hhbmdlZBgCIAEoBRIRCglkZXN0cm95ZWQYAyABKAUSDwoHYXBwbGllZBgEIAEoCBITCgtoYXNfY2hhbmdlcxgFIAEoCCKQAQoLS2lsbFJlcXVlc3QSKAoEdGltZRgBIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDQoFZm9yY2UYAiABKAgSLAoIZGVhZGxpbmUYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEg4KBnJlYXNvbhgEIAEoCRIKCgJieRgFIAEoCSKLAQoHTG9nTGluZRILCgNzZXEYASABKAMSKAoEdGltZRgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASJwoGc3RyZWFtGAMgASgOMhcuc2lnbmFsbWFuLnYxLkxvZ1N0cmVhbRIPCgdjb250ZW50GAQgASgMEg8KB3BhcnRpYWwYBSABKAgiQwoITG9nQmF0Y2gSEQoJZmlyc3Rfc2VxGAEgASgDEiQKBWxpbmVzGAIgAygLMhUuc2lnbmFsbWFuLnYxLkxvZ0xpbmUitgEKDFN0YXR1c0NoYW5nZRIoCgZzdGF0dXMYASABKA4yGC5zaWduYWxtYW4udjEuVGFza1N0YXR1cxIoCgR0aW1lGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIRCglhZnRlcl9zZXEYAyABKAMSIgoDZW5kGAQgASgLMhUuc2lnbmFsbWFuLnYxLlRhc2tFbmQSDwoHbWVzc2FnZRgFIAEoCRIKCgJieRgGIAEoCSq7AQoKV2FpdFJlYXNvbhIbChdXQUlUX1JFQVNPTl9VTlNQRUNJRklFRBAAEiAKHFdBSVRfUkVBU09OX1RFTVBMQVRFX0JMT0NLRUQQARIdChlXQUlUX1JFQVNPTl9URU1QTEFURV9CVVNZEAISHQoZV0FJVF9SRUFTT05fUFJPSkVDVF9MSU1JVBADEhcKE1dBSVRfUkVBU09OX05PX05PREUQBBIXChNXQUlUX1JFQVNPTl9OT19TTE9UEAUqswIKClRhc2tTdGF0dXMSGwoXVEFTS19TVEFUVVNfVU5TUEVDSUZJRUQQABIXChNUQVNLX1NUQVRVU19XQUlUSU5HEAESGAoUVEFTS19TVEFUVVNfU1RBUlRJTkcQAhIXChNUQVNLX1NUQVRVU19SVU5OSU5HEAMSJAogVEFTS19TVEFUVVNfV0FJVElOR19DT05GSVJNQVRJT04QBBIZChVUQVNLX1NUQVRVU19DT05GSVJNRUQQBRIYChRUQVNLX1NUQVRVU19SRUpFQ1RFRBAGEhgKFFRBU0tfU1RBVFVTX1NUT1BQSU5HEAcSFwoTVEFTS19TVEFUVVNfU1RPUFBFRBAIEhcKE1RBU0tfU1RBVFVTX1NVQ0NFU1MQCRIVChFUQVNLX1NUQVRVU19FUlJPUhAKKvICCglFbmRSZWFzb24SGgoWRU5EX1JFQVNPTl9VTlNQRUNJRklFRBAAEhgKFEVORF9SRUFTT05fRVhJVF9DT0RFEAESFQoRRU5EX1JFQVNPTl9TSUdOQUwQAhIcChhFTkRfUkVBU09OX1FVRVVFX1RJTUVPVVQQAxIaChZFTkRfUkVBU09OX1JVTl9USU1FT1VUEAQSGwoXRU5EX1JFQVNPTl9JRExFX1RJTUVPVVQQBRIeChpFTkRfUkVBU09OX0NPTkZJUk1fVElNRU9VVBAGEhcKE0VORF9SRUFTT05fUkVKRUNURUQQBxIdChlFTkRfUkVBU09OX1BSRVBBUkVfRkFJTEVEEAgSHgoaRU5EX1JFQVNPTl9TVE9QUEVEX0JZX1VTRVIQCRIYChRFTkRfUkVBU09OX0xPR19MSU1JVBAKEhMKD0VORF9SRUFTT05fTE9TVBALEhoKFkVORF9SRUFTT05fSE9PS19GQUlMRUQQDCpsCglMb2dTdHJlYW0SGgoWTE9HX1NUUkVBTV9VTlNQRUNJRklFRBAAEhUKEUxPR19TVFJFQU1fU1RET1VUEAESFQoRTE9HX1NUUkVBTV9TVERFUlIQAhIVChFMT0dfU1RSRUFNX1NZU1RFTRADQlQKEGRldi5zaWduYWxtYW4udjFQAVopc2lnbmFsbWFuLmRldi9nby9zaWduYWxtYW4vdjE7c2lnbmFsbWFudjGiAgNTR02qAgxTaWduYWxtYW4uVjFiBnByb3RvMw", [file_google_protobuf_duration, file_google_protobuf_struct, file_google_protobuf_timestamp]);
 
 /**
  * One run of a template.
@@ -263,6 +263,14 @@ export type Task = Message<"signalman.v1.Task"> & {
    * @generated from field: string created_by = 33;
    */
   createdBy: string;
+
+  /**
+   * Why the task has not started yet. Set for tasks with status WAITING by GetTask, ListTasks, and the first event of
+   * WatchTask, whose heartbeats have it too. Unset: the task is about to start.
+   *
+   * @generated from field: signalman.v1.WaitingFor waiting_for = 34;
+   */
+  waitingFor?: WaitingFor | undefined;
 };
 
 /**
@@ -271,6 +279,41 @@ export type Task = Message<"signalman.v1.Task"> & {
  */
 export const TaskSchema: GenMessage<Task> = /*@__PURE__*/
   messageDesc(file_signalman_v1_task, 0);
+
+/**
+ * Why a task waits.
+ *
+ * @generated from message signalman.v1.WaitingFor
+ */
+export type WaitingFor = Message<"signalman.v1.WaitingFor"> & {
+  /**
+   * Reason of the wait.
+   *
+   * @generated from field: signalman.v1.WaitReason reason = 1;
+   */
+  reason: WaitReason;
+
+  /**
+   * Task that must end first, or be confirmed or rejected. Empty: there is none.
+   *
+   * @generated from field: string task = 2;
+   */
+  task: string;
+
+  /**
+   * Explanation for people: what the task waits for, what to do.
+   *
+   * @generated from field: string message = 3;
+   */
+  message: string;
+};
+
+/**
+ * Describes the message signalman.v1.WaitingFor.
+ * Use `create(WaitingForSchema)` to create a new message.
+ */
+export const WaitingForSchema: GenMessage<WaitingFor> = /*@__PURE__*/
+  messageDesc(file_signalman_v1_task, 1);
 
 /**
  * End of a task.
@@ -320,7 +363,7 @@ export type TaskEnd = Message<"signalman.v1.TaskEnd"> & {
  * Use `create(TaskEndSchema)` to create a new message.
  */
 export const TaskEndSchema: GenMessage<TaskEnd> = /*@__PURE__*/
-  messageDesc(file_signalman_v1_task, 1);
+  messageDesc(file_signalman_v1_task, 2);
 
 /**
  * Settings that a caller may choose for `ansible`.
@@ -385,7 +428,7 @@ export type AnsibleParams = Message<"signalman.v1.AnsibleParams"> & {
  * Use `create(AnsibleParamsSchema)` to create a new message.
  */
 export const AnsibleParamsSchema: GenMessage<AnsibleParams> = /*@__PURE__*/
-  messageDesc(file_signalman_v1_task, 2);
+  messageDesc(file_signalman_v1_task, 3);
 
 /**
  * Settings that a caller may choose for the Terraform family (`terraform`, `tofu` and `terragrunt`).
@@ -434,7 +477,7 @@ export type TerraformParams = Message<"signalman.v1.TerraformParams"> & {
  * Use `create(TerraformParamsSchema)` to create a new message.
  */
 export const TerraformParamsSchema: GenMessage<TerraformParams> = /*@__PURE__*/
-  messageDesc(file_signalman_v1_task, 3);
+  messageDesc(file_signalman_v1_task, 4);
 
 /**
  * Plan of the Terraform family that waits, or waited, for ConfirmTask.
@@ -491,7 +534,7 @@ export type TaskPlan = Message<"signalman.v1.TaskPlan"> & {
  * Use `create(TaskPlanSchema)` to create a new message.
  */
 export const TaskPlanSchema: GenMessage<TaskPlan> = /*@__PURE__*/
-  messageDesc(file_signalman_v1_task, 4);
+  messageDesc(file_signalman_v1_task, 5);
 
 /**
  * Results of a task, as its program reports them.
@@ -545,7 +588,7 @@ export type TaskResult = Message<"signalman.v1.TaskResult"> & {
  * Use `create(TaskResultSchema)` to create a new message.
  */
 export const TaskResultSchema: GenMessage<TaskResult> = /*@__PURE__*/
-  messageDesc(file_signalman_v1_task, 5);
+  messageDesc(file_signalman_v1_task, 6);
 
 /**
  * Result of a playbook.
@@ -573,7 +616,7 @@ export type AnsibleResult = Message<"signalman.v1.AnsibleResult"> & {
  * Use `create(AnsibleResultSchema)` to create a new message.
  */
 export const AnsibleResultSchema: GenMessage<AnsibleResult> = /*@__PURE__*/
-  messageDesc(file_signalman_v1_task, 6);
+  messageDesc(file_signalman_v1_task, 7);
 
 /**
  * Recap of one host: how many of the playbook's tasks ended in which way.
@@ -643,7 +686,7 @@ export type AnsibleHost = Message<"signalman.v1.AnsibleHost"> & {
  * Use `create(AnsibleHostSchema)` to create a new message.
  */
 export const AnsibleHostSchema: GenMessage<AnsibleHost> = /*@__PURE__*/
-  messageDesc(file_signalman_v1_task, 7);
+  messageDesc(file_signalman_v1_task, 8);
 
 /**
  * Task of a playbook that failed on a host.
@@ -706,7 +749,7 @@ export type AnsibleFailure = Message<"signalman.v1.AnsibleFailure"> & {
  * Use `create(AnsibleFailureSchema)` to create a new message.
  */
 export const AnsibleFailureSchema: GenMessage<AnsibleFailure> = /*@__PURE__*/
-  messageDesc(file_signalman_v1_task, 8);
+  messageDesc(file_signalman_v1_task, 9);
 
 /**
  * Number of resources that an applied plan changed, or that a plan would change.
@@ -755,7 +798,7 @@ export type TerraformResult = Message<"signalman.v1.TerraformResult"> & {
  * Use `create(TerraformResultSchema)` to create a new message.
  */
 export const TerraformResultSchema: GenMessage<TerraformResult> = /*@__PURE__*/
-  messageDesc(file_signalman_v1_task, 9);
+  messageDesc(file_signalman_v1_task, 10);
 
 /**
  * Stored request to end a task.
@@ -804,7 +847,7 @@ export type KillRequest = Message<"signalman.v1.KillRequest"> & {
  * Use `create(KillRequestSchema)` to create a new message.
  */
 export const KillRequestSchema: GenMessage<KillRequest> = /*@__PURE__*/
-  messageDesc(file_signalman_v1_task, 10);
+  messageDesc(file_signalman_v1_task, 11);
 
 /**
  * One line of a task's log.
@@ -855,7 +898,7 @@ export type LogLine = Message<"signalman.v1.LogLine"> & {
  * Use `create(LogLineSchema)` to create a new message.
  */
 export const LogLineSchema: GenMessage<LogLine> = /*@__PURE__*/
-  messageDesc(file_signalman_v1_task, 11);
+  messageDesc(file_signalman_v1_task, 12);
 
 /**
  * Consecutive lines of one task; at most 256 KiB.
@@ -883,7 +926,7 @@ export type LogBatch = Message<"signalman.v1.LogBatch"> & {
  * Use `create(LogBatchSchema)` to create a new message.
  */
 export const LogBatchSchema: GenMessage<LogBatch> = /*@__PURE__*/
-  messageDesc(file_signalman_v1_task, 12);
+  messageDesc(file_signalman_v1_task, 13);
 
 /**
  * Committed change of a task's status.
@@ -940,7 +983,70 @@ export type StatusChange = Message<"signalman.v1.StatusChange"> & {
  * Use `create(StatusChangeSchema)` to create a new message.
  */
 export const StatusChangeSchema: GenMessage<StatusChange> = /*@__PURE__*/
-  messageDesc(file_signalman_v1_task, 13);
+  messageDesc(file_signalman_v1_task, 14);
+
+/**
+ * Reason why a task waits. Of several that are true the lowest number is shown.
+ *
+ * @generated from enum signalman.v1.WaitReason
+ */
+export const WaitReason = {
+  /**
+   * Never used.
+   *
+   * @generated from enum value: WAIT_REASON_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED: 0,
+
+  /**
+   * A task of its template is LOST and may still run; the template does not allow parallel tasks. It ends when the lost
+   * task's node is back, or by ForgetNode.
+   *
+   * @generated from enum value: WAIT_REASON_TEMPLATE_BLOCKED = 1;
+   */
+  TEMPLATE_BLOCKED: 1,
+
+  /**
+   * Another task of its template has not ended; the template does not allow parallel tasks.
+   *
+   * @generated from enum value: WAIT_REASON_TEMPLATE_BUSY = 2;
+   */
+  TEMPLATE_BUSY: 2,
+
+  /**
+   * As many tasks of its project run as the project allows.
+   *
+   * @generated from enum value: WAIT_REASON_PROJECT_LIMIT = 3;
+   */
+  PROJECT_LIMIT: 3,
+
+  /**
+   * No node that runs tasks is READY.
+   *
+   * @generated from enum value: WAIT_REASON_NO_NODE = 4;
+   */
+  NO_NODE: 4,
+
+  /**
+   * All slots of the nodes are used.
+   *
+   * @generated from enum value: WAIT_REASON_NO_SLOT = 5;
+   */
+  NO_SLOT: 5,
+} as const;
+
+/**
+ * Reason why a task waits. Of several that are true the lowest number is shown.
+ *
+ * @generated from enum signalman.v1.WaitReason
+ */
+export type WaitReason = (typeof WaitReason)[keyof typeof WaitReason] | UnknownEnum;
+
+/**
+ * Describes the enum signalman.v1.WaitReason.
+ */
+export const WaitReasonSchema: GenEnum<WaitReason> = /*@__PURE__*/
+  enumDesc(file_signalman_v1_task, 0);
 
 /**
  * Status of a task. The names are those of Semaphore UI.
@@ -1037,7 +1143,7 @@ export type TaskStatus = (typeof TaskStatus)[keyof typeof TaskStatus] | UnknownE
  * Describes the enum signalman.v1.TaskStatus.
  */
 export const TaskStatusSchema: GenEnum<TaskStatus> = /*@__PURE__*/
-  enumDesc(file_signalman_v1_task, 0);
+  enumDesc(file_signalman_v1_task, 1);
 
 /**
  * Reason why a task did not succeed.
@@ -1148,7 +1254,7 @@ export type EndReason = (typeof EndReason)[keyof typeof EndReason] | UnknownEnum
  * Describes the enum signalman.v1.EndReason.
  */
 export const EndReasonSchema: GenEnum<EndReason> = /*@__PURE__*/
-  enumDesc(file_signalman_v1_task, 1);
+  enumDesc(file_signalman_v1_task, 2);
 
 /**
  * Stream of a task's log.
@@ -1196,5 +1302,5 @@ export type LogStream = (typeof LogStream)[keyof typeof LogStream] | UnknownEnum
  * Describes the enum signalman.v1.LogStream.
  */
 export const LogStreamSchema: GenEnum<LogStream> = /*@__PURE__*/
-  enumDesc(file_signalman_v1_task, 2);
+  enumDesc(file_signalman_v1_task, 3);
 

@@ -1,9 +1,16 @@
 import type { Task } from "../../../gen/signalman/v1/task_pb.ts";
 import { shortName, versionOf } from "../input/names.ts";
 import { printable } from "./printable.ts";
-import { statusStyle, statusWord } from "./status.ts";
+import { reasonWord, statusStyle, statusWord } from "./status.ts";
 import { table } from "./table.ts";
 import { duration, rough, runningMs, since } from "./time.ts";
+
+/** Why the task waits or did not succeed; else the caller's note. */
+function remark({ waitingFor, end, message }: Task): string {
+  if (waitingFor) return `waits: ${waitingFor.message}`;
+  if (!end?.reason) return message;
+  return [message, `${reasonWord(end.reason)}: ${end.message}`].filter(Boolean).join("; ");
+}
 
 /** Table of tasks for stdout. Column VERSION is there if a task has one, column BY if callers differ. */
 export function taskTable(tasks: readonly Task[], width?: number): string[] {
@@ -19,7 +26,7 @@ export function taskTable(tasks: readonly Task[], width?: number): string[] {
       ran === undefined ? "" : duration(ran),
       ...(hasVersions ? [versionOf(task)] : []),
       ...(differ ? [printable(task.createdBy)] : []),
-      printable(task.message),
+      printable(remark(task)),
     ];
   });
   const style = (cell: string, row: number) => statusStyle(tasks[row]?.status, cell, process.stdout);

@@ -5,6 +5,7 @@ import {
   type StatusChange,
   type Task,
   TaskStatus,
+  type WaitingFor,
 } from "../../../gen/signalman/v1/task_pb.ts";
 import type { LogGap, WatchTaskResponse } from "../../../gen/signalman/v1/task_service_pb.ts";
 import type { EscapeFilter } from "../../logs/escapes.ts";
@@ -79,8 +80,18 @@ export function createLiveView(
 function tellOfQueue(live: Live): void {
   if (live.hasToldOfQueue || live.task?.status !== TaskStatus.WAITING) return;
   live.hasToldOfQueue = true;
-  void note(live.screen, "the task waits in the queue").catch(() => {});
+  void note(live.screen, waitNote(live.task.waitingFor)).catch(() => {});
 }
+
+/** Says why the task waits, if that has changed. */
+async function tellOfWait(live: Live, reason: WaitingFor | undefined): Promise<void> {
+  if (!live.task || !reason || reason.message === live.task.waitingFor?.message) return;
+  live.task.waitingFor = reason;
+  await note(live.screen, waitNote(reason));
+}
+
+const waitNote = (reason: WaitingFor | undefined) =>
+  reason ? `the task waits: ${printable(reason.message)}` : "the task waits in the queue";
 
 async function show(live: Live, { event }: WatchTaskResponse): Promise<void> {
   const { screen } = live;
@@ -94,6 +105,8 @@ async function show(live: Live, { event }: WatchTaskResponse): Promise<void> {
       live.task = live.task && withStatus(live.task, event.value);
       if (!event.value.end && cause(event.value)) await screen.line(`signalman: ${cause(event.value)}`);
       return screen.refresh();
+    case "heartbeat":
+      return tellOfWait(live, event.value.waitingFor);
     case "gap":
       return note(screen, missing(event.value));
     case "end":

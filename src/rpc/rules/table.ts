@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { ACCOUNT_RULES } from "./accounts.ts";
 import { CATALOG_RULES } from "./catalog.ts";
+import { NODE_RULES } from "./nodes.ts";
 import { STANDARD_RULES } from "./standard.ts";
 import { TASK_RULES } from "./task.ts";
 
@@ -14,5 +15,6 @@ export const RULES: Readonly<Record<string, z.ZodType>> = {
   ...STANDARD_RULES,
   ...CATALOG_RULES,
   ...ACCOUNT_RULES,
+  ...NODE_RULES,
   "signalman.v1.ListAppsRequest": z.object({}),
 };

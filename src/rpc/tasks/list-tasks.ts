@@ -12,8 +12,9 @@ import { parseResourceName } from "../names.ts";
 import { pageSize, queryToken, readPageToken } from "../query-token.ts";
 import { taskMessage } from "./messages.ts";
 import { parseTaskFilter } from "./task-filter.ts";
+import { type WaitsDeps, waitsOf } from "./waiting-for.ts";
 
-export interface ListTasksDeps {
+export interface ListTasksDeps extends WaitsDeps {
   /** @throws Failure not_found if there is no such project. */
   listTasks(query: TaskQuery): Promise<TaskPage>;
 }
@@ -38,8 +39,9 @@ export async function listTasks(
     after: parsePlace(readPageToken(request.pageToken, query, PLACE)),
     limit: pageSize(request.pageSize),
   });
+  const waits = await waitsOf(deps, tasks);
   return create(ListTasksResponseSchema, {
-    tasks: tasks.map(taskMessage),
+    tasks: tasks.map((task) => taskMessage(task, waits.get(task.id))),
     nextPageToken: last ? queryToken(`${last.micros} ${last.id}`, query) : "",
   });
 }

@@ -12,6 +12,7 @@ import {
   TaskPlanSchema,
   TaskSchema,
   TaskStatus,
+  type WaitingFor,
 } from "../../../gen/signalman/v1/task_pb.ts";
 import type { LogStreamName } from "../../logs/types.ts";
 import type { TaskView } from "../../store/tasks/tasks.ts";
@@ -20,8 +21,8 @@ import { isFinal, type Status } from "../../task/status.ts";
 import type { StatusEvent } from "../../task/types.ts";
 import { resourceName, taskName } from "../names.ts";
 
-/** Converts a stored task to the protobuf message Task. A TaskView holds no secret values. */
-export function taskMessage(task: TaskView): Task {
+/** Converts a stored task to the protobuf message Task. A TaskView holds no secret values. `waitingFor`: why it waits. */
+export function taskMessage(task: TaskView, waitingFor?: WaitingFor): Task {
   const { spec } = task;
   return create(TaskSchema, {
     name: taskName(task),
@@ -56,6 +57,7 @@ export function taskMessage(task: TaskView): Task {
     kill: killMessage(task),
     node: task.node ?? "",
     createdBy: task.createdBy,
+    waitingFor,
   });
 }
 

@@ -5,7 +5,7 @@ import { retryTransient } from "../../store/postgres/transient-errors.ts";
 import type { Progress } from "../../store/tasks/progress.ts";
 import type { TaskView } from "../../store/tasks/tasks.ts";
 import { notFound } from "../../task/errors.ts";
-import { isFinal } from "../../task/status.ts";
+import { isFinal, type Status } from "../../task/status.ts";
 import type { StatusEvent } from "../../task/types.ts";
 import type { Call } from "../call.ts";
 import { parseTaskName, type TaskName, taskName } from "../names.ts";
@@ -13,9 +13,10 @@ import { startHeartbeat } from "./heartbeat.ts";
 import { ALL, type LogStore, readPieces, tailStart } from "./log-reader.ts";
 import { lineNumber, statusMessage, streamNames, taskMessage } from "./messages.ts";
 import { type Cursor, decodeToken } from "./resume-token.ts";
+import { type WaitsDeps, waitsOf } from "./waiting-for.ts";
 import { createEventMaker, type EventMaker } from "./watch-events.ts";
 
-export interface WatchTaskDeps extends LogStore {
+export interface WatchTaskDeps extends LogStore, WaitsDeps {
   hub: Pick<Hub, "subscribe">;
   getTask(name: TaskName): Promise<TaskView>;
   readProgress(taskId: string, afterOrdinal: number): Promise<Progress | undefined>;
@@ -30,6 +31,8 @@ interface Watch {
   streams: ReadonlySet<LogStreamName>;
   logs: boolean;
   cursor: Cursor;
+  /** Status of the task at the cursor. */
+  status: Status;
 }
 
 /**
@@ -57,23 +60,30 @@ export async function* watchTask(
     streams,
     logs: request.logs ?? true,
     cursor,
+    status: task.status,
   };
-  yield make.event(cursor, { case: "snapshot", value: { task: taskMessage(task) } });
+  const waitingFor = async () => (await waitsOf(deps, [{ ...task, status: watch.status }])).get(task.id);
+  yield make.event(cursor, { case: "snapshot", value: { task: taskMessage(task, await waitingFor()) } });
 
   using subscription = deps.hub.subscribe(name.id);
   const heartbeat = startHeartbeat(make, request.heartbeatInterval);
-  const beat = () => make.event(cursor, { case: "heartbeat", value: {} });
+  // A heartbeat is sent also while the database is away.
+  const beat = async () =>
+    make.event(cursor, {
+      case: "heartbeat",
+      value: { waitingFor: await waitingFor().catch(() => undefined) },
+    });
   for (;;) {
     call.signal.throwIfAborted();
     yield* takeBatches(watch, subscription);
     if (subscription.isBehind(cursor.seq)) {
       subscription.rest();
       if (yield* catchUp(watch)) return;
-      if (!(request.follow ?? true)) return yield beat();
+      if (!(request.follow ?? true)) return yield await beat();
     } else {
       await subscription.changed(heartbeat.leftMs(), call.signal);
     }
-    if (heartbeat.leftMs() === 0) yield beat();
+    if (heartbeat.leftMs() === 0) yield await beat();
   }
 }
 
@@ -147,11 +157,10 @@ async function* lines(watch: Watch, toSeq: number): AsyncGenerator<WatchTaskResp
   }
 }
 
-async function* status(
-  { deps, name, make, cursor, signal }: Watch,
-  event: StatusEvent,
-): AsyncGenerator<WatchTaskResponse> {
+async function* status(watch: Watch, event: StatusEvent): AsyncGenerator<WatchTaskResponse> {
+  const { deps, name, make, cursor, signal } = watch;
   const task = isFinal(event.status) ? await retryTransient(() => deps.getTask(name), signal) : undefined;
   cursor.ordinal = event.ordinal;
+  watch.status = event.status;
   yield make.event(cursor, { case: "status", value: statusMessage(event, task) });
 }

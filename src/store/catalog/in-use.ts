@@ -1,6 +1,6 @@
-import { and, eq, inArray, not, sql } from "drizzle-orm";
+import { and, eq, inArray, sql } from "drizzle-orm";
 import { Failure } from "../../task/errors.ts";
-import { FINAL } from "../../task/status.ts";
+import { isFinal, STATUSES } from "../../task/status.ts";
 import type { Queryable } from "../postgres/database.ts";
 import { isInStatus } from "../postgres/is-one-of.ts";
 import { projects } from "../schema/resources.ts";
@@ -43,7 +43,9 @@ async function tasksOf(db: Queryable, project: string, force: boolean): Promise<
   return [inUse(`projects/${project}`, taskOf(project, user), force ? "has not ended" : "belongs to it")];
 }
 
-const hasNotEnded = () => not(isInStatus(FINAL));
+/** Statuses of tasks that have not ended. Named one by one, so that an index finds them. */
+const UNFINISHED = STATUSES.filter((status) => !isFinal(status));
+const hasNotEnded = () => sql`(${isInStatus(UNFINISHED)} OR ${tasks.mayStillRun})`;
 const taskOf = (project: string, { id }: { id: string }) => `projects/${project}/tasks/${id}`;
 
 /** Returns the failure for a resource that `user`, a full resource name, still uses. */

@@ -72,6 +72,8 @@ export const tasks = pgTable(
     signal: text("signal"),
     endReason: text("end_reason").$type<EndReason>(),
     endMessage: text("end_message").notNull().default(""),
+    /** The task is LOST, and its node has not reported yet that no process of it is left. */
+    mayStillRun: boolean("may_still_run").notNull().default(false),
   },
   (t) => [
     check("tasks_status", sql`${t.status} IN (${words(STATUSES)})`),
@@ -112,6 +114,7 @@ export const tasks = pgTable(
     index("tasks_active")
       .on(t.project, t.template)
       .where(sql`${t.status} IN (${words(ACTIVE)})`),
+    index("tasks_may_still_run").on(t.project, t.template).where(sql`${t.mayStillRun}`),
     index("tasks_owned_by")
       .on(t.node, t.leaseExpires)
       .where(sql`${t.status} IN (${words(OWNED)})`),

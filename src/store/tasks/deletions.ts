@@ -13,7 +13,7 @@ const DEADLINE_MS = 60_000;
 
 /**
  * Deletes a task that has ended, with its log, events, plan and result. Its request id stays used.
- * @throws Failure not_found if the task does not exist; precondition if it has not ended.
+ * @throws Failure not_found if the task does not exist; precondition if it has not ended, or is LOST and may still run.
  */
 export async function deleteTask(
   database: Database,
@@ -29,15 +29,28 @@ export async function deleteTask(
           SELECT set_config('statement_timeout', ${String(DEADLINE_MS)}, true),
                  set_config('plan_cache_mode', 'force_custom_plan', true)`);
         const [task] = await tx
-          .select({ id: tasks.id, project: tasks.project, template: tasks.template, status: tasks.status })
+          .select({
+            id: tasks.id,
+            project: tasks.project,
+            template: tasks.template,
+            status: tasks.status,
+            node: tasks.node,
+            mayStillRun: tasks.mayStillRun,
+          })
           .from(tasks)
           .where(and(eq(tasks.id, id), eq(tasks.project, project)))
           .for("update");
         if (!task) throw notFound(name);
-        if (!isFinal(task.status)) {
-          const message = `Cannot delete ${name}: it is ${task.status}, and only tasks that have ended can be deleted; kill it first`;
-          throw new Failure("precondition", message, { reason: "TASK_NOT_ENDED", resource: name });
-        }
+        if (!isFinal(task.status))
+          throw notEnded(
+            name,
+            `it is ${task.status}, and only tasks that have ended can be deleted; kill it first`,
+          );
+        if (task.mayStillRun)
+          throw notEnded(
+            name,
+            `it is LOST and may still run on node ${task.node}; start that node again, or remove it by ForgetNode`,
+          );
         await tx.delete(logChunks).where(eq(logChunks.taskId, id));
         await forbidPlacing(tx);
         await tx.delete(tasks).where(eq(tasks.id, id));
@@ -46,4 +59,11 @@ export async function deleteTask(
       }),
     DEADLINE_MS,
   );
+}
+
+function notEnded(name: string, why: string): Failure {
+  return new Failure("precondition", `Cannot delete ${name}: ${why}`, {
+    reason: "TASK_NOT_ENDED",
+    resource: name,
+  });
 }

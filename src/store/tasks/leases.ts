@@ -88,6 +88,7 @@ const candidates = statement<{ slots: number; executors: string }, Candidate>(
     active AS (
       SELECT project, template, count(*)::integer AS n FROM tasks
       WHERE ${isInStatus(ACTIVE)} GROUP BY project, template),
+    blocked AS (SELECT DISTINCT project, template FROM tasks WHERE may_still_run),
     project_active AS (SELECT project, sum(n)::integer AS n FROM active GROUP BY project)
     SELECT c.id, q.project, q.template, coalesce(t.allow_parallel_tasks, false) AS "allowParallel",
            p.max_parallel_tasks AS "projectLimit", coalesce(pa.n, 0) AS "projectActive"
@@ -95,6 +96,7 @@ const candidates = statement<{ slots: number; executors: string }, Candidate>(
     JOIN projects p ON p.name = q.project
     LEFT JOIN templates t ON t.project = q.project AND t.name = q.template
     LEFT JOIN active a ON a.project = q.project AND a.template = q.template
+    LEFT JOIN blocked b ON b.project = q.project AND b.template = q.template
     LEFT JOIN project_active pa ON pa.project = q.project
     CROSS JOIN LATERAL (
       SELECT id, priority FROM tasks w
@@ -102,7 +104,7 @@ const candidates = statement<{ slots: number; executors: string }, Candidate>(
         AND ${at.executors}::jsonb ? w.executor
       ORDER BY w.priority DESC NULLS LAST, w.id
       LIMIT CASE WHEN t.allow_parallel_tasks THEN ${at.slots}::integer ELSE 1 END) AS c
-    WHERE (t.allow_parallel_tasks OR a.n IS NULL)
+    WHERE (t.allow_parallel_tasks OR (a.n IS NULL AND b.template IS NULL))
       AND (p.max_parallel_tasks = 0 OR coalesce(pa.n, 0) < p.max_parallel_tasks)
     ORDER BY c.priority DESC, c.id`,
 );

@@ -208,6 +208,7 @@ export function blankTask({ startVersion: _, ...task }: NewTask): TaskView {
     signal: null,
     endReason: null,
     endMessage: "",
+    mayStillRun: false,
     lastSeq: 0,
   };
 }

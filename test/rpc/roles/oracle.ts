@@ -15,6 +15,7 @@ const ADMIN: readonly Role[] = ["ADMIN"];
 export type Kind =
   | "everything" // nothing: the whole service
   | "account" // an account or a token
+  | "node"
   | "project"
   | "resource" // a repository, an environment, an inventory or an access key
   | "binding"
@@ -69,6 +70,11 @@ export const ORACLE: Readonly<Record<string, Rule>> = {
   createToken: { kind: "account", roles: ADMIN },
   listTokens: { kind: "account", roles: ADMIN },
   revokeToken: { kind: "account", roles: ADMIN },
+  getNode: { kind: "node", roles: OPERATE },
+  listNodes: { kind: "everything", roles: OPERATE },
+  drainNode: { kind: "node", roles: OPERATE },
+  undrainNode: { kind: "node", roles: OPERATE },
+  forgetNode: { kind: "node", roles: OPERATE },
   listAuditEvents: { kind: "list", roles: ADMIN },
   listApps: { kind: "list", roles: ALL },
 } as Record<string, Rule>;
@@ -97,6 +103,7 @@ export function verdictOf(method: string, name: string, grants: readonly Grant[]
   const where = {
     everything: everywhere,
     account: everywhere,
+    node: everywhere,
     project: onProject,
     resource: onProject,
     binding: onProject,
@@ -110,6 +117,7 @@ export function verdictOf(method: string, name: string, grants: readonly Grant[]
   const known = {
     everything: true,
     account: has(ADMIN, everywhere),
+    node: has(OPERATE, everywhere),
     project: has(ALL, inside),
     resource: has(ALL, onProject),
     binding: has(ADMIN, onProject),

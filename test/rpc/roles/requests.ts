@@ -7,6 +7,7 @@ import { AuditService } from "../../../gen/signalman/v1/audit_pb.ts";
 import { CatalogService } from "../../../gen/signalman/v1/catalog_service_pb.ts";
 import { EnvironmentService } from "../../../gen/signalman/v1/environment_pb.ts";
 import { InventoryService } from "../../../gen/signalman/v1/inventory_pb.ts";
+import { NodeService } from "../../../gen/signalman/v1/node_pb.ts";
 import { ProjectService } from "../../../gen/signalman/v1/project_pb.ts";
 import { RepositoryService } from "../../../gen/signalman/v1/repository_pb.ts";
 import { RoleBindingService } from "../../../gen/signalman/v1/role_binding_pb.ts";
@@ -31,6 +32,7 @@ export const SERVICES = [
   AccountService,
   TokenService,
   AuditService,
+  NodeService,
   AppService,
 ];
 
@@ -45,6 +47,8 @@ const COLLECTIONS: Record<string, string> = {
   TemplateService: "templates",
   RoleBindingService: "roleBindings",
 };
+/** A node that gives signs of life, so that ForgetNode refuses to remove it. */
+const RUNNING_NODE = "01a20a8f-a03f-4f1e-aba5-29fd1ad73196";
 /** An etag that no resource has: a permitted change is refused behind the authorization, and changes nothing. */
 const STALE = '"0-stale"';
 
@@ -80,6 +84,9 @@ export async function makeWorld(api: InMemoryApi): Promise<World> {
   }
   // Running tasks of a node that is away: a kill request is stored, and neither ends them nor lets them be deleted.
   const sql = openSql(api);
+  await sql`
+    INSERT INTO nodes (id, host_name, address, version, roles, tags, slots, problem, start_time, heartbeat_time)
+    VALUES (${RUNNING_NODE}, 'here', '', '', '[]', '[]', 1, '', now(), now() + interval '1 day')`;
   await sql`UPDATE tasks SET status = 'RUNNING', node = gen_random_uuid(), lease_expires = now() + interval '1 day'`;
   await sql.end();
   return { tasks };
@@ -111,6 +118,8 @@ export function casesOf(method: DescMethod, { tasks }: World): Case[] {
       return [one({}, creation(method, "p"))];
     case "account":
       return [one({}, { ...named("accounts/ci"), parent: "accounts/ci" })];
+    case "node":
+      return [one({}, named(`nodes/${RUNNING_NODE}`))];
     case "project":
       return PROJECTS.map((project) =>
         one({ project }, { ...named(`projects/${project}`), ...creation(method, project) }),

@@ -38,7 +38,7 @@ export function createLeftovers({ tasksRoot, node, onStuck }: LeftoversOptions):
   const found = () => listTaskFolders(tasksRoot).catch(() => []);
   const isWaiting = (id: string) => (stuck.get(id)?.until ?? 0) > performance.now();
   return {
-    list: async () => (await found()).filter((id) => IS_UUID.test(id) && !isWaiting(id)),
+    list: async () => (await listTaskFolders(tasksRoot)).filter((id) => IS_UUID.test(id) && !isWaiting(id)),
     clear,
     async clearAllBut(kept) {
       const ids = new Set(kept);

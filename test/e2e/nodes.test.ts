@@ -1,0 +1,145 @@
+import { hostname } from "node:os";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { NodeService, NodeState } from "../../gen/signalman/v1/node_pb.ts";
+import { EndReason, type Task, TaskStatus, WaitReason } from "../../gen/signalman/v1/task_pb.ts";
+import { TaskService } from "../../gen/signalman/v1/task_service_pb.ts";
+import { cli } from "../cli/cli.ts";
+import { aliveOf, until } from "../faults/traces.ts";
+import { openSql } from "../rpc/support.ts";
+import { type TestDatabase, testDatabase } from "../support/database.ts";
+import { applyDemo, runDemo, watchToEnd } from "../support/demo.ts";
+import { startService, type TestService } from "../support/service.ts";
+
+let database: TestDatabase;
+/** `a` answers calls and runs one task at a time, `b` only answers calls. */
+let a: TestService;
+let b: TestService;
+beforeAll(async () => {
+  database = await testDatabase();
+  const start = (env: Record<string, string>) => startService({ databaseUrl: database.url, env });
+  a = await start({ SIGNALMAN_MAX_PARALLEL_TASKS: "1" });
+  b = await start({ SIGNALMAN_ROLES: "api" });
+  await applyDemo(a, { serial: "exec sleep 600", other: "echo ran" });
+});
+afterAll(async () => {
+  await Promise.all([a, b].map((service) => service?.[Symbol.asyncDispose]()));
+  await database?.drop();
+});
+
+const get = async (name: string): Promise<Task> => {
+  const { task } = await b.client(TaskService).getTask({ name });
+  if (!task) throw new Error(`There is no ${name}`);
+  return task;
+};
+const waitOf = async (name: string) => (await get(name)).waitingFor?.reason;
+const nodes = async () => (await b.client(NodeService).listNodes({})).nodes;
+const nodeOfA = async () => {
+  const node = (await nodes()).find(({ slots }) => slots === 1);
+  if (!node) throw new Error("There is no node of the first server");
+  return node;
+};
+const running = async (template: string) => {
+  const { name } = await runDemo(b, template);
+  await until(async () => (await get(name)).status === TaskStatus.RUNNING);
+  return name;
+};
+
+describe("two servers of one database", () => {
+  test("are listed with their state and their tasks", async () => {
+    const found = await nodes();
+    expect(found).toHaveLength(2);
+    expect(await nodeOfA()).toMatchObject({ hostName: hostname(), state: NodeState.READY, address: a.url });
+    const { stdout } = await cli(["nodes"], { server: b.url });
+    expect(stdout).toMatch(/^NODE +MACHINE +STATE +TASKS +SEEN +VERSION +NOTE\n/);
+    expect(stdout).toMatch(/ READY +0\/1 /);
+    expect(stdout).toMatch(/ READY +0\/0 .* api only\n/);
+  });
+
+  test("tell of a waiting task what it waits for", async () => {
+    const first = await running("serial");
+    const second = (await runDemo(b, "serial")).name;
+    expect((await get(second)).waitingFor).toMatchObject({ reason: WaitReason.TEMPLATE_BUSY, task: first });
+    const other = (await runDemo(b, "other")).name;
+    expect(await waitOf(other)).toBe(WaitReason.NO_SLOT);
+    const { stdout } = await cli(["list", "demo"], { server: b.url });
+    expect(stdout).toContain("waits: All 1 slots of the one node that is ready are used");
+    for await (const { event } of b.client(TaskService).watchTask({ name: second }))
+      if (event.case === "snapshot") {
+        expect(event.value.task?.waitingFor?.reason).toBe(WaitReason.TEMPLATE_BUSY);
+        break;
+      }
+    await b.client(TaskService).killTasks({ template: "projects/demo/templates/serial" });
+    await watchToEnd(b, other);
+    expect((await get(other)).status).toBe(TaskStatus.SUCCESS);
+  });
+
+  test("start no task on a drained node, and tell so", async () => {
+    const node = (await nodeOfA()).name;
+    const drained = await cli(["drain", node.slice(0, 20)], { server: b.url });
+    expect(drained).toMatchObject({ code: 0, stdout: `${node} is DRAINING; it runs 0 tasks\n` });
+    await until(() => a.log().includes("drained: starts no more tasks"));
+    const { name } = await runDemo(b, "other");
+    expect(await waitOf(name)).toBe(WaitReason.NO_NODE);
+    expect(await cli(["undrain", node], { server: b.url })).toMatchObject({ code: 0 });
+    await watchToEnd(b, name);
+  });
+
+  test("name no node that an argument does not name, or that two have", async () => {
+    const two = await cli(["drain", hostname()], { server: b.url });
+    expect(two).toMatchObject({ code: 2 });
+    expect(two.stderr).toContain("names 2 nodes; expected id of the node");
+    expect((await cli(["nodes", "forget", "nowhere"], { server: b.url })).stderr).toContain("names no node");
+  });
+});
+
+/** Ends a running task of `a`, which was killed, as LOST, as another server does after the lost timeout. */
+async function lose(name: string): Promise<void> {
+  const { declareLost } = await import("../../src/store/tasks/expiry.ts");
+  const { openDatabase } = await import("../../src/store/postgres/database.ts");
+  const other = openDatabase({ url: database.url, max: 1, name: "test", deadlineMs: 15_000 });
+  const sql = openSql({ databaseUrl: database.url });
+  await sql`UPDATE tasks SET lease_expires = now() - interval '1 hour' WHERE node IS NOT NULL`;
+  await sql`UPDATE nodes SET heartbeat_time = now() - interval '1 hour' WHERE slots = 1`;
+  await declareLost(other, (await nodes()).find(({ slots }) => slots === 0)?.name.slice(6) ?? "", 60_000);
+  await sql.end();
+  await other.close();
+  expect((await get(name)).end?.reason).toBe(EndReason.LOST);
+}
+
+describe("after a server died with a running task that became LOST", () => {
+  test("the template waits until the server is back and has killed the task's program", async () => {
+    const lost = await running("serial");
+    await a.kill("SIGKILL");
+    expect(aliveOf({ name: lost })).not.toEqual([]);
+    await lose(lost);
+    const next = (await runDemo(b, "serial")).name;
+    expect((await get(next)).waitingFor).toMatchObject({ reason: WaitReason.TEMPLATE_BLOCKED, task: lost });
+    await expect(b.client(TaskService).deleteTask({ name: lost })).rejects.toThrow("may still run on node");
+    expect(await nodeOfA()).toMatchObject({ state: NodeState.LOST, lostTasks: 1 });
+    await a.start();
+    await until(async () => (await get(next)).status === TaskStatus.RUNNING);
+    expect(aliveOf({ name: lost })).toEqual([]);
+    expect((await nodeOfA()).lostTasks).toBe(0);
+    await b.client(TaskService).killTask({ name: next, force: true });
+    await watchToEnd(b, next);
+  });
+
+  test("the template waits until somebody removes the node, which may come back all the same", async () => {
+    const lost = await running("serial");
+    const node = (await nodeOfA()).name;
+    const early = await cli(["nodes", "forget", node], { server: b.url });
+    expect(early).toMatchObject({ code: 2 });
+    expect(early.stderr).toContain("is running. Stop its server first");
+    await a.kill("SIGKILL");
+    await lose(lost);
+    const next = (await runDemo(b, "serial")).name;
+    expect(await waitOf(next)).toBe(WaitReason.TEMPLATE_BLOCKED);
+    expect(await cli(["nodes", "forget", node], { server: b.url })).toMatchObject({ code: 0 });
+    expect(await waitOf(next)).toBe(WaitReason.NO_NODE);
+    await a.start();
+    await until(async () => (await get(next)).status === TaskStatus.RUNNING);
+    expect(aliveOf({ name: lost })).toEqual([]);
+    await b.client(TaskService).killTask({ name: next, force: true });
+    await watchToEnd(b, next);
+  });
+});
