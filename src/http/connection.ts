@@ -10,7 +10,7 @@ export class Connection {
   readonly socket: Socket;
   /** Closes the connection when its time without an authenticated caller is over. */
   expire: () => void;
-  #isTrusted = false;
+  #owner: string | undefined;
   readonly #onTrust: (() => void)[] = [];
 
   constructor(socket: Socket, peer: Peer) {
@@ -20,20 +20,25 @@ export class Connection {
     this.expire = () => socket.destroy();
   }
 
+  /** Name of the caller who authenticated first on this connection; undefined: none has yet. */
+  get owner(): string | undefined {
+    return this.#owner;
+  }
+
   get isTrusted(): boolean {
-    return this.#isTrusted;
+    return this.#owner !== undefined;
   }
 
   /** To be called when a caller has authenticated on this connection. */
-  trust(): void {
-    if (this.#isTrusted) return;
-    this.#isTrusted = true;
+  trust(owner: string): void {
+    if (this.isTrusted) return;
+    this.#owner = owner;
     for (const listener of this.#onTrust.splice(0)) listener();
   }
 
   /** Calls `listener` when a caller has authenticated, or now if one has. */
   whenTrusted(listener: () => void): void {
-    if (this.#isTrusted) listener();
+    if (this.isTrusted) listener();
     else this.#onTrust.push(listener);
   }
 }

@@ -1,6 +1,7 @@
 import type { Socket } from "node:net";
 import type { Peer } from "../access/authenticator.ts";
 import { Connection } from "./connection.ts";
+import { Crowd } from "./crowd.ts";
 import { openFilesLimit } from "./open-files.ts";
 import { subnetOf } from "./subnet.ts";
 
@@ -26,6 +27,9 @@ export const CONNECTION_LIMITS: ConnectionLimits = {
   untrustedMs: 120_000,
 };
 
+/** Owner of connections over the unix socket, whatever their calls authenticate as. */
+const UNIX_SOCKET = "the unix socket";
+
 export interface Connections {
   /** Registers a new connection; undefined if there are too many: its socket is then destroyed. */
   admit(socket: Socket, peer: Peer): Connection | undefined;
@@ -42,47 +46,31 @@ export function trackConnections(
 ): Connections {
   const open = new Set<Socket>();
   const network = new Set<Connection>();
-  const untrusted = new Set<Connection>(); // oldest first
-  const bySubnet = new Map<string, Set<Connection>>(); // untrusted connections by subnet, oldest first
-
-  function forget(connection: Connection, subnet: string): void {
-    untrusted.delete(connection);
-    const same = bySubnet.get(subnet);
-    same?.delete(connection);
-    if (same?.size === 0) bySubnet.delete(subnet);
-  }
-
-  /** Returns the connections of which one must be closed before another is opened. */
-  function crowd(subnet: string): Set<Connection> | undefined {
-    const same = bySubnet.get(subnet);
-    if (same && same.size >= limits.untrustedPerSubnet) return same;
-    return untrusted.size >= limits.untrusted || network.size >= limits.all ? untrusted : undefined;
-  }
+  const untrusted = new Crowd<Connection>({ all: limits.untrusted, perSubnet: limits.untrustedPerSubnet });
 
   function limit(connection: Connection, subnet: string): boolean {
-    const crowded = crowd(subnet);
-    if (crowded) {
-      refused("too many connections", connection.name);
-      const [oldest] = crowded;
-      oldest?.socket.destroy();
-      if (oldest?.peer.kind !== "network") return false;
-      forget(oldest, subnetOf(oldest.peer.address));
+    const isFull = network.size >= limits.all;
+    const oldest = untrusted.displacedBy(subnet) ?? (isFull ? untrusted.oldest : undefined);
+    if (oldest || isFull) refused("too many connections", connection.name);
+    if (isFull && !oldest) return false;
+    if (oldest) {
+      untrusted.delete(oldest);
+      oldest.socket.destroy();
     }
     network.add(connection);
-    untrusted.add(connection);
-    bySubnet.set(subnet, (bySubnet.get(subnet) ?? new Set()).add(connection));
+    untrusted.add(connection, subnet);
     const expiry = setTimeout(() => {
       refused("no authentication within the time limit of a connection", connection.name);
       connection.expire();
     }, limits.untrustedMs).unref();
     connection.whenTrusted(() => {
       clearTimeout(expiry);
-      forget(connection, subnet);
+      untrusted.delete(connection);
     });
     connection.socket.once("close", () => {
       clearTimeout(expiry);
       network.delete(connection);
-      forget(connection, subnet);
+      untrusted.delete(connection);
     });
     return true;
   }
@@ -90,7 +78,7 @@ export function trackConnections(
   return {
     admit(socket, peer) {
       const connection = new Connection(socket, peer);
-      if (peer.kind === "socket") connection.trust();
+      if (peer.kind === "socket") connection.trust(UNIX_SOCKET);
       else if (!limit(connection, subnetOf(peer.address))) {
         socket.destroy();
         return undefined;

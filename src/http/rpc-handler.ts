@@ -1,28 +1,20 @@
 import type { ServerResponse } from "node:http";
-import {
-  ConnectError,
-  type ConnectRouter,
-  createConnectRouter,
-  createContextValues,
-  createServiceImplSpec,
-  type Interceptor,
-} from "@connectrpc/connect";
+import { ConnectError, createContextValues } from "@connectrpc/connect";
 import type { UniversalHandler } from "@connectrpc/connect/protocol";
 import { codeToString } from "@connectrpc/connect/protocol-connect";
-import { compressionGzip } from "@connectrpc/connect-node";
 import type { Logger } from "pino";
 import { ErrorInfoSchema } from "../../gen/google/rpc/error_details_pb.ts";
 import { type Credentials, credentialsOf } from "../access/authenticator.ts";
 import { callerKey, peerKey } from "../rpc/interceptors/context.ts";
-import { requestReader } from "../rpc/json/request-reader.ts";
 import { permissionOf } from "../rpc/permissions.ts";
 import { ANONYMOUS, type Caller } from "../task/caller.ts";
 import { Failure } from "../task/errors.ts";
 import { limitFields } from "./binary-limit.ts";
 import { BODY_LIMITS, type BodyLimits, bodyReader, type ReadBody } from "./body.ts";
+import { CALL_LIMITS, type CallLimits, type CallShare, limitCalls, type OpenCalls } from "./call-limits.ts";
 import { type OpenCall, trackCalls } from "./calls.ts";
 import type { Connection } from "./connection.ts";
-import { completeEarlyError, markReached, reachedKey } from "./early-error.ts";
+import { completeEarlyError, reachedKey } from "./early-error.ts";
 import type { Handler, HttpRequest, HttpResponse } from "./exchange.ts";
 import { faultOfGet, hostOf, httpMethodsOf } from "./get.ts";
 import { withPlainMessage } from "./grpc-message.ts";
@@ -37,23 +29,16 @@ import {
   refuseUnknown,
   refuseUnknownHost,
 } from "./refusals.ts";
+import { mostBytesOf, type RpcOptions, rpcsByPath } from "./rpcs.ts";
 import { sendAnswer } from "./send.ts";
 import { universalRequestOf } from "./universal-request.ts";
-import { type EncodedTail, encodedTailKey, takeEncodedFields } from "./zero-copy.ts";
-
-const MAX_REQUEST_BYTES = 4 * 1024 * 1024;
-
-/** Unknown fields would be kept for as long as the call is open. */
-const BINARY_OPTIONS = { readUnknownFields: false };
+import { type EncodedTail, encodedTailKey } from "./zero-copy.ts";
 
 type Authenticate = (given: Credentials) => Promise<Caller | Failure>;
 
-export interface RpcHandlerOptions {
-  routes: (router: ConnectRouter) => unknown;
+export interface RpcHandlerOptions extends RpcOptions {
   /** Tells who the caller is, from the headers alone. The body of a refused call is not read. */
   authenticate: Authenticate;
-  /** Interceptors, the outermost first. In production those of rpc/interceptors/all.ts. */
-  interceptors: Interceptor[];
   /** Once aborted, all calls are aborted and end with UNAVAILABLE and RetryInfo as soon as their handlers return. */
   shutdownSignal: AbortSignal;
   logger: Logger;
@@ -62,13 +47,9 @@ export interface RpcHandlerOptions {
   /** Host names under which the server may be called. Default: not checked for POST, and no names for GET. */
   hosts?: Hosts;
   bodyLimits?: BodyLimits;
+  callLimits?: Partial<CallLimits>;
   /** Called for each call that is refused before its handler. */
   refused?: (refusal: Refusal) => void;
-  /**
-   * Whether to compress responses with gzip for clients that accept it. Off by default: on a local network it costs more than
-   * it saves (measured). Compressed requests are always accepted.
-   */
-  compressAnswers?: boolean;
 }
 
 /**
@@ -79,6 +60,7 @@ export function rpcHandler(options: RpcHandlerOptions): Handler {
   const rpcs = rpcsByPath(options);
   const parts: Parts = {
     openCall: trackCalls(options.shutdownSignal),
+    openCalls: limitCalls({ ...CALL_LIMITS, ...options.callLimits }),
     authenticate: options.authenticate,
     hosts: options.hosts ?? { checked: false, names: [] },
     refused: options.refused ?? createRefusalLog(options.logger),
@@ -100,36 +82,10 @@ export function rpcHandler(options: RpcHandlerOptions): Handler {
   };
 }
 
-function rpcsByPath(options: RpcHandlerOptions): Map<string, UniversalHandler> {
-  // Compressed messages cannot be split.
-  const splicing = options.compressAnswers ? [] : [takeEncodedFields()];
-  const router = createConnectRouter({
-    interceptors: [markReached(), ...splicing, ...options.interceptors],
-    readMaxBytes: MAX_REQUEST_BYTES,
-    acceptCompression: [compressionGzip],
-  });
-  options.routes(withReaders(router));
-  return new Map(router.handlers.map((handler) => [handler.requestPath, handler]));
-}
-
-/** Wraps a router so that each method gets the readers of its request message. */
-function withReaders(router: ConnectRouter): ConnectRouter {
-  return {
-    ...router,
-    service(service, implementation) {
-      for (const { method, impl } of Object.values(createServiceImplSpec(service, implementation).methods)) {
-        // People write JSON, so an unknown field is an error and not ignored.
-        const jsonOptions = { ignoreUnknownFields: false, textDecoder: requestReader(method.input) };
-        router.rpc(method, impl as never, { jsonOptions, binaryOptions: BINARY_OPTIONS });
-      }
-      return this;
-    },
-  };
-}
-
 interface Parts {
   authenticate: Authenticate;
   openCall: OpenCall;
+  openCalls: OpenCalls;
   hosts: Hosts;
   refused: (refusal: Refusal) => void;
   readBody: ReadBody;
@@ -156,16 +112,22 @@ async function serve(rpc: UniversalHandler, exchange: Exchange, parts: Parts): P
   const verdict = await admit(rpc, exchange, parts);
   if (verdict instanceof ConnectError) return note(verdict);
   if (isGone(response)) return; // the client has left meanwhile
+  const entered = enter(rpc, exchange, verdict, parts.openCalls);
+  if (entered instanceof Failure) return note(refuseCaller(request, response, entered));
+  using share = entered;
   const tail: EncodedTail = { bytes: undefined };
   const contextValues = createContextValues()
     .set(peerKey, connection.name)
     .set(callerKey, verdict)
     .set(encodedTailKey, tail);
-  const { compressAnswers, readBody } = parts;
-  const asked = universalRequestOf(request, response, { compressAnswers, contextValues, readBody });
+  const asked = universalRequestOf(request, response, {
+    compressAnswers: parts.compressAnswers,
+    contextValues,
+    readBody: () => parts.readBody(request, share),
+  });
   if (asked === undefined) return void refuseHost(request, response);
   const { header } = asked;
-  const body = limitFields(asked.body, { method: rpc.method, header, mostBytes: MAX_REQUEST_BYTES });
+  const body = limitFields(asked.body, { method: rpc.method, header, mostBytes: mostBytesOf(rpc.method) });
   using call = parts.openCall(asked.signal);
   const answer = await rpc({ ...asked, body, signal: call.signal });
   if (contextValues.get(reachedKey)) return await sendAnswer(withPlainMessage(answer), response, tail);
@@ -199,8 +161,21 @@ async function admit(
   if (isPublic) return ANONYMOUS;
   const verdict = await authenticate(credentialsOf(request.headers, connection.peer)).catch(cannotTell);
   if (verdict instanceof Failure) return refuseCaller(request, response, verdict);
-  connection.trust();
+  connection.trust(verdict.name);
   return verdict;
+}
+
+/** Counts a call, by the caller of its connection if the call itself needs none. */
+function enter(
+  rpc: UniversalHandler,
+  { response, connection }: Exchange,
+  caller: Caller,
+  openCalls: OpenCalls,
+): CallShare | Failure {
+  const isPublic = permissionOf(rpc.method) === "public";
+  const isLocal = connection.peer.kind === "socket";
+  const owner = isPublic || isLocal ? connection.owner : caller.name;
+  return owner === undefined ? openCalls.enterUnknown(connection, response) : openCalls.enter(owner);
 }
 
 /** Returns the refusal of a call whose token could not be looked up, for example because the database is away. */

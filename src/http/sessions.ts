@@ -2,6 +2,7 @@ import { constants, type Http2Server, type Http2Session, type ServerHttp2Session
 import { startFirstBytesTimeout } from "../async/first-bytes-timeout.ts";
 import type { Connection } from "./connection.ts";
 
+/** Bytes of bodies that a session may send unread once a caller has authenticated on it; before, HTTP/2's 64 KiB. */
 const SESSION_WINDOW = 4 * 1024 * 1024;
 /** Concurrent streams of a session before and after a caller has authenticated on it. */
 export const UNTRUSTED_STREAMS = 100;
@@ -36,11 +37,12 @@ export function trackSessions(server: Http2Server, patienceMs: number): Sessions
         open.add(session);
         connections.set(session, connection);
         session.once("close", () => open.delete(session));
-        session.setLocalWindowSize(SESSION_WINDOW);
         expectSettings(session, patienceMs);
-        connection.whenTrusted(
-          () => session.destroyed || session.settings({ maxConcurrentStreams: TRUSTED_STREAMS }),
-        );
+        connection.whenTrusted(() => {
+          if (session.destroyed) return;
+          session.settings({ maxConcurrentStreams: TRUSTED_STREAMS });
+          session.setLocalWindowSize(SESSION_WINDOW);
+        });
         connection.expire = () => expire(session);
         if (draining) session.close();
       };

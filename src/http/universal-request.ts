@@ -1,7 +1,6 @@
 import type { ContextValues } from "@connectrpc/connect";
 import type { UniversalServerRequest } from "@connectrpc/connect/protocol";
 import { universalRequestFromNodeRequest } from "@connectrpc/connect-node";
-import type { ReadBody } from "./body.ts";
 import type { HttpRequest, HttpResponse } from "./exchange.ts";
 
 /** Longest delay of a timer in Node, 24.8 days. A timer with a longer delay fires at once. */
@@ -15,7 +14,7 @@ export interface UniversalRequestOptions {
   /** Whether responses may be compressed if the client accepts it. */
   compressAnswers: boolean;
   contextValues: ContextValues;
-  readBody: ReadBody;
+  readBody: (request: HttpRequest) => AsyncIterable<Uint8Array>;
 }
 
 /** A request in the form that Connect takes, with the bytes of its body. */

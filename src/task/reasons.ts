@@ -130,8 +130,9 @@ export const REASONS = {
   },
   RESOURCE_EXHAUSTED: {
     codes: ["RESOURCE_EXHAUSTED"],
-    meaning: "The request is larger than the server reads (4 MiB).",
-    advice: "Send less, such as a catalog in several projects.",
+    meaning:
+      "The request is larger than the server reads (4 MiB; of a stream 64 KiB), or its caller has too many calls open.",
+    advice: "Send less, such as a catalog in several projects; end streams that are not needed.",
   },
   DEADLINE_EXCEEDED: {
     codes: ["DEADLINE_EXCEEDED"],

@@ -29,8 +29,12 @@ function rssMb(): number {
 /** Ordinary calls, after which code is compiled and the heap has the size of a server in use. */
 async function warmUp(): Promise<void> {
   for (let i = 0; i < 20; i++) {
-    await Promise.all(Array.from({ length: 5 }, async () => watchToEnd(service, (await runDemo(service, "hello")).name)));
-    await Promise.all(Array.from({ length: 100 }, () => fetch(`${service.url}/healthz`).then((answer) => answer.text())));
+    await Promise.all(
+      Array.from({ length: 5 }, async () => watchToEnd(service, (await runDemo(service, "hello")).name)),
+    );
+    await Promise.all(
+      Array.from({ length: 100 }, () => fetch(`${service.url}/healthz`).then((answer) => answer.text())),
+    );
   }
 }
 
@@ -69,7 +73,12 @@ test.each(cases)("$name $who", { timeout: 120_000 }, async ({ name, token, who }
   await over;
   const { slowestMs, peakMb } = await health;
   const after = rssMb();
-  const row = [name, who, ...[before, peakMb, after].map((mb) => `${mb.toFixed(0)} MB`), `${slowestMs.toFixed(0)} ms`];
+  const row = [
+    name,
+    who,
+    ...[before, peakMb, after].map((mb) => `${mb.toFixed(0)} MB`),
+    `${slowestMs.toFixed(0)} ms`,
+  ];
   process.stdout.write(`${row.join(" | ")}\n`);
   expect.soft(after - before).toBeLessThan(MOST_MB);
   expect.soft(slowestMs).toBeLessThan(MOST_MS);

