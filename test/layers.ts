@@ -3,8 +3,8 @@ import { dirname, join, normalize, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 
 /*
- * Checks the house: a room under src/ imports only from itself and from rooms below it, no file imports itself in a
- * circle, and none is longer than its budget. Imports of types count like all others. `npm run check` runs it.
+ * Checks the structure of src/: a room imports only from itself and from rooms below it, no file takes part in an import
+ * cycle, and no file is longer than its limit. Imports of types count like all others. `npm run check` runs it.
  */
 
 /** From the top of the house to its ground. A room is a folder, or a file at the top of src/. Neighbours on one floor know nothing of each other. */
@@ -29,7 +29,7 @@ const ROOMS = [
   ["async", "files"],
   ["task"],
 ];
-/** A client holds nothing of the server. */
+/** Rooms from which no other room may import: a client holds nothing of the server. */
 const OUTSIDERS = ["client"];
 /** Rooms that lie below and are closed all the same: what runs a program is behind the door, jobs/job.ts. */
 const CLOSED: Readonly<Record<string, readonly string[]>> = { runner: ["process"], pool: ["process"] };
@@ -52,7 +52,7 @@ for (const fault of faults) console.error(fault);
 console.log(`${files.length} files in ${floor.size} rooms, ${faults.length} faults`);
 process.exitCode = faults.length > 0 ? 1 : 0;
 
-/** Files under src/ that a file imports from, also for a type alone, or only when it is needed. */
+/** Returns the files under src/ that a file imports from, including imports of types and dynamic imports. */
 function importsOf(file: string): string[] {
   const paths = readFileSync(file, "utf8").matchAll(/\b(?:from|import)\s*\(?\s*"(\.[^"]+)"/g);
   return [...paths]
@@ -77,7 +77,7 @@ function faultBetween(from: string, to: string): string | undefined {
   return above < below ? undefined : `${to} is not below ${from}`;
 }
 
-/** One line for each circle that a walk along the imports meets. */
+/** Returns one line for each import cycle. */
 function circles(): string[] {
   const done = new Set<string>();
   const found: string[] = [];

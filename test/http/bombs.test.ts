@@ -5,9 +5,9 @@ import { expect, test } from "vitest";
 import { startServer } from "./server.ts";
 
 const tasks = { getTask: ({ name }: { name: string }) => ({ task: { name } }) };
-/** A gigabyte of zeros in a megabyte: gzip's members may stand one behind the other (RFC 1952). */
+/** A gigabyte of zeros in a megabyte: a gzip file may consist of several members (RFC 1952). */
 const BOMB = Buffer.concat(Array.from({ length: 64 }, () => gzipSync(Buffer.alloc(16 * 2 ** 20))));
-/** Allowed growth of memory: several times the largest request, since several copies exist at once. */
+/** Allowed growth of memory in KB: several times the largest request, since several copies exist at once. */
 const MOST_KB = 128 * 1024;
 
 function compressed(message: Buffer): Buffer {

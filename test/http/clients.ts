@@ -9,7 +9,7 @@ import * as grpc from "@grpc/grpc-js";
 import { loadSync } from "@grpc/proto-loader";
 import { ErrorInfoSchema, RetryInfoSchema } from "../../gen/google/rpc/error_details_pb.ts";
 
-/** Every way that Connect's own clients can speak to the port. */
+/** Transports of Connect for every protocol and HTTP version of the port. */
 export const TRANSPORTS = {
   gRPC: (baseUrl: string) => createGrpcTransport({ baseUrl }),
   "gRPC-Web over HTTP/1.1": (baseUrl: string) => createGrpcWebTransport({ baseUrl, httpVersion: "1.1" }),
@@ -26,7 +26,7 @@ type UnaryCall = (
 ) => void;
 type StreamCall = (request: object) => grpc.ClientReadableStream<Record<string, unknown>>;
 
-/** TaskService as grpc-js and the .proto files alone make it: the client of a foreign service. */
+/** Creates a TaskService client from grpc-js and the .proto files alone, as another service would have it. */
 export function grpcJsClient(
   url: string,
   channel?: grpc.ChannelOptions,
@@ -47,7 +47,7 @@ export function detailsOf(error: grpc.ServiceError): ConnectError | undefined {
   return findTrailerError(new Headers({ "grpc-status-details-bin": bytes.toString("base64") }));
 }
 
-/** The reason and the retry delay in milliseconds that an error carries, next to its code. */
+/** Returns code, reason and retry delay in milliseconds of an error. */
 export function essence(error: unknown): { code: number; reason?: string; retryMs?: number } {
   const e = ConnectError.from(error);
   const delay = e.findDetails(RetryInfoSchema)[0]?.retryDelay;

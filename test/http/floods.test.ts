@@ -16,17 +16,19 @@ import { startServer } from "./server.ts";
 
 const WATCH = postTo("/signalman.v1.TaskService/WatchTask");
 const GET = postTo("/signalman.v1.TaskService/GetTask");
-/** That much is sent before a test gives up on being cut off: a hundred times what should do. */
+/**
+ * Bytes after which a test gives up waiting for the server to close the connection: a hundred times what should suffice.
+ */
 const MOST_BYTES = 256 * 2 ** 20;
 
 type Server = Awaited<ReturnType<typeof startServer>>;
 
-/** Others are served, and quickly: an answer comes at all. */
+/** Expects that the server answers another client. */
 async function servesOthers({ url }: Server): Promise<void> {
   expect((await fetch(`${url}/healthz`)).status).toBe(200);
 }
 
-/** Sends the same again and again until the server ends the connection; returns how many bytes it took. */
+/** Sends the same bytes repeatedly until the server closes the connection; returns how many bytes it accepted. */
 async function floodUntilCut(peer: Peer, bytes: Buffer): Promise<number> {
   let sent = 0;
   while (!peer.socket.destroyed && sent < MOST_BYTES) {
@@ -59,7 +61,7 @@ test("20,000 streams that are opened and reset at once leave no state behind, an
   const all = Array.from({ length: 20_000 }, (_, n) => pieces.map((piece) => onStream(piece, 2 * n + 1)));
   await peer.write(Buffer.concat(all.flat()));
   await servesOthers(server);
-  // It may have been cut off by then: more than 10,000 at once, and 1,000 a second, are too many.
+  // The server may have closed the connection by then: more than 10,000 resets at once, and 1,000 a second, are too many.
   await expect.poll(() => open, { timeout: 60_000 }).toBe(0);
 });
 
@@ -79,7 +81,7 @@ test("a connection that sends HTTP/1.1 headers byte by byte is closed", async ()
   await using server = await startServer({ patienceMs: 100 });
   const { hostname, port } = new URL(server.url);
   const socket = net.connect(Number(port), hostname).on("error", () => {});
-  // Not `once` of events: it would reject if what was written last is answered by a reset.
+  // `once` of node:events would reject if the last write is answered by a reset.
   const closed = new Promise((resolve) => socket.once("close", resolve));
   socket.write("POST / HTTP/1.1\r\nx: ");
   const trickle = setInterval(() => socket.write("y"), 10);

@@ -1,6 +1,6 @@
 import net from "node:net";
 
-/** HTTP/2 as bytes (RFC 9113), for what no library would send. */
+/** HTTP/2 frames as bytes (RFC 9113), for input that no library would send. */
 export const PREFACE = Buffer.from("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
 export const TYPE = {
   data: 0,
@@ -29,7 +29,7 @@ export function frame(
   return Buffer.concat([head, payload]);
 }
 
-/** The same frame on another stream. */
+/** Returns the same frame on another stream. */
 export function onStream(piece: Buffer, stream: number): Buffer {
   const copy = Buffer.from(piece);
   copy.writeUInt32BE(stream, 5);
@@ -50,15 +50,15 @@ export function postTo(path: string, type = "application/grpc"): Buffer {
 
 export interface Peer extends Disposable {
   readonly socket: net.Socket;
-  /** Bytes received until then or until the end of the connection. */
+  /** Returns the bytes received so far. */
   received(): Buffer;
   /** Resolves at the end of the connection. */
   readonly closed: Promise<void>;
-  /** Writes, and waits until it has gone out or the connection has ended. */
+  /** Writes bytes, and resolves when they were sent or the connection has ended. */
   write(bytes: Buffer): Promise<void>;
 }
 
-/** A connection with the preface sent, and settings, empty ones by default. */
+/** Opens a connection and sends the preface and settings, empty ones by default. */
 export function openPeer(url: string, settings = frame(TYPE.settings, 0, 0)): Peer {
   const { hostname, port } = new URL(url);
   const socket = net.connect(Number(port), hostname);
@@ -75,7 +75,7 @@ export function openPeer(url: string, settings = frame(TYPE.settings, 0, 0)): Pe
   };
 }
 
-/** How often frames of a type are in what came. */
+/** Returns how many frames of a type the bytes contain. */
 export function countOf(bytes: Buffer, type: number): number {
   let count = 0;
   for (let at = 0; at + HEAD <= bytes.length; at += HEAD + bytes.readUIntBE(at, 3)) {

@@ -4,7 +4,7 @@ import { startServer } from "./server.ts";
 
 const getTask = ({ name }: { name: string }) => ({ task: { name } });
 
-/** As curl sends it. */
+/** Sends a request as curl does. */
 function post(url: string, method: string, body: string, headers: Record<string, string> = {}) {
   return fetch(`${url}/signalman.v1.TaskService/${method}`, {
     method: "POST",

@@ -12,7 +12,7 @@ const NOTHING = Buffer.alloc(5);
 
 type Leave = (url: string) => Promise<void>;
 
-/** Each begins to read, stops, and goes without a word once the server waits for it. */
+/** Each client begins to read, stops, and disconnects silently once the server waits for it. */
 const LEAVERS: [string, Leave][] = [
   [
     "HTTP/1.1",
@@ -71,7 +71,7 @@ test.each(LEAVERS)(
       }
     }
     await using server = await startServer({ tasks: { watchTask } });
-    // Nothing more goes out: the same number of messages as 20 turns ago.
+    // Waits until nothing more is sent: the number of messages has not changed for 20 turns.
     waits = async () => {
       for (let before = -1; before !== sent; ) {
         before = sent;
@@ -93,7 +93,7 @@ const TYPES = [
   ["WatchTask", "application/connect+proto"],
 ] as const;
 
-/** Each sends half of its request and goes. */
+/** Each client sends half of its request and disconnects. */
 const QUITTERS: [
   string,
   (url: string, path: string, type: string, entered: Promise<void>) => Promise<void>,

@@ -139,7 +139,7 @@ describe("many streams on one connection", () => {
     expect(open).toBe(2000);
     for (const stream of streams) stream.cancel();
     await drained.promise;
-    // The connection has outlived it.
+    // The connection is still usable.
     const again = client.watchTask({}).on("error", nothing);
     await once(again, "data");
     again.cancel();

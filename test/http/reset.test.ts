@@ -18,11 +18,11 @@ test.each([1, 3])(
     await using server = await startServer({ tasks: { watchTask } });
     const { host, port } = server.port.address;
     const socket = connect(port, host);
-    // One behind the other, without waiting for answers.
+    // The calls are pipelined, without waiting for responses.
     socket.write(WATCH.repeat(calls));
     await once(socket, "readable");
     await expect.poll(() => begun).toBe(calls);
-    // With a reset, since there is more than it has read.
+    // The socket sends a reset, since it has unread bytes.
     socket.destroy();
     await expect.poll(() => server.lines.filter(({ msg }) => msg === "rpc")).toHaveLength(calls);
     await server.stop();

@@ -36,11 +36,11 @@ export interface TestServerOptions {
   socketPath?: ListenOptions["socketPath"];
   withoutSocket?: ListenOptions["withoutSocket"];
   refused?: ListenOptions["refused"];
-  /** Sees each request before it is served. */
+  /** Called with each request before it is served. */
   onRequest?: (request: HttpRequest) => void;
 }
 
-/** All of http/ and the interceptors, as service.ts puts them together, around a TaskService of the test's own. */
+/** Starts all of http/ and the interceptors, as service/ puts them together, around the test's TaskService. */
 export async function startServer(options: TestServerOptions = {}) {
   const lines: Record<string, unknown>[] = [];
   const shutdown = new AbortController();

@@ -7,7 +7,7 @@ const TASKS = "/signalman.v1.TaskService";
 const GRPC = "application/grpc";
 const CONNECT = "application/connect+proto";
 
-/** The head of a message that is longer than it may be; two messages where there is one; a field of no message. */
+/** The head of a message over the size limit; two messages where one is expected; a field that no message has. */
 const TOO_LONG = Buffer.from([0, 255, 255, 255, 255]);
 const TWO = Buffer.alloc(10);
 const BROKEN = Buffer.from([0, 0, 0, 0, 1, 255]);
@@ -38,6 +38,6 @@ test.each([
     session.destroy();
   }
   expect(stream.rstCode).toBe(http2.constants.NGHTTP2_NO_ERROR);
-  // Its trailers came before.
+  // For gRPC the status was in the trailers.
   expect(status.some((code) => code !== undefined)).toBe(type === GRPC);
 });

@@ -29,7 +29,7 @@ const start = () =>
     socketPath: (at) => localSocketPath(at, env()),
   });
 
-/** Listens at the path and is killed, as a server that leaves its socket. */
+/** Listens at the path in a process that is killed, as a crashed server leaves its socket. */
 async function leaveBehind(path: string): Promise<void> {
   mkdirSync(join(path, ".."), { recursive: true, mode: 0o700 });
   const script = `require("net").createServer().listen(${JSON.stringify(path)}, () => process.kill(process.pid, "SIGKILL"))`;

@@ -15,7 +15,7 @@ const tasks = {
 const NAME_X = Buffer.from([10, 1, 120]);
 const NO_MESSAGE = Buffer.from([255, 255]);
 
-/** A message as streams have it. */
+/** Wraps a message as in a stream. */
 function frame(message: Buffer, { flag = 0, length = message.length } = {}): Buffer {
   const head = Buffer.alloc(5);
   head[0] = flag;
@@ -51,7 +51,7 @@ const BODIES: [string, string, string, Buffer][] = [
   ]),
 ];
 
-/** JSON.parse quotes what it could not read, and cuts emoji in two. */
+/** Requests whose invalid part JSON.parse quotes, cut within an emoji. */
 const QUOTED = [0, 1].map((before) =>
   Buffer.from(`{"name": [[[[[[[[[[,"${"x".repeat(before)}${"🚚".repeat(20)}"}`),
 );

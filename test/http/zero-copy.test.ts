@@ -12,7 +12,7 @@ import { encodedField } from "../../src/rpc/tasks/encoded-field.ts";
 import { TRANSPORTS } from "./clients.ts";
 import { startServer } from "./server.ts";
 
-/** Sizes around the one from which a field is sent apart, and larger than a window. */
+/** Sizes around the one from which a field is sent separately, and above the flow-control window. */
 const SIZES = [0, 1, 2000, 2100, 60_000, 1_000_000];
 
 const FILL = 120;
@@ -39,7 +39,7 @@ const tasks = {
   },
 };
 
-/** Short, for a failure to be readable. */
+/** Returns a short description, so that a failure is readable. */
 function tell({ resumeToken, event }: WatchTaskResponse): string {
   if (event.case !== "log") return `${resumeToken} ${event.case}`;
   const content = event.value.lines[0]?.content ?? new Uint8Array();

@@ -26,9 +26,9 @@ interface Answer {
 
 /** A headless Chromium with one page. */
 export interface Browser extends AsyncDisposable {
-  /** Goes there and resolves when the page has loaded. */
+  /** Opens a URL and resolves when the page has loaded. */
   open(url: string): Promise<void>;
-  /** The value, or what it resolves to, of an expression in the page; rejects if that throws. */
+  /** Resolves with the value of an expression in the page, or with that of its promise; rejects if it throws. */
   evaluate(expression: string): Promise<unknown>;
 }
 

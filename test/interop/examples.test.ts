@@ -48,7 +48,7 @@ async function linesOf(command: string[], env: Record<string, string> = {}, at =
   return run.stdout.toString();
 }
 
-/** Runs a step that needs others' packages; skips the test, saying why, if they cannot be had. */
+/** Runs a step that needs packages from registries; skips the test with the reason if they cannot be fetched. */
 async function fetched(context: TestContext, command: string[], env: Record<string, string> = {}) {
   const run = startProgram(command, { env });
   if ((await run.ended) === 0) return;
@@ -133,7 +133,7 @@ describe("examples/clients/browser", () => {
     await files.shows("stdout", "index.html");
     await using browser = await startBrowser(chromium);
     const page = files.stdout.toString().trim();
-    // The page's own script once more is the same module: it resolves when that has ended.
+    // Importing the page's script again returns the same module: the promise resolves when the script has ended.
     const text = 'import("/examples/clients/browser/watch.js").then(() => document.body.innerText)';
     await browser.open(`${page}?template=demo/hello&server=${service.url}#${TOKEN}`);
     expect(await browser.evaluate(text)).toBe(expected);

@@ -52,9 +52,9 @@ const CATALOG = {
 const PROJECT = "projects/json";
 const parent = { parent: PROJECT, pageSize: 1 };
 let service: TestService;
-/** A task that has ended: the folder of its repository is not there. */
+/** A task that has ended, because the folder of its repository does not exist. */
 let task = "";
-/** More of them, to delete one each time. */
+/** Further tasks, one for each DeleteTask. */
 const doomed: string[] = [];
 
 /** Resources that calls create, change and delete: in a separate project, a different one for each call. */
@@ -274,7 +274,7 @@ describe.each([
     const { status, answer: got } = await call(pathOf(method), request);
     expect(got).toMatchObject(answer);
     expect(status).toBe(expected);
-    // Nothing in it that the contract does not know.
+    // The response has no fields that the contract lacks.
     if (status === 200) fromJson(method.output, got);
   });
 

@@ -27,7 +27,7 @@ test(`${Object.keys(WATCHERS).length} clients that watch one task at once get th
   const ahead = watch(service, first);
   await ahead.status("RUNNING");
   const task = await runPuppet(service, "puppet");
-  // All of them are there while it still waits.
+  // All watches are open while the task still waits.
   const watches = Object.entries(WATCHERS).map(([name, watcher]) => {
     const began = Promise.withResolvers<void>();
     const all = collect(watcher(service.url, { name: task.name }), () => began.resolve());

@@ -8,13 +8,13 @@ import { createGrpcWebTransport } from "@connectrpc/connect-web";
 import { TaskService, WatchTaskResponseSchema } from "../../gen/signalman/v1/task_service_pb.ts";
 import { grpcJsClient, TRANSPORTS } from "../http/clients.ts";
 
-/** One way to watch a task: the events in proto3 JSON, as they come. */
+/** A client that watches a task and yields the events in proto3 JSON, as they arrive. */
 export type Watcher = (url: string, request: JsonObject) => AsyncIterable<JsonObject>;
 
 const BUF = join(import.meta.dirname, "../../node_modules/.bin/buf");
 const WATCH = "signalman.v1.TaskService/WatchTask";
 
-/** Every client that this house knows, by what it speaks. */
+/** All clients, by library and protocol. */
 export const WATCHERS: Record<string, Watcher> = {
   ...Object.fromEntries(Object.entries(TRANSPORTS).map(([name, make]) => [name, byTransport(make)])),
   "gRPC-Web by connect-web": byTransport((baseUrl) => createGrpcWebTransport({ baseUrl })),
@@ -55,11 +55,11 @@ function plain(value: unknown): unknown {
   return Object.fromEntries(Object.entries(value).map(([name, inner]) => [name, plain(inner)]));
 }
 
-/** As proto3 JSON writes it, of times in whole milliseconds. */
+/** Returns a time as proto3 JSON writes whole milliseconds. */
 const timeOf = (seconds: number, nanos: number) =>
   new Date(seconds * 1000 + nanos / 1e6).toISOString().replace(".000Z", "Z");
 
-/** A stream of Connect: messages behind a byte of flags and four of length; the last one, flagged 2, is the end. */
+/** Reads a stream of Connect: each message follows a byte of flags and four bytes of length; the last one has flag 2. */
 async function* byFetch(url: string, request: JsonObject): AsyncGenerator<JsonObject> {
   const json = Buffer.from(JSON.stringify(request));
   const head = Buffer.alloc(5);
@@ -91,7 +91,7 @@ function byBufCurl(flags: string[]): Watcher {
     let text = "";
     for await (const part of child.stdout.setEncoding("utf8")) {
       text += part;
-      // Objects one behind the other, each closed by a brace at the beginning of a line, or on a line of its own.
+      // The objects follow each other; each is closed by a brace at the beginning of a line, or on a line of its own.
       for (let end = text.indexOf("}\n"); end >= 0; end = text.indexOf("}\n", end + 1)) {
         const message = parsed(text.slice(0, end + 1));
         if (!message) continue;
@@ -127,7 +127,7 @@ export function commonOf(events: readonly JsonObject[]): unknown[] {
   });
 }
 
-/** Without what has its default: JSON leaves it out, proto-loader may not. */
+/** Removes fields with default values: JSON leaves them out, proto-loader may not. */
 function essence(message: JsonObject): unknown {
   return JSON.parse(JSON.stringify(message, (_, value) => (isDefault(value) ? undefined : value)));
 }

@@ -34,14 +34,14 @@ const ESCAPES: Record<string, string> = {
   "hundreds of children": "for i in $(seq 300); do sleep NAME & done",
 };
 
-/** A program with all escapees, which ends by itself, or waits for its kill. */
+/** Script of a program with all escapees, which ends by itself, or waits for its kill. */
 const script = (name: string, end: string) =>
   `${Object.values(ESCAPES).join("\n").replaceAll("NAME", name)}\nsleep 0.2; echo ready\n${end}\n`;
 
 /** Numbers of seconds that no other process sleeps. */
 const names = { wait: "86401", exit: "86402", stubborn: "86403" };
 
-/** Pids of the living processes whose command line has this word. */
+/** Returns the pids of living processes whose command line has this word. */
 function alive(name: string): string[] {
   const pids = readdirSync("/proc").filter((entry) => /^\d+$/.test(entry));
   return pids.filter((pid) => {

@@ -22,7 +22,7 @@ until [ -e "${testRoot.path}/${GO}" ]; do /bin/sleep 0.02; done
 exit 9
 `;
 
-/** Tries every theft. Says STOLEN for each that works. */
+/** Script that tries every attack and prints STOLEN for each that succeeds. */
 const thief = (server: number, data: string, url: string) => `
 stolen() { echo "STOLEN $*"; }
 secrets='secret-of-the-(victim|server)'

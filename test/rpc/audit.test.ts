@@ -40,7 +40,7 @@ const T = `${P}/templates/t`;
 const DIGEST = "d".repeat(64);
 const SECRET = "a-secret-that-no-event-may-hold";
 
-/** Runs a task and leaves it in a status, as a node that is away would. */
+/** Runs a task and puts it into a status, owned by a node that is away. */
 async function leftIn(status: "WAITING_CONFIRMATION" | "RUNNING"): Promise<string> {
   const { task } = await api.client(TaskService).runTask({ template: T });
   const [, , , id = ""] = task?.name.split("/") ?? [];

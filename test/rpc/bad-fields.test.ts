@@ -44,22 +44,22 @@ const RIGHT: Record<string, JsonObject> = {
   HttpHook: { url: "https://example.org/" },
   ProgramHook: { app: "sh", script: "true" },
 };
-/** Nothing that a caller says in them is looked at. */
+/** Output-only fields, whose values in requests are ignored. */
 const OUTPUT_ONLY = ["etag", "create_time", "update_time", "secret_variable_names", "secret_env_names"];
 
 interface Case {
-  /** As the contract writes it; of what stands in a map or a Struct, up to it. */
+  /** Path in the contract; for a value in a map or a Struct, up to that field. */
   path: string;
-  /** The catalog with a value that breaks a rule; none: there is none for a bool. */
+  /** Catalog with a value that breaks a rule; none for a bool, which has no invalid value. */
   broken: JsonObject | undefined;
-  /** The same with a value of another type, and the path in the file; none where every JSON is right. */
+  /** Catalog with a value of another type, and the path in the file; none if every JSON value is valid. */
   mistyped: JsonObject | undefined;
   place: string;
 }
 
 type Wrap = (json: JsonObject) => JsonObject;
 
-/** One for every field of a message, and of the messages within it. */
+/** Returns a case for every field of a message and of the messages within it. */
 function casesOf(desc: DescMessage, wrap: Wrap, path: string, place: string): Case[] {
   return desc.fields
     .filter(({ name }) => !OUTPUT_ONLY.includes(name))
@@ -90,7 +90,7 @@ function without(desc: DescMessage, field: DescField): JsonObject {
   return Object.fromEntries(Object.entries(right).filter(([name]) => !rivals.includes(name)));
 }
 
-/** Text with a NUL cannot be stored anywhere; numbers have bounds; an enum has no 99. */
+/** Returns a catalog with an invalid value: text with NUL, a number out of range, or enum value 99. */
 function brokenBy(field: DescField, put: (value: JsonValue) => JsonObject): JsonObject | undefined {
   if (field.fieldKind === "enum") return put(99);
   if (field.fieldKind === "map")

@@ -37,7 +37,7 @@ beforeAll(async () => {
   service = await startService();
   sql = openSql(service);
   await applyDemo(service, { puppet: { script: PUPPET, allowOverrideGitBranch: true } });
-  // A task that could be killed, watched and read, if the request were right.
+  // A task that could be killed, watched and read if the request were valid.
   task = (await runPuppet(service, "puppet")).name;
   await watch(service, { name: task }).status("RUNNING");
 });
@@ -79,7 +79,7 @@ const RIGHT: Record<string, JsonObject> = {
   Inventory: { ini: "localhost" },
 };
 
-/** A request, and the field of it that is wrong. */
+/** A request, and its wrong field. */
 type Case = [JsonObject, string];
 
 const WRONG: Record<string, Case[]> = {

@@ -8,7 +8,7 @@ import { isRead, permissionOf } from "../../src/rpc/permissions.ts";
 import { type RpcDeps, routes } from "../../src/rpc/routes.ts";
 import { SERVICES } from "./roles/requests.ts";
 
-/** All that the port serves. */
+/** All services of the port. */
 const router = createConnectRouter();
 routes({} as RpcDeps)(router);
 router.service(Health, healthService(new Map()));

@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { applyDemo } from "../support/demo.ts";
 import { startService, type TestService } from "../support/service.ts";
 
-/** Stands in every request below, and must stand nowhere else. */
+/** Secret in every request below, which must not appear anywhere else. */
 const SECRET = "hunter2-correct-horse";
 
 let service: TestService;
@@ -17,7 +17,7 @@ afterAll(() => service[Symbol.asyncDispose]());
 
 const TYPES = ["application/json", "application/grpc+json", "application/grpc-web+json"];
 
-/** The whole answer to a call: head, body and trailers. */
+/** Returns the whole response to a call: head, body and trailers. */
 async function answer(method: string, body: string, type = "application/json"): Promise<string> {
   const session = http2.connect(service.url);
   try {
@@ -33,7 +33,7 @@ async function answer(method: string, body: string, type = "application/json"): 
     call.on("response", note).on("trailers", note);
     call.end(type === "application/json" ? body : frame(body));
     parts.push(await text(call));
-    // Details are base64 of messages.
+    // Details are base64-encoded messages.
     const codes = parts.join("\n").match(/[\w+/=-]{16,}/g) ?? [];
     return [...parts, ...codes.map((code) => Buffer.from(code, "base64").toString("latin1"))].join("\n");
   } finally {

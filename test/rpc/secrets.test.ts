@@ -16,7 +16,7 @@ const SECRETS = {
   PASSWORD: "correct horse/battery+staple?",
   KEY: "-----BEGIN KEY-----\nMIIEvQIBADANBgkqhkiG9w0B\nAQEFAASCBKcwggSjAgEAAoIB\n-----END KEY-----\n",
 };
-/** How they must not be found anywhere. */
+/** Forms of the secrets that must not appear anywhere. */
 const FORMS = Object.values(SECRETS).flatMap((secret) => [
   ...secret.split("\n").filter((line) => line !== ""),
   Buffer.from(secret).toString("base64"),
@@ -51,7 +51,7 @@ afterAll(async () => {
   await service[Symbol.asyncDispose]();
 });
 
-/** Which of the forms stand in a text. */
+/** Returns the forms that a text contains. */
 const foundIn = (text: string): string[] => FORMS.filter((form) => text.includes(form));
 
 function commandLines(): string {

@@ -17,14 +17,14 @@ export async function refusal(call: Promise<unknown> | AsyncIterable<unknown>) {
   return { code: Code[thrown.code], reason: thrown.findDetails(ErrorInfoSchema)[0]?.reason, fields };
 }
 
-/** INVALID_ARGUMENT that names these fields. */
+/** Returns the refusal INVALID_ARGUMENT that names these fields. */
 export const invalid = (...fields: string[]) => ({
   code: "InvalidArgument",
   reason: "INVALID_ARGUMENT",
   fields,
 });
 
-/** The service's database, for looking into. */
+/** Connects to the service's database. */
 export function openSql(service: Pick<TestService, "databaseUrl">): postgres.Sql {
   return postgres(service.databaseUrl, { ...socketOptions(service.databaseUrl), max: 1, onnotice() {} });
 }
@@ -41,7 +41,7 @@ const WRITTEN = {
   tasks: "(id, kill_time, kill_deadline)",
 };
 
-/** A digest of all that calls have written: equal before and after, this one wrote nothing. */
+/** Returns a digest of all rows that calls write: if it is equal before and after a call, the call wrote nothing. */
 export async function everythingIn(sql: postgres.Sql): Promise<string> {
   const digests = Object.entries(WRITTEN).map(
     ([table, columns]) =>
@@ -50,7 +50,7 @@ export async function everythingIn(sql: postgres.Sql): Promise<string> {
   return JSON.stringify(await sql.unsafe(digests.join(" UNION ALL ")));
 }
 
-/** All that the database holds, as text; binary also decoded, and the log's chunks decompressed. */
+/** Returns all rows of the database as text; binary values also decoded, and the log's chunks decompressed. */
 export async function everyRow(sql: postgres.Sql): Promise<string> {
   const tables = await sql<{ name: string }[]>`
     SELECT quote_ident(table_schema) || '.' || quote_ident(table_name) AS name FROM information_schema.tables

@@ -14,7 +14,7 @@ import { NODE } from "../store/fixture.ts";
 import { testIsolation } from "../support/isolation.ts";
 import { openRig, type RunnerRig } from "./rig.ts";
 
-/* What becomes of a task when it is the server that cannot do its part. */
+/* Tests of runs in which the server, and not the task, is at fault. */
 
 let rig: RunnerRig;
 let root: string;

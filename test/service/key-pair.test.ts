@@ -46,7 +46,7 @@ test("files that change are used, and those that cannot be are told of once", as
   const told = (text: string) =>
     expect.poll(() => lines.filter(({ msg }) => String(msg).includes(text))).toHaveLength(1);
   follower.start();
-  copyFileSync((second as TestCertificate).certFile, files().tlsCert); // its key is not there yet
+  copyFileSync((second as TestCertificate).certFile, files().tlsCert); // the certificate changes before its key
   follower.wake();
   await told("key values mismatch");
   follower.wake();

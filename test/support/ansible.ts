@@ -1,6 +1,6 @@
 import { execFileSync } from "node:child_process";
 
-/** To be skipped with, where there is no Ansible. */
+/** Reason for skipping tests without Ansible. */
 export const NO_ANSIBLE = "there is no ansible-playbook on this machine (tools/install-test-tools.sh)";
 
 export const hasAnsible = hasProgram("ansible-playbook");

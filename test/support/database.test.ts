@@ -14,7 +14,7 @@ test("a database is removed while autovacuum is at work in it, and while session
   const url = new URL(server.url);
   url.pathname = "/busy";
   const session = connect(url.href);
-  // Autovacuum rests 100 ms behind each page that it made dirty: minutes for this table.
+  // Autovacuum rests for 100 ms after each page that it has dirtied: minutes for this table.
   await session`CREATE TABLE t (x text) WITH (autovacuum_vacuum_cost_delay = 100, autovacuum_vacuum_cost_limit = 1)`;
   await session`INSERT INTO t SELECT repeat('x', 1000) FROM generate_series(1, 20000)`;
   await session`DELETE FROM t`;

@@ -45,7 +45,7 @@ export async function prepareTemplate(url: string): Promise<void> {
   await migrate(url);
 }
 
-/** A fresh database on the run's server; the first call of a run starts that server. */
+/** Returns a new database on the run's PostgreSQL; the first call of a run starts that PostgreSQL. */
 export async function testDatabase(): Promise<TestDatabase> {
   const server = await askDesk();
   const name = `signalman_test_${randomBytes(6).toString("hex")}`;
@@ -57,8 +57,8 @@ export async function testDatabase(): Promise<TestDatabase> {
 }
 
 /**
- * vitest's globalSetup: opens a desk in the main process where workers ask for the server. It is started for the first
- * who asks (TEST_DATABASE_URL is used instead if set), and gone after the run, even if vitest is killed.
+ * Global set-up of vitest: a service in the main process that tells workers the address of PostgreSQL. PostgreSQL is
+ * started at the first request (or TEST_DATABASE_URL is used, if set), and ended after the run, even if vitest is killed.
  */
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
   await using onFailure = new AsyncDisposableStack();

@@ -9,11 +9,11 @@ export type Fate = "answer" | "hold" | "drip" | number;
 export interface GitHttpOptions {
   /** Folder of the repositories that it serves. */
   root: string;
-  /** Who may read; default: everybody. */
+  /** Credentials that requests need; default: none. */
   login?: { login: string; password: string };
   /** Files of git LFS, by SHA-256. */
   files?: ReadonlyMap<string, Buffer>;
-  /** Asked for each request that may be answered. Default: always "answer". */
+  /** Called for each authorized request. Default: always "answer". */
   fate?: (path: string, count: number) => Fate;
 }
 
@@ -21,9 +21,9 @@ export interface GitHttpOptions {
 export interface GitHttp extends AsyncDisposable {
   /** `http://127.0.0.1:port` */
   readonly url: string;
-  /** Paths with their query, in the order of asking; those without a right password too. */
+  /** Paths with their queries, in order, including requests without a right password. */
   readonly requests: readonly string[];
-  /** The users that were named. */
+  /** User names of the requests. */
   readonly logins: readonly string[];
   /** Resolves when a request is held. */
   readonly held: Promise<void>;
@@ -87,7 +87,7 @@ function answerBatch(request: IncomingMessage, response: ServerResponse): void {
   });
 }
 
-/** `dripped`: only the first half of what git answers is sent; then it is called, and nothing more comes. */
+/** Sends git's response. `dripped`: only its first half is sent; then the callback is called, and nothing more comes. */
 function answer(
   root: string,
   request: IncomingMessage,

@@ -20,16 +20,13 @@ import { ANONYMOUS, type Caller } from "../../src/task/caller.ts";
 import { testDatabase } from "./database.ts";
 
 export interface InMemoryOptions {
-  /** Caller of all calls, or what tells the caller of each. Default: any program, as with --no-auth. */
+  /** Caller of all calls, or a function that returns the caller of each call. Default: any program, as with --no-auth. */
   caller?: Caller | (() => Promise<Caller>);
-  /** Gets each line of the server's log. */
+  /** Called with each line of the server's log. */
   log?: (line: Record<string, unknown>) => void;
 }
 
-/**
- * The RPCs with all their interceptors and rules, and with what the test gives them to work with: no port, no process, no
- * database.
- */
+/** Serves the RPCs with all their interceptors and rules on the test's dependencies: no port, no process, no database. */
 export function inMemory(
   deps: Partial<RpcDeps>,
   { caller = ANONYMOUS, log }: InMemoryOptions = {},
@@ -49,12 +46,12 @@ function calledBy(caller: NonNullable<InMemoryOptions["caller"]>): Interceptor {
   };
 }
 
-/** A database of its own behind the RPCs, and no port, no runner: for what calls read and write by themselves. */
+/** The RPCs on a separate database, without port and runner, for tests of calls that only read and write. */
 export interface InMemoryApi extends AsyncDisposable {
   client<S extends DescService>(service: S): Client<S>;
   /** Clients that call with the token of an account. */
   withToken(token: string): <S extends DescService>(service: S) => Client<S>;
-  /** Clients of a caller that no database knows; its rights never change. */
+  /** Returns clients of a caller that is not in the database; its rights never change. */
   as(caller: Caller): <S extends DescService>(service: S) => Client<S>;
   readonly callers: Callers;
   readonly databaseUrl: string;

@@ -1,7 +1,7 @@
 import { execFileSync } from "node:child_process";
 import { mkdirSync, symlinkSync, truncateSync, writeFileSync } from "node:fs";
 
-/** Obstacles that a program may put in place of a file, each with the text of its refusal. */
+/** Obstacles that a program may put in place of a file, each with the text by which it is refused. */
 export const OBSTACLES: readonly { what: string; put: (path: string) => void; said: RegExp }[] = [
   {
     what: "a named pipe",

@@ -1,6 +1,6 @@
 import type { Reporter, TestModule } from "vitest/node";
 
-/** Ends the run with what was skipped, and why, and with one plain line that counts the tests. */
+/** Ends the output of a run with the skipped tests and their reasons, and with one plain line that counts the tests. */
 export default class Summary implements Reporter {
   onTestRunEnd(modules: readonly TestModule[]): void {
     const tests = modules.flatMap((module) => [...module.children.allTests()]);

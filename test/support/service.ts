@@ -31,7 +31,7 @@ export interface ServiceOptions {
   prefix?: readonly string[];
 }
 
-/** A server in a process of its own, on a real database, for one test file. */
+/** A server in a separate process, on a real database, for one test file. */
 export interface TestService extends AsyncDisposable {
   /** `http://127.0.0.1:port`; the port stays over restarts. */
   readonly url: string;
@@ -43,7 +43,7 @@ export interface TestService extends AsyncDisposable {
   client<S extends DescService>(service: S): Client<S>;
   /** Sends the signal and waits for the end. */
   kill(signal?: NodeJS.Signals): Promise<{ code: number | null; signal: NodeJS.Signals | null }>;
-  /** Starts it anew on the same folder, database and port, after its end; resolves when it is ready. */
+  /** Starts the server again on the same folder, database and port, after its end; resolves when it is ready. */
   start(): Promise<void>;
 }
 
@@ -71,9 +71,9 @@ export async function startService(options: ServiceOptions = {}): Promise<TestSe
       SIGNALMAN_LOG_FORMAT: "json",
       // Tests call without a token, except those that are about tokens.
       ...(options.env?.SIGNALMAN_TOKEN === undefined && { SIGNALMAN_NO_AUTH: "true" }),
-      // The unix socket's place, which is the test's alone.
+      // Folder of the unix socket, which belongs to this test alone.
       XDG_RUNTIME_DIR: dataDir,
-      // Servers of one database need the same.
+      // All servers of one database need the same key.
       SIGNALMAN_SECRET_KEY: SECRET_KEY,
       ...isolationSettings,
       ...options.env,
@@ -130,7 +130,7 @@ function withToken({ SIGNALMAN_TOKEN: token }: Record<string, string> = {}): Int
   };
 }
 
-/** Tasks outlive their server: those that a test left are ended by where they work. */
+/** Ends the tasks that a test left, found by their working directory, since tasks outlive their server. */
 async function endTasksIn(dataDir: string): Promise<void> {
   const pids = (await readdir("/proc")).filter((name) => /^\d+$/.test(name)).map(Number);
   for (const pid of pids) {
@@ -139,7 +139,7 @@ async function endTasksIn(dataDir: string): Promise<void> {
     try {
       process.kill(pid, "SIGKILL");
     } catch {
-      // It ended by itself.
+      // The process has ended by itself.
     }
   }
 }

@@ -21,10 +21,10 @@ interface Answer {
   bytes?: string;
 }
 
-/** Bytes that are committed before the host hears of it. */
+/** Number of bytes after which the host is told what has been committed. */
 const COMMIT_EVERY = 64 * 1024;
 
-/** A connection for one question. Closed, its lines end; rejects if the host is gone. */
+/** Opens a connection for one request; closing it ends the lines. Rejects if the host has ended. */
 async function connect(path: string, request: Request) {
   const socket = createConnection(path);
   await once(socket, "connect");

@@ -6,9 +6,9 @@ import { tmpdir, userInfo } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 
-/** A key pair of a test's own. */
+/** A key pair that is created for a test. */
 export interface SshKey {
-  /** As in the file that ssh-keygen writes, encrypted if it has a passphrase. */
+  /** Text of the private key file, encrypted if the key has a passphrase. */
   readonly privateKey: string;
   /** One line. */
   readonly publicKey: string;
@@ -34,7 +34,7 @@ export interface Sshd extends AsyncDisposable {
   readonly log: readonly string[];
 }
 
-/** To be skipped with, where there is no sshd. */
+/** Reason for skipping tests without sshd. */
 export const NO_SSHD = "there is no sshd on this machine (apt-get install openssh-server)";
 const SSHD = ["/usr/sbin/sshd", "/usr/local/sbin/sshd", "/opt/homebrew/sbin/sshd"].find((path) =>
   existsSync(path),

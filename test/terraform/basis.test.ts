@@ -22,7 +22,7 @@ beforeEach(needsTerraform);
 
 const [BEFORE, AFTER] = ["before-in-secret", "after-in-secret"];
 
-/** A project whose applied plan tells where it was applied, and with what. */
+/** Creates a project whose applied plan prints where and with which inputs it was applied. */
 async function telling(name: string): Promise<TerraformProject> {
   const project = await makeProject(service, { allowDestroy: true }, { project: name });
   await writeFile(

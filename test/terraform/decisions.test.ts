@@ -37,7 +37,7 @@ async function refusalOf(call: Promise<unknown>): Promise<string> {
 test("weakness 11: a changed state makes the confirmed plan stale; no other plan is ever applied", async () => {
   await using project = await makeProject(service, { allowAutoApprove: true });
   const task = await project.planned({ variables: { name: "planned" } });
-  // The inputs change, which the plan does not see; then the state, which it does.
+  // The inputs change, which the plan ignores; then the state, which makes the plan stale.
   const files = join(project.folder, "files", "infra");
   await writeFile(join(files, "late.tf"), 'resource "terraform_data" "late" { input = "late" }\n');
   await writeFile(

@@ -10,7 +10,7 @@ import { makeProject, needsTerraform } from "./project.ts";
 beforeEach(needsTerraform);
 
 const MIB = 7;
-/** A plan of some megabytes, more of it as JSON than as text: the log fits on the disk, and what is kept of the plan does not. */
+/** A plan of some megabytes, larger as JSON than as text: the log fits on the disk, the stored files of the plan do not. */
 const MANY = `
 resource "terraform_data" "many" {
   count = 3000
@@ -32,7 +32,7 @@ test("a plan that does not fit on the disk fails the task instead of waiting for
   using watcher = follow(service, task.name);
   const end = endOf(await watcher.ended);
   expect(watcher.statuses).not.toContain("WAITING_CONFIRMATION");
-  // LOST if what went wrong did not fit either.
+  // LOST if the message of the failure did not fit either.
   expect(end).toMatchObject({ status: "ERROR", reason: expect.stringMatching(/^(EXIT_CODE|LOST)$/) });
   expect(end.message).toMatch(/disk is full.*that of the data folder|disk of the data folder was full/);
   await rm(join(project.folder, "files/infra/many.tf"));

@@ -19,7 +19,7 @@ beforeAll(async () => {
 afterAll(() => service?.[Symbol.asyncDispose]());
 beforeEach(needsTerraform);
 
-/** A task whose apply is under way: one resource is made, the other one waits. */
+/** Starts a task whose apply has created one resource and waits at the other one. */
 async function applying(project: TerraformProject): Promise<{ task: Task; watcher: Follower }> {
   await project.slowDown();
   const task = await project.planned();
@@ -46,7 +46,7 @@ test("a kill during apply saves the state, releases the lock and leaves no proce
   expect(await lockFiles(project)).toEqual([]);
   await leavesNothing(service, task);
   watcher[Symbol.dispose]();
-  // The state can be worked on at once.
+  // The state can be used again at once.
   const next = await project.planned();
   expect(next.plan).toMatchObject({ add: 1 });
   await service.client(TaskService).rejectTask({ name: next.name });

@@ -36,7 +36,7 @@ test("a confirmed plan is applied, and nothing of the task is left", async () =>
   expect(plan).toEqual(task.plan);
   expect(text).toContain("Plan: 1 to add, 0 to change, 0 to destroy.");
   expect(await project.applied()).toEqual({});
-  // Its output, in which nothing is masked, is not kept while it waits.
+  // The unmasked output of the plan is removed while it waits.
   await expect
     .poll(() => existsSync(join(service.dataDir, "tasks", task.name.split("/").at(-1) ?? "", "spool")))
     .toBe(false);

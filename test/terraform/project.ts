@@ -29,7 +29,10 @@ function runs(program: string): boolean {
   return spawnSync(program, ["version"], { stdio: "ignore" }).status === 0;
 }
 
-/** One resource; on request another one, which shows the password, and a slow one, which makes `busy` and waits for `go`. */
+/**
+ * A configuration with one resource; on request a second one, which prints the password, and a slow one, which creates
+ * `busy` and waits for `go`.
+ */
 const CONFIGURATION = (folder: string) => `
 variable "name" {
   default = "one"

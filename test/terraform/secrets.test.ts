@@ -20,7 +20,7 @@ beforeEach(needsTerraform);
 
 const VALUE = "s3cr3t-of-the-plan";
 
-/** Where the secret is in what any process shows of itself. */
+/** Returns the processes whose command line or environment shows the secret. */
 function shown(): string[] {
   return readdirSync("/proc")
     .filter((entry) => /^\d+$/.test(entry) && Number(entry) !== process.pid)
@@ -34,7 +34,7 @@ function shown(): string[] {
     });
 }
 
-/** Everything in every table, as text; chunks of logs and texts of plans are compressed and looked at by RPCs. */
+/** Returns every row of every table as text; logs and texts of plans are compressed, and are read by RPCs instead. */
 async function dump(): Promise<string> {
   const sql = postgres(service.databaseUrl, { ...socketOptions(service.databaseUrl), max: 1 });
   try {

@@ -16,7 +16,7 @@ import { startService, type TestService } from "../support/service.ts";
 import { needsTerraform } from "./project.ts";
 
 const TOKEN = "s3cret-token-of-the-plan";
-/** Each apply tells what it was given, with the token's hash alone. */
+/** Configuration whose apply prints its inputs, of the token only the hash. */
 const EPHEMERAL = (out: string) => `
 variable "token" {
   type      = string

@@ -24,13 +24,13 @@ beforeAll(async () => {
 });
 afterAll(() => service[Symbol.asyncDispose]());
 
-/** MiB that the server has in memory. */
+/** Returns the resident memory of the server in MiB. */
 const memoryOf = () =>
   Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${service.process.pid}/status`, "utf8"))?.[1]) / 1024;
 
 const MIB = 1024 * 1024;
 
-/** A raw gRPC call whose response is not read until `rest` is called: its window is 64 KiB, and stays full. */
+/** Opens a raw gRPC call whose response is not read until `rest` is called: its window of 64 KiB stays full. */
 async function stalledWatch(name: string) {
   const session = http2.connect(service.url, { settings: { initialWindowSize: 65_535 } });
   const stream = session.request({
@@ -53,7 +53,7 @@ async function stalledWatch(name: string) {
   };
 }
 
-/** gRPC's length-prefixed messages. */
+/** Splits gRPC's length-prefixed messages. */
 function messagesIn(bytes: Buffer): WatchTaskResponse[] {
   const found: WatchTaskResponse[] = [];
   for (let at = 0; at < bytes.length; ) {
@@ -64,7 +64,7 @@ function messagesIn(bytes: Buffer): WatchTaskResponse[] {
   return found;
 }
 
-/** Digest of what a watch tells, taken as it comes. */
+/** Returns a digest of the messages of a watch, computed as they arrive. */
 async function digest(events: AsyncIterable<WatchTaskResponse>): Promise<string> {
   const hash = createHash("sha256");
   for await (const event of events) for (const entry of flatten([event])) hash.update(`${entry}\n`);
@@ -82,7 +82,7 @@ test("200 watchers of one task get the same messages, and one that reads late lo
   );
   const live = watch(service, task);
   await live.status("RUNNING");
-  // Far more than the window of the one who reads nothing.
+  // Far more than the window of the watcher that does not read.
   await task.do(`seq -f 'line %g of a task that many want to see ${".".repeat(800)}' 400; exit 3`);
   await live.done;
   const digests = await Promise.all(crowd);
@@ -98,14 +98,14 @@ test("a watcher that never reads costs the server no memory, however much the ta
   const live = watch(service, { ...task, logs: false });
   const print = (size: string) => `yes "$(head -c 4000 /dev/zero | tr '\\0' x)" | head -c ${size}; echo`;
   await live.status("RUNNING");
-  // By then its memory is as large as a flood makes it.
+  // By then a flood has warmed up the server's memory.
   const warm = watch(service, { ...task, streams: [LogStream.STDERR] });
   await task.do(`${print("64M")}; echo warm >&2`);
   await warm.line("warm");
   const before = memoryOf();
   await task.do(`${print("256M")}; exit`);
   await live.done;
-  // Less than what it was not sent: how much garbage a flood leaves depends on the machine.
+  // Less than the unsent output: the garbage that a flood leaves depends on the machine.
   expect(memoryOf() - before).toBeLessThan(256);
   const events = await stalled.rest();
   expectOrder(events);

@@ -57,10 +57,10 @@ export const linesOf = (events: readonly WatchTaskResponse[]) =>
 export const textsOf = (events: readonly WatchTaskResponse[]): string[] =>
   linesOf(events).map(({ seq, content }) => `${seq}:${Buffer.from(content)}`);
 
-/** The last event's kind. */
+/** Returns the kind of the last event. */
 export const lastCase = (events: readonly WatchTaskResponse[]) => events.at(-1)?.event.case;
 
-/** All events of a watch, up to where the server closes it. */
+/** Returns all events of a watch until the server closes it. */
 export async function collect(service: TestService, request: WatchInit): Promise<WatchTaskResponse[]> {
   return Array.fromAsync(service.client(TaskService).watchTask(request));
 }
@@ -68,7 +68,7 @@ export async function collect(service: TestService, request: WatchInit): Promise
 /** A watch that goes on while the test does other things. */
 export interface LiveWatch {
   readonly events: WatchTaskResponse[];
-  /** Waits until what has come so far fulfils this. */
+  /** Waits until the events received so far fulfil a condition. */
   until(isThere: (events: readonly WatchTaskResponse[]) => boolean): Promise<void>;
   /** Waits for a line that ends in this text. */
   line(text: string): Promise<void>;
@@ -117,7 +117,10 @@ export function watch(service: TestService, request: WatchInit): LiveWatch {
   };
 }
 
-/** Lines are dense from `first`, and each status stands right behind the line that it names. For watches of all streams. */
+/**
+ * Expects that line numbers have no gaps from `first` on, and that each status follows the line that it names. For watches
+ * of all streams.
+ */
 export function expectOrder(events: readonly WatchTaskResponse[], first = 1): void {
   let seq = BigInt(first - 1);
   for (const { event } of events) {

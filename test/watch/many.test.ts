@@ -23,7 +23,7 @@ beforeAll(async () => {
   await applyDemo(one, {
     quick: { script: "exit 0", ...parallel },
     fails: { script: "exit 1", ...parallel },
-    // The file is not there: they fail while they are prepared, so that there are many changes at once.
+    // The path does not exist: these tasks fail during preparation, so that many changes happen at once.
     lost: { script: "", path: "nowhere", ...parallel },
     hangs: { script: "sleep 60", ...parallel },
     lone: "exit 0",
@@ -107,10 +107,10 @@ describe("WatchTasks while 500 tasks run on two servers", () => {
   });
 });
 
-/** The fingerprint of its query in a token. */
+/** Returns the fingerprint of the query in a token. */
 const printOf = (token = "") => JSON.parse(Buffer.from(token, "base64url").toString())[1];
 const tasks = () => one.client(TaskService);
-/** The first message of a watch that has a token. */
+/** Returns the first message of a watch that has a token. */
 async function first(request: WatchTasksInit): Promise<WatchTasksResponse | undefined> {
   for await (const response of tasks().watchTasks(request)) if (response.resumeToken) return response;
   return undefined;

@@ -17,15 +17,15 @@ export interface Telling {
   position: number;
   /** `ID STATUS` in the order in which they came. */
   changes: string[];
-  /** How often it was resumed. */
+  /** Number of times that it was resumed. */
   cuts: number;
 }
 
 export interface Pieces {
-  /** Where each piece is read: one of them, by chance. */
+  /** Transports, one of which is chosen at random for each piece. */
   ways: readonly Transport[];
   random(below: number): number;
-  /** After this many changes in all, it ends. */
+  /** Returns whether the watch ends after these changes. */
   until(changes: readonly string[]): boolean;
 }
 
@@ -33,12 +33,12 @@ const idOf = (name: string | undefined) => name?.split("/").at(-1) ?? "";
 const said = (name: string | undefined, status: TaskStatus = TaskStatus.UNSPECIFIED) =>
   `${idOf(name)} ${TaskStatusSchema.value[status]?.localName}`;
 
-/** Content of a token of WatchTasks. */
+/** Returns the position in a token of WatchTasks. */
 export function positionIn(token: string): number {
   return Number((JSON.parse(Buffer.from(token, "base64url").toString()) as string[])[0]);
 }
 
-/** Watches in pieces of a few events each, every one with the last token of the one before, over any server. */
+/** Watches in pieces of a few events each, on random servers; each piece resumes with the last token of the one before. */
 export async function watchInPieces(
   request: WatchTasksInit,
   { ways, random, until }: Pieces,

@@ -8,13 +8,13 @@ import type { RunTaskRequestSchema } from "../../gen/signalman/v1/task_service_p
 import { runDemo } from "../support/demo.ts";
 import type { TestService } from "../support/service.ts";
 
-/** A script for applyDemo that does what the test tells it, line by line, over a pipe. */
+/** A script for applyDemo that executes the commands which the test sends over a pipe, line by line. */
 export const PUPPET = 'exec 3<>"$STRINGS"; while read -r line <&3; do eval "$line"; done';
 
-/** A task that waits for orders. */
+/** A task that waits for commands. */
 export interface Puppet {
   readonly name: string;
-  /** Makes its shell do this. It is done when its output is there. */
+  /** Sends a command to its shell. The command has run when its output has arrived. */
   do(command: string): Promise<void>;
 }
 

@@ -24,7 +24,7 @@ beforeAll(async () => {
 });
 afterAll(() => service[Symbol.asyncDispose]());
 
-/** A task that waits behind another one of its template, which `free` ends. */
+/** Creates a task that waits for another one of its template, which `free` ends. */
 async function waitingPuppet(): Promise<{ task: Puppet; free: () => Promise<void> }> {
   const first = await runPuppet(service, "puppet");
   const started = watch(service, { name: first.name });

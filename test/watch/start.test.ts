@@ -17,7 +17,7 @@ beforeAll(async () => {
   service = await startService();
   await applyDemo(service, { puppet: { script: PUPPET, allowParallelTasks: true } });
   ended = await runPuppet(service, "puppet");
-  // Many chunks of a few lines, and one of many.
+  // A log of many chunks of a few lines, and one chunk of many.
   const live = watch(service, ended);
   for (let i = 1; i <= 8; i++) {
     await ended.do(`echo out ${i}; echo err ${i} >&2; echo last of ${i}`);
@@ -28,9 +28,9 @@ beforeAll(async () => {
 });
 afterAll(() => service[Symbol.asyncDispose]());
 
-/** Events of a watch of the ended task. */
+/** Returns the events of a watch of the ended task. */
 const tell = (request: WatchInit) => collect(service, { ...ended, ...request });
-/** Lines of the whole log that are of these streams. */
+/** Returns the lines of these streams in the whole log. */
 const textOf = (...streams: number[]) =>
   linesOf(whole)
     .filter(({ stream }) => streams.includes(stream))
@@ -184,7 +184,7 @@ test("a task id in capitals is watched live, and its tokens are those of the id 
 });
 
 describe("WatchTask refuses", () => {
-  /** Code, and the field that is named. */
+  /** Returns code and reason of a refusal, and the named field. */
   async function refusal(request: WatchInit) {
     const error = ConnectError.from(
       await collect(service, { ...ended, ...request }).catch((e: unknown) => e),
@@ -230,7 +230,7 @@ describe("WatchTask refuses", () => {
   });
 });
 
-/** A token with other positions. */
+/** Returns a token with other positions. */
 function tampered(token: Buffer, seq: bigint, ordinal: number): string {
   const changed = Buffer.from(token);
   changed.writeBigUInt64BE(seq, 17);

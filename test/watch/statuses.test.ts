@@ -19,7 +19,7 @@ afterAll(() => service[Symbol.asyncDispose]());
 
 const STOPPED = ["WAITING", "STARTING", "RUNNING", "STOPPING", "STOPPED"];
 
-/** Lines and statuses in the order in which they were told: texts and STATUSES. */
+/** Returns texts of lines and names of statuses in the order in which they arrived. */
 const storyOf = (events: readonly WatchTaskResponse[]) =>
   events.flatMap((event) => [
     ...linesOf([event]).map(({ content }) => Buffer.from(content).toString()),
@@ -121,7 +121,7 @@ describe("heartbeats", () => {
     await busy.line("busy");
     for (const live of watches) {
       const before = live.events.filter(isBeat).length;
-      // The first one may have been on its way.
+      // The first heartbeat may have been sent before the output began.
       await live.until((events) => events.filter(isBeat).length >= before + 2);
     }
     const value = watches[1]?.events.at(-1)?.resumeToken ?? "";

@@ -45,7 +45,7 @@ test("a watch that resumes by any token or line gets exactly the rest", async ()
   for (const [i, { resumeToken }] of whole.entries()) {
     const rest = await tell({ start: { case: "resumeToken", value: resumeToken } });
     const told = flatten(whole.slice(1, i + 1)).length;
-    // The last token of all brings the end once more.
+    // The last token returns the end once more.
     expect(flatten(rest)).toEqual(story.slice(Math.min(told, story.length - 1)));
   }
   const texts = flatten(whole.filter(({ event }) => event.case === "log"));
@@ -76,7 +76,7 @@ test("missing chunks are sent as a gap between the lines before and after them",
   const stored =
     await sql`SELECT first_seq, last_seq FROM log_chunks WHERE task_id = ${id} ORDER BY first_seq`;
   expect(stored.length).toBeGreaterThan(20);
-  // In the middle of what is read, and sent, together.
+  // Lines in the middle of a range that is read and sent at once.
   const from = Number(stored[6]?.first_seq);
   const to = Number(stored[8]?.last_seq);
   await sql`DELETE FROM log_chunks WHERE task_id = ${id} AND first_seq BETWEEN ${from} AND ${to}`;

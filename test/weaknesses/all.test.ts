@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 
-/** How many weaknesses of the reference our list has. */
+/** Number of weaknesses of the reference in ARCHITECTURE.md. */
 const COUNT = 25;
 
 test("every weakness of the reference has a test with its number, or a reason in ARCHITECTURE.md", () => {

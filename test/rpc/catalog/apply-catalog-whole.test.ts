@@ -71,7 +71,7 @@ describe("a template's reference to a resource that will not exist", () => {
 
 describe("a template whose tasks have not ended", () => {
   test("is not deleted by prune, and nothing else of the catalog is written", async () => {
-    // It waits for ever: another task of its project is always active.
+    // The task waits for ever, since another task of its project is always active.
     await apply({ ...full("busy"), project: { name: "busy", maxParallelTasks: 1 } });
     await sql`
       INSERT INTO tasks (id, project, template, app, status, priority, labels, spec, create_time, node, lease_expires)

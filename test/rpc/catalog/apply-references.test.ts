@@ -29,7 +29,7 @@ const callingAt = (urlKey: string) => ({
 });
 const T = { app: "sh", repository: "scripts", path: "x" };
 
-/** A catalog in which everything refers to what it may. */
+/** Returns a catalog in which every resource has all references that it may have. */
 const right = (): Catalog & { templates: object[]; repositories: object[]; inventories: object[] } => ({
   project: { name: "refer", hooks: [calling("token"), { ...callingAt("token"), name: "at" }] },
   accessKeys: [

@@ -11,7 +11,10 @@ import type { InMemoryApi } from "../../support/in-memory.ts";
 export type Catalog = Exclude<MessageInitShape<typeof CatalogSchema>, { $typeName: string }>;
 type Options = { prune?: boolean; validateOnly?: boolean };
 
-/** ApplyCatalog of a service, as it is, and as its changes in words: `ACTION name fields`, without the project's name. */
+/**
+ * Returns functions that call ApplyCatalog of a service: `call` returns the response, `apply` its changes as `ACTION name
+ * fields`, without the project's name.
+ */
 export function applier(service: Pick<InMemoryApi, "client">) {
   const call = (catalog: Catalog, options: Options = {}): Promise<ApplyCatalogResponse> =>
     service.client(CatalogService).applyCatalog({ catalog, ...options });
@@ -26,7 +29,7 @@ function words({ name, action, fields }: ApplyCatalogResponse["changes"][number]
   return [word, name.split("/").slice(2).join("/") || "project", ...fields].join(" ");
 }
 
-/** A catalog with one of each kind. */
+/** Returns a catalog with one resource of each kind. */
 export const full = (name: string): Catalog => ({
   project: { name, description: "Everything", maxParallelTasks: 4 },
   accessKeys: [{ name: "token", kind: { case: "text", value: { value: "open sesame" } } }],
@@ -50,7 +53,7 @@ export const full = (name: string): Catalog => ({
     },
   ],
 });
-/** Names of its resources, as changes name them. */
+/** Names of the resources of `full`, in the form of changes. */
 export const NAMES = [
   "project",
   "accessKeys/token",

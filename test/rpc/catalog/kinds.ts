@@ -7,7 +7,7 @@ import { RepositoryService } from "../../../gen/signalman/v1/repository_pb.ts";
 import { TemplateService } from "../../../gen/signalman/v1/template_pb.ts";
 import type { InMemoryApi } from "../../support/in-memory.ts";
 
-/** Every kind, what its messages call it, and what one needs to be right. */
+/** Every kind with its names in messages, and the fields of a valid resource. */
 export const KINDS = {
   projects: { service: ProjectService, one: "Project", right: {} },
   accessKeys: { service: AccessKeyService, one: "AccessKey", right: { text: { value: "open sesame" } } },
@@ -22,7 +22,7 @@ export const KINDS = {
 } as const;
 export type KindName = keyof typeof KINDS;
 
-/** The standard methods of a kind in proto3 JSON, whatever its messages are called. */
+/** Returns the standard methods of a kind, with requests and responses in proto3 JSON. */
 export function standard(service: Pick<InMemoryApi, "client">, kind: KindName) {
   const { service: desc, one } = KINDS[kind];
   const field = `${one.charAt(0).toLowerCase()}${one.slice(1)}`;

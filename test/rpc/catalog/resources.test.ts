@@ -5,7 +5,7 @@ import { invalid, refusal } from "../support.ts";
 import { KINDS, type KindName, standard } from "./kinds.ts";
 
 let service: TestService;
-/** By name: letters sort otherwise in some languages. */
+/** Names in the order of their bytes, which differs from the order of some locales. */
 const NAMES = ["a", "a-b", "a1", "b", "c0"];
 beforeAll(async () => {
   service = await startService();

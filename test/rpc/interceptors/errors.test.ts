@@ -16,7 +16,7 @@ const context = { requestId: "r1", signal: new AbortController().signal };
 const map = (thrown: unknown) => toConnectError(thrown, context);
 const fail = (kind: ErrorKind, options: Partial<FailureOptions> = {}) =>
   map(new Failure(kind, "It cannot be", { reason: "NO_BUILD", ...options }));
-/** The trailers of a gRPC response, base64 undone. */
+/** Returns the trailers of a gRPC response, with base64 decoded. */
 const wireText = (error: ConnectError) => {
   const trailers = setTrailerStatus(new Headers(), error);
   const details = Buffer.from(trailers.get("grpc-status-details-bin") ?? "", "base64").toString("latin1");

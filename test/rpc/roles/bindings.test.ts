@@ -234,7 +234,7 @@ describe("tasks", () => {
       code: "PermissionDenied",
       reason: "CONFIRM_BY_OTHER",
     });
-    // The flag of the time of its creation still holds.
+    // The task keeps the flag that its template had when the task was created.
     await api.client(TemplateService).updateTemplate({
       template: { name: template, confirmByOther: false },
       updateMask: { paths: ["confirm_by_other"] },

@@ -1,8 +1,8 @@
 import type { Grant, Role } from "../../../src/task/roles.ts";
 
 /*
- * What the contract promises of roles, written down a second time and in another way than src/: each method with the roles
- * that may call it, and each target with the places whose roles count. Tests compare the server with it.
+ * The contract's promises about roles, written a second time and independently of src/: each method with the roles that may
+ * call it, and each target with the places whose roles count. Tests compare the server with it.
  */
 
 const ALL: readonly Role[] = ["VIEWER", "RUNNER", "OPERATOR", "EDITOR", "ADMIN"];
@@ -11,7 +11,7 @@ const OPERATE: readonly Role[] = ["OPERATOR", "ADMIN"];
 const EDIT: readonly Role[] = ["EDITOR", "ADMIN"];
 const ADMIN: readonly Role[] = ["ADMIN"];
 
-/** What a request of a method names. */
+/** Kind of the target that a request names. */
 export type Kind =
   | "everything" // nothing: the whole service
   | "account" // an account or a token
@@ -21,7 +21,7 @@ export type Kind =
   | "binding"
   | "template"
   | "task"
-  | "list"; // what a parent, or everything, holds
+  | "list"; // the resources in a parent, or of everything
 
 interface Rule {
   kind: Kind;

@@ -49,7 +49,7 @@ const COLLECTIONS: Record<string, string> = {
 };
 /** A node that gives signs of life, so that ForgetNode refuses to remove it. */
 const RUNNING_NODE = "01a20a8f-a03f-4f1e-aba5-29fd1ad73196";
-/** An etag that no resource has: a permitted change is refused behind the authorization, and changes nothing. */
+/** An etag that no resource has: a permitted change is refused after the authorization, and changes nothing. */
 const STALE = '"0-stale"';
 
 export interface World {
@@ -98,7 +98,7 @@ export interface Case {
   request: Record<string, unknown>;
 }
 
-/** Returns requests of a method on every target of the world. A permitted one changes nothing that another case needs. */
+/** Returns requests of a method on every target. A permitted request changes nothing that another case needs. */
 export function casesOf(method: DescMethod, { tasks }: World): Case[] {
   const { kind } = ORACLE[method.localName] ?? {};
   const field = method.input.fields.find(
@@ -203,5 +203,5 @@ export async function decisionOn(
   }
 }
 
-/** Codes by which a permitted call is refused behind the authorization. */
+/** Codes by which a permitted call is refused after the authorization. */
 const REFUSED_LATER = new Set([Code.Aborted, Code.AlreadyExists, Code.FailedPrecondition]);

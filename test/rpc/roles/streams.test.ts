@@ -24,7 +24,7 @@ beforeAll(async () => {
 });
 afterAll(() => api[Symbol.asyncDispose]());
 
-/** Opens both kinds of streams as an account of its own that may view `p`; `ends`: how both end. */
+/** Opens both kinds of streams as a new account that may view `p`; `ends`: how both end. */
 async function openStreams(accountId: string) {
   await api.client(AccountService).createAccount({ accountId, account: {} });
   await api.client(RoleBindingService).createRoleBinding({

@@ -1,7 +1,7 @@
 import { create, type DescMessage, type MessageInitShape, type MessageShape } from "@bufbuild/protobuf";
 import { violationsOf } from "../../../src/rpc/rules/check.ts";
 
-/** A message as a caller may write it down, field by field. */
+/** Fields of a message, as a test writes them. */
 export type Init<D extends DescMessage> = Exclude<MessageInitShape<D>, MessageShape<D>>;
 
 /** `field: description` of each violation of a request. */

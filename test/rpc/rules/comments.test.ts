@@ -8,7 +8,7 @@ import { readContract } from "./contract.ts";
 
 const { requests, commentOf } = readContract();
 
-/** Words in a comment by which a caller can be refused. */
+/** Matches words of a comment that state a rule. */
 const DEMANDS =
   /Required(?! for)|[Aa]t most \d+( MiB| characters)?|\d+ to \d+( \w+)?|from 1 second|from 0|(?<=[Mm]atch(es)? )`[^`]+`|(no|hold no) NUL|UUID(?= chosen)|each name once|Not for a secret|must not also be in/g;
 
@@ -35,7 +35,7 @@ function ruledFields(desc: DescMessage, schema: z.ZodType): Ruled[] {
   });
 }
 
-/** Through `optional` and lists, down to what judges a single value. */
+/** Returns the schema of a single value within `optional` and lists. */
 function unwrap(schema: z.ZodType): z.ZodType {
   if (schema instanceof z.ZodOptional) return unwrap(schema.unwrap() as z.ZodType);
   if (schema instanceof z.ZodArray) return unwrap(schema.element as z.ZodType);

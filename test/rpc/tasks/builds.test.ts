@@ -8,7 +8,7 @@ import { textsOf } from "../../watch/events.ts";
 import { invalid, refusal } from "../support.ts";
 
 const { BUILD, DEPLOY } = TemplateType;
-/** As people have them: written for the reference, and run with unset variables as errors. */
+/** A script written for Semaphore UI, which treats unset variables as errors. */
 const TELL = `set -u
 echo "type=$SEMAPHORE_TASK_TYPE incoming=$SEMAPHORE_TASK_INCOMING_VERSION target=\${SEMAPHORE_TASK_TARGET_VERSION-unset}"
 env | grep ^SEMAPHORE_TASK_DETAILS_ | grep -v _ID= | sort`;

@@ -86,7 +86,7 @@ const nameRule = (field: string) => ({
   fields: [field],
 });
 
-/** Says what is wrong with the first field. */
+/** Returns the description of the first violation. */
 async function description(call: Promise<unknown>): Promise<string | undefined> {
   const error = ConnectError.from(await call.catch((thrown: unknown) => thrown));
   return error.findDetails(BadRequestSchema)[0]?.fieldViolations[0]?.description;
@@ -304,7 +304,7 @@ describe("a template that an earlier release stored", () => {
   };
   const templates = () => api.client(TemplateService);
   beforeAll(async () => {
-    // As a server of the release before stores it: that column has its default.
+    // Stored as by a server of the previous release: the new column has its default.
     await sql`INSERT INTO templates (project, name, spec) VALUES ('p', 'earlier', ${sql.json(spec)})`;
   });
 

@@ -22,7 +22,7 @@ describe.each([
   { caller: "anonymous", options: {} },
   { caller: "root", options: { caller: ROOT } },
 ])("a call of $caller", ({ caller, options }) => {
-  /** A server that answers with what the call gave it. */
+  /** Creates a server whose handlers record the caller of a call. */
   const server = (deps: Partial<RpcDeps>) =>
     inMemory(
       { operatorLog: { step() {} }, onCreated() {}, onChanged() {}, onDecided() {}, ...deps },

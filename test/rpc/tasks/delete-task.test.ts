@@ -29,7 +29,7 @@ const ended = async (requestId = "") => {
   return { name, id };
 };
 
-/** How many rows a task has, by table: every table with a column that says so. */
+/** Returns the number of rows of a task in every table that has a column for tasks. */
 async function traces(id: string): Promise<Record<string, number>> {
   const columns = await sql`
     SELECT table_name AS name, column_name AS column FROM information_schema.columns

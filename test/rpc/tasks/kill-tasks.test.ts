@@ -11,7 +11,7 @@ beforeAll(async () => {
   service = await startService();
   const script = 'touch "$STARTED/$SEMAPHORE_TASK_DETAILS_ID"; echo ready; sleep 1000';
   await applyDemo(service, {
-    // One at a time: the others wait.
+    // Runs one task at a time; the others wait.
     lone: { script },
     many: { script, allowParallelTasks: true },
     other: { script, allowParallelTasks: true },

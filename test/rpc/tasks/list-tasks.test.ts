@@ -9,7 +9,7 @@ import { collect } from "../../watch/events.ts";
 import { invalid, refusal } from "../support.ts";
 
 let service: TestService;
-/** From the oldest to the newest. */
+/** Created tasks, the oldest first. */
 const made: Task[] = [];
 beforeAll(async () => {
   service = await startService();
@@ -31,7 +31,7 @@ beforeAll(async () => {
 });
 afterAll(() => service[Symbol.asyncDispose]());
 
-/** A task that fails at once: its repository is not there. */
+/** Creates a task that fails at once, since its repository does not exist. */
 async function make(template: string, labels: Record<string, string>, project = "p"): Promise<Task> {
   const { task } = await service
     .client(TaskService)
@@ -42,7 +42,7 @@ async function make(template: string, labels: Record<string, string>, project = 
 
 const list = (request: MessageInitShape<typeof ListTasksRequestSchema>) =>
   service.client(TaskService).listTasks({ parent: "projects/p", ...request });
-/** Which of the tasks a filter gives, the newest first. */
+/** Returns the numbers of the tasks that a filter selects, the newest first. */
 async function matching(filter: string, parent = "projects/p"): Promise<number[]> {
   const { tasks } = await list({ filter, parent });
   return tasks.map(({ name }) => made.findIndex((task) => task.name === name));
@@ -200,7 +200,7 @@ describe("a filter", () => {
     const filter = (terms: number) => Array(terms).fill("labels.late = yes").join(" AND ");
     await list({ filter: filter(50) });
     expect(await refusal(list({ filter: filter(51) }))).toEqual(invalid("filter"));
-    // This many were more than PostgreSQL takes, and the answer was INTERNAL.
+    // Without a limit, so many terms exceeded PostgreSQL's number of parameters, and the call failed with INTERNAL.
     expect(await refusal(list({ filter: filter(70_000) }))).toEqual(invalid("filter"));
   });
 });

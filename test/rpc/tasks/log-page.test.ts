@@ -6,7 +6,7 @@ import { openTaskLog } from "../../../src/logs/task-log.ts";
 import type { Chunk } from "../../../src/logs/types.ts";
 import { type ReadTaskLogDeps, readTaskLog } from "../../../src/rpc/tasks/read-task-log.ts";
 
-/** A stored log of so many lines of 99 characters, and how many of its chunks were read. */
+/** Creates a stored log of so many lines of 99 characters, and counts the chunks that are read. */
 async function storedLog(lines: number) {
   const chunks: Chunk[] = [];
   const sink = { store: async (chunk: Chunk) => void chunks.push(chunk) };

@@ -19,7 +19,7 @@ type Init = MessageInitShape<typeof ReadTaskLogRequestSchema>;
 
 let service: TestService;
 let task: Puppet;
-/** The whole log, as it was watched. */
+/** The whole log, as WatchTask sent it. */
 let log: ReturnType<typeof linesOf>;
 beforeAll(async () => {
   service = await startService();

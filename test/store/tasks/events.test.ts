@@ -84,7 +84,7 @@ describe("positions", () => {
     ).finally(() => {
       isWriting = false;
     });
-    /** Reads like a watcher, up to the tip that its own server has placed. */
+    /** Reads like a watcher, up to the tip that its own server has assigned. */
     async function watcher(): Promise<string[]> {
       const seen: string[] = [];
       let at = 0;
