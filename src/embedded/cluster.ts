@@ -1,4 +1,5 @@
 import { randomBytes } from "node:crypto";
+import { existsSync } from "node:fs";
 import { mkdir, readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { execa } from "execa";
@@ -10,16 +11,21 @@ import { lastLines } from "./server-log.ts";
 import { toFlags } from "./settings.ts";
 import { advice, unprivileged } from "./unprivileged.ts";
 
-/** One PostgreSQL cluster on disk: `data/`, `password`, `server.log`, `run/`, and perhaps `custom.conf`. */
+/**
+ * One PostgreSQL cluster on disk: `data/`, `password`, `superuser-password`, `server.log`, `run/`, and perhaps `custom.conf`.
+ */
 export interface Cluster {
   readonly home: string;
   readonly data: string;
   readonly log: string;
+  /** Password of the service's role. */
   readonly password: string;
 }
 
 /** Name of the service's role and of its database. The role owns the database and is not a superuser. */
 export const SERVICE = "signalman";
+const SUPERUSER = "postgres";
+const SUPERUSER_PASSWORD = "superuser-password";
 const DRAFT = "postgres.new-";
 
 /**
@@ -76,23 +82,38 @@ async function createCluster(
 }
 
 async function fillCluster(draft: string, binaries: Binaries, throwAway: boolean): Promise<void> {
-  const password = randomBytes(24).toString("base64url");
+  const password = newPassword();
   await writeFileDurably(join(draft, "password"), `${password}\n`);
+  await writeFileDurably(join(draft, SUPERUSER_PASSWORD), `${newPassword()}\n`);
   await run(binaries.initdb, initdbArgs(draft, throwAway), binaries, "");
-  await run(
-    binaries.postgres,
-    singleUserArgs(join(draft, "data"), throwAway),
-    binaries,
-    firstStatements(password),
-  );
+  await runAsSuperuser(join(draft, "data"), binaries, throwAway, firstStatements(password));
 }
+
+/** Whether the superuser has the password of the service, as in clusters of version 0.2 and earlier. */
+export const hasSharedPassword = ({ home }: Cluster): boolean => !existsSync(join(home, SUPERUSER_PASSWORD));
+
+/**
+ * Gives the superuser a password of its own. No PostgreSQL may run on the cluster. The file is written last, so that the next
+ * start repeats a change that was cut off.
+ */
+export async function separateSuperuser(
+  { home, data }: Cluster,
+  binaries: Binaries,
+  throwAway: boolean,
+): Promise<void> {
+  const password = newPassword();
+  await runAsSuperuser(data, binaries, throwAway, `ALTER ROLE ${SUPERUSER} PASSWORD '${password}';\n\n`);
+  await writeFileDurably(join(home, SUPERUSER_PASSWORD), `${password}\n`);
+}
+
+const newPassword = () => randomBytes(24).toString("base64url");
 
 /** The builtin locale provider sorts alike on every system and after every upgrade of the C library. */
 function initdbArgs(draft: string, throwAway: boolean): string[] {
   return [
     `--pgdata=${join(draft, "data")}`,
-    "--username=postgres",
-    `--pwfile=${join(draft, "password")}`,
+    `--username=${SUPERUSER}`,
+    `--pwfile=${join(draft, SUPERUSER_PASSWORD)}`,
     "--auth=scram-sha-256",
     "--encoding=UTF8",
     "--locale=C",
@@ -103,10 +124,16 @@ function initdbArgs(draft: string, throwAway: boolean): string[] {
   ];
 }
 
-/** Arguments of single-user mode. With `-j` a statement ends at a semicolon and an empty line. */
-function singleUserArgs(data: string, throwAway: boolean): string[] {
+/** Runs statements in single-user mode. With `-j` a statement ends at a semicolon and an empty line. */
+function runAsSuperuser(
+  data: string,
+  binaries: Binaries,
+  throwAway: boolean,
+  statements: string,
+): Promise<void> {
   const settings = { exit_on_error: "on", log_checkpoints: "off", ...(throwAway && { fsync: "off" }) };
-  return ["--single", "-j", "-D", data, ...toFlags(settings), "postgres"];
+  const args = ["--single", "-j", "-D", data, ...toFlags(settings), "postgres"];
+  return run(binaries.postgres, args, binaries, statements);
 }
 
 function firstStatements(password: string): string {
@@ -129,7 +156,7 @@ async function run(program: string, args: string[], binaries: Binaries, input: s
   if (!result.failed) return;
   const output = result.all || result.shortMessage || "(none)";
   throw new EmbeddedPostgresError(
-    ["Cannot create the embedded PostgreSQL. Last lines:", lastLines(output), advice(output)]
+    ["Cannot set up the embedded PostgreSQL. Last lines:", lastLines(output), advice(output)]
       .join("\n")
       .trimEnd(),
     { cause: result },

@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { adopt } from "./adoption.ts";
 import { binariesIn, findPackage } from "./binaries.ts";
-import { type Cluster, openCluster, SERVICE } from "./cluster.ts";
+import { type Cluster, hasSharedPassword, openCluster, SERVICE, separateSuperuser } from "./cluster.ts";
 import { type DataFolder, openDataFolder } from "./data-folder.ts";
 import { launch } from "./launch.ts";
 import { type Postmaster, shutDown } from "./postmaster.ts";
@@ -67,10 +67,13 @@ export async function startEmbeddedPostgres(
 async function start(folder: string, { signal, settings = {} }: EmbeddedOptions): Promise<EmbeddedPostgres> {
   signal?.throwIfAborted();
   const binaries = await binariesIn(findPackage(), join(folder, "postgres-libraries"));
-  const cluster = await openCluster(folder, binaries, settings.fsync === "off");
+  const throwAway = settings.fsync === "off";
+  const cluster = await openCluster(folder, binaries, throwAway);
   const left = await adopt(cluster, binaries, signal);
-  const postmaster = left ?? (await launch(cluster, binaries, settings, signal));
-  return serverFrom(cluster, postmaster, left !== undefined);
+  if (left && !hasSharedPassword(cluster)) return serverFrom(cluster, left, true);
+  if (left) await shutDown(left);
+  if (hasSharedPassword(cluster)) await separateSuperuser(cluster, binaries, throwAway);
+  return serverFrom(cluster, await launch(cluster, binaries, settings, signal), false);
 }
 
 function serverFrom(cluster: Cluster, postmaster: Postmaster, adopted: boolean): EmbeddedPostgres {

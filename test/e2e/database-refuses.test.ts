@@ -10,6 +10,7 @@ import { Health, HealthCheckResponse_ServingStatus as Serving } from "../../gen/
 import { TaskService } from "../../gen/signalman/v1/task_service_pb.ts";
 import { type EmbeddedPostgres, startEmbeddedPostgres } from "../../src/embedded/postgres.ts";
 import { socketOptions } from "../../src/embedded/socket-url.ts";
+import { superuserUrl } from "../embedded/connect.ts";
 import { type GuardedFolder, guardedFolder } from "../embedded/guarded-folder.ts";
 import { endOf, follow } from "../faults/follow.ts";
 import { leavesNothing, until } from "../faults/traces.ts";
@@ -29,10 +30,8 @@ let scratch: string;
 beforeAll(async () => {
   folders = await guardedFolder();
   server = await startEmbeddedPostgres(folders.path, { settings: { fsync: "off" } });
-  superuser = postgres(server.url, {
+  superuser = postgres(superuserUrl(server.url, folders.path), {
     ...socketOptions(server.url),
-    username: "postgres",
-    database: "postgres",
     max: 1,
     onnotice() {},
   });

@@ -1,3 +1,5 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import postgres from "postgres";
 import { socketOptions } from "../../src/embedded/socket-url.ts";
 
@@ -9,4 +11,13 @@ export async function query(url: string, statement: string): Promise<Record<stri
   } finally {
     await sql.end();
   }
+}
+
+/** Returns the URL of the superuser's database in the cluster of a data folder. `url` is the service's. */
+export function superuserUrl(url: string, dataDir: string): string {
+  const changed = new URL(url);
+  changed.username = "postgres";
+  changed.password = readFileSync(join(dataDir, "postgres/superuser-password"), "utf8").trim();
+  changed.pathname = "/postgres";
+  return changed.href;
 }

@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type DataFolder, openDataFolder } from "../../src/embedded/data-folder.ts";
 import { type EmbeddedPostgres, startEmbeddedPostgres } from "../../src/embedded/postgres.ts";
 import { identify } from "../../src/embedded/process-identity.ts";
-import { query } from "./connect.ts";
+import { query, superuserUrl } from "./connect.ts";
 import { type GuardedFolder, guardedFolder } from "./guarded-folder.ts";
 
 let temporary: GuardedFolder;
@@ -51,6 +51,17 @@ describe("An embedded PostgreSQL", () => {
     expect(role).toEqual({ rolname: "signalman", rolsuper: false });
   });
 
+  it("has a superuser whose password is another", async () => {
+    const [role] = await query(
+      superuserUrl(server.url, folder.path),
+      "SELECT rolsuper FROM pg_roles WHERE rolname = current_user",
+    );
+    expect(role).toEqual({ rolsuper: true });
+    const asSuperuser = new URL(server.url);
+    asSuperuser.username = "postgres";
+    await expect(query(asSuperuser.href, "SELECT 1")).rejects.toMatchObject({ code: "28P01" });
+  });
+
   it("asks for the password on the socket too", async () => {
     const wrong = new URL(server.url);
     wrong.password = "guess";
@@ -59,12 +70,19 @@ describe("An embedded PostgreSQL", () => {
 
   it("keeps socket, password and data where only the owner can enter", async () => {
     const modes = await Promise.all(
-      ["", "run", "data", "password", "server.log"].map(async (name) => {
+      ["", "run", "data", "password", "superuser-password", "server.log"].map(async (name) => {
         const found = await stat(join(folder.path, "postgres", name));
         return `${name} ${(found.mode & 0o777).toString(8)}`;
       }),
     );
-    expect(modes).toEqual([" 700", "run 700", "data 700", "password 600", "server.log 600"]);
+    expect(modes).toEqual([
+      " 700",
+      "run 700",
+      "data 700",
+      "password 600",
+      "superuser-password 600",
+      "server.log 600",
+    ]);
   });
 
   it("listens on no TCP port", async () => {

@@ -5,7 +5,7 @@ import { openDataFolder } from "../../src/embedded/data-folder.ts";
 import { startEmbeddedPostgres } from "../../src/embedded/postgres.ts";
 import { identify } from "../../src/embedded/process-identity.ts";
 import { until } from "../faults/traces.ts";
-import { query } from "./connect.ts";
+import { query, superuserUrl } from "./connect.ts";
 import { kill9, runFixture } from "./fixture.ts";
 import { freshCluster } from "./fresh-cluster.ts";
 import { type GuardedFolder, guardedFolder } from "./guarded-folder.ts";
@@ -113,3 +113,46 @@ async function appears(folder: string, passes: (name: string) => boolean): Promi
   });
   return found ?? "";
 }
+
+describe("The superuser of a cluster of version 0.2, who has the service's password,", () => {
+  /** Makes a cluster such as version 0.2 has left it. */
+  async function makeOld(url: string): Promise<void> {
+    const { password } = new URL(url);
+    await query(superuserUrl(url, path), `ALTER ROLE postgres PASSWORD '${password}'`);
+    await query(url, "CREATE TABLE kept AS SELECT 42 AS answer");
+    await rm(join(path, "postgres/superuser-password"));
+  }
+
+  /** Checks that the service's password opens the service's role alone, and that nothing is lost. */
+  async function expectSeparate(url: string): Promise<void> {
+    const asSuperuser = new URL(url);
+    asSuperuser.username = "postgres";
+    await expect(query(asSuperuser.href, "SELECT 1")).rejects.toMatchObject({ code: "28P01" });
+    expect(await query(superuserUrl(url, path), "SELECT current_user AS name")).toEqual([
+      { name: "postgres" },
+    ]);
+    expect(await query(url, "SELECT answer FROM kept")).toEqual([{ answer: 42 }]);
+  }
+
+  beforeEach(() => freshCluster(path));
+
+  it("gets another one at the next start", async () => {
+    {
+      await using old = await startEmbeddedPostgres(path);
+      await makeOld(old.url);
+    }
+    await using server = await startEmbeddedPostgres(path);
+    await expectSeparate(server.url);
+  });
+
+  it("gets another one also if PostgreSQL runs on after its server was killed", async () => {
+    const old = runFixture<Said>("hold-server.ts", path);
+    const { url, pid } = await old.said;
+    await makeOld(url);
+    await kill9(old);
+    await using server = await startEmbeddedPostgres(path);
+    expect(server.adopted).toBe(false);
+    expect(await identify(pid)).toBeUndefined();
+    await expectSeparate(server.url);
+  });
+});
