@@ -4,8 +4,8 @@
  * versions of Node understand it too.
  *
  * A Node that is new enough loads the code itself. An older one starts the Node that npm installed as a dependency, forwards
- * signals to it and exits as it does. `signalman serve` runs with the server's options of Node, and below init.sh if it is
- * process 1 of a container.
+ * signals to it and exits as it does. A server runs with its own options of Node and closed to the other programs of its user
+ * (undumpable.js). Its secrets leave the environment (init.sh), also that of an older Node (wipe-environment.js).
  *
  * Left to others: the command line and its commands (src/cli/).
  */
@@ -15,28 +15,37 @@ import module from "node:module";
 import { constants } from "node:os";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
+import { wipeEnvironment } from "./wipe-environment.js";
 
 const NEEDED = 24;
 const at = (path) => fileURLToPath(new URL(path, import.meta.url));
 // The package contains compiled code, the repository the source, whose types Node strips.
 const main = [at("../src/cli/main.ts"), at("../dist/src/cli/main.js")].find((path) => existsSync(path));
 // Semi-space of V8's young generation, in MB. Log data is in short-lived buffers, which a small one frees early; with 2 MB
-// many short tasks spent more time on collections.
-const serverFlags = ["--max-semi-space-size=4"];
+// many short tasks spent more time on collections. With SIGUSR1 any program of the server's user could open Node's debugger in it.
+const serverFlags = ["--max-semi-space-size=4", "--disable-sigusr1"];
 const ownNode = at("../node_modules/.bin/node");
-const isServer = process.argv[2] === "serve";
+const isServer = ["serve", "rotate-secrets"].includes(process.argv[2]);
+/** Variables with secrets, by their names in src/config.ts. */
+const secrets = ["SIGNALMAN_TOKEN", "DATABASE_URL", "SIGNALMAN_SECRET_KEY"];
 
 // Without the cache, stripping the types takes half of a command's start.
 if (main?.endsWith(".ts")) module.enableCompileCache?.(at("../node_modules/.cache/signalman"));
 if (!main) fail("the package is incomplete: there is neither dist nor src; install it again");
 else if (Number.parseInt(process.versions.node, 10) >= NEEDED) {
-  if (isServer && process.execArgv.length === 0) becomeServer();
+  const holdsSecrets = secrets.some((name) => process.env[name]);
+  if (isServer && (process.execArgv.length === 0 || holdsSecrets)) becomeServer(holdsSecrets);
+  if (isServer) await import("./undumpable.js");
   if (isServer) endWithNpm(() => process.kill(process.pid, "SIGTERM"));
   await import("./drizzle-imports.js");
   await import(`file://${main}`);
-} else if (existsSync(ownNode))
+} else if (existsSync(ownNode)) {
   passOn(spawn(ownNode, [fileURLToPath(import.meta.url), ...process.argv.slice(2)], { stdio: "inherit" }));
-else
+  if (isServer) {
+    wipeEnvironment(secrets);
+    await import("./undumpable.js");
+  }
+} else
   fail(
     `this is Node ${process.version} (${process.execPath}); Node ${NEEDED} or newer is needed: install it`,
   );
@@ -46,10 +55,11 @@ function fail(text) {
   process.exitCode = 2;
 }
 
-/** Replaces this process by one with the server's options of Node; as process 1 of a container, by a shell that reaps orphans. */
-function becomeServer() {
-  const server = [process.execPath, ...serverFlags, ...process.argv.slice(1)];
-  if (process.pid === 1) process.execve?.("/bin/sh", ["sh", at("./init.sh"), ...server]);
+/** Replaces this process by one with the server's options of Node, through init.sh if that has work to do. */
+function becomeServer(holdsSecrets) {
+  const flags = process.execArgv.length > 0 ? process.execArgv : serverFlags;
+  const server = [process.execPath, ...flags, ...process.argv.slice(1)];
+  if (process.pid === 1 || holdsSecrets) process.execve?.("/bin/sh", ["sh", at("./init.sh"), ...server]);
   process.execve?.(process.execPath, server);
 }
 

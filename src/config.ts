@@ -1,53 +1,23 @@
-import { homedir } from "node:os";
-import { join } from "node:path";
 import type { HostKeys } from "./git/ssh-options.ts";
 import type { Apps } from "./jobs/apps/app.ts";
 import { BUILT_IN } from "./jobs/families/all.ts";
-import { decodeSecretKeys } from "./keys/secret-key.ts";
 import type { IsolationSetting } from "./process/isolation/choose.ts";
 import { parseApps } from "./settings/apps.ts";
 import { HOOK_SETTINGS } from "./settings/hooks.ts";
 import { PORT_SETTINGS } from "./settings/port.ts";
 import { parseRoles, ROLES } from "./settings/roles.ts";
 import { parseRunAsUsers } from "./settings/run-as-users.ts";
-import { type Setting, setting } from "./settings/setting.ts";
-import {
-  oneOf,
-  parseDatabaseUrl,
-  parseFile,
-  parseNames,
-  parseTemplates,
-  parseWhole,
-} from "./settings/values.ts";
+import { fileKey, formsOf, type Setting, setting } from "./settings/setting.ts";
+import { type Source, sourceOf } from "./settings/source.ts";
+import { STORAGE_SETTINGS } from "./settings/storage.ts";
+import { oneOf, parseFile, parseNames, parseTemplates, parseWhole } from "./settings/values.ts";
 import { durationMs } from "./task/duration.ts";
+import { messageOf } from "./task/errors.ts";
 
 /** Settings of `signalman serve`. A flag overrides the environment variable. */
 export const SETTINGS = {
   ...PORT_SETTINGS,
-  dataDir: setting({
-    env: "SIGNALMAN_DATA_DIR",
-    flag: "data-dir",
-    placeholder: "DIR",
-    description: "folder of this server's tasks, key and embedded database",
-    default: "~/.local/share/signalman",
-    parse: (text) => text || join(process.env.XDG_DATA_HOME || join(homedir(), ".local/share"), "signalman"),
-  }),
-  databaseUrl: setting({
-    env: "DATABASE_URL",
-    flag: "database-url",
-    placeholder: "URL",
-    description: "PostgreSQL 14 or newer",
-    default: "an embedded PostgreSQL in the data folder",
-    parse: (text) => (text ? parseDatabaseUrl(text) : undefined),
-  }),
-  secretKeys: setting({
-    env: "SIGNALMAN_SECRET_KEY",
-    placeholder: "BASE64,…",
-    description:
-      "32 bytes as base64 that encrypt secrets at rest; the same on all servers of one database. Earlier keys may follow after a comma: they decrypt secrets until rotate-secrets has encrypted them with the first key",
-    default: "secret.key in the data folder, made on first start",
-    parse: (text) => (text ? decodeSecretKeys(text) : undefined),
-  }),
+  ...STORAGE_SETTINGS,
   roles: setting({
     env: "SIGNALMAN_ROLES",
     flag: "roles",
@@ -170,12 +140,21 @@ export const SETTINGS = {
 } as const;
 
 type Settings = typeof SETTINGS;
-export type Config = Readonly<{ [K in keyof Settings]: ReturnType<Settings[K]["parse"]> }>;
-/** Texts of the flags on the command line, by setting; `true` for a switch. */
-export type Flags = Partial<Record<keyof Settings, string>>;
+type Key = keyof Settings;
+export type Config = Readonly<{ [K in Key]: ReturnType<Settings[K]["parse"]> }> & {
+  /** Files that hold secrets of this server, since settings name them. */
+  readonly secretFiles: readonly string[];
+};
+/** Texts of the flags on the command line, by setting; `true` for a switch. `KEYFile`: path of the file that holds a secret. */
+export type Flags = Partial<Record<Key, string>> & Partial<Record<`${Key}File`, string>>;
+
+/** Names of the variables that hold secrets of the server. */
+export const SECRET_VARIABLES = Object.values<Setting<unknown>>(SETTINGS)
+  .filter(({ file }) => file !== undefined)
+  .map(({ env }) => env);
 
 /** Variables of Signalman that are not settings of the server. */
-const OTHERS = new Set(["SIGNALMAN_SERVER", "SIGNALMAN_CA_FILE", "SIGNALMAN_TASK", "SIGNALMAN_PUMP"]);
+const OTHERS = ["SIGNALMAN_SERVER", "SIGNALMAN_CA_FILE", "SIGNALMAN_TASK", "SIGNALMAN_PUMP"];
 
 /** Thrown for a setting that is not valid; the message names the variable or the flag. */
 export class ConfigError extends Error {
@@ -187,16 +166,19 @@ export class ConfigError extends Error {
 
 /** Reads all settings. @throws ConfigError if one is not valid or not known. */
 export function readConfig(flags: Flags, env: NodeJS.ProcessEnv): Config {
-  const known = new Set<string>(Object.values(SETTINGS).map((s) => s.env));
+  const known = formsOf(SETTINGS).map((form) => form.env);
   const unknown = Object.keys(env).find(
-    (name) => name.startsWith("SIGNALMAN_") && !known.has(name) && !OTHERS.has(name),
+    (name) => name.startsWith("SIGNALMAN_") && ![...known, ...OTHERS].includes(name),
   );
-  if (unknown) throw new ConfigError(`unknown setting ${unknown}; expected one of ${[...known].join(", ")}`);
-  const entries = Object.entries(SETTINGS).map(([key, definition]) => [
-    key,
-    read(definition, flags[key as keyof Settings], env),
-  ]);
-  const config = Object.freeze(Object.fromEntries(entries)) as Config;
+  if (unknown) throw new ConfigError(`unknown setting ${unknown}; expected one of ${known.join(", ")}`);
+  const secretFiles: string[] = [];
+  const entries = Object.entries<Setting<unknown>>(SETTINGS).map(([name, definition]) => {
+    const key = name as Key;
+    const source = findSource(definition, { value: flags[key], file: flags[fileKey(key)] }, env);
+    if (source?.file !== undefined) secretFiles.push(source.file);
+    return [key, parse(definition, source)] as const;
+  });
+  const config = Object.freeze({ ...Object.fromEntries(entries), secretFiles } as unknown as Config);
   const fault = conflictIn(config);
   if (fault !== undefined) throw new ConfigError(fault);
   return config;
@@ -207,20 +189,29 @@ function conflictIn(config: Config): string | undefined {
   if (config.roles.length < ROLES.length && config.databaseUrl === undefined)
     return `SIGNALMAN_ROLES is ${config.roles.join()} only, so another server has the other role: set DATABASE_URL to the database of both`;
   if (config.noAuth && config.tokens)
-    return "--no-auth accepts calls without a token, but SIGNALMAN_TOKEN is set: leave one of them out";
+    return "--no-auth accepts calls without a token, but SIGNALMAN_TOKEN is set, or its file or credential: leave one of them out";
   if ((config.tlsCert === undefined) !== (config.tlsKey === undefined))
     return "TLS needs both --tls-cert and --tls-key (SIGNALMAN_TLS_CERT, SIGNALMAN_TLS_KEY); got only one of them";
   if (config.plaintext && config.tlsCert)
     return "--plaintext is for a port without TLS, but --tls-cert is given: leave one of them out";
+  const forwarded = config.forwardedEnv.find((name) => SECRET_VARIABLES.includes(name));
+  if (forwarded !== undefined)
+    return `SIGNALMAN_FORWARDED_ENV names ${forwarded}, which is a secret of the server and is not passed to tasks: take it out`;
   return undefined;
 }
 
-function read(definition: Setting<unknown>, flag: string | undefined, env: NodeJS.ProcessEnv): unknown {
-  const { parse } = definition;
+function findSource(...given: Parameters<typeof sourceOf>): Source | undefined {
   try {
-    return parse(flag ?? (env[definition.env] || undefined));
+    return sourceOf(...given);
   } catch (cause) {
-    const name = flag === undefined ? definition.env : `--${definition.flag}`;
-    throw new ConfigError(`${name} ${cause instanceof Error ? cause.message : cause}`, { cause });
+    throw new ConfigError(messageOf(cause), { cause });
+  }
+}
+
+function parse(definition: Setting<unknown>, source: Source | undefined): unknown {
+  try {
+    return definition.parse(source?.text);
+  } catch (cause) {
+    throw new ConfigError(`${source?.name ?? definition.env} ${messageOf(cause)}`, { cause });
   }
 }

@@ -1,9 +1,12 @@
 import { constants } from "node:os";
 import { type Logger, pino } from "pino";
 import pretty from "pino-pretty";
-import { type Config, type Flags, readConfig } from "./config.ts";
+import { type Config, type Flags, readConfig, SECRET_VARIABLES } from "./config.ts";
+import { isReadable } from "./process/is-readable.ts";
 import { killSelfIn } from "./process/last-resort.ts";
 import { startService } from "./service/start.ts";
+import { openToAll } from "./settings/source.ts";
+import { takeSecrets } from "./settings/take-secrets.ts";
 import { isDriverSlip } from "./store/postgres/connection-errors.ts";
 
 /** Exit codes; `usage`: a flag or a setting is wrong. */
@@ -22,7 +25,7 @@ export async function serve(flags: Flags): Promise<number> {
   const told = untilSignal();
   let config: Config;
   try {
-    config = readConfig(flags, process.env);
+    config = readConfig(flags, takeSecrets(SECRET_VARIABLES, process.env));
   } catch (error) {
     process.stderr.write(`signalman: ${error instanceof Error ? error.message : error}\n`);
     return EXIT.usage;
@@ -30,6 +33,7 @@ export async function serve(flags: Flags): Promise<number> {
   const logger = createLogger(config);
   outliveSlips(logger);
   warnOfPassword(flags, logger);
+  warnOfReaders(config, logger);
   logWarnings(logger);
   // A signal also ends a server that is still starting.
   void told.then(({ code }) => exitInTime(code, logger));
@@ -58,6 +62,16 @@ function warnOfPassword({ databaseUrl = "" }: Flags, logger: Logger): void {
   if (password || searchParams.has("password"))
     logger.warn(
       "--database-url holds a password, which every user of this machine can read in the list of processes (ps); set DATABASE_URL instead",
+    );
+}
+
+/** Warns if other users can read the files of secrets, or other programs of this user the memory of this process. */
+function warnOfReaders({ secretFiles }: Config, logger: Logger): void {
+  for (const file of openToAll(secretFiles))
+    logger.warn({ file }, `every user of this machine can read the secret in ${file}: chmod o-rwx it`);
+  if (isReadable())
+    logger.warn(
+      "every program of this server's user can read its memory, and the secrets in it: the optional dependency koffi is missing",
     );
 }
 

@@ -40,7 +40,7 @@ test("without settings there is a config that works on this machine", () => {
 });
 
 describe("valid values are accepted", () => {
-  const GOOD: [keyof Flags, string, unknown][] = [
+  const GOOD: [keyof typeof SETTINGS, string, unknown][] = [
     ["listen", "[::1]:0", { host: "::1", port: 0 }],
     ["listen", ":65535", { host: "", port: 65_535 }],
     ["allowedOrigins", "https://a.example,http://[::1]:81", ["https://a.example", "http://[::1]:81"]],
@@ -119,7 +119,7 @@ test("secrets have no flag, since every user of the machine can read a command l
 });
 
 describe("a bad value is an error that names its variable or flag and what is allowed", () => {
-  const BAD: [keyof Flags, string, RegExp][] = [
+  const BAD: [keyof typeof SETTINGS, string, RegExp][] = [
     ["listen", "8480", /must be HOST:PORT, such as 127.0.0.1:8480, not 8480/],
     ["listen", "localhost:65536", /must be HOST:PORT/],
     ["listen", "::1:80", /must be HOST:PORT/],

@@ -57,7 +57,8 @@ function reachableBy(user: TaskUser, paths: readonly string[]): string[] {
 }
 
 /** Returns the files with secrets of the service that lie outside of the hidden folders. */
-const secretFiles = ({ tlsKey }: Pick<Config, "tlsKey">): string[] => (tlsKey === undefined ? [] : [tlsKey]);
+const secretFiles = ({ tlsKey, secretFiles }: Pick<Config, "tlsKey" | "secretFiles">): string[] =>
+  tlsKey === undefined ? [...secretFiles] : [tlsKey, ...secretFiles];
 
 /** Names in the data folder that hold secrets of the service or of other tasks. */
 const CLOSED = ["tasks", "mirrors", "galaxy", "users", "postgres", "secret.key", "token"];

@@ -14,6 +14,7 @@ export const PORT_SETTINGS = {
   }),
   tokens: setting({
     env: "SIGNALMAN_TOKEN",
+    file: { flag: "token-file", credential: "signalman-token" },
     placeholder: "TOKEN,…",
     description:
       "bearer token of the root account, at least 16 characters. Further tokens may follow after a comma: all of them are valid, so that one can replace another",

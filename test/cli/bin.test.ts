@@ -1,27 +1,12 @@
-import { execFileSync } from "node:child_process";
-import { delimiter, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { applyDemo } from "../support/demo.ts";
 import { startService, type TestService } from "../support/service.ts";
 import { SIGNALMAN, startProgram } from "./cli.ts";
 import { dispose } from "./end-tasks.ts";
+import { oldNode } from "./old-node.ts";
 
 const ON_TERMINAL = fileURLToPath(new URL("./on-terminal.py", import.meta.url));
-/** A Node of this machine that is too old to run Signalman, as the system's often is. */
-const oldNode = (process.env.PATH ?? "")
-  .split(delimiter)
-  .map((folder) => join(folder, "node"))
-  .find((path) => versionOf(path) < 24);
-
-function versionOf(path: string): number {
-  try {
-    return Number(execFileSync(path, ["-p", "process.versions.node.split('.')[0]"], { stdio: "pipe" }));
-  } catch {
-    return Number.POSITIVE_INFINITY;
-  }
-}
-
 describe.runIf(oldNode)("bin/signalman.js under an old Node", () => {
   const command = [oldNode ?? "", SIGNALMAN];
   let service: TestService;

@@ -8,8 +8,11 @@ import { createInterface } from "node:readline";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { until } from "../faults/traces.ts";
 import { type TestDatabase, testDatabase } from "../support/database.ts";
+import { isRoot } from "../support/nobody.ts";
 import { SIGNALMAN } from "./cli.ts";
+import { oldNode } from "./old-node.ts";
 
+const TOKEN = "secret-of-the-server";
 const REPOSITORY = join(import.meta.dirname, "../..");
 
 let folder: string;
@@ -37,6 +40,7 @@ async function serve(command: string, ...args: string[]): Promise<{ child: Child
     PATH,
     HOME,
     DATABASE_URL: database.url,
+    SIGNALMAN_TOKEN: TOKEN,
     SIGNALMAN_LOG_FORMAT: "json",
     npm_config_cache: folder,
   };
@@ -69,6 +73,45 @@ function isAlive(pid: number): boolean {
 const childrenOf = (pid: number) =>
   readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").trim().split(" ").filter(Boolean).map(Number);
 
+/** A process and all that descend from it. */
+const treeOf = (pid: number): number[] => [pid, ...childrenOf(pid).flatMap(treeOf)];
+
+/** Environment with which a process was started, as far as this user may read it; that of a server may only root. */
+function environmentOf(pid: number): string {
+  try {
+    return readFileSync(`/proc/${pid}/environ`, "utf8");
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "EACCES") return "";
+    throw error;
+  }
+}
+
+function expectNoSecrets(pids: readonly number[]): void {
+  const environments = pids.map((pid) => environmentOf(pid));
+  if (isRoot) expect(environments.some((text) => text.includes("SIGNALMAN_LOG_FORMAT="))).toBe(true);
+  for (const text of environments) {
+    expect(text).not.toContain(TOKEN);
+    expect(text).not.toContain(database.url);
+  }
+}
+
+test("neither a server nor its helpers have secrets in their environment", async () => {
+  const { pid } = await serve(process.execPath, SIGNALMAN);
+  serverPid = pid;
+  // The server itself, its launcher and the helper that locks the data folder.
+  expectNoSecrets(treeOf(pid));
+});
+
+test("nor does the old Node that started it", async ({ skip }) => {
+  if (oldNode === undefined) skip("there is no Node below 24 on this machine");
+  const { child, pid } = await serve(oldNode ?? "", SIGNALMAN);
+  serverPid = pid;
+  const [parent = 0, ...others] = treeOf(child.pid as number);
+  expect(others).toContain(pid);
+  await until(() => !environmentOf(parent).includes(TOKEN));
+  expectNoSecrets([parent, ...others]);
+});
+
 test("a server that npx started ends when npx is told to", async () => {
   const { child, pid } = await serve("npx", "--no-install", "signalman");
   serverPid = pid;
@@ -96,6 +139,7 @@ test("as process 1 a server leaves no zombie, and takes signals", async ({ skip 
   execFileSync("nsenter", ["-t", String(init), "-p", "--", "/bin/sh", "-c", orphan], { stdio: "ignore" });
   await until(() => childrenOf(init).length > before);
   await until(() => childrenOf(init).length === before);
+  expectNoSecrets(treeOf(init));
   const ended = once(child, "exit");
   process.kill(init, "SIGTERM");
   expect(await ended).toEqual([0, null]);

@@ -11,17 +11,27 @@ const TOKEN = "secret-of-the-server";
 
 /** Starts a server that isolates its tasks by one chain, as a user who is not root. */
 export function startIsolated(chain: Chain): Promise<TestService> {
-  const dataDir = makeOwn(`data-${chain.name}`);
+  return start(chain.name, {
+    SIGNALMAN_ISOLATION: "namespaces",
+    PATH: `${withoutBetter(chain)}${process.env.PATH}`,
+  });
+}
+
+/** Starts a server that does not isolate its tasks, as a user who is not root. */
+export function startUnisolated(): Promise<TestService> {
+  return start("none", { SIGNALMAN_ISOLATION: "none" });
+}
+
+function start(name: string, env: Record<string, string>): Promise<TestService> {
   return startService({
-    dataDir,
+    dataDir: makeOwn(`data-${name}`),
     prefix: asNobody,
     env: {
-      HOME: makeOwn(`home-${chain.name}`),
+      HOME: makeOwn(`home-${name}`),
       SIGNALMAN_TOKEN: TOKEN,
       // The embedded one: its password and socket are in the data folder.
       DATABASE_URL: "",
-      SIGNALMAN_ISOLATION: "namespaces",
-      PATH: `${withoutBetter(chain)}${process.env.PATH}`,
+      ...env,
     },
   });
 }

@@ -5,7 +5,7 @@ import { follow } from "../faults/follow.ts";
 import { applyDemo, bytesOf, endOf, runDemo, watchToEnd } from "../support/demo.ts";
 import { isRoot, NOBODY } from "../support/nobody.ts";
 import type { TestService } from "../support/service.ts";
-import { chains, startIsolated, tellMissing, testRoot } from "./server.ts";
+import { chains, startIsolated, startUnisolated, tellMissing, testRoot } from "./server.ts";
 
 tellMissing();
 afterAll(() => testRoot.remove());
@@ -95,4 +95,55 @@ describe.each(chains)("in namespaces by $name, a task", (chain) => {
     writeFileSync(join(testRoot.path, GO), "");
     expect((await watched.ended).end?.exitCode).toBe(9);
   });
+});
+
+/** Numbers of system calls: ptrace, process_vm_readv, pidfd_open, pidfd_getfd. */
+const CALLS = process.arch === "arm64" ? [117, 270, 434, 438] : [101, 310, 434, 438];
+
+/** Tries to read the secrets from the server's process, and whether it can read those of a process that it may read. */
+const reader = (server: number) => `
+stolen() { echo "STOLEN $*"; }
+secret='secret-of-the-serv[e]r'
+PRETENDED="$(echo secret-of-the-serv)er" sleep 1000 &
+read_all() { perl -e '
+  my ($pid, $secret) = @ARGV;
+  open my $maps, "<", "/proc/$pid/maps" or exit 1;
+  open my $memory, "<", "/proc/$pid/mem" or exit 1;
+  while (<$maps>) {
+    my ($from, $to) = /^([0-9a-f]+)-([0-9a-f]+) rw/ or next;
+    sysseek $memory, hex $from, 0;
+    sysread $memory, my $data, hex($to) - hex $from or next;
+    exit 0 if $data =~ /$secret/;
+  }
+  exit 1' "$1" "$secret"; }
+until grep -aqs "$secret" /proc/$!/environ; do :; done
+read_all $! && echo could read another process
+kill $!
+
+for pid in /proc/[0-9]*; do grep -aqs "$secret" "$pid/environ" && stolen "environment of $(cat $pid/cmdline)"; done
+for file in environ mem maps auxv pagemap stack; do head -c 1 /proc/${server}/$file >/dev/null && stolen "$file"; done
+ls /proc/${server}/fd /proc/${server}/map_files && stolen descriptors
+ls -L /proc/${server}/root /proc/${server}/cwd && stolen folders
+for task in /proc/${server}/task/*; do head -c 1 "$task/environ" && stolen a thread; done
+read_all ${server} && stolen memory
+perl -e 'exit(syscall(${CALLS[0]}, 16, ${server}, 0, 0) == 0 ? 0 : 1)' && stolen a trace
+perl -e '$_ = "x" x 8; my $v = pack "PQ", $_, 8; exit(syscall(${CALLS[1]}, ${server}, $v, 1, $v, 1, 0) > 0 ? 0 : 1)' && stolen process_vm_readv
+perl -e 'my $p = syscall(${CALLS[2]}, ${server}, 0); exit($p > 0 && syscall(${CALLS[3]}, $p, 1, 0) >= 0 ? 0 : 1)' && stolen a descriptor
+unshare --user --map-root-user head -c 1 /proc/${server}/environ >/dev/null && stolen as root of a user namespace
+
+# SIGUSR1 opens Node's debugger.
+kill -USR1 ${server} && echo could send a signal
+for i in $(seq 5); do curl -s http://127.0.0.1:9229/json | grep -q "server|serve.ts" && stolen a debugger; sleep 0.01; done
+echo tried everything
+`;
+
+test("Without isolation, a task cannot read the memory and the environment of the server", async ({
+  skip,
+}) => {
+  if (!(await import("koffi").catch(() => undefined))) skip("the optional dependency koffi is not installed");
+  await using service = await startUnisolated();
+  await applyDemo(service, { reader: reader(service.process.pid as number) });
+  if (isRoot) chownSync(join(service.dataDir, "demo-scripts"), NOBODY, NOBODY);
+  const said = bytesOf(await watchToEnd(service, (await runDemo(service, "reader")).name), STDOUT).toString();
+  expect(said).toBe("could read another process\ncould send a signal\ntried everything\n");
 });

@@ -1,3 +1,4 @@
+import "../../bin/undumpable.js";
 import "../../bin/drizzle-imports.js";
 
 // A server process for tests, as bin/signalman.js runs it: settings come from the environment.

@@ -78,7 +78,8 @@ export async function startService(options: ServiceOptions = {}): Promise<TestSe
       ...isolationSettings,
       ...options.env,
     };
-    const node = [process.execPath, "--max-semi-space-size=4", ...(options.execArgv ?? []), SERVE];
+    const flags = ["--max-semi-space-size=4", "--disable-sigusr1", ...(options.execArgv ?? [])];
+    const node = [process.execPath, ...flags, SERVE];
     const [command = "", ...args] = [...(options.prefix ?? []), ...node];
     const child = spawn(command, args, { env, stdio: ["ignore", "ignore", "pipe"] });
     lines = [];

@@ -1,6 +1,7 @@
 import type { Command } from "commander";
 import { createProgram } from "../../src/cli/program.ts";
 import { SETTINGS } from "../../src/config.ts";
+import { formsOf } from "../../src/settings/setting.ts";
 import { markdownTable } from "./markdown-table.ts";
 
 const WIDTH = 100;
@@ -40,7 +41,7 @@ function helpOf(command: Command): string {
 }
 
 function settings(): string {
-  const rows = Object.values(SETTINGS).map(({ flag, placeholder, env, description, default: text }) => [
+  const rows = formsOf(SETTINGS).map(({ flag, placeholder, env, description, default: text }) => [
     flag ? `\`--${[flag, placeholder].filter(Boolean).join(" ")}\`` : "",
     `\`${env}\``,
     description,
@@ -48,7 +49,7 @@ function settings(): string {
   ]);
   return `Runs the server until SIGTERM or SIGINT. Running tasks go on; the next server on the same data folder takes them over.
 A flag overrides its variable. Settings without a flag are secrets: the arguments of a process can be read by every user
-of the machine. An unknown setting, or a value that cannot be read, ends the start with an error that names it.
+of the machine. A secret can be given by a file instead, whose last line break is left out. An unknown setting, or a value that cannot be read, ends the start with an error that names it.
 
 ${markdownTable(["flag", "variable", "meaning", "default"], rows)}`;
 }

@@ -1,4 +1,4 @@
-import { ConfigError, readConfig } from "../../config.ts";
+import { ConfigError, readConfig, SECRET_VARIABLES } from "../../config.ts";
 import { openDataFolder } from "../../embedded/data-folder.ts";
 import { DataFolderInUse } from "../../embedded/errors.ts";
 import { startEmbeddedPostgres } from "../../embedded/postgres.ts";
@@ -6,6 +6,7 @@ import { createCipher } from "../../keys/cipher.ts";
 import { sealCheckAnew } from "../../keys/key-check.ts";
 import { rotateSecrets } from "../../keys/rotation.ts";
 import { readSecretKeys } from "../../keys/secret-key.ts";
+import { takeSecrets } from "../../settings/take-secrets.ts";
 import { openDatabase } from "../../store/postgres/database.ts";
 import { migratePatiently } from "../../store/postgres/migrate.ts";
 import { UsageError } from "../errors.ts";
@@ -57,7 +58,7 @@ async function takeFolder(dir: string) {
 
 function settings(env: NodeJS.ProcessEnv) {
   try {
-    return readConfig({}, env);
+    return readConfig({}, takeSecrets(SECRET_VARIABLES, env));
   } catch (error) {
     if (error instanceof ConfigError) throw new UsageError(error.message, { cause: error });
     throw error;

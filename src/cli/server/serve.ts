@@ -1,6 +1,7 @@
 import { Command, Option } from "commander";
 import { type Flags, SETTINGS } from "../../config.ts";
 import { serve } from "../../main.ts";
+import { formsOf } from "../../settings/setting.ts";
 import { UsageError } from "../errors.ts";
 
 /** Runs `signalman serve` with its arguments; sets the exit code when the server has ended. */
@@ -13,17 +14,15 @@ export async function runServe(program: Command, args: readonly string[]): Promi
       "Runs the server until SIGTERM or SIGINT. Running tasks go on, and the next server on the data folder takes them over.",
     )
     .addHelpText("after", onlyFromEnvironment());
-  const options = Object.entries(SETTINGS).flatMap(
-    ([key, { flag, placeholder, env, description, default: text }]) => {
-      if (!flag) return [];
-      const option = new Option(
-        placeholder ? `--${flag} <${placeholder}>` : `--${flag}`,
-        `${description} (env: ${env}; default: ${text})`,
-      );
-      command.addOption(option);
-      return [{ key, name: option.attributeName(), isSwitch: !placeholder, isSetBy: !option.negate }];
-    },
-  );
+  const options = formsOf(SETTINGS).flatMap(({ key, flag, placeholder, env, description, default: text }) => {
+    if (!flag) return [];
+    const option = new Option(
+      placeholder ? `--${flag} <${placeholder}>` : `--${flag}`,
+      `${description} (env: ${env}; default: ${text})`,
+    );
+    command.addOption(option);
+    return [{ key, name: option.attributeName(), isSwitch: !placeholder, isSetBy: !option.negate }];
+  });
   command.action(async (given: Record<string, string | boolean | undefined>) => {
     // commander reads --no-auth as the opposite of --auth: true without the flag, false with it.
     const textOf = ({ name, isSwitch, isSetBy }: (typeof options)[number]): string | undefined => {
@@ -42,7 +41,7 @@ function refuseClientOptions(program: Command): void {
     if (program.getOptionValueSource(name) !== "cli") continue;
     throw new UsageError(
       name === "token"
-        ? "serve takes its token from SIGNALMAN_TOKEN"
+        ? "serve takes its token from SIGNALMAN_TOKEN, or from --token-file"
         : `serve has no --${name === "caFile" ? "ca-file" : name}`,
     );
   }
@@ -53,5 +52,5 @@ function onlyFromEnvironment(): string {
   const lines = Object.values(SETTINGS)
     .filter(({ flag }) => !flag)
     .map(({ env, description, default: text }) => `  ${env}  ${description} (default: ${text})`);
-  return `\nOnly from the environment:\n${lines.join("\n")}`;
+  return `\nOnly from the environment or from a file:\n${lines.join("\n")}`;
 }
