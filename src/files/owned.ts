@@ -77,7 +77,7 @@ export function writeNew(path: string, content: string | Uint8Array, owner?: Own
   give(fd, owner, mode, () => writeFileSync(fd, content));
 }
 
-/** Lets other users pass a folder of this server to what is in it, without listing it. */
+/** Lets other users enter a folder of this server, but not list it (mode o+x). */
 export function letPass(folder: string): void {
   const mode = statSync(folder).mode & 0o7777;
   if ((mode & PASS) !== PASS) chmodSync(folder, mode | PASS);

@@ -21,7 +21,7 @@ export interface OpenOptions {
   /** Largest size in bytes; a larger file is refused. Default: no limit, for callers that read a part of the file. */
   maxBytes?: number;
   /**
-   * User as whom a task runs whose file it is. A file that neither belongs to this user nor can be read by everyone is refused,
+   * User as whom the file's task runs. A file that neither belongs to this user nor can be read by everyone is refused,
    * since the program may have put a link to it there, and this server reads as root. Default: every file.
    */
   owner?: { readonly uid: number } | undefined;

@@ -15,7 +15,7 @@ export interface CallLimits {
   requestBytes: number;
   /** Calls of one caller with a large request that are read and served at once; others wait, without being read further. */
   large: number;
-  /** Open calls without authentication, which only health is called with. */
+  /** Open calls without authentication, which only the health service accepts. */
   unknown: CrowdLimits;
 }
 
@@ -30,7 +30,7 @@ export const CALL_LIMITS: CallLimits = {
 /** Milliseconds after which a caller may try again. */
 const RETRY_MS = 1000;
 
-/** A call's part of what its caller may use. Given back when it is disposed of. */
+/** A call's share of its caller's limits, returned when it is disposed. */
 export interface CallShare extends Disposable {
   /** Counts bytes of the request. @throws ConnectError RESOURCE_EXHAUSTED if the caller's requests have too many */
   hold(bytes: number): void;
@@ -108,13 +108,13 @@ function cutOff(response: HttpResponse): void {
 const tooManyCalls = (caller: string, most: number) =>
   new Failure(
     "exhausted",
-    `${caller} has ${most} open calls, the most that one caller may have; end streams that are not needed, or try again later`,
+    `${caller} has ${most} open calls, the limit for one caller; end streams that are not needed, or try again later`,
     { reason: "RESOURCE_EXHAUSTED", resource: caller, retryAfterMs: RETRY_MS },
   );
 
 const tooManyBytes = (caller: string, most: number) =>
   new Failure(
     "exhausted",
-    `The requests of ${caller} that are open have more than ${most} bytes, the most that one caller may have; send fewer at once`,
+    `The open requests of ${caller} have more than ${most} bytes, the limit for one caller; send fewer at once`,
     { reason: "RESOURCE_EXHAUSTED", resource: caller, retryAfterMs: RETRY_MS },
   );

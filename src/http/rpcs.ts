@@ -14,7 +14,7 @@ import { takeEncodedFields } from "./zero-copy.ts";
 
 const MAX_REQUEST_BYTES = 4 * 1024 * 1024;
 
-/** Returns the most bytes of a request. That of a public method is short; that of a stream is held while it is open. */
+/** Returns the maximum size of a request in bytes: little for public methods, and for streams, which hold it while they are open. */
 export function mostBytesOf(method: DescMethod): number {
   if (permissionOf(method) === "public") return 4 * 1024;
   return method.methodKind === "unary" ? MAX_REQUEST_BYTES : 64 * 1024;

@@ -2,7 +2,7 @@ import { constants, type Http2Server, type Http2Session, type ServerHttp2Session
 import { startFirstBytesTimeout } from "../async/first-bytes-timeout.ts";
 import type { Connection } from "./connection.ts";
 
-/** Bytes of bodies that a session may send unread once a caller has authenticated on it; before, HTTP/2's 64 KiB. */
+/** Bytes of bodies that a session may send before they are read, once a caller has authenticated on it; until then 64 KiB. */
 const SESSION_WINDOW = 4 * 1024 * 1024;
 /** Concurrent streams of a session before and after a caller has authenticated on it. */
 export const UNTRUSTED_STREAMS = 100;

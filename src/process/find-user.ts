@@ -2,7 +2,7 @@ import { spawnSync } from "node:child_process";
 import type { TaskUser } from "./task-user.ts";
 
 /**
- * Looks a user up by name or number, with its groups. By id(1), which asks the same sources as a login does (files, LDAP, SSSD).
+ * Looks a user up by name or number, with its groups. Uses id(1), which asks the same sources as a login does (files, LDAP, SSSD).
  * undefined: this machine has no such user.
  */
 export function findUser(name: string): TaskUser | undefined {

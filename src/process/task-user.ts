@@ -30,7 +30,7 @@ export function asUser(user: TaskUser | undefined): Enclosure | undefined {
   return user && { hasNamespace: false, owner: user, words: () => switchTo(user) };
 }
 
-/** Runs a shell script as a user to its end and returns its output. @throws Error with what the system or the script says */
+/** Runs a shell script as a user to its end and returns its output. @throws Error with the message of the system or the script */
 export function askAsUser(user: TaskUser, script: string, args: readonly string[]): string {
   const [command = "", ...words] = [...switchTo(user), "/bin/sh", "-c", script, "sh", ...args];
   const env = { PATH: process.env.PATH ?? "/usr/bin:/bin", LC_ALL: "C" };

@@ -44,7 +44,7 @@ export function choresOf(
       everyMs: 1000,
       work: () => observeWatched({ hub, readMarks: (ids) => readMarks(databases.reads, ids) }),
     },
-    { name: "tell that this server lives", everyMs: 5000, work: () => presence.beat() },
+    { name: "write the heartbeat of this node", everyMs: 5000, work: () => presence.beat() },
     { name: "housekeeping", everyMs: HOUR_MS, work: () => keepHouse(databases.control) },
     ...(runner
       ? [

@@ -50,7 +50,7 @@ function hiddenFolders({ config, dataDir }: Pick<ServiceContext, "config" | "dat
   return [...new Set(existing.map((path) => realpathSync(path)))];
 }
 
-/** Returns those paths whose folders the user may enter. The others are hidden by their rights, and need no mount. */
+/** Returns the paths whose folders the user may enter. The other paths are hidden by their permissions and need no mount. */
 function reachableBy(user: TaskUser, paths: readonly string[]): string[] {
   const found = askAsUser(user, `for path do [ -e "$path" ] && printf '%s\\0' "$path"; done; :`, paths);
   return found.split("\0").filter((path) => path !== "");

@@ -5,7 +5,7 @@ import { beat, leave } from "../store/nodes/nodes.ts";
 import { retryTransient } from "../store/postgres/transient-errors.ts";
 import type { ServiceContext } from "./context.ts";
 
-/** The row by which callers know of this server (store/nodes/nodes.ts). */
+/** The server's row in the table of nodes, in which callers see its state (store/nodes/nodes.ts). */
 export interface Presence {
   /** Whether a caller has asked that this server starts no more tasks. */
   isDraining(): boolean;
@@ -57,7 +57,9 @@ export async function openPresence(
     warnOnce(logger, "waiting for the database"),
   );
   stack.defer(() =>
-    leave(control, node).catch((err: unknown) => logger.warn({ err }, "cannot record the stop")),
+    leave(control, node).catch((err: unknown) =>
+      logger.warn({ err }, "cannot record that this server was stopped"),
+    ),
   );
   return presence;
 }

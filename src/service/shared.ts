@@ -14,7 +14,7 @@ import { openUsers } from "./users.ts";
 /** Milliseconds that a repository's host may be silent, and the pauses before the second and the third try. */
 const GIT_PATIENCE = { idleMs: 60_000, retryMs: [1000, 4000] };
 
-/** What tasks share on this machine, by user, and what is known of all users together. */
+/** Folders and settings that tasks share on this machine, for each user and for all users together. */
 export interface AllShared {
   sharedBy(template: string): Shared;
   mirrors: Pick<Mirrors, "removeUnused">;

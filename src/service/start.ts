@@ -4,7 +4,7 @@
  *
  *   storage.ts     data folder, database, key of the stored secrets
  *   live.ts        hub, bus to the other servers, listeners for committed changes
- *   presence.ts    the row by which callers know of this server
+ *   presence.ts    the server's row in the table of nodes
  *   runner.ts      pool, executors, hooks (role "runner")
  *   api.ts         the RPCs (role "api")
  *   port.ts        the one port, with health and reflection

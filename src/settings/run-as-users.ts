@@ -1,4 +1,4 @@
-/** As which user the tasks of a project or template run. */
+/** Assigns a user of the machine to the tasks of a project or template. */
 export interface UserEntry {
   /** `default`, `projects/x` or `projects/x/templates/y`. */
   scope: string;

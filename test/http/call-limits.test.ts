@@ -50,7 +50,7 @@ test("a caller with too many open calls is refused the next one, until one has e
   const second = await open(client.tasks.watchTask({}));
   const refused = await errorOf(client.tasks.getTask({ name: "x" }));
   expect(refused.code).toBe(Code.ResourceExhausted);
-  expect(refused.rawMessage).toMatch(/^root has 2 open calls, the most that one caller may have/);
+  expect(refused.rawMessage).toMatch(/^root has 2 open calls, the limit for one caller/);
   expect(refused.findDetails(RetryInfoSchema)).toHaveLength(1);
   leave.abort();
   await errorOf(first.next());

@@ -112,7 +112,7 @@ export const IsolationSchema: GenMessage<Isolation> = /*@__PURE__*/
   messageDesc(file_signalman_v1_app_service, 1);
 
 /**
- * As which user the tasks of a project or template run.
+ * User that runs the tasks of a project or template.
  *
  * @generated from message signalman.v1.TaskUser
  */

@@ -112,14 +112,14 @@ export type Node = Message<"signalman.v1.Node"> & {
   startTime?: Timestamp | undefined;
 
   /**
-   * Its last sign of life.
+   * Time of its last heartbeat.
    *
    * @generated from field: google.protobuf.Timestamp heartbeat_time = 14;
    */
   heartbeatTime?: Timestamp | undefined;
 
   /**
-   * When the server was stopped. Unset: it runs, or it ended without a farewell.
+   * When the server was stopped. Unset: it runs, or it ended without recording that, as after a crash.
    *
    * @generated from field: google.protobuf.Timestamp stop_time = 15;
    */
@@ -358,7 +358,7 @@ export const ForgetNodeResponseSchema: GenMessage<ForgetNodeResponse> = /*@__PUR
   messageDesc(file_signalman_v1_node, 10);
 
 /**
- * State of a node. Of several that are true the highest number is shown.
+ * State of a node. If several apply, the one with the highest number is shown.
  *
  * @generated from enum signalman.v1.NodeState
  */
@@ -407,7 +407,7 @@ export const NodeState = {
 } as const;
 
 /**
- * State of a node. Of several that are true the highest number is shown.
+ * State of a node. If several apply, the one with the highest number is shown.
  *
  * @generated from enum signalman.v1.NodeState
  */

@@ -986,7 +986,7 @@ export const StatusChangeSchema: GenMessage<StatusChange> = /*@__PURE__*/
   messageDesc(file_signalman_v1_task, 14);
 
 /**
- * Reason why a task waits. Of several that are true the lowest number is shown.
+ * Reason why a task waits. If several apply, the one with the lowest number is shown.
  *
  * @generated from enum signalman.v1.WaitReason
  */
@@ -1036,7 +1036,7 @@ export const WaitReason = {
 } as const;
 
 /**
- * Reason why a task waits. Of several that are true the lowest number is shown.
+ * Reason why a task waits. If several apply, the one with the lowest number is shown.
  *
  * @generated from enum signalman.v1.WaitReason
  */

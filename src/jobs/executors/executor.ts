@@ -38,7 +38,7 @@ export function namesOf(executors: Executors<never>): { own: string[]; shared: s
 
 /** Files and processes that tasks have left with an executor, by task id. */
 export interface Leftovers {
-  /** @throws Error if they cannot be listed: an empty list would tell that nothing is left. */
+  /** Lists the tasks with leftovers. @throws Error if they cannot be listed: an empty list would mean that nothing is left. */
   list(): Promise<string[]>;
   /** Kills the processes that these tasks have left, then removes their files. Never rejects. */
   clear(ids: readonly string[]): Promise<void>;

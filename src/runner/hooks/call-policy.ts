@@ -14,7 +14,7 @@ export interface Network {
   prefix: number;
 }
 
-/** What the operator lets hooks call (`--hook-networks`). */
+/** Networks and addresses that the operator lets hooks call (`--hook-networks`). */
 export interface HookNetworks {
   /** All addresses but those that are always refused. */
   any: boolean;

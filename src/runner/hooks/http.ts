@@ -112,7 +112,7 @@ function refusalOf({ url, urlKey }: Call, { address, why }: CallRefused): string
   return `${called} must not be called: ${its} ${why}; the operator's setting --hook-networks decides what hooks may call`;
 }
 
-/** Returns what an error about a secret URL may show: the messages of Node name the host. */
+/** Returns the part of an error that may be shown for a secret URL, since Node's messages name the host. */
 const codeOf = (error: unknown) => String((error as { code?: unknown }).code ?? "the connection failed");
 
 /** Resolves to the beginning of a body, also of one that breaks off. */

@@ -10,7 +10,7 @@ import { tasks } from "../schema/tasks.ts";
 import { backToQueue, LEASE_SECONDS } from "../tasks/leases.ts";
 import { type ChangedTask, transition } from "../tasks/transitions.ts";
 
-/** Facts that a server tells about itself. */
+/** Facts that a server writes into its row. */
 export type NodeFacts = Pick<
   typeof nodes.$inferInsert,
   "hostName" | "address" | "version" | "roles" | "tags" | "slots" | "problem"
@@ -206,7 +206,7 @@ async function release(db: Queryable, id: string, left: readonly string[]): Prom
   return released.map((task) => task.id);
 }
 
-/** Deletes nodes that have been away for a month, unless tasks name them as their place or callers have drained them. */
+/** Deletes nodes that have been away for a month, unless a task names the node, or a caller has drained it. */
 export async function forgetOldNodes(database: Database): Promise<void> {
   await database.run((db) =>
     db

@@ -3,7 +3,7 @@ import type { SshSettings } from "../../../git/ssh-options.ts";
 import type { Isolation } from "../../../process/isolation/isolation.ts";
 import type { TaskUser } from "../../../process/task-user.ts";
 
-/** What the tasks of one user have in common on this machine. Tasks of other users can neither read nor change it. */
+/** Folders and settings that the tasks of one user share on this machine. Tasks of other users can neither read nor change them. */
 export interface Shared {
   /** User as whom the tasks run; undefined: the server's. */
   user?: TaskUser | undefined;

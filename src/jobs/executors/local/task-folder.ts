@@ -79,7 +79,7 @@ export function completeTaskFolder({ root, work, home, tmp, owner }: TaskFolder)
 }
 
 /**
- * Asserts that a task goes on as the user as whom it has begun: another one cannot read its folder.
+ * Asserts that a task continues as the user as whom it began, since another user cannot read its folder.
  * @throws Error if the settings of the server name another user by now
  */
 export function assertSameUser({ work, owner }: TaskFolder): void {
