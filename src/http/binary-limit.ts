@@ -88,7 +88,7 @@ async function check(
   isGzip: boolean,
   { method, mostBytes }: BinaryLimitOptions,
 ): Promise<void> {
-  // What cannot be decompressed, or is too large then, is refused by Connect.
+  // Connect refuses a body that cannot be decompressed, or is too large then.
   const bytes = isGzip
     ? await inflate(message, { maxOutputLength: mostBytes }).catch(() => undefined)
     : message;

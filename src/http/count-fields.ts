@@ -30,7 +30,7 @@ export function hasMoreFields(desc: DescMessage, bytes: Uint8Array, most: number
   return count > most;
 }
 
-/** What counting needs to know of a type. */
+/** Properties of a message type that the count uses. */
 interface Shape {
   size: number;
   /** Content of a field with a length; undefined: a text, bytes, or unknown. */

@@ -55,14 +55,14 @@ describe("two servers of one database", () => {
     expect(stdout).toMatch(/ READY +0\/0 .* api only\n/);
   });
 
-  test("tell of a waiting task what it waits for", async () => {
+  test("say what a waiting task waits for", async () => {
     const first = await running("serial");
     const second = (await runDemo(b, "serial")).name;
     expect((await get(second)).waitingFor).toMatchObject({ reason: WaitReason.TEMPLATE_BUSY, task: first });
     const other = (await runDemo(b, "other")).name;
     expect(await waitOf(other)).toBe(WaitReason.NO_SLOT);
     const { stdout } = await cli(["list", "demo"], { server: b.url });
-    expect(stdout).toContain("waits: All 1 slots of the one node that is ready are used");
+    expect(stdout).toContain("waits: All slots of the ready nodes are used (nodes: 1, slots: 1)");
     for await (const { event } of b.client(TaskService).watchTask({ name: second }))
       if (event.case === "snapshot") {
         expect(event.value.task?.waitingFor?.reason).toBe(WaitReason.TEMPLATE_BUSY);
@@ -73,10 +73,10 @@ describe("two servers of one database", () => {
     expect((await get(other)).status).toBe(TaskStatus.SUCCESS);
   });
 
-  test("start no task on a drained node, and tell so", async () => {
+  test("start no task on a drained node, and say so", async () => {
     const node = (await nodeOfA()).name;
     const drained = await cli(["drain", node.slice(0, 20)], { server: b.url });
-    expect(drained).toMatchObject({ code: 0, stdout: `${node} is DRAINING; it runs 0 tasks\n` });
+    expect(drained).toMatchObject({ code: 0, stdout: `${node} is DRAINING; running tasks: 0\n` });
     await until(() => a.log().includes("drained: starts no more tasks"));
     const { name } = await runDemo(b, "other");
     expect(await waitOf(name)).toBe(WaitReason.NO_NODE);
@@ -84,7 +84,7 @@ describe("two servers of one database", () => {
     await watchToEnd(b, name);
   });
 
-  test("name no node that an argument does not name, or that two have", async () => {
+  test("refuse an argument that names no node or several", async () => {
     const two = await cli(["drain", hostname()], { server: b.url });
     expect(two).toMatchObject({ code: 2 });
     expect(two.stderr).toContain("names 2 nodes; expected id of the node");
@@ -124,7 +124,7 @@ describe("after a server died with a running task that became LOST", () => {
     await watchToEnd(b, next);
   });
 
-  test("the template waits until somebody removes the node, which may come back all the same", async () => {
+  test("the template waits until the node is removed, and the node may come back afterwards", async () => {
     const lost = await running("serial");
     const node = (await nodeOfA()).name;
     const early = await cli(["nodes", "forget", node], { server: b.url });

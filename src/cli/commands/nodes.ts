@@ -61,7 +61,7 @@ function changing(change: (client: Signalman, name: string, call: CallOptions) =
     const { node } = await session.call((client, call) => change(client, name, call));
     if (!node) return 0;
     if (session.json) await print(jsonLine(NodeSchema, node));
-    else await print(`${name} is ${stateWord(node)}; it runs ${node.usedSlots} tasks`);
+    else await print(`${name} is ${stateWord(node)}; running tasks: ${node.usedSlots}`);
     return 0;
   });
 }

@@ -36,29 +36,29 @@ function waitingFor({ project, template }: Waiting, wait: Wait): WaitingFor | un
   if (lostTask)
     return say(
       WaitReason.TEMPLATE_BLOCKED,
-      `${name} runs one task at a time, and its task ${lostTask} is LOST: it may still run on node ${lostNode}. Start that node again, or, if its machine is gone, call \`signalman nodes forget ${lostNode}\``,
+      `${name} runs one task at a time, and its task ${lostTask} is LOST: it may still run on node ${lostNode}. Start that node again, or, if its machine is gone, run \`signalman nodes forget ${lostNode}\``,
       lostTask,
     );
   if (activeTask)
     return say(
       WaitReason.TEMPLATE_BUSY,
-      `${name} runs one task at a time, and its task ${activeTask} has not ended`,
+      `${name} runs one task at a time, and its task ${activeTask} has not ended; wait for it, or set allow_parallel_tasks`,
       activeTask,
     );
   if (projectLimit > 0 && projectActive >= projectLimit)
     return say(
       WaitReason.PROJECT_LIMIT,
-      `projects/${project} runs at most ${projectLimit} tasks at a time, and ${projectActive} have not ended`,
+      `projects/${project} has reached its max_parallel_tasks (limit: ${projectLimit}, active: ${projectActive}); wait for a task to end, or raise the limit`,
     );
   if (readyNodes === 0)
     return say(
       WaitReason.NO_NODE,
-      "No node that runs tasks is ready; `signalman nodes list` shows each with its state",
+      "No node that runs tasks is ready; `signalman nodes` shows each with its state",
     );
   if (usedSlots >= slots)
     return say(
       WaitReason.NO_SLOT,
-      `All ${slots} slots of ${readyNodes === 1 ? "the one node that is" : `the ${readyNodes} nodes that are`} ready are used`,
+      `All slots of the ready nodes are used (nodes: ${readyNodes}, slots: ${slots}); wait for a task to end, or start a server with a higher --max-parallel-tasks`,
     );
   return undefined;
 }

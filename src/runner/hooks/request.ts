@@ -52,7 +52,7 @@ export async function send(
     signal,
   });
   sent.on("response", resolve).on("error", (error) => reject(signal.aborted ? signal.reason : error));
-  // Node closes the connection of an upgrade (status 101) that nobody listens for, without an error.
+  // Node closes the connection of an upgrade (status 101) that has no listener, without an error.
   sent.on("close", () => reject(new Error("the connection was closed without a response")));
   sent.end(body);
   return promise;
