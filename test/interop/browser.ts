@@ -32,12 +32,14 @@ export interface Browser extends AsyncDisposable {
   evaluate(expression: string): Promise<unknown>;
 }
 
-/** Driven by the DevTools protocol (https://chromedevtools.github.io/devtools-protocol). */
-export async function startBrowser(program: string): Promise<Browser> {
+/**
+ * Driven by the DevTools protocol (https://chromedevtools.github.io/devtools-protocol). `flags`: further options of the program.
+ */
+export async function startBrowser(program: string, flags: readonly string[] = []): Promise<Browser> {
   await using stack = new AsyncDisposableStack();
   const profile = await mkdtemp(join(tmpdir(), "signalman-browser-"));
   stack.defer(() => rm(profile, { recursive: true, force: true, maxRetries: 5 }));
-  const child = spawn(program, [...FLAGS, `--user-data-dir=${profile}`, "about:blank"], {
+  const child = spawn(program, [...FLAGS, ...flags, `--user-data-dir=${profile}`, "about:blank"], {
     stdio: ["ignore", "ignore", "pipe"],
   });
   const ended = once(child, "exit");

@@ -1,4 +1,4 @@
-import { createHash } from "node:crypto";
+import { createHash, X509Certificate } from "node:crypto";
 import { cp, mkdir, mkdtemp, readFile, rename, rm, stat } from "node:fs/promises";
 import { homedir, tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
@@ -6,6 +6,7 @@ import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, it, type TestContext } from "vitest";
 import { findProgram } from "../../src/jobs/apps/find-program.ts";
 import { startProgram } from "../cli/cli.ts";
+import { makeCertificate, type TestCertificate } from "../support/certificates.ts";
 import { applyDemo } from "../support/demo.ts";
 import { startService, type TestService } from "../support/service.ts";
 import { startBrowser } from "./browser.ts";
@@ -20,18 +21,40 @@ const FIRST_TIME = 600_000;
 
 let service: TestService;
 let server: string;
-/** Address of the unix socket, whose callers need no token. */
-let socket: string;
+/** A server of the same database with TLS. */
+let encrypted: TestService;
+let certificate: TestCertificate;
+/** Ways to the same tasks, by the variables that the examples read. Callers over the unix socket need no token. */
+let ways: Record<"port" | "socket" | "tls", Record<string, string>>;
 let expected: string;
 
 beforeAll(async () => {
   service = await startService({ env: { SIGNALMAN_ALLOWED_ORIGINS: "*", SIGNALMAN_TOKEN: TOKEN } });
   server = new URL(service.url).host;
-  socket = `unix:${service.dataDir}/signalman/${server}.sock`;
+  certificate = makeCertificate();
+  encrypted = await startService({
+    databaseUrl: service.databaseUrl,
+    env: {
+      ...{ SIGNALMAN_ALLOWED_ORIGINS: "*", SIGNALMAN_TOKEN: TOKEN },
+      ...{ SIGNALMAN_TLS_CERT: certificate.certFile, SIGNALMAN_TLS_KEY: certificate.keyFile },
+    },
+  });
+  ways = {
+    port: { SIGNALMAN_SERVER: server, SIGNALMAN_TOKEN: TOKEN },
+    socket: { SIGNALMAN_SERVER: `unix:${service.dataDir}/signalman/${server}.sock` },
+    tls: {
+      ...{ SIGNALMAN_SERVER: new URL(encrypted.url).host, SIGNALMAN_TOKEN: TOKEN },
+      SIGNALMAN_CA_FILE: certificate.certFile,
+    },
+  };
   await applyDemo(service, { hello: "echo 'Hello, Größe 🚀'; seq 1 2000; exit 3" });
   expected = await linesOf([process.execPath, join(ROOT, "examples/watch.ts"), "demo/hello"]);
 });
-afterAll(() => service[Symbol.asyncDispose]());
+afterAll(async () => {
+  await encrypted[Symbol.asyncDispose]();
+  await service[Symbol.asyncDispose]();
+  certificate[Symbol.dispose]();
+});
 
 /** Whole output of these clients for a template that does not exist. */
 const UNKNOWN = "There is no projects/demo/templates/none\n";
@@ -41,11 +64,15 @@ async function complaintOf(command: string[]): Promise<string> {
   return run.stderr.toString();
 }
 
-async function linesOf(command: string[], env: Record<string, string> = {}, at = server): Promise<string> {
-  const token: Record<string, string> = at === server ? { SIGNALMAN_TOKEN: TOKEN } : {};
-  const run = startProgram(command, { server: at, env: { ...token, ...env } });
+async function linesOf(command: string[], env: Record<string, string> = ways.port): Promise<string> {
+  const run = startProgram(command, { env });
   expect(await run.ended, run.stderr).toBe(0);
   return run.stdout.toString();
+}
+
+/** Expects that a client prints the same lines over the port, over the unix socket and over TLS. */
+async function expectSameLines(command: string[]): Promise<void> {
+  for (const [way, env] of Object.entries(ways)) expect(await linesOf(command, env), way).toBe(expected);
 }
 
 /** Runs a step that needs packages from registries; skips the test with the reason if they cannot be fetched. */
@@ -67,8 +94,7 @@ it("`signalman watch`, the reference of comparison, prints the task's lines and 
 
 it("a 15-line client in grpc-js prints the same lines", async () => {
   const watch = join(ROOT, "examples/watch-grpc.mjs");
-  expect(await linesOf([process.execPath, watch, "demo/hello"])).toBe(expected);
-  expect(await linesOf([process.execPath, watch, "demo/hello"], {}, socket)).toBe(expected);
+  await expectSameLines([process.execPath, watch, "demo/hello"]);
   const env = { SIGNALMAN_TOKEN: TOKEN };
   const unknown = startProgram([process.execPath, watch, "demo/none"], { server, env });
   expect(await unknown.ended).toBe(1);
@@ -81,8 +107,7 @@ describe("examples/clients/python", () => {
     const environment = await pythonEnvironment(context, python);
     const watch = join(EXAMPLES, "python/watch.py");
     const command = [join(environment, "bin/python"), watch, "demo/hello"];
-    expect(await linesOf(command)).toBe(expected);
-    expect(await linesOf(command, {}, socket)).toBe(expected);
+    await expectSameLines(command);
     expect(await complaintOf([join(environment, "bin/python"), watch, "demo/none"])).toBe(UNKNOWN);
   });
 });
@@ -119,11 +144,16 @@ describe("examples/clients/go", () => {
     const inFolder = ["sh", "-c", 'cd "$0" && exec "$@"', folder];
     await linesOf([...inFolder, "buf", "generate", join(ROOT, "proto")], env);
     await linesOf([go, "-C", folder, "build", "-o", "watch", "."], env);
-    expect(await linesOf([join(folder, "watch"), "demo/hello"])).toBe(expected);
-    expect(await linesOf([join(folder, "watch"), "demo/hello"], {}, socket)).toBe(expected);
+    await expectSameLines([join(folder, "watch"), "demo/hello"]);
     expect(await complaintOf([join(folder, "watch"), "demo/none"])).toBe(UNKNOWN);
   });
 });
+
+/** Hash by which Chromium names the key of a certificate. */
+function publicKeyHash(cert: Buffer): string {
+  const key = new X509Certificate(cert).publicKey.export({ type: "spki", format: "der" });
+  return createHash("sha256").update(key).digest("base64");
+}
 
 describe("examples/clients/browser", () => {
   it("a 15-line client in the browser prints the same lines, on a page from another origin", async (context) => {
@@ -131,12 +161,16 @@ describe("examples/clients/browser", () => {
     const files = startProgram([process.execPath, join(EXAMPLES, "browser/serve.js"), "0"]);
     context.onTestFinished(() => void files.child.kill());
     await files.shows("stdout", "index.html");
-    await using browser = await startBrowser(chromium);
+    // Trusts the certificate by its key, as if the user had installed it.
+    const trusted = `--ignore-certificate-errors-spki-list=${publicKeyHash(certificate.cert)}`;
+    await using browser = await startBrowser(chromium, [trusted]);
     const page = files.stdout.toString().trim();
     // Importing the page's script again returns the same module: the promise resolves when the script has ended.
     const text = 'import("/examples/clients/browser/watch.js").then(() => document.body.innerText)';
-    await browser.open(`${page}?template=demo/hello&server=${service.url}#${TOKEN}`);
-    expect(await browser.evaluate(text)).toBe(expected);
+    for (const { url } of [service, encrypted]) {
+      await browser.open(`${page}?template=demo/hello&server=${url}#${TOKEN}`);
+      expect(await browser.evaluate(text)).toBe(expected);
+    }
     await browser.open(`${page}?template=demo/none&server=${service.url}#${TOKEN}`);
     expect(await browser.evaluate(text)).toBe(UNKNOWN);
   });
@@ -153,6 +187,6 @@ describe.each([
     const lines = text
       .split("\n")
       .filter((line) => !/^(\s*[})\]]*\s*|\/\/.*|#.*|import .*|package .*)$/.test(line));
-    expect(lines.length).toBeLessThanOrEqual(22);
+    expect(lines.length).toBeLessThanOrEqual(24);
   });
 });

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
@@ -17,10 +18,13 @@ import (
 )
 
 func main() {
-	name := cmp.Or(strings.Join(os.Args[1:], ""), "demo/hello")
-	project, template, _ := strings.Cut(name, "/")
+	project, template, _ := strings.Cut(cmp.Or(strings.Join(os.Args[1:], ""), "demo/hello"), "/")
 	server := cmp.Or(os.Getenv("SIGNALMAN_SERVER"), "127.0.0.1:8480")
-	connection := must(grpc.NewClient(server, grpc.WithTransportCredentials(insecure.NewCredentials())))
+	transport := insecure.NewCredentials()
+	if caFile := os.Getenv("SIGNALMAN_CA_FILE"); caFile != "" {
+		transport = must(credentials.NewClientTLSFromFile(caFile, ""))
+	}
+	connection := must(grpc.NewClient(server, grpc.WithTransportCredentials(transport)))
 	tasks, ctx := pb.NewTaskServiceClient(connection), context.Background()
 	if token := os.Getenv("SIGNALMAN_TOKEN"); token != "" {
 		ctx = metadata.AppendToOutgoingContext(ctx, "authorization", "Bearer "+token)

@@ -5,7 +5,9 @@ import grpc
 sys.path.append(str(pathlib.Path(__file__).parents[3] / "proto"))  # where the .proto files are found
 protos, services = grpc.protos_and_services("signalman/v1/task_service.proto")
 project, _, template = (sys.argv[1] if len(sys.argv) > 1 else "demo/hello").partition("/")
-channel = grpc.insecure_channel(os.environ.get("SIGNALMAN_SERVER", "127.0.0.1:8480"))
+server, ca_file = os.environ.get("SIGNALMAN_SERVER", "127.0.0.1:8480"), os.environ.get("SIGNALMAN_CA_FILE")
+tls = grpc.ssl_channel_credentials(pathlib.Path(ca_file).read_bytes()) if ca_file else None
+channel = grpc.secure_channel(server, tls) if tls else grpc.insecure_channel(server)
 token = os.environ.get("SIGNALMAN_TOKEN")
 metadata = [("authorization", f"Bearer {token}")] if token else []
 tasks = services.TaskServiceStub(channel)
