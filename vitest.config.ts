@@ -3,7 +3,7 @@ import { defineConfig } from "vitest/config";
 export default defineConfig({
   test: {
     include: ["test/**/*.test.ts"],
-    globalSetup: ["test/support/database.ts"],
+    globalSetup: ["test/support/setup.ts"],
     // Without it, each file with tests of the store spends a second on loading drizzle.
     execArgv: ["--import", "./bin/drizzle-imports.js"],
     // Most tests wait, for processes and for the database.

@@ -3,8 +3,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { SIGNALMAN } from "../support/program.ts";
 import { startService, type TestService } from "../support/service.ts";
-import { cli, SIGNALMAN, startProgram } from "./cli.ts";
+import { cli, startProgram } from "./cli.ts";
 
 const SETUP = fileURLToPath(new URL("../../examples/accounts/setup.sh", import.meta.url));
 const ROOT = "root-token-of-the-test";

@@ -2,10 +2,11 @@ import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { applyDemo } from "../support/demo.ts";
 import { startService, type TestService } from "../support/service.ts";
-import { SIGNALMAN, startProgram } from "./cli.ts";
+import { startProgram } from "./cli.ts";
 import { dispose } from "./end-tasks.ts";
 import { oldNode } from "./old-node.ts";
 
+const SIGNALMAN = fileURLToPath(new URL("../../bin/signalman.js", import.meta.url));
 const ON_TERMINAL = fileURLToPath(new URL("./on-terminal.py", import.meta.url));
 describe.runIf(oldNode)("bin/signalman.js under an old Node", () => {
   const command = [oldNode ?? "", SIGNALMAN];

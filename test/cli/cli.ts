@@ -1,8 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { fileURLToPath } from "node:url";
-
-export const SIGNALMAN = fileURLToPath(new URL("../../bin/signalman.js", import.meta.url));
+import { SIGNALMAN } from "../support/program.ts";
 
 export interface Cli {
   readonly child: ChildProcess;

@@ -9,8 +9,9 @@ import { candidates } from "../../src/cli/completion/candidates.ts";
 import { createProgram } from "../../src/cli/program.ts";
 import { findProgram } from "../../src/jobs/apps/find-program.ts";
 import { applyDemo, runDemo, watchToEnd } from "../support/demo.ts";
+import { SIGNALMAN } from "../support/program.ts";
 import { startService, type TestService } from "../support/service.ts";
-import { cli, SIGNALMAN, startProgram } from "./cli.ts";
+import { cli, startProgram } from "./cli.ts";
 
 const ON_TERMINAL = fileURLToPath(new URL("./on-terminal.py", import.meta.url));
 

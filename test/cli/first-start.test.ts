@@ -6,7 +6,8 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { type TestDatabase, testDatabase } from "../support/database.ts";
-import { cli, SIGNALMAN, startCli } from "./cli.ts";
+import { SIGNALMAN } from "../support/program.ts";
+import { cli, startCli } from "./cli.ts";
 
 const CATALOG = "project: { name: demo }\n";
 

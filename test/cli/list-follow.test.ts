@@ -5,8 +5,9 @@ import { stripVTControlCharacters } from "node:util";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { TaskService } from "../../gen/signalman/v1/task_service_pb.ts";
 import { applyDemo, runDemo, watchToEnd } from "../support/demo.ts";
+import { SIGNALMAN } from "../support/program.ts";
 import { startService, type TestService } from "../support/service.ts";
-import { type Cli, cli, SIGNALMAN, startCli, startProgram } from "./cli.ts";
+import { type Cli, cli, startCli, startProgram } from "./cli.ts";
 import { dispose } from "./end-tasks.ts";
 
 const ON_TERMINAL = fileURLToPath(new URL("on-terminal.py", import.meta.url));

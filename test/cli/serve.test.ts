@@ -7,7 +7,8 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { expect, test } from "vitest";
 import { testDatabase } from "../support/database.ts";
-import { cli, SIGNALMAN } from "./cli.ts";
+import { SIGNALMAN } from "../support/program.ts";
+import { cli } from "./cli.ts";
 
 /** Expects a refused start: one sentence on stderr and no stack. */
 async function refusalOf(args: string[], env: Record<string, string> = {}): Promise<string> {

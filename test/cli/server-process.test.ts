@@ -9,7 +9,7 @@ import { afterEach, beforeEach, expect, test } from "vitest";
 import { until } from "../faults/traces.ts";
 import { type TestDatabase, testDatabase } from "../support/database.ts";
 import { isRoot } from "../support/nobody.ts";
-import { SIGNALMAN } from "./cli.ts";
+import { SIGNALMAN } from "../support/program.ts";
 import { oldNode } from "./old-node.ts";
 
 const TOKEN = "secret-of-the-server";

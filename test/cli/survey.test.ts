@@ -3,8 +3,9 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { TaskService } from "../../gen/signalman/v1/task_service_pb.ts";
 import { SurveyType } from "../../gen/signalman/v1/template_pb.ts";
 import { applyDemo } from "../support/demo.ts";
+import { SIGNALMAN } from "../support/program.ts";
 import { startService, type TestService } from "../support/service.ts";
-import { type Cli, cli, SIGNALMAN, startProgram } from "./cli.ts";
+import { type Cli, cli, startProgram } from "./cli.ts";
 import { Terminal } from "./terminal.ts";
 
 const ON_TERMINAL = fileURLToPath(new URL("./on-terminal.py", import.meta.url));

@@ -1,8 +1,9 @@
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { applyDemo } from "../support/demo.ts";
+import { SIGNALMAN } from "../support/program.ts";
 import { startService, type TestService } from "../support/service.ts";
-import { type Cli, SIGNALMAN, startProgram } from "./cli.ts";
+import { type Cli, startProgram } from "./cli.ts";
 import { dispose } from "./end-tasks.ts";
 import { Terminal } from "./terminal.ts";
 

@@ -5,11 +5,11 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
-import { fileURLToPath } from "node:url";
 import { ConnectError } from "@connectrpc/connect";
 import { expect, test } from "vitest";
 import type { Task } from "../../gen/signalman/v1/task_pb.ts";
 import { applyDemo, runDemo } from "../support/demo.ts";
+import { SERVE } from "../support/program.ts";
 import { startService, type TestService } from "../support/service.ts";
 import { BREAKS, endOf, follow } from "./follow.ts";
 import { idOf, leavesNothing } from "./traces.ts";
@@ -21,7 +21,6 @@ echo $SEMAPHORE_TASK_DETAILS_ID >>$1/runs
 echo begin
 sleep 0.$((RANDOM % 3))$((RANDOM % 10))
 echo end`;
-const SERVE = fileURLToPath(new URL("../support/serve.ts", import.meta.url));
 const CACHE = { NODE_COMPILE_CACHE: join(tmpdir(), "signalman-test-cache") };
 
 test("servers that die at random moments, in their start too: each task runs once and ends once", {

@@ -13,6 +13,7 @@ import { cli } from "../cli/cli.ts";
 import { endOf, follow } from "../faults/follow.ts";
 import { idOf } from "../faults/traces.ts";
 import { runDemo } from "../support/demo.ts";
+import { SERVE } from "../support/program.ts";
 import { startService, type TestService } from "../support/service.ts";
 import { AFTER_TASK, applyHooked, BEFORE_TASK, kill, program, runToEnd } from "./hooked.ts";
 
@@ -215,8 +216,7 @@ test("a server that is still loading a module ends by SIGTERM", async () => {
     SIGNALMAN_DATA_DIR: join(folder, "data"),
     SIGNALMAN_HOOKS: await module("slow.mjs", text),
   };
-  const serve = fileURLToPath(new URL("../support/serve.ts", import.meta.url));
-  const child = spawn(process.execPath, [serve], { env, stdio: ["ignore", "ignore", "pipe"] });
+  const child = spawn(process.execPath, [SERVE], { env, stdio: ["ignore", "ignore", "pipe"] });
   const ended = once(child, "exit");
   createInterface({ input: child.stderr }).on("line", (line) => {
     if (line === "loading") child.kill("SIGTERM");

@@ -4,16 +4,12 @@ import { mkdtemp, readdir, readlink, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
-import { fileURLToPath } from "node:url";
 import type { DescService } from "@bufbuild/protobuf";
 import { type Client, createClient, type Interceptor } from "@connectrpc/connect";
 import { createGrpcTransport } from "@connectrpc/connect-node";
 import { testDatabase } from "./database.ts";
 import { isolationSettings } from "./isolation.ts";
-
-/** Where bin/signalman.js keeps compiled code too. */
-const CACHE = fileURLToPath(new URL("../../node_modules/.cache/signalman", import.meta.url));
-const SERVE = fileURLToPath(new URL("./serve.ts", import.meta.url));
+import { SERVE } from "./program.ts";
 
 /** SIGNALMAN_SECRET_KEY of every test server, so that several can share a database. */
 export const SECRET_KEY = Buffer.alloc(32, "a key of tests").toString("base64");
@@ -64,7 +60,6 @@ export async function startService(options: ServiceOptions = {}): Promise<TestSe
     const env = {
       PATH: process.env.PATH,
       HOME: process.env.HOME,
-      NODE_COMPILE_CACHE: CACHE,
       DATABASE_URL: databaseUrl,
       SIGNALMAN_DATA_DIR: dataDir,
       SIGNALMAN_LISTEN: `127.0.0.1:${port}`,

@@ -1,7 +1,8 @@
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
-import { cli, SIGNALMAN, startProgram } from "../cli/cli.ts";
+import { cli, startProgram } from "../cli/cli.ts";
 import { endOf, follow } from "../faults/follow.ts";
+import { SIGNALMAN } from "../support/program.ts";
 import { startService, type TestService } from "../support/service.ts";
 import { makeProject, needsTerraform } from "./project.ts";
 
