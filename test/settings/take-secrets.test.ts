@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { afterAll, expect, test } from "vitest";
 import { SECRET_VARIABLES } from "../../src/config.ts";
 import { takeSecrets } from "../../src/settings/take-secrets.ts";
-import { SIGNALMAN } from "../cli/cli.ts";
+import { SIGNALMAN } from "../support/program.ts";
 
 const BIN = join(SIGNALMAN, "..");
 const folder = mkdtempSync(join(tmpdir(), "signalman-secrets-"));

@@ -107,7 +107,13 @@ function filesOf(source: string): string[] {
 
 async function build(folder: string): Promise<void> {
   const plugins = [{ name: "place", transform: keepPlace }];
-  const bundle = await rolldown({ cwd: PROJECT, input: ENTRIES, platform: "node", external: NATIVE, plugins });
+  const bundle = await rolldown({
+    cwd: PROJECT,
+    input: ENTRIES,
+    platform: "node",
+    external: NATIVE,
+    plugins,
+  });
   await bundle.write({ dir: folder, format: "esm", entryFileNames: "[name].js", keepNames: true });
   await bundle.close();
   cpSync(join(PROJECT, "bin"), join(folder, "bin"), { recursive: true });
