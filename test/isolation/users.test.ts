@@ -25,6 +25,8 @@ echo again >/dev/stdout
 echo trouble >/dev/stderr
 `;
 
+const PRIVILEGES = 'echo "$(id -u) $(grep NoNewPrivs /proc/self/status)"';
+
 /** Works in its folders until it is killed, and stays alive after the first signal. */
 const VICTIM = `
 trap 'echo asked' TERM
@@ -58,8 +60,10 @@ describe.skipIf(obstacle).each(["none", "namespaces"] as const)(
   (isolation) => {
     let service: TestService;
     beforeAll(async () => {
-      service = await startWithUsers(isolation);
-      await applyDemo(service, { who: WHO, victim: VICTIM });
+      service = await startWithUsers(isolation, {
+        SIGNALMAN_ISOLATION_EXEMPT: "projects/demo/templates/exempt",
+      });
+      await applyDemo(service, { who: WHO, victim: VICTIM, exempt: PRIVILEGES, usual: PRIVILEGES });
       await applyDemo(service, { thief: thief(service.process.pid ?? 0, service.dataDir) }, { name: "web" });
     });
     afterAll(async () => {
@@ -79,6 +83,17 @@ describe.skipIf(obstacle).each(["none", "namespaces"] as const)(
       ]);
       expect(bytesOf(events, STDERR).toString()).toBe("trouble\n");
       expect(endOf(events).end?.exitCode).toBe(0);
+    });
+
+    test("a template that the operator exempts runs as its user without namespaces", async () => {
+      const said = async (template: string) => {
+        const { name } = await runDemo(service, template);
+        return bytesOf(await watchToEnd(service, name), STDOUT).toString();
+      };
+      expect(await said("exempt")).toBe(`${idOf(RUNNER)} NoNewPrivs:\t0\n`);
+      expect(await said("usual")).toBe(
+        `${idOf(RUNNER)} NoNewPrivs:\t${isolation === "namespaces" ? 1 : 0}\n`,
+      );
     });
 
     test("a task of another user reads, changes and kills nothing, and a kill leaves nothing alive", async () => {
