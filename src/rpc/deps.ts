@@ -12,7 +12,7 @@ import {
   updateAccount,
 } from "../store/accounts/accounts.ts";
 import { createToken, listTokens, revokeToken } from "../store/accounts/tokens.ts";
-import { listAuditEvents, recordRefusal } from "../store/audit.ts";
+import { listAuditEvents } from "../store/audit.ts";
 import { changeProject } from "../store/catalog/catalog.ts";
 import { assertProject, getResource, listResources, readProject } from "../store/catalog/resources.ts";
 import { findTail, readChunks } from "../store/logs/logs.ts";
@@ -41,6 +41,7 @@ export interface RpcParts {
   operatorLog: RpcDeps["operatorLog"];
   inspectApps: RpcDeps["inspectApps"];
   isolation: RpcDeps["isolation"];
+  recordRefusal: RpcDeps["recordRefusal"];
   appNames: readonly string[];
   lostTimeoutMs: number;
   runsTasks: boolean;
@@ -60,7 +61,6 @@ export function rpcDeps({ control, logs, reads }: Databases, parts: RpcParts): R
   const readTask = coalesce((project: string, id: string) => getTask(reads, project, id));
   return {
     ...parts,
-    recordRefusal: (...args) => recordRefusal(control, ...args),
     listAuditEvents: (query) => listAuditEvents(reads, query),
     observe: (...args) => parts.callers.observe(...args),
     findTask: remember(TASKS_REMEMBERED, taskName, ({ project, id }) => findTask(reads, project, id)),

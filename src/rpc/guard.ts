@@ -1,19 +1,18 @@
 import type { DescMethod, Message } from "@bufbuild/protobuf";
 import type { Observation } from "../access/callers.ts";
 import { keepsScopes, mayAt } from "../access/rights.ts";
-import type { Actor, Caller } from "../task/caller.ts";
-import { Failure } from "../task/errors.ts";
-import type { Reason } from "../task/reasons.ts";
+import type { Caller } from "../task/caller.ts";
+import { type ErrorKind, Failure } from "../task/errors.ts";
 import { actorOf } from "./actor.ts";
 import { type AuthorizeDeps, authorize, type Permitted } from "./authorize.ts";
 import type { Call, Incoming } from "./call.ts";
-import { ruleOf } from "./permissions.ts";
+import { isRead, ruleOf } from "./permissions.ts";
+import { BY_CALLER, BY_RIGHT, type RecordRefusal, refusalOf } from "./refusals.ts";
 
 export interface GuardDeps extends AuthorizeDeps {
   /** Watches the token and the rights of a caller (access/callers.ts). */
   observe(caller: Caller, isAllowed: (now: Caller) => boolean): Observation;
-  /** Stores the audit event of a refusal. */
-  recordRefusal(actor: Actor, refusal: { resource: string; code: string; reason: Reason }): Promise<void>;
+  recordRefusal: RecordRefusal;
 }
 
 type Handle = (request: Message, call: Call) => unknown;
@@ -28,21 +27,19 @@ export function guarded(
     try {
       return await authorize(deps, method, request, incoming.caller);
     } catch (error) {
-      throw await recorded(error, request, incoming, ["denied", "not_found"]);
+      throw await recorded(error, request, incoming, { kinds: BY_RIGHT });
     }
   }
 
-  /** Records an error of one of the kinds, and returns it. */
+  /** Records an error of one of the kinds, and returns it. `target`: the resource that the request names. */
   async function recorded(
     error: unknown,
     request: Message,
     incoming: Incoming,
-    kinds: readonly Failure["kind"][],
+    { kinds, target = "" }: { kinds: readonly ErrorKind[]; target?: string },
   ): Promise<unknown> {
     if (!(error instanceof Failure && kinds.includes(error.kind))) return error;
-    const code = error.kind === "denied" ? "PERMISSION_DENIED" : "NOT_FOUND";
-    const { reason, resource = "" } = error;
-    await deps.recordRefusal(actorOf(method, request, incoming), { resource, code, reason });
+    await deps.recordRefusal(actorOf(method, request, incoming), refusalOf(error, target));
     return error;
   }
 
@@ -57,11 +54,12 @@ export function guarded(
 
   if (method.methodKind === "unary")
     return async (request, incoming) => {
-      const { isOwn } = await permit(request, incoming);
+      const { isOwn, target } = await permit(request, incoming);
       try {
         return await handle(request, withActor(request, incoming, isOwn));
       } catch (error) {
-        throw await recorded(error, request, incoming, ["denied"]);
+        const kinds: readonly ErrorKind[] = isRead(method) ? ["denied"] : BY_CALLER;
+        throw await recorded(error, request, incoming, { kinds, target: target.name });
       }
     };
   return async function* (request, incoming) {

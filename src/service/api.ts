@@ -9,7 +9,7 @@ import type { Runner } from "./runner.ts";
 
 /** Builds the part of the service that answers calls: the RPCs of the contract. */
 export function apiRoutes(
-  { config, databases, cipher, operatorLog }: ServiceContext,
+  { config, databases, cipher, operatorLog, recordRefusal }: ServiceContext,
   { hub, callers, bus, feed, pool }: Live,
   runner: Pick<Runner, "isolation"> | undefined,
 ): (router: ConnectRouter) => void {
@@ -23,6 +23,7 @@ export function apiRoutes(
         ? createAppInspector({ apps: config.apps, forwarded: forwardedVariables(config.forwardedEnv) })
         : async () => appsElsewhere(config.apps),
       isolation: runner?.isolation,
+      recordRefusal,
       appNames: Object.keys(config.apps),
       lostTimeoutMs: config.lostTimeout,
       runsTasks: config.roles.includes("runner"),

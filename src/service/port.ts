@@ -35,7 +35,7 @@ export async function openPort(
   { health, partsHealth, keyPair }: PortParts,
   stack: AsyncDisposableStack,
 ): Promise<string> {
-  const { config, logger } = context;
+  const { config, logger, recordRefusal } = context;
   const refused = createRefusalLog(logger);
   const shutdown = new AbortController();
   const handler = createHandler({
@@ -43,6 +43,7 @@ export async function openPort(
     interceptors: interceptors({
       logger,
       rules: violationsOf,
+      recordRefusal,
       isPassing: isDatabaseAway,
     }),
     authenticate: await openAccess(context, callers),

@@ -17,6 +17,8 @@ import type { Logger } from "pino";
 import type { Config } from "../config.ts";
 import { allOf, createHealthState } from "../http/health-state.ts";
 import { assertSafeListen } from "../http/safe-listen.ts";
+import { limitRefusals } from "../rpc/refusals.ts";
+import { recordRefusal } from "../store/audit.ts";
 import { endpointsOf } from "../store/postgres/database.ts";
 import { createOperatorLog } from "../task/operator-log.ts";
 import { apiRoutes } from "./api.ts";
@@ -53,7 +55,8 @@ export async function startService(config: Config, logger: Logger): Promise<Serv
   const keyPair = readKeyPair(config);
   const { died, ...storage } = await openStorage(config, logger, stack);
   const operatorLog = createOperatorLog(logger, storage.node);
-  const context = { config, logger, operatorLog, ...storage };
+  const refusals = limitRefusals((...args) => recordRefusal(storage.databases.control, ...args));
+  const context = { config, logger, operatorLog, recordRefusal: refusals, ...storage };
   const live = openLive(context, stack);
   const own = [...endpointsOf(storage.databaseUrl), config.listen];
   const presence = await openPresence(context, () => live.pool.wake(), stack);

@@ -35,16 +35,17 @@ interface Values {
   requestId: string;
   outcome: string;
   reason: string;
+  omitted: number;
   events: string;
 }
 
 const insertEvents = statement<Values, never>(
   (at) => sql`
     INSERT INTO audit_events (
-      id, time, keep_until, caller, address, method, resource, project, template, fields, outcome, reason, request_id)
+      id, time, keep_until, caller, address, method, resource, project, template, fields, outcome, reason, omitted_count, request_id)
     SELECT uuid_v7(clock_timestamp()), statement_timestamp(), ${KEEP_UNTIL}, ${at.caller}, ${at.address}, ${at.method},
            resource, CASE WHEN resource LIKE 'projects/%' THEN split_part(resource, '/', 2) ELSE '' END,
-           coalesce(template, ''), fields, ${at.outcome}, ${at.reason}, ${at.requestId}
+           coalesce(template, ''), fields, ${at.outcome}, ${at.reason}, ${at.omitted}, ${at.requestId}
     FROM jsonb_to_recordset(${at.events}::jsonb) AS event (resource text, template text, fields jsonb)`,
 );
 
@@ -57,13 +58,16 @@ export async function recordChanges(
   if (actor && changes.length > 0) await insertEvents(tx, valuesOf(actor, changes, "OK", ""));
 }
 
-/** Records that a call was refused. `code`: the gRPC code by its name. */
+/**
+ * Records that a call was refused. `code`: the gRPC code by its name. `omitted`: number of refusals before it that are not
+ * recorded.
+ */
 export async function recordRefusal(
   database: Database,
   actor: Actor,
-  { resource, code, reason }: { resource: string; code: string; reason: Reason },
+  { resource, code, reason, omitted }: { resource: string; code: string; reason: Reason; omitted: number },
 ): Promise<void> {
-  await database.run((db) => insertEvents(db, valuesOf(actor, [{ resource }], code, reason)));
+  await database.run((db) => insertEvents(db, { ...valuesOf(actor, [{ resource }], code, reason), omitted }));
 }
 
 function valuesOf(
@@ -73,7 +77,7 @@ function valuesOf(
   reason: string,
 ): Values {
   const events = JSON.stringify(changes.map((change) => ({ fields, ...change })));
-  return { caller, address, method, requestId, outcome, reason, events };
+  return { caller, address, method, requestId, outcome, reason, omitted: 0, events };
 }
 
 /** Values of the audit part of another statement; `method` is empty without an actor. */

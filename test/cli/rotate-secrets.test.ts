@@ -1,5 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { AuditService } from "../../gen/signalman/v1/audit_pb.ts";
 import { CatalogService } from "../../gen/signalman/v1/catalog_service_pb.ts";
 import { LogStream } from "../../gen/signalman/v1/task_pb.ts";
 import { createCipher } from "../../src/keys/cipher.ts";
@@ -79,6 +80,21 @@ test("one command re-encrypts keys, environments and waiting tasks while servers
   await cli(["kill", blocker.name, "--force"], { server: service.url });
   const events = await watchToEnd(service, waiting.name);
   expect(bytesOf(events, LogStream.STDOUT).toString()).toBe("tnemnorivne ksat\n");
+});
+
+test("a rotation is recorded, and one that leaves a secret unreadable also as refused", async () => {
+  const audit = async () => {
+    const filter = "method = rotate-secrets";
+    const { events } = await service.client(AuditService).listAuditEvents({ filter });
+    return events.map(({ caller, outcome, reason, fields }) => [caller, outcome, reason, ...fields]);
+  };
+  const before = (await audit()).length;
+  expect((await rotate(text(randomBytes(32)))).code).toBe(1);
+  expect(await audit()).toEqual([
+    ["root", "FAILED_PRECONDITION", "SECRETS_UNREADABLE"],
+    ["root", "OK", ""],
+    ...Array(before).fill(["root", "OK", ""]),
+  ]);
 });
 
 test("without a database of its own it says which server has the data folder", async () => {

@@ -51,6 +51,7 @@ export async function startServer(options: TestServerOptions = {}) {
     interceptors: interceptors({
       logger,
       rules: options.rules ?? (() => []),
+      recordRefusal: async () => {},
       isPassing: options.isPassing,
     }),
     authenticate:

@@ -17,7 +17,7 @@ import { TokenService } from "../../gen/signalman/v1/token_pb.ts";
 import { isRead } from "../../src/rpc/permissions.ts";
 import { forgetAuditEvents, setAuditRetention } from "../../src/store/audit.ts";
 import { openDatabases } from "../../src/store/postgres/databases.ts";
-import { ANONYMOUS, type Caller } from "../../src/task/caller.ts";
+import { ANONYMOUS, type Caller, ROOT } from "../../src/task/caller.ts";
 import { type InMemoryApi, startApi } from "../support/in-memory.ts";
 import { SERVICES } from "./roles/requests.ts";
 import { everythingIn, openSql, refusal } from "./support.ts";
@@ -309,9 +309,6 @@ describe("the audit event of a change", () => {
     const requestId = "01a20a8f-a03f-7f1e-aba5-29fd1ad73196";
     const tasks = api.client(TaskService);
     await tasks.runTask({ template: T, validateOnly: true });
-    expect(await refusal(tasks.runTask({ template: T, gitBranch: "x" }))).toMatchObject({
-      code: "InvalidArgument",
-    });
     await api
       .client(CatalogService)
       .applyCatalog({ catalog: { project: { name: "p" } }, validateOnly: true });
@@ -377,6 +374,83 @@ describe("the audit event of a refusal", () => {
     expect([first.events.length, second.events.length, second.nextPageToken]).toEqual([2, 1, ""]);
     for (const bad of ["who = x", "time = now", "caller < x"])
       expect(await refusal(audit.listAuditEvents({ filter: bad }))).toMatchObject({ fields: ["filter"] });
+  });
+
+  test("is stored for wrong requests to change something, with the names of their fields", async () => {
+    const root = api.as(ROOT);
+    await root(CatalogService).applyCatalog({
+      catalog: {
+        project: { name: "p" },
+        repositories: [{ name: "r", url: "/" }],
+        templates: [{ name: "t", app: "sh", repository: "r", path: "x" }],
+      },
+    });
+    const wrong: [call: () => Promise<unknown>, event: Partial<AuditEvent>][] = [
+      [
+        () => root(TaskService).runTask({ template: T, gitBranch: SECRET }),
+        { resource: T, outcome: "INVALID_ARGUMENT", fields: ["template", "git_branch"] },
+      ],
+      [
+        () =>
+          root(AccessKeyService).createAccessKey({
+            parent: P,
+            accessKeyId: `Not a name, but ${SECRET}`,
+            accessKey: { kind: { case: "text", value: { value: SECRET } } },
+          }),
+        { resource: P, outcome: "INVALID_ARGUMENT" },
+      ],
+      [
+        () => root(ProjectService).deleteProject({ name: `${P}/${SECRET}` }),
+        { resource: "", outcome: "INVALID_ARGUMENT" },
+      ],
+      [
+        () => root(TemplateService).deleteTemplate({ name: `${P}/templates/none` }),
+        { resource: `${P}/templates/none`, outcome: "NOT_FOUND", reason: "RESOURCE_NOT_FOUND" },
+      ],
+      [
+        () => root(ProjectService).createProject({ projectId: "p", project: {} }),
+        { resource: P, outcome: "ALREADY_EXISTS", fields: ["project_id"] },
+      ],
+      [
+        () =>
+          root(RepositoryService).updateRepository({
+            repository: { name: R, description: SECRET, etag: "old" },
+          }),
+        { resource: R, outcome: "ABORTED", reason: "ETAG_MISMATCH" },
+      ],
+      [
+        () => root(RepositoryService).deleteRepository({ name: R }),
+        { resource: R, outcome: "FAILED_PRECONDITION", reason: "RESOURCE_IN_USE" },
+      ],
+    ];
+    for (const [call, event] of wrong) {
+      await refusal(call());
+      expect((await newest())[0]).toMatchObject({ caller: "root", omittedCount: 0, ...event });
+    }
+    const rows = await sql`SELECT audit_events::text AS row FROM audit_events`;
+    expect(rows.map(({ row }) => row).join("\n")).not.toContain(SECRET);
+  });
+
+  test("is not stored for wrong requests to read something", async () => {
+    const before = (await newest())[0]?.id;
+    const root = api.as(ROOT);
+    await refusal(root(ProjectService).getProject({ name: "projects/none" }));
+    await refusal(root(ProjectService).getProject({ name: "none" }));
+    await refusal(root(TaskService).listTasks({ parent: P, filter: "?" }));
+    expect((await newest())[0]?.id).toBe(before);
+  });
+
+  test("is stored for a part of a flood", async () => {
+    const before = (await newest())[0]?.id;
+    const flooding: Caller = { ...ROOT, kind: "account", name: "accounts/floods" };
+    const tasks = api.as(flooding)(TaskService);
+    for (let at = 0; at < 150; at++) await refusal(tasks.runTask({ template: "wrong" }));
+    const { events } = await api
+      .client(AuditService)
+      .listAuditEvents({ filter: "caller = accounts/floods", pageSize: 1000 });
+    expect(events.length).toBeGreaterThanOrEqual(100);
+    expect(events.length).toBeLessThan(150);
+    expect(events[0]?.id).not.toBe(before);
   });
 
   test("is shown to an administrator of the project only if it belongs to that project", async () => {

@@ -12,9 +12,11 @@ import { rpcDeps } from "../../src/rpc/deps.ts";
 import { failureError } from "../../src/rpc/errors/errors.ts";
 import { interceptors } from "../../src/rpc/interceptors/all.ts";
 import { callerKey } from "../../src/rpc/interceptors/context.ts";
+import { limitRefusals } from "../../src/rpc/refusals.ts";
 import { type RpcDeps, routes } from "../../src/rpc/routes.ts";
 import { violationsOf } from "../../src/rpc/rules/check.ts";
 import { findTokens, recordUse } from "../../src/store/accounts/tokens.ts";
+import { recordRefusal } from "../../src/store/audit.ts";
 import { openDatabases } from "../../src/store/postgres/databases.ts";
 import { ANONYMOUS, type Caller } from "../../src/task/caller.ts";
 import { testDatabase } from "./database.ts";
@@ -32,8 +34,11 @@ export function inMemory(
   { caller = ANONYMOUS, log }: InMemoryOptions = {},
 ): <S extends DescService>(service: S) => Client<S> {
   const logger = pino({ level: log ? "debug" : "silent" }, { write: (line) => log?.(JSON.parse(line)) });
+  const { recordRefusal = async () => {} } = deps;
   const transport = createRouterTransport(routes(deps as RpcDeps), {
-    router: { interceptors: [calledBy(caller), ...interceptors({ logger, rules: violationsOf })] },
+    router: {
+      interceptors: [calledBy(caller), ...interceptors({ logger, rules: violationsOf, recordRefusal })],
+    },
   });
   return (service) => createClient(service, transport);
 }
@@ -71,6 +76,7 @@ export async function startApi(): Promise<InMemoryApi> {
     hub: createHub(),
     operatorLog: { step() {} },
     isolation: undefined,
+    recordRefusal: limitRefusals((...args) => recordRefusal(databases.control, ...args)),
     inspectApps: async () => appsElsewhere(BUILT_IN),
     appNames: Object.keys(BUILT_IN),
     lostTimeoutMs: 600_000,

@@ -12,7 +12,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file signalman/v1/audit.proto.
  */
 export const file_signalman_v1_audit: GenFile = /*@__PURE__*/
-  fileDesc("ChhzaWduYWxtYW4vdjEvYXVkaXQucHJvdG8SDHNpZ25hbG1hbi52MSLcAQoKQXVkaXRFdmVudBIKCgJpZBgBIAEoCRIoCgR0aW1lGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIOCgZjYWxsZXIYAyABKAkSDwoHYWRkcmVzcxgEIAEoCRIOCgZtZXRob2QYBSABKAkSEAoIcmVzb3VyY2UYBiABKAkSEAoIdGVtcGxhdGUYByABKAkSDgoGZmllbGRzGAggAygJEg8KB291dGNvbWUYCSABKAkSDgoGcmVhc29uGAogASgJEhIKCnJlcXVlc3RfaWQYCyABKAkiTwoWTGlzdEF1ZGl0RXZlbnRzUmVxdWVzdBIRCglwYWdlX3NpemUYASABKAUSEgoKcGFnZV90b2tlbhgCIAEoCRIOCgZmaWx0ZXIYAyABKAkiXAoXTGlzdEF1ZGl0RXZlbnRzUmVzcG9uc2USKAoGZXZlbnRzGAEgAygLMhguc2lnbmFsbWFuLnYxLkF1ZGl0RXZlbnQSFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJMnMKDEF1ZGl0U2VydmljZRJjCg9MaXN0QXVkaXRFdmVudHMSJC5zaWduYWxtYW4udjEuTGlzdEF1ZGl0RXZlbnRzUmVxdWVzdBolLnNpZ25hbG1hbi52MS5MaXN0QXVkaXRFdmVudHNSZXNwb25zZSIDkAIBQlQKEGRldi5zaWduYWxtYW4udjFQAVopc2lnbmFsbWFuLmRldi9nby9zaWduYWxtYW4vdjE7c2lnbmFsbWFudjGiAgNTR02qAgxTaWduYWxtYW4uVjFiBnByb3RvMw", [file_google_protobuf_timestamp]);
+  fileDesc("ChhzaWduYWxtYW4vdjEvYXVkaXQucHJvdG8SDHNpZ25hbG1hbi52MSLzAQoKQXVkaXRFdmVudBIKCgJpZBgBIAEoCRIoCgR0aW1lGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIOCgZjYWxsZXIYAyABKAkSDwoHYWRkcmVzcxgEIAEoCRIOCgZtZXRob2QYBSABKAkSEAoIcmVzb3VyY2UYBiABKAkSEAoIdGVtcGxhdGUYByABKAkSDgoGZmllbGRzGAggAygJEg8KB291dGNvbWUYCSABKAkSDgoGcmVhc29uGAogASgJEhIKCnJlcXVlc3RfaWQYCyABKAkSFQoNb21pdHRlZF9jb3VudBgMIAEoBSJPChZMaXN0QXVkaXRFdmVudHNSZXF1ZXN0EhEKCXBhZ2Vfc2l6ZRgBIAEoBRISCgpwYWdlX3Rva2VuGAIgASgJEg4KBmZpbHRlchgDIAEoCSJcChdMaXN0QXVkaXRFdmVudHNSZXNwb25zZRIoCgZldmVudHMYASADKAsyGC5zaWduYWxtYW4udjEuQXVkaXRFdmVudBIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkycwoMQXVkaXRTZXJ2aWNlEmMKD0xpc3RBdWRpdEV2ZW50cxIkLnNpZ25hbG1hbi52MS5MaXN0QXVkaXRFdmVudHNSZXF1ZXN0GiUuc2lnbmFsbWFuLnYxLkxpc3RBdWRpdEV2ZW50c1Jlc3BvbnNlIgOQAgFCVAoQZGV2LnNpZ25hbG1hbi52MVABWilzaWduYWxtYW4uZGV2L2dvL3NpZ25hbG1hbi92MTtzaWduYWxtYW52MaICA1NHTaoCDFNpZ25hbG1hbi5WMWIGcHJvdG8z", [file_google_protobuf_timestamp]);
 
 /**
  * Record of a change or of a refusal. It is never changed, and deleted only after the server's `--audit-retention`.
@@ -35,21 +35,22 @@ export type AuditEvent = Message<"signalman.v1.AuditEvent"> & {
   time?: Timestamp | undefined;
 
   /**
-   * Name of the caller: `accounts/{account}`, `root` or `anonymous`. For `autorun` the creator of the build.
+   * Name of the caller: `accounts/{account}`, `root` or `anonymous`. For `autorun` the creator of the build. For
+   * `rotate-secrets` `root`.
    *
    * @generated from field: string caller = 3;
    */
   caller: string;
 
   /**
-   * Address and port of the caller. Empty: the service acted by itself.
+   * Address and port of the caller. Empty: there was no call.
    *
    * @generated from field: string address = 4;
    */
   address: string;
 
   /**
-   * `Service/Method` of the call, such as `TaskService/RunTask`, or `autorun`.
+   * `Service/Method` of the call, such as `TaskService/RunTask`; or `autorun`; or `rotate-secrets`, the command.
    *
    * @generated from field: string method = 5;
    */
@@ -96,6 +97,14 @@ export type AuditEvent = Message<"signalman.v1.AuditEvent"> & {
    * @generated from field: string request_id = 11;
    */
   requestId: string;
+
+  /**
+   * Number of refusals of this caller with this outcome, before this one, that have no event of their own: after 100 in a short
+   * time a server records one every 10 seconds.
+   *
+   * @generated from field: int32 omitted_count = 12;
+   */
+  omittedCount: number;
 };
 
 /**
@@ -171,8 +180,8 @@ export const ListAuditEventsResponseSchema: GenMessage<ListAuditEventsResponse> 
   messageDesc(file_signalman_v1_audit, 2);
 
 /**
- * Reads audit events: each change, and each refusal of a caller with a valid token. An event of a change is stored in the
- * transaction of the change. Needs the role ROLE_ADMIN; on a project it shows the events of that project.
+ * Reads audit events: each change, and the refusals of authenticated callers: for want of a right by every method, for other
+ * reasons by methods that change something. An event of a change is stored in the transaction of the change. Needs the role ROLE_ADMIN; on a project it shows the events of that project.
  *
  * @generated from service signalman.v1.AuditService
  */

@@ -39,12 +39,12 @@ export function addAudit(program: Command): void {
 }
 
 function auditTable(events: readonly AuditEvent[]): string[] {
-  const rows = events.map(({ time, caller, address, method, outcome, resource, fields }) => [
+  const rows = events.map(({ time, caller, address, method, outcome, omittedCount, resource, fields }) => [
     time ? timestampDate(time).toISOString().slice(0, 19).replace("T", " ") : "",
     printable(caller),
     printable(address) || "-",
     printable(method),
-    outcome,
+    omittedCount > 0 ? `${outcome} +${omittedCount}` : outcome,
     printable([resource, fields.length > 0 ? `(${fields.join(", ")})` : ""].filter(Boolean).join(" ")),
   ]);
   const width = terminalWidth();

@@ -7,13 +7,24 @@ import { sealCheckAnew } from "../../keys/key-check.ts";
 import { rotateSecrets } from "../../keys/rotation.ts";
 import { readSecretKeys } from "../../keys/secret-key.ts";
 import { takeSecrets } from "../../settings/take-secrets.ts";
+import { recordChanges, recordRefusal } from "../../store/audit.ts";
 import { openDatabase } from "../../store/postgres/database.ts";
 import { migratePatiently } from "../../store/postgres/migrate.ts";
+import { ROOT } from "../../task/caller.ts";
 import { UsageError } from "../errors.ts";
 import { print, say } from "../terminal/output.ts";
 
 const UNKNOWN_KEY =
   "none of these keys is the key that servers of this database start with; add that key after the new one, or give --lost-key if it is lost";
+
+/** Who rotates, for the audit events: who has the keys of the server may do everything. */
+const ROTATION = { caller: ROOT.name, address: "", method: "rotate-secrets", requestId: "" };
+const UNREADABLE = {
+  resource: "",
+  code: "FAILED_PRECONDITION",
+  reason: "SECRETS_UNREADABLE",
+  omitted: 0,
+} as const;
 
 /** Deadline of one statement. */
 const DEADLINE_MS = 60_000;
@@ -36,10 +47,14 @@ export async function runRotation(
   await migratePatiently(url);
   const database = openDatabase({ url, max: 1, name: "rotate", deadlineMs: DEADLINE_MS });
   stack.defer(() => database.close());
+  const actor = { ...ROTATION, fields: lostKey ? ["lost_key"] : [] };
+  // Before the first change, so that a rotation that is killed is recorded too.
+  await database.run((db) => recordChanges(db, actor, [{ resource: "" }]));
   const { sealed, failed } = await rotateSecrets(database, cipher);
   for (const failure of failed) say(failure);
   const isSealed = await sealCheckAnew(database, cipher, lostKey);
   if (!isSealed) say(UNKNOWN_KEY);
+  if (failed.length > 0 || !isSealed) await recordRefusal(database, actor, UNREADABLE);
   const { accessKeys, environments, tasks } = sealed;
   await print(
     `Encrypted under the first key: ${accessKeys} access keys, ${environments} environments, ${tasks} tasks`,

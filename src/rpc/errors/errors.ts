@@ -18,6 +18,9 @@ const CODES: Record<ErrorKind, Code> = {
   unavailable: Code.Unavailable,
 };
 
+/** Returns the name of the gRPC code of a failure, such as `PERMISSION_DENIED`. */
+export const codeNameOf = (kind: ErrorKind): string => codeToString(CODES[kind]).toUpperCase();
+
 /** Codes for faults of the server rather than of the caller. */
 export const SERVER_FAULTS: ReadonlySet<Code> = new Set([Code.Unknown, Code.Internal, Code.DataLoss]);
 

@@ -1,5 +1,5 @@
 import { sql } from "drizzle-orm";
-import { boolean, check, index, interval, jsonb, pgTable, text, uuid } from "drizzle-orm/pg-core";
+import { boolean, check, index, integer, interval, jsonb, pgTable, text, uuid } from "drizzle-orm/pg-core";
 import { time } from "./columns.ts";
 
 /**
@@ -30,6 +30,8 @@ export const auditEvents = pgTable(
     outcome: text("outcome").notNull(),
     /** Reason of a refusal (task/reasons.ts); empty: the change was made. */
     reason: text("reason").notNull(),
+    /** Number of refusals of the caller with this outcome before this one that were too many to be recorded. */
+    omittedCount: integer("omitted_count").notNull().default(0),
     requestId: text("request_id").notNull(),
   },
   (t) => [

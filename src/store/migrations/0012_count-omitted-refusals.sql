@@ -1,0 +1,1 @@
+ALTER TABLE "audit_events" ADD COLUMN "omitted_count" integer DEFAULT 0 NOT NULL;
