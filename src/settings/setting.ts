@@ -1,10 +1,17 @@
+/*
+ * The room settings/ parses the settings of a server. The table SETTINGS in config.ts lists them, one record of this file for
+ * each. A flag overrides its variable. A secret can also be given by a file (source.ts), and leaves the environment at the start
+ * (take-secrets.ts). Parsers return a value, or throw an Error whose message completes "SIGNALMAN_X …", so that every refusal
+ * names the variable and what is allowed.
+ */
+
 /** A setting of the server: its names, its meaning, and its default. */
 export interface Setting<T> {
   /** Name of the environment variable. */
   env: string;
   /** Name of the flag; absent for secrets, since every user of the machine can read command lines. */
   flag?: string;
-  /** How a secret can be given as a file. The variable of the file is the setting's with `_FILE` behind it. */
+  /** How a secret can be given as a file. The variable of the file is the setting's followed by `_FILE`. */
   file?: { flag: string; credential: string };
   /** Name of the value. Absent for switches, whose variable is `true` or `false`. */
   placeholder?: string;

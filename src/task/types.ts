@@ -1,3 +1,13 @@
+/*
+ * The room task/ has the words that all other rooms share: types and constants, no state and no input or output.
+ *
+ * types.ts (this file) has the record of a task. status.ts lists the statuses with their transitions, and reasons.ts the
+ * reasons of errors; SQL, contract, documents and tests read these tables. caller.ts and roles.ts say who calls and what a
+ * role permits. errors.ts has the failures that a caller can understand, exit.ts the ways in which a program ends. limits.ts,
+ * identifiers.ts and start-names.ts state what arguments and variables may be. operator-log.ts names the steps of a task's
+ * life in the log.
+ */
+
 import type { JsonObject } from "@bufbuild/protobuf";
 import type { EndReason, Status } from "./status.ts";
 
