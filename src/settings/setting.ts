@@ -35,7 +35,7 @@ export const fileVariable = (env: string): string => `${env}_FILE`;
 /** Key of the form in which a secret is given as a file. */
 export const fileKey = <K extends string>(key: K): `${K}File` => `${key}File`;
 
-/** Returns the forms of settings: each setting itself, and behind a secret the file that may hold it. */
+/** Returns the forms of settings: each setting itself, and for a secret also the file that may hold it. */
 export function formsOf(settings: Readonly<Record<string, Setting<unknown>>>): Form[] {
   return Object.entries(settings).flatMap(([key, definition]) => [
     { key, ...definition },

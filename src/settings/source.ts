@@ -65,7 +65,7 @@ function read(name: string, file: string): Buffer | undefined {
   }
 }
 
-/** Returns those of the files that every user of the machine may read. */
+/** Returns the files that every user of the machine may read. */
 export function openToAll(files: readonly string[]): string[] {
   return files.filter(
     (file) => ((statSync(file, { throwIfNoEntry: false })?.mode ?? 0) & READABLE_BY_OTHERS) !== 0,

@@ -14,7 +14,7 @@ export function takeSecrets(names: readonly string[], env: NodeJS.ProcessEnv): N
   return { ...inherited, ...handedOver };
 }
 
-/** Reads texts of the form NAME=VALUE, each with a line break behind it. A value may have line breaks too. */
+/** Reads texts of the form NAME=VALUE, each followed by a line break. A value may have line breaks too. */
 function readSecrets(names: readonly string[], descriptor: number): NodeJS.ProcessEnv {
   const texts = readFileSync(descriptor, "utf8").split(new RegExp(`^(?=(?:${names.join("|")})=)`, "m"));
   closeSync(descriptor);
