@@ -10,7 +10,7 @@ import { parseRunAsUsers } from "./settings/run-as-users.ts";
 import { fileKey, formsOf, type Setting, setting } from "./settings/setting.ts";
 import { type Source, sourceOf } from "./settings/source.ts";
 import { STORAGE_SETTINGS } from "./settings/storage.ts";
-import { oneOf, parseFile, parseNames, parseTemplates, parseWhole } from "./settings/values.ts";
+import { oneOf, parseFile, parseNames, parseTags, parseTemplates, parseWhole } from "./settings/values.ts";
 import { durationMs } from "./task/duration.ts";
 import { messageOf } from "./task/errors.ts";
 
@@ -34,6 +34,14 @@ export const SETTINGS = {
     description: "number of tasks that run at once on this server, 1 to 1000",
     default: "10",
     parse: (text = "10") => parseWhole(text, 1, 1000),
+  }),
+  tags: setting({
+    env: "SIGNALMAN_TAGS",
+    flag: "tags",
+    placeholder: "TAG,…",
+    description: "tags of this server: templates with nodeTags run only on servers that have all of these",
+    default: "none",
+    parse: (text = "") => parseTags(text),
   }),
   apps: setting({
     env: "SIGNALMAN_APPS",

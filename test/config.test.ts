@@ -175,6 +175,7 @@ describe("a bad value is an error that names its variable or flag and what is al
       "projects/x",
       /must be names such as projects\/x\/templates\/y, joined by commas, not projects\/x/,
     ],
+    ["tags", "gpu,Big", /must be tags of up to 63 lower-case letters, .*, not Big/],
     ["runAsUsers", "web", /must be entries such as default: runner, .*, joined by commas, not web/],
     ["runAsUsers", "default: a b", /must be entries such as .*, not default: a b/],
     ["runAsUsers", "default: a, templates/x: b", /must be entries such as .*, not templates\/x: b/],

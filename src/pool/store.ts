@@ -20,13 +20,15 @@ const AWAY_MS = (LEASE_SECONDS * 1000) / 3;
 
 /**
  * Returns the pool's queries for one node. It takes up only tasks of the executors named. Tasks of `own` executors stay
- * with their node; tasks of `shared` executors may be taken over by any node.
+ * with their node; tasks of `shared` executors may be taken over by any node. `tags`: those of
+ * this node.
  */
 export function poolStore(
   { control }: Databases,
   node: string,
   lostTimeoutMs: number,
   { own, shared }: { own: readonly string[]; shared: readonly string[] } = { own: [LOCAL], shared: [] },
+  tags: readonly string[] = [],
 ): PoolStore {
   const known = [...own, ...shared];
   // A server declares others lost only after it has reached the database itself for the length of a lease. Measured by
@@ -43,7 +45,7 @@ export function poolStore(
   }
 
   return {
-    claim: (slots, choose) => claim(control, node, slots, choose, known),
+    claim: (slots, choose) => claim(control, node, slots, choose, { executors: known, tags }),
     resume: (slots, running) => resume(control, node, slots, running),
     adopt: () => adopt(control, node, known),
     renew: (ids) => renew(control, node, ids),

@@ -42,7 +42,7 @@ export async function openPresence(
       address: presence.address,
       version: packageVersion(),
       roles: [...config.roles],
-      tags: [],
+      tags: [...config.tags],
       slots: config.roles.includes("runner") ? config.maxParallelTasks : 0,
       problem: presence.problem(),
     };

@@ -81,7 +81,7 @@ export async function openRunner(
     onDefect: (task, err) => logger.error({ err, task }, "a task failed because of a defect in Signalman"),
   };
   const pool = createTaskPool({
-    store: poolStore(databases, node, config.lostTimeout, namesOf(executors)),
+    store: poolStore(databases, node, config.lostTimeout, namesOf(executors), config.tags),
     maxParallelTasks: config.maxParallelTasks,
     run: (lease, control) => runTask(runner, lease, control, shutdown.signal),
     fitness,

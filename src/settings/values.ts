@@ -68,6 +68,15 @@ export function parseNames(text: string): string[] {
   return names;
 }
 
+export function parseTags(text: string): string[] {
+  const tags = text.split(",").filter((tag) => tag !== "");
+  const wrong = tags.find((tag) => !/^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/.test(tag));
+  if (wrong === undefined) return tags;
+  throw new Error(
+    `must be tags of up to 63 lower-case letters, digits and hyphens, joined by commas, not ${wrong}`,
+  );
+}
+
 export function parseTemplates(text: string): string[] {
   const names = text.split(",").filter((name) => name !== "");
   const wrong = names.find((name) => !/^projects\/[^/]+\/templates\/[^/]+$/.test(name));

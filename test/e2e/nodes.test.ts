@@ -17,9 +17,14 @@ let b: TestService;
 beforeAll(async () => {
   database = await testDatabase();
   const start = (env: Record<string, string>) => startService({ databaseUrl: database.url, env });
-  a = await start({ SIGNALMAN_MAX_PARALLEL_TASKS: "1" });
+  a = await start({ SIGNALMAN_MAX_PARALLEL_TASKS: "1", SIGNALMAN_TAGS: "eu" });
   b = await start({ SIGNALMAN_ROLES: "api" });
-  await applyDemo(a, { serial: "exec sleep 600", other: "echo ran" });
+  await applyDemo(a, {
+    serial: "exec sleep 600",
+    other: "echo ran",
+    here: { script: "echo ran", nodeTags: ["eu"] },
+    elsewhere: { script: "echo ran", nodeTags: ["eu", "gpu"] },
+  });
 });
 afterAll(async () => {
   await Promise.all([a, b].map((service) => service?.[Symbol.asyncDispose]()));
@@ -48,7 +53,9 @@ describe("two servers of one database", () => {
   test("are listed with their state and their tasks", async () => {
     const found = await nodes();
     expect(found).toHaveLength(2);
-    expect(await nodeOfA()).toMatchObject({ hostName: hostname(), state: NodeState.READY, address: a.url });
+    expect(await nodeOfA()).toMatchObject({ hostName: hostname(), state: NodeState.READY, tags: ["eu"] });
+    // The first heartbeat comes before the port is open.
+    await until(async () => (await nodeOfA()).address === a.url);
     const { stdout } = await cli(["nodes"], { server: b.url });
     expect(stdout).toMatch(/^NODE +MACHINE +STATE +TASKS +SEEN +VERSION +NOTE\n/);
     expect(stdout).toMatch(/ READY +0\/1 /);
@@ -71,6 +78,15 @@ describe("two servers of one database", () => {
     await b.client(TaskService).killTasks({ template: "projects/demo/templates/serial" });
     await watchToEnd(b, other);
     expect((await get(other)).status).toBe(TaskStatus.SUCCESS);
+  });
+
+  test("run a task of a template with tags only where all of them are", async () => {
+    const { name } = await runDemo(b, "elsewhere");
+    await watchToEnd(b, (await runDemo(b, "here")).name);
+    const { waitingFor } = await get(name);
+    expect(waitingFor).toMatchObject({ reason: WaitReason.NO_NODE });
+    expect(waitingFor?.message).toContain("has the tags eu, gpu");
+    await b.client(TaskService).killTask({ name });
   });
 
   test("start no task on a drained node, and say so", async () => {

@@ -66,6 +66,11 @@ export function segment(): z.ZodString {
   return rule(z.string(), says, (name) => patternOf("{name}").test(name), WORDS);
 }
 
+/** Rule for a tag of a node, which has the form of a resource name's last part. */
+export function tag(): z.ZodString {
+  return rule(z.string(), `Each matches \`${SEGMENT}\``, (text) => patternOf("{name}").test(text), WORDS);
+}
+
 const inCatalog = (pattern: string): string => `\`${pattern}\`; in a catalog the last part alone`;
 
 function isCatalogName(pattern: string): (name: string) => boolean {

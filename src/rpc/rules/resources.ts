@@ -4,7 +4,7 @@ import { timeout } from "./durations.ts";
 import { known } from "./enums.ts";
 import { hooks } from "./hooks.ts";
 import { env, envNames, secretEnv, secretEnvironmentVariables, variables } from "./maps.ts";
-import { catalogName, optionalCatalogName } from "./names.ts";
+import { catalogName, optionalCatalogName, tag } from "./names.ts";
 import { isFolderUrl, isInside, isRemoteUrl, receivedUrl } from "./paths.ts";
 import { roles } from "./roles.ts";
 import { free, rule, ruleAt } from "./rule.ts";
@@ -145,6 +145,7 @@ const template = () => ({
   allow_override_env: envNames(),
   allow_extra_variables: free(),
   confirm_by_other: free(),
+  node_tags: rule(z.array(tag()), "At most 20", (tags) => tags.length <= 20),
 });
 
 const roleBinding = () => ({

@@ -29,7 +29,17 @@ export async function waitsOf(
 
 /** Returns why a task waits, by the order of the admission rules; undefined: it is about to start. */
 function waitingFor({ project, template }: Waiting, wait: Wait): WaitingFor | undefined {
-  const { lostTask, lostNode, activeTask, projectLimit, projectActive, readyNodes, slots, usedSlots } = wait;
+  const {
+    lostTask,
+    lostNode,
+    activeTask,
+    projectLimit,
+    projectActive,
+    nodeTags,
+    readyNodes,
+    slots,
+    usedSlots,
+  } = wait;
   const name = resourceName("templates", project, template);
   const say = (reason: WaitReason, message: string, task: string | null = null) =>
     create(WaitingForSchema, { reason, message, task: task ? taskName({ project, id: task }) : "" });
@@ -53,7 +63,7 @@ function waitingFor({ project, template }: Waiting, wait: Wait): WaitingFor | un
   if (readyNodes === 0)
     return say(
       WaitReason.NO_NODE,
-      "No node that runs tasks is ready; `signalman nodes` shows each with its state",
+      `No node that runs tasks${nodeTags.length > 0 ? ` and has the tags ${nodeTags.join(", ")}` : ""} is READY; \`signalman nodes\` shows the state of each`,
     );
   if (usedSlots >= slots)
     return say(

@@ -4,6 +4,7 @@ import type { Database } from "../postgres/database.ts";
 import { isInStatus, uuidArray } from "../postgres/is-one-of.ts";
 import { statement } from "../postgres/statement.ts";
 import { nodes } from "../schema/nodes.ts";
+import { requiredTags } from "../tasks/leases.ts";
 import { isReady } from "./nodes.ts";
 
 /** Facts that say why a waiting task has not started; the admission rules (pool/admission.ts) read the same ones. */
@@ -19,6 +20,8 @@ export interface Wait {
   projectLimit: number;
   /** Number of the project's tasks that count against the limit. */
   projectActive: number;
+  /** Tags that the template requires of a node. */
+  nodeTags: string[];
   /** Number of nodes that may start the task, and the sums of their slots. */
   readyNodes: number;
   slots: number;
@@ -41,7 +44,7 @@ const waits = statement<{ ids: string }, Wait>(
     SELECT w.id, lost.id AS "lostTask", lost.node AS "lostNode", busy.id AS "activeTask",
       p.max_parallel_tasks AS "projectLimit",
       (SELECT count(*)::integer FROM active a WHERE a.project = w.project) AS "projectActive",
-      n.nodes AS "readyNodes", n.slots, n.used AS "usedSlots"
+      ${requiredTags} AS "nodeTags", n.nodes AS "readyNodes", n.slots, n.used AS "usedSlots"
     FROM tasks w
     JOIN projects p ON p.name = w.project
     LEFT JOIN templates t ON t.project = w.project AND t.name = w.template
@@ -57,6 +60,6 @@ const waits = statement<{ ids: string }, Wait>(
     CROSS JOIN LATERAL (
       SELECT count(*)::integer AS nodes, coalesce(sum(slots), 0)::integer AS slots,
         coalesce(sum(used), 0)::integer AS used
-      FROM ready) AS n
+      FROM ready WHERE ${requiredTags} <@ ready.tags) AS n
     WHERE w.id = ANY(${at.ids}::uuid[]) AND w.status = 'WAITING'`,
 );

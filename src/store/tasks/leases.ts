@@ -35,14 +35,17 @@ export interface Candidate {
 /**
  * Claims waiting tasks for a node: makes them STARTING under a new epoch. `admit` chooses among the candidates,
  * which are in the order of the queue (priority, then age): the first few of each template that is not busy. Tasks of
- * executors that are not named wait for a node that has them.
+ * executors that are not named, and of templates that require tags that are not named, wait for a node that has them.
  */
 export async function claim(
   database: Database,
   node: string,
   slots: number,
   admit: (candidates: Candidate[], slots: number) => string[],
-  executors: readonly string[] = [LOCAL],
+  { executors, tags }: { executors: readonly string[]; tags: readonly string[] } = {
+    executors: [LOCAL],
+    tags: [],
+  },
 ): Promise<ChangedTask[]> {
   return database.run((db) =>
     db.transaction(async (tx) => {
@@ -51,7 +54,7 @@ export async function claim(
       const locked = tx.execute(sql`SELECT pg_advisory_xact_lock(${CLAIM_LOCK})`).execute();
       const [, found] = await Promise.all([
         locked,
-        candidates(tx, { slots, executors: JSON.stringify(executors) }),
+        candidates(tx, { slots, executors: JSON.stringify(executors), tags: JSON.stringify(tags) }),
       ]);
       const chosen = admit(found, slots);
       return chosen.length === 0 ? [] : toStarting(tx, { node, ids: uuidArray(chosen) });
@@ -75,8 +78,11 @@ export const take = (node: string | SQL) => ({
   leaseExpires: leaseEnd,
 });
 
+/** Tags that the template `t` requires of a node. */
+export const requiredTags = sql`coalesce(t.spec->'nodeTags', '[]')`;
+
 /** Finds the candidates with one index probe for each template that has waiting tasks, however many wait. */
-const candidates = statement<{ slots: number; executors: string }, Candidate>(
+const candidates = statement<{ slots: number; executors: string; tags: string }, Candidate>(
   (at) => sql`
     WITH RECURSIVE queued (project, template) AS (
       (SELECT project, template FROM tasks WHERE status = 'WAITING' ORDER BY project, template LIMIT 1)
@@ -105,6 +111,7 @@ const candidates = statement<{ slots: number; executors: string }, Candidate>(
       ORDER BY w.priority DESC NULLS LAST, w.id
       LIMIT CASE WHEN t.allow_parallel_tasks THEN ${at.slots}::integer ELSE 1 END) AS c
     WHERE (t.allow_parallel_tasks OR (a.n IS NULL AND b.template IS NULL))
+      AND ${requiredTags} <@ ${at.tags}::jsonb
       AND (p.max_parallel_tasks = 0 OR coalesce(pa.n, 0) < p.max_parallel_tasks)
     ORDER BY c.priority DESC, c.id`,
 );

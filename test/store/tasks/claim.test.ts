@@ -50,9 +50,13 @@ test("a node does not claim tasks of executors that it does not have", async () 
   await store.sql`UPDATE tasks SET executor = 'cluster' WHERE id = ${foreign}`;
   const own = await store.makeTask("t");
   expect(await claim(store.database, NODE, 5, admit)).toMatchObject([{ id: own }]);
-  expect(await claim(store.database, NODE, 5, admit, ["local", "cluster"])).toEqual([]);
+  expect(await claim(store.database, NODE, 5, admit, { executors: ["local", "cluster"], tags: [] })).toEqual(
+    [],
+  );
   await store.sql`UPDATE tasks SET status = 'WAITING', node = NULL, lease_expires = NULL WHERE id = ${own}`;
-  expect(await claim(store.database, NODE, 5, admit, ["cluster"])).toMatchObject([{ id: foreign }]);
+  expect(await claim(store.database, NODE, 5, admit, { executors: ["cluster"], tags: [] })).toMatchObject([
+    { id: foreign },
+  ]);
   const past = new Date(Date.now() - 100_000);
   await store.sql`UPDATE tasks SET status = 'RUNNING', lease_expires = ${past} WHERE id = ${foreign}`;
   expect((await adopt(store.database, NODE)).adopted).toEqual([]);
@@ -163,4 +167,15 @@ describe("a template that was deleted while its tasks wait", () => {
     await store.sql`DELETE FROM templates`;
     expect(await claimed(1)).toBe("a");
   });
+});
+
+test("tasks of a template that requires tags wait for a node that has all of them", async () => {
+  await store.makeProject(["t", "u"]);
+  await store.sql`UPDATE templates SET spec = spec || '{"nodeTags": ["gpu", "eu"]}' WHERE name = 't'`;
+  const tagged = await store.makeTask("t");
+  const plain = await store.makeTask("u");
+  const claimed = async (...tags: string[]) =>
+    (await claim(store.database, NODE, 5, admit, { executors: ["local"], tags })).map(({ id }) => id);
+  expect(await claimed("gpu")).toEqual([plain]);
+  expect(await claimed("eu", "gpu", "ssd")).toEqual([tagged]);
 });
