@@ -10,7 +10,7 @@ export interface TaskUser extends Owner {
   readonly groups: readonly number[];
 }
 
-/** Program of util-linux that runs another one as a user. It takes 1 ms; su and runuser open a session as well. */
+/** Program of util-linux that runs another one as a user. In contrast to it, su and runuser open a session. */
 const SETPRIV = ["/usr/bin/setpriv", "/bin/setpriv"].find((path) => existsSync(path)) ?? "setpriv";
 
 /** Returns the words that, put before a command of root, run it as a user with all groups of that user. */

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { TaskStatus } from "../../gen/signalman/v1/task_pb.ts";
 import { TaskService } from "../../gen/signalman/v1/task_service_pb.ts";
+import { cli } from "../cli/cli.ts";
 import { follow } from "../faults/follow.ts";
 import { testRoot } from "../process/isolation/chains.ts";
 import { applyDemo, bytesOf, endOf, runDemo, watchToEnd } from "../support/demo.ts";
@@ -27,9 +28,9 @@ echo trouble >/dev/stderr
 
 const PRIVILEGES = 'echo "$(id -u) $(grep NoNewPrivs /proc/self/status)"';
 
-/** Works in its folders until it is killed, and stays alive after the first signal. */
+/** Works in its folders until it is asked to end, and leaves a process behind. */
 const VICTIM = `
-trap 'echo asked' TERM
+trap 'echo asked; exit 0' TERM
 echo secret-of-the-victim | tee "$HOME/file" "$TMPDIR/file" >file
 setsid sleep 1000 </dev/null >/dev/null 2>&1 &
 echo ready
@@ -85,6 +86,11 @@ describe.skipIf(obstacle).each(["none", "namespaces"] as const)(
       expect(endOf(events).end?.exitCode).toBe(0);
     });
 
+    test("signalman apps tells the users", async () => {
+      const { stdout } = await cli(["apps"], { server: service.url });
+      expect(stdout).toContain(`Tasks run as the users ${RUNNER} (default), ${WEB} (projects/web)`);
+    });
+
     test("a template that the operator exempts runs as its user without namespaces", async () => {
       const said = async (template: string) => {
         const { name } = await runDemo(service, template);
@@ -115,7 +121,7 @@ describe.skipIf(obstacle).each(["none", "namespaces"] as const)(
 
       await service.kill("SIGKILL");
       await service.start();
-      await service.client(TaskService).killTask({ name: victim.name, gracePeriod: { seconds: 1n } });
+      await service.client(TaskService).killTask({ name: victim.name, gracePeriod: { seconds: 60n } });
       expect((await watched.ended).status).toBe(TaskStatus.STOPPED);
       expect(watched.text()).toContain("asked");
       expect(processesIn(join(service.dataDir, "tasks", id))).toEqual([]);

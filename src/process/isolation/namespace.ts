@@ -57,16 +57,21 @@ const INODE = /"pid-namespace": (\d+)/;
 /** Whether a text is a report from which the init can be known. */
 export const isReport = (text: string) => CHILD.test(text) && INODE.test(text);
 
-/** Finds the reported init. A process that has its pid but lives in another namespace is not it: the init has ended then. */
+/**
+ * Finds the reported init. A process that has its pid but lives in another namespace is not it: the init has ended then. Nor is a
+ * process of the server's own namespace: a report that names one was forged, and root would kill that process.
+ */
 function reportedInit(report: string): Identity | undefined {
   const pid = Number(CHILD.exec(report)?.[1]);
   const inode = INODE.exec(report)?.[1];
   if (!pid || inode === undefined) return undefined;
   const proc = readProc(pid);
-  return proc && namespaceOf(pid) === `pid:[${inode}]` ? { pid, start: proc.start } : ENDED;
+  const found = namespaceOf(pid);
+  const isIts = found === `pid:[${inode}]` && found !== namespaceOf("self");
+  return proc && isIts ? { pid, start: proc.start } : ENDED;
 }
 
-function namespaceOf(pid: number): string | undefined {
+function namespaceOf(pid: number | "self"): string | undefined {
   try {
     return readlinkSync(`/proc/${pid}/ns/pid`);
   } catch {

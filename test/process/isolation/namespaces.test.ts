@@ -1,8 +1,10 @@
-import { existsSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { spawn } from "node:child_process";
+import { existsSync, readFileSync, readlinkSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, expect, test } from "vitest";
+import { createNamespace, isInhabited, killNamespace } from "../../../src/process/isolation/namespace.ts";
 import { sweepMarked } from "../../../src/process/kill-by-marker.ts";
-import { isAlive } from "../../../src/process/proc.ts";
+import { isAlive, readProc } from "../../../src/process/proc.ts";
 import { adoptProcess } from "../../../src/process/process.ts";
 import { journalPath } from "../../../src/process/spool.ts";
 import { env, expectNoProcessLeft, newTask, type Task, until } from "../harness.ts";
@@ -97,4 +99,17 @@ test.each(chains)("$name: a sweep by the marker ends the namespace", async (chai
   await until(() => existsSync(join(own, "up")));
   await sweepMarked(task.marker);
   await running.ended;
+});
+
+test("a forged report that names a process of the server's own namespace kills nothing", async () => {
+  const [inode] = /\d+/.exec(readlinkSync("/proc/self/ns/pid")) ?? [];
+  const child = spawn("sleep", ["1000"]);
+  try {
+    const forged = createNamespace(() => `{"child-pid": ${child.pid}, "pid-namespace": ${inode}}`);
+    expect(isInhabited(forged)).toBe(false);
+    killNamespace(forged);
+    expect(isAlive({ pid: child.pid ?? 0, start: readProc(child.pid ?? 0)?.start ?? 0 })).toBe(true);
+  } finally {
+    child.kill("SIGKILL");
+  }
 });
