@@ -26,11 +26,10 @@ describe.each(["watch.ts", "watch-grpc.mjs"])("examples/%s", (name) => {
     expect(run.stdout.toString()).toContain("Hello, world!");
     expect(run.stdout.toString()).toMatch(/exit code 0\n$/);
   });
+});
 
-  it("has no more than 15 lines of code", async () => {
-    const lines = (await readFile(at(name), "utf8")).split("\n");
-    expect(lines.filter((line) => line.trim() !== "" && !line.startsWith("//")).length).toBeLessThanOrEqual(
-      15,
-    );
-  });
+it("examples/watch.ts has no more than 15 lines of code", async () => {
+  const lines = (await readFile(at("watch.ts"), "utf8")).split("\n");
+  const code = lines.filter((line) => line.trim() !== "" && !line.startsWith("//"));
+  expect(code.length).toBeLessThanOrEqual(15);
 });

@@ -60,14 +60,17 @@ describe("signalman run", () => {
     },
   );
 
-  it("says in a pipe that its task waits in the queue", async () => {
+  it("says once in a pipe what its task waits for", async () => {
     const first = startCli(["run", "demo/wait"], { server });
     await first.shows("stdout", "started");
     const second = startCli(["run", "demo/wait"], { server });
-    await second.shows("stderr", "signalman: the task waits in the queue\n");
+    await second.shows(
+      "stderr",
+      /^signalman: the task waits: projects\/demo\/templates\/wait runs one task at a time, .*\n/m,
+    );
     await cli(["kill", "--template", "demo/wait"], { server });
     expect(await Promise.all([first.ended, second.ended])).toEqual([3, 3]);
-    expect(second.stderr.match(/queue/g)).toHaveLength(1);
+    expect(second.stderr.match(/the task waits/g)).toHaveLength(1);
   });
 
   it("prints every line of a long log in order", async () => {
