@@ -16,6 +16,7 @@ import { listAuditEvents } from "../store/audit.ts";
 import { changeProject } from "../store/catalog/catalog.ts";
 import { assertProject, getResource, listResources, readProject } from "../store/catalog/resources.ts";
 import { findTail, readChunks } from "../store/logs/logs.ts";
+import { abandonTask } from "../store/nodes/abandon.ts";
 import { drainNode, forgetNode, getNode, listNodes } from "../store/nodes/nodes.ts";
 import { readWaits } from "../store/nodes/waits.ts";
 import type { Databases } from "../store/postgres/databases.ts";
@@ -79,6 +80,7 @@ export function rpcDeps({ control, logs, reads }: Databases, parts: RpcParts): R
     rejectPlan: (...args) => rejectPlan(control, ...args),
     readPlanText: (id) => readPlanText(reads, id),
     requestKill: (task, request) => requestKill(control, task, request),
+    abandonTask: (...args) => abandonTask(control, ...args),
     killTemplate: (template, request) => killTemplate(control, template, request),
     deleteTask: (...args) => deleteTask(logs, ...args),
     changeProject: (...args) => changeProject(control, ...args),

@@ -55,6 +55,7 @@ const RULES = new Map<string, Readonly<Record<string, MethodRule>>>([
   of(TaskService, {
     runTask: on("tasks.run", template),
     killTask: on("tasks.kill", task, "tasks.kill-own"),
+    abandonTask: on("tasks.kill", task),
     killTasks: on("tasks.kill", template, "tasks.kill-own"),
     confirmTask: on("tasks.decide", task),
     rejectTask: on("tasks.decide", task),

@@ -25,6 +25,7 @@ import { type GuardDeps, guarded } from "./guard.ts";
 import { type ListAppsDeps, listApps } from "./list-apps.ts";
 import { type ListAuditEventsDeps, listAuditEvents } from "./list-audit-events.ts";
 import { type NodesDeps, nodeMethods } from "./nodes.ts";
+import { type AbandonTaskDeps, abandonTask } from "./tasks/abandon-task.ts";
 import { type ConfirmTaskDeps, confirmTask } from "./tasks/confirm-task.ts";
 import { type DeleteTaskDeps, deleteTask } from "./tasks/delete-task.ts";
 import { type GetTaskDeps, getTask } from "./tasks/get-task.ts";
@@ -41,6 +42,7 @@ import { type WatchTasksDeps, watchTasks } from "./tasks/watch-tasks.ts";
 
 export type RpcDeps = RunTaskDeps &
   KillTaskDeps &
+  AbandonTaskDeps &
   ConfirmTaskDeps &
   RejectTaskDeps &
   GetTaskDeps &
@@ -81,6 +83,7 @@ export function routes(deps: RpcDeps): (router: ConnectRouter) => void {
       bound(TaskService, deps, {
         runTask,
         killTask,
+        abandonTask,
         confirmTask,
         rejectTask,
         getTaskPlan,

@@ -20,6 +20,7 @@ export type Step =
   | "rejected"
   | "resumed" // to apply its plan
   | "kill requested"
+  | "abandoned" // by a caller, while its server was away
   | "lost" // its server has been away for too long
   | "taken away" // another server has its lease
   | "ended"

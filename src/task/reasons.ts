@@ -94,7 +94,12 @@ export const REASONS = {
     codes: ["FAILED_PRECONDITION"],
     meaning: "Only tasks that have ended can be deleted, and LOST ones only when they no longer run.",
     advice:
-      "Kill the task, wait for its end, and delete it then. For a LOST task start its node again, or remove that node by ForgetNode.",
+      "Kill the task, wait for its end, and delete it then. For a LOST task start its node again, or make sure that its program has ended and call AbandonTask.",
+  },
+  TASK_NOT_AWAY: {
+    codes: ["FAILED_PRECONDITION"],
+    meaning: "Only a task whose server is away can be abandoned, and only after it was started.",
+    advice: "Kill the task by KillTask; its server ends it.",
   },
   NODE_RUNNING: {
     codes: ["FAILED_PRECONDITION"],

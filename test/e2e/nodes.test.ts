@@ -159,3 +159,34 @@ describe("after a server died with a running task that became LOST", () => {
     await watchToEnd(b, next);
   });
 });
+
+test("a task of a server that is away can be abandoned, and the server kills its program before it starts the next one", async () => {
+  const name = await running("serial");
+  const short = name.replace("projects/", "").replace("/tasks", "");
+  const next = (await runDemo(b, "serial")).name;
+  const early = await cli(["kill", "--abandon", short], { server: b.url });
+  expect(early).toMatchObject({ code: 2 });
+  expect(early.stderr).toContain("is running. Kill it by KillTask");
+  await a.kill("SIGKILL");
+  const sql = openSql({ databaseUrl: database.url });
+  await sql`UPDATE nodes SET heartbeat_time = now() - interval '1 minute' WHERE slots = 1`;
+  await sql.end();
+  const killed = await cli(["kill", short], { server: b.url });
+  expect(killed).toMatchObject({ code: 0, stdout: `${short} asked to stop (STOPPING)\n` });
+  expect(killed.stderr).toContain(`${short}: the server is away (${(await nodeOfA()).name})`);
+  expect(killed.stderr).toContain(`signalman kill --abandon ${short}`);
+  const abandoned = await cli(["kill", "--abandon", "--reason", "unplugged", short], { server: b.url });
+  expect(abandoned).toMatchObject({ code: 0, stdout: `${short} abandoned (ERROR)\n` });
+  const end = { reason: EndReason.LOST, message: "Abandoned while its server was away: unplugged" };
+  expect((await get(name)).end).toMatchObject(end);
+  expect(await waitOf(next)).toBe(WaitReason.NO_NODE);
+  expect(aliveOf({ name })).not.toEqual([]);
+  await a.start();
+  await until(async () => (await get(next)).status === TaskStatus.RUNNING);
+  expect(aliveOf({ name })).toEqual([]);
+  expect((await get(name)).end).toMatchObject(end);
+  const again = await cli(["kill", "--abandon", short], { server: b.url });
+  expect(again).toMatchObject({ code: 0, stdout: `${short} had ended already (ERROR)\n` });
+  await b.client(TaskService).killTask({ name: next, force: true });
+  await watchToEnd(b, next);
+});

@@ -138,6 +138,7 @@ const CALLS: Record<string, Call> = {
   }),
   ListInventories: () => ({ request: parent, answer: { inventories: [{ ini: "localhost" }] } }),
   ConfirmTask: () => ({ request: { name: task, planDigest: "0" }, answer: notWaiting, status: 400 }),
+  AbandonTask: () => ({ request: { name: task }, answer: { task: { name: task } } }),
   RejectTask: () => ({ request: { name: task }, answer: notWaiting, status: 400 }),
   GetTaskPlan: () => ({ request: { name: task }, answer: { code: "not_found" }, status: 404 }),
   GetTaskResult: () => ({ request: { name: task }, answer: {} }),

@@ -212,6 +212,16 @@ function changes(): Work[] {
       },
     ],
     ["KillTask", TASK, () => tasks.killTask({ name: waiting })],
+    [
+      "AbandonTask",
+      TASK,
+      async () => {
+        const { task } = await tasks.runTask({ template: T });
+        const id = task?.name.split("/").at(-1) ?? "";
+        await sql`UPDATE tasks SET status = 'RUNNING', node = ${NODE.slice(6)}, lease_expires = '2000-01-01' WHERE id = ${id}`;
+        await tasks.abandonTask({ name: task?.name ?? "" });
+      },
+    ],
     ["DeleteTask", TASK, () => tasks.deleteTask({ name: waiting })],
     [
       "RunTask",

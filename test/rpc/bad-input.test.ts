@@ -142,6 +142,7 @@ const WRONG: Record<string, Case[]> = {
   KillTasks: ["", "demo/puppet", "projects/demo/templates/"].map((template) => [{ template }, "template"]),
   DeleteTask: BAD_NAMES.map((name) => [{ name }, "name"]),
   ConfirmTask: [...BAD_NAMES.map((name): Case => [{ name, planDigest: "x" }, "name"]), [{}, "plan_digest"]],
+  AbandonTask: [...BAD_NAMES.map((name): Case => [{ name }, "name"]), [{ reason: long(251) }, "reason"]],
   RejectTask: [...BAD_NAMES.map((name): Case => [{ name }, "name"]), [{ reason: long(251) }, "reason"]],
   GetTaskPlan: BAD_NAMES.map((name) => [{ name }, "name"]),
   GetTaskResult: BAD_NAMES.map((name) => [{ name }, "name"]),
@@ -249,7 +250,14 @@ test("every RPC has cases of bad input", () => {
   expect(Object.keys(WRONG).sort()).toEqual(METHODS.map(({ name }) => name).sort());
 });
 
-const OF_A_TASK = new Set(["KillTask", "WatchTask", "ReadTaskLog", "ConfirmTask", "RejectTask"]);
+const OF_A_TASK = new Set([
+  "KillTask",
+  "WatchTask",
+  "ReadTaskLog",
+  "ConfirmTask",
+  "RejectTask",
+  "AbandonTask",
+]);
 
 describe.each(Object.entries(WRONG))(
   "%s refuses bad input, names the field and writes nothing",

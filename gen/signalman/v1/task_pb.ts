@@ -1000,7 +1000,7 @@ export const WaitReason = {
 
   /**
    * A task of its template is LOST and may still run; the template does not allow parallel tasks. It ends when the lost
-   * task's node is back, or by ForgetNode.
+   * task's node is back, or by AbandonTask or ForgetNode.
    *
    * @generated from enum value: WAIT_REASON_TEMPLATE_BLOCKED = 1;
    */

@@ -14,7 +14,7 @@ import type { JsonObject, Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file signalman/v1/task_service.proto.
  */
 export const file_signalman_v1_task_service: GenFile = /*@__PURE__*/
-  fileDesc("Ch9zaWduYWxtYW4vdjEvdGFza19zZXJ2aWNlLnByb3RvEgxzaWduYWxtYW4udjEijwcKDlJ1blRhc2tSZXF1ZXN0EhAKCHRlbXBsYXRlGAEgASgJEhIKCnJlcXVlc3RfaWQYAiABKAkSKgoJdmFyaWFibGVzGAMgASgLMhcuZ29vZ2xlLnByb3RvYnVmLlN0cnVjdBJLChBzZWNyZXRfdmFyaWFibGVzGAQgAygLMjEuc2lnbmFsbWFuLnYxLlJ1blRhc2tSZXF1ZXN0LlNlY3JldFZhcmlhYmxlc0VudHJ5EjIKA2VudhgFIAMoCzIlLnNpZ25hbG1hbi52MS5SdW5UYXNrUmVxdWVzdC5FbnZFbnRyeRIRCglhcmd1bWVudHMYBiADKAkSEgoKZ2l0X2JyYW5jaBgHIAEoCRIOCgZjb21taXQYCCABKAkSDwoHbWVzc2FnZRgJIAEoCRI4CgZsYWJlbHMYCiADKAsyKC5zaWduYWxtYW4udjEuUnVuVGFza1JlcXVlc3QuTGFiZWxzRW50cnkSFQoIcHJpb3JpdHkYCyABKAVIAYgBARIwCg1xdWV1ZV90aW1lb3V0GAwgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEi4KC3J1bl90aW1lb3V0GA0gASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEi8KDGlkbGVfdGltZW91dBgOIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIVCg12YWxpZGF0ZV9vbmx5GA8gASgIEhEKCWludmVudG9yeRgQIAEoCRIuCgdhbnNpYmxlGBEgASgLMhsuc2lnbmFsbWFuLnYxLkFuc2libGVQYXJhbXNIABIyCgl0ZXJyYWZvcm0YEiABKAsyHS5zaWduYWxtYW4udjEuVGVycmFmb3JtUGFyYW1zSAASMgoPY29uZmlybV90aW1lb3V0GBMgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEhIKCmJ1aWxkX3Rhc2sYFCABKAkaNgoUU2VjcmV0VmFyaWFibGVzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ARoqCghFbnZFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBGi0KC0xhYmVsc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAFCCAoGcGFyYW1zQgsKCV9wcmlvcml0eSJJCg9SdW5UYXNrUmVzcG9uc2USIAoEdGFzaxgBIAEoCzISLnNpZ25hbG1hbi52MS5UYXNrEhQKDGRlZHVwbGljYXRlZBgCIAEoCCJvCg9LaWxsVGFza1JlcXVlc3QSDAoEbmFtZRgBIAEoCRINCgVmb3JjZRgCIAEoCBIvCgxncmFjZV9wZXJpb2QYAyABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SDgoGcmVhc29uGAQgASgJImAKEEtpbGxUYXNrUmVzcG9uc2USIAoEdGFzaxgBIAEoCzISLnNpZ25hbG1hbi52MS5UYXNrEioKB291dGNvbWUYAiABKA4yGS5zaWduYWxtYW4udjEuS2lsbE91dGNvbWUiiQIKEFdhdGNoVGFza1JlcXVlc3QSDAoEbmFtZRgBIAEoCRIWCgxyZXN1bWVfdG9rZW4YAiABKAlIABIUCgp0YWlsX2xpbmVzGAMgASgFSAASEwoJYWZ0ZXJfc2VxGAQgASgDSAASEwoGZm9sbG93GAUgASgISAGIAQESEQoEbG9ncxgGIAEoCEgCiAEBEigKB3N0cmVhbXMYByADKA4yFy5zaWduYWxtYW4udjEuTG9nU3RyZWFtEjUKEmhlYXJ0YmVhdF9pbnRlcnZhbBgIIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkIHCgVzdGFydEIJCgdfZm9sbG93QgcKBV9sb2dzIrICChFXYXRjaFRhc2tSZXNwb25zZRIUCgxyZXN1bWVfdG9rZW4YASABKAkSLgoIc25hcHNob3QYAiABKAsyGi5zaWduYWxtYW4udjEuVGFza1NuYXBzaG90SAASJQoDbG9nGAMgASgLMhYuc2lnbmFsbWFuLnYxLkxvZ0JhdGNoSAASLAoGc3RhdHVzGAQgASgLMhouc2lnbmFsbWFuLnYxLlN0YXR1c0NoYW5nZUgAEiMKA2dhcBgFIAEoCzIULnNpZ25hbG1hbi52MS5Mb2dHYXBIABIsCgloZWFydGJlYXQYBiABKAsyFy5zaWduYWxtYW4udjEuSGVhcnRiZWF0SAASJgoDZW5kGAcgASgLMhcuc2lnbmFsbWFuLnYxLlRhc2tFbmRlZEgAQgcKBWV2ZW50IjAKDFRhc2tTbmFwc2hvdBIgCgR0YXNrGAEgASgLMhIuc2lnbmFsbWFuLnYxLlRhc2siOgoGTG9nR2FwEhAKCGZyb21fc2VxGAEgASgDEg4KBnRvX3NlcRgCIAEoAxIOCgZyZWFzb24YAyABKAkiOgoJSGVhcnRiZWF0Ei0KC3dhaXRpbmdfZm9yGAEgASgLMhguc2lnbmFsbWFuLnYxLldhaXRpbmdGb3IiPwoJVGFza0VuZGVkEiAKBHRhc2sYASABKAsyEi5zaWduYWxtYW4udjEuVGFzaxIQCghsYXN0X3NlcRgCIAEoAyIeCg5HZXRUYXNrUmVxdWVzdBIMCgRuYW1lGAEgASgJIjMKD0dldFRhc2tSZXNwb25zZRIgCgR0YXNrGAEgASgLMhIuc2lnbmFsbWFuLnYxLlRhc2siawoQTGlzdFRhc2tzUmVxdWVzdBIOCgZwYXJlbnQYASABKAkSEQoJcGFnZV9zaXplGAIgASgFEhIKCnBhZ2VfdG9rZW4YAyABKAkSDgoGZmlsdGVyGAQgASgJEhAKCG9yZGVyX2J5GAUgASgJIk8KEUxpc3RUYXNrc1Jlc3BvbnNlEiEKBXRhc2tzGAEgAygLMhIuc2lnbmFsbWFuLnYxLlRhc2sSFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJIrwBChJSZWFkVGFza0xvZ1JlcXVlc3QSDAoEbmFtZRgBIAEoCRITCglhZnRlcl9zZXEYAiABKANIABIUCgp0YWlsX2xpbmVzGAMgASgFSAASEQoJbWF4X2xpbmVzGAQgASgFEigKB3N0cmVhbXMYBSADKA4yFy5zaWduYWxtYW4udjEuTG9nU3RyZWFtEicKBmZvcm1hdBgGIAEoDjIXLnNpZ25hbG1hbi52MS5Mb2dGb3JtYXRCBwoFc3RhcnQihQEKE1JlYWRUYXNrTG9nUmVzcG9uc2USJAoFbGluZXMYASADKAsyFS5zaWduYWxtYW4udjEuTG9nTGluZRIMCgR0ZXh0GAIgASgMEhYKDm5leHRfYWZ0ZXJfc2VxGAMgASgDEhAKCGxhc3Rfc2VxGAQgASgDEhAKCGNvbXBsZXRlGAUgASgIIoABChFXYXRjaFRhc2tzUmVxdWVzdBIOCgZwYXJlbnQYASABKAkSDgoGZmlsdGVyGAIgASgJEhQKDHJlc3VtZV90b2tlbhgDIAEoCRI1ChJoZWFydGJlYXRfaW50ZXJ2YWwYBCABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24i6QEKEldhdGNoVGFza3NSZXNwb25zZRIUCgxyZXN1bWVfdG9rZW4YASABKAkSLgoIc25hcHNob3QYAiABKAsyGi5zaWduYWxtYW4udjEuVGFza1NuYXBzaG90SAASJgoGc3luY2VkGAMgASgLMhQuc2lnbmFsbWFuLnYxLlN5bmNlZEgAEi4KBmNoYW5nZRgEIAEoCzIcLnNpZ25hbG1hbi52MS5UYXNrVHJhbnNpdGlvbkgAEiwKCWhlYXJ0YmVhdBgFIAEoCzIXLnNpZ25hbG1hbi52MS5IZWFydGJlYXRIAEIHCgVldmVudCIICgZTeW5jZWQiXgoOVGFza1RyYW5zaXRpb24SKgoGY2hhbmdlGAEgASgLMhouc2lnbmFsbWFuLnYxLlN0YXR1c0NoYW5nZRIgCgR0YXNrGAIgASgLMhIuc2lnbmFsbWFuLnYxLlRhc2sidAoQS2lsbFRhc2tzUmVxdWVzdBIQCgh0ZW1wbGF0ZRgBIAEoCRINCgVmb3JjZRgCIAEoCBIvCgxncmFjZV9wZXJpb2QYAyABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SDgoGcmVhc29uGAQgASgJIksKEUtpbGxUYXNrc1Jlc3BvbnNlEicKBXRhc2tzGAEgAygLMhguc2lnbmFsbWFuLnYxLktpbGxlZFRhc2sSDQoFdG90YWwYAiABKAUiRgoKS2lsbGVkVGFzaxIMCgRuYW1lGAEgASgJEioKB291dGNvbWUYAiABKA4yGS5zaWduYWxtYW4udjEuS2lsbE91dGNvbWUiIQoRRGVsZXRlVGFza1JlcXVlc3QSDAoEbmFtZRgBIAEoCSIUChJEZWxldGVUYXNrUmVzcG9uc2UiNwoSQ29uZmlybVRhc2tSZXF1ZXN0EgwKBG5hbWUYASABKAkSEwoLcGxhbl9kaWdlc3QYAiABKAkiNwoTQ29uZmlybVRhc2tSZXNwb25zZRIgCgR0YXNrGAEgASgLMhIuc2lnbmFsbWFuLnYxLlRhc2siMQoRUmVqZWN0VGFza1JlcXVlc3QSDAoEbmFtZRgBIAEoCRIOCgZyZWFzb24YAiABKAkiNgoSUmVqZWN0VGFza1Jlc3BvbnNlEiAKBHRhc2sYASABKAsyEi5zaWduYWxtYW4udjEuVGFzayIiChJHZXRUYXNrUGxhblJlcXVlc3QSDAoEbmFtZRgBIAEoCSJJChNHZXRUYXNrUGxhblJlc3BvbnNlEiQKBHBsYW4YASABKAsyFi5zaWduYWxtYW4udjEuVGFza1BsYW4SDAoEdGV4dBgCIAEoCSIkChRHZXRUYXNrUmVzdWx0UmVxdWVzdBIMCgRuYW1lGAEgASgJIkEKFUdldFRhc2tSZXN1bHRSZXNwb25zZRIoCgZyZXN1bHQYASABKAsyGC5zaWduYWxtYW4udjEuVGFza1Jlc3VsdCq1AQoLS2lsbE91dGNvbWUSHAoYS0lMTF9PVVRDT01FX1VOU1BFQ0lGSUVEEAASJAogS0lMTF9PVVRDT01FX0tJTExFRF9CRUZPUkVfU1RBUlQQARIfChtLSUxMX09VVENPTUVfS0lMTF9SRVFVRVNURUQQAhIhCh1LSUxMX09VVENPTUVfQUxSRUFEWV9TVE9QUElORxADEh4KGktJTExfT1VUQ09NRV9BTFJFQURZX0ZJTkFMEAQqbQoJTG9nRm9ybWF0EhoKFkxPR19GT1JNQVRfVU5TUEVDSUZJRUQQABIUChBMT0dfRk9STUFUX0xJTkVTEAESEwoPTE9HX0ZPUk1BVF9URVhUEAISGQoVTE9HX0ZPUk1BVF9QTEFJTl9URVhUEAMywggKC1Rhc2tTZXJ2aWNlEkYKB1J1blRhc2sSHC5zaWduYWxtYW4udjEuUnVuVGFza1JlcXVlc3QaHS5zaWduYWxtYW4udjEuUnVuVGFza1Jlc3BvbnNlEkkKCEtpbGxUYXNrEh0uc2lnbmFsbWFuLnYxLktpbGxUYXNrUmVxdWVzdBoeLnNpZ25hbG1hbi52MS5LaWxsVGFza1Jlc3BvbnNlElMKCVdhdGNoVGFzaxIeLnNpZ25hbG1hbi52MS5XYXRjaFRhc2tSZXF1ZXN0Gh8uc2lnbmFsbWFuLnYxLldhdGNoVGFza1Jlc3BvbnNlIgOQAgEwARJLCgdHZXRUYXNrEhwuc2lnbmFsbWFuLnYxLkdldFRhc2tSZXF1ZXN0Gh0uc2lnbmFsbWFuLnYxLkdldFRhc2tSZXNwb25zZSIDkAIBElEKCUxpc3RUYXNrcxIeLnNpZ25hbG1hbi52MS5MaXN0VGFza3NSZXF1ZXN0Gh8uc2lnbmFsbWFuLnYxLkxpc3RUYXNrc1Jlc3BvbnNlIgOQAgESVgoKV2F0Y2hUYXNrcxIfLnNpZ25hbG1hbi52MS5XYXRjaFRhc2tzUmVxdWVzdBogLnNpZ25hbG1hbi52MS5XYXRjaFRhc2tzUmVzcG9uc2UiA5ACATABEkwKCUtpbGxUYXNrcxIeLnNpZ25hbG1hbi52MS5LaWxsVGFza3NSZXF1ZXN0Gh8uc2lnbmFsbWFuLnYxLktpbGxUYXNrc1Jlc3BvbnNlEk8KCkRlbGV0ZVRhc2sSHy5zaWduYWxtYW4udjEuRGVsZXRlVGFza1JlcXVlc3QaIC5zaWduYWxtYW4udjEuRGVsZXRlVGFza1Jlc3BvbnNlElIKC0NvbmZpcm1UYXNrEiAuc2lnbmFsbWFuLnYxLkNvbmZpcm1UYXNrUmVxdWVzdBohLnNpZ25hbG1hbi52MS5Db25maXJtVGFza1Jlc3BvbnNlEk8KClJlamVjdFRhc2sSHy5zaWduYWxtYW4udjEuUmVqZWN0VGFza1JlcXVlc3QaIC5zaWduYWxtYW4udjEuUmVqZWN0VGFza1Jlc3BvbnNlElcKC0dldFRhc2tQbGFuEiAuc2lnbmFsbWFuLnYxLkdldFRhc2tQbGFuUmVxdWVzdBohLnNpZ25hbG1hbi52MS5HZXRUYXNrUGxhblJlc3BvbnNlIgOQAgESXQoNR2V0VGFza1Jlc3VsdBIiLnNpZ25hbG1hbi52MS5HZXRUYXNrUmVzdWx0UmVxdWVzdBojLnNpZ25hbG1hbi52MS5HZXRUYXNrUmVzdWx0UmVzcG9uc2UiA5ACARJXCgtSZWFkVGFza0xvZxIgLnNpZ25hbG1hbi52MS5SZWFkVGFza0xvZ1JlcXVlc3QaIS5zaWduYWxtYW4udjEuUmVhZFRhc2tMb2dSZXNwb25zZSIDkAIBQlQKEGRldi5zaWduYWxtYW4udjFQAVopc2lnbmFsbWFuLmRldi9nby9zaWduYWxtYW4vdjE7c2lnbmFsbWFudjGiAgNTR02qAgxTaWduYWxtYW4uVjFiBnByb3RvMw", [file_google_protobuf_duration, file_google_protobuf_struct, file_signalman_v1_task]);
+  fileDesc("Ch9zaWduYWxtYW4vdjEvdGFza19zZXJ2aWNlLnByb3RvEgxzaWduYWxtYW4udjEijwcKDlJ1blRhc2tSZXF1ZXN0EhAKCHRlbXBsYXRlGAEgASgJEhIKCnJlcXVlc3RfaWQYAiABKAkSKgoJdmFyaWFibGVzGAMgASgLMhcuZ29vZ2xlLnByb3RvYnVmLlN0cnVjdBJLChBzZWNyZXRfdmFyaWFibGVzGAQgAygLMjEuc2lnbmFsbWFuLnYxLlJ1blRhc2tSZXF1ZXN0LlNlY3JldFZhcmlhYmxlc0VudHJ5EjIKA2VudhgFIAMoCzIlLnNpZ25hbG1hbi52MS5SdW5UYXNrUmVxdWVzdC5FbnZFbnRyeRIRCglhcmd1bWVudHMYBiADKAkSEgoKZ2l0X2JyYW5jaBgHIAEoCRIOCgZjb21taXQYCCABKAkSDwoHbWVzc2FnZRgJIAEoCRI4CgZsYWJlbHMYCiADKAsyKC5zaWduYWxtYW4udjEuUnVuVGFza1JlcXVlc3QuTGFiZWxzRW50cnkSFQoIcHJpb3JpdHkYCyABKAVIAYgBARIwCg1xdWV1ZV90aW1lb3V0GAwgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEi4KC3J1bl90aW1lb3V0GA0gASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEi8KDGlkbGVfdGltZW91dBgOIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIVCg12YWxpZGF0ZV9vbmx5GA8gASgIEhEKCWludmVudG9yeRgQIAEoCRIuCgdhbnNpYmxlGBEgASgLMhsuc2lnbmFsbWFuLnYxLkFuc2libGVQYXJhbXNIABIyCgl0ZXJyYWZvcm0YEiABKAsyHS5zaWduYWxtYW4udjEuVGVycmFmb3JtUGFyYW1zSAASMgoPY29uZmlybV90aW1lb3V0GBMgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEhIKCmJ1aWxkX3Rhc2sYFCABKAkaNgoUU2VjcmV0VmFyaWFibGVzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ARoqCghFbnZFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBGi0KC0xhYmVsc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAFCCAoGcGFyYW1zQgsKCV9wcmlvcml0eSJJCg9SdW5UYXNrUmVzcG9uc2USIAoEdGFzaxgBIAEoCzISLnNpZ25hbG1hbi52MS5UYXNrEhQKDGRlZHVwbGljYXRlZBgCIAEoCCJvCg9LaWxsVGFza1JlcXVlc3QSDAoEbmFtZRgBIAEoCRINCgVmb3JjZRgCIAEoCBIvCgxncmFjZV9wZXJpb2QYAyABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SDgoGcmVhc29uGAQgASgJInMKEEtpbGxUYXNrUmVzcG9uc2USIAoEdGFzaxgBIAEoCzISLnNpZ25hbG1hbi52MS5UYXNrEioKB291dGNvbWUYAiABKA4yGS5zaWduYWxtYW4udjEuS2lsbE91dGNvbWUSEQoJYXdheV9ub2RlGAMgASgJIjIKEkFiYW5kb25UYXNrUmVxdWVzdBIMCgRuYW1lGAEgASgJEg4KBnJlYXNvbhgCIAEoCSJKChNBYmFuZG9uVGFza1Jlc3BvbnNlEiAKBHRhc2sYASABKAsyEi5zaWduYWxtYW4udjEuVGFzaxIRCglhYmFuZG9uZWQYAiABKAgiiQIKEFdhdGNoVGFza1JlcXVlc3QSDAoEbmFtZRgBIAEoCRIWCgxyZXN1bWVfdG9rZW4YAiABKAlIABIUCgp0YWlsX2xpbmVzGAMgASgFSAASEwoJYWZ0ZXJfc2VxGAQgASgDSAASEwoGZm9sbG93GAUgASgISAGIAQESEQoEbG9ncxgGIAEoCEgCiAEBEigKB3N0cmVhbXMYByADKA4yFy5zaWduYWxtYW4udjEuTG9nU3RyZWFtEjUKEmhlYXJ0YmVhdF9pbnRlcnZhbBgIIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkIHCgVzdGFydEIJCgdfZm9sbG93QgcKBV9sb2dzIrICChFXYXRjaFRhc2tSZXNwb25zZRIUCgxyZXN1bWVfdG9rZW4YASABKAkSLgoIc25hcHNob3QYAiABKAsyGi5zaWduYWxtYW4udjEuVGFza1NuYXBzaG90SAASJQoDbG9nGAMgASgLMhYuc2lnbmFsbWFuLnYxLkxvZ0JhdGNoSAASLAoGc3RhdHVzGAQgASgLMhouc2lnbmFsbWFuLnYxLlN0YXR1c0NoYW5nZUgAEiMKA2dhcBgFIAEoCzIULnNpZ25hbG1hbi52MS5Mb2dHYXBIABIsCgloZWFydGJlYXQYBiABKAsyFy5zaWduYWxtYW4udjEuSGVhcnRiZWF0SAASJgoDZW5kGAcgASgLMhcuc2lnbmFsbWFuLnYxLlRhc2tFbmRlZEgAQgcKBWV2ZW50IjAKDFRhc2tTbmFwc2hvdBIgCgR0YXNrGAEgASgLMhIuc2lnbmFsbWFuLnYxLlRhc2siOgoGTG9nR2FwEhAKCGZyb21fc2VxGAEgASgDEg4KBnRvX3NlcRgCIAEoAxIOCgZyZWFzb24YAyABKAkiOgoJSGVhcnRiZWF0Ei0KC3dhaXRpbmdfZm9yGAEgASgLMhguc2lnbmFsbWFuLnYxLldhaXRpbmdGb3IiPwoJVGFza0VuZGVkEiAKBHRhc2sYASABKAsyEi5zaWduYWxtYW4udjEuVGFzaxIQCghsYXN0X3NlcRgCIAEoAyIeCg5HZXRUYXNrUmVxdWVzdBIMCgRuYW1lGAEgASgJIjMKD0dldFRhc2tSZXNwb25zZRIgCgR0YXNrGAEgASgLMhIuc2lnbmFsbWFuLnYxLlRhc2siawoQTGlzdFRhc2tzUmVxdWVzdBIOCgZwYXJlbnQYASABKAkSEQoJcGFnZV9zaXplGAIgASgFEhIKCnBhZ2VfdG9rZW4YAyABKAkSDgoGZmlsdGVyGAQgASgJEhAKCG9yZGVyX2J5GAUgASgJIk8KEUxpc3RUYXNrc1Jlc3BvbnNlEiEKBXRhc2tzGAEgAygLMhIuc2lnbmFsbWFuLnYxLlRhc2sSFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJIrwBChJSZWFkVGFza0xvZ1JlcXVlc3QSDAoEbmFtZRgBIAEoCRITCglhZnRlcl9zZXEYAiABKANIABIUCgp0YWlsX2xpbmVzGAMgASgFSAASEQoJbWF4X2xpbmVzGAQgASgFEigKB3N0cmVhbXMYBSADKA4yFy5zaWduYWxtYW4udjEuTG9nU3RyZWFtEicKBmZvcm1hdBgGIAEoDjIXLnNpZ25hbG1hbi52MS5Mb2dGb3JtYXRCBwoFc3RhcnQihQEKE1JlYWRUYXNrTG9nUmVzcG9uc2USJAoFbGluZXMYASADKAsyFS5zaWduYWxtYW4udjEuTG9nTGluZRIMCgR0ZXh0GAIgASgMEhYKDm5leHRfYWZ0ZXJfc2VxGAMgASgDEhAKCGxhc3Rfc2VxGAQgASgDEhAKCGNvbXBsZXRlGAUgASgIIoABChFXYXRjaFRhc2tzUmVxdWVzdBIOCgZwYXJlbnQYASABKAkSDgoGZmlsdGVyGAIgASgJEhQKDHJlc3VtZV90b2tlbhgDIAEoCRI1ChJoZWFydGJlYXRfaW50ZXJ2YWwYBCABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24i6QEKEldhdGNoVGFza3NSZXNwb25zZRIUCgxyZXN1bWVfdG9rZW4YASABKAkSLgoIc25hcHNob3QYAiABKAsyGi5zaWduYWxtYW4udjEuVGFza1NuYXBzaG90SAASJgoGc3luY2VkGAMgASgLMhQuc2lnbmFsbWFuLnYxLlN5bmNlZEgAEi4KBmNoYW5nZRgEIAEoCzIcLnNpZ25hbG1hbi52MS5UYXNrVHJhbnNpdGlvbkgAEiwKCWhlYXJ0YmVhdBgFIAEoCzIXLnNpZ25hbG1hbi52MS5IZWFydGJlYXRIAEIHCgVldmVudCIICgZTeW5jZWQiXgoOVGFza1RyYW5zaXRpb24SKgoGY2hhbmdlGAEgASgLMhouc2lnbmFsbWFuLnYxLlN0YXR1c0NoYW5nZRIgCgR0YXNrGAIgASgLMhIuc2lnbmFsbWFuLnYxLlRhc2sidAoQS2lsbFRhc2tzUmVxdWVzdBIQCgh0ZW1wbGF0ZRgBIAEoCRINCgVmb3JjZRgCIAEoCBIvCgxncmFjZV9wZXJpb2QYAyABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SDgoGcmVhc29uGAQgASgJIksKEUtpbGxUYXNrc1Jlc3BvbnNlEicKBXRhc2tzGAEgAygLMhguc2lnbmFsbWFuLnYxLktpbGxlZFRhc2sSDQoFdG90YWwYAiABKAUiWQoKS2lsbGVkVGFzaxIMCgRuYW1lGAEgASgJEioKB291dGNvbWUYAiABKA4yGS5zaWduYWxtYW4udjEuS2lsbE91dGNvbWUSEQoJYXdheV9ub2RlGAMgASgJIiEKEURlbGV0ZVRhc2tSZXF1ZXN0EgwKBG5hbWUYASABKAkiFAoSRGVsZXRlVGFza1Jlc3BvbnNlIjcKEkNvbmZpcm1UYXNrUmVxdWVzdBIMCgRuYW1lGAEgASgJEhMKC3BsYW5fZGlnZXN0GAIgASgJIjcKE0NvbmZpcm1UYXNrUmVzcG9uc2USIAoEdGFzaxgBIAEoCzISLnNpZ25hbG1hbi52MS5UYXNrIjEKEVJlamVjdFRhc2tSZXF1ZXN0EgwKBG5hbWUYASABKAkSDgoGcmVhc29uGAIgASgJIjYKElJlamVjdFRhc2tSZXNwb25zZRIgCgR0YXNrGAEgASgLMhIuc2lnbmFsbWFuLnYxLlRhc2siIgoSR2V0VGFza1BsYW5SZXF1ZXN0EgwKBG5hbWUYASABKAkiSQoTR2V0VGFza1BsYW5SZXNwb25zZRIkCgRwbGFuGAEgASgLMhYuc2lnbmFsbWFuLnYxLlRhc2tQbGFuEgwKBHRleHQYAiABKAkiJAoUR2V0VGFza1Jlc3VsdFJlcXVlc3QSDAoEbmFtZRgBIAEoCSJBChVHZXRUYXNrUmVzdWx0UmVzcG9uc2USKAoGcmVzdWx0GAEgASgLMhguc2lnbmFsbWFuLnYxLlRhc2tSZXN1bHQqtQEKC0tpbGxPdXRjb21lEhwKGEtJTExfT1VUQ09NRV9VTlNQRUNJRklFRBAAEiQKIEtJTExfT1VUQ09NRV9LSUxMRURfQkVGT1JFX1NUQVJUEAESHwobS0lMTF9PVVRDT01FX0tJTExfUkVRVUVTVEVEEAISIQodS0lMTF9PVVRDT01FX0FMUkVBRFlfU1RPUFBJTkcQAxIeChpLSUxMX09VVENPTUVfQUxSRUFEWV9GSU5BTBAEKm0KCUxvZ0Zvcm1hdBIaChZMT0dfRk9STUFUX1VOU1BFQ0lGSUVEEAASFAoQTE9HX0ZPUk1BVF9MSU5FUxABEhMKD0xPR19GT1JNQVRfVEVYVBACEhkKFUxPR19GT1JNQVRfUExBSU5fVEVYVBADMpYJCgtUYXNrU2VydmljZRJGCgdSdW5UYXNrEhwuc2lnbmFsbWFuLnYxLlJ1blRhc2tSZXF1ZXN0Gh0uc2lnbmFsbWFuLnYxLlJ1blRhc2tSZXNwb25zZRJJCghLaWxsVGFzaxIdLnNpZ25hbG1hbi52MS5LaWxsVGFza1JlcXVlc3QaHi5zaWduYWxtYW4udjEuS2lsbFRhc2tSZXNwb25zZRJSCgtBYmFuZG9uVGFzaxIgLnNpZ25hbG1hbi52MS5BYmFuZG9uVGFza1JlcXVlc3QaIS5zaWduYWxtYW4udjEuQWJhbmRvblRhc2tSZXNwb25zZRJTCglXYXRjaFRhc2sSHi5zaWduYWxtYW4udjEuV2F0Y2hUYXNrUmVxdWVzdBofLnNpZ25hbG1hbi52MS5XYXRjaFRhc2tSZXNwb25zZSIDkAIBMAESSwoHR2V0VGFzaxIcLnNpZ25hbG1hbi52MS5HZXRUYXNrUmVxdWVzdBodLnNpZ25hbG1hbi52MS5HZXRUYXNrUmVzcG9uc2UiA5ACARJRCglMaXN0VGFza3MSHi5zaWduYWxtYW4udjEuTGlzdFRhc2tzUmVxdWVzdBofLnNpZ25hbG1hbi52MS5MaXN0VGFza3NSZXNwb25zZSIDkAIBElYKCldhdGNoVGFza3MSHy5zaWduYWxtYW4udjEuV2F0Y2hUYXNrc1JlcXVlc3QaIC5zaWduYWxtYW4udjEuV2F0Y2hUYXNrc1Jlc3BvbnNlIgOQAgEwARJMCglLaWxsVGFza3MSHi5zaWduYWxtYW4udjEuS2lsbFRhc2tzUmVxdWVzdBofLnNpZ25hbG1hbi52MS5LaWxsVGFza3NSZXNwb25zZRJPCgpEZWxldGVUYXNrEh8uc2lnbmFsbWFuLnYxLkRlbGV0ZVRhc2tSZXF1ZXN0GiAuc2lnbmFsbWFuLnYxLkRlbGV0ZVRhc2tSZXNwb25zZRJSCgtDb25maXJtVGFzaxIgLnNpZ25hbG1hbi52MS5Db25maXJtVGFza1JlcXVlc3QaIS5zaWduYWxtYW4udjEuQ29uZmlybVRhc2tSZXNwb25zZRJPCgpSZWplY3RUYXNrEh8uc2lnbmFsbWFuLnYxLlJlamVjdFRhc2tSZXF1ZXN0GiAuc2lnbmFsbWFuLnYxLlJlamVjdFRhc2tSZXNwb25zZRJXCgtHZXRUYXNrUGxhbhIgLnNpZ25hbG1hbi52MS5HZXRUYXNrUGxhblJlcXVlc3QaIS5zaWduYWxtYW4udjEuR2V0VGFza1BsYW5SZXNwb25zZSIDkAIBEl0KDUdldFRhc2tSZXN1bHQSIi5zaWduYWxtYW4udjEuR2V0VGFza1Jlc3VsdFJlcXVlc3QaIy5zaWduYWxtYW4udjEuR2V0VGFza1Jlc3VsdFJlc3BvbnNlIgOQAgESVwoLUmVhZFRhc2tMb2cSIC5zaWduYWxtYW4udjEuUmVhZFRhc2tMb2dSZXF1ZXN0GiEuc2lnbmFsbWFuLnYxLlJlYWRUYXNrTG9nUmVzcG9uc2UiA5ACAUJUChBkZXYuc2lnbmFsbWFuLnYxUAFaKXNpZ25hbG1hbi5kZXYvZ28vc2lnbmFsbWFuL3YxO3NpZ25hbG1hbnYxogIDU0dNqgIMU2lnbmFsbWFuLlYxYgZwcm90bzM", [file_google_protobuf_duration, file_google_protobuf_struct, file_signalman_v1_task]);
 
 /**
  * Request of RunTask. Fields that are left out take the template's values.
@@ -292,6 +292,14 @@ export type KillTaskResponse = Message<"signalman.v1.KillTaskResponse"> & {
    * @generated from field: signalman.v1.KillOutcome outcome = 2;
    */
   outcome: KillOutcome;
+
+  /**
+   * `nodes/{uuid}` of the server that runs the task, if it is away (NODE_STATE_AWAY or NODE_STATE_LOST): the task ends when
+   * that server is back, as LOST when it stays away, or at once by AbandonTask. Empty: no server has to come back.
+   *
+   * @generated from field: string away_node = 3;
+   */
+  awayNode: string;
 };
 
 /**
@@ -300,6 +308,62 @@ export type KillTaskResponse = Message<"signalman.v1.KillTaskResponse"> & {
  */
 export const KillTaskResponseSchema: GenMessage<KillTaskResponse> = /*@__PURE__*/
   messageDesc(file_signalman_v1_task_service, 3);
+
+/**
+ * Request of AbandonTask.
+ *
+ * @generated from message signalman.v1.AbandonTaskRequest
+ */
+export type AbandonTaskRequest = Message<"signalman.v1.AbandonTaskRequest"> & {
+  /**
+   * Required. `projects/{project}/tasks/{uuid}`.
+   *
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * Reason for people, at most 250 characters.
+   *
+   * @generated from field: string reason = 2;
+   */
+  reason: string;
+};
+
+/**
+ * Describes the message signalman.v1.AbandonTaskRequest.
+ * Use `create(AbandonTaskRequestSchema)` to create a new message.
+ */
+export const AbandonTaskRequestSchema: GenMessage<AbandonTaskRequest> = /*@__PURE__*/
+  messageDesc(file_signalman_v1_task_service, 4);
+
+/**
+ * Response of AbandonTask.
+ *
+ * @generated from message signalman.v1.AbandonTaskResponse
+ */
+export type AbandonTaskResponse = Message<"signalman.v1.AbandonTaskResponse"> & {
+  /**
+   * The task after the call.
+   *
+   * @generated from field: signalman.v1.Task task = 1;
+   */
+  task?: Task | undefined;
+
+  /**
+   * Whether the call ended the task or freed its template; `false`: the task had ended and blocked nothing.
+   *
+   * @generated from field: bool abandoned = 2;
+   */
+  abandoned: boolean;
+};
+
+/**
+ * Describes the message signalman.v1.AbandonTaskResponse.
+ * Use `create(AbandonTaskResponseSchema)` to create a new message.
+ */
+export const AbandonTaskResponseSchema: GenMessage<AbandonTaskResponse> = /*@__PURE__*/
+  messageDesc(file_signalman_v1_task_service, 5);
 
 /**
  * Request of WatchTask.
@@ -380,7 +444,7 @@ export type WatchTaskRequest = Message<"signalman.v1.WatchTaskRequest"> & {
  * Use `create(WatchTaskRequestSchema)` to create a new message.
  */
 export const WatchTaskRequestSchema: GenMessage<WatchTaskRequest> = /*@__PURE__*/
-  messageDesc(file_signalman_v1_task_service, 4);
+  messageDesc(file_signalman_v1_task_service, 6);
 
 /**
  * One event of a task. Only committed data is sent.
@@ -456,7 +520,7 @@ export type WatchTaskResponse = Message<"signalman.v1.WatchTaskResponse"> & {
  * Use `create(WatchTaskResponseSchema)` to create a new message.
  */
 export const WatchTaskResponseSchema: GenMessage<WatchTaskResponse> = /*@__PURE__*/
-  messageDesc(file_signalman_v1_task_service, 5);
+  messageDesc(file_signalman_v1_task_service, 7);
 
 /**
  * State of a task when a watch begins.
@@ -477,7 +541,7 @@ export type TaskSnapshot = Message<"signalman.v1.TaskSnapshot"> & {
  * Use `create(TaskSnapshotSchema)` to create a new message.
  */
 export const TaskSnapshotSchema: GenMessage<TaskSnapshot> = /*@__PURE__*/
-  messageDesc(file_signalman_v1_task_service, 6);
+  messageDesc(file_signalman_v1_task_service, 8);
 
 /**
  * Lines that were removed by retention or a limit.
@@ -512,7 +576,7 @@ export type LogGap = Message<"signalman.v1.LogGap"> & {
  * Use `create(LogGapSchema)` to create a new message.
  */
 export const LogGapSchema: GenMessage<LogGap> = /*@__PURE__*/
-  messageDesc(file_signalman_v1_task_service, 7);
+  messageDesc(file_signalman_v1_task_service, 9);
 
 /**
  * Sent after a time without events: nothing is new, and nothing was missed.
@@ -533,7 +597,7 @@ export type Heartbeat = Message<"signalman.v1.Heartbeat"> & {
  * Use `create(HeartbeatSchema)` to create a new message.
  */
 export const HeartbeatSchema: GenMessage<Heartbeat> = /*@__PURE__*/
-  messageDesc(file_signalman_v1_task_service, 8);
+  messageDesc(file_signalman_v1_task_service, 10);
 
 /**
  * End of a task, sent after all of its events.
@@ -561,7 +625,7 @@ export type TaskEnded = Message<"signalman.v1.TaskEnded"> & {
  * Use `create(TaskEndedSchema)` to create a new message.
  */
 export const TaskEndedSchema: GenMessage<TaskEnded> = /*@__PURE__*/
-  messageDesc(file_signalman_v1_task_service, 9);
+  messageDesc(file_signalman_v1_task_service, 11);
 
 /**
  * Request of GetTask.
@@ -582,7 +646,7 @@ export type GetTaskRequest = Message<"signalman.v1.GetTaskRequest"> & {
  * Use `create(GetTaskRequestSchema)` to create a new message.
  */
 export const GetTaskRequestSchema: GenMessage<GetTaskRequest> = /*@__PURE__*/
-  messageDesc(file_signalman_v1_task_service, 10);
+  messageDesc(file_signalman_v1_task_service, 12);
 
 /**
  * Response of GetTask.
@@ -603,7 +667,7 @@ export type GetTaskResponse = Message<"signalman.v1.GetTaskResponse"> & {
  * Use `create(GetTaskResponseSchema)` to create a new message.
  */
 export const GetTaskResponseSchema: GenMessage<GetTaskResponse> = /*@__PURE__*/
-  messageDesc(file_signalman_v1_task_service, 11);
+  messageDesc(file_signalman_v1_task_service, 13);
 
 /**
  * Request of ListTasks.
@@ -655,7 +719,7 @@ export type ListTasksRequest = Message<"signalman.v1.ListTasksRequest"> & {
  * Use `create(ListTasksRequestSchema)` to create a new message.
  */
 export const ListTasksRequestSchema: GenMessage<ListTasksRequest> = /*@__PURE__*/
-  messageDesc(file_signalman_v1_task_service, 12);
+  messageDesc(file_signalman_v1_task_service, 14);
 
 /**
  * Response of ListTasks.
@@ -683,7 +747,7 @@ export type ListTasksResponse = Message<"signalman.v1.ListTasksResponse"> & {
  * Use `create(ListTasksResponseSchema)` to create a new message.
  */
 export const ListTasksResponseSchema: GenMessage<ListTasksResponse> = /*@__PURE__*/
-  messageDesc(file_signalman_v1_task_service, 13);
+  messageDesc(file_signalman_v1_task_service, 15);
 
 /**
  * Request of ReadTaskLog.
@@ -749,7 +813,7 @@ export type ReadTaskLogRequest = Message<"signalman.v1.ReadTaskLogRequest"> & {
  * Use `create(ReadTaskLogRequestSchema)` to create a new message.
  */
 export const ReadTaskLogRequestSchema: GenMessage<ReadTaskLogRequest> = /*@__PURE__*/
-  messageDesc(file_signalman_v1_task_service, 14);
+  messageDesc(file_signalman_v1_task_service, 16);
 
 /**
  * Response of ReadTaskLog.
@@ -798,7 +862,7 @@ export type ReadTaskLogResponse = Message<"signalman.v1.ReadTaskLogResponse"> & 
  * Use `create(ReadTaskLogResponseSchema)` to create a new message.
  */
 export const ReadTaskLogResponseSchema: GenMessage<ReadTaskLogResponse> = /*@__PURE__*/
-  messageDesc(file_signalman_v1_task_service, 15);
+  messageDesc(file_signalman_v1_task_service, 17);
 
 /**
  * Request of WatchTasks.
@@ -841,7 +905,7 @@ export type WatchTasksRequest = Message<"signalman.v1.WatchTasksRequest"> & {
  * Use `create(WatchTasksRequestSchema)` to create a new message.
  */
 export const WatchTasksRequestSchema: GenMessage<WatchTasksRequest> = /*@__PURE__*/
-  messageDesc(file_signalman_v1_task_service, 16);
+  messageDesc(file_signalman_v1_task_service, 18);
 
 /**
  * One event of many tasks. Only committed data is sent.
@@ -902,7 +966,7 @@ export type WatchTasksResponse = Message<"signalman.v1.WatchTasksResponse"> & {
  * Use `create(WatchTasksResponseSchema)` to create a new message.
  */
 export const WatchTasksResponseSchema: GenMessage<WatchTasksResponse> = /*@__PURE__*/
-  messageDesc(file_signalman_v1_task_service, 17);
+  messageDesc(file_signalman_v1_task_service, 19);
 
 /**
  * Marks the end of the snapshot: all tasks that have not ended were sent.
@@ -917,7 +981,7 @@ export type Synced = Message<"signalman.v1.Synced"> & {
  * Use `create(SyncedSchema)` to create a new message.
  */
 export const SyncedSchema: GenMessage<Synced> = /*@__PURE__*/
-  messageDesc(file_signalman_v1_task_service, 18);
+  messageDesc(file_signalman_v1_task_service, 20);
 
 /**
  * Committed status change of one task.
@@ -945,7 +1009,7 @@ export type TaskTransition = Message<"signalman.v1.TaskTransition"> & {
  * Use `create(TaskTransitionSchema)` to create a new message.
  */
 export const TaskTransitionSchema: GenMessage<TaskTransition> = /*@__PURE__*/
-  messageDesc(file_signalman_v1_task_service, 19);
+  messageDesc(file_signalman_v1_task_service, 21);
 
 /**
  * Request of KillTasks.
@@ -988,7 +1052,7 @@ export type KillTasksRequest = Message<"signalman.v1.KillTasksRequest"> & {
  * Use `create(KillTasksRequestSchema)` to create a new message.
  */
 export const KillTasksRequestSchema: GenMessage<KillTasksRequest> = /*@__PURE__*/
-  messageDesc(file_signalman_v1_task_service, 20);
+  messageDesc(file_signalman_v1_task_service, 22);
 
 /**
  * Response of KillTasks.
@@ -1016,7 +1080,7 @@ export type KillTasksResponse = Message<"signalman.v1.KillTasksResponse"> & {
  * Use `create(KillTasksResponseSchema)` to create a new message.
  */
 export const KillTasksResponseSchema: GenMessage<KillTasksResponse> = /*@__PURE__*/
-  messageDesc(file_signalman_v1_task_service, 21);
+  messageDesc(file_signalman_v1_task_service, 23);
 
 /**
  * Outcome of KillTasks for one task.
@@ -1037,6 +1101,13 @@ export type KilledTask = Message<"signalman.v1.KilledTask"> & {
    * @generated from field: signalman.v1.KillOutcome outcome = 2;
    */
   outcome: KillOutcome;
+
+  /**
+   * `nodes/{uuid}` of the task's server if it is away, as in KillTaskResponse.
+   *
+   * @generated from field: string away_node = 3;
+   */
+  awayNode: string;
 };
 
 /**
@@ -1044,7 +1115,7 @@ export type KilledTask = Message<"signalman.v1.KilledTask"> & {
  * Use `create(KilledTaskSchema)` to create a new message.
  */
 export const KilledTaskSchema: GenMessage<KilledTask> = /*@__PURE__*/
-  messageDesc(file_signalman_v1_task_service, 22);
+  messageDesc(file_signalman_v1_task_service, 24);
 
 /**
  * Request of DeleteTask.
@@ -1065,7 +1136,7 @@ export type DeleteTaskRequest = Message<"signalman.v1.DeleteTaskRequest"> & {
  * Use `create(DeleteTaskRequestSchema)` to create a new message.
  */
 export const DeleteTaskRequestSchema: GenMessage<DeleteTaskRequest> = /*@__PURE__*/
-  messageDesc(file_signalman_v1_task_service, 23);
+  messageDesc(file_signalman_v1_task_service, 25);
 
 /**
  * Response of DeleteTask.
@@ -1080,7 +1151,7 @@ export type DeleteTaskResponse = Message<"signalman.v1.DeleteTaskResponse"> & {
  * Use `create(DeleteTaskResponseSchema)` to create a new message.
  */
 export const DeleteTaskResponseSchema: GenMessage<DeleteTaskResponse> = /*@__PURE__*/
-  messageDesc(file_signalman_v1_task_service, 24);
+  messageDesc(file_signalman_v1_task_service, 26);
 
 /**
  * Request of ConfirmTask.
@@ -1108,7 +1179,7 @@ export type ConfirmTaskRequest = Message<"signalman.v1.ConfirmTaskRequest"> & {
  * Use `create(ConfirmTaskRequestSchema)` to create a new message.
  */
 export const ConfirmTaskRequestSchema: GenMessage<ConfirmTaskRequest> = /*@__PURE__*/
-  messageDesc(file_signalman_v1_task_service, 25);
+  messageDesc(file_signalman_v1_task_service, 27);
 
 /**
  * Response of ConfirmTask.
@@ -1129,7 +1200,7 @@ export type ConfirmTaskResponse = Message<"signalman.v1.ConfirmTaskResponse"> & 
  * Use `create(ConfirmTaskResponseSchema)` to create a new message.
  */
 export const ConfirmTaskResponseSchema: GenMessage<ConfirmTaskResponse> = /*@__PURE__*/
-  messageDesc(file_signalman_v1_task_service, 26);
+  messageDesc(file_signalman_v1_task_service, 28);
 
 /**
  * Request of RejectTask.
@@ -1157,7 +1228,7 @@ export type RejectTaskRequest = Message<"signalman.v1.RejectTaskRequest"> & {
  * Use `create(RejectTaskRequestSchema)` to create a new message.
  */
 export const RejectTaskRequestSchema: GenMessage<RejectTaskRequest> = /*@__PURE__*/
-  messageDesc(file_signalman_v1_task_service, 27);
+  messageDesc(file_signalman_v1_task_service, 29);
 
 /**
  * Response of RejectTask.
@@ -1178,7 +1249,7 @@ export type RejectTaskResponse = Message<"signalman.v1.RejectTaskResponse"> & {
  * Use `create(RejectTaskResponseSchema)` to create a new message.
  */
 export const RejectTaskResponseSchema: GenMessage<RejectTaskResponse> = /*@__PURE__*/
-  messageDesc(file_signalman_v1_task_service, 28);
+  messageDesc(file_signalman_v1_task_service, 30);
 
 /**
  * Request of GetTaskPlan.
@@ -1199,7 +1270,7 @@ export type GetTaskPlanRequest = Message<"signalman.v1.GetTaskPlanRequest"> & {
  * Use `create(GetTaskPlanRequestSchema)` to create a new message.
  */
 export const GetTaskPlanRequestSchema: GenMessage<GetTaskPlanRequest> = /*@__PURE__*/
-  messageDesc(file_signalman_v1_task_service, 29);
+  messageDesc(file_signalman_v1_task_service, 31);
 
 /**
  * Response of GetTaskPlan.
@@ -1227,7 +1298,7 @@ export type GetTaskPlanResponse = Message<"signalman.v1.GetTaskPlanResponse"> & 
  * Use `create(GetTaskPlanResponseSchema)` to create a new message.
  */
 export const GetTaskPlanResponseSchema: GenMessage<GetTaskPlanResponse> = /*@__PURE__*/
-  messageDesc(file_signalman_v1_task_service, 30);
+  messageDesc(file_signalman_v1_task_service, 32);
 
 /**
  * Request of GetTaskResult.
@@ -1248,7 +1319,7 @@ export type GetTaskResultRequest = Message<"signalman.v1.GetTaskResultRequest"> 
  * Use `create(GetTaskResultRequestSchema)` to create a new message.
  */
 export const GetTaskResultRequestSchema: GenMessage<GetTaskResultRequest> = /*@__PURE__*/
-  messageDesc(file_signalman_v1_task_service, 31);
+  messageDesc(file_signalman_v1_task_service, 33);
 
 /**
  * Response of GetTaskResult.
@@ -1269,7 +1340,7 @@ export type GetTaskResultResponse = Message<"signalman.v1.GetTaskResultResponse"
  * Use `create(GetTaskResultResponseSchema)` to create a new message.
  */
 export const GetTaskResultResponseSchema: GenMessage<GetTaskResultResponse> = /*@__PURE__*/
-  messageDesc(file_signalman_v1_task_service, 32);
+  messageDesc(file_signalman_v1_task_service, 34);
 
 /**
  * Outcome of KillTask. With each of them the call succeeds.
@@ -1415,6 +1486,19 @@ export const TaskService: GenService<{
     methodKind: "unary";
     input: typeof KillTaskRequestSchema;
     output: typeof KillTaskResponseSchema;
+  },
+  /**
+   * Ends a task as LOST at once whose server is away, and frees its template, also for a task that is LOST already. Call it
+   * only if its program does not run any more: no server ends that program now. If the server comes back, it kills what the
+   * task has left there and changes nothing of its end. A task that has ended otherwise stays as it is. May be repeated.
+   * Errors: NOT_FOUND, FAILED_PRECONDITION with reason TASK_NOT_AWAY (its server runs, or no program of it was started).
+   *
+   * @generated from rpc signalman.v1.TaskService.AbandonTask
+   */
+  abandonTask: {
+    methodKind: "unary";
+    input: typeof AbandonTaskRequestSchema;
+    output: typeof AbandonTaskResponseSchema;
   },
   /**
    * Streams a task's log and statuses from any position, before, during and after its run. A stream that closes with OK

@@ -94,6 +94,7 @@ const order = () =>
 export const TASK_RULES = {
   "signalman.v1.RunTaskRequest": runTaskRequest,
   "signalman.v1.KillTaskRequest": z.object({ name: fullName(TASK), ...killing() }),
+  "signalman.v1.AbandonTaskRequest": z.object({ name: fullName(TASK), reason: textUpTo(250) }),
   "signalman.v1.KillTasksRequest": z.object({ template: fullName(PATTERNS.templates), ...killing() }),
   "signalman.v1.DeleteTaskRequest": z.object({ name: fullName(TASK) }),
   "signalman.v1.ConfirmTaskRequest": z.object({ name: fullName(TASK), plan_digest: required() }),

@@ -15,7 +15,11 @@ import { parseTaskName, type TaskName } from "../names.ts";
 import { taskMessage } from "./messages.ts";
 
 export interface KillTaskDeps {
-  requestKill(task: TaskName, request: KillRequest): Promise<{ task: TaskView; outcome: Outcome }>;
+  /** `awayNode`: id of the task's node if it is away. */
+  requestKill(
+    task: TaskName,
+    request: KillRequest,
+  ): Promise<{ task: TaskView; outcome: Outcome; awayNode?: string | undefined }>;
   operatorLog: Pick<OperatorLog, "step">;
   /** Called after a kill request was stored or a waiting task was stopped. */
   onChanged(taskId: string): void;
@@ -26,13 +30,21 @@ export async function killTask(
   request: KillTaskRequest,
   call: Call,
 ): Promise<KillTaskResponse> {
-  const { task, outcome } = await deps.requestKill(parseTaskName(request.name), killRequestOf(request, call));
+  const name = parseTaskName(request.name);
+  const { task, outcome, awayNode } = await deps.requestKill(name, killRequestOf(request, call));
   if (outcome !== "ALREADY_FINAL") {
     logKill(deps.operatorLog, task, { outcome, request, call });
     deps.onChanged(task.id);
   }
-  return create(KillTaskResponseSchema, { task: taskMessage(task), outcome: KillOutcome[outcome] });
+  return create(KillTaskResponseSchema, {
+    task: taskMessage(task),
+    outcome: KillOutcome[outcome],
+    awayNode: nodeName(awayNode),
+  });
 }
+
+/** Returns the full name of a node; empty for none. */
+export const nodeName = (id: string | undefined): string => (id === undefined ? "" : `nodes/${id}`);
 
 /** Writes a kill request to the operator's log, and the end of a task that never started, which the request ended. */
 export function logKill(

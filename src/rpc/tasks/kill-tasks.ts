@@ -8,7 +8,7 @@ import {
 import type { Killed, KillRequest } from "../../store/tasks/kills.ts";
 import type { Call } from "../call.ts";
 import { parseResourceName, taskName } from "../names.ts";
-import { type KillTaskDeps, killRequestOf, logKill } from "./kill-task.ts";
+import { type KillTaskDeps, killRequestOf, logKill, nodeName } from "./kill-task.ts";
 
 export interface KillTasksDeps extends Pick<KillTaskDeps, "onChanged" | "operatorLog"> {
   /** Returns the tasks that had not ended, running ones first. @throws Failure not_found if there is no such project. */
@@ -32,9 +32,10 @@ export async function killTasks(
     deps.onChanged(id);
   }
   return create(KillTasksResponseSchema, {
-    tasks: killed.slice(0, MOST_NAMED).map(({ id, outcome }) => ({
+    tasks: killed.slice(0, MOST_NAMED).map(({ id, outcome, awayNode }) => ({
       name: taskName({ project: template.project, id }),
       outcome: KillOutcome[outcome],
+      awayNode: nodeName(awayNode),
     })),
     total: killed.length,
   });

@@ -46,7 +46,7 @@ function waitingFor({ project, template }: Waiting, wait: Wait): WaitingFor | un
   if (lostTask)
     return say(
       WaitReason.TEMPLATE_BLOCKED,
-      `${name} runs one task at a time, and its task ${lostTask} is LOST: it may still run on node ${lostNode}. Start that node again, or, if its machine is gone, run \`signalman nodes forget ${lostNode}\``,
+      `${name} runs one task at a time, and its task ${lostTask} is LOST: it may still run on node ${lostNode}. Start that node again. If you have made sure that nothing of it runs: \`signalman kill --abandon ${project}/${lostTask}\`, or, if the machine is gone, \`signalman nodes forget ${lostNode}\``,
       lostTask,
     );
   if (activeTask)

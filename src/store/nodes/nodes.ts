@@ -33,7 +33,7 @@ export type NodeView = Omit<typeof nodes.$inferSelect, "draining"> & {
  * Condition that a node gives signs of life: it was not stopped, and has written its row within the time after which others
  * may take over its tasks.
  */
-const isAlive = sql`(${nodes.stopTime} IS NULL AND ${nodes.heartbeatTime} > clock_timestamp() - ${`${LEASE_SECONDS} s`}::interval)`;
+export const isAlive = sql`(${nodes.stopTime} IS NULL AND ${nodes.heartbeatTime} > clock_timestamp() - ${`${LEASE_SECONDS} s`}::interval)`;
 
 /** Condition that a node may start tasks. */
 export const isReady = sql`(${isAlive} AND ${nodes.problem} = '' AND NOT ${nodes.draining} AND ${nodes.slots} > 0)`;

@@ -49,7 +49,7 @@ export async function deleteTask(
         if (task.mayStillRun)
           throw notEnded(
             name,
-            `it is LOST and may still run on node ${task.node}; start that node again, or remove it by ForgetNode`,
+            `it is LOST and may still run on node ${task.node}; start that node again, or end the wait by AbandonTask`,
           );
         await tx.delete(logChunks).where(eq(logChunks.taskId, id));
         await forbidPlacing(tx);

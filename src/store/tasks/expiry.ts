@@ -16,7 +16,7 @@ export async function declareLost(
   executors: readonly string[] = [LOCAL],
 ): Promise<ChangedTask[]> {
   const message =
-    "The task's server has been away for longer than its lost timeout; the program may still be running there. A template without parallel tasks starts none until that server is back, or until `signalman nodes forget` removes it";
+    "The task's server has been away for longer than its lost timeout; the program may still be running there. A template without parallel tasks starts none until that server is back, or until `signalman kill --abandon` or `signalman nodes forget` frees it";
   return database.run((db) =>
     transition(db, {
       to: "ERROR",

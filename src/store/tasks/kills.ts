@@ -4,6 +4,7 @@ import { ACTIVE, isFinal, type Status } from "../../task/status.ts";
 import type { TaskRecord } from "../../task/types.ts";
 import { recordChanges } from "../audit.ts";
 import { assertProject } from "../catalog/resources.ts";
+import { awayNodes } from "../nodes/abandon.ts";
 import type { Database, Queryable } from "../postgres/database.ts";
 import { isInStatus } from "../postgres/is-one-of.ts";
 import { tasks } from "../schema/tasks.ts";
@@ -31,20 +32,21 @@ const IDLE: readonly Status[] = ["WAITING", "WAITING_CONFIRMATION"];
 
 /**
  * Records a kill request under the task's row lock, and ends the task if no process of it runs. The node that owns it
- * reads the request from the store.
+ * reads the request from the store; `awayNode`: the id of that node if it is away.
  * @throws Failure not_found if the task does not exist.
  */
 export async function requestKill(
   database: Database,
   task: { project: string; id: string },
   request: KillRequest,
-): Promise<{ task: TaskView; outcome: KillOutcome }> {
+): Promise<{ task: TaskView; outcome: KillOutcome; awayNode: string | undefined }> {
   const name = `projects/${task.project}/tasks/${task.id}`;
   const where = sql`${tasks.id} = ${task.id} AND ${tasks.project} = ${task.project}`;
   return database.run((db) =>
     db.transaction(async (tx) => {
       const outcome = await lockAndRecord(tx, where, request);
-      return { task: await oneTask(tx, where, name), outcome };
+      const away = await awayNodes(tx, [task.id]);
+      return { task: await oneTask(tx, where, name), outcome, awayNode: away.get(task.id) };
     }),
   );
 }
@@ -53,6 +55,8 @@ export async function requestKill(
 export interface Killed {
   id: string;
   outcome: KillOutcome;
+  /** Id of the task's node if it is away, so that the task goes on there until it comes back. */
+  awayNode?: string | undefined;
 }
 
 /** Number of waiting tasks that one statement stops. */
@@ -81,7 +85,9 @@ export async function killTemplate(
     const outcome = await database.run((db) => db.transaction((tx) => lockAndRecord(tx, where, request)));
     killed.push({ id, outcome });
   }
-  return [...killed, ...stopped];
+  const ids = killed.map(({ id }) => id);
+  const away = await database.run((db) => awayNodes(db, ids));
+  return [...killed.map((one) => ({ ...one, awayNode: away.get(one.id) })), ...stopped];
 }
 
 const ofTemplate = (template: { project: string; name: string }, { isOwn = false, by }: KillRequest) =>

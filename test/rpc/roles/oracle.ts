@@ -42,6 +42,7 @@ export const ORACLE: Readonly<Record<string, Rule>> = {
   runTask: { kind: "template", roles: RUN },
   killTasks: { kind: "template", roles: OPERATE, own: RUN },
   killTask: { kind: "task", roles: OPERATE, own: RUN },
+  abandonTask: { kind: "task", roles: OPERATE },
   confirmTask: { kind: "task", roles: OPERATE },
   rejectTask: { kind: "task", roles: OPERATE },
   deleteTask: { kind: "task", roles: OPERATE },
