@@ -1,3 +1,4 @@
+import { failpoint } from "../async/failpoint.ts";
 import type { Exit } from "../task/exit.ts";
 import { adoptRun } from "./adopt.ts";
 import { attemptLines, createAttempt } from "./journal.ts";
@@ -83,6 +84,7 @@ async function startOnce(
 ): Promise<RunningProcess> {
   const attempt = createAttempt(marker);
   prepareSpool(folder, attemptLines(attempt, program.enclosure?.hasNamespace === true));
+  await failpoint("after-attempt");
   const forks = forksSoFar();
   const child = await startWrapper(launcher, folder, attempt, program);
   const { pid, start } = child;

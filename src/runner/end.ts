@@ -1,4 +1,5 @@
 import { TemplateType } from "../../gen/signalman/v1/template_pb.ts";
+import { failpoint } from "../async/failpoint.ts";
 import { redactText } from "../logs/redact-text.ts";
 import type { StoredChunk } from "../store/logs/logs.ts";
 import type { NewTask } from "../store/tasks/tasks.ts";
@@ -23,7 +24,9 @@ export async function end(deps: RunnerDeps, run: TaskRun, outcome: TaskOutcome):
   if (run.control.reason === "lease_lost") throw new LeaseLost(task.id);
   let final = { ...explained, message: redactText(explained.message, run.secrets) };
   if (final.message) log.say(final.message);
+  await failpoint("before-cleanup");
   const [deploys] = await Promise.all([deploysOf(deps, run, final), leaveNothing(deps, run, final)]);
+  await failpoint("before-finish");
   const last = await lastChunk(deps, run);
   if (log.failed.aborted) final = withoutLog(final);
   // The deploys are committed together with the success, so that a crash at any moment loses neither and repeats
@@ -65,6 +68,7 @@ export async function record(
     if (follower)
       deps.operatorLog.step("created", { ...follower, id }, { by: follower.createdBy, buildTask: task.id });
   }
+  await failpoint("before-forget");
   await job.forget();
 }
 

@@ -14,6 +14,7 @@
  * space, descriptors or processes, goes back to the queue.
  */
 
+import { failpoint } from "../async/failpoint.ts";
 import { executorOf } from "../jobs/executors/executor.ts";
 import { familyOf } from "../jobs/families/all.ts";
 import type { FoundPlan, Program } from "../jobs/job.ts";
@@ -86,8 +87,7 @@ export async function runTask(
   } catch (error) {
     if (error instanceof LeaseLost || control.reason === "lease_lost") {
       deps.operatorLog.step("taken away", task);
-      if (await deps.keepLateLines([task.id])) await job.abandon();
-      return;
+      return await job.abandon();
     }
     if (error instanceof ServerFault && !error.mayHaveStarted) return await returnToQueue(deps, run, error);
     if (!shutdown.aborted) throw error;
@@ -187,9 +187,12 @@ async function begin(deps: RunnerDeps, run: TaskRun, secrets: Secrets, kept: Kep
   if (task.plan) await job.prepareApply(details, task.plan);
   else await prepare(deps, run, details, shortSecrets(secrets));
   await keepSecrets(deps.cipher, run);
+  await failpoint("before-running");
   if (!run.mayRun || task.status === "CONFIRMED") await enterRunning(deps, run);
+  await failpoint("before-spawn");
   const program = await job.start();
   run.started = new Date();
+  await failpoint("after-spawn");
   deps.operatorLog.step("started", task, { preparedMs: msSince(run.began) });
   return program;
 }
@@ -235,10 +238,7 @@ async function leave(deps: RunnerDeps, { task, job, mayRun }: TaskRun): Promise<
   await putBack(deps, task);
 }
 
-/**
- * Returns a task to the queue. If the database does not take it, the lease expires, or the next server on this data
- * folder finds the task.
- */
+/** Returns a task to the queue. If that fails, the lease expires, or the next server on this data folder finds it. */
 async function putBack(
   { store, operatorLog }: Pick<RunnerDeps, "store" | "operatorLog">,
   lease: Lease,

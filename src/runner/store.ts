@@ -1,4 +1,5 @@
 import { mayAt } from "../access/rights.ts";
+import { failpoint } from "../async/failpoint.ts";
 import { grantsOf } from "../store/accounts/tokens.ts";
 import { storeChunks } from "../store/logs/logs.ts";
 import type { Databases } from "../store/postgres/databases.ts";
@@ -37,7 +38,12 @@ export function runStore(
   return {
     load: (lease) => retried("load its details", lease.id, () => loadRun(control, lease)),
     storeChunks: (lease, chunks) =>
-      retried("store its output", lease.id, () => logs.run((db) => storeChunks(db, lease, chunks))),
+      retried("store its output", lease.id, async () => {
+        await failpoint("before-log-commit");
+        const events = await logs.run((db) => storeChunks(db, lease, chunks));
+        await failpoint("after-log-commit");
+        return events;
+      }),
     recordCommit: (lease, commit) =>
       retried("record its commit", lease.id, () => recordCommit(control, lease, commit)),
     storeResult: (lease, result) =>
@@ -54,7 +60,11 @@ export function runStore(
         }));
       }),
     finish: (lease, outcome, ending) =>
-      retried("record its end", lease.id, () => finish(control, lease, outcome, ending)),
+      retried("record its end", lease.id, async () => {
+        const finished = await finish(control, lease, outcome, ending);
+        await failpoint("after-finish");
+        return finished;
+      }),
     park: (task, plan, last) => retried("store its plan", task.id, () => park(control, task, plan, last)),
     putBack: (lease, why) => retried("put it back", lease.id, () => putBack(control, lease, why)),
     // Tried once, since the server is shutting down. If it fails, the lease expires or the next start finds the task.

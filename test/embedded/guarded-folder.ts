@@ -22,9 +22,9 @@ export interface GuardedFolder extends AsyncDisposable {
   readonly path: string;
 }
 
-/** Creates a temporary folder with a short name. Its end ends the servers in it, even after kill -9 of the tests. */
-export async function guardedFolder(): Promise<GuardedFolder> {
-  const path = await mkdtemp(join(await roomiest(), "sm-test-"));
+/** Creates a temporary folder with a short name, in `base` if given. Its end ends the servers in it, even after kill -9 of the tests. */
+export async function guardedFolder(base?: string): Promise<GuardedFolder> {
+  const path = await mkdtemp(join(base ?? (await roomiest()), "sm-test-"));
   const guard = spawn("sh", ["-c", GUARD, "guard", path], {
     detached: true,
     stdio: ["pipe", "ignore", "ignore"],

@@ -13,7 +13,7 @@ import {
   symlinkSync,
   utimesSync,
 } from "node:fs";
-import { join } from "node:path";
+import { join, relative } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { rolldown } from "rolldown";
 
@@ -45,7 +45,7 @@ export async function buildProgram(folder: string): Promise<string> {
   }
   const inCache = makeIn(CACHE);
   const unfinished = inCache ?? join(folder, "program");
-  await build(unfinished);
+  await bundle(unfinished, { root: PROJECT, input: ENTRIES });
   if (!inCache) return unfinished;
   keep(unfinished, kept);
   removeOld();
@@ -105,24 +105,35 @@ function filesOf(source: string): string[] {
     .sort();
 }
 
-async function build(folder: string): Promise<void> {
-  const plugins = [{ name: "place", transform: keepPlace }];
-  const bundle = await rolldown({
-    cwd: PROJECT,
-    input: ENTRIES,
+export interface BundleOptions {
+  /** Folder of the sources: the checkout, or a copy. */
+  root: string;
+  /** Built files by the sources that they start at. */
+  input: Record<string, string>;
+  /** Changes the source of a module; gets its path below the root. */
+  change?(code: string, path: string): string;
+}
+
+/** Bundles programs into a folder with the layout of the published package. */
+export async function bundle(folder: string, { root, input, change }: BundleOptions): Promise<void> {
+  const transform = (code: string, path: string) => {
+    const changed = change?.(code, relative(root, path)) ?? code;
+    return path.startsWith(join(root, "test/")) ? changed : withPlace(changed, path);
+  };
+  const made = await rolldown({
+    cwd: root,
+    input,
     platform: "node",
     external: NATIVE,
-    plugins,
+    plugins: [{ name: "source", transform }],
   });
-  await bundle.write({ dir: folder, format: "esm", entryFileNames: "[name].js", keepNames: true });
-  await bundle.close();
-  cpSync(join(PROJECT, "bin"), join(folder, "bin"), { recursive: true });
-  symlinkSync(join(PROJECT, "node_modules"), join(folder, "node_modules"));
+  await made.write({ dir: folder, format: "esm", entryFileNames: "[name].js", keepNames: true });
+  await made.close();
+  cpSync(join(root, "bin"), join(folder, "bin"), { recursive: true });
+  symlinkSync(join(root, "node_modules"), join(folder, "node_modules"));
 }
 
 /** Lets a bundled module find the files beside its source, such as migrations and scripts. */
-function keepPlace(code: string, path: string): string | undefined {
-  const isEntry = Object.values(ENTRIES).some((entry) => join(PROJECT, entry) === path);
-  if (isEntry || !code.includes("import.meta.url")) return undefined;
+function withPlace(code: string, path: string): string {
   return code.replaceAll("import.meta.url", JSON.stringify(pathToFileURL(path).href));
 }

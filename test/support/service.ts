@@ -21,6 +21,8 @@ export interface ServiceOptions {
   databaseUrl?: string;
   /** Default: a folder of its own, removed with the service. */
   dataDir?: string;
+  /** Default: the server of this source. */
+  program?: string;
   /** More options of Node. */
   execArgv?: string[];
   /** Words before the command that starts it, such as those that switch to another user. */
@@ -74,7 +76,7 @@ export async function startService(options: ServiceOptions = {}): Promise<TestSe
       ...options.env,
     };
     const flags = ["--max-semi-space-size=4", "--disable-sigusr1", ...(options.execArgv ?? [])];
-    const node = [process.execPath, ...flags, SERVE];
+    const node = [process.execPath, ...flags, options.program ?? SERVE];
     const [command = "", ...args] = [...(options.prefix ?? []), ...node];
     const child = spawn(command, args, { env, stdio: ["ignore", "ignore", "pipe"] });
     lines = [];

@@ -16,7 +16,6 @@ interface LogsOptions extends OutputOptions {
   tail?: number;
   stream?: LogStream[];
   follow?: true;
-  late?: true;
 }
 
 const STREAMS = new Map([
@@ -42,12 +41,6 @@ export function addLogs(program: Command): void {
         "print this stream only: stdout, stderr or system; may be repeated",
       ).argParser(collectStreams),
     )
-    .addOption(
-      new Option(
-        "--late",
-        "print the output that came back with the task's server after the task had ended as LOST",
-      ).conflicts("follow"),
-    )
     .action(
       withSession(async (session, name: string, options: LogsOptions) => {
         const output = createOutput(session.json, options);
@@ -68,19 +61,13 @@ function collectStreams(text: string, before: readonly LogStream[] = []): LogStr
 async function* logLines(
   session: Session,
   name: string,
-  { stream: streams, tail, follow, late }: LogsOptions,
+  { stream: streams, tail, follow }: LogsOptions,
 ): AsyncGenerator<LogLine[]> {
-  const range = { name, streams, late };
+  const range = { name, streams };
   if (!follow && tail === 0) return;
   const start = await startFor(session, range, tail);
   if (follow) return yield* followed(session, { ...range, start });
-  let isEmpty = true;
-  for await (const page of logPages(session, { ...range, start })) {
-    isEmpty &&= page.lines.length === 0;
-    yield page.lines;
-  }
-  if (late && isEmpty)
-    say("there are no late lines: only a LOST task has them, once its server is back and had more output");
+  for await (const page of logPages(session, { ...range, start })) yield page.lines;
 }
 
 async function* followed(session: Session, range: LogRange): AsyncGenerator<LogLine[]> {

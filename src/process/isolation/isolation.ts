@@ -71,11 +71,9 @@ export function isolateBy(
   user?: TaskUser,
   prefix: readonly string[] = user ? switchTo(user) : [],
 ): Namespaces {
-  const all = new Set([...EMPTY.filter((path) => existsSync(path)), ...hidden.folders]);
-  // A folder inside of another hidden one needs no mount.
-  const empty = [...all].filter((path) => ![...TEMPORARY, ...all].some((folder) => isInside(path, folder)));
+  const empty = [...EMPTY.filter((path) => existsSync(path)), ...hidden.folders];
   const isHidden = (path: string) =>
-    [...TEMPORARY, ...empty].some((folder) => path === folder || isInside(path, folder));
+    [...TEMPORARY, ...empty].some((folder) => `${path}/`.startsWith(`${folder}/`));
   return {
     mode: "namespaces",
     chain: name,
@@ -95,5 +93,3 @@ export function isolateBy(
     },
   };
 }
-
-const isInside = (path: string, folder: string) => path !== folder && path.startsWith(`${folder}/`);

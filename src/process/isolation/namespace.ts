@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, readlinkSync } from "node:fs";
+import { readFileSync, readlinkSync } from "node:fs";
 import { type Identity, isAlive, listPids, readProc, send } from "../proc.ts";
 
 /*
@@ -92,11 +92,10 @@ function isSecond(pid: number): boolean {
   return /^NSpid:.*\t2$/m.test(textOf(`/proc/${pid}/status`));
 }
 
-/** Returns the children of a process. Kernels without CONFIG_PROC_CHILDREN have no list, so all processes are read there. */
+/** Returns the children of a process. Kernels without CONFIG_PROC_CHILDREN do not list them. */
 function childrenOf(pid: number): number[] {
-  const list = `/proc/${pid}/task/${pid}/children`;
-  if (!existsSync(list)) return listPids().filter((other) => readProc(other)?.ppid === pid);
-  return textOf(list).split(" ").map(Number).filter(Boolean);
+  const listed = textOf(`/proc/${pid}/task/${pid}/children`).split(" ").map(Number).filter(Boolean);
+  return listed.length > 0 ? listed : listPids().filter((other) => readProc(other)?.ppid === pid);
 }
 
 function textOf(path: string): string {

@@ -5,6 +5,7 @@ import {
   type KillTaskResponse,
   KillTaskResponseSchema,
 } from "../../../gen/signalman/v1/task_service_pb.ts";
+import { failpoint } from "../../async/failpoint.ts";
 import { familyOf } from "../../jobs/families/all.ts";
 import type { KillRequest, KillOutcome as Outcome } from "../../store/tasks/kills.ts";
 import type { TaskView } from "../../store/tasks/tasks.ts";
@@ -32,6 +33,7 @@ export async function killTask(
 ): Promise<KillTaskResponse> {
   const name = parseTaskName(request.name);
   const { task, outcome, awayNode } = await deps.requestKill(name, killRequestOf(request, call));
+  await failpoint("after-kill");
   if (outcome !== "ALREADY_FINAL") {
     logKill(deps.operatorLog, task, { outcome, request, call });
     deps.onChanged(task.id);

@@ -8,6 +8,7 @@ import {
   RunTaskResponseSchema,
 } from "../../../gen/signalman/v1/task_service_pb.ts";
 import { type Template, TemplateType } from "../../../gen/signalman/v1/template_pb.ts";
+import { failpoint } from "../../async/failpoint.ts";
 import type { Cipher } from "../../keys/cipher.ts";
 import type { TemplateRows } from "../../store/tasks/details.ts";
 import { blankTask, type NewTask, type RequestKey, type TaskView } from "../../store/tasks/tasks.ts";
@@ -46,6 +47,7 @@ export async function runTask(
   const task = { ...(await taskOf(deps, request)), createdBy: call.caller.name };
   if (request.validateOnly) return create(RunTaskResponseSchema, { task: taskPreview(task) });
   const made = await deps.createTask(task, requestKey(deps.cipher, request, call.caller), call.actor);
+  await failpoint("after-submit");
   if (!made.deduplicated) {
     deps.operatorLog.step("created", made.task, callFields(call));
     deps.onCreated(made.task.id);

@@ -1,4 +1,5 @@
 import type { WatchTaskRequest, WatchTaskResponse } from "../../../gen/signalman/v1/task_service_pb.ts";
+import { failpoint } from "../../async/failpoint.ts";
 import type { Hub, Subscription } from "../../live/hub.ts";
 import type { LogStreamName } from "../../logs/types.ts";
 import { retryTransient } from "../../store/postgres/transient-errors.ts";
@@ -124,6 +125,7 @@ async function* catchUp(watch: Watch): AsyncGenerator<WatchTaskResponse, boolean
   const progress = await retryTransient(() => deps.readProgress(name.id, cursor.ordinal), signal);
   // The task was deleted while it was watched.
   if (!progress) throw notFound(taskName(name));
+  await failpoint("between-watch-reads");
   for (const event of progress.events) {
     yield* lines(watch, event.afterSeq);
     yield* status(watch, event);

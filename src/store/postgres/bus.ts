@@ -1,5 +1,6 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { sql } from "drizzle-orm";
+import { failpoint } from "../../async/failpoint.ts";
 import { backOff, retry } from "../../async/retry.ts";
 import { connect, openDatabase } from "./database.ts";
 
@@ -69,6 +70,7 @@ export function openBus(options: BusOptions): Bus {
   }
 
   async function send(payload: string): Promise<void> {
+    await failpoint("before-notify");
     await sender.run((db) => db.execute(sql`SELECT pg_notify(${CHANNEL}, ${payload})`));
   }
 

@@ -1,4 +1,5 @@
 import { and, eq, inArray, type SQL, sql } from "drizzle-orm";
+import { failpoint } from "../../async/failpoint.ts";
 import { FINAL, STATUSES, type Status } from "../../task/status.ts";
 import type { StatusEvent } from "../../task/types.ts";
 import type { Database, Queryable } from "../postgres/database.ts";
@@ -54,6 +55,7 @@ async function placeBatch(tx: Queryable) {
     sql`SELECT pg_try_advisory_xact_lock(${PLACE_LOCK}) AS held`,
   );
   if (!lock?.held) return undefined;
+  await failpoint("before-event-position");
   const [placed] = await tx.execute<{ count: number; tip: string | null }>(sql`
     WITH waiting AS (
       SELECT task_id, ordinal, time FROM task_events WHERE position IS NULL
@@ -68,6 +70,7 @@ async function placeBatch(tx: Queryable) {
       WHERE e.task_id = n.task_id AND e.ordinal = n.ordinal RETURNING e.position)
     SELECT count(*)::integer AS count, greatest(max(position), (SELECT max(position) FROM task_events)) AS tip
     FROM placed`);
+  await failpoint("after-event-position");
   return placed;
 }
 

@@ -1,4 +1,5 @@
 import { eq, type SQL, sql } from "drizzle-orm";
+import { failpoint } from "../../async/failpoint.ts";
 import type { Actor } from "../../task/caller.ts";
 import { ACTIVE, isFinal, type Status } from "../../task/status.ts";
 import type { TaskRecord } from "../../task/types.ts";
@@ -46,6 +47,7 @@ export async function requestKill(
     db.transaction(async (tx) => {
       const outcome = await lockAndRecord(tx, where, request);
       const away = await awayNodes(tx, [task.id]);
+      await failpoint("before-kill-commit");
       return { task: await oneTask(tx, where, name), outcome, awayNode: away.get(task.id) };
     }),
   );

@@ -1,4 +1,5 @@
 import { and, eq, isNull, ne, or, type SQL, sql } from "drizzle-orm";
+import { failpoint } from "../../async/failpoint.ts";
 import { ACTIVE, OWNED } from "../../task/status.ts";
 import type { TaskRecord } from "../../task/types.ts";
 import type { Database, Queryable } from "../postgres/database.ts";
@@ -57,7 +58,10 @@ export async function claim(
         candidates(tx, { slots, executors: JSON.stringify(executors), tags: JSON.stringify(tags) }),
       ]);
       const chosen = admit(found, slots);
-      return chosen.length === 0 ? [] : toStarting(tx, { node, ids: uuidArray(chosen) });
+      if (chosen.length === 0) return [];
+      const claimed = await toStarting(tx, { node, ids: uuidArray(chosen) });
+      await failpoint("before-claim-commit");
+      return claimed;
     }),
   );
 }

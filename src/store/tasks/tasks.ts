@@ -1,4 +1,5 @@
 import { and, eq, type SQL, sql } from "drizzle-orm";
+import { failpoint } from "../../async/failpoint.ts";
 import type { Actor } from "../../task/caller.ts";
 import { Failure, notFound } from "../../task/errors.ts";
 import type { TaskRecord } from "../../task/types.ts";
@@ -72,7 +73,9 @@ function storeNew(
         .returning();
       if (made) {
         const key = { id: made.taskId, time: made.createTime.toISOString() };
-        return { task: await insertTask(tx, task, { version, actor, ...key }), deduplicated: false };
+        const created = await insertTask(tx, task, { version, actor, ...key });
+        await failpoint("before-submit-commit");
+        return { task: created, deduplicated: false };
       }
       return { task: await earlierTask(tx, request), deduplicated: true };
     });

@@ -14,6 +14,7 @@
  */
 
 import { and, eq, type SQL, sql } from "drizzle-orm";
+import { failpoint } from "../../async/failpoint.ts";
 import type { Actor } from "../../task/caller.ts";
 import { LeaseLost } from "../../task/errors.ts";
 import { FINAL, type Status, sourcesOf } from "../../task/status.ts";
@@ -227,5 +228,6 @@ async function transitionWith(tx: Queryable, lease: Lease, step: Step, { last, f
   const made: string[] = [];
   if (changed.length === 1)
     for (const task of followers) made.push((await insertTask(tx, task, { actor: autorunOf(task) })).id);
+  await failpoint("before-finish-commit");
   return { changed, followers: made };
 }

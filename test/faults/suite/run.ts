@@ -1,0 +1,182 @@
+import { existsSync } from "node:fs";
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
+import { isFinal } from "../../../src/task/status.ts";
+import { createRandom, type Random, seedOf } from "../../fuzz/random.ts";
+import { aliveOf } from "../traces.ts";
+import { type Caller, createCaller, nameOf } from "./clients.ts";
+import { type Cluster, startCluster, within } from "./cluster.ts";
+import { DATABASE_FAULTS, SERVER_FAULTS, type Stage } from "./faults.ts";
+import type { Final, History, Watch, Written } from "./history.ts";
+import { brokenInvariants } from "./invariants.ts";
+import { violationsOf } from "./validators.ts";
+import { watch } from "./watchers.ts";
+import { applyCatalog, LIMITS, startWorkload, type Workload } from "./workload.ts";
+
+export interface RunOptions {
+  /** Path of the server (build.ts). */
+  program: string;
+  /** The same seed gives the same faults and the same tasks; their moments differ. */
+  seed: number;
+  /** How many times each fault strikes. */
+  rounds: number;
+}
+
+export interface RunReport {
+  violations: string[];
+  tasks: number;
+  events: number;
+  /** Faults that took place, in order, with their seconds since the start. */
+  faults: string[];
+}
+
+/** Milliseconds that tasks and watchers may take to end once all faults are over. */
+const CALM_MS = 60_000;
+
+/** Runs three servers under load and faults, and judges what was recorded. */
+export async function runSuite({ program, seed, rounds }: RunOptions): Promise<RunReport> {
+  await using cluster = await startCluster(program);
+  const faults: string[] = [];
+  const begun = performance.now();
+  const seconds = () => ((performance.now() - begun) / 1000).toFixed(1);
+  const notes = await applyCatalog(cluster);
+  const caller = createCaller(cluster.servers, createRandom(seedOf(seed, 1)));
+  const random = createRandom(seedOf(seed, 2));
+  const workload = await startWorkload(caller, createRandom(seedOf(seed, 3)), notes);
+  const note = (server: string) => (text: string) => void faults.push(`${seconds()} s ${server}: ${text}`);
+  await strikeAll({ cluster, caller, random, rounds, note });
+  await calm(cluster);
+  await workload.stopSubmitting();
+  note("all")("faults are over");
+  const history = await record(cluster, caller, workload, notes);
+  note("all")("everything is recorded");
+  const violations = [...violationsOf(history), ...(await brokenInvariants(cluster.sql))];
+  const events = [...history.watches, ...history.stored].reduce((sum, { seen }) => sum + seen.length, 0);
+  return { violations, tasks: history.submissions.length, events, faults };
+}
+
+interface Striking extends Omit<Stage, "note"> {
+  rounds: number;
+  note(where: string): (text: string) => void;
+}
+
+/** Lets all faults strike: those of servers in a random order on a lane for each server, and those of PostgreSQL between them. */
+async function strikeAll({ rounds, note, ...stage }: Striking): Promise<void> {
+  const { cluster, random } = stage;
+  const all = shuffled(random, Array.from({ length: rounds }, () => SERVER_FAULTS).flat());
+  let isOver = false;
+  const lanes = cluster.servers.map(async (server) => {
+    const told = { ...stage, note: note(`server ${server.number}`) };
+    for (let fault = all.pop(); fault; fault = all.pop()) {
+      await fault.strike(told, server);
+      await server.revive();
+    }
+  });
+  const ofDatabase = shuffled(random, Array.from({ length: rounds }, () => DATABASE_FAULTS).flat());
+  const laneOfDatabase = (async () => {
+    for (const fault of ofDatabase) {
+      await delay(2000 + random.below(4000));
+      if (isOver) return;
+      note("PostgreSQL")(fault.name);
+      await fault.strike({ ...stage, note: note("PostgreSQL") });
+    }
+  })();
+  const lanesOver = Promise.all(lanes).finally(() => {
+    isOver = true;
+  });
+  await Promise.all([lanesOver, laneOfDatabase]);
+}
+
+function shuffled<T>(random: Random, list: readonly T[]): T[] {
+  return list
+    .map((one) => ({ one, at: random.below(2 ** 30) }))
+    .sort((a, b) => a.at - b.at)
+    .map(({ one }) => one);
+}
+
+async function calm({ servers }: Cluster): Promise<void> {
+  for (const server of servers) await server.revive();
+}
+
+/** Waits until everything has ended, and reads what is stored and what is left. */
+async function record(cluster: Cluster, caller: Caller, workload: Workload, notes: string): Promise<History> {
+  const { servers } = cluster;
+  const { submissions, kills } = caller;
+  const tasks = submissions.map(({ task }) => task);
+  await within(CALM_MS, async () => {
+    const [row] = await cluster.sql<{ open: number }[]>`
+      SELECT count(*)::integer AS open FROM tasks WHERE end_time IS NULL`;
+    return row?.open === 0;
+  });
+  await within(CALM_MS, () => workload.watches.every(hasEnd) && workload.watchesOfAll.every(hasAll(tasks)));
+  await workload.stopWatching();
+  const finals: Final[] = [];
+  const stored: Watch[] = [];
+  for (const [at, task] of tasks.entries()) {
+    for (const server of servers) finals.push(await caller.final(task, server));
+    if (isFinal(finals.at(-1)?.status ?? "WAITING")) stored.push(await readStored(task, caller, at));
+  }
+  return {
+    submissions,
+    kills,
+    watches: workload.watches,
+    watchesOfAll: workload.watchesOfAll,
+    stored,
+    finals,
+    programs: await readPrograms(notes),
+    written: await readWritten(notes, tasks),
+    limits: LIMITS,
+    left: await leftOf(cluster, tasks),
+  };
+}
+
+const hasEnd = ({ seen }: Watch) => seen.at(-1)?.kind === "end";
+
+const hasAll =
+  (tasks: readonly string[]) =>
+  ({ changes }: History["watchesOfAll"][number]) => {
+    const ended = new Set(changes.filter(({ status }) => isFinal(status)).map(({ task }) => task));
+    return tasks.every((task) => ended.has(task));
+  };
+
+async function readStored(task: string, caller: Caller, at: number): Promise<Watch> {
+  const watched: Watch = { task, watcher: "late", seen: [] };
+  const signal = AbortSignal.timeout(CALM_MS);
+  await watch(watched, { caller, random: createRandom(at), isRestless: false, signal });
+  return watched;
+}
+
+async function readPrograms(notes: string): Promise<History["programs"]> {
+  const text = await readFile(join(notes, "programs"), "utf8").catch(() => "");
+  return text
+    .split("\n")
+    .filter(Boolean)
+    .map((line) => {
+      const [what, task = ""] = line.split(" ");
+      return { task, what: what === "begin" ? "begin" : "end" };
+    });
+}
+
+async function readWritten(notes: string, tasks: readonly string[]): Promise<Map<string, Written>> {
+  const written = new Map<string, Written>();
+  const copy = (stream: number, task: string) =>
+    readFile(join(notes, `${stream}.${task}`), "latin1").catch(() => "");
+  for (const task of tasks) written.set(task, { stdout: await copy(1, task), stderr: await copy(2, task) });
+  return written;
+}
+
+/** Returns what is left of ended tasks, after the servers had time to remove it. */
+async function leftOf({ servers }: Cluster, tasks: readonly string[]): Promise<string[]> {
+  const folders = () =>
+    tasks
+      .flatMap((task) => servers.map(({ service }) => join(service.dataDir, "tasks", task)))
+      .filter(existsSync);
+  const processes = () =>
+    tasks.flatMap((task) => aliveOf({ name: nameOf(task) }).map((pid) => `${pid} of ${task}`));
+  await within(CALM_MS / 2, () => folders().length === 0);
+  return [
+    ...folders().map((folder) => `folder ${folder} is left`),
+    ...processes().map((process) => `process ${process} is left`),
+  ];
+}

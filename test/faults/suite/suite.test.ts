@@ -1,0 +1,27 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import { buildServer } from "./build.ts";
+import { runSuite } from "./run.ts";
+
+/*
+ * Three servers on one PostgreSQL under load and faults. `FAULT_SEED=7 npx vitest run test/faults/suite` repeats a run, as far
+ * as time allows; `SIGNALMAN_FAULTS=long` makes each fault strike 20 times (`FAULT_ROUNDS` as often as it says).
+ */
+
+const { FAULT_SEED, FAULT_ROUNDS, SIGNALMAN_FAULTS } = process.env;
+const seed = Number(FAULT_SEED ?? Date.now() % 1_000_000);
+const rounds = Number(FAULT_ROUNDS ?? (SIGNALMAN_FAULTS === "long" ? 20 : 1));
+
+test("three servers under load and faults keep every promise", { timeout: 6 * 3600_000 }, async () => {
+  const folder = mkdtempSync(join(tmpdir(), "signalman-faults-"));
+  try {
+    const program = await buildServer(folder, process.env.FAULT_PATCH);
+    const { violations, tasks, events, faults } = await runSuite({ program, seed, rounds });
+    console.log(`FAULT_SEED=${seed}: ${tasks} tasks, ${events} events, faults:\n${faults.join("\n")}`);
+    expect(violations, `FAULT_SEED=${seed}`).toEqual([]);
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+});
