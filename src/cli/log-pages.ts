@@ -7,6 +7,7 @@ const PAGE_LINES = 10_000;
 export interface LogRange {
   name: string;
   streams?: LogStream[];
+  late?: boolean;
   start?: Exclude<ReadTaskLogRequest["start"], { case: undefined }>;
 }
 

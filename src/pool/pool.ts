@@ -14,6 +14,7 @@
 
 import type { Logger } from "pino";
 import { failpoint } from "../async/failpoint.ts";
+import { firstOf, sleep } from "../async/first-of.ts";
 import { startLoop } from "../async/poll-loop.ts";
 import { warnOnce } from "../async/warn-once.ts";
 import type { Leftovers } from "../jobs/executors/executor.ts";
@@ -23,36 +24,9 @@ import { retryTransient } from "../store/postgres/transient-errors.ts";
 import { type KillRequestState, LEASE_SECONDS } from "../store/tasks/leases.ts";
 import type { ChangedTask, Lease } from "../store/tasks/transitions.ts";
 import type { OperatorLog } from "../task/operator-log.ts";
-import type { TaskRecord } from "../task/types.ts";
 import { admit } from "./admission.ts";
 import type { Fitness } from "./fitness.ts";
-
-/** Queries of the pool. They reject while the database is away; the next round of the loop tries again. */
-export interface PoolStore {
-  /** Claims up to `slots` waiting tasks that `choose` admits. */
-  claim(slots: number, choose: typeof admit): Promise<ChangedTask[]>;
-  /** At start: adopts the tasks of this node whose program may run, and puts those back that were not started. */
-  adopt(): Promise<{ putBack: ChangedTask[]; adopted: Lease[] }>;
-  /** Resolves to this node's plans that wait for a decision or, confirmed, for a slot. */
-  parked(): Promise<Pick<TaskRecord, "id" | "status">[]>;
-  /** Takes new leases of up to `slots` confirmed plans that are not among `running`. */
-  resume(slots: number, running: string[]): Promise<Lease[]>;
-  /** Resolves to those of the tasks that have ended or no longer exist. */
-  endedAmong(ids: string[]): Promise<string[]>;
-  /** Extends the leases of these tasks. Resolves to the tasks whose lease this node still holds. */
-  renew(ids: string[]): Promise<KillRequestState[]>;
-  readKillRequests(ids: string[]): Promise<KillRequestState[]>;
-  /**
-   * Puts back or ends tasks whose server is gone or whose time limit has passed, and adopts tasks of this node that are
-   * not among `running`.
-   */
-  tidyUp(running: string[]): Promise<{ changed: ChangedTask[]; adopted: Lease[] }>;
-  /**
-   * Records that no process is left of this node's LOST tasks, except those of `left`. Resolves to the tasks that no
-   * longer block their templates.
-   */
-  reportGone(left: string[]): Promise<string[]>;
-}
+import type { PoolStore } from "./store.ts";
 
 export interface PoolOptions {
   store: PoolStore;
@@ -88,6 +62,10 @@ export interface TaskPool {
 }
 
 const CLAIM_POLL_MS = 1000;
+/** Milliseconds between two claims after which others may have ended this server's tasks: it was paused, or cut off. */
+const ABSENCE_MS = 5 * CLAIM_POLL_MS;
+/** Longest time in milliseconds for which the first claim after an absence waits for programs of lost tasks to end. */
+const LEFTOVERS_MS = LEASE_SECONDS * 1000;
 const RENEW_MS = (LEASE_SECONDS * 1000) / 3;
 
 export function createTaskPool(options: PoolOptions): TaskPool {
@@ -96,6 +74,8 @@ export function createTaskPool(options: PoolOptions): TaskPool {
   /** Ids of tasks that may be parked here: no process of them runs, and their folder is kept. */
   let idle = new Set<string>();
   let mayResume = false;
+  /** When the last round of claims succeeded, by the wall clock, which goes on while the machine is suspended. */
+  let claimedAt = Date.now();
 
   /**
    * Starts a run. An earlier run of the same task, under an earlier epoch, ends first, since both use the task's
@@ -137,6 +117,12 @@ export function createTaskPool(options: PoolOptions): TaskPool {
   /** Confirmed plans start before waiting tasks, since they already count against their template's limit. */
   const claims = startLoop({ everyMs: CLAIM_POLL_MS, logger, name: "claim" }, async () => {
     if (!options.fitness.isFit) return;
+    if (Date.now() - claimedAt > ABSENCE_MS) await endLostRuns();
+    await claimNext();
+    claimedAt = Date.now();
+  });
+
+  async function claimNext(): Promise<void> {
     if (mayResume && freeSlots() > 0) {
       mayResume = false;
       for (const lease of await store.resume(freeSlots(), [...runs.keys()])) begin(lease);
@@ -149,7 +135,20 @@ export function createTaskPool(options: PoolOptions): TaskPool {
       operatorLog.step("claimed", lease, { waitedMs: Math.round(lease.ageMs) });
       begin(lease);
     }
-  });
+  }
+
+  /** Ends runs whose tasks were taken from this server during an absence, so that what it claims next meets none of them. */
+  async function endLostRuns(): Promise<void> {
+    await renewAll();
+    await readAndApply([...runs.keys()]);
+    const lost = [...runs.values()].filter(({ control }) => control.reason === "lease_lost");
+    const ended = Promise.all(lost.map(({ done }) => done));
+    await firstOf(
+      stopping.signal,
+      () => ended,
+      (signal) => sleep(LEFTOVERS_MS, signal),
+    );
+  }
 
   const tidy = startLoop({ everyMs: CLAIM_POLL_MS, logger, name: "tidy up" }, async () => {
     const { changed, adopted } = await store.tidyUp([...runs.keys()]);
@@ -177,22 +176,29 @@ export function createTaskPool(options: PoolOptions): TaskPool {
     claims.wake();
   }
 
-  const renewals = startLoop({ everyMs: RENEW_MS, logger, name: "renew leases" }, async () => {
+  const renewals = startLoop({ everyMs: RENEW_MS, logger, name: "renew leases" }, renewAll);
+
+  async function renewAll(): Promise<void> {
     const before = [...runs.keys()];
     await failpoint("before-renew");
     const held = new Set((await store.renew(before)).map(({ id }) => id));
     applyKillRequests(before.filter((id) => !held.has(id)));
-  });
+  }
 
   const requested = new Set<string>();
   const killRequests = startLoop({ everyMs: CLAIM_POLL_MS, logger, name: "read kill requests" }, async () => {
     const ids = requested.size > 0 ? [...requested] : [...runs.keys()];
     requested.clear();
-    for (const request of await store.readKillRequests(ids.filter((id) => runs.has(id)))) {
-      const run = runs.get(request.id);
-      if (run) applyKillRequest(run.control, run.lease, request);
-    }
+    await readAndApply(ids);
   });
+
+  /** A run that begins while the requests are read, under a later epoch, is not compared with them. */
+  async function readAndApply(ids: readonly string[]): Promise<void> {
+    const asked = ids.flatMap((id) => runs.get(id) ?? []);
+    const found = await store.readKillRequests(asked.map(({ lease }) => lease.id));
+    const requests = new Map(found.map((request) => [request.id, request]));
+    for (const { control, lease } of asked) applyKillRequest(control, lease, requests.get(lease.id));
+  }
 
   function applyKillRequests(taskIds: readonly string[]): void {
     for (const id of taskIds) if (runs.has(id)) requested.add(id);
@@ -231,9 +237,12 @@ export function createTaskPool(options: PoolOptions): TaskPool {
   };
 }
 
-/** Stops a run whose task has a kill request, or whose lease has another epoch because another run has the task. */
-function applyKillRequest(control: RunControl, lease: Lease, request: KillRequestState): void {
-  if (request.leaseEpoch !== lease.leaseEpoch) control.stop("lease_lost", 0);
+/**
+ * Stops a run whose task has a kill request, or whose lease has another epoch because another run has the task or it was
+ * ended. `request` undefined: the task was deleted after its end.
+ */
+function applyKillRequest(control: RunControl, lease: Lease, request: KillRequestState | undefined): void {
+  if (request?.leaseEpoch !== lease.leaseEpoch) control.stop("lease_lost", 0);
   else if (request.killTime)
     control.stop("user", request.killForce ? 0 : Math.max(0, request.killRemainingMs ?? 0));
 }

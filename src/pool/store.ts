@@ -5,6 +5,7 @@ import { placeEvents } from "../store/tasks/events.ts";
 import { declareLost, expirePlans, expireQueue } from "../store/tasks/expiry.ts";
 import {
   claim,
+  type KillRequestState,
   LEASE_SECONDS,
   LOCAL,
   readKillRequests,
@@ -14,7 +15,36 @@ import {
 } from "../store/tasks/leases.ts";
 import { endedAmong, parkedOn, resume } from "../store/tasks/parked.ts";
 import { adopt, inherit, readopt } from "../store/tasks/take-over.ts";
-import type { PoolStore } from "./pool.ts";
+import type { ChangedTask, Lease } from "../store/tasks/transitions.ts";
+import type { TaskRecord } from "../task/types.ts";
+import type { admit } from "./admission.ts";
+
+/** Queries of the pool. They reject while the database is away; the next round of the loop tries again. */
+export interface PoolStore {
+  /** Claims up to `slots` waiting tasks that `choose` admits. */
+  claim(slots: number, choose: typeof admit): Promise<ChangedTask[]>;
+  /** At start: adopts the tasks of this node whose program may run, and puts those back that were not started. */
+  adopt(): Promise<{ putBack: ChangedTask[]; adopted: Lease[] }>;
+  /** Resolves to this node's plans that wait for a decision or, confirmed, for a slot. */
+  parked(): Promise<Pick<TaskRecord, "id" | "status">[]>;
+  /** Takes new leases of up to `slots` confirmed plans that are not among `running`. */
+  resume(slots: number, running: string[]): Promise<Lease[]>;
+  /** Resolves to those of the tasks that have ended or no longer exist. */
+  endedAmong(ids: string[]): Promise<string[]>;
+  /** Extends the leases of these tasks. Resolves to the tasks whose lease this node still holds. */
+  renew(ids: string[]): Promise<KillRequestState[]>;
+  readKillRequests(ids: string[]): Promise<KillRequestState[]>;
+  /**
+   * Puts back or ends tasks whose server is gone or whose time limit has passed, and adopts tasks of this node that are
+   * not among `running`.
+   */
+  tidyUp(running: string[]): Promise<{ changed: ChangedTask[]; adopted: Lease[] }>;
+  /**
+   * Records that no process is left of this node's LOST tasks, except those of `left`. Resolves to the tasks that no
+   * longer block their templates.
+   */
+  reportGone(left: string[]): Promise<string[]>;
+}
 
 /** Milliseconds between two rounds after which this server counts as having been paused or suspended itself. */
 const AWAY_MS = (LEASE_SECONDS * 1000) / 3;

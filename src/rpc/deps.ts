@@ -15,11 +15,13 @@ import { createToken, listTokens, revokeToken } from "../store/accounts/tokens.t
 import { listAuditEvents } from "../store/audit.ts";
 import { changeProject } from "../store/catalog/catalog.ts";
 import { assertProject, getResource, listResources, readProject } from "../store/catalog/resources.ts";
+import { countLateLines } from "../store/logs/late.ts";
 import { findTail, readChunks } from "../store/logs/logs.ts";
 import { abandonTask } from "../store/nodes/abandon.ts";
 import { drainNode, forgetNode, getNode, listNodes } from "../store/nodes/nodes.ts";
 import { readWaits } from "../store/nodes/waits.ts";
 import type { Databases } from "../store/postgres/databases.ts";
+import { lateChunks } from "../store/schema/tasks.ts";
 import { deleteTask } from "../store/tasks/deletions.ts";
 import { loadTemplate } from "../store/tasks/details.ts";
 import { highestPosition, placeEvents, readEvents, readOpenTasks } from "../store/tasks/events.ts";
@@ -111,6 +113,11 @@ export function rpcDeps({ control, logs, reads }: Databases, parts: RpcParts): R
     },
     readProgress: coalesce((id: string, afterOrdinal: number) => readProgress(reads, id, afterOrdinal)),
     readChunks: (...args) => readChunks(reads, ...args),
+    late: {
+      readChunks: (...args) => readChunks(reads, ...args, lateChunks),
+      findTail: (...args) => findTail(reads, ...args, lateChunks),
+      countLines: (id) => countLateLines(reads, id),
+    },
     readResult: (...args) => readResult(reads, ...args),
     findTail: (...args) => findTail(reads, ...args),
     readProject: (name) => readProject(reads, name),

@@ -25,6 +25,18 @@ export async function keepSecrets(
   await job.keep(cipher.seal(JSON.stringify(kept), runContext(task.id)));
 }
 
+/** Opens the bytes that `keepSecrets` stored with a task; undefined: none. @throws Error if they cannot be read. */
+export function openKept(
+  cipher: Pick<Cipher, "open">,
+  taskId: string,
+  sealed: Buffer | undefined,
+): KeptSecrets {
+  if (!sealed) return { values: [], variables: {} };
+  const kept = JSON.parse(cipher.open(sealed, runContext(taskId))) as KeptSecrets | string[];
+  // Earlier releases kept the values alone.
+  return Array.isArray(kept) ? { values: kept, variables: undefined } : kept;
+}
+
 /**
  * Returns the secrets that this server or an earlier one has stored with the task. If they cannot be read, a running
  * program goes on and the log says so. A plan contains the values that it was made with, which then could not be
@@ -38,11 +50,7 @@ export async function earlierSecrets(
   const none = { values: [], variables: {} };
   if (!mayRun) return none;
   try {
-    const sealed = await job.kept();
-    if (!sealed) return none;
-    const kept = JSON.parse(cipher.open(sealed, runContext(task.id))) as KeptSecrets | string[];
-    // Earlier releases kept the values alone.
-    return Array.isArray(kept) ? { values: kept, variables: undefined } : kept;
+    return openKept(cipher, task.id, await job.kept());
   } catch (cause) {
     const why = messageOf(cause);
     if (task.status === "CONFIRMED") {

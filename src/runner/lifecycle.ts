@@ -87,7 +87,8 @@ export async function runTask(
   } catch (error) {
     if (error instanceof LeaseLost || control.reason === "lease_lost") {
       deps.operatorLog.step("taken away", task);
-      return await job.abandon();
+      if (await deps.keepLateLines([task.id])) await job.abandon();
+      return;
     }
     if (error instanceof ServerFault && !error.mayHaveStarted) return await returnToQueue(deps, run, error);
     if (!shutdown.aborted) throw error;

@@ -58,6 +58,11 @@ export interface RunnerDeps {
   listeners: Listeners;
   operatorLog: Pick<OperatorLog, "step">;
   executors: Executors<TaskDetails>;
+  /**
+   * Ends the programs of those of the tasks that are LOST, and stores the output that their logs lack. Resolves to false if the
+   * server shuts down: the next one does it. A task whose output cannot be read or masked gets no late lines; the log says why.
+   */
+  keepLateLines(ids: readonly string[]): Promise<boolean>;
   /** Resolves to the cause if this server is at fault for a failure, such as a full disk; undefined: the task is. */
   faultBehind(error: unknown, taskId: string): Promise<string | undefined>;
   /** Called with an error that is a defect of Signalman and not a fault of the task. */

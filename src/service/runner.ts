@@ -13,9 +13,12 @@ import { ShutdownRequested } from "../runner/control.ts";
 import { loadHookModules } from "../runner/hook-modules.ts";
 import { createCallPolicy, type Endpoint } from "../runner/hooks/call-policy.ts";
 import { familyHook } from "../runner/hooks/family.ts";
+import { createKeepLateLines, withLateLines } from "../runner/late-lines.ts";
 import { runTask } from "../runner/lifecycle.ts";
 import type { RunnerDeps } from "../runner/run.ts";
 import { runStore } from "../runner/store.ts";
+import { readLateTasks, storeLateChunks } from "../store/logs/late.ts";
+import { retryTransient } from "../store/postgres/transient-errors.ts";
 import type { ServiceContext } from "./context.ts";
 import { closedPaths } from "./isolation.ts";
 import type { Live } from "./live.ts";
@@ -69,7 +72,19 @@ export async function openRunner(
   const onStuck = (folder: string, err: unknown) =>
     logger.warn({ folder, err }, "the folder of an ended task cannot be removed; the server tries again");
   const executors = { local: createLocalExecutor({ ...job, onStuck }) };
+  const retried = <T>(work: () => Promise<T>) => retryTransient(work, shutdown.signal);
+  const keepLateLines = createKeepLateLines({
+    store: {
+      readLateTasks: (ids) => retried(() => readLateTasks(databases.control, node, ids)),
+      storeLateChunks: (id, chunks) => retried(() => storeLateChunks(databases.logs, id, chunks)),
+    },
+    executors,
+    cipher,
+    logger,
+    shutdown: shutdown.signal,
+  });
   const runner: RunnerDeps = {
+    keepLateLines,
     store: runStore(databases, shutdown.signal, operatorLog),
     cipher,
     hooks,
@@ -90,7 +105,7 @@ export async function openRunner(
       for (const id of lostTasks) live.bus.publish(id, { queue: true });
       live.pool.wake();
     },
-    leftovers: executors.local.leftovers,
+    leftovers: withLateLines(executors.local.leftovers, keepLateLines),
     onStatus: (id, status) => live.feed.status.forEach((listener) => void listener(id, status)),
     operatorLog,
     logger,

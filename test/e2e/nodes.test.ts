@@ -1,8 +1,11 @@
+import { readFileSync } from "node:fs";
+import { writeFile } from "node:fs/promises";
 import { hostname } from "node:os";
+import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { NodeService, NodeState } from "../../gen/signalman/v1/node_pb.ts";
 import { EndReason, type Task, TaskStatus, WaitReason } from "../../gen/signalman/v1/task_pb.ts";
-import { TaskService } from "../../gen/signalman/v1/task_service_pb.ts";
+import { LogFormat, TaskService } from "../../gen/signalman/v1/task_service_pb.ts";
 import { cli } from "../cli/cli.ts";
 import { aliveOf, until } from "../faults/traces.ts";
 import { openSql } from "../rpc/support.ts";
@@ -20,7 +23,8 @@ beforeAll(async () => {
   a = await start({ SIGNALMAN_MAX_PARALLEL_TASKS: "1", SIGNALMAN_TAGS: "eu" });
   b = await start({ SIGNALMAN_ROLES: "api" });
   await applyDemo(a, {
-    serial: "exec sleep 600",
+    serial: "echo begun; exec sleep 600",
+    late: 'echo early; until [ -e "$GO" ]; do sleep 0.01; done; echo "late $TOKEN"; echo even later; exec sleep 600',
     other: "echo ran",
     here: { script: "echo ran", nodeTags: ["eu"] },
     elsewhere: { script: "echo ran", nodeTags: ["eu", "gpu"] },
@@ -189,4 +193,37 @@ test("a task of a server that is away can be abandoned, and the server kills its
   expect(again).toMatchObject({ code: 0, stdout: `${short} had ended already (ERROR)\n` });
   await b.client(TaskService).killTask({ name: next, force: true });
   await watchToEnd(b, next);
+});
+
+test("output that a server still has of a LOST task when it is back is kept beside the log, with secrets masked", async () => {
+  const go = join(a.dataDir, "go");
+  const { name } = await runDemo(b, "late", {
+    env: { GO: go },
+    secretVariables: { TOKEN: "hunter2-hunter2" },
+  });
+  const short = name.replace("projects/", "").replace("/tasks", "");
+  const read = async (late: boolean) =>
+    Buffer.from(
+      (await b.client(TaskService).readTaskLog({ name, late, format: LogFormat.TEXT })).text,
+    ).toString();
+  await until(async () => (await read(false)).includes("early\n"));
+  await a.kill("SIGKILL");
+  await lose(name);
+  await writeFile(go, "");
+  const spool = join(a.dataDir, "tasks", name.split("/").at(-1) ?? "", "spool/out");
+  await until(() => readFileSync(spool, "utf8").includes("even later"));
+  expect((await cli(["logs", "--late", short], { server: b.url })).stderr).toContain(
+    "there are no late lines",
+  );
+  const log = await read(false);
+  await a.start();
+  await until(async () => (await read(true)) !== "");
+  expect(await read(true)).toBe("late ***\neven later\n");
+  expect(await read(false)).toBe(log);
+  const { stdout } = await cli(["logs", "--late", "--tail", "1", short], { server: b.url });
+  expect(stdout).toBe("even later\n");
+  const { lines, lastSeq, complete } = await b.client(TaskService).readTaskLog({ name, late: true });
+  expect(lines.map(({ seq }) => Number(seq))).toEqual([1, 2]);
+  expect([Number(lastSeq), complete]).toEqual([2, true]);
+  expect(aliveOf({ name })).toEqual([]);
 });

@@ -1,6 +1,7 @@
 import { pino } from "pino";
-import { afterEach, expect, test } from "vitest";
-import { createTaskPool, type PoolOptions, type PoolStore, type TaskPool } from "../../src/pool/pool.ts";
+import { afterEach, expect, test, vi } from "vitest";
+import { createTaskPool, type PoolOptions, type TaskPool } from "../../src/pool/pool.ts";
+import type { PoolStore } from "../../src/pool/store.ts";
 import type { RunControl } from "../../src/runner/control.ts";
 import type { KillRequestState } from "../../src/store/tasks/leases.ts";
 import type { ChangedTask, Lease } from "../../src/store/tasks/transitions.ts";
@@ -35,7 +36,7 @@ function makePool(store: Partial<PoolStore>, options: Partial<PoolOptions> = {})
       resume: async () => [],
       endedAmong: async () => [],
       renew: async (ids) => ids.map((id) => request(id)),
-      readKillRequests: async () => [],
+      readKillRequests: async (ids) => ids.map((id) => request(id)),
       tidyUp: async () => ({ changed: [], adopted: [] }),
       reportGone: async () => [],
       ...store,
@@ -64,6 +65,7 @@ function makePool(store: Partial<PoolStore>, options: Partial<PoolOptions> = {})
 
 const pools: { pool: TaskPool; end: () => void }[] = [];
 afterEach(async () => {
+  vi.useRealTimers();
   for (const { pool, end } of pools.splice(0)) {
     const stopping = pool.stop();
     end();
@@ -183,6 +185,47 @@ test("a lease that cannot be renewed under its epoch stops the run as lease_lost
   await expect.poll(() => runs.has("a")).toBe(true);
   pool.applyKillRequests(["a"]);
   await expect.poll(() => runs.get("a")?.control.reason).toBe("lease_lost");
+});
+
+test("a run whose task was deleted after others had ended it is stopped as lease_lost", async () => {
+  const { claim } = queue("a");
+  let isDeleted = false;
+  const readKillRequests = async (ids: string[]) => (isDeleted ? [] : ids.map((id) => request(id)));
+  const { pool, runs } = makePool({ claim, readKillRequests });
+  await pool.start();
+  await expect.poll(() => runs.has("a")).toBe(true);
+  isDeleted = true;
+  pool.applyKillRequests(["a"]);
+  await expect.poll(() => runs.get("a")?.control.reason).toBe("lease_lost");
+});
+
+test("after an absence the runs of lost tasks end before the next claim", async () => {
+  const { claim, asked } = queue("a");
+  const order: string[] = [];
+  let isLost = false;
+  const { pool, runs } = makePool({
+    claim: async (slots) => {
+      order.push("claim");
+      return claim(slots);
+    },
+    renew: async (ids) => {
+      order.push(`renew ${ids}`);
+      return isLost ? [] : ids.map((id) => request(id));
+    },
+    readKillRequests: async (ids) => ids.map((id) => request(id, { leaseEpoch: isLost ? 2 : 1 })),
+  });
+  await pool.start();
+  await expect.poll(() => runs.has("a")).toBe(true);
+  isLost = true;
+  order.length = 0;
+  vi.useFakeTimers({ toFake: ["Date"], now: Date.now() + 60_000 });
+  pool.wake();
+  await expect.poll(() => runs.get("a")?.control.reason).toBe("lease_lost");
+  expect(order).not.toContain("claim");
+  const claims = asked.length;
+  runs.get("a")?.end();
+  await expect.poll(() => asked.length).toBeGreaterThan(claims);
+  expect(order.indexOf("renew a")).toBeLessThan(order.indexOf("claim"));
 });
 
 test("tasks that were put back or ended are announced, and the queue is read again", async () => {

@@ -101,6 +101,7 @@ export async function openRig(executorName: string): Promise<RunnerRig> {
         mayCall: async () => undefined,
         listeners: { status: [], log: [onLog] },
         executors: { [executorName]: executor },
+        keepLateLines: async () => true,
         faultBehind: faultBehind ?? (async () => undefined),
         onDefect: (_: string, error: unknown) => console.error(error),
       };

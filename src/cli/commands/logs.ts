@@ -16,6 +16,7 @@ interface LogsOptions extends OutputOptions {
   tail?: number;
   stream?: LogStream[];
   follow?: true;
+  late?: true;
 }
 
 const STREAMS = new Map([
@@ -41,6 +42,12 @@ export function addLogs(program: Command): void {
         "print this stream only: stdout, stderr or system; may be repeated",
       ).argParser(collectStreams),
     )
+    .addOption(
+      new Option(
+        "--late",
+        "print the output that came back with the task's server after the task had ended as LOST",
+      ).conflicts("follow"),
+    )
     .action(
       withSession(async (session, name: string, options: LogsOptions) => {
         const output = createOutput(session.json, options);
@@ -61,13 +68,19 @@ function collectStreams(text: string, before: readonly LogStream[] = []): LogStr
 async function* logLines(
   session: Session,
   name: string,
-  { stream: streams, tail, follow }: LogsOptions,
+  { stream: streams, tail, follow, late }: LogsOptions,
 ): AsyncGenerator<LogLine[]> {
-  const range = { name, streams };
+  const range = { name, streams, late };
   if (!follow && tail === 0) return;
   const start = await startFor(session, range, tail);
   if (follow) return yield* followed(session, { ...range, start });
-  for await (const page of logPages(session, { ...range, start })) yield page.lines;
+  let isEmpty = true;
+  for await (const page of logPages(session, { ...range, start })) {
+    isEmpty &&= page.lines.length === 0;
+    yield page.lines;
+  }
+  if (late && isEmpty)
+    say("there are no late lines: only a LOST task has them, once its server is back and had more output");
 }
 
 async function* followed(session: Session, range: LogRange): AsyncGenerator<LogLine[]> {

@@ -71,9 +71,11 @@ export function isolateBy(
   user?: TaskUser,
   prefix: readonly string[] = user ? switchTo(user) : [],
 ): Namespaces {
-  const empty = [...EMPTY.filter((path) => existsSync(path)), ...hidden.folders];
+  const all = new Set([...EMPTY.filter((path) => existsSync(path)), ...hidden.folders]);
+  // A folder inside of another hidden one needs no mount.
+  const empty = [...all].filter((path) => ![...TEMPORARY, ...all].some((folder) => isInside(path, folder)));
   const isHidden = (path: string) =>
-    [...TEMPORARY, ...empty].some((folder) => `${path}/`.startsWith(`${folder}/`));
+    [...TEMPORARY, ...empty].some((folder) => path === folder || isInside(path, folder));
   return {
     mode: "namespaces",
     chain: name,
@@ -93,3 +95,5 @@ export function isolateBy(
     },
   };
 }
+
+const isInside = (path: string, folder: string) => path !== folder && path.startsWith(`${folder}/`);

@@ -1,4 +1,4 @@
-import { readFileSync, readlinkSync } from "node:fs";
+import { existsSync, readFileSync, readlinkSync } from "node:fs";
 import { type Identity, isAlive, listPids, readProc, send } from "../proc.ts";
 
 /*
@@ -92,10 +92,11 @@ function isSecond(pid: number): boolean {
   return /^NSpid:.*\t2$/m.test(textOf(`/proc/${pid}/status`));
 }
 
-/** Returns the children of a process. Kernels without CONFIG_PROC_CHILDREN do not list them. */
+/** Returns the children of a process. Kernels without CONFIG_PROC_CHILDREN have no list, so all processes are read there. */
 function childrenOf(pid: number): number[] {
-  const listed = textOf(`/proc/${pid}/task/${pid}/children`).split(" ").map(Number).filter(Boolean);
-  return listed.length > 0 ? listed : listPids().filter((other) => readProc(other)?.ppid === pid);
+  const list = `/proc/${pid}/task/${pid}/children`;
+  if (!existsSync(list)) return listPids().filter((other) => readProc(other)?.ppid === pid);
+  return textOf(list).split(" ").map(Number).filter(Boolean);
 }
 
 function textOf(path: string): string {

@@ -131,5 +131,6 @@ export const TASK_RULES = {
     max_lines: int("0 to 10000", 0, 10_000),
     streams: streams(),
     format: known(LogFormatSchema, { unspecified: true }),
+    late: free(),
   }),
 };

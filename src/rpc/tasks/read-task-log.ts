@@ -17,6 +17,8 @@ import { lineNumber, streamNames } from "./messages.ts";
 
 export interface ReadTaskLogDeps extends LogStore {
   getTask(name: TaskName): Promise<TaskView>;
+  /** Late lines of LOST tasks. */
+  late: LogStore & { countLines(taskId: string): Promise<number> };
 }
 
 const FIELD = ReadTaskLogResponseSchema.field;
@@ -31,22 +33,23 @@ export async function readTaskLog(
 ): Promise<ReadTaskLogResponse> {
   const task = await deps.getTask(parseTaskName(request.name));
   const streams = new Set(streamNames(request.streams));
-  const { start } = request;
+  const { start, late: isLate } = request;
+  const [log, lastSeq] = isLate ? [deps.late, await deps.late.countLines(task.id)] : [deps, task.lastSeq];
   const afterSeq =
     start.case === "tailLines"
-      ? await tailStart(deps, task.id, start.value, streams)
+      ? await tailStart(log, task.id, start.value, streams)
       : lineNumber(start.value ?? 0n);
   const limit = request.maxLines || DEFAULT_LINES;
   // Line numbers have no gaps, so a page of all streams ends at this line at the latest.
-  const toSeq = streams.size === ALL.size ? Math.min(task.lastSeq, afterSeq + limit) : task.lastSeq;
-  const pieces = readPieces(deps, task.id, { afterSeq, toSeq }, streams, PAGE);
+  const toSeq = streams.size === ALL.size ? Math.min(lastSeq, afterSeq + limit) : lastSeq;
+  const pieces = readPieces(log, task.id, { afterSeq, toSeq }, streams, PAGE);
   const isText = request.format === LogFormat.TEXT || request.format === LogFormat.PLAIN_TEXT;
   const page = await takePage(pieces, limit, isText ? TEXT : LINES);
   const nextAfterSeq = page.isFull ? page.lastSeq : Math.max(afterSeq, toSeq, page.lastSeq);
   const response = create(ReadTaskLogResponseSchema, {
     nextAfterSeq: BigInt(nextAfterSeq),
-    lastSeq: BigInt(task.lastSeq),
-    complete: isFinal(task.status) && nextAfterSeq >= task.lastSeq,
+    lastSeq: BigInt(lastSeq),
+    complete: (isLate ? lastSeq > 0 : isFinal(task.status)) && nextAfterSeq >= lastSeq,
   });
   const text = request.format === LogFormat.PLAIN_TEXT ? stripEscapes(page.data) : page.data;
   if (call.isJson && isText) response.text = Uint8Array.from(text);

@@ -3,7 +3,7 @@ import { LeaseLost } from "../../task/errors.ts";
 import type { TaskRecord } from "../../task/types.ts";
 import type { Database, Queryable } from "../postgres/database.ts";
 import { statement } from "../postgres/statement.ts";
-import { logChunks } from "../schema/tasks.ts";
+import { type lateChunks, logChunks } from "../schema/tasks.ts";
 
 /** A stored chunk: consecutive lines, compressed. */
 export interface StoredChunk {
@@ -97,6 +97,9 @@ function joined(chunks: readonly StoredChunk[]) {
   };
 }
 
+/** Tables of lines: a task's log, or its late lines. */
+export type ChunkTable = typeof logChunks | typeof lateChunks;
+
 /** Returns the first chunks, at most `limit`, that hold lines from `fromSeq` to `toSeq`. */
 export async function readChunks(
   database: Database,
@@ -104,22 +107,23 @@ export async function readChunks(
   fromSeq: number,
   toSeq: number,
   limit: number,
+  table: ChunkTable = logChunks,
 ): Promise<Pick<StoredChunk, "firstSeq" | "lastSeq" | "counts" | "data">[]> {
   const start = sql`coalesce((
-    SELECT max(first_seq) FROM log_chunks WHERE task_id = ${taskId} AND first_seq <= ${fromSeq}), ${fromSeq}::bigint)`;
+    SELECT max(first_seq) FROM ${table} WHERE task_id = ${taskId} AND first_seq <= ${fromSeq}), ${fromSeq}::bigint)`;
   const rows = await database.run((db) =>
     db
       .select()
-      .from(logChunks)
+      .from(table)
       .where(
         and(
-          eq(logChunks.taskId, taskId),
-          gte(logChunks.firstSeq, start),
-          gte(logChunks.lastSeq, fromSeq),
-          lte(logChunks.firstSeq, toSeq),
+          eq(table.taskId, taskId),
+          gte(table.firstSeq, start),
+          gte(table.lastSeq, fromSeq),
+          lte(table.firstSeq, toSeq),
         ),
       )
-      .orderBy(asc(logChunks.firstSeq))
+      .orderBy(asc(table.firstSeq))
       .limit(limit),
   );
   return rows.map((row) => ({
@@ -139,13 +143,14 @@ export async function findTail(
   taskId: string,
   lines: number,
   streams: readonly ("stdout" | "stderr" | "system")[],
+  table: ChunkTable = logChunks,
 ): Promise<{ firstSeq: number; skip: number } | undefined> {
   const matching = sql.raw(streams.map((stream) => `${stream}_lines`).join(" + "));
   const [row] = await database.run((db) =>
     db.execute<{ first_seq: string; skip: string }>(sql`
       SELECT first_seq, total - ${lines}::bigint AS skip FROM (
         SELECT first_seq, ${matching} AS n, sum(${matching}) OVER (ORDER BY first_seq DESC) AS total
-        FROM log_chunks WHERE task_id = ${taskId}) AS t
+        FROM ${table} WHERE task_id = ${taskId}) AS t
       WHERE total >= ${lines}::bigint AND total - n < ${lines}::bigint`),
   );
   return row && { firstSeq: Number(row.first_seq), skip: Number(row.skip) };

@@ -180,6 +180,15 @@ export const taskResults = pgTable("task_results", {
   result: jsonb("result").$type<JsonObject>().notNull(),
 });
 
+const chunkColumns = () => ({
+  firstSeq: count("first_seq").notNull(),
+  lastSeq: count("last_seq").notNull(),
+  stdoutLines: integer("stdout_lines").notNull(),
+  stderrLines: integer("stderr_lines").notNull(),
+  systemLines: integer("system_lines").notNull(),
+  data: bytea("data").notNull(),
+});
+
 /**
  * Consecutive lines: `data` is a zstd-compressed signalman.v1.LogBatch. Partitioned by range of the task's
  * UUIDv7, one partition a day (store/logs/partitions.ts), which the migration declares by hand.
@@ -188,12 +197,22 @@ export const logChunks = pgTable(
   "log_chunks",
   {
     taskId: uuid("task_id").notNull(),
-    firstSeq: count("first_seq").notNull(),
-    lastSeq: count("last_seq").notNull(),
-    stdoutLines: integer("stdout_lines").notNull(),
-    stderrLines: integer("stderr_lines").notNull(),
-    systemLines: integer("system_lines").notNull(),
-    data: bytea("data").notNull(),
+    ...chunkColumns(),
+  },
+  (t) => [primaryKey({ columns: [t.taskId, t.firstSeq] })],
+);
+
+/**
+ * Late lines of a LOST task: output that its node still had when it came back, after the log had ended. Numbered from 1; all of
+ * them are stored at once.
+ */
+export const lateChunks = pgTable(
+  "late_chunks",
+  {
+    taskId: uuid("task_id")
+      .notNull()
+      .references(() => tasks.id, { onDelete: "cascade" }),
+    ...chunkColumns(),
   },
   (t) => [primaryKey({ columns: [t.taskId, t.firstSeq] })],
 );
