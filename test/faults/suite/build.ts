@@ -44,7 +44,7 @@ export function patchedCopy(copy: string, patch: string): string {
   for (const part of ["src", "gen", "bin", "package.json", "test/support", SUITE])
     cpSync(join(PROJECT, part), join(copy, part), { recursive: true });
   symlinkSync(join(PROJECT, "node_modules"), join(copy, "node_modules"));
-  execFileSync("git", ["apply", "--whitespace=nowarn", patch], {
+  execFileSync("git", ["apply", "--whitespace=nowarn", "-C1", patch], {
     cwd: copy,
     stdio: ["ignore", "ignore", "pipe"],
   });

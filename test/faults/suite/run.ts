@@ -7,7 +7,7 @@ import { createRandom, type Random, seedOf } from "../../fuzz/random.ts";
 import { aliveOf } from "../traces.ts";
 import { type Caller, createCaller, nameOf } from "./clients.ts";
 import { type Cluster, startCluster, within } from "./cluster.ts";
-import { DATABASE_FAULTS, SERVER_FAULTS, type Stage } from "./faults.ts";
+import { DATABASE_FAULTS, GENTLE_FAULTS, ROUGH_FAULTS, type Stage } from "./faults.ts";
 import type { Final, History, Watch, Written } from "./history.ts";
 import { brokenInvariants } from "./invariants.ts";
 import { violationsOf } from "./validators.ts";
@@ -61,10 +61,11 @@ interface Striking extends Omit<Stage, "note"> {
   note(where: string): (text: string) => void;
 }
 
-/** Lets all faults strike: those of servers in a random order on a lane for each server, and those of PostgreSQL between them. */
+/** Lets all faults strike: those of servers in a random order on a lane for each server, those of PostgreSQL beside them. */
 async function strikeAll({ rounds, note, ...stage }: Striking): Promise<void> {
   const { cluster, random } = stage;
-  const all = shuffled(random, Array.from({ length: rounds }, () => SERVER_FAULTS).flat());
+  const round = () => [...shuffled(random, GENTLE_FAULTS), ...shuffled(random, ROUGH_FAULTS)];
+  const all = Array.from({ length: rounds }, round).flat().reverse();
   let isOver = false;
   const lanes = cluster.servers.map(async (server) => {
     const told = { ...stage, note: note(`server ${server.number}`) };
