@@ -46,6 +46,7 @@ const OPEN: readonly Failpoint[] = ["before-submit-commit", "before-finish-commi
 
 const REACH_MS = 6000;
 const BEYOND_LEASE_MS = (LEASE_SECONDS + 2) * 1000;
+const TWO_LEASES_MS = 2 * LEASE_SECONDS * 1000;
 
 /** Arms a point and waits until it was reached. */
 async function reach({ note }: Stage, server: Server, point: Failpoint, armed: Armed): Promise<boolean> {
@@ -162,10 +163,7 @@ export const GENTLE_FAULTS: readonly ServerFault[] = [
   pauseAt("between-watch-reads", 300, 30),
   pauseAt("before-log-commit", 500, 3),
   MUTE,
-  MUTE,
   LAPSE,
-  LAPSE,
-  KILL_BEFORE_START,
   KILL_BEFORE_START,
 ];
 
@@ -173,11 +171,9 @@ export const GENTLE_FAULTS: readonly ServerFault[] = [
 export const ROUGH_FAULTS: readonly ServerFault[] = [
   ...POINTS.map(killAt),
   KILL,
-  KILL,
-  KILL,
   ROLL,
   stop(300),
-  stop(BEYOND_LEASE_MS),
+  stop(TWO_LEASES_MS),
 ];
 
 /** Faults of PostgreSQL, each at least once. */

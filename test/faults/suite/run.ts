@@ -21,6 +21,8 @@ export interface RunOptions {
   seed: number;
   /** How many times each fault strikes. */
   rounds: number;
+  /** Names of the faults that strike; absent: all. */
+  only?: RegExp | undefined;
 }
 
 export interface RunReport {
@@ -35,7 +37,7 @@ export interface RunReport {
 const CALM_MS = 60_000;
 
 /** Runs three servers under load and faults, and judges what was recorded. */
-export async function runSuite({ program, seed, rounds }: RunOptions): Promise<RunReport> {
+export async function runSuite({ program, seed, rounds, only = /^/ }: RunOptions): Promise<RunReport> {
   await using cluster = await startCluster(program);
   const faults: string[] = [];
   const begun = performance.now();
@@ -45,7 +47,7 @@ export async function runSuite({ program, seed, rounds }: RunOptions): Promise<R
   const random = createRandom(seedOf(seed, 2));
   const workload = await startWorkload(caller, createRandom(seedOf(seed, 3)), notes);
   const note = (server: string) => (text: string) => void faults.push(`${seconds()} s ${server}: ${text}`);
-  await strikeAll({ cluster, caller, random, rounds, note });
+  await strikeAll({ cluster, caller, random, rounds, only, note });
   await calm(cluster);
   await workload.stopSubmitting();
   note("all")("faults are over");
@@ -58,15 +60,20 @@ export async function runSuite({ program, seed, rounds }: RunOptions): Promise<R
 
 interface Striking extends Omit<Stage, "note"> {
   rounds: number;
+  only: RegExp;
   note(where: string): (text: string) => void;
 }
 
 /** Lets all faults strike: those of servers in a random order on a lane for each server, those of PostgreSQL beside them. */
-async function strikeAll({ rounds, note, ...stage }: Striking): Promise<void> {
+async function strikeAll({ rounds, only, note, ...stage }: Striking): Promise<void> {
   const { cluster, random } = stage;
-  const round = () => [...shuffled(random, GENTLE_FAULTS), ...shuffled(random, ROUGH_FAULTS)];
-  const all = Array.from({ length: rounds }, round).flat().reverse();
-  let isOver = false;
+  const draw = <T extends { name: string }>(faults: readonly T[]) =>
+    shuffled(
+      random,
+      faults.filter(({ name }) => only.test(name)),
+    );
+  const rounded = <T>(round: () => T[]) => Array.from({ length: rounds }, round).flat();
+  const all = rounded(() => [...draw(GENTLE_FAULTS), ...draw(ROUGH_FAULTS)]).reverse();
   const lanes = cluster.servers.map(async (server) => {
     const told = { ...stage, note: note(`server ${server.number}`) };
     for (let fault = all.pop(); fault; fault = all.pop()) {
@@ -74,19 +81,14 @@ async function strikeAll({ rounds, note, ...stage }: Striking): Promise<void> {
       await server.revive();
     }
   });
-  const ofDatabase = shuffled(random, Array.from({ length: rounds }, () => DATABASE_FAULTS).flat());
   const laneOfDatabase = (async () => {
-    for (const fault of ofDatabase) {
+    for (const fault of rounded(() => draw(DATABASE_FAULTS))) {
       await delay(2000 + random.below(4000));
-      if (isOver) return;
       note("PostgreSQL")(fault.name);
       await fault.strike({ ...stage, note: note("PostgreSQL") });
     }
   })();
-  const lanesOver = Promise.all(lanes).finally(() => {
-    isOver = true;
-  });
-  await Promise.all([lanesOver, laneOfDatabase]);
+  await Promise.all([...lanes, laneOfDatabase]);
 }
 
 function shuffled<T>(random: Random, list: readonly T[]): T[] {

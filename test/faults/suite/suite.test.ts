@@ -6,11 +6,12 @@ import { buildServer } from "./build.ts";
 import { runSuite } from "./run.ts";
 
 /*
- * Three servers on one PostgreSQL under load and faults. `FAULT_SEED=7 npx vitest run test/faults/suite` repeats a run, as far
- * as time allows; `SIGNALMAN_FAULTS=long` makes each fault strike 20 times (`FAULT_ROUNDS` as often as it says).
+ * Three servers on one PostgreSQL under load and faults. `FAULT_SEED=7 npx vitest run test/faults/suite` repeats the faults of
+ * a run; `SIGNALMAN_FAULTS=long` makes each fault strike 20 times. `FAULT_ONLY='^SIGKILL$' FAULT_ROUNDS=500`: a fault alone.
  */
 
-const { FAULT_SEED, FAULT_ROUNDS, SIGNALMAN_FAULTS } = process.env;
+const { FAULT_SEED, FAULT_ROUNDS, FAULT_ONLY, SIGNALMAN_FAULTS } = process.env;
+const only = FAULT_ONLY === undefined ? undefined : new RegExp(FAULT_ONLY);
 const seed = Number(FAULT_SEED ?? Date.now() % 1_000_000);
 const rounds = Number(FAULT_ROUNDS ?? (SIGNALMAN_FAULTS === "long" ? 20 : 1));
 
@@ -18,7 +19,7 @@ test("three servers under load and faults keep every promise", { timeout: 6 * 36
   const folder = mkdtempSync(join(tmpdir(), "signalman-faults-"));
   try {
     const program = await buildServer(folder, process.env.FAULT_PATCH);
-    const { violations, tasks, events, faults } = await runSuite({ program, seed, rounds });
+    const { violations, tasks, events, faults } = await runSuite({ program, seed, rounds, only });
     console.log(`FAULT_SEED=${seed}: ${tasks} tasks, ${events} events, faults:\n${faults.join("\n")}`);
     expect(violations, `FAULT_SEED=${seed}`).toEqual([]);
   } finally {
