@@ -32,6 +32,8 @@ type TaskClient = Client<typeof TaskService>;
 export interface Caller {
   readonly submissions: Submission[];
   readonly kills: Kill[];
+  /** Numbers of failed tries by their codes. */
+  readonly refusals: ReadonlyMap<string, number>;
   submit(request: {
     template: string;
     exitCode: number;
@@ -54,6 +56,7 @@ export function createCaller(servers: readonly Server[], random: Random): Caller
   };
   const submissions: Submission[] = [];
   const kills: Kill[] = [];
+  const refusals = new Map<string, number>();
 
   async function patiently<T>(work: (client: TaskClient) => Promise<T>, only?: Server): Promise<T> {
     for (;;) {
@@ -61,6 +64,8 @@ export function createCaller(servers: readonly Server[], random: Random): Caller
         return await work(clientOf(only ?? random.pick(servers)));
       } catch (error) {
         if (!isTransient(error)) throw error;
+        const code = Code[ConnectError.from(error).code];
+        refusals.set(code, (refusals.get(code) ?? 0) + 1);
         await delay(PAUSE_MS);
       }
     }
@@ -69,6 +74,7 @@ export function createCaller(servers: readonly Server[], random: Random): Caller
   return {
     submissions,
     kills,
+    refusals,
     async submit({ template, exitCode, ...request }) {
       const requestId = randomUUID();
       const { task } = await patiently((client) =>

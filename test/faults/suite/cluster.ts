@@ -7,6 +7,7 @@ import type { Failpoint } from "../../../src/async/failpoint.ts";
 import { openDataFolder } from "../../../src/embedded/data-folder.ts";
 import { type EmbeddedPostgres, startEmbeddedPostgres } from "../../../src/embedded/postgres.ts";
 import { socketOptions } from "../../../src/embedded/socket-url.ts";
+import { superuserUrl } from "../../embedded/connect.ts";
 import { type GuardedFolder, guardedFolder } from "../../embedded/guarded-folder.ts";
 import { startService, type TestService } from "../../support/service.ts";
 import type { Armed } from "./armed-failpoint.ts";
@@ -34,6 +35,7 @@ export interface Server {
 export interface Cluster extends AsyncDisposable {
   readonly folder: string;
   readonly servers: readonly Server[];
+  /** Connections of the superuser. */
   readonly sql: postgres.Sql;
   /** Ends PostgreSQL as `pg_ctl stop -m immediate` does, and starts it again. */
   crashPostgres(): Promise<void>;
@@ -46,7 +48,9 @@ export async function startCluster(program: string): Promise<Cluster> {
   let database: EmbeddedPostgres = await startEmbeddedPostgres(data);
   stack.defer(() => database.stop());
   const { url } = database;
-  const sql = postgres(url, { ...socketOptions(url), max: 2, onnotice() {} });
+  const admin = new URL(superuserUrl(url, data.path));
+  admin.pathname = new URL(url).pathname;
+  const sql = postgres(admin.href, { ...socketOptions(url), max: 2, onnotice() {} });
   stack.defer(() => sql.end({ timeout: 1 }));
   const servers: Server[] = [];
   for (const number of CLOCK_OFFSETS_MS.keys()) {

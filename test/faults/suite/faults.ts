@@ -177,12 +177,38 @@ export const ROUGH_FAULTS: readonly ServerFault[] = [
 ];
 
 /** Faults of PostgreSQL, each at least once. */
-export const DATABASE_FAULTS: readonly { name: string; strike(stage: Stage): Promise<void> }[] = [
+export const DATABASE_FAULTS: readonly { name: string; strike(stage: Stage): Promise<unknown> }[] = [
   { name: "pg_ctl stop -m immediate", strike: ({ cluster }) => cluster.crashPostgres() },
   { name: "all sessions terminated", strike: (stage) => terminate(stage, "%", 1000) },
   { name: "some sessions terminated", strike: (stage) => terminate(stage, "%", 5) },
   { name: "LISTEN terminated", strike: (stage) => terminate(stage, "bus", 1000) },
+  { name: "logins refused", strike: (stage) => refuse(stage, "NOLOGIN", "LOGIN") },
+  {
+    name: "read-only",
+    strike: (stage) => refuse(stage, "SET default_transaction_read_only = on", "RESET ALL"),
+  },
+  {
+    name: "tables locked",
+    strike: ({ cluster: { sql } }) =>
+      sql.begin(async (tx) => {
+        await tx`LOCK TABLE tasks, task_heads, log_chunks IN ACCESS EXCLUSIVE MODE`;
+        await delay(TROUBLE_MS);
+      }),
+  },
 ];
+
+/** Milliseconds for which PostgreSQL refuses work. */
+const TROUBLE_MS = 2500;
+
+/** Changes the role of the servers for a while, and ends their sessions before and after. */
+async function refuse(stage: Stage, change: string, back: string): Promise<void> {
+  const { sql } = stage.cluster;
+  await sql.unsafe(`ALTER ROLE signalman ${change}`);
+  await terminate(stage, "%", 1000);
+  await delay(TROUBLE_MS);
+  await sql.unsafe(`ALTER ROLE signalman ${back}`);
+  await terminate(stage, "%", 1000);
+}
 
 async function terminate({ cluster: { sql } }: Stage, pool: string, most: number): Promise<void> {
   await sql`

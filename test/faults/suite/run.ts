@@ -29,12 +29,17 @@ export interface RunReport {
   violations: string[];
   tasks: number;
   events: number;
+  /** Numbers of calls that failed and were repeated, by their codes. */
+  refusals: ReadonlyMap<string, number>;
   /** Faults that took place, in order, with their seconds since the start. */
   faults: string[];
 }
 
-/** Milliseconds that tasks and watchers may take to end once all faults are over. */
-const CALM_MS = 60_000;
+/** Milliseconds in which, once all faults are over, at least one more task, watcher or folder comes to its end. */
+const CALM_MS = 30_000;
+
+/** Tasks that are read at once after the run. */
+const READERS = 8;
 
 /** Runs three servers under load and faults, and judges what was recorded. */
 export async function runSuite({ program, seed, rounds, only = /^/ }: RunOptions): Promise<RunReport> {
@@ -55,7 +60,7 @@ export async function runSuite({ program, seed, rounds, only = /^/ }: RunOptions
   note("all")("everything is recorded");
   const violations = [...violationsOf(history), ...(await brokenInvariants(cluster.sql))];
   const events = [...history.watches, ...history.stored].reduce((sum, { seen }) => sum + seen.length, 0);
-  return { violations, tasks: history.submissions.length, events, faults };
+  return { violations, tasks: history.submissions.length, events, refusals: caller.refusals, faults };
 }
 
 interface Striking extends Omit<Stage, "note"> {
@@ -107,19 +112,24 @@ async function record(cluster: Cluster, caller: Caller, workload: Workload, note
   const { servers } = cluster;
   const { submissions, kills } = caller;
   const tasks = submissions.map(({ task }) => task);
-  await within(CALM_MS, async () => {
+  await untilNone(async () => {
     const [row] = await cluster.sql<{ open: number }[]>`
-      SELECT count(*)::integer AS open FROM tasks WHERE end_time IS NULL`;
-    return row?.open === 0;
+      SELECT count(*)::integer AS open FROM tasks WHERE end_time IS NULL`.catch(() => []);
+    return row?.open ?? Number.POSITIVE_INFINITY;
   });
-  await within(CALM_MS, () => workload.watches.every(hasEnd) && workload.watchesOfAll.every(hasAll(tasks)));
+  const openWatches = () => workload.watches.filter((one) => !hasEnd(one)).length;
+  const openAll = () => workload.watchesOfAll.filter((one) => !hasAll(tasks)(one)).length;
+  await untilNone(() => openWatches() + openAll());
   await workload.stopWatching();
   const finals: Final[] = [];
   const stored: Watch[] = [];
-  for (const [at, task] of tasks.entries()) {
-    for (const server of servers) finals.push(await caller.final(task, server));
-    if (isFinal(finals.at(-1)?.status ?? "WAITING")) stored.push(await readStored(task, caller, at));
-  }
+  const read = async (task: string) => {
+    const answers = await Promise.all(servers.map((server) => caller.final(task, server)));
+    finals.push(...answers);
+    if (answers.every(({ status }) => isFinal(status))) stored.push(await readStored(task, caller));
+  };
+  for (let at = 0; at < tasks.length; at += READERS)
+    await Promise.all(tasks.slice(at, at + READERS).map(read));
   return {
     submissions,
     kills,
@@ -134,6 +144,18 @@ async function record(cluster: Cluster, caller: Caller, workload: Workload, note
   };
 }
 
+/** Waits until a number is 0, as long as it falls. */
+async function untilNone(count: () => number | Promise<number>): Promise<void> {
+  let least = Number.POSITIVE_INFINITY;
+  for (let isFalling = true; isFalling && least > 0; )
+    isFalling = await within(CALM_MS, async () => {
+      const now = await count();
+      const falls = now < least;
+      least = Math.min(least, now);
+      return falls;
+    });
+}
+
 const hasEnd = ({ seen }: Watch) => seen.at(-1)?.kind === "end";
 
 const hasAll =
@@ -143,10 +165,10 @@ const hasAll =
     return tasks.every((task) => ended.has(task));
   };
 
-async function readStored(task: string, caller: Caller, at: number): Promise<Watch> {
+async function readStored(task: string, caller: Caller): Promise<Watch> {
   const watched: Watch = { task, watcher: "late", seen: [] };
   const signal = AbortSignal.timeout(CALM_MS);
-  await watch(watched, { caller, random: createRandom(at), isRestless: false, signal });
+  await watch(watched, { caller, random: createRandom(0), isRestless: false, signal });
   return watched;
 }
 
@@ -177,7 +199,7 @@ async function leftOf({ servers }: Cluster, tasks: readonly string[]): Promise<s
       .filter(existsSync);
   const processes = () =>
     tasks.flatMap((task) => aliveOf({ name: nameOf(task) }).map((pid) => `${pid} of ${task}`));
-  await within(CALM_MS / 2, () => folders().length === 0);
+  await untilNone(() => folders().length);
   return [
     ...folders().map((folder) => `folder ${folder} is left`),
     ...processes().map((process) => `process ${process} is left`),

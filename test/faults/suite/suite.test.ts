@@ -19,8 +19,11 @@ test("three servers under load and faults keep every promise", { timeout: 6 * 36
   const folder = mkdtempSync(join(tmpdir(), "signalman-faults-"));
   try {
     const program = await buildServer(folder, process.env.FAULT_PATCH);
-    const { violations, tasks, events, faults } = await runSuite({ program, seed, rounds, only });
-    console.log(`FAULT_SEED=${seed}: ${tasks} tasks, ${events} events, faults:\n${faults.join("\n")}`);
+    const { violations, tasks, events, refusals, faults } = await runSuite({ program, seed, rounds, only });
+    const refused = [...refusals].map(([code, times]) => `${code} ${times}`).join(", ");
+    console.log(
+      `${faults.join("\n")}\nFAULT_SEED=${seed}: ${tasks} tasks, ${events} events, refusals: ${refused}`,
+    );
     expect(violations, `FAULT_SEED=${seed}`).toEqual([]);
   } finally {
     rmSync(folder, { recursive: true, force: true });
