@@ -7,7 +7,7 @@ import { createRandom, type Random, seedOf } from "../../fuzz/random.ts";
 import { aliveOf } from "../traces.ts";
 import { type Caller, createCaller, nameOf } from "./clients.ts";
 import { type Cluster, startCluster, within } from "./cluster.ts";
-import { DATABASE_FAULTS, GENTLE_FAULTS, ROUGH_FAULTS, type Stage } from "./faults.ts";
+import { DATABASE_FAULTS, GENTLE_FAULTS, mute, ROUGH_FAULTS, type Stage } from "./faults.ts";
 import type { Final, History, Watch, Written } from "./history.ts";
 import { brokenInvariants } from "./invariants.ts";
 import { violationsOf } from "./validators.ts";
@@ -53,7 +53,7 @@ export async function runSuite({ program, seed, rounds, only = /^/ }: RunOptions
   const workload = await startWorkload(caller, createRandom(seedOf(seed, 3)), notes);
   const note = (server: string) => (text: string) => void faults.push(`${seconds()} s ${server}: ${text}`);
   await strikeAll({ cluster, caller, random, rounds, only, note });
-  await calm(cluster);
+  await mute(cluster);
   await workload.stopSubmitting();
   note("all")("faults are over");
   const history = await record(cluster, caller, workload, notes);
@@ -101,10 +101,6 @@ function shuffled<T>(random: Random, list: readonly T[]): T[] {
     .map((one) => ({ one, at: random.below(2 ** 30) }))
     .sort((a, b) => a.at - b.at)
     .map(({ one }) => one);
-}
-
-async function calm({ servers }: Cluster): Promise<void> {
-  for (const server of servers) await server.revive();
 }
 
 /** Waits until everything has ended, and reads what is stored and what is left. */
