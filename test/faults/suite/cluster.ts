@@ -82,7 +82,7 @@ async function startServer(
   const env = {
     FAILPOINTS: points,
     CLOCK_OFFSET_MS: String(CLOCK_OFFSETS_MS[number]),
-    SIGNALMAN_MAX_PARALLEL_TASKS: "6",
+    SIGNALMAN_MAX_PARALLEL_TASKS: "50",
   };
   const service = await startService({ databaseUrl: url, dataDir, env, program });
   const node = (await readFile(join(dataDir, "node.id"), "utf8")).trim();

@@ -12,7 +12,7 @@ import type { Final, History, Watch, Written } from "./history.ts";
 import { brokenInvariants } from "./invariants.ts";
 import { violationsOf } from "./validators.ts";
 import { watch } from "./watchers.ts";
-import { applyCatalog, LIMITS, startWorkload, type Workload } from "./workload.ts";
+import { applyCatalog, type Load, limitsOf, SHORT_LOAD, startWorkload, type Workload } from "./workload.ts";
 
 export interface RunOptions {
   /** Path of the server (build.ts). */
@@ -23,6 +23,7 @@ export interface RunOptions {
   rounds: number;
   /** Names of the faults that strike; absent: all. */
   only?: RegExp | undefined;
+  load?: Load | undefined;
 }
 
 export interface RunReport {
@@ -42,21 +43,27 @@ const CALM_MS = 30_000;
 const READERS = 8;
 
 /** Runs three servers under load and faults, and judges what was recorded. */
-export async function runSuite({ program, seed, rounds, only = /^/ }: RunOptions): Promise<RunReport> {
+export async function runSuite({
+  program,
+  seed,
+  rounds,
+  only = /^/,
+  load = SHORT_LOAD,
+}: RunOptions): Promise<RunReport> {
   await using cluster = await startCluster(program);
   const faults: string[] = [];
   const begun = performance.now();
   const seconds = () => ((performance.now() - begun) / 1000).toFixed(1);
-  const notes = await applyCatalog(cluster);
+  const notes = await applyCatalog(cluster, load);
   const caller = createCaller(cluster.servers, createRandom(seedOf(seed, 1)));
   const random = createRandom(seedOf(seed, 2));
-  const workload = await startWorkload(caller, createRandom(seedOf(seed, 3)), notes);
+  const workload = await startWorkload(caller, createRandom(seedOf(seed, 3)), { notes, load });
   const note = (server: string) => (text: string) => void faults.push(`${seconds()} s ${server}: ${text}`);
   await strikeAll({ cluster, caller, random, rounds, only, note });
   await mute(cluster);
   await workload.stopSubmitting();
   note("all")("faults are over");
-  const history = await record(cluster, caller, workload, notes);
+  const history = await record(cluster, caller, workload, { notes, load });
   note("all")("everything is recorded");
   const violations = [...violationsOf(history), ...(await brokenInvariants(cluster.sql))];
   const events = [...history.watches, ...history.stored].reduce((sum, { seen }) => sum + seen.length, 0);
@@ -104,7 +111,12 @@ function shuffled<T>(random: Random, list: readonly T[]): T[] {
 }
 
 /** Waits until everything has ended, and reads what is stored and what is left. */
-async function record(cluster: Cluster, caller: Caller, workload: Workload, notes: string): Promise<History> {
+async function record(
+  cluster: Cluster,
+  caller: Caller,
+  workload: Workload,
+  { notes, load }: { notes: string; load: Load },
+): Promise<History> {
   const { servers } = cluster;
   const { submissions, kills } = caller;
   const tasks = submissions.map(({ task }) => task);
@@ -135,7 +147,7 @@ async function record(cluster: Cluster, caller: Caller, workload: Workload, note
     finals,
     programs: await readPrograms(notes),
     written: await readWritten(notes, tasks),
-    limits: LIMITS,
+    limits: limitsOf(load),
     left: await leftOf(cluster, tasks),
   };
 }

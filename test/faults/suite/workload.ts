@@ -38,22 +38,32 @@ sys.exit(code)
 
 /** Templates; the one that is not `parallel` runs one task at a time. */
 const TEMPLATES = { parallel: true, alone: false };
-export const LIMITS: Limits = { project: 7, templates: { alone: 1 } };
 /** Encrypted at rest until the task has ended. */
 const SECRET = { TOKEN: "a value of a caller" };
-/** Tasks that may be open at once; the next is submitted when one has ended. */
-const OPEN_TASKS = 12;
 /** Largest pause before a task is killed, in milliseconds. */
 const KILL_MS = 1500;
 
+/** How much the cluster has to do. */
+export interface Load {
+  /** Tasks that may be open at once; the next is submitted when one has ended. */
+  open: number;
+  /** Programs that may run at once. */
+  limit: number;
+  /** Largest number of lines of a program. */
+  lines: number;
+}
+
+export const SHORT_LOAD: Load = { open: 12, limit: 7, lines: 40 };
+export const limitsOf = ({ limit }: Load): Limits => ({ project: limit, templates: { alone: 1 } });
+
 /** Puts the catalog of the suite into the cluster; returns the folder in which programs note what they do. */
-export async function applyCatalog({ folder, servers }: Cluster): Promise<string> {
+export async function applyCatalog({ folder, servers }: Cluster, { limit }: Load): Promise<string> {
   const [scripts, notes] = [join(folder, "scripts"), join(folder, "notes")];
   for (const path of [scripts, notes]) await mkdir(path);
   await writeFile(join(scripts, "program"), PROGRAM);
   await servers[0]?.service.client(CatalogService).applyCatalog({
     catalog: {
-      project: { name: "demo", maxParallelTasks: LIMITS.project },
+      project: { name: "demo", maxParallelTasks: limit },
       repositories: [{ name: "scripts", url: scripts }],
       templates: Object.entries(TEMPLATES).map(([name, allowParallelTasks]) => ({
         name,
@@ -79,7 +89,11 @@ export interface Workload {
 }
 
 /** Submits tasks, kills some and watches all of them, until it is stopped. */
-export async function startWorkload(caller: Caller, random: Random, notes: string): Promise<Workload> {
+export async function startWorkload(
+  caller: Caller,
+  random: Random,
+  { notes, load }: { notes: string; load: Load },
+): Promise<Workload> {
   const [submitting, watching] = [new AbortController(), new AbortController()];
   const watches: Watch[] = [];
   const watchesOfAll: WatchOfAll[] = [];
@@ -108,7 +122,7 @@ export async function startWorkload(caller: Caller, random: Random, notes: strin
   async function submitOne(): Promise<unknown> {
     const exitCode = random.pick([0, 0, 0, 7]);
     const pauses = random.pick([0.001, 0.01, 0.05]);
-    const args = [notes, String(1 + random.below(40)), String(pauses), String(exitCode)];
+    const args = [notes, String(1 + random.below(load.lines)), String(pauses), String(exitCode)];
     const template = random.pick(["parallel", "parallel", "parallel", "alone"]);
     const { task } = await caller.submit({ template, exitCode, arguments: args, secretVariables: SECRET });
     const ended = follow(task);
@@ -123,7 +137,7 @@ export async function startWorkload(caller: Caller, random: Random, notes: strin
     while (!submitting.signal.aborted) await submitOne();
   }
 
-  const submitters = Array.from({ length: OPEN_TASKS }, submitInTurn);
+  const submitters = Array.from({ length: load.open }, submitInTurn);
   return {
     watches,
     watchesOfAll,
