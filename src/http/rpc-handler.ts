@@ -9,7 +9,6 @@ import { callerKey, peerKey } from "../rpc/interceptors/context.ts";
 import { permissionOf } from "../rpc/permissions.ts";
 import { ANONYMOUS, type Caller } from "../task/caller.ts";
 import { Failure } from "../task/errors.ts";
-import { limitFields } from "./binary-limit.ts";
 import { BODY_LIMITS, type BodyLimits, bodyReader, type ReadBody } from "./body.ts";
 import { CALL_LIMITS, type CallLimits, type CallShare, limitCalls, type OpenCalls } from "./call-limits.ts";
 import { type OpenCall, trackCalls } from "./calls.ts";
@@ -32,6 +31,7 @@ import {
 import { mostBytesOf, type RpcOptions, rpcsByPath } from "./rpcs.ts";
 import { sendAnswer } from "./send.ts";
 import { universalRequestOf } from "./universal-request.ts";
+import { limitValues } from "./value-limit.ts";
 import { type EncodedTail, encodedTailKey } from "./zero-copy.ts";
 
 type Authenticate = (given: Credentials) => Promise<Caller | Failure>;
@@ -127,7 +127,7 @@ async function serve(rpc: UniversalHandler, exchange: Exchange, parts: Parts): P
   });
   if (asked === undefined) return void refuseHost(request, response);
   const { header } = asked;
-  const body = limitFields(asked.body, { method: rpc.method, header, mostBytes: mostBytesOf(rpc.method) });
+  const body = limitValues(asked.body, { method: rpc.method, header, mostBytes: mostBytesOf(rpc.method) });
   using call = parts.openCall(asked.signal);
   const answer = await rpc({ ...asked, body, signal: call.signal });
   if (contextValues.get(reachedKey)) return await sendAnswer(withPlainMessage(answer), response, tail);

@@ -130,6 +130,12 @@ export const ATTACKS: Record<string, (target: Target) => Promise<void>> = {
   },
 };
 
+/** Attacks that hold open what an authenticated caller may open: 12,000 streams. */
+export const HOLDS_STREAMS: ReadonlySet<string> = new Set([
+  "20,000 watches of health",
+  "30,000 watches of a task",
+]);
+
 const hold = () => new Promise((resolve) => setTimeout(resolve, HOLD_MS));
 
 /** Wraps bytes in fields with a length, the innermost first. */

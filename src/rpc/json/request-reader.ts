@@ -4,7 +4,7 @@ import { JSONParser } from "@streamparser/json";
 import { type FieldViolation, invalid } from "../../task/errors.ts";
 import { failureError } from "../errors/errors.ts";
 import { pathText } from "../rules/path.ts";
-import { hasMoreValues } from "./count-values.ts";
+import { ValueCounter } from "./count-values.ts";
 import { decode, decodes, type JsonPath, type Problem } from "./decode.ts";
 import { largeNumbersIn, TOO_LARGE } from "./whole-numbers.ts";
 
@@ -17,21 +17,16 @@ export function requestReader(desc: DescMessage): { decode(bytes: Uint8Array): s
   const decoder = new TextDecoder();
   return {
     decode(bytes) {
+      const counter = new ValueCounter();
+      counter.add(bytes);
+      counter.assertFew();
       const text = decoder.decode(bytes);
-      if (hasMoreValues(text, MOST_VALUES))
-        throw new ConnectError(
-          `The request has too many values; a JSON request has at most ${MOST_VALUES}. Send less, or call by gRPC`,
-          Code.InvalidArgument,
-        );
       const violations = violationsIn(desc, text);
       if (violations.length > 0) throw failureError(invalid(violations));
       return text;
     },
   };
 }
-
-/** Maximum number of values in a JSON request: 4 MiB of small values take a hundred times as much memory when parsed. */
-const MOST_VALUES = 10_000;
 
 /** Largest request, in characters, that is searched for its wrong places: the search takes much longer than decoding. */
 const MOST_SEARCHED = 256 * 1024;

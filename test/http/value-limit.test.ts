@@ -111,6 +111,19 @@ test.each(["application/grpc", "application/connect+proto"])(
   },
 );
 
+test("JSON of too many values is refused before its end has come", async () => {
+  const session = http2.connect(server.url);
+  const stream = session.request({
+    ":method": "POST",
+    ":path": "/signalman.v1.TaskService/RunTask",
+    "content-type": "application/json",
+  });
+  const answer = text(stream.on("error", () => {}));
+  stream.write(`{"variables":{"a":[${"0,".repeat(11_000)}`);
+  expect(await answer).toContain(TOO_MANY);
+  session.destroy();
+});
+
 test("a message over the limit is refused as one by Connect", async () => {
   const huge = Buffer.concat([LONG, field(99, Buffer.alloc(4 * 2 ** 20))]);
   for (const type of Object.keys(FORMS))

@@ -8,6 +8,7 @@ import {
   readAllBytes,
   transformSplitEnvelope,
 } from "@connectrpc/connect/protocol";
+import { ValueCounter } from "../rpc/json/count-values.ts";
 import { hasMoreFields } from "./count-fields.ts";
 
 /** Most fields of a binary request, counted as by `hasMoreFields`: decoded, they take 10 MB of memory at most. */
@@ -17,7 +18,7 @@ const UNCOUNTED_BYTES = 4096;
 
 type Body = AsyncIterable<Uint8Array>;
 
-export interface BinaryLimitOptions {
+export interface ValueLimitOptions {
   method: DescMethod;
   header: Headers;
   /** Size in bytes above which Connect refuses the request, after decompression. */
@@ -25,21 +26,34 @@ export interface BinaryLimitOptions {
 }
 
 /**
- * Passes on the body of a request. One in the binary format is passed on only after its fields were counted, before Connect decodes
- * it: 4 MiB of empty messages take 3 GB once they are decoded. Small requests pass without that.
- * It throws INVALID_ARGUMENT if there are too many.
+ * Passes on the body of a request, and throws INVALID_ARGUMENT if it has too many values.
+ *
+ * A binary request is passed on only after its fields were counted, before Connect decodes it: 4 MiB of empty messages take 3 GB
+ * once they are decoded. Small requests pass without that. The values of JSON are counted while it comes, so that the rest of
+ * a request with too many is never held; JSON in frames or compressed is counted when it is whole (rpc/json/request-reader.ts).
  */
-export function limitFields(body: Body, options: BinaryLimitOptions): Body {
+export function limitValues(body: Body, options: ValueLimitOptions): Body {
   const { method, header } = options;
   const type = header.get("content-type") ?? "";
   const isBidirectional = method.methodKind === "bidi_streaming" || method.methodKind === "client_streaming";
-  if (isBidirectional || type.includes("json")) return body;
-  return checked(body, options, /^application\/(grpc|connect\+)/.test(type));
+  if (isBidirectional) return body;
+  const isFramed = /^application\/(grpc|connect\+)/.test(type);
+  if (!type.includes("json")) return checked(body, options, isFramed);
+  return isFramed || isCompressed(header) ? body : countJson(body);
+}
+
+async function* countJson(body: Body): AsyncGenerator<Uint8Array> {
+  const counter = new ValueCounter();
+  for await (const piece of body) {
+    counter.add(piece);
+    counter.assertFew();
+    yield piece;
+  }
 }
 
 async function* checked(
   body: Body,
-  options: BinaryLimitOptions,
+  options: ValueLimitOptions,
   isFramed: boolean,
 ): AsyncGenerator<Uint8Array> {
   const { mostBytes } = options;
@@ -86,7 +100,7 @@ const inflate = promisify(gunzip);
 async function check(
   message: Uint8Array,
   isGzip: boolean,
-  { method, mostBytes }: BinaryLimitOptions,
+  { method, mostBytes }: ValueLimitOptions,
 ): Promise<void> {
   // Connect refuses a body that cannot be decompressed, or is too large then.
   const bytes = isGzip
