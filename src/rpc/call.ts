@@ -1,4 +1,5 @@
 import type { HandlerContext } from "@connectrpc/connect";
+import type { Observation } from "../access/callers.ts";
 import type { Actor, Caller } from "../task/caller.ts";
 import { callerKey, peerKey, requestIdKey } from "./interceptors/context.ts";
 
@@ -17,10 +18,15 @@ export interface Call {
   isOwn: boolean;
   /** Caller, method and fields, for the audit event of a change. */
   actor: Actor;
+  /**
+   * Returns a signal for a call that takes long: it aborts as `signal` does, and with a Failure when the caller's token or right
+   * is gone. That of a stream does so already.
+   */
+  observe(): Observation;
 }
 
 /** Facts about a call that is not authorized yet. */
-export type Incoming = Omit<Call, "isOwn" | "actor">;
+export type Incoming = Omit<Call, "isOwn" | "actor" | "observe">;
 
 /** Returns the fields of the operator's log that name the caller and the call. */
 export const callFields = ({ caller, requestId }: Call) => ({ by: caller.name, requestId });

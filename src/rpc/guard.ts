@@ -43,35 +43,39 @@ export function guarded(
     return error;
   }
 
-  /** Computes the actor only for changes, which need it. */
-  const withActor = (request: Message, incoming: Incoming, isOwn: boolean): Call => ({
+  const callOf = (request: Message, incoming: Incoming, permitted: Permitted): Call => ({
     ...incoming,
-    isOwn,
+    isOwn: permitted.isOwn,
+    // Computed only for changes, which need it.
     get actor() {
       return actorOf(method, request, incoming);
     },
+    observe: () => observe(incoming, permitted),
   });
+
+  function observe({ caller, signal }: Incoming, permitted: Permitted): Observation {
+    const observation = deps.observe(caller, (now) => keeps(method, permitted, caller, now));
+    return {
+      signal: AbortSignal.any([signal, observation.signal]),
+      [Symbol.dispose]: () => observation[Symbol.dispose](),
+    };
+  }
 
   if (method.methodKind === "unary")
     return async (request, incoming) => {
-      const { isOwn, target } = await permit(request, incoming);
+      const permitted = await permit(request, incoming);
       try {
-        return await handle(request, withActor(request, incoming, isOwn));
+        return await handle(request, callOf(request, incoming, permitted));
       } catch (error) {
         const kinds: readonly ErrorKind[] = isRead(method) ? ["denied"] : BY_CALLER;
-        throw await recorded(error, request, incoming, { kinds, target: target.name });
+        throw await recorded(error, request, incoming, { kinds, target: permitted.target.name });
       }
     };
   return async function* (request, incoming) {
     const permitted = await permit(request, incoming);
-    using observation = deps.observe(incoming.caller, (now) =>
-      keeps(method, permitted, incoming.caller, now),
-    );
-    const signal = AbortSignal.any([incoming.signal, observation.signal]);
-    yield* handle(
-      request,
-      withActor(request, { ...incoming, signal }, permitted.isOwn),
-    ) as AsyncIterable<unknown>;
+    using observation = observe(incoming, permitted);
+    const call = callOf(request, { ...incoming, signal: observation.signal }, permitted);
+    yield* handle(request, call) as AsyncIterable<unknown>;
   };
 }
 

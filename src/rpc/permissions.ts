@@ -65,6 +65,7 @@ const RULES = new Map<string, Readonly<Record<string, MethodRule>>>([
     getTaskResult: on("tasks.read", task),
     listTasks: on("tasks.read", seenIn),
     readTaskLog: on("tasks.read", task),
+    waitTask: on("tasks.read", task),
     watchTask: on("tasks.read", task),
     watchTasks: on("tasks.read", seenIn),
   }),

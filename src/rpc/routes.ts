@@ -37,6 +37,7 @@ import { type ListTasksDeps, listTasks } from "./tasks/list-tasks.ts";
 import { type ReadTaskLogDeps, readTaskLog } from "./tasks/read-task-log.ts";
 import { type RejectTaskDeps, rejectTask } from "./tasks/reject-task.ts";
 import { type RunTaskDeps, runTask } from "./tasks/run-task.ts";
+import { type WaitTaskDeps, waitTask } from "./tasks/wait-task.ts";
 import { type WatchTaskDeps, watchTask } from "./tasks/watch-task.ts";
 import { type WatchTasksDeps, watchTasks } from "./tasks/watch-tasks.ts";
 
@@ -50,6 +51,7 @@ export type RpcDeps = RunTaskDeps &
   KillTasksDeps &
   DeleteTaskDeps &
   ListAppsDeps &
+  WaitTaskDeps &
   WatchTaskDeps &
   WatchTasksDeps &
   ListTasksDeps &
@@ -92,6 +94,7 @@ export function routes(deps: RpcDeps): (router: ConnectRouter) => void {
         watchTask,
         watchTasks,
         getTask,
+        waitTask,
         listTasks,
         readTaskLog,
         getTaskResult,

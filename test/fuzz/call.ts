@@ -22,8 +22,9 @@ export async function answer(
   { method, request, transport, random }: Call,
   learn: (message: Message) => void,
 ): Promise<ConnectError | undefined> {
-  const isHasty = random.chance(0.02);
-  const timeoutMs = isHasty ? 1 + random.below(20) : PATIENCE_MS;
+  const waits = method.name === "WaitTask" || ("wait" in request && request.wait !== undefined);
+  const isHasty = waits || random.chance(0.02);
+  const timeoutMs = waits ? LONGEST_WATCH_MS : isHasty ? 1 + random.below(20) : PATIENCE_MS;
   try {
     if (method.methodKind === "unary") {
       learn((await transport.unary(method, undefined, timeoutMs, undefined, request)).message);

@@ -17,4 +17,6 @@ const SHUTDOWN = /UNAVAILABLE with RetryInfo when the server shuts down/;
 export const ALWAYS = [Code.InvalidArgument, Code.DeadlineExceeded];
 /** Code for a request that has more bytes than the contract allows. */
 export const TOO_BIG = Code.ResourceExhausted;
-export const MAX_BYTES = 4 * 1024 * 1024;
+export const MAX_BYTES = { unary: 4 * 1024 * 1024, stream: 64 * 1024 };
+/** Most bytes of JSON for a byte of the binary form: `\u0000`. */
+export const JSON_GROWTH = 6;

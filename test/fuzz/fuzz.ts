@@ -10,7 +10,7 @@ import { createGrpcTransport } from "@connectrpc/connect-node";
 import { readContract } from "../rpc/rules/contract.ts";
 import type { DemoService } from "../support/demo.ts";
 import type { TestService } from "../support/service.ts";
-import { ALWAYS, codesIn, MAX_BYTES, TOO_BIG } from "./codes.ts";
+import { ALWAYS, codesIn, JSON_GROWTH, MAX_BYTES, TOO_BIG } from "./codes.ts";
 import { connect } from "./connections.ts";
 import { prepareDemo } from "./demo.ts";
 import { createGenerator } from "./generate.ts";
@@ -106,7 +106,12 @@ export async function createFuzzer(service: TestService, { seed, from = 0 }: Fuz
     if (end === "OK") return true;
     if (end === "none") return false;
     // A broken request may announce more bytes than it has.
-    if (end === TOO_BIG && (isBroken || toBinary(method.input, request).length > MAX_BYTES)) return true;
+    const mostBytes = toBinary(method.input, request).length * JSON_GROWTH;
+    if (
+      end === TOO_BIG &&
+      (isBroken || mostBytes > MAX_BYTES[method.methodKind === "unary" ? "unary" : "stream"])
+    )
+      return true;
     // A frame that is cut before its message is a request without one (grpc/doc/statuscodes.md).
     if (end === Code.Unimplemented && isBroken) return true;
     return allowed.get(method as Method)?.has(end) ?? false;

@@ -141,6 +141,7 @@ const CALLS: Record<string, Call> = {
   AbandonTask: () => ({ request: { name: task }, answer: { task: { name: task } } }),
   RejectTask: () => ({ request: { name: task }, answer: notWaiting, status: 400 }),
   GetTaskPlan: () => ({ request: { name: task }, answer: { code: "not_found" }, status: 404 }),
+  WaitTask: () => ({ request: { name: task, timeout: "60s" }, answer: { task: { name: task } } }),
   GetTaskResult: () => ({ request: { name: task }, answer: {} }),
   ApplyCatalog: () => ({
     request: { catalog: CATALOG, validateOnly: true },

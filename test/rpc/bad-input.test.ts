@@ -96,6 +96,7 @@ const WRONG: Record<string, Case[]> = {
     [{ variables: { a: 1 }, secretVariables: { a: "hidden" } }, 'secret_variables["a"]'],
     [{ env: { SIGNALMAN_TASK: "x" } }, 'env["SIGNALMAN_TASK"]'],
     [{ env: { A: "\0" } }, 'env["A"]'],
+    [{ wait: "3601s" }, "wait"],
     [{ arguments: ["ok", "\0"] }, "arguments[1]"],
     [{ commit: "main" }, "commit"],
     [{ commit: "--upload-pack=x" }, "commit"],
@@ -145,6 +146,10 @@ const WRONG: Record<string, Case[]> = {
   AbandonTask: [...BAD_NAMES.map((name): Case => [{ name }, "name"]), [{ reason: long(251) }, "reason"]],
   RejectTask: [...BAD_NAMES.map((name): Case => [{ name }, "name"]), [{ reason: long(251) }, "reason"]],
   GetTaskPlan: BAD_NAMES.map((name) => [{ name }, "name"]),
+  WaitTask: [
+    ...BAD_NAMES.map((name): Case => [{ name }, "name"]),
+    ...["-1s", "3601s"].map((timeout): Case => [{ timeout }, "timeout"]),
+  ],
   GetTaskResult: BAD_NAMES.map((name) => [{ name }, "name"]),
   WatchTasks: [
     ...["", "demo", "projects/Demo"].map((parent): Case => [{ parent }, "parent"]),
@@ -253,6 +258,7 @@ test("every RPC has cases of bad input", () => {
 const OF_A_TASK = new Set([
   "KillTask",
   "WatchTask",
+  "WaitTask",
   "ReadTaskLog",
   "ConfirmTask",
   "RejectTask",

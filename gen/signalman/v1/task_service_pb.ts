@@ -14,7 +14,7 @@ import type { JsonObject, Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file signalman/v1/task_service.proto.
  */
 export const file_signalman_v1_task_service: GenFile = /*@__PURE__*/
-  fileDesc("Ch9zaWduYWxtYW4vdjEvdGFza19zZXJ2aWNlLnByb3RvEgxzaWduYWxtYW4udjEijwcKDlJ1blRhc2tSZXF1ZXN0EhAKCHRlbXBsYXRlGAEgASgJEhIKCnJlcXVlc3RfaWQYAiABKAkSKgoJdmFyaWFibGVzGAMgASgLMhcuZ29vZ2xlLnByb3RvYnVmLlN0cnVjdBJLChBzZWNyZXRfdmFyaWFibGVzGAQgAygLMjEuc2lnbmFsbWFuLnYxLlJ1blRhc2tSZXF1ZXN0LlNlY3JldFZhcmlhYmxlc0VudHJ5EjIKA2VudhgFIAMoCzIlLnNpZ25hbG1hbi52MS5SdW5UYXNrUmVxdWVzdC5FbnZFbnRyeRIRCglhcmd1bWVudHMYBiADKAkSEgoKZ2l0X2JyYW5jaBgHIAEoCRIOCgZjb21taXQYCCABKAkSDwoHbWVzc2FnZRgJIAEoCRI4CgZsYWJlbHMYCiADKAsyKC5zaWduYWxtYW4udjEuUnVuVGFza1JlcXVlc3QuTGFiZWxzRW50cnkSFQoIcHJpb3JpdHkYCyABKAVIAYgBARIwCg1xdWV1ZV90aW1lb3V0GAwgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEi4KC3J1bl90aW1lb3V0GA0gASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEi8KDGlkbGVfdGltZW91dBgOIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIVCg12YWxpZGF0ZV9vbmx5GA8gASgIEhEKCWludmVudG9yeRgQIAEoCRIuCgdhbnNpYmxlGBEgASgLMhsuc2lnbmFsbWFuLnYxLkFuc2libGVQYXJhbXNIABIyCgl0ZXJyYWZvcm0YEiABKAsyHS5zaWduYWxtYW4udjEuVGVycmFmb3JtUGFyYW1zSAASMgoPY29uZmlybV90aW1lb3V0GBMgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEhIKCmJ1aWxkX3Rhc2sYFCABKAkaNgoUU2VjcmV0VmFyaWFibGVzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ARoqCghFbnZFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBGi0KC0xhYmVsc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAFCCAoGcGFyYW1zQgsKCV9wcmlvcml0eSJJCg9SdW5UYXNrUmVzcG9uc2USIAoEdGFzaxgBIAEoCzISLnNpZ25hbG1hbi52MS5UYXNrEhQKDGRlZHVwbGljYXRlZBgCIAEoCCJvCg9LaWxsVGFza1JlcXVlc3QSDAoEbmFtZRgBIAEoCRINCgVmb3JjZRgCIAEoCBIvCgxncmFjZV9wZXJpb2QYAyABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SDgoGcmVhc29uGAQgASgJInMKEEtpbGxUYXNrUmVzcG9uc2USIAoEdGFzaxgBIAEoCzISLnNpZ25hbG1hbi52MS5UYXNrEioKB291dGNvbWUYAiABKA4yGS5zaWduYWxtYW4udjEuS2lsbE91dGNvbWUSEQoJYXdheV9ub2RlGAMgASgJIjIKEkFiYW5kb25UYXNrUmVxdWVzdBIMCgRuYW1lGAEgASgJEg4KBnJlYXNvbhgCIAEoCSJKChNBYmFuZG9uVGFza1Jlc3BvbnNlEiAKBHRhc2sYASABKAsyEi5zaWduYWxtYW4udjEuVGFzaxIRCglhYmFuZG9uZWQYAiABKAgiiQIKEFdhdGNoVGFza1JlcXVlc3QSDAoEbmFtZRgBIAEoCRIWCgxyZXN1bWVfdG9rZW4YAiABKAlIABIUCgp0YWlsX2xpbmVzGAMgASgFSAASEwoJYWZ0ZXJfc2VxGAQgASgDSAASEwoGZm9sbG93GAUgASgISAGIAQESEQoEbG9ncxgGIAEoCEgCiAEBEigKB3N0cmVhbXMYByADKA4yFy5zaWduYWxtYW4udjEuTG9nU3RyZWFtEjUKEmhlYXJ0YmVhdF9pbnRlcnZhbBgIIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkIHCgVzdGFydEIJCgdfZm9sbG93QgcKBV9sb2dzIrICChFXYXRjaFRhc2tSZXNwb25zZRIUCgxyZXN1bWVfdG9rZW4YASABKAkSLgoIc25hcHNob3QYAiABKAsyGi5zaWduYWxtYW4udjEuVGFza1NuYXBzaG90SAASJQoDbG9nGAMgASgLMhYuc2lnbmFsbWFuLnYxLkxvZ0JhdGNoSAASLAoGc3RhdHVzGAQgASgLMhouc2lnbmFsbWFuLnYxLlN0YXR1c0NoYW5nZUgAEiMKA2dhcBgFIAEoCzIULnNpZ25hbG1hbi52MS5Mb2dHYXBIABIsCgloZWFydGJlYXQYBiABKAsyFy5zaWduYWxtYW4udjEuSGVhcnRiZWF0SAASJgoDZW5kGAcgASgLMhcuc2lnbmFsbWFuLnYxLlRhc2tFbmRlZEgAQgcKBWV2ZW50IjAKDFRhc2tTbmFwc2hvdBIgCgR0YXNrGAEgASgLMhIuc2lnbmFsbWFuLnYxLlRhc2siOgoGTG9nR2FwEhAKCGZyb21fc2VxGAEgASgDEg4KBnRvX3NlcRgCIAEoAxIOCgZyZWFzb24YAyABKAkiOgoJSGVhcnRiZWF0Ei0KC3dhaXRpbmdfZm9yGAEgASgLMhguc2lnbmFsbWFuLnYxLldhaXRpbmdGb3IiPwoJVGFza0VuZGVkEiAKBHRhc2sYASABKAsyEi5zaWduYWxtYW4udjEuVGFzaxIQCghsYXN0X3NlcRgCIAEoAyIeCg5HZXRUYXNrUmVxdWVzdBIMCgRuYW1lGAEgASgJIjMKD0dldFRhc2tSZXNwb25zZRIgCgR0YXNrGAEgASgLMhIuc2lnbmFsbWFuLnYxLlRhc2siawoQTGlzdFRhc2tzUmVxdWVzdBIOCgZwYXJlbnQYASABKAkSEQoJcGFnZV9zaXplGAIgASgFEhIKCnBhZ2VfdG9rZW4YAyABKAkSDgoGZmlsdGVyGAQgASgJEhAKCG9yZGVyX2J5GAUgASgJIk8KEUxpc3RUYXNrc1Jlc3BvbnNlEiEKBXRhc2tzGAEgAygLMhIuc2lnbmFsbWFuLnYxLlRhc2sSFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJIsoBChJSZWFkVGFza0xvZ1JlcXVlc3QSDAoEbmFtZRgBIAEoCRITCglhZnRlcl9zZXEYAiABKANIABIUCgp0YWlsX2xpbmVzGAMgASgFSAASEQoJbWF4X2xpbmVzGAQgASgFEigKB3N0cmVhbXMYBSADKA4yFy5zaWduYWxtYW4udjEuTG9nU3RyZWFtEicKBmZvcm1hdBgGIAEoDjIXLnNpZ25hbG1hbi52MS5Mb2dGb3JtYXQSDAoEbGF0ZRgHIAEoCEIHCgVzdGFydCKFAQoTUmVhZFRhc2tMb2dSZXNwb25zZRIkCgVsaW5lcxgBIAMoCzIVLnNpZ25hbG1hbi52MS5Mb2dMaW5lEgwKBHRleHQYAiABKAwSFgoObmV4dF9hZnRlcl9zZXEYAyABKAMSEAoIbGFzdF9zZXEYBCABKAMSEAoIY29tcGxldGUYBSABKAgigAEKEVdhdGNoVGFza3NSZXF1ZXN0Eg4KBnBhcmVudBgBIAEoCRIOCgZmaWx0ZXIYAiABKAkSFAoMcmVzdW1lX3Rva2VuGAMgASgJEjUKEmhlYXJ0YmVhdF9pbnRlcnZhbBgEIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbiLpAQoSV2F0Y2hUYXNrc1Jlc3BvbnNlEhQKDHJlc3VtZV90b2tlbhgBIAEoCRIuCghzbmFwc2hvdBgCIAEoCzIaLnNpZ25hbG1hbi52MS5UYXNrU25hcHNob3RIABImCgZzeW5jZWQYAyABKAsyFC5zaWduYWxtYW4udjEuU3luY2VkSAASLgoGY2hhbmdlGAQgASgLMhwuc2lnbmFsbWFuLnYxLlRhc2tUcmFuc2l0aW9uSAASLAoJaGVhcnRiZWF0GAUgASgLMhcuc2lnbmFsbWFuLnYxLkhlYXJ0YmVhdEgAQgcKBWV2ZW50IggKBlN5bmNlZCJeCg5UYXNrVHJhbnNpdGlvbhIqCgZjaGFuZ2UYASABKAsyGi5zaWduYWxtYW4udjEuU3RhdHVzQ2hhbmdlEiAKBHRhc2sYAiABKAsyEi5zaWduYWxtYW4udjEuVGFzayJ0ChBLaWxsVGFza3NSZXF1ZXN0EhAKCHRlbXBsYXRlGAEgASgJEg0KBWZvcmNlGAIgASgIEi8KDGdyYWNlX3BlcmlvZBgDIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIOCgZyZWFzb24YBCABKAkiSwoRS2lsbFRhc2tzUmVzcG9uc2USJwoFdGFza3MYASADKAsyGC5zaWduYWxtYW4udjEuS2lsbGVkVGFzaxINCgV0b3RhbBgCIAEoBSJZCgpLaWxsZWRUYXNrEgwKBG5hbWUYASABKAkSKgoHb3V0Y29tZRgCIAEoDjIZLnNpZ25hbG1hbi52MS5LaWxsT3V0Y29tZRIRCglhd2F5X25vZGUYAyABKAkiIQoRRGVsZXRlVGFza1JlcXVlc3QSDAoEbmFtZRgBIAEoCSIUChJEZWxldGVUYXNrUmVzcG9uc2UiNwoSQ29uZmlybVRhc2tSZXF1ZXN0EgwKBG5hbWUYASABKAkSEwoLcGxhbl9kaWdlc3QYAiABKAkiNwoTQ29uZmlybVRhc2tSZXNwb25zZRIgCgR0YXNrGAEgASgLMhIuc2lnbmFsbWFuLnYxLlRhc2siMQoRUmVqZWN0VGFza1JlcXVlc3QSDAoEbmFtZRgBIAEoCRIOCgZyZWFzb24YAiABKAkiNgoSUmVqZWN0VGFza1Jlc3BvbnNlEiAKBHRhc2sYASABKAsyEi5zaWduYWxtYW4udjEuVGFzayIiChJHZXRUYXNrUGxhblJlcXVlc3QSDAoEbmFtZRgBIAEoCSJJChNHZXRUYXNrUGxhblJlc3BvbnNlEiQKBHBsYW4YASABKAsyFi5zaWduYWxtYW4udjEuVGFza1BsYW4SDAoEdGV4dBgCIAEoCSIkChRHZXRUYXNrUmVzdWx0UmVxdWVzdBIMCgRuYW1lGAEgASgJIkEKFUdldFRhc2tSZXN1bHRSZXNwb25zZRIoCgZyZXN1bHQYASABKAsyGC5zaWduYWxtYW4udjEuVGFza1Jlc3VsdCq1AQoLS2lsbE91dGNvbWUSHAoYS0lMTF9PVVRDT01FX1VOU1BFQ0lGSUVEEAASJAogS0lMTF9PVVRDT01FX0tJTExFRF9CRUZPUkVfU1RBUlQQARIfChtLSUxMX09VVENPTUVfS0lMTF9SRVFVRVNURUQQAhIhCh1LSUxMX09VVENPTUVfQUxSRUFEWV9TVE9QUElORxADEh4KGktJTExfT1VUQ09NRV9BTFJFQURZX0ZJTkFMEAQqbQoJTG9nRm9ybWF0EhoKFkxPR19GT1JNQVRfVU5TUEVDSUZJRUQQABIUChBMT0dfRk9STUFUX0xJTkVTEAESEwoPTE9HX0ZPUk1BVF9URVhUEAISGQoVTE9HX0ZPUk1BVF9QTEFJTl9URVhUEAMylgkKC1Rhc2tTZXJ2aWNlEkYKB1J1blRhc2sSHC5zaWduYWxtYW4udjEuUnVuVGFza1JlcXVlc3QaHS5zaWduYWxtYW4udjEuUnVuVGFza1Jlc3BvbnNlEkkKCEtpbGxUYXNrEh0uc2lnbmFsbWFuLnYxLktpbGxUYXNrUmVxdWVzdBoeLnNpZ25hbG1hbi52MS5LaWxsVGFza1Jlc3BvbnNlElIKC0FiYW5kb25UYXNrEiAuc2lnbmFsbWFuLnYxLkFiYW5kb25UYXNrUmVxdWVzdBohLnNpZ25hbG1hbi52MS5BYmFuZG9uVGFza1Jlc3BvbnNlElMKCVdhdGNoVGFzaxIeLnNpZ25hbG1hbi52MS5XYXRjaFRhc2tSZXF1ZXN0Gh8uc2lnbmFsbWFuLnYxLldhdGNoVGFza1Jlc3BvbnNlIgOQAgEwARJLCgdHZXRUYXNrEhwuc2lnbmFsbWFuLnYxLkdldFRhc2tSZXF1ZXN0Gh0uc2lnbmFsbWFuLnYxLkdldFRhc2tSZXNwb25zZSIDkAIBElEKCUxpc3RUYXNrcxIeLnNpZ25hbG1hbi52MS5MaXN0VGFza3NSZXF1ZXN0Gh8uc2lnbmFsbWFuLnYxLkxpc3RUYXNrc1Jlc3BvbnNlIgOQAgESVgoKV2F0Y2hUYXNrcxIfLnNpZ25hbG1hbi52MS5XYXRjaFRhc2tzUmVxdWVzdBogLnNpZ25hbG1hbi52MS5XYXRjaFRhc2tzUmVzcG9uc2UiA5ACATABEkwKCUtpbGxUYXNrcxIeLnNpZ25hbG1hbi52MS5LaWxsVGFza3NSZXF1ZXN0Gh8uc2lnbmFsbWFuLnYxLktpbGxUYXNrc1Jlc3BvbnNlEk8KCkRlbGV0ZVRhc2sSHy5zaWduYWxtYW4udjEuRGVsZXRlVGFza1JlcXVlc3QaIC5zaWduYWxtYW4udjEuRGVsZXRlVGFza1Jlc3BvbnNlElIKC0NvbmZpcm1UYXNrEiAuc2lnbmFsbWFuLnYxLkNvbmZpcm1UYXNrUmVxdWVzdBohLnNpZ25hbG1hbi52MS5Db25maXJtVGFza1Jlc3BvbnNlEk8KClJlamVjdFRhc2sSHy5zaWduYWxtYW4udjEuUmVqZWN0VGFza1JlcXVlc3QaIC5zaWduYWxtYW4udjEuUmVqZWN0VGFza1Jlc3BvbnNlElcKC0dldFRhc2tQbGFuEiAuc2lnbmFsbWFuLnYxLkdldFRhc2tQbGFuUmVxdWVzdBohLnNpZ25hbG1hbi52MS5HZXRUYXNrUGxhblJlc3BvbnNlIgOQAgESXQoNR2V0VGFza1Jlc3VsdBIiLnNpZ25hbG1hbi52MS5HZXRUYXNrUmVzdWx0UmVxdWVzdBojLnNpZ25hbG1hbi52MS5HZXRUYXNrUmVzdWx0UmVzcG9uc2UiA5ACARJXCgtSZWFkVGFza0xvZxIgLnNpZ25hbG1hbi52MS5SZWFkVGFza0xvZ1JlcXVlc3QaIS5zaWduYWxtYW4udjEuUmVhZFRhc2tMb2dSZXNwb25zZSIDkAIBQlQKEGRldi5zaWduYWxtYW4udjFQAVopc2lnbmFsbWFuLmRldi9nby9zaWduYWxtYW4vdjE7c2lnbmFsbWFudjGiAgNTR02qAgxTaWduYWxtYW4uVjFiBnByb3RvMw", [file_google_protobuf_duration, file_google_protobuf_struct, file_signalman_v1_task]);
+  fileDesc("Ch9zaWduYWxtYW4vdjEvdGFza19zZXJ2aWNlLnByb3RvEgxzaWduYWxtYW4udjEiuAcKDlJ1blRhc2tSZXF1ZXN0EhAKCHRlbXBsYXRlGAEgASgJEhIKCnJlcXVlc3RfaWQYAiABKAkSKgoJdmFyaWFibGVzGAMgASgLMhcuZ29vZ2xlLnByb3RvYnVmLlN0cnVjdBJLChBzZWNyZXRfdmFyaWFibGVzGAQgAygLMjEuc2lnbmFsbWFuLnYxLlJ1blRhc2tSZXF1ZXN0LlNlY3JldFZhcmlhYmxlc0VudHJ5EjIKA2VudhgFIAMoCzIlLnNpZ25hbG1hbi52MS5SdW5UYXNrUmVxdWVzdC5FbnZFbnRyeRIRCglhcmd1bWVudHMYBiADKAkSEgoKZ2l0X2JyYW5jaBgHIAEoCRIOCgZjb21taXQYCCABKAkSDwoHbWVzc2FnZRgJIAEoCRI4CgZsYWJlbHMYCiADKAsyKC5zaWduYWxtYW4udjEuUnVuVGFza1JlcXVlc3QuTGFiZWxzRW50cnkSFQoIcHJpb3JpdHkYCyABKAVIAYgBARIwCg1xdWV1ZV90aW1lb3V0GAwgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEi4KC3J1bl90aW1lb3V0GA0gASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEi8KDGlkbGVfdGltZW91dBgOIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIVCg12YWxpZGF0ZV9vbmx5GA8gASgIEhEKCWludmVudG9yeRgQIAEoCRIuCgdhbnNpYmxlGBEgASgLMhsuc2lnbmFsbWFuLnYxLkFuc2libGVQYXJhbXNIABIyCgl0ZXJyYWZvcm0YEiABKAsyHS5zaWduYWxtYW4udjEuVGVycmFmb3JtUGFyYW1zSAASMgoPY29uZmlybV90aW1lb3V0GBMgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEhIKCmJ1aWxkX3Rhc2sYFCABKAkSJwoEd2FpdBgVIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbho2ChRTZWNyZXRWYXJpYWJsZXNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBGioKCEVudkVudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEaLQoLTGFiZWxzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4AUIICgZwYXJhbXNCCwoJX3ByaW9yaXR5IkkKD1J1blRhc2tSZXNwb25zZRIgCgR0YXNrGAEgASgLMhIuc2lnbmFsbWFuLnYxLlRhc2sSFAoMZGVkdXBsaWNhdGVkGAIgASgIIm8KD0tpbGxUYXNrUmVxdWVzdBIMCgRuYW1lGAEgASgJEg0KBWZvcmNlGAIgASgIEi8KDGdyYWNlX3BlcmlvZBgDIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIOCgZyZWFzb24YBCABKAkicwoQS2lsbFRhc2tSZXNwb25zZRIgCgR0YXNrGAEgASgLMhIuc2lnbmFsbWFuLnYxLlRhc2sSKgoHb3V0Y29tZRgCIAEoDjIZLnNpZ25hbG1hbi52MS5LaWxsT3V0Y29tZRIRCglhd2F5X25vZGUYAyABKAkiMgoSQWJhbmRvblRhc2tSZXF1ZXN0EgwKBG5hbWUYASABKAkSDgoGcmVhc29uGAIgASgJIkoKE0FiYW5kb25UYXNrUmVzcG9uc2USIAoEdGFzaxgBIAEoCzISLnNpZ25hbG1hbi52MS5UYXNrEhEKCWFiYW5kb25lZBgCIAEoCCKJAgoQV2F0Y2hUYXNrUmVxdWVzdBIMCgRuYW1lGAEgASgJEhYKDHJlc3VtZV90b2tlbhgCIAEoCUgAEhQKCnRhaWxfbGluZXMYAyABKAVIABITCglhZnRlcl9zZXEYBCABKANIABITCgZmb2xsb3cYBSABKAhIAYgBARIRCgRsb2dzGAYgASgISAKIAQESKAoHc3RyZWFtcxgHIAMoDjIXLnNpZ25hbG1hbi52MS5Mb2dTdHJlYW0SNQoSaGVhcnRiZWF0X2ludGVydmFsGAggASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uQgcKBXN0YXJ0QgkKB19mb2xsb3dCBwoFX2xvZ3MisgIKEVdhdGNoVGFza1Jlc3BvbnNlEhQKDHJlc3VtZV90b2tlbhgBIAEoCRIuCghzbmFwc2hvdBgCIAEoCzIaLnNpZ25hbG1hbi52MS5UYXNrU25hcHNob3RIABIlCgNsb2cYAyABKAsyFi5zaWduYWxtYW4udjEuTG9nQmF0Y2hIABIsCgZzdGF0dXMYBCABKAsyGi5zaWduYWxtYW4udjEuU3RhdHVzQ2hhbmdlSAASIwoDZ2FwGAUgASgLMhQuc2lnbmFsbWFuLnYxLkxvZ0dhcEgAEiwKCWhlYXJ0YmVhdBgGIAEoCzIXLnNpZ25hbG1hbi52MS5IZWFydGJlYXRIABImCgNlbmQYByABKAsyFy5zaWduYWxtYW4udjEuVGFza0VuZGVkSABCBwoFZXZlbnQiMAoMVGFza1NuYXBzaG90EiAKBHRhc2sYASABKAsyEi5zaWduYWxtYW4udjEuVGFzayI6CgZMb2dHYXASEAoIZnJvbV9zZXEYASABKAMSDgoGdG9fc2VxGAIgASgDEg4KBnJlYXNvbhgDIAEoCSI6CglIZWFydGJlYXQSLQoLd2FpdGluZ19mb3IYASABKAsyGC5zaWduYWxtYW4udjEuV2FpdGluZ0ZvciI/CglUYXNrRW5kZWQSIAoEdGFzaxgBIAEoCzISLnNpZ25hbG1hbi52MS5UYXNrEhAKCGxhc3Rfc2VxGAIgASgDIh4KDkdldFRhc2tSZXF1ZXN0EgwKBG5hbWUYASABKAkiMwoPR2V0VGFza1Jlc3BvbnNlEiAKBHRhc2sYASABKAsyEi5zaWduYWxtYW4udjEuVGFzayJLCg9XYWl0VGFza1JlcXVlc3QSDAoEbmFtZRgBIAEoCRIqCgd0aW1lb3V0GAIgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uIjQKEFdhaXRUYXNrUmVzcG9uc2USIAoEdGFzaxgBIAEoCzISLnNpZ25hbG1hbi52MS5UYXNrImsKEExpc3RUYXNrc1JlcXVlc3QSDgoGcGFyZW50GAEgASgJEhEKCXBhZ2Vfc2l6ZRgCIAEoBRISCgpwYWdlX3Rva2VuGAMgASgJEg4KBmZpbHRlchgEIAEoCRIQCghvcmRlcl9ieRgFIAEoCSJPChFMaXN0VGFza3NSZXNwb25zZRIhCgV0YXNrcxgBIAMoCzISLnNpZ25hbG1hbi52MS5UYXNrEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSLKAQoSUmVhZFRhc2tMb2dSZXF1ZXN0EgwKBG5hbWUYASABKAkSEwoJYWZ0ZXJfc2VxGAIgASgDSAASFAoKdGFpbF9saW5lcxgDIAEoBUgAEhEKCW1heF9saW5lcxgEIAEoBRIoCgdzdHJlYW1zGAUgAygOMhcuc2lnbmFsbWFuLnYxLkxvZ1N0cmVhbRInCgZmb3JtYXQYBiABKA4yFy5zaWduYWxtYW4udjEuTG9nRm9ybWF0EgwKBGxhdGUYByABKAhCBwoFc3RhcnQihQEKE1JlYWRUYXNrTG9nUmVzcG9uc2USJAoFbGluZXMYASADKAsyFS5zaWduYWxtYW4udjEuTG9nTGluZRIMCgR0ZXh0GAIgASgMEhYKDm5leHRfYWZ0ZXJfc2VxGAMgASgDEhAKCGxhc3Rfc2VxGAQgASgDEhAKCGNvbXBsZXRlGAUgASgIIoABChFXYXRjaFRhc2tzUmVxdWVzdBIOCgZwYXJlbnQYASABKAkSDgoGZmlsdGVyGAIgASgJEhQKDHJlc3VtZV90b2tlbhgDIAEoCRI1ChJoZWFydGJlYXRfaW50ZXJ2YWwYBCABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24i6QEKEldhdGNoVGFza3NSZXNwb25zZRIUCgxyZXN1bWVfdG9rZW4YASABKAkSLgoIc25hcHNob3QYAiABKAsyGi5zaWduYWxtYW4udjEuVGFza1NuYXBzaG90SAASJgoGc3luY2VkGAMgASgLMhQuc2lnbmFsbWFuLnYxLlN5bmNlZEgAEi4KBmNoYW5nZRgEIAEoCzIcLnNpZ25hbG1hbi52MS5UYXNrVHJhbnNpdGlvbkgAEiwKCWhlYXJ0YmVhdBgFIAEoCzIXLnNpZ25hbG1hbi52MS5IZWFydGJlYXRIAEIHCgVldmVudCIICgZTeW5jZWQiXgoOVGFza1RyYW5zaXRpb24SKgoGY2hhbmdlGAEgASgLMhouc2lnbmFsbWFuLnYxLlN0YXR1c0NoYW5nZRIgCgR0YXNrGAIgASgLMhIuc2lnbmFsbWFuLnYxLlRhc2sidAoQS2lsbFRhc2tzUmVxdWVzdBIQCgh0ZW1wbGF0ZRgBIAEoCRINCgVmb3JjZRgCIAEoCBIvCgxncmFjZV9wZXJpb2QYAyABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SDgoGcmVhc29uGAQgASgJIksKEUtpbGxUYXNrc1Jlc3BvbnNlEicKBXRhc2tzGAEgAygLMhguc2lnbmFsbWFuLnYxLktpbGxlZFRhc2sSDQoFdG90YWwYAiABKAUiWQoKS2lsbGVkVGFzaxIMCgRuYW1lGAEgASgJEioKB291dGNvbWUYAiABKA4yGS5zaWduYWxtYW4udjEuS2lsbE91dGNvbWUSEQoJYXdheV9ub2RlGAMgASgJIiEKEURlbGV0ZVRhc2tSZXF1ZXN0EgwKBG5hbWUYASABKAkiFAoSRGVsZXRlVGFza1Jlc3BvbnNlIjcKEkNvbmZpcm1UYXNrUmVxdWVzdBIMCgRuYW1lGAEgASgJEhMKC3BsYW5fZGlnZXN0GAIgASgJIjcKE0NvbmZpcm1UYXNrUmVzcG9uc2USIAoEdGFzaxgBIAEoCzISLnNpZ25hbG1hbi52MS5UYXNrIjEKEVJlamVjdFRhc2tSZXF1ZXN0EgwKBG5hbWUYASABKAkSDgoGcmVhc29uGAIgASgJIjYKElJlamVjdFRhc2tSZXNwb25zZRIgCgR0YXNrGAEgASgLMhIuc2lnbmFsbWFuLnYxLlRhc2siIgoSR2V0VGFza1BsYW5SZXF1ZXN0EgwKBG5hbWUYASABKAkiSQoTR2V0VGFza1BsYW5SZXNwb25zZRIkCgRwbGFuGAEgASgLMhYuc2lnbmFsbWFuLnYxLlRhc2tQbGFuEgwKBHRleHQYAiABKAkiJAoUR2V0VGFza1Jlc3VsdFJlcXVlc3QSDAoEbmFtZRgBIAEoCSJBChVHZXRUYXNrUmVzdWx0UmVzcG9uc2USKAoGcmVzdWx0GAEgASgLMhguc2lnbmFsbWFuLnYxLlRhc2tSZXN1bHQqtQEKC0tpbGxPdXRjb21lEhwKGEtJTExfT1VUQ09NRV9VTlNQRUNJRklFRBAAEiQKIEtJTExfT1VUQ09NRV9LSUxMRURfQkVGT1JFX1NUQVJUEAESHwobS0lMTF9PVVRDT01FX0tJTExfUkVRVUVTVEVEEAISIQodS0lMTF9PVVRDT01FX0FMUkVBRFlfU1RPUFBJTkcQAxIeChpLSUxMX09VVENPTUVfQUxSRUFEWV9GSU5BTBAEKm0KCUxvZ0Zvcm1hdBIaChZMT0dfRk9STUFUX1VOU1BFQ0lGSUVEEAASFAoQTE9HX0ZPUk1BVF9MSU5FUxABEhMKD0xPR19GT1JNQVRfVEVYVBACEhkKFUxPR19GT1JNQVRfUExBSU5fVEVYVBADMuYJCgtUYXNrU2VydmljZRJGCgdSdW5UYXNrEhwuc2lnbmFsbWFuLnYxLlJ1blRhc2tSZXF1ZXN0Gh0uc2lnbmFsbWFuLnYxLlJ1blRhc2tSZXNwb25zZRJJCghLaWxsVGFzaxIdLnNpZ25hbG1hbi52MS5LaWxsVGFza1JlcXVlc3QaHi5zaWduYWxtYW4udjEuS2lsbFRhc2tSZXNwb25zZRJSCgtBYmFuZG9uVGFzaxIgLnNpZ25hbG1hbi52MS5BYmFuZG9uVGFza1JlcXVlc3QaIS5zaWduYWxtYW4udjEuQWJhbmRvblRhc2tSZXNwb25zZRJTCglXYXRjaFRhc2sSHi5zaWduYWxtYW4udjEuV2F0Y2hUYXNrUmVxdWVzdBofLnNpZ25hbG1hbi52MS5XYXRjaFRhc2tSZXNwb25zZSIDkAIBMAESSwoHR2V0VGFzaxIcLnNpZ25hbG1hbi52MS5HZXRUYXNrUmVxdWVzdBodLnNpZ25hbG1hbi52MS5HZXRUYXNrUmVzcG9uc2UiA5ACARJOCghXYWl0VGFzaxIdLnNpZ25hbG1hbi52MS5XYWl0VGFza1JlcXVlc3QaHi5zaWduYWxtYW4udjEuV2FpdFRhc2tSZXNwb25zZSIDkAIBElEKCUxpc3RUYXNrcxIeLnNpZ25hbG1hbi52MS5MaXN0VGFza3NSZXF1ZXN0Gh8uc2lnbmFsbWFuLnYxLkxpc3RUYXNrc1Jlc3BvbnNlIgOQAgESVgoKV2F0Y2hUYXNrcxIfLnNpZ25hbG1hbi52MS5XYXRjaFRhc2tzUmVxdWVzdBogLnNpZ25hbG1hbi52MS5XYXRjaFRhc2tzUmVzcG9uc2UiA5ACATABEkwKCUtpbGxUYXNrcxIeLnNpZ25hbG1hbi52MS5LaWxsVGFza3NSZXF1ZXN0Gh8uc2lnbmFsbWFuLnYxLktpbGxUYXNrc1Jlc3BvbnNlEk8KCkRlbGV0ZVRhc2sSHy5zaWduYWxtYW4udjEuRGVsZXRlVGFza1JlcXVlc3QaIC5zaWduYWxtYW4udjEuRGVsZXRlVGFza1Jlc3BvbnNlElIKC0NvbmZpcm1UYXNrEiAuc2lnbmFsbWFuLnYxLkNvbmZpcm1UYXNrUmVxdWVzdBohLnNpZ25hbG1hbi52MS5Db25maXJtVGFza1Jlc3BvbnNlEk8KClJlamVjdFRhc2sSHy5zaWduYWxtYW4udjEuUmVqZWN0VGFza1JlcXVlc3QaIC5zaWduYWxtYW4udjEuUmVqZWN0VGFza1Jlc3BvbnNlElcKC0dldFRhc2tQbGFuEiAuc2lnbmFsbWFuLnYxLkdldFRhc2tQbGFuUmVxdWVzdBohLnNpZ25hbG1hbi52MS5HZXRUYXNrUGxhblJlc3BvbnNlIgOQAgESXQoNR2V0VGFza1Jlc3VsdBIiLnNpZ25hbG1hbi52MS5HZXRUYXNrUmVzdWx0UmVxdWVzdBojLnNpZ25hbG1hbi52MS5HZXRUYXNrUmVzdWx0UmVzcG9uc2UiA5ACARJXCgtSZWFkVGFza0xvZxIgLnNpZ25hbG1hbi52MS5SZWFkVGFza0xvZ1JlcXVlc3QaIS5zaWduYWxtYW4udjEuUmVhZFRhc2tMb2dSZXNwb25zZSIDkAIBQlQKEGRldi5zaWduYWxtYW4udjFQAVopc2lnbmFsbWFuLmRldi9nby9zaWduYWxtYW4vdjE7c2lnbmFsbWFudjGiAgNTR02qAgxTaWduYWxtYW4uVjFiBnByb3RvMw", [file_google_protobuf_duration, file_google_protobuf_struct, file_signalman_v1_task]);
 
 /**
  * Request of RunTask. Fields that are left out take the template's values.
@@ -193,6 +193,15 @@ export type RunTaskRequest = Message<"signalman.v1.RunTaskRequest"> & {
    * @generated from field: string build_task = 20;
    */
   buildTask: string;
+
+  /**
+   * Longest time to wait for the task's end before the response, 0 to 1 hour. The response holds the task as it is then; it
+   * comes earlier when the server shuts down, or when the caller's token or its right to read the task is gone. The task
+   * goes on if the caller ends the call. Not part of the body that `request_id` stands for. Unset: 0.
+   *
+   * @generated from field: google.protobuf.Duration wait = 21;
+   */
+  wait?: Duration | undefined;
 };
 
 /**
@@ -670,6 +679,55 @@ export const GetTaskResponseSchema: GenMessage<GetTaskResponse> = /*@__PURE__*/
   messageDesc(file_signalman_v1_task_service, 13);
 
 /**
+ * Request of WaitTask.
+ *
+ * @generated from message signalman.v1.WaitTaskRequest
+ */
+export type WaitTaskRequest = Message<"signalman.v1.WaitTaskRequest"> & {
+  /**
+   * Required. `projects/{project}/tasks/{uuid}`.
+   *
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * Longest time until the response, 0 to 1 hour. Unset: 50 seconds, which proxies allow a response to take by default.
+   *
+   * @generated from field: google.protobuf.Duration timeout = 2;
+   */
+  timeout?: Duration | undefined;
+};
+
+/**
+ * Describes the message signalman.v1.WaitTaskRequest.
+ * Use `create(WaitTaskRequestSchema)` to create a new message.
+ */
+export const WaitTaskRequestSchema: GenMessage<WaitTaskRequest> = /*@__PURE__*/
+  messageDesc(file_signalman_v1_task_service, 14);
+
+/**
+ * Response of WaitTask.
+ *
+ * @generated from message signalman.v1.WaitTaskResponse
+ */
+export type WaitTaskResponse = Message<"signalman.v1.WaitTaskResponse"> & {
+  /**
+   * The task; `end` is set if it has ended.
+   *
+   * @generated from field: signalman.v1.Task task = 1;
+   */
+  task?: Task | undefined;
+};
+
+/**
+ * Describes the message signalman.v1.WaitTaskResponse.
+ * Use `create(WaitTaskResponseSchema)` to create a new message.
+ */
+export const WaitTaskResponseSchema: GenMessage<WaitTaskResponse> = /*@__PURE__*/
+  messageDesc(file_signalman_v1_task_service, 15);
+
+/**
  * Request of ListTasks.
  *
  * @generated from message signalman.v1.ListTasksRequest
@@ -719,7 +777,7 @@ export type ListTasksRequest = Message<"signalman.v1.ListTasksRequest"> & {
  * Use `create(ListTasksRequestSchema)` to create a new message.
  */
 export const ListTasksRequestSchema: GenMessage<ListTasksRequest> = /*@__PURE__*/
-  messageDesc(file_signalman_v1_task_service, 14);
+  messageDesc(file_signalman_v1_task_service, 16);
 
 /**
  * Response of ListTasks.
@@ -747,7 +805,7 @@ export type ListTasksResponse = Message<"signalman.v1.ListTasksResponse"> & {
  * Use `create(ListTasksResponseSchema)` to create a new message.
  */
 export const ListTasksResponseSchema: GenMessage<ListTasksResponse> = /*@__PURE__*/
-  messageDesc(file_signalman_v1_task_service, 15);
+  messageDesc(file_signalman_v1_task_service, 17);
 
 /**
  * Request of ReadTaskLog.
@@ -809,7 +867,7 @@ export type ReadTaskLogRequest = Message<"signalman.v1.ReadTaskLogRequest"> & {
 
   /**
    * Returns the late lines of the task instead of its log: output that its server still had when it came back after the task
-   * had ended as LOST. They are numbered from 1, apart from the log, have the time at which they were read, and are at most
+   * had ended as LOST. They are numbered from 1, apart from the log, have the time at which they were read, and end after
    * 16 MiB. Only LOST tasks have them.
    *
    * @generated from field: bool late = 7;
@@ -822,7 +880,7 @@ export type ReadTaskLogRequest = Message<"signalman.v1.ReadTaskLogRequest"> & {
  * Use `create(ReadTaskLogRequestSchema)` to create a new message.
  */
 export const ReadTaskLogRequestSchema: GenMessage<ReadTaskLogRequest> = /*@__PURE__*/
-  messageDesc(file_signalman_v1_task_service, 16);
+  messageDesc(file_signalman_v1_task_service, 18);
 
 /**
  * Response of ReadTaskLog.
@@ -872,7 +930,7 @@ export type ReadTaskLogResponse = Message<"signalman.v1.ReadTaskLogResponse"> & 
  * Use `create(ReadTaskLogResponseSchema)` to create a new message.
  */
 export const ReadTaskLogResponseSchema: GenMessage<ReadTaskLogResponse> = /*@__PURE__*/
-  messageDesc(file_signalman_v1_task_service, 17);
+  messageDesc(file_signalman_v1_task_service, 19);
 
 /**
  * Request of WatchTasks.
@@ -915,7 +973,7 @@ export type WatchTasksRequest = Message<"signalman.v1.WatchTasksRequest"> & {
  * Use `create(WatchTasksRequestSchema)` to create a new message.
  */
 export const WatchTasksRequestSchema: GenMessage<WatchTasksRequest> = /*@__PURE__*/
-  messageDesc(file_signalman_v1_task_service, 18);
+  messageDesc(file_signalman_v1_task_service, 20);
 
 /**
  * One event of many tasks. Only committed data is sent.
@@ -976,7 +1034,7 @@ export type WatchTasksResponse = Message<"signalman.v1.WatchTasksResponse"> & {
  * Use `create(WatchTasksResponseSchema)` to create a new message.
  */
 export const WatchTasksResponseSchema: GenMessage<WatchTasksResponse> = /*@__PURE__*/
-  messageDesc(file_signalman_v1_task_service, 19);
+  messageDesc(file_signalman_v1_task_service, 21);
 
 /**
  * Marks the end of the snapshot: all tasks that have not ended were sent.
@@ -991,7 +1049,7 @@ export type Synced = Message<"signalman.v1.Synced"> & {
  * Use `create(SyncedSchema)` to create a new message.
  */
 export const SyncedSchema: GenMessage<Synced> = /*@__PURE__*/
-  messageDesc(file_signalman_v1_task_service, 20);
+  messageDesc(file_signalman_v1_task_service, 22);
 
 /**
  * Committed status change of one task.
@@ -1019,7 +1077,7 @@ export type TaskTransition = Message<"signalman.v1.TaskTransition"> & {
  * Use `create(TaskTransitionSchema)` to create a new message.
  */
 export const TaskTransitionSchema: GenMessage<TaskTransition> = /*@__PURE__*/
-  messageDesc(file_signalman_v1_task_service, 21);
+  messageDesc(file_signalman_v1_task_service, 23);
 
 /**
  * Request of KillTasks.
@@ -1062,7 +1120,7 @@ export type KillTasksRequest = Message<"signalman.v1.KillTasksRequest"> & {
  * Use `create(KillTasksRequestSchema)` to create a new message.
  */
 export const KillTasksRequestSchema: GenMessage<KillTasksRequest> = /*@__PURE__*/
-  messageDesc(file_signalman_v1_task_service, 22);
+  messageDesc(file_signalman_v1_task_service, 24);
 
 /**
  * Response of KillTasks.
@@ -1090,7 +1148,7 @@ export type KillTasksResponse = Message<"signalman.v1.KillTasksResponse"> & {
  * Use `create(KillTasksResponseSchema)` to create a new message.
  */
 export const KillTasksResponseSchema: GenMessage<KillTasksResponse> = /*@__PURE__*/
-  messageDesc(file_signalman_v1_task_service, 23);
+  messageDesc(file_signalman_v1_task_service, 25);
 
 /**
  * Outcome of KillTasks for one task.
@@ -1125,7 +1183,7 @@ export type KilledTask = Message<"signalman.v1.KilledTask"> & {
  * Use `create(KilledTaskSchema)` to create a new message.
  */
 export const KilledTaskSchema: GenMessage<KilledTask> = /*@__PURE__*/
-  messageDesc(file_signalman_v1_task_service, 24);
+  messageDesc(file_signalman_v1_task_service, 26);
 
 /**
  * Request of DeleteTask.
@@ -1146,7 +1204,7 @@ export type DeleteTaskRequest = Message<"signalman.v1.DeleteTaskRequest"> & {
  * Use `create(DeleteTaskRequestSchema)` to create a new message.
  */
 export const DeleteTaskRequestSchema: GenMessage<DeleteTaskRequest> = /*@__PURE__*/
-  messageDesc(file_signalman_v1_task_service, 25);
+  messageDesc(file_signalman_v1_task_service, 27);
 
 /**
  * Response of DeleteTask.
@@ -1161,7 +1219,7 @@ export type DeleteTaskResponse = Message<"signalman.v1.DeleteTaskResponse"> & {
  * Use `create(DeleteTaskResponseSchema)` to create a new message.
  */
 export const DeleteTaskResponseSchema: GenMessage<DeleteTaskResponse> = /*@__PURE__*/
-  messageDesc(file_signalman_v1_task_service, 26);
+  messageDesc(file_signalman_v1_task_service, 28);
 
 /**
  * Request of ConfirmTask.
@@ -1189,7 +1247,7 @@ export type ConfirmTaskRequest = Message<"signalman.v1.ConfirmTaskRequest"> & {
  * Use `create(ConfirmTaskRequestSchema)` to create a new message.
  */
 export const ConfirmTaskRequestSchema: GenMessage<ConfirmTaskRequest> = /*@__PURE__*/
-  messageDesc(file_signalman_v1_task_service, 27);
+  messageDesc(file_signalman_v1_task_service, 29);
 
 /**
  * Response of ConfirmTask.
@@ -1210,7 +1268,7 @@ export type ConfirmTaskResponse = Message<"signalman.v1.ConfirmTaskResponse"> & 
  * Use `create(ConfirmTaskResponseSchema)` to create a new message.
  */
 export const ConfirmTaskResponseSchema: GenMessage<ConfirmTaskResponse> = /*@__PURE__*/
-  messageDesc(file_signalman_v1_task_service, 28);
+  messageDesc(file_signalman_v1_task_service, 30);
 
 /**
  * Request of RejectTask.
@@ -1238,7 +1296,7 @@ export type RejectTaskRequest = Message<"signalman.v1.RejectTaskRequest"> & {
  * Use `create(RejectTaskRequestSchema)` to create a new message.
  */
 export const RejectTaskRequestSchema: GenMessage<RejectTaskRequest> = /*@__PURE__*/
-  messageDesc(file_signalman_v1_task_service, 29);
+  messageDesc(file_signalman_v1_task_service, 31);
 
 /**
  * Response of RejectTask.
@@ -1259,7 +1317,7 @@ export type RejectTaskResponse = Message<"signalman.v1.RejectTaskResponse"> & {
  * Use `create(RejectTaskResponseSchema)` to create a new message.
  */
 export const RejectTaskResponseSchema: GenMessage<RejectTaskResponse> = /*@__PURE__*/
-  messageDesc(file_signalman_v1_task_service, 30);
+  messageDesc(file_signalman_v1_task_service, 32);
 
 /**
  * Request of GetTaskPlan.
@@ -1280,7 +1338,7 @@ export type GetTaskPlanRequest = Message<"signalman.v1.GetTaskPlanRequest"> & {
  * Use `create(GetTaskPlanRequestSchema)` to create a new message.
  */
 export const GetTaskPlanRequestSchema: GenMessage<GetTaskPlanRequest> = /*@__PURE__*/
-  messageDesc(file_signalman_v1_task_service, 31);
+  messageDesc(file_signalman_v1_task_service, 33);
 
 /**
  * Response of GetTaskPlan.
@@ -1308,7 +1366,7 @@ export type GetTaskPlanResponse = Message<"signalman.v1.GetTaskPlanResponse"> & 
  * Use `create(GetTaskPlanResponseSchema)` to create a new message.
  */
 export const GetTaskPlanResponseSchema: GenMessage<GetTaskPlanResponse> = /*@__PURE__*/
-  messageDesc(file_signalman_v1_task_service, 32);
+  messageDesc(file_signalman_v1_task_service, 34);
 
 /**
  * Request of GetTaskResult.
@@ -1329,7 +1387,7 @@ export type GetTaskResultRequest = Message<"signalman.v1.GetTaskResultRequest"> 
  * Use `create(GetTaskResultRequestSchema)` to create a new message.
  */
 export const GetTaskResultRequestSchema: GenMessage<GetTaskResultRequest> = /*@__PURE__*/
-  messageDesc(file_signalman_v1_task_service, 33);
+  messageDesc(file_signalman_v1_task_service, 35);
 
 /**
  * Response of GetTaskResult.
@@ -1350,7 +1408,7 @@ export type GetTaskResultResponse = Message<"signalman.v1.GetTaskResultResponse"
  * Use `create(GetTaskResultResponseSchema)` to create a new message.
  */
 export const GetTaskResultResponseSchema: GenMessage<GetTaskResultResponse> = /*@__PURE__*/
-  messageDesc(file_signalman_v1_task_service, 34);
+  messageDesc(file_signalman_v1_task_service, 36);
 
 /**
  * Outcome of KillTask. With each of them the call succeeds.
@@ -1465,7 +1523,7 @@ export const LogFormatSchema: GenEnum<LogFormat> = /*@__PURE__*/
  * - UNAUTHENTICATED if the call carries no valid token; a stream ends with it when its token is revoked or expires;
  * - PERMISSION_DENIED if the caller's roles do not permit the call; a stream ends with it when a right that it needs goes.
  *   A resource that a caller may not know of is NOT_FOUND, and is left out of lists and watches;
- * - RESOURCE_EXHAUSTED if the request is larger than 4 MiB;
+ * - RESOURCE_EXHAUSTED if the request is larger than 4 MiB, or than 64 KiB for a stream;
  * - UNAVAILABLE with RetryInfo while the server shuts down or cannot reach its database;
  * - UNIMPLEMENTED if the server is older than the RPC, does not support the compression of the request, or received no
  *   message or several messages.
@@ -1475,7 +1533,7 @@ export const LogFormatSchema: GenEnum<LogFormat> = /*@__PURE__*/
  */
 export const TaskService: GenService<{
   /**
-   * Creates a task of a template and puts it in the queue. Returns once the task is stored.
+   * Creates a task of a template and puts it in the queue. Returns once the task is stored, or with `wait` when it has ended.
    * Errors: NOT_FOUND (no such template), INVALID_ARGUMENT (BadRequest names each field), ALREADY_EXISTS with reason
    * REQUEST_ID_REUSED, FAILED_PRECONDITION with reason NO_BUILD (a deploy whose build template has no successful task).
    *
@@ -1531,6 +1589,18 @@ export const TaskService: GenService<{
     methodKind: "unary";
     input: typeof GetTaskRequestSchema;
     output: typeof GetTaskResponseSchema;
+  },
+  /**
+   * Returns a task when it has ended, or as it is when `timeout` is over: `end` tells which. For callers that cannot read a
+   * stream. A task whose plan waits for ConfirmTask has not ended. May be repeated.
+   * Errors: NOT_FOUND; UNAVAILABLE with RetryInfo when the server shuts down.
+   *
+   * @generated from rpc signalman.v1.TaskService.WaitTask
+   */
+  waitTask: {
+    methodKind: "unary";
+    input: typeof WaitTaskRequestSchema;
+    output: typeof WaitTaskResponseSchema;
   },
   /**
    * Lists tasks, the newest first unless asked otherwise. Errors: NOT_FOUND (no such project), INVALID_ARGUMENT.

@@ -7,6 +7,7 @@ const TEN_YEARS = 315_360_000n * SECOND;
 
 export const timeout = () => duration("from 1 second", SECOND, TEN_YEARS, "at most 10 years, 315360000s");
 export const gracePeriod = () => duration("0 to 10 minutes", 0n, 600n * SECOND);
+export const waitTime = () => duration("0 to 1 hour", 0n, 3600n * SECOND);
 export const heartbeat = () => duration("1 to 60 seconds", SECOND, 60n * SECOND);
 
 /** Requires a duration from `min` to `max` nanoseconds. An unset duration passes. */

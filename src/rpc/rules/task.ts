@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { LogStreamSchema } from "../../../gen/signalman/v1/task_pb.ts";
 import { LogFormatSchema } from "../../../gen/signalman/v1/task_service_pb.ts";
-import { gracePeriod, heartbeat, timeout } from "./durations.ts";
+import { gracePeriod, heartbeat, timeout, waitTime } from "./durations.ts";
 import { known } from "./enums.ts";
 import { env, labels, secretVariables, variables } from "./maps.ts";
 import { fullName, optionalName, parentOrAll } from "./names.ts";
@@ -63,6 +63,7 @@ const runTask = z.object({
     .optional(),
   confirm_timeout: timeout(),
   build_task: optionalName(TASK),
+  wait: waitTime(),
 });
 
 /** A name in both maps is refused. The error shows the name alone, since one of the values is a secret. */
@@ -118,6 +119,7 @@ export const TASK_RULES = {
     heartbeat_interval: heartbeat(),
   }),
   "signalman.v1.GetTaskRequest": z.object({ name: fullName(TASK) }),
+  "signalman.v1.WaitTaskRequest": z.object({ name: fullName(TASK), timeout: waitTime() }),
   "signalman.v1.ListTasksRequest": z.object({
     parent: parentOrAll(),
     ...page(),

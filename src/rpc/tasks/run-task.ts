@@ -18,13 +18,15 @@ import { sealSecrets } from "../../submission/seal-secrets.ts";
 import { tooLarge } from "../../submission/sizes.ts";
 import { templateParts } from "../../submission/template.ts";
 import type { Actor, Caller } from "../../task/caller.ts";
+import { msFromDuration } from "../../task/duration.ts";
 import { Failure, invalid } from "../../task/errors.ts";
 import type { OperatorLog } from "../../task/operator-log.ts";
 import { type Call, callFields } from "../call.ts";
 import { parseResourceName, parseTaskName, resourceName } from "../names.ts";
 import { taskMessage } from "./messages.ts";
+import { type WaitForEndDeps, waitForEnd } from "./wait-task.ts";
 
-export interface RunTaskDeps {
+export interface RunTaskDeps extends WaitForEndDeps {
   loadTemplate(project: string, name: string): Promise<TemplateRows>;
   /** Returns the successful build with this id, without an id the newest; undefined: there is none. */
   findBuild(of: { project: string; template: string }, id: string | undefined): Promise<Build | undefined>;
@@ -44,15 +46,26 @@ export async function runTask(
   request: RunTaskRequest,
   call: Call,
 ): Promise<RunTaskResponse> {
-  const task = { ...(await taskOf(deps, request)), createdBy: call.caller.name };
-  if (request.validateOnly) return create(RunTaskResponseSchema, { task: taskPreview(task) });
-  const made = await deps.createTask(task, requestKey(deps.cipher, request, call.caller), call.actor);
+  const fresh = { ...(await taskOf(deps, request)), createdBy: call.caller.name };
+  if (request.validateOnly) return create(RunTaskResponseSchema, { task: taskPreview(fresh) });
+  const made = await deps.createTask(fresh, requestKey(deps.cipher, request, call.caller), call.actor);
   await failpoint("after-submit");
   if (!made.deduplicated) {
     deps.operatorLog.step("created", made.task, callFields(call));
     deps.onCreated(made.task.id);
   }
-  return create(RunTaskResponseSchema, { task: taskMessage(made.task), deduplicated: made.deduplicated });
+  const waitMs = msFromDuration(request.wait) ?? 0;
+  const task = waitMs > 0 ? await ended(deps, made.task, waitMs, call) : made.task;
+  return create(RunTaskResponseSchema, { task: taskMessage(task), deduplicated: made.deduplicated });
+}
+
+/**
+ * Returns the task when it has ended, as it is when the wait is over, or as it was created if the wait cannot go on. Never rejects: the task is
+ * stored, and a caller that takes an error for its failure would run it twice.
+ */
+async function ended(deps: RunTaskDeps, task: TaskView, waitMs: number, call: Call): Promise<TaskView> {
+  using observation = call.observe();
+  return await waitForEnd(deps, task, waitMs, observation.signal).catch(() => task);
 }
 
 async function taskOf(deps: RunTaskDeps, request: RunTaskRequest): Promise<Omit<NewTask, "createdBy">> {
@@ -107,6 +120,7 @@ function requestKey(
   const body = create(RunTaskRequestSchema, {
     ...request,
     requestId: "",
+    wait: undefined,
     variables: request.variables && sorted(request.variables),
     secretVariables: sorted(secretVariables),
     env: sorted(request.env),

@@ -50,6 +50,7 @@ export const ORACLE: Readonly<Record<string, Rule>> = {
   getTaskPlan: { kind: "task", roles: ALL },
   getTaskResult: { kind: "task", roles: ALL },
   readTaskLog: { kind: "task", roles: ALL },
+  waitTask: { kind: "task", roles: ALL },
   watchTask: { kind: "task", roles: ALL },
   listTasks: { kind: "list", roles: ALL },
   watchTasks: { kind: "list", roles: ALL },

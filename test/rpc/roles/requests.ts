@@ -155,6 +155,7 @@ const EXTRA: Record<string, Record<string, unknown>> = {
   runTask: { validateOnly: true },
   confirmTask: { planDigest: "0".repeat(64) },
   watchTask: { follow: false },
+  waitTask: { timeout: { seconds: 0n } },
   createToken: { tokenId: "x" },
   createAccount: { accountId: "ci", account: {} },
   revokeToken: { name: "accounts/ci/tokens/x" },

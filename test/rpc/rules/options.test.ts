@@ -6,7 +6,7 @@ import { MethodOptions_IdempotencyLevel as Idempotency } from "@bufbuild/protobu
 import { expect, test } from "vitest";
 import { readContract } from "./contract.ts";
 
-const READS = /^(Get|List|Watch|Read|Export)/;
+const READS = /^(Get|List|Watch|Wait|Read|Export)/;
 const { methods } = readContract();
 
 test.each(methods.map((m) => [m.name, m] as const))("%s says whether it has side effects", (name, method) => {
