@@ -1,6 +1,5 @@
 import { constants } from "node:os";
-import { type Logger, pino } from "pino";
-import pretty from "pino-pretty";
+import type { Logger } from "pino";
 import { type Config, type Flags, readConfig, SECRET_VARIABLES } from "./config.ts";
 import { isReadable } from "./process/is-readable.ts";
 import { killSelfIn } from "./process/last-resort.ts";
@@ -8,6 +7,7 @@ import { startService } from "./service/start.ts";
 import { openToAll } from "./settings/source.ts";
 import { takeSecrets } from "./settings/take-secrets.ts";
 import { isDriverSlip } from "./store/postgres/connection-errors.ts";
+import { createLogger } from "./telemetry/logger.ts";
 
 /** Exit codes; `usage`: a flag or a setting is wrong. */
 const EXIT = { ok: 0, failed: 1, usage: 2 } as const;
@@ -123,12 +123,4 @@ function untilSignal(): Promise<{ reason: string; code: number }> {
       });
     }
   });
-}
-
-function createLogger({ logLevel, logFormat }: Config): Logger {
-  if (logFormat === "json") return pino({ level: logLevel, base: null }, process.stderr);
-  return pino(
-    { level: logLevel, base: null },
-    pretty({ destination: 2, sync: true, ignore: "pid,hostname", translateTime: "SYS:HH:MM:ss.l" }),
-  );
 }

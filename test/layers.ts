@@ -26,7 +26,7 @@ const ROOMS = [
   ["access"],
   ["store"],
   ["embedded"],
-  ["async", "files"],
+  ["async", "files", "telemetry"],
   ["task"],
 ];
 /** Rooms from which no other room may import: a client holds nothing of the server. */

@@ -37,7 +37,7 @@ const LONGEST_REQUESTED_MS = 60_000;
 /**
  * Returns the delay before the next try, in milliseconds: the one that the server asks for in `google.rpc.RetryInfo`, up to
  * 60 s, else exponential backoff from 100 ms to 5 s. Jitter of up to a fifth keeps clients from coming back all at once.
- * @param failures number of tries that have failed in a row, from 1
+ * `failures`: number of tries that have failed in a row, from 1
  */
 export function retryDelay(error: ConnectError, failures: number): number {
   const requested = error.findDetails(RetryInfoSchema)[0]?.retryDelay;

@@ -36,8 +36,7 @@ export function findPackage(platform = `${process.platform}-${process.arch}`): s
 
 /**
  * Returns the programs of a package, after making their libraries loadable.
- *
- * @param linkFolder created and filled only if npm did not run the package's install script
+ * `linkFolder`: created and filled only if npm did not run the package's install script
  */
 export async function binariesIn(root: string, linkFolder: string): Promise<Binaries> {
   const { version } = JSON.parse(await readFile(join(root, "package.json"), "utf8")) as { version: string };

@@ -48,8 +48,7 @@ export interface EmbeddedOptions {
 
 /**
  * Adopts or starts the PostgreSQL in `<folder>/postgres`, which is created on first use.
- *
- * @param folder a path is opened, and its lock held until `stop`; an open folder stays the caller's
+ * `folder`: a path is opened, and its lock held until `stop`; an open folder stays the caller's
  * @throws DataFolderInUse, EmbeddedPostgresError
  */
 export async function startEmbeddedPostgres(

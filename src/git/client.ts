@@ -3,9 +3,9 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { TimedOut } from "../process/command.ts";
 import { PrepareError } from "../task/errors.ts";
+import { type CheckOut, checkOutFolder, checkOutRemote, gitDirOf } from "./check-out.ts";
 import { subjectOf } from "./clone.ts";
 import type { Mirrors } from "./mirrors.ts";
-import { type CheckOut, gitDirOf, placeFolder, placeRemote } from "./place.ts";
 import { isSamePlace, maskUsers, parseRemote, type RemoteUrl, resolveSubmodule } from "./remote-url.ts";
 import { findCommit } from "./revision.ts";
 import { createRunGit, GitFailed, type GitSurroundings, repositoryAt, workspaceAt } from "./run.ts";
@@ -15,7 +15,7 @@ import { listSubmodules, makeSubmoduleFolder, type Submodule } from "./submodule
 /*
  * Checks out repositories for tasks.
  *
- * A folder on this machine is cloned directly (place.ts). A remote is fetched into its mirror first (mirrors.ts): one bare
+ * A folder on this machine is cloned directly (check-out.ts). A remote is fetched into its mirror first (mirrors.ts): one bare
  * copy for each pair of URL and access key, which all tasks clone from, so that a task fetches only what is new. By default a
  * clone borrows the objects of its source instead of copying them; mirrors are therefore never garbage-collected, and a
  * damaged mirror is replaced by a new generation while tasks may still borrow from it (generations.ts).
@@ -56,12 +56,12 @@ export function holdsRepository(names: readonly string[]): boolean {
 
 export function createGit({ mirrors, ssh, onMirror, onFolder, ...surroundings }: GitOptions): Git {
   const run = createRunGit(surroundings);
-  const placing = { mirrors, ssh, run, onMirror, onFolder };
+  const deps = { mirrors, ssh, run, onMirror, onFolder };
 
   return {
     async checkOut(options, signal) {
       if (typeof options.source === "string") await tellChanges(options.source, options.say, signal);
-      const hash = await placeWhole(options, 0, signal);
+      const hash = await checkOutWhole(options, 0, signal);
       const message = await subjectOf(run, options.target, hash, signal);
       return { hash, message: [...message].slice(0, MESSAGE_LENGTH).join("") };
     },
@@ -86,10 +86,10 @@ export function createGit({ mirrors, ssh, onMirror, onFolder, ...surroundings }:
   }
 
   /** Checks out a repository, with its submodules unless they are to be skipped; returns the commit's hash. */
-  async function placeWhole(options: CheckOut, nesting: number, signal: AbortSignal): Promise<string> {
+  async function checkOutWhole(options: CheckOut, nesting: number, signal: AbortSignal): Promise<string> {
     try {
-      const hash = await place(options, signal);
-      if (!options.skipSubmodules) await placeSubmodules(options, hash, nesting + 1, signal);
+      const hash = await checkOutOne(options, signal);
+      if (!options.skipSubmodules) await checkOutSubmodules(options, hash, nesting + 1, signal);
       return hash;
     } catch (cause) {
       if (!(cause instanceof GitFailed || cause instanceof TimedOut)) throw cause;
@@ -98,14 +98,14 @@ export function createGit({ mirrors, ssh, onMirror, onFolder, ...surroundings }:
   }
 
   /** Checks out a repository without its submodules; returns the commit's hash. */
-  function place(options: CheckOut, signal: AbortSignal): Promise<string> {
+  function checkOutOne(options: CheckOut, signal: AbortSignal): Promise<string> {
     const { source } = options;
     return typeof source === "string"
-      ? placeFolder(placing, { ...options, source }, signal)
-      : placeRemote(placing, { ...options, source }, signal);
+      ? checkOutFolder(deps, { ...options, source }, signal)
+      : checkOutRemote(deps, { ...options, source }, signal);
   }
 
-  async function placeSubmodules(
+  async function checkOutSubmodules(
     parent: CheckOut,
     hash: string,
     nesting: number,
@@ -128,7 +128,7 @@ export function createGit({ mirrors, ssh, onMirror, onFolder, ...surroundings }:
         commit: submodule.hash,
         target: await makeSubmoduleFolder(target, submodule.path, mirrors.owner),
       };
-      await placeWhole(options, nesting, signal);
+      await checkOutWhole(options, nesting, signal);
       const url = typeof source === "string" ? source : source.text;
       await run(["config", `submodule.${submodule.name}.url`, url], { ...workspaceAt(target), signal });
     }

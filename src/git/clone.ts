@@ -76,9 +76,9 @@ async function fetchPart(
   await run(["init", "--quiet", "--template=", ...format], { cwd: target, signal });
   const how = ["--quiet", "--no-tags", `--depth=${depth}`, `--upload-pack=${READER} --strict`];
   const refs = tag ? [hash, `${tag}:${tag}`] : [hash];
-  const place = workspaceAt(target);
-  await run(["fetch", ...how, "--", source, ...refs], { ...place, signal, config: LOCAL });
-  await run(["remote", "add", "--", "origin", origin], { ...place, signal });
+  const paths = workspaceAt(target);
+  await run(["fetch", ...how, "--", source, ...refs], { ...paths, signal, config: LOCAL });
+  await run(["remote", "add", "--", "origin", origin], { ...paths, signal });
 }
 
 /**

@@ -36,7 +36,7 @@ export async function listGenerations(root: string, name: string): Promise<Gener
  * Removes damaged mirrors that a newer generation of the mirror has replaced, once no task can borrow objects from them. All
  * tasks that exist when this first runs after a replacement count as borrowers; later tasks clone from the newer generation.
  * The decision depends on no clock and on no file that tasks can write.
- * @param list returns the ids of tasks that have a folder on this machine
+ * `list`: returns the ids of tasks that have a folder on this machine
  */
 export async function removeReplaced(
   root: string,

@@ -3,7 +3,7 @@ import { GitFailed, type RunGit } from "./run.ts";
 
 /**
  * Returns settings with which a checkout fetches the files of git LFS.
- * @param storage folder in which the files are stored for later tasks; undefined: in the task's own clone
+ * `storage`: folder in which the files are stored for later tasks; undefined: in the task's own clone
  * @throws PrepareError if git-lfs is not installed.
  */
 export async function lfsConfig(

@@ -24,8 +24,8 @@ export interface Found {
 /**
  * Finds the wanted commit in a repository; undefined: the repository does not have it. A branch takes precedence over a tag of
  * the same name.
- * @param gitDir git directory of the repository
- * @param head ref of the default branch
+ * `gitDir`: git directory of the repository
+ * `head`: ref of the default branch
  * @throws GitFailed if the repository is damaged; the signal's reason.
  */
 export async function findCommit(

@@ -9,28 +9,28 @@ import { maskUsers } from "./remote-url.ts";
  * Folder and repository that git works in. The repository is always named: if git searched for it and the mirror or workspace
  * were damaged, git would find a repository that contains the data folder.
  */
-export interface Place {
+export interface RepositoryPaths {
   cwd: string;
   /** Git directory; undefined only for commands that need no repository: init, clone, lfs version. */
   gitDir?: string;
   workTree?: string;
 }
 
-/** Returns the place for a git directory, without a working tree. */
-export const repositoryAt = (gitDir: string): Place => ({ cwd: "/", gitDir });
-/** Returns the place for a repository that is checked out in `folder`. */
-export const workspaceAt = (folder: string): Place => ({
+/** Returns the paths of a git directory, without a working tree. */
+export const repositoryAt = (gitDir: string): RepositoryPaths => ({ cwd: "/", gitDir });
+/** Returns the paths of a repository that is checked out in `folder`. */
+export const workspaceAt = (folder: string): RepositoryPaths => ({
   cwd: folder,
   gitDir: join(folder, ".git"),
   workTree: folder,
 });
 
-export interface RunOptions extends Place {
+export interface RunOptions extends RepositoryPaths {
   signal: AbortSignal;
   /** Additional settings, each as `name=value`. */
   config?: readonly string[] | undefined;
   env?: Readonly<Record<string, string>> | undefined;
-  /** Folders beside those of the place that git writes to. */
+  /** Folders beside these that git writes to. */
   writes?: readonly string[] | undefined;
   /** Milliseconds without output after which git is killed. */
   idleMs?: number | undefined;
@@ -110,13 +110,13 @@ export function createRunGit({ env, marker, enclose }: GitSurroundings): RunGit 
   return async (args, { cwd, gitDir, workTree, writes = [], signal, config = [], idleMs, ...options }) => {
     const writable = [cwd, gitDir, workTree, ...writes].filter((path) => path !== undefined && path !== "/");
     const settings = [...CONFIG, ...config].flatMap((setting) => ["-c", setting]);
-    const place = [
+    const paths = [
       ...(gitDir === undefined ? [] : [`--git-dir=${gitDir}`]),
       ...(workTree === undefined ? [] : [`--work-tree=${workTree}`]),
     ];
     const result = await runCommand({
       command: "git",
-      args: [...place, ...settings, ...args],
+      args: [...paths, ...settings, ...args],
       cwd,
       env: { ...inherited, ...ENVIRONMENT, GIT_CEILING_DIRECTORIES: dirname(cwd), ...options.env },
       marker,

@@ -9,6 +9,7 @@ import { callerKey, peerKey } from "../rpc/interceptors/context.ts";
 import { permissionOf } from "../rpc/permissions.ts";
 import { ANONYMOUS, type Caller } from "../task/caller.ts";
 import { Failure } from "../task/errors.ts";
+import { createRefusalLog, type Refusal } from "../telemetry/refusal-log.ts";
 import { BODY_LIMITS, type BodyLimits, bodyReader, type ReadBody } from "./body.ts";
 import { CALL_LIMITS, type CallLimits, type CallShare, limitCalls, type OpenCalls } from "./call-limits.ts";
 import { type OpenCall, trackCalls } from "./calls.ts";
@@ -18,7 +19,6 @@ import type { Handler, HttpRequest, HttpResponse } from "./exchange.ts";
 import { faultOfGet, hostOf, httpMethodsOf } from "./get.ts";
 import { withPlainMessage } from "./grpc-message.ts";
 import { faultOfHost, type Hosts } from "./hosts.ts";
-import { createRefusalLog, type Refusal } from "./refusal-log.ts";
 import {
   refuseCaller,
   refuseForm,

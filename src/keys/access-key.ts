@@ -21,12 +21,6 @@ export type KeyMaterial =
 /** A decrypted access key with its full resource name; empty for the key of kind `none`. */
 export type AccessKey = KeyMaterial & { name: string };
 
-/** The JSON object that is encrypted as an access key's secrets; logins are in its spec. An empty passphrase: none. */
-export type KeySecrets =
-  | { privateKey: string; passphrase: string }
-  | { password: string }
-  | { value: string };
-
 /** The JSON object that is encrypted as an environment's secrets. */
 export interface EnvironmentSecrets {
   variables: Record<string, string>;

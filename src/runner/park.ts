@@ -1,8 +1,8 @@
 import type { FoundPlan } from "../jobs/job.ts";
 import { compress } from "../logs/compress.ts";
 import { redactText } from "../logs/redact-text.ts";
-import { msSince } from "../task/operator-log.ts";
 import type { TaskOutcome } from "../task/types.ts";
+import { msSince } from "../telemetry/operator-log.ts";
 import { lastChunk, record } from "./end.ts";
 import { stoppedInstead, withoutLog } from "./outcome.ts";
 import { announce, type RunnerDeps, type TaskRun } from "./run.ts";

@@ -12,7 +12,7 @@ import { putBack } from "../store/tasks/put-back.ts";
 import { storeResult } from "../store/tasks/results.ts";
 import { finish, markRunning } from "../store/tasks/transitions.ts";
 import { loadAutoruns } from "../store/tasks/versions.ts";
-import type { OperatorLog } from "../task/operator-log.ts";
+import type { OperatorLog } from "../telemetry/operator-log.ts";
 import type { RunStore } from "./run.ts";
 
 /** Returns the store of a run: calls are retried while the database is away, until `shutdown` aborts. */

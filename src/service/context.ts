@@ -1,7 +1,7 @@
 import type { Logger } from "pino";
 import type { Config } from "../config.ts";
 import type { RecordRefusal } from "../rpc/refusals.ts";
-import type { OperatorLog } from "../task/operator-log.ts";
+import type { OperatorLog } from "../telemetry/operator-log.ts";
 import type { Storage } from "./storage.ts";
 
 /** Configuration, folders and logger, which every part of a server may use. */

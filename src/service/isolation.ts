@@ -9,7 +9,7 @@ import type { ServiceContext } from "./context.ts";
 
 /**
  * Chooses how this server isolates the tasks of a user, and warns if it does not although it should.
- * @param user undefined: the server's
+ * `user`: undefined: the server's
  * @throws ConfigError if the operator requires namespaces and they do not work
  */
 export function openIsolation(

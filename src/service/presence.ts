@@ -1,8 +1,8 @@
 import { hostname } from "node:os";
-import { warnOnce } from "../async/warn-once.ts";
 import { packageVersion } from "../files/package-version.ts";
 import { beat, leave } from "../store/nodes/nodes.ts";
 import { retryTransient } from "../store/postgres/transient-errors.ts";
+import { warnOnce } from "../telemetry/warn-once.ts";
 import type { ServiceContext } from "./context.ts";
 
 /** The server's row in the table of nodes, in which callers see its state (store/nodes/nodes.ts). */

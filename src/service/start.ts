@@ -20,7 +20,7 @@ import { assertSafeListen } from "../http/safe-listen.ts";
 import { limitRefusals } from "../rpc/refusals.ts";
 import { recordRefusal } from "../store/audit.ts";
 import { endpointsOf } from "../store/postgres/database.ts";
-import { createOperatorLog } from "../task/operator-log.ts";
+import { createOperatorLog } from "../telemetry/operator-log.ts";
 import { apiRoutes } from "./api.ts";
 import { choresOf, startBackground } from "./background.ts";
 import { readKeyPair } from "./key-pair.ts";

@@ -1,5 +1,4 @@
 import type { Logger } from "pino";
-import { warnOnce } from "../async/warn-once.ts";
 import type { Config } from "../config.ts";
 import { openDataFolder } from "../embedded/data-folder.ts";
 import { startEmbeddedPostgres } from "../embedded/postgres.ts";
@@ -10,6 +9,7 @@ import { setAuditRetention } from "../store/audit.ts";
 import { type Databases, openDatabases } from "../store/postgres/databases.ts";
 import { migratePatiently } from "../store/postgres/migrate.ts";
 import { retryTransient } from "../store/postgres/transient-errors.ts";
+import { warnOnce } from "../telemetry/warn-once.ts";
 
 /** Where a server keeps what outlives it: the data folder, the database, and the key of the secrets there. */
 export interface Storage {

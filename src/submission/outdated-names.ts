@@ -16,7 +16,7 @@ export interface OutdatedName extends FieldViolation {
 /**
  * Returns the names that a new template could not have: variables of shell-like apps and make that are no identifiers, which
  * programs may read as options, and questions whose answers would change how programs start.
- * @param variables those of the template, or those that its tasks get
+ * `variables`: those of the template, or those that its tasks get
  */
 export function outdatedNames(
   { app, survey }: Pick<Template, "app" | "survey">,

@@ -4,8 +4,7 @@
  * types.ts (this file) has the record of a task. status.ts lists the statuses with their transitions, and reasons.ts the
  * reasons of errors; SQL, contract, documents and tests read these tables. caller.ts and roles.ts say who calls and what a
  * role permits. errors.ts has the failures that a caller can understand, exit.ts the ways in which a program ends. limits.ts,
- * identifiers.ts and start-names.ts state what arguments and variables may be. operator-log.ts names the steps of a task's
- * life in the log.
+ * identifiers.ts and start-names.ts state what arguments and variables may be.
  */
 
 import type { JsonObject } from "@bufbuild/protobuf";
@@ -124,5 +123,3 @@ export interface LogHead {
   stdoutOffset: number;
   stderrOffset: number;
 }
-
-export type StatusListener = (task: Pick<TaskRecord, "id">, event: Pick<StatusEvent, "status">) => void;

@@ -1,8 +1,8 @@
 import { join } from "node:path";
+import type { CheckOut } from "../../src/git/check-out.ts";
 import type { Git, GitOptions } from "../../src/git/client.ts";
 import { createGit } from "../../src/git/client.ts";
 import { createMirrors, type MirrorOptions, type Mirrors } from "../../src/git/mirrors.ts";
-import type { CheckOut } from "../../src/git/place.ts";
 import type { HostKeys } from "../../src/git/ssh-options.ts";
 
 /** Default options of a check-out for most tests. */

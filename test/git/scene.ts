@@ -3,7 +3,7 @@ import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } f
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { GitAccess } from "../../src/git/access.ts";
-import type { CheckOut } from "../../src/git/place.ts";
+import type { CheckOut } from "../../src/git/check-out.ts";
 import { parseRemote } from "../../src/git/remote-url.ts";
 import { PrepareError } from "../../src/task/errors.ts";
 import { makeGit, PLAIN } from "./make-git.ts";

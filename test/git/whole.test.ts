@@ -12,7 +12,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import type { CheckOut } from "../../src/git/place.ts";
+import type { CheckOut } from "../../src/git/check-out.ts";
 import { PrepareError } from "../../src/task/errors.ts";
 import { makeGit, PLAIN } from "./make-git.ts";
 import { makeRepository, type Repository } from "./repository.ts";

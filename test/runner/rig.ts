@@ -17,7 +17,7 @@ import { changeProject } from "../../src/store/catalog/catalog.ts";
 import { readChunks } from "../../src/store/logs/logs.ts";
 import { type Databases, openDatabases } from "../../src/store/postgres/databases.ts";
 import type { Lease } from "../../src/store/tasks/transitions.ts";
-import { createOperatorLog } from "../../src/task/operator-log.ts";
+import { createOperatorLog } from "../../src/telemetry/operator-log.ts";
 import { NODE, openStore, type TestStore } from "../store/fixture.ts";
 
 /** A run of a task on a server that the test can shut down. */

@@ -13,7 +13,7 @@ const FILES: Candidate = { text: ":files" };
 /**
  * Returns the completions of the last word: commands, options, the choices of an option or argument, or names from the
  * server, by the placeholder of the option or argument. Never rejects; a server that is away or slow has no names.
- * @param words words typed so far, without the program's name
+ * `words`: words typed so far, without the program's name
  */
 export async function candidates(
   program: Command,

@@ -1,7 +1,5 @@
 import { harmless, printable } from "./printable.ts";
 
-export type Sink = NodeJS.WriteStream & { fd: 1 | 2 };
-
 /** Resolves when the stream has taken the bytes, so that a caller that awaits it is as slow as the reader. */
 export function write(sink: NodeJS.WriteStream, data: string | Uint8Array): Promise<void> {
   return new Promise((resolve, reject) => {

@@ -15,7 +15,7 @@ export interface Screen {
 }
 
 /**
- * @param status returns the text of the status line for a number of columns, without escape codes other than colors;
+ * `status`: returns the text of the status line for a number of columns, without escape codes other than colors;
  * undefined: no status line, since stderr is no terminal
  */
 export function createScreen(stderr: NodeJS.WriteStream, status?: (columns: number) => string): Screen {

@@ -17,7 +17,7 @@ const NOT_EXECUTED: readonly unknown[] = [126, 127];
 /**
  * Asks a program for its version by `--version`. A program that does not know the option, or takes longer than 2 s, may work
  * all the same: the result is then empty.
- * @param marker value of SIGNALMAN_TASK in its environment, by which processes that it leaves are found
+ * `marker`: value of SIGNALMAN_TASK in its environment, by which processes that it leaves are found
  */
 export function probeVersion(
   path: string,

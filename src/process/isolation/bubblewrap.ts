@@ -3,7 +3,7 @@ import type { Enclosure, Mount } from "./enclosure.ts";
 /**
  * Returns the command that runs a program in user, mount, pid and IPC namespaces by bubblewrap. Its first process is an
  * init; the program keeps its uid, and has no capability. Abstract sockets and the network stay shared.
- * @param bwrap absolute path of bubblewrap
+ * `bwrap`: absolute path of bubblewrap
  */
 export function bubblewrap(bwrap: string, cwd: string, mounts: readonly Mount[]): Enclosure {
   const system = [

@@ -16,7 +16,7 @@ export interface Choice {
 
 /**
  * Chooses how tasks are isolated: by namespaces if the whole chain works for a probe in the folder `place`.
- * @param user user as whom the tasks run; undefined: the server's
+ * `user`: user as whom the tasks run; undefined: the server's
  */
 export function chooseIsolation(hidden: Hidden, place: string, user?: TaskUser): Choice {
   const none = (problem: string): Choice => ({ isolation: { mode: "none" }, problem });

@@ -5,7 +5,7 @@ const SCRIPT = fileURLToPath(new URL("./enter.pl", import.meta.url));
 
 /**
  * Returns the command that runs a program in namespaces without bubblewrap (enter.pl).
- * @param perl absolute path of perl
+ * `perl`: absolute path of perl
  */
 export function enterByPerl(perl: string, cwd: string, mounts: readonly Mount[]): Enclosure {
   return {

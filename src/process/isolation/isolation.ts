@@ -62,8 +62,8 @@ export function findChains(path = process.env.PATH ?? "/usr/bin:/bin"): Chain[] 
 
 /**
  * Creates the isolation by one chain. The namespaces are made by the user of the programs.
- * @param user user of the programs; undefined: the server's
- * @param prefix words that switch to this user
+ * `user`: user of the programs; undefined: the server's
+ * `prefix`: words that switch to this user
  */
 export function isolateBy(
   { name, program }: Chain,

@@ -23,7 +23,7 @@ done </proc/self/status
 /**
  * Runs a program by the whole chain that isolates tasks, in a new folder `folder`, which is removed. Returns why that does not
  * work, with what the system said; undefined: it works.
- * @param give makes the user of the programs the owner of a folder
+ * `give`: makes the user of the programs the owner of a folder
  */
 export function probeIsolation(
   isolation: Namespaces,

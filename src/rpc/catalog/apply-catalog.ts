@@ -10,7 +10,7 @@ import {
 import { ProjectSchema } from "../../../gen/signalman/v1/project_pb.ts";
 import { mayAt } from "../../access/rights.ts";
 import type { ProjectState } from "../../store/catalog/catalog.ts";
-import { type AnyKind, KINDS, type Place } from "../../store/catalog/kinds.ts";
+import { type AnyKind, KINDS, type ResourceRef } from "../../store/catalog/kinds.ts";
 import type { Call } from "../call.ts";
 import { fullName, lastPart } from "../names.ts";
 import { type DesiredResource, type Difference, type PlannedChange, planChanges } from "./plan.ts";
@@ -20,7 +20,7 @@ import { type CatalogWarningDeps, catalogWarnings } from "./warnings.ts";
 import { assertMayBind } from "./widening.ts";
 import type { WriteDeps } from "./write.ts";
 
-interface Change extends Place {
+interface Change extends ResourceRef {
   action: PlannedChange["action"] | "DELETE" | "KEEP";
   differences: Difference[];
 }
@@ -60,7 +60,7 @@ export async function applyCatalog(
   };
   const { decision, obstacles } = await deps.changeProject(project, desired, decide, TIMEOUT_MS);
   const left = decision.left.map(
-    (place): Change => ({ ...place, action: prune ? "DELETE" : "KEEP", differences: [] }),
+    (ref): Change => ({ ...ref, action: prune ? "DELETE" : "KEEP", differences: [] }),
   );
   return create(ApplyCatalogResponseSchema, {
     changes: inOrder([...decision.planned, ...left]).map(({ kind, name, action, differences }) => ({
@@ -105,7 +105,7 @@ function desiredResource<K extends AnyKind>(
 }
 
 /** Returns the resources of the project that the catalog does not name. */
-function notNamed({ outlines }: ProjectState, desired: readonly DesiredResource[]): Place[] {
+function notNamed({ outlines }: ProjectState, desired: readonly DesiredResource[]): ResourceRef[] {
   const named = new Set(desired.map(({ kind, name }) => `${kind}/${name}`));
   return KINDS.flatMap((kind) =>
     [...outlines[kind].keys()]
@@ -116,6 +116,6 @@ function notNamed({ outlines }: ProjectState, desired: readonly DesiredResource[
 
 /** Sorts changes: the project first, then by kind and name. */
 function inOrder(changes: readonly Change[]): Change[] {
-  const rank = ({ kind }: Place) => (kind === "projects" ? -1 : KINDS.indexOf(kind));
+  const rank = ({ kind }: ResourceRef) => (kind === "projects" ? -1 : KINDS.indexOf(kind));
   return changes.toSorted((a, b) => rank(a) - rank(b) || (a.name < b.name ? -1 : 1));
 }

@@ -2,7 +2,7 @@ import { fromJson, type JsonObject, type JsonValue } from "@bufbuild/protobuf";
 import { TemplateSchema } from "../../../gen/signalman/v1/template_pb.ts";
 import { FAMILIES, familyNameOf, familyOf } from "../../jobs/families/all.ts";
 import type { ProjectState } from "../../store/catalog/catalog.ts";
-import { type AnyKind, KINDS, type Place } from "../../store/catalog/kinds.ts";
+import { type AnyKind, KINDS, type ResourceRef } from "../../store/catalog/kinds.ts";
 import { outdatedNames } from "../../submission/outdated-names.ts";
 import type { FieldViolation } from "../../task/errors.ts";
 import { fullName, lastPart } from "../names.ts";
@@ -18,7 +18,7 @@ export interface Touched {
 }
 
 /** Tells whether errors may name a resource to the caller. */
-export type Visibility = (place: Place) => boolean;
+export type Visibility = (ref: ResourceRef) => boolean;
 
 /** Checks the target of a reference. Returns the broken rule in words; undefined: the target is valid. */
 type Demand = (target: JsonObject, from: JsonObject) => string | undefined;
@@ -110,7 +110,7 @@ function checkUser(
   project: string,
   after: ProjectState["outlines"],
   pathOf: ReadonlyMap<string, string>,
-  { kind, name, spec, isVisible }: Place & { spec: JsonObject; isVisible: boolean },
+  { kind, name, spec, isVisible }: ResourceRef & { spec: JsonObject; isVisible: boolean },
 ): FieldViolation[] {
   return referencesOf(kind, spec).flatMap((reference) => {
     const field = pathOf.get(`${reference.kind}/${lastPart(reference.name)}`);

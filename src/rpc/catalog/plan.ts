@@ -2,7 +2,7 @@ import { isDeepStrictEqual } from "node:util";
 import type { JsonObject, JsonValue } from "@bufbuild/protobuf";
 import type { Cipher } from "../../keys/cipher.ts";
 import type { ProjectState, Put } from "../../store/catalog/catalog.ts";
-import { type AnyKind, KINDS, type Place } from "../../store/catalog/kinds.ts";
+import { type AnyKind, KINDS, type ResourceRef } from "../../store/catalog/kinds.ts";
 import { invalid } from "../../task/errors.ts";
 import { fullName } from "../names.ts";
 import { checkProject, type Touched, type Visibility } from "./checks.ts";
@@ -41,7 +41,7 @@ export function planChanges(
   project: string,
   state: ProjectState,
   desired: readonly DesiredResource[],
-  doomed: readonly Place[] = [],
+  doomed: readonly ResourceRef[] = [],
   isVisible?: Visibility,
 ): PlannedChange[] {
   const settled = desired.map((resource) => {
@@ -87,8 +87,8 @@ export function withFullNames(project: string, kind: AnyKind, json: JsonObject):
 
 function afterwards(
   { outlines }: ProjectState,
-  put: readonly (Place & { spec: JsonObject })[],
-  doomed: readonly Place[],
+  put: readonly (ResourceRef & { spec: JsonObject })[],
+  doomed: readonly ResourceRef[],
 ): ProjectState["outlines"] {
   const after = Object.fromEntries(
     (["projects", "accounts", ...KINDS] as const).map((kind) => [kind, new Map(outlines[kind])]),

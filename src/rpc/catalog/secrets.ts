@@ -20,23 +20,23 @@ export interface Settled {
  */
 export function settle(
   cipher: Pick<Cipher, "seal" | "open">,
-  place: { kind: AnyKind; project: string; name: string },
+  ref: { kind: AnyKind; project: string; name: string },
   given: JsonObject,
   stored: Pick<WholeResource, "spec" | "secrets"> | undefined,
 ): Settled {
-  const fields = SECRET_FIELDS[place.kind];
+  const fields = SECRET_FIELDS[ref.kind];
   if (!fields) return { spec: given, secrets: null, changed: [], missing: [] };
-  const context = fields.context(place.project, place.name);
+  const context = fields.context(ref.project, ref.name);
   const before = open(cipher, stored?.secrets, context);
   const known = before instanceof Error ? {} : before;
   const { spec, secrets } = takeOut(fields, given);
   fill(fields, secrets, known);
-  const missing = missingIn(place.kind, fields, secrets);
+  const missing = missingIn(ref.kind, fields, secrets);
   if (missing.length > 0 && before instanceof Error) {
     throw new Failure("precondition", before.message, { reason: "SECRETS_UNREADABLE", cause: before });
   }
-  const lost = before instanceof Error && stored ? secretsOf(place.kind, stored.spec) : [];
-  const changed = [...new Set([...lost, ...changedIn(place.kind, fields, secrets, known)])];
+  const lost = before instanceof Error && stored ? secretsOf(ref.kind, stored.spec) : [];
+  const changed = [...new Set([...lost, ...changedIn(ref.kind, fields, secrets, known)])];
   const keepsAll = stored && changed.length === 0;
   const sealed = keepsAll
     ? stored.secrets

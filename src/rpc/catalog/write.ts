@@ -6,8 +6,8 @@ import { inUse } from "../../store/catalog/in-use.ts";
 import {
   type AnyKind,
   KINDS,
-  type Place,
   type Resource,
+  type ResourceRef,
   type WholeResource,
 } from "../../store/catalog/kinds.ts";
 import { alreadyExists, type Failure, type FieldViolation, invalid, notFound } from "../../task/errors.ts";
@@ -30,7 +30,7 @@ const DELETE_TIMEOUT_MS = 600_000;
 export interface WriteDeps {
   changeProject<W extends Writes>(
     project: string,
-    asked: readonly Place[],
+    asked: readonly ResourceRef[],
     decide: (state: ProjectState) => W,
     patienceMs?: number,
   ): Promise<{ decision: W; written: Resource[]; obstacles: Failure[] }>;
@@ -54,8 +54,8 @@ export function resourceWriter<K extends AnyKind>(
   const { kind, field } = options;
   type Shape = MessageShape<Schemas[K]>;
 
-  async function put(place: Asked, desired: (state: ProjectState) => Shape): Promise<Shape> {
-    const { project, name } = place;
+  async function put(ref: Asked, desired: (state: ProjectState) => Shape): Promise<Shape> {
+    const { project, name } = ref;
     const { decision, written } = await deps.changeProject(project, [{ kind, name }], (state) => {
       const resource = { kind, name, path: field, json: jsonOf(kind, desired(state)) };
       const planned = planChanges(deps.cipher, project, state, [resource], [], visibleTo(caller, project));
@@ -78,9 +78,9 @@ export function resourceWriter<K extends AnyKind>(
       });
     },
     update(given: Shape & { name: string; etag: string }, mask: readonly string[]): Promise<Shape> {
-      const place = placeOf(kind, given.name);
-      return put(place, (state) => {
-        const stored = storedOf(state, kind, place, given.etag);
+      const ref = placeOf(kind, given.name);
+      return put(ref, (state) => {
+        const stored = storedOf(state, kind, ref, given.etag);
         const shown = { ...stored, spec: withEmptySecrets(kind, stored.spec) };
         const merged = messageOf(kind, given.name, shown);
         mergeMasked(SCHEMAS[kind], merged, clone(SCHEMAS[kind], given as never), mask);
@@ -90,13 +90,13 @@ export function resourceWriter<K extends AnyKind>(
       });
     },
     async remove(fully: string, etag: string, force: boolean): Promise<void> {
-      const place = placeOf(kind, fully);
-      const { project, name } = place;
+      const ref = placeOf(kind, fully);
+      const { project, name } = ref;
       // With force the tasks of the project are deleted, too.
       if (force && !mayAt(caller, "tasks.delete", { project, template: null }))
         throw denied(caller, "tasks.delete", fully);
       const decide = (state: ProjectState) => {
-        storedOf(state, kind, place, etag);
+        storedOf(state, kind, ref, etag);
         const others = kind === "projects" ? all(state) : [];
         const [first] = others.filter((other) => other.kind !== "roleBindings");
         if (first && !force) throw inUse(fully, fullName(first.kind, project, first.name), "belongs to it");
@@ -127,14 +127,14 @@ function storedOf(state: ProjectState, kind: AnyKind, { project, name }: Asked, 
   return stored;
 }
 
-const all = ({ outlines }: ProjectState): Place[] =>
+const all = ({ outlines }: ProjectState): ResourceRef[] =>
   KINDS.flatMap((kind) => [...outlines[kind].keys()].map((name) => ({ kind, name })));
 
 /** Checks that no resource refers to this one. @throws Failure precondition that names one that does. */
 function assertNotReferred(
   project: string,
   { outlines }: ProjectState,
-  { kind, name }: Place,
+  { kind, name }: ResourceRef,
   isVisible: Visibility,
 ): void {
   // Role bindings are deleted with their template.

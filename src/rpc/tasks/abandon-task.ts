@@ -6,7 +6,7 @@ import {
 } from "../../../gen/signalman/v1/task_service_pb.ts";
 import type { Abandonment } from "../../store/nodes/abandon.ts";
 import type { TaskView } from "../../store/tasks/tasks.ts";
-import { msSince, type OperatorLog } from "../../task/operator-log.ts";
+import { msSince, type OperatorLog } from "../../telemetry/operator-log.ts";
 import { type Call, callFields } from "../call.ts";
 import { parseTaskName, type TaskName } from "../names.ts";
 import { taskMessage } from "./messages.ts";

@@ -5,7 +5,7 @@ import {
   DeleteTaskResponseSchema,
 } from "../../../gen/signalman/v1/task_service_pb.ts";
 import type { Actor } from "../../task/caller.ts";
-import type { NamedTask, OperatorLog } from "../../task/operator-log.ts";
+import type { NamedTask, OperatorLog } from "../../telemetry/operator-log.ts";
 import { type Call, callFields } from "../call.ts";
 import { parseTaskName, type TaskName } from "../names.ts";
 

@@ -10,7 +10,7 @@ import { familyOf } from "../../jobs/families/all.ts";
 import type { KillRequest, KillOutcome as Outcome } from "../../store/tasks/kills.ts";
 import type { TaskView } from "../../store/tasks/tasks.ts";
 import { msFromDuration } from "../../task/duration.ts";
-import type { NamedTask, OperatorLog } from "../../task/operator-log.ts";
+import type { NamedTask, OperatorLog } from "../../telemetry/operator-log.ts";
 import { type Call, callFields } from "../call.ts";
 import { parseTaskName, type TaskName } from "../names.ts";
 import { taskMessage } from "./messages.ts";

@@ -6,7 +6,7 @@ import {
 } from "../../../gen/signalman/v1/task_service_pb.ts";
 import type { TaskView } from "../../store/tasks/tasks.ts";
 import type { Actor } from "../../task/caller.ts";
-import { msSince } from "../../task/operator-log.ts";
+import { msSince } from "../../telemetry/operator-log.ts";
 import { type Call, callFields } from "../call.ts";
 import { parseTaskName, type TaskName } from "../names.ts";
 import type { ConfirmTaskDeps } from "./confirm-task.ts";

@@ -20,7 +20,7 @@ import { templateParts } from "../../submission/template.ts";
 import type { Actor, Caller } from "../../task/caller.ts";
 import { msFromDuration } from "../../task/duration.ts";
 import { Failure, invalid } from "../../task/errors.ts";
-import type { OperatorLog } from "../../task/operator-log.ts";
+import type { OperatorLog } from "../../telemetry/operator-log.ts";
 import { type Call, callFields } from "../call.ts";
 import { parseResourceName, parseTaskName, resourceName } from "../names.ts";
 import { taskMessage } from "./messages.ts";

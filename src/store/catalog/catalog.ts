@@ -13,8 +13,8 @@ import {
   columnsOf,
   KINDS,
   type Kind,
-  type Place,
   type Resource,
+  type ResourceRef,
   SECRET_TABLES,
   specOf,
   TABLES,
@@ -39,7 +39,7 @@ export interface ProjectState {
 }
 
 /** A resource to create or update. */
-export interface Put extends Place {
+export interface Put extends ResourceRef {
   spec: JsonObject;
   secrets: Buffer | null;
   /** Names of the fields that change, for the audit event. */
@@ -52,7 +52,7 @@ export interface Writes {
    * Resources to delete. With `force`, a project's ended tasks and their logs are deleted too; else it may have no
    * tasks.
    */
-  remove: readonly Place[];
+  remove: readonly ResourceRef[];
   force?: boolean;
   /** Decides and checks, but writes nothing. */
   isRehearsal: boolean;
@@ -72,7 +72,7 @@ const BULKY = ["description", "ini", "yaml", "variables", "env", "arguments", "s
 export async function changeProject<W extends Writes>(
   database: Database,
   project: string,
-  asked: readonly Place[],
+  asked: readonly ResourceRef[],
   decide: (state: ProjectState) => W,
   patienceMs?: number,
 ): Promise<{ decision: W; written: Resource[]; obstacles: Failure[] }> {
@@ -105,14 +105,18 @@ const changesOf = (project: string, { put, remove }: Writes): Audited[] => [
 const nameOf = (project: string, kind: AnyKind, name: string) =>
   kind === "projects" ? `projects/${name}` : `projects/${project}/${kind}/${name}`;
 
-async function readState(db: Queryable, project: string, asked: readonly Place[]): Promise<ProjectState> {
+async function readState(
+  db: Queryable,
+  project: string,
+  asked: readonly ResourceRef[],
+): Promise<ProjectState> {
   const [row] = await db.select().from(projects).where(eq(projects.name, project));
   const own = new Map(row ? [[project, { ...row, secrets: null }]] : []);
   const outline = new Map(row ? [[project, row.spec]] : []);
   const outlines: Partial<ProjectState["outlines"]> = { projects: outline };
   const wholes: Partial<ProjectState["wholes"]> = { projects: own };
   for (const kind of KINDS) {
-    const names = asked.filter((place) => place.kind === kind).map(({ name }) => name);
+    const names = asked.filter((ref) => ref.kind === kind).map(({ name }) => name);
     outlines[kind] = await readOutlines(db, kind, project);
     wholes[kind] = await readWholes(db, kind, project, names);
   }
@@ -162,7 +166,7 @@ async function write(db: Queryable, project: string, { put, remove }: Writes): P
   }
   for (const kind of KINDS.toReversed()) {
     const table = TABLES[kind];
-    const names = remove.filter((place) => place.kind === kind).map(({ name }) => name);
+    const names = remove.filter((ref) => ref.kind === kind).map(({ name }) => name);
     if (names.length > 0)
       await db.delete(table).where(and(eq(table.project, project), isOneOfNames(table.name, names)));
   }

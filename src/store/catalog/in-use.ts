@@ -5,10 +5,10 @@ import type { Queryable } from "../postgres/database.ts";
 import { isInStatus } from "../postgres/is-one-of.ts";
 import { projects } from "../schema/resources.ts";
 import { logChunks, tasks } from "../schema/tasks.ts";
-import type { Place } from "./kinds.ts";
+import type { ResourceRef } from "./kinds.ts";
 
 interface Doomed {
-  remove: readonly Place[];
+  remove: readonly ResourceRef[];
   force?: boolean;
 }
 

@@ -64,7 +64,7 @@ export interface WholeResource extends Resource {
 }
 
 /** Kind and name of a resource of a project, or of the project itself. */
-export interface Place {
+export interface ResourceRef {
   kind: AnyKind;
   name: string;
 }

@@ -11,7 +11,7 @@ const PUNCH_EVERY = 32 * 1024 * 1024;
 
 /**
  * Wraps a process on this machine, whose output is in the folder `spool`, as a `Program`.
- * @param politeSignal signal that asks the process to end; undefined: SIGTERM
+ * `politeSignal`: signal that asks the process to end; undefined: SIGTERM
  */
 export function localProgram(
   process: RunningProcess,

@@ -29,7 +29,7 @@ const SETTINGS = {
 } as const satisfies Record<keyof SearchPaths, object>;
 
 /** Absolute paths of the repository's root and of the folder in it where Ansible runs. */
-export interface Place {
+export interface PlaybookPaths {
   root: string;
   cwd: string;
   /** User as whom Ansible runs; undefined: the server's. */
@@ -44,7 +44,7 @@ export interface AnsibleConfig {
 type Env = Readonly<Record<string, string>>;
 
 /** Returns the ansible.cfg that Ansible would use, the first one found in Ansible's order; undefined: there is none. */
-export function findConfig({ root, cwd, owner }: Place, env: Env): AnsibleConfig | undefined {
+export function findConfig({ root, cwd, owner }: PlaybookPaths, env: Env): AnsibleConfig | undefined {
   const own = join(cwd, OWN);
   const places = [env.ANSIBLE_CONFIG, own, join(env.HOME ?? "", ".ansible.cfg"), "/etc/ansible/ansible.cfg"];
   for (const place of places) {
@@ -69,7 +69,11 @@ function readForeign(file: string, owner: Owner | undefined): string | undefined
 }
 
 /** Returns the search paths that Ansible would use: from the environment, else from ansible.cfg, else Ansible's defaults. */
-export function searchPaths({ cwd }: Place, env: Env, config: AnsibleConfig | undefined): SearchPaths {
+export function searchPaths(
+  { cwd }: PlaybookPaths,
+  env: Env,
+  config: AnsibleConfig | undefined,
+): SearchPaths {
   const { HOME: home = "" } = env;
   const find = ({ variables, keys, otherwise }: (typeof SETTINGS)[keyof SearchPaths]) => {
     const set = variables.map((name) => env[name]).find((value) => value);

@@ -6,14 +6,14 @@ import { runCommand } from "../../../process/command.ts";
 import { removeTree } from "../../../process/remove-tree.ts";
 import { PrepareError } from "../../../task/errors.ts";
 import type { Enclose } from "../../executors/local/surroundings.ts";
-import { findConfig, type Place } from "./config.ts";
+import { findConfig, type PlaybookPaths } from "./config.ts";
 import { branchTips } from "./moving-versions.ts";
 import { findRequirements, isRemote, type Requirements } from "./requirements.ts";
 
 export interface GalaxyOptions {
   /** Absolute path of ansible-galaxy. */
   command: string;
-  place: Place;
+  place: PlaybookPaths;
   /** Playbook, relative to the repository's root. */
   playbook: string;
   /** Folder of the cache; each entry is named after a hash of everything that its content depends on. */

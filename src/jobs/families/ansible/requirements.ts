@@ -2,7 +2,7 @@ import { realpathSync } from "node:fs";
 import { dirname, join, relative } from "node:path";
 import { parse } from "yaml";
 import { readRepositoryFile } from "../../executors/local/repository-file.ts";
-import type { Place } from "./config.ts";
+import type { PlaybookPaths } from "./config.ts";
 
 export type GalaxyKind = "collection" | "role";
 
@@ -18,7 +18,7 @@ export interface Requirements {
  * the working directory and in the repository's root; in each of these in the folder `collections` or `roles` and in the
  * folder itself, whose file may hold both kinds.
  */
-export async function findRequirements(place: Place, playbook: string): Promise<Requirements[]> {
+export async function findRequirements(place: PlaybookPaths, playbook: string): Promise<Requirements[]> {
   const { root, cwd } = place;
   const beside = dirname(playbook);
   const above = beside === "." ? "." : dirname(beside);
@@ -35,7 +35,7 @@ export async function findRequirements(place: Place, playbook: string): Promise<
   return found;
 }
 
-function readOne({ root, owner }: Place, folder: string, kind: GalaxyKind): Requirements | undefined {
+function readOne({ root, owner }: PlaybookPaths, folder: string, kind: GalaxyKind): Requirements | undefined {
   for (const name of ["requirements.yml", "requirements.yaml"]) {
     const path = join(folder, name);
     const text = readRepositoryFile(root, path, owner);

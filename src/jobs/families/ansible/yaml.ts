@@ -3,7 +3,7 @@ import type { JsonObject, JsonValue } from "@bufbuild/protobuf";
 /**
  * Writes variables as YAML for Ansible. Strings are in double quotes, as in JSON. Untrusted strings carry Ansible's tag
  * `!unsafe`, so that a Jinja expression in them is not evaluated.
- * @param isUnsafe whether the strings in the value of this variable, at any depth, are untrusted
+ * `isUnsafe`: whether the strings in the value of this variable, at any depth, are untrusted
  */
 export function variablesAsYaml(variables: JsonObject, isUnsafe: (name: string) => boolean): string {
   const lines = Object.keys(variables)

@@ -19,7 +19,7 @@ export interface ShellInput extends ToldTask {
 /**
  * Returns the arguments of a shell-like app in the order of Semaphore UI: path, the template's arguments, variables as
  * NAME=VALUE sorted by name, the task's arguments. Secret variables are not among them.
- * @param path the script's path, relative to the working directory
+ * `path`: the script's path, relative to the working directory
  */
 export function shellArguments(app: App, input: ShellInput, path = input.template.path): string[] {
   const names = Object.keys(input.variables).sort();

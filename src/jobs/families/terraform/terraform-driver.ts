@@ -23,7 +23,7 @@ export interface StageCommand {
 
 /**
  * Returns a shell script that runs `init`, makes and shows the plan and, if `then` is `apply`, applies it.
- * @param fetching environment variables for `init` alone, with which it fetches modules
+ * `fetching`: environment variables for `init` alone, with which it fetches modules
  */
 export function driverScript(
   program: StageCommand,

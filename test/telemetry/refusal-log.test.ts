@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
-import { createRefusalLog } from "../../src/http/refusal-log.ts";
-import { memoryLogger } from "./server.ts";
+import { createRefusalLog } from "../../src/telemetry/refusal-log.ts";
+import { memoryLogger } from "../http/server.ts";
 
 beforeEach(() => void vi.useFakeTimers());
 afterEach(() => void vi.useRealTimers());

@@ -32,7 +32,7 @@ export interface CheckOut extends Wanted {
   say(text: string): void;
 }
 
-export interface Placing {
+export interface CheckOutDeps {
   mirrors: Mirrors;
   ssh: SshSettings;
   run: RunGit;
@@ -43,8 +43,8 @@ export interface Placing {
 }
 
 /** Checks out a repository in a folder on this machine, without submodules; returns the commit's hash. */
-export async function placeFolder(
-  { run, mirrors, ssh, onFolder }: Placing,
+export async function checkOutFolder(
+  { run, mirrors, ssh, onFolder }: CheckOutDeps,
   options: CheckOut & { source: string },
   signal: AbortSignal,
 ): Promise<string> {
@@ -70,25 +70,25 @@ export async function placeFolder(
  * Checks out a remote through its mirror, without submodules; returns the commit's hash. If the mirror turns out to be
  * damaged, it is replaced and the check-out tried once more.
  */
-export async function placeRemote(
-  placing: Placing,
+export async function checkOutRemote(
+  deps: CheckOutDeps,
   options: CheckOut & { source: RemoteUrl },
   signal: AbortSignal,
 ): Promise<string> {
-  const { mirrors } = placing;
-  const first = await placeFromMirror(placing, options, signal);
+  const { mirrors } = deps;
+  const first = await checkOutFromMirror(deps, options, signal);
   if (!first.damage) return first.hash;
   mirrors.distrust(first.mirror, first.damage);
   await empty(options.target);
-  const second = await placeFromMirror(placing, options, signal);
+  const second = await checkOutFromMirror(deps, options, signal);
   if (!second.damage) return second.hash;
   mirrors.acquit(second.mirror);
   throw second.damage;
 }
 
 /** Returns `damage` if the check-out failed because the mirror has missing or corrupt objects. */
-async function placeFromMirror(
-  { mirrors, ssh, run, onMirror }: Placing,
+async function checkOutFromMirror(
+  { mirrors, ssh, run, onMirror }: CheckOutDeps,
   options: CheckOut & { source: RemoteUrl },
   signal: AbortSignal,
 ): Promise<{ hash: string; mirror: string; damage?: GitFailed }> {

@@ -1,5 +1,5 @@
 import type { Logger } from "pino";
-import type { TaskRecord } from "./types.ts";
+import type { TaskRecord } from "../task/types.ts";
 
 /*
  * The operator's log has one line at level info for each step of a task's life, on the server that took the step, and
