@@ -11,12 +11,12 @@ export class UsageError extends Error {
 }
 
 /** The person left, by Ctrl-C or SIGTERM. A task that was watched goes on. */
-export class Left extends Error {
+export class LeftError extends Error {
   readonly exitCode: number;
 
   constructor(exitCode: number) {
     super("left");
-    this.name = "Left";
+    this.name = "LeftError";
     this.exitCode = exitCode;
   }
 }

@@ -1,10 +1,10 @@
 import { constants } from "node:os";
-import { Left } from "./errors.ts";
+import { LeftError } from "./errors.ts";
 import type { Session } from "./session.ts";
 import { createTasksView } from "./view/tasks-view.ts";
 import type { TasksView } from "./view/view.ts";
 
-/** Shows tasks that have not ended and all their changes. @throws Left at SIGINT or SIGTERM, the only regular end */
+/** Shows tasks that have not ended and all their changes. @throws LeftError at SIGINT or SIGTERM, the only regular end */
 export async function followTasks(
   session: Session,
   parent: string,
@@ -33,10 +33,10 @@ export async function followTasks(
   return 0;
 }
 
-/** Aborts `signal` with `Left` at SIGINT or SIGTERM, until it is disposed. */
+/** Aborts `signal` with `LeftError` at SIGINT or SIGTERM, until it is disposed. */
 function onSignal(): Disposable & { signal: AbortSignal } {
   const leaving = new AbortController();
-  const leave = (name: "SIGINT" | "SIGTERM") => leaving.abort(new Left(128 + constants.signals[name]));
+  const leave = (name: "SIGINT" | "SIGTERM") => leaving.abort(new LeftError(128 + constants.signals[name]));
   process.on("SIGINT", leave);
   process.on("SIGTERM", leave);
   return {

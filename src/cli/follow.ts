@@ -20,7 +20,7 @@ export interface FollowOptions extends OutputOptions {
 
 /**
  * Shows a task until its end and returns the exit code for that end.
- * @throws Left if a signal ended the watch
+ * @throws LeftError if a signal ended the watch
  */
 export async function follow(session: Session, name: string, options: FollowOptions = {}): Promise<number> {
   const { stdout, stderr } = process;

@@ -2,7 +2,7 @@ import { Code, ConnectError } from "@connectrpc/connect";
 import { codeToString } from "@connectrpc/connect/protocol-connect";
 import { CommanderError } from "commander";
 import { BadRequestSchema } from "../../gen/google/rpc/error_details_pb.ts";
-import { Left, UsageError } from "./errors.ts";
+import { LeftError, UsageError } from "./errors.ts";
 import { say } from "./terminal/output.ts";
 
 const FAILED = 2;
@@ -12,7 +12,7 @@ const SIGPIPE = 13;
 export function report(error: unknown): number {
   // The library commander has printed its usage error already.
   if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : FAILED;
-  if (error instanceof Left) return error.exitCode;
+  if (error instanceof LeftError) return error.exitCode;
   if (isBrokenPipe(error)) return 128 + SIGPIPE;
   if (error instanceof ConnectError) reportRpc(error);
   else if (error instanceof UsageError) for (const line of error.lines) say(line);

@@ -18,7 +18,7 @@ export interface DataFolder extends AsyncDisposable {
  * An existing folder keeps its mode, since it may be a mount point or a home folder. Secrets in it are in folders of
  * mode 0700 and files of mode 0600.
  *
- * @throws DataFolderInUse if another process holds it, or this process already does; Error with the reason if the
+ * @throws DataFolderInUseError if another process holds it, or this process already does; Error with the reason if the
  * folder cannot be created or used
  */
 export async function openDataFolder(path: string): Promise<DataFolder> {

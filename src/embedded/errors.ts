@@ -1,6 +1,6 @@
 /** Another living process holds the data folder. `pid` is the pid that it wrote into the lock file. */
-export class DataFolderInUse extends Error {
-  override readonly name = "DataFolderInUse";
+export class DataFolderInUseError extends Error {
+  override readonly name = "DataFolderInUseError";
   readonly path: string;
   readonly pid: number | undefined;
 

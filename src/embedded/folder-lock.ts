@@ -2,7 +2,7 @@ import { spawn } from "node:child_process";
 import { closeSync, ftruncateSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import { openOrCreate, readRegular } from "../files/regular-file.ts";
-import { DataFolderInUse } from "./errors.ts";
+import { DataFolderInUseError } from "./errors.ts";
 
 /**
  * Commands that lock the file of descriptor 3 and exit: flock(1) of util-linux or BusyBox; perl where
@@ -22,13 +22,13 @@ const HELD_BY_ANOTHER = 1;
  * the process ends in any way. The file is never removed, or two processes could each lock a file of that name.
  *
  * @returns a function that releases the lock
- * @throws DataFolderInUse
+ * @throws DataFolderInUseError
  */
 export async function lockFolder(folder: string): Promise<() => void> {
   // A bare descriptor, since a FileHandle would release the lock when it is garbage collected.
   const fd = openOrCreate(join(folder, "lock"), "overwrite");
   try {
-    if (!(await tryLock(fd, folder))) throw new DataFolderInUse(folder, pidIn(join(folder, "lock")));
+    if (!(await tryLock(fd, folder))) throw new DataFolderInUseError(folder, pidIn(join(folder, "lock")));
     writePid(fd);
   } catch (error) {
     closeSync(fd);

@@ -49,7 +49,7 @@ export interface EmbeddedOptions {
 /**
  * Adopts or starts the PostgreSQL in `<folder>/postgres`, which is created on first use.
  * `folder`: a path is opened, and its lock held until `stop`; an open folder stays the caller's
- * @throws DataFolderInUse, EmbeddedPostgresError
+ * @throws DataFolderInUseError, EmbeddedPostgresError
  */
 export async function startEmbeddedPostgres(
   folder: DataFolder | string,

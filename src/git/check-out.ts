@@ -11,7 +11,7 @@ import type { Mirrors } from "./mirrors.ts";
 import { fillPartialClone, promisorOf } from "./partial-clone.ts";
 import type { RemoteUrl } from "./remote-url.ts";
 import { findCommit, refuse, type Wanted } from "./revision.ts";
-import type { GitFailed, RunGit } from "./run.ts";
+import type { GitError, RunGit } from "./run.ts";
 import type { SshSettings } from "./ssh-options.ts";
 
 export interface CheckOut extends Wanted {
@@ -91,7 +91,7 @@ async function checkOutFromMirror(
   { mirrors, ssh, run, onMirror }: CheckOutDeps,
   options: CheckOut & { source: RemoteUrl },
   signal: AbortSignal,
-): Promise<{ hash: string; mirror: string; damage?: GitFailed }> {
+): Promise<{ hash: string; mirror: string; damage?: GitError }> {
   const { source: remote, target } = options;
   const way = reach(remote, options.access, ssh);
   const { mirror, ...found } = await mirrors.fetch(

@@ -1,14 +1,14 @@
 import { stat } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { TimedOut } from "../process/command.ts";
+import { TimedOutError } from "../process/command.ts";
 import { PrepareError } from "../task/errors.ts";
 import { type CheckOut, checkOutFolder, checkOutRemote, gitDirOf } from "./check-out.ts";
 import { subjectOf } from "./clone.ts";
 import type { Mirrors } from "./mirrors.ts";
 import { isSamePlace, maskUsers, parseRemote, type RemoteUrl, resolveSubmodule } from "./remote-url.ts";
 import { findCommit } from "./revision.ts";
-import { createRunGit, GitFailed, type GitSurroundings, repositoryAt, workspaceAt } from "./run.ts";
+import { createRunGit, GitError, type GitSurroundings, repositoryAt, workspaceAt } from "./run.ts";
 import type { SshSettings } from "./ssh-options.ts";
 import { listSubmodules, makeSubmoduleFolder, type Submodule } from "./submodules.ts";
 
@@ -77,7 +77,7 @@ export function createGit({ mirrors, ssh, onMirror, onFolder, ...surroundings }:
     // Without detection of renames, for which a partial clone would fetch objects.
     const status = ["status", "--porcelain", "--untracked-files=normal", "--no-renames"];
     const dirty = await run(status, { cwd: source, gitDir, signal }).catch((error: unknown) => {
-      if (error instanceof GitFailed) return ""; // the check-out reports the same failure
+      if (error instanceof GitError) return ""; // the check-out reports the same failure
       throw error;
     });
     if (dirty === "") return;
@@ -92,7 +92,7 @@ export function createGit({ mirrors, ssh, onMirror, onFolder, ...surroundings }:
       if (!options.skipSubmodules) await checkOutSubmodules(options, hash, nesting + 1, signal);
       return hash;
     } catch (cause) {
-      if (!(cause instanceof GitFailed || cause instanceof TimedOut)) throw cause;
+      if (!(cause instanceof GitError || cause instanceof TimedOutError)) throw cause;
       throw new PrepareError(`Cannot check out ${nameOf(options.source)}: ${cause.message}`, { cause });
     }
   }
@@ -144,7 +144,7 @@ export function createGit({ mirrors, ssh, onMirror, onFolder, ...surroundings }:
     if (typeof source !== "string") return remoteOf(resolveSubmodule(url, source.text), url);
     const read = (...args: string[]) =>
       run(args, { ...repositoryAt(gitDir), signal }).catch((error: unknown) => {
-        if (error instanceof GitFailed) return "";
+        if (error instanceof GitError) return "";
         throw error;
       });
     const gitDir = await gitDirOf(source);

@@ -1,5 +1,5 @@
 import { sayProgress } from "./progress.ts";
-import { GitFailed, type RunGit, workspaceAt } from "./run.ts";
+import { GitError, type RunGit, workspaceAt } from "./run.ts";
 
 export interface Clone {
   /** The git directory of a repository on this machine. */
@@ -35,10 +35,10 @@ export const LOCAL = ["protocol.file.allow=always"];
 const NAMED = 10;
 
 /** Git exited with 0 but did not write all files of the commit. */
-export class IncompleteCheckout extends GitFailed {
+export class IncompleteCheckoutError extends GitError {
   constructor(missing: readonly string[], said: readonly string[]) {
     super(["checkout"], { kind: "code", code: 0 }, said.join("\n"));
-    this.name = "IncompleteCheckout";
+    this.name = "IncompleteCheckoutError";
     const names = missing.slice(0, NAMED).join(", ") + (missing.length > NAMED ? ", …" : "");
     const reason = this.said ? ` (${this.said.split("\n").slice(0, 3).join("; ")})` : "";
     this.message = `${missing.length} of its files could not be written: ${names}${reason}`;
@@ -48,7 +48,7 @@ export class IncompleteCheckout extends GitFailed {
 /**
  * Clones a repository on this machine at a commit, detached. A clone with the whole history borrows the source's objects
  * unless `copyObjects` is set; a shallow clone always copies them.
- * @throws GitFailed, of which IncompleteCheckout is one; TimedOut; the signal's reason.
+ * @throws GitError, of which IncompleteCheckoutError is one; TimedOutError; the signal's reason.
  */
 export async function clone(options: Clone, signal: AbortSignal): Promise<void> {
   if (options.depth === 0) await cloneWhole(options, signal);
@@ -84,7 +84,7 @@ async function fetchPart(
 /**
  * Writes the files of a commit and compares them with its tree: `git checkout` exits with 0 even if it could not write a file
  * because its object is missing or the disk is full.
- * @throws IncompleteCheckout if files are missing; GitFailed; TimedOut; the signal's reason.
+ * @throws IncompleteCheckoutError if files are missing; GitError; TimedOutError; the signal's reason.
  */
 export async function checkOutFiles(options: Clone, signal: AbortSignal): Promise<void> {
   const { target, hash, run, shown, say } = options;
@@ -111,7 +111,7 @@ export async function checkOutFiles(options: Clone, signal: AbortSignal): Promis
     hash,
   ];
   const missing = await run(compare, { ...workspaceAt(target), signal });
-  if (missing !== "") throw new IncompleteCheckout(missing.split("\n"), errors);
+  if (missing !== "") throw new IncompleteCheckoutError(missing.split("\n"), errors);
 }
 
 /** Returns the first line of a commit's message. */

@@ -1,7 +1,7 @@
-import { TimedOut } from "../process/command.ts";
+import { TimedOutError } from "../process/command.ts";
 import { PrepareError } from "../task/errors.ts";
 import type { RemoteUrl } from "./remote-url.ts";
-import { GitFailed } from "./run.ts";
+import { GitError } from "./run.ts";
 
 /** Why a fetch failed, recognized by git's messages (LC_ALL=C); WORDS has the most specific patterns first. */
 type Trouble =
@@ -49,27 +49,27 @@ const DAMAGE = new RegExp(
 );
 
 function troubleOf(error: unknown): Trouble | undefined {
-  if (error instanceof TimedOut) return "silent";
-  if (!(error instanceof GitFailed)) return undefined;
+  if (error instanceof TimedOutError) return "silent";
+  if (!(error instanceof GitError)) return undefined;
   return WORDS.find(([, words]) => words.test(error.said))?.[0];
 }
 
 /** Whether git failed because the repository it works in has missing or corrupt files. */
-export function isDamage(error: unknown): error is GitFailed {
-  if (!(error instanceof GitFailed)) return false;
+export function isDamage(error: unknown): error is GitError {
+  if (!(error instanceof GitError)) return false;
   // Lines that begin with "remote:" are about the remote repository.
   const own = error.said.split("\n").filter((line) => !line.startsWith("remote:"));
   return DAMAGE.test(own.join("\n"));
 }
 
 /** Whether git failed because the repository on this machine that it clones from has missing or corrupt files. */
-export function isSourceDamage(error: unknown): error is GitFailed {
-  return error instanceof GitFailed && (DAMAGE.test(error.said) || /repository corruption/.test(error.said));
+export function isSourceDamage(error: unknown): error is GitError {
+  return error instanceof GitError && (DAMAGE.test(error.said) || /repository corruption/.test(error.said));
 }
 
 /** Whether git failed because the remote uses another object format (SHA-1, SHA-256) than the repository on this machine. */
-export function isOtherFormat(error: unknown): error is GitFailed {
-  return error instanceof GitFailed && /mismatched algorithms/.test(error.said);
+export function isOtherFormat(error: unknown): error is GitError {
+  return error instanceof GitError && /mismatched algorithms/.test(error.said);
 }
 
 /** Whether an error of the network or the remote server is transient, so that a retry may succeed. */
@@ -84,7 +84,7 @@ export function isTimeout(error: unknown): boolean {
 
 /** Returns the last lines of git's error output that tell the reason, at most three. */
 export function wordsOf(error: unknown): string {
-  if (!(error instanceof GitFailed)) return error instanceof Error ? error.message : String(error);
+  if (!(error instanceof GitError)) return error instanceof Error ? error.message : String(error);
   const lines = error.said
     .split("\n")
     .filter((line) => !/^(Please make sure|and the repository exists)/.test(line));
@@ -94,7 +94,7 @@ export function wordsOf(error: unknown): string {
 
 /** Throws a PrepareError that explains a failed fetch to the task's owner. Rethrows errors that are not git's. */
 export function explainFetch(remote: RemoteUrl, error: unknown): never {
-  if (!(error instanceof GitFailed) && !(error instanceof TimedOut)) throw error;
+  if (!(error instanceof GitError) && !(error instanceof TimedOutError)) throw error;
   const sentence = `Cannot fetch ${remote.shown}: ${reasonOf(remote, error)}`;
   throw new PrepareError(sentence, { cause: error });
 }

@@ -1,5 +1,5 @@
 import { PrepareError } from "../task/errors.ts";
-import { GitFailed, type RunGit } from "./run.ts";
+import { GitError, type RunGit } from "./run.ts";
 
 /**
  * Returns settings with which a checkout fetches the files of git LFS.
@@ -11,7 +11,7 @@ export async function lfsConfig(
   { cwd, storage, signal }: { cwd: string; storage: string | undefined; signal: AbortSignal },
 ): Promise<string[]> {
   await run(["lfs", "version"], { cwd, signal }).catch((cause: unknown) => {
-    if (!(cause instanceof GitFailed)) throw cause;
+    if (!(cause instanceof GitError)) throw cause;
     throw new PrepareError(
       "Cannot fetch the files of git LFS: there is no git-lfs on this server; install it, or set lfs to false",
       { cause },

@@ -3,7 +3,7 @@ import { dirname, join } from "node:path";
 import { makeFolder, type Owner } from "../files/owned.ts";
 import { removeTree } from "../process/remove-tree.ts";
 import { isDamage, isOtherFormat } from "./failures.ts";
-import { GitFailed, type RunGit, repositoryAt } from "./run.ts";
+import { GitError, type RunGit, repositoryAt } from "./run.ts";
 
 /**
  * Removes files that a killed git process left in a bare repository: locks, incomplete packs and objects. No other git process
@@ -60,14 +60,14 @@ export async function damageOf(
   repository: string,
   run: RunGit,
   signal: AbortSignal,
-): Promise<GitFailed | undefined> {
-  if (!(error instanceof GitFailed)) return undefined;
+): Promise<GitError | undefined> {
+  if (!(error instanceof GitError)) return undefined;
   if (isDamage(error) || isOtherFormat(error)) return error;
   const read = run(["rev-list", "--all", "--no-walk", "--quiet"], { ...repositoryAt(repository), signal });
   return read.then(
     () => undefined,
     (unreadable: unknown) => {
-      if (unreadable instanceof GitFailed) return unreadable;
+      if (unreadable instanceof GitError) return unreadable;
       throw unreadable;
     },
   );

@@ -13,7 +13,7 @@ import { damageOf, findObstacle, initialize, removeTraces } from "./mirror-folde
 import { sayProgress } from "./progress.ts";
 import type { RemoteUrl } from "./remote-url.ts";
 import { type Found, findCommit, isWholeHash, refuse, type Wanted } from "./revision.ts";
-import { type GitFailed, type RunGit, repositoryAt } from "./run.ts";
+import { type GitError, type RunGit, repositoryAt } from "./run.ts";
 
 export interface Fetch {
   remote: RemoteUrl;
@@ -151,7 +151,7 @@ export function createMirrors({ root, owner, idleMs, retryMs, tasks, onDamaged }
   }
 
   /** Fetches into an existing mirror; returns git's error if it shows that the mirror is damaged. */
-  async function fetchInto(mirror: string, fetch: Fetch, signal: AbortSignal): Promise<Found | GitFailed> {
+  async function fetchInto(mirror: string, fetch: Fetch, signal: AbortSignal): Promise<Found | GitError> {
     try {
       if (!orderly.has(mirror)) await removeTraces(mirror);
       orderly.delete(mirror);

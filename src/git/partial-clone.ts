@@ -2,7 +2,7 @@ import { fileURLToPath } from "node:url";
 import { reach } from "./access.ts";
 import { type Clone, checkOutFiles, cloneWhole, LOCAL, READER } from "./clone.ts";
 import { parseRemote } from "./remote-url.ts";
-import { GitFailed, type RunGit, repositoryAt, workspaceAt } from "./run.ts";
+import { GitError, type RunGit, repositoryAt, workspaceAt } from "./run.ts";
 import type { SshSettings } from "./ssh-options.ts";
 
 /** Remote from which a partial clone (`git clone --filter=…`) fetches missing objects, and its filter. */
@@ -19,7 +19,7 @@ export async function promisorOf(
 ): Promise<Promisor | undefined> {
   const read = (...args: string[]) =>
     run(["config", ...args], { ...repositoryAt(gitDir), signal }).catch((error: unknown) => {
-      if (error instanceof GitFailed) return ""; // not set
+      if (error instanceof GitError) return ""; // not set
       throw error;
     });
   const [promisor = ""] = (await read("--get-regexp", "^remote\\..*\\.promisor$")).split("\n");

@@ -1,6 +1,6 @@
 import { PrepareError } from "../task/errors.ts";
 import { isDamage } from "./failures.ts";
-import { GitFailed, type RunGit, repositoryAt } from "./run.ts";
+import { GitError, type RunGit, repositoryAt } from "./run.ts";
 
 /** Revision of a repository that a task requests. */
 export interface Wanted {
@@ -26,7 +26,7 @@ export interface Found {
  * the same name.
  * `gitDir`: git directory of the repository
  * `head`: ref of the default branch
- * @throws GitFailed if the repository is damaged; the signal's reason.
+ * @throws GitError if the repository is damaged; the signal's reason.
  */
 export async function findCommit(
   run: RunGit,
@@ -40,7 +40,7 @@ export async function findCommit(
     try {
       return { hash: await run(args, { ...repositoryAt(gitDir), signal }) };
     } catch (error) {
-      if (!(error instanceof GitFailed) || isDamage(error)) throw error;
+      if (!(error instanceof GitError) || isDamage(error)) throw error;
       return undefined;
     }
   };

@@ -1,5 +1,5 @@
 import { dirname, join } from "node:path";
-import { CannotStart, runCommand } from "../process/command.ts";
+import { CannotStartError, runCommand } from "../process/command.ts";
 import type { Enclosure } from "../process/isolation/enclosure.ts";
 import { PrepareError } from "../task/errors.ts";
 import type { Exit } from "../task/exit.ts";
@@ -42,12 +42,12 @@ export interface RunOptions extends RepositoryPaths {
 
 /**
  * Runs git and returns its output without trailing white space.
- * @throws GitFailed if it fails; TimedOut; PrepareError if git is not installed; the signal's reason.
+ * @throws GitError if it fails; TimedOutError; PrepareError if git is not installed; the signal's reason.
  */
 export type RunGit = (args: readonly string[], options: RunOptions) => Promise<string>;
 
 /** Git exited with an error. Users in URLs are masked, since they may be tokens. */
-export class GitFailed extends Error {
+export class GitError extends Error {
   readonly exit: Exit;
   /** All of stderr. */
   readonly said: string;
@@ -55,7 +55,7 @@ export class GitFailed extends Error {
   constructor(args: readonly string[], exit: Exit, stderr: string) {
     const said = maskUsers(stderr.trim());
     super(`git ${args.find((arg) => !arg.startsWith("-"))} said: ${said.split("\n").slice(-5).join("; ")}`);
-    this.name = "GitFailed";
+    this.name = "GitError";
     this.exit = exit;
     this.said = said;
   }
@@ -127,11 +127,11 @@ export function createRunGit({ env, marker, enclose }: GitSurroundings): RunGit 
       leftovers: "spared",
       enclosure: enclose({ cwd, writable: writable as string[] }),
     }).catch((cause: unknown) => {
-      if (!(cause instanceof CannotStart)) throw cause;
+      if (!(cause instanceof CannotStartError)) throw cause;
       throw new PrepareError(`Cannot check out the repository: ${cause.message}`, { cause });
     });
     const { exit } = result;
-    if (exit.kind !== "code" || exit.code !== 0) throw new GitFailed(args, exit, result.stderr);
+    if (exit.kind !== "code" || exit.code !== 0) throw new GitError(args, exit, result.stderr);
     return result.stdout.trimEnd();
   };
 }

@@ -3,7 +3,7 @@ import { realpath } from "node:fs/promises";
 import { isAbsolute, join, normalize } from "node:path";
 import { makeFolder, type Owner } from "../files/owned.ts";
 import { PrepareError } from "../task/errors.ts";
-import { GitFailed, type RunGit, workspaceAt } from "./run.ts";
+import { GitError, type RunGit, workspaceAt } from "./run.ts";
 
 /** A submodule as recorded in a commit of its parent repository. */
 export interface Submodule {
@@ -90,7 +90,7 @@ async function settingsOf(
 ): Promise<Map<string, Settings>> {
   const args = ["config", "--blob", `${hash}:.gitmodules`, "--null", "--get-regexp", "^submodule\\."];
   const listed = await run(args, { ...workspaceAt(folder), signal }).catch((error: unknown) => {
-    if (error instanceof GitFailed) return ""; // there is no .gitmodules, or it has no submodule
+    if (error instanceof GitError) return ""; // there is no .gitmodules, or it has no submodule
     throw error;
   });
   const settings = new Map<string, Settings>();

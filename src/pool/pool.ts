@@ -17,7 +17,7 @@ import { failpoint } from "../async/failpoint.ts";
 import { firstOf, sleep } from "../async/first-of.ts";
 import { startLoop } from "../async/poll-loop.ts";
 import type { Leftovers } from "../jobs/executors/executor.ts";
-import { createControl, type RunControl, ShutdownRequested } from "../runner/control.ts";
+import { createControl, type RunControl, ShutdownError } from "../runner/control.ts";
 import type { StatusListener } from "../runner/logging.ts";
 import { retryTransient } from "../store/postgres/transient-errors.ts";
 import { type KillRequestState, LEASE_SECONDS } from "../store/tasks/leases.ts";
@@ -227,7 +227,7 @@ export function createTaskPool(options: PoolOptions): TaskPool {
     wake: () => claims.wake(),
     applyKillRequests,
     async stop() {
-      stopping.abort(new ShutdownRequested());
+      stopping.abort(new ShutdownError());
       await Promise.all([claims, tidy, renewals, killRequests].map((loop) => loop.stop()));
       await Promise.all([...runs.values()].map(({ done }) => done));
     },

@@ -58,19 +58,19 @@ export interface CommandResult {
 }
 
 /** The program or its working directory does not exist, or the system cannot fork another process. */
-export class CannotStart extends Error {
+export class CannotStartError extends Error {
   constructor(message: string, options?: ErrorOptions) {
     super(message, options);
-    this.name = "CannotStart";
+    this.name = "CannotStartError";
   }
 }
 
 /** The command took longer than `timeoutMs` ("total") or printed nothing for `idleMs` ("idle"), and has been ended. */
-export class TimedOut extends Error {
+export class TimedOutError extends Error {
   readonly limit: "total" | "idle";
   constructor(command: string, limit: "total" | "idle", ms: number) {
     super(`${command} ${limit === "total" ? "took longer than" : "printed nothing for"} ${ms / 1000} s`);
-    this.name = "TimedOut";
+    this.name = "TimedOutError";
     this.limit = limit;
   }
 }
@@ -81,7 +81,7 @@ const READ_OUT_MS = 200;
 
 /**
  * Runs a command to its end.
- * @throws CannotStart; TimedOut; the signal's reason. After the latter two no process of the command is alive.
+ * @throws CannotStartError; TimedOutError; the signal's reason. After the latter two no process of the command is alive.
  */
 export async function runCommand(options: Command): Promise<CommandResult> {
   const { cwd, env, stdin, graceMs = 2000, maxOutput = 1024 * 1024, enclosure } = options;
@@ -135,7 +135,7 @@ export async function runCommand(options: Command): Promise<CommandResult> {
 function createLimits({ command, timeoutMs, idleMs, signal }: Command) {
   const over = new AbortController();
   const startTimer = (limit: "total" | "idle", ms: number | undefined) =>
-    ms === undefined ? undefined : setTimeout(() => over.abort(new TimedOut(command, limit, ms)), ms);
+    ms === undefined ? undefined : setTimeout(() => over.abort(new TimedOutError(command, limit, ms)), ms);
   const timers = [startTimer("total", timeoutMs), startTimer("idle", idleMs)];
   return {
     signal: AbortSignal.any([signal, over.signal]),
@@ -216,7 +216,7 @@ function followNamespace(child: ReturnType<typeof execa>, stop: AbortSignal, gra
 }
 
 // Node reports a missing working directory as if the program were missing.
-function cannotStart({ command, args, cwd, env }: Command, cause: unknown): CannotStart {
+function cannotStart({ command, args, cwd, env }: Command, cause: unknown): CannotStartError {
   const { code = "", message = String(cause) } = (cause ?? {}) as NodeJS.ErrnoException;
   const reason = !existsSync(cwd)
     ? `there is no folder ${cwd}`
@@ -225,5 +225,5 @@ function cannotStart({ command, args, cwd, env }: Command, cause: unknown): Cann
       : code === "E2BIG"
         ? tooLarge(args, env)
         : message;
-  return new CannotStart(`Cannot start ${command}: ${reason}`, { cause });
+  return new CannotStartError(`Cannot start ${command}: ${reason}`, { cause });
 }

@@ -32,17 +32,17 @@ export interface Launched extends Identity {
 
 export interface Launcher extends Disposable {
   /**
-   * Starts a program. Rejects with the system's error if it cannot be started, and with LauncherLost if the launcher
+   * Starts a program. Rejects with the system's error if it cannot be started, and with LauncherLostError if the launcher
    * ended before it reported the start.
    */
   start(command: Command): Promise<Launched>;
 }
 
 /** The launcher ended before it reported a start, so the program may run or not. */
-export class LauncherLost extends Error {
+export class LauncherLostError extends Error {
   constructor() {
     super("The launcher process ended before it reported the start of a program");
-    this.name = "LauncherLost";
+    this.name = "LauncherLostError";
   }
 }
 
@@ -89,7 +89,7 @@ function openChannel() {
   let lastId = 0;
   const lose = (): void => {
     for (const { started, ended } of waiting.values()) {
-      started.reject(new LauncherLost());
+      started.reject(new LauncherLostError());
       ended.resolve("unknown");
     }
     waiting.clear();
@@ -109,7 +109,7 @@ function openChannel() {
     isLost: () => !child.connected,
     async start(command: Command): Promise<Launched> {
       // A launcher that could not be forked for want of descriptors was never connected.
-      if (!child.connected) throw new LauncherLost();
+      if (!child.connected) throw new LauncherLostError();
       const id = ++lastId;
       const started = Promise.withResolvers<Launched>();
       waiting.set(id, { started, ended: Promise.withResolvers() });

@@ -3,7 +3,7 @@ import type { Exit } from "../task/exit.ts";
 import { adoptRun } from "./adopt.ts";
 import { attemptLines, createAttempt } from "./journal.ts";
 import { createKiller, type KillOptions } from "./kill.ts";
-import { type Launcher, LauncherLost } from "./launcher.ts";
+import { type Launcher, LauncherLostError } from "./launcher.ts";
 import { createPumps } from "./pumps.ts";
 import { describeRun, type ProcessRun } from "./run-record.ts";
 import { forksSoFar } from "./scan.ts";
@@ -66,7 +66,7 @@ export async function startProcess(
     try {
       return await startOnce(launcher, folder, marker, program);
     } catch (error) {
-      if (!(error instanceof LauncherLost)) throw error;
+      if (!(error instanceof LauncherLostError)) throw error;
       // The journal tells whether the program was started. If not, adoption abandons the attempt, so that it never
       // starts.
       const running = await adoptProcess(folder, marker);

@@ -3,7 +3,7 @@ import { resolve } from "node:path";
 import { carry } from "./carried-environment.ts";
 import type { Enclosure } from "./isolation/enclosure.ts";
 import type { Attempt } from "./journal.ts";
-import { type Launched, type Launcher, LauncherLost } from "./launcher.ts";
+import { type Launched, type Launcher, LauncherLostError } from "./launcher.ts";
 import { taskVariable } from "./scan.ts";
 import { shellWord } from "./shell-word.ts";
 import { titled } from "./title.ts";
@@ -53,7 +53,7 @@ export async function startWrapper(
     stdin: "wrapper",
   } as const;
   return launcher.start(wrapper).catch((cause) => {
-    if (cause instanceof LauncherLost) throw cause;
+    if (cause instanceof LauncherLostError) throw cause;
     throw new Error(why(cause, program), { cause });
   });
 }

@@ -13,24 +13,24 @@ const WEIGHT: Record<StopReason, number> = {
 };
 
 /** Reason of the shutdown signal: the server ends, and its tasks are taken over or put back. */
-export class ShutdownRequested extends Error {
+export class ShutdownError extends Error {
   constructor() {
     super("The server is shutting down");
-    this.name = "ShutdownRequested";
+    this.name = "ShutdownError";
   }
 }
 
 /** Reason of `RunControl.signal`: a kill request, a time limit, a failed log or a lost lease ends the run. */
-export class StopRequested extends Error {
+export class StopError extends Error {
   constructor(reason: StopReason) {
     super(`The task was stopped (${reason})`);
-    this.name = "StopRequested";
+    this.name = "StopError";
   }
 }
 
 /** Ends a run in any of its states: `stop` aborts its preparation and kills its program. */
 export interface RunControl {
-  /** Aborted by the first stop, with a StopRequested: preparation ends at once. */
+  /** Aborted by the first stop, with a StopError: preparation ends at once. */
   readonly signal: AbortSignal;
   /** The weightiest reason so far; undefined: the run has not been stopped. */
   readonly reason: StopReason | undefined;
@@ -63,7 +63,7 @@ export function createControl(): RunControl {
       if (!reason || WEIGHT[next] > WEIGHT[reason]) reason = next;
       until = Math.min(until, performance.now() + graceMs);
       kill();
-      controller.abort(new StopRequested(reason));
+      controller.abort(new StopError(reason));
       if (reason === "lease_lost") leaseLost.abort(controller.signal.reason);
     },
     attach(started) {

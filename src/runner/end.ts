@@ -5,7 +5,7 @@ import type { StoredChunk } from "../store/logs/logs.ts";
 import type { NewTask } from "../store/tasks/tasks.ts";
 import type { Ending } from "../store/tasks/transitions.ts";
 import { deploysAfter } from "../submission/autorun.ts";
-import { LeaseLost } from "../task/errors.ts";
+import { LeaseLostError } from "../task/errors.ts";
 import type { TaskOutcome } from "../task/types.ts";
 import { msSince } from "../telemetry/operator-log.ts";
 import { runAfter } from "./hooks.ts";
@@ -21,7 +21,7 @@ export async function end(deps: RunnerDeps, run: TaskRun, outcome: TaskOutcome):
   const { task, log } = run;
   const signals = { stop: run.control.signal, shutdown: run.shutdown };
   const explained = await runAfter(run.hooks, contextOf(run), outcome, run.details, signals);
-  if (run.control.reason === "lease_lost") throw new LeaseLost(task.id);
+  if (run.control.reason === "lease_lost") throw new LeaseLostError(task.id);
   let final = { ...explained, message: redactText(explained.message, run.secrets) };
   if (final.message) log.say(final.message);
   await failpoint("before-cleanup");
@@ -114,7 +114,7 @@ export async function lastChunk(
     const rest = await log.end();
     return rest && compressed(rest);
   } catch (error) {
-    if (error instanceof LeaseLost || shutdown.aborted) throw error;
+    if (error instanceof LeaseLostError || shutdown.aborted) throw error;
     deps.onDefect(task.id, error);
     return undefined;
   }

@@ -21,10 +21,10 @@ import type { FoundPlan, Program } from "../jobs/job.ts";
 import type { RunRows } from "../store/tasks/details.ts";
 import type { Lease } from "../store/tasks/transitions.ts";
 import { outdatedNames, REFUSED_FROM } from "../submission/outdated-names.ts";
-import { LeaseLost, PrepareError } from "../task/errors.ts";
+import { LeaseLostError, PrepareError } from "../task/errors.ts";
 import type { TaskOutcome } from "../task/types.ts";
 import { msSince } from "../telemetry/operator-log.ts";
-import { type RunControl, StopRequested } from "./control.ts";
+import { type RunControl, StopError } from "./control.ts";
 import { populateDetails, type TaskDetails } from "./details.ts";
 import { end } from "./end.ts";
 import { registeredHooks } from "./hooks/registered.ts";
@@ -35,7 +35,7 @@ import { outcomeOfExit, outcomeOfFailure, withoutOutput } from "./outcome.ts";
 import { park } from "./park.ts";
 import { announce, contextOf, type RunnerDeps, type TaskRun } from "./run.ts";
 import { openSecrets, type Secrets, secretValues, shortSecrets, usersInUrls } from "./secrets.ts";
-import { returnToQueue, ServerFault } from "./server-fault.ts";
+import { returnToQueue, ServerFaultError } from "./server-fault.ts";
 import { supervise } from "./supervise.ts";
 
 /**
@@ -85,12 +85,13 @@ export async function runTask(
     if (waiting) await park(deps, run, waiting, outcome);
     else await end(deps, run, outcome);
   } catch (error) {
-    if (error instanceof LeaseLost || control.reason === "lease_lost") {
+    if (error instanceof LeaseLostError || control.reason === "lease_lost") {
       deps.operatorLog.step("taken away", task);
       if (await deps.keepLateLines([task.id])) await job.abandon();
       return;
     }
-    if (error instanceof ServerFault && !error.mayHaveStarted) return await returnToQueue(deps, run, error);
+    if (error instanceof ServerFaultError && !error.mayHaveStarted)
+      return await returnToQueue(deps, run, error);
     if (!shutdown.aborted) throw error;
     await leave(deps, run);
   }
@@ -105,7 +106,7 @@ async function load(
   try {
     return await store.load(lease);
   } catch (error) {
-    if (error instanceof LeaseLost) return undefined;
+    if (error instanceof LeaseLostError) return undefined;
     if (!shutdown.aborted) throw error;
     await putBack({ store, operatorLog }, lease);
     return undefined;
@@ -143,15 +144,15 @@ async function verdictOn(deps: RunnerDeps, run: TaskRun): Promise<Verdict> {
       runTimeoutMs: run.runRemainingMs ?? runTimeoutMs,
       graceMs: familyOf(task.app).graceMs,
     });
-    if (control.reason === "lease_lost") throw new LeaseLost(task.id);
+    if (control.reason === "lease_lost") throw new LeaseLostError(task.id);
     const outcome = outcomeOfExit(exit, control.reason, task.spec);
     if (control.reason === undefined && isOutputMissing) return { outcome: withoutOutput(outcome) };
     return { outcome, waiting: outcome.status === "SUCCESS" ? await run.job.waitingPlan() : undefined };
   } catch (error) {
-    if (error instanceof LeaseLost || control.reason === "lease_lost" || shutdown.aborted) throw error;
+    if (error instanceof LeaseLostError || control.reason === "lease_lost" || shutdown.aborted) throw error;
     const fault = control.reason ? undefined : await deps.faultBehind(error, task.id);
-    if (fault) throw new ServerFault(fault, mayHaveStarted, error);
-    if (!(error instanceof PrepareError || error instanceof StopRequested)) deps.onDefect(task.id, error);
+    if (fault) throw new ServerFaultError(fault, mayHaveStarted, error);
+    if (!(error instanceof PrepareError || error instanceof StopError)) deps.onDefect(task.id, error);
     return { outcome: outcomeOfFailure(error, control.reason, task.spec) };
   }
 }
@@ -174,7 +175,7 @@ async function takeOver({ task, job, control }: TaskRun): Promise<Program | "los
   const program = await job.attach();
   if (typeof program === "object" || task.status === "RUNNING") return program;
   control.stop("user", 0);
-  throw new StopRequested("user");
+  throw new StopError("user");
 }
 
 /** Prepares everything that the program needs, commits RUNNING, and starts the program. */
@@ -226,7 +227,7 @@ async function enterRunning(deps: RunnerDeps, run: TaskRun): Promise<void> {
   run.mayRun = true;
   if (await deps.store.markRunning(run.task, run.job.handle)) return announce(deps, run.task.id, "RUNNING");
   run.control.stop("user", 0);
-  throw new StopRequested("user");
+  throw new StopError("user");
 }
 
 /**

@@ -4,7 +4,7 @@ import type { Exit } from "../task/exit.ts";
 import { END_REASONS, type EndReason } from "../task/status.ts";
 import type { TaskOutcome, TaskRecord } from "../task/types.ts";
 import type { StopReason } from "./control.ts";
-import { OutputLost } from "./supervise.ts";
+import { OutputLostError } from "./supervise.ts";
 
 type Limits = Pick<TaskRecord["spec"], "runTimeoutMs" | "idleTimeoutMs">;
 
@@ -31,7 +31,7 @@ export function outcomeOfExit(exit: Exit, stop: StopReason | undefined, limits: 
 /** Returns the outcome of a task whose preparation failed, or whose output can no longer be read. */
 export function outcomeOfFailure(error: unknown, stop: StopReason | undefined, limits: Limits): TaskOutcome {
   if (stop) return stopped(stop, limits);
-  return failed(error instanceof OutputLost ? "LOST" : "PREPARE_FAILED", messageOf(error));
+  return failed(error instanceof OutputLostError ? "LOST" : "PREPARE_FAILED", messageOf(error));
 }
 
 function stopped(stop: StopReason, { runTimeoutMs = 0, idleTimeoutMs = 0 }: Limits): TaskOutcome {

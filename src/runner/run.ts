@@ -20,7 +20,7 @@ import type { Listeners, RunLogOptions } from "./logging.ts";
 
 /**
  * Writes and reads of a run. Each call is retried while the database is away.
- * @throws LeaseLost if the lease has ended; the shutdown's reason if the server shuts down.
+ * @throws LeaseLostError if the lease has ended; the shutdown's reason if the server shuts down.
  */
 export interface RunStore {
   load(lease: Lease): Promise<RunRows>;

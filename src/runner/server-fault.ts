@@ -7,21 +7,21 @@ import { announce, type RunnerDeps, type TaskRun } from "./run.ts";
  * not end the task. A task whose program may have been started is taken over again by this node when its lease has
  * expired.
  */
-export class ServerFault extends Error {
+export class ServerFaultError extends Error {
   readonly mayHaveStarted: boolean;
 
   constructor(message: string, mayHaveStarted: boolean, cause: unknown) {
     super(message, { cause });
-    this.name = "ServerFault";
+    this.name = "ServerFaultError";
     this.mayHaveStarted = mayHaveStarted;
   }
 }
 
 /**
  * Returns a task whose program was not started to the queue, where any server may claim it.
- * @throws ServerFault if the task is a confirmed plan, which stays with the node that has its workspace.
+ * @throws ServerFaultError if the task is a confirmed plan, which stays with the node that has its workspace.
  */
-export async function returnToQueue(deps: RunnerDeps, run: TaskRun, fault: ServerFault): Promise<void> {
+export async function returnToQueue(deps: RunnerDeps, run: TaskRun, fault: ServerFaultError): Promise<void> {
   const { task, job, control } = run;
   if (task.plan) throw fault;
   await job.cleanup();

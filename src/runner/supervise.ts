@@ -1,6 +1,6 @@
 import type { Program, ProgramEnd } from "../jobs/job.ts";
 import type { StreamOffsets, TaskLog } from "../logs/types.ts";
-import { LeaseLost, messageOf } from "../task/errors.ts";
+import { LeaseLostError, messageOf } from "../task/errors.ts";
 import type { RunControl, StopReason } from "./control.ts";
 
 export interface SuperviseOptions {
@@ -21,7 +21,7 @@ export interface SuperviseOptions {
 /**
  * Copies a program's output into the log until the output and the program have ended. Stops the program when a time
  * limit is exceeded or the log can no longer be stored.
- * @throws OutputLost if the output cannot be read; the reason of `shutdown`, with the program left running; the reason
+ * @throws OutputLostError if the output cannot be read; the reason of `shutdown`, with the program left running; the reason
  * of a lost lease.
  */
 export async function supervise(options: SuperviseOptions): Promise<ProgramEnd> {
@@ -32,7 +32,7 @@ export async function supervise(options: SuperviseOptions): Promise<ProgramEnd> 
   using _limits = enforceLimits(options, progress);
   const onLogFailed = () => {
     if (shutdown.aborted) return;
-    control.stop(log.failed.reason instanceof LeaseLost ? "lease_lost" : "log_failed", 0);
+    control.stop(log.failed.reason instanceof LeaseLostError ? "lease_lost" : "log_failed", 0);
   };
   log.failed.addEventListener("abort", onLogFailed);
   if (log.failed.aborted) onLogFailed();
@@ -50,17 +50,17 @@ export async function supervise(options: SuperviseOptions): Promise<ProgramEnd> 
     control.leaseLost.throwIfAborted();
     program.release();
     shutdown.throwIfAborted();
-    throw new OutputLost(error);
+    throw new OutputLostError(error);
   } finally {
     log.failed.removeEventListener("abort", onLogFailed);
   }
 }
 
 /** Thrown when the program's output can no longer be read, so that the program's end is unknown. */
-export class OutputLost extends Error {
+export class OutputLostError extends Error {
   constructor(cause: unknown) {
     super(`The program's output can no longer be read, so it was ended: ${messageOf(cause)}`, { cause });
-    this.name = "OutputLost";
+    this.name = "OutputLostError";
   }
 }
 

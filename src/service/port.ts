@@ -10,7 +10,7 @@ import { listen } from "../http/port.ts";
 import type { KeyPair } from "../http/tls.ts";
 import { interceptors } from "../rpc/interceptors/all.ts";
 import { violationsOf } from "../rpc/rules/check.ts";
-import { ShutdownRequested } from "../runner/control.ts";
+import { ShutdownError } from "../runner/control.ts";
 import { isDatabaseAway } from "../store/postgres/transient-errors.ts";
 import { createRefusalLog } from "../telemetry/refusal-log.ts";
 import { openAccess } from "./access.ts";
@@ -72,7 +72,7 @@ export async function openPort(
     logger.info({ socket: port.socket }, `programs of this user call without a token at unix:${port.socket}`);
   stack.defer(async () => {
     health.set(false);
-    shutdown.abort(new ShutdownRequested());
+    shutdown.abort(new ShutdownError());
     await port.close(CLOSE_GRACE_MS);
   });
   if (keyPair) {

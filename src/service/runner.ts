@@ -9,7 +9,7 @@ import { createFitness, type Fitness } from "../pool/fitness.ts";
 import { createTaskPool, type TaskPool } from "../pool/pool.ts";
 import { poolStore } from "../pool/store.ts";
 import { createLauncher } from "../process/launcher.ts";
-import { ShutdownRequested } from "../runner/control.ts";
+import { ShutdownError } from "../runner/control.ts";
 import { loadHookModules } from "../runner/hook-modules.ts";
 import { createCallPolicy, type Endpoint } from "../runner/hooks/call-policy.ts";
 import { familyHook } from "../runner/hooks/family.ts";
@@ -112,7 +112,7 @@ export async function openRunner(
   });
   live.connect(pool);
   stack.defer(async () => {
-    shutdown.abort(new ShutdownRequested());
+    shutdown.abort(new ShutdownError());
     await pool.stop();
   });
   return { pool, fitness, health, tasksRoot, ...shared };

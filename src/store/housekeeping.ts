@@ -2,7 +2,7 @@ import { sql } from "drizzle-orm";
 import { forgetAuditEvents } from "./audit.ts";
 import { ensurePartitions } from "./logs/partitions.ts";
 import { forgetOldNodes } from "./nodes/nodes.ts";
-import { type Database, DatabaseReadOnly } from "./postgres/database.ts";
+import { type Database, DatabaseReadOnlyError } from "./postgres/database.ts";
 import { forgetRequests } from "./tasks/tasks.ts";
 
 /**
@@ -19,6 +19,6 @@ export async function keepHouse(database: Database): Promise<void> {
 export async function assertWritable(database: Database): Promise<void> {
   await database.run(async (db) => {
     const [row] = await db.execute(sql`SELECT current_setting('transaction_read_only') AS "readOnly"`);
-    if (row?.readOnly === "on") throw new DatabaseReadOnly();
+    if (row?.readOnly === "on") throw new DatabaseReadOnlyError();
   });
 }

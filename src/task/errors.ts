@@ -85,10 +85,10 @@ export class PrepareError extends Error {
 }
 
 /** Another server owns the task now. The receiver kills the task's processes here and stores nothing more. */
-export class LeaseLost extends Error {
+export class LeaseLostError extends Error {
   constructor(taskId: string) {
     super(`The lease of task ${taskId} has moved on`);
-    this.name = "LeaseLost";
+    this.name = "LeaseLostError";
   }
 }
 

@@ -1,7 +1,7 @@
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { RepositoryService } from "../../gen/signalman/v1/repository_pb.ts";
 import { TaskService } from "../../gen/signalman/v1/task_service_pb.ts";
 import { TemplateService } from "../../gen/signalman/v1/template_pb.ts";
@@ -45,7 +45,7 @@ async function apply(text: string, ...options: string[]) {
 }
 
 describe("signalman apply", () => {
-  it("prints a line for each resource that it changed or would change", async () => {
+  test("prints a line for each resource that it changed or would change", async () => {
     const dry = await apply(CATALOG, "--dry-run");
     expect(dry).toMatchObject({ code: 0, stderr: "" });
     expect(dry.stdout).toMatch(/would be: 4 created\n$/);
@@ -75,7 +75,7 @@ describe("signalman apply", () => {
     expect(pruned.stdout).toContain("- projects/shop/environments/defaults\n");
   });
 
-  it("warns of apps that the server does not know, and of folders that it does not have", async () => {
+  test("warns of apps that the server does not know, and of folders that it does not have", async () => {
     const doubtful = CATALOG.replace("name: shop", "name: doubtful")
       .replace("app: bash", "app: bsh")
       .replace("./scripts", "./script");
@@ -94,7 +94,7 @@ describe("signalman apply", () => {
     expect((await apply(CATALOG)).stderr).toBe("");
   });
 
-  it("--dry-run --prune prints the changes and obstacles, with the exit code of the apply itself", async () => {
+  test("--dry-run --prune prints the changes and obstacles, with the exit code of the apply itself", async () => {
     await apply(CATALOG.replace("name: shop", "name: busy"));
     await writeFile(join(folder, "scripts/hello.sh"), "exec sleep 600");
     const tasks = service.client(TaskService);
@@ -112,14 +112,14 @@ describe("signalman apply", () => {
     await writeFile(join(folder, "scripts/hello.sh"), "echo hello");
   });
 
-  it("resolves a relative URL against the folder of the file", async () => {
+  test("resolves a relative URL against the folder of the file", async () => {
     await apply(CATALOG);
     const name = "projects/shop/repositories/scripts";
     const { repository } = await service.client(RepositoryService).getRepository({ name });
     expect(repository?.url).toBe(join(folder, "scripts"));
   });
 
-  it("reads JSON and stdin", async () => {
+  test("reads JSON and stdin", async () => {
     const json = JSON.stringify({ project: { name: "other", max_parallel_tasks: 3 } }, null, "\t");
     const result = await cli(["apply", "-", "--json"], { server: service.url, input: json });
     expect(result.code).toBe(0);
@@ -128,7 +128,7 @@ describe("signalman apply", () => {
     ]);
   });
 
-  it("reads YAML merge keys; keys beside one override it", async () => {
+  test("reads YAML merge keys; keys beside one override it", async () => {
     const result = await apply(`project: { name: merging }
 repositories: [{ name: scripts, url: ./scripts }]
 templates:
@@ -141,13 +141,13 @@ templates:
     expect(template).toMatchObject({ path: "hello.sh", env: { STAGE: "prod", REGION: "eu" } });
   });
 
-  it("names file and line of broken YAML", async () => {
+  test("names file and line of broken YAML", async () => {
     const { code, stderr } = await apply("project:\n  name: a\n name: b\n");
     expect(code).toBe(2);
     expect(stderr).toMatch(/^signalman: \/catalog.yaml:3: /);
   });
 
-  it("names file, line and path of invalid merges and of aliases without an anchor", async () => {
+  test("names file, line and path of invalid merges and of aliases without an anchor", async () => {
     const { code, stderr } = await apply(`project: &p
   name: a
   labels: { <<: !file missing.yaml }
@@ -172,7 +172,7 @@ templates:
     ]);
   });
 
-  it("names path and line of every unknown field and value", async () => {
+  test("names path and line of every unknown field and value", async () => {
     const text = `project: { name: a, colour: red }
 templates:
   - name: x
@@ -204,7 +204,7 @@ templates:
     ]);
   });
 
-  it("names file and line of fields that the service refuses", async () => {
+  test("names file and line of fields that the service refuses", async () => {
     const { code, stderr } = await apply(
       CATALOG.replace("app: bash", 'app: ""').replace("90s", "0.5s").replace("{ name: shop", '{ name: "a b"'),
     );
@@ -214,24 +214,24 @@ templates:
     expect(stderr).toMatch(/^signalman: \/catalog.yaml:9: templates\[0\].app: /m);
   });
 
-  it("spells a field as the file does", async () => {
+  test("spells a field as the file does", async () => {
     for (const field of ["maxParallelTasks", "max_parallel_tasks"]) {
       const { stderr } = await apply(`project: { name: shop, ${field}: -1 }`);
       expect(stderr).toContain(`/catalog.yaml:1: project.${field}: `);
     }
   });
 
-  it("says which inventory has no source", async () => {
+  test("says which inventory has no source", async () => {
     const { stderr } = await apply("project: { name: shop }\ninventories: [{ name: hosts }]");
     expect(stderr).toMatch(/:2: inventories\[0\]: One of .* is required; got none$/m);
   });
 
-  it("refuses stdin that is not UTF-8", async () => {
+  test("refuses stdin that is not UTF-8", async () => {
     const { stderr } = await cli(["apply", "-"], { server: service.url, input: Buffer.from([0xff]) });
     expect(stderr).toMatch(/^signalman: cannot read stdin: /);
   });
 
-  it("an empty file is an error", async () => {
+  test("an empty file is an error", async () => {
     const { code, stderr } = await apply("");
     expect(code).toBe(2);
     expect(stderr).toMatch(/catalog.yaml/);

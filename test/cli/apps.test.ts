@@ -1,7 +1,7 @@
 import { chmod, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { findProgram } from "../../src/jobs/apps/find-program.ts";
 import { applyDemo, bytesOf, endOf, runDemo, watchToEnd } from "../support/demo.ts";
 import { startService, type TestService } from "../support/service.ts";
@@ -52,7 +52,7 @@ async function run(template: string) {
 }
 
 describe("signalman apps", () => {
-  it("prints for each app whether it works, its version and path, and the problem if it does not", async () => {
+  test("prints for each app whether it works, its version and path, and the problem if it does not", async () => {
     const { code, stdout } = await cli(["apps"], { server: service.url });
     expect(code).toBe(0);
     expect(stdout).toMatch(/^APP +WORKS +VERSION +PATH$/m);
@@ -62,7 +62,7 @@ describe("signalman apps", () => {
     expect(stdout).toMatch(/^absent: There is no program no-such-program in the server's PATH; install it$/m);
   });
 
-  it("prints messages as JSON, one per line", async () => {
+  test("prints messages as JSON, one per line", async () => {
     const { stdout } = await cli(["apps", "--json"], { server: service.url });
     const apps = stdout
       .trim()
@@ -82,22 +82,22 @@ describe("signalman apps", () => {
 });
 
 describe("a task", () => {
-  it("of app node gets arguments and environment", async () => {
+  test("of app node gets arguments and environment", async () => {
     expect((await run("node")).stdout).toBe("x,a=1 dev\n");
   });
 
-  it("of app powershell gets them, too", async (context) => {
+  test("of app powershell gets them, too", async (context) => {
     const found = findProgram({ command: "pwsh", otherwise: "powershell" }, process.env.PATH ?? "");
     if (!found) context.skip("there is no PowerShell on this machine");
     expect((await run("powershell")).stdout).toBe("x a=1 dev\n");
   });
 
-  it("of a declared app gets the app's arguments and environment, which users may override", async () => {
+  test("of a declared app gets the app's arguments and environment, which users may override", async () => {
     expect((await run("tool")).stdout).toBe("hello -w tool\n");
     expect((await run("loud")).stdout).toBe("hi -w loud\n");
   });
 
-  it("of an app that is not installed fails and says so", async () => {
+  test("of an app that is not installed fails and says so", async () => {
     expect((await run("absent")).end?.message).toMatch(/^Cannot run app absent: there is no program no-such/);
   });
 });

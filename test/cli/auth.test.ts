@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { startService, type TestService } from "../support/service.ts";
 import { cli } from "./cli.ts";
 
@@ -12,13 +12,13 @@ beforeAll(async () => {
 afterAll(() => service[Symbol.asyncDispose]());
 
 describe("a server with a token", () => {
-  it("is reached with SIGNALMAN_TOKEN or --token", async () => {
+  test("is reached with SIGNALMAN_TOKEN or --token", async () => {
     const byVariable = await cli(["list"], { server: service.url, env: { SIGNALMAN_TOKEN: TOKEN } });
     expect(byVariable).toMatchObject({ code: 0, stderr: "" });
     expect((await cli(["list", "--token", TOKEN], { server: service.url })).code).toBe(0);
   });
 
-  it.each([
+  test.each([
     ["apply", "-"],
     ["export", "demo"],
     ["run", "demo/hello"],

@@ -1,5 +1,5 @@
 import { fileURLToPath } from "node:url";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { applyDemo } from "../support/demo.ts";
 import { startService, type TestService } from "../support/service.ts";
 import { startProgram } from "./cli.ts";
@@ -21,13 +21,13 @@ describe.runIf(oldNode)("bin/signalman.js under an old Node", () => {
   });
   afterAll(() => dispose(service));
 
-  it("runs with the repository's Node, and passes on output and exit code", async () => {
+  test("runs with the repository's Node, and passes on output and exit code", async () => {
     const run = startProgram([...command, "run", "demo/fail"], { server: service.url });
     expect(await run.ended).toBe(1);
     expect(run.stdout.toString()).toBe("out\n");
   });
 
-  it("passes signals on", async () => {
+  test("passes signals on", async () => {
     const run = startProgram([...command, "run", "demo/wait"], { server: service.url });
     await run.shows("stdout", "started");
     run.child.kill("SIGTERM");
@@ -35,7 +35,7 @@ describe.runIf(oldNode)("bin/signalman.js under an old Node", () => {
     expect(run.stderr).toContain("the task goes on");
   });
 
-  it("delivers one Ctrl-C on a terminal once", async () => {
+  test("delivers one Ctrl-C on a terminal once", async () => {
     const terminal = ["python3", ON_TERMINAL, "24", "100"];
     const run = startProgram([...terminal, ...command, "run", "demo/wait"], {
       server: service.url,

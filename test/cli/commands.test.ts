@@ -1,5 +1,5 @@
 import { Code, ConnectError } from "@connectrpc/connect";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { parse } from "yaml";
 import { HookEvent } from "../../gen/signalman/v1/hook_pb.ts";
 import { forEachName } from "../../src/cli/each.ts";
@@ -44,7 +44,7 @@ beforeAll(async () => {
 afterAll(() => service[Symbol.asyncDispose]());
 
 describe("signalman get", () => {
-  it("prints the task as YAML, or as JSON", async () => {
+  test("prints the task as YAML, or as JSON", async () => {
     const yaml = await cli(["get", short], { server });
     expect(parse(yaml.stdout)).toMatchObject({
       name,
@@ -56,7 +56,7 @@ describe("signalman get", () => {
     expect(JSON.parse(json.stdout)).toEqual(parse(yaml.stdout));
   });
 
-  it("a task that does not exist is an error with exit code 2", async () => {
+  test("a task that does not exist is an error with exit code 2", async () => {
     const { code, stderr } = await cli(["get", "demo/0192f0c1-0000-7000-8000-000000000001"], { server });
     expect(code).toBe(2);
     expect(stderr).toBe(
@@ -66,7 +66,7 @@ describe("signalman get", () => {
 });
 
 describe("signalman logs", () => {
-  it("counts a line of many pieces as one, and cuts none of its characters", async () => {
+  test("counts a line of many pieces as one, and cuts none of its characters", async () => {
     const { name: task } = await runDemo(service, "long");
     await watchToEnd(service, task);
     const of = async (tail: number, ...more: string[]) =>
@@ -87,7 +87,7 @@ describe("signalman logs", () => {
     expect(watched.stdout).toBe("a".repeat(40_000));
   });
 
-  it("counts the rest of a line after 1 MiB as another line", async () => {
+  test("counts the rest of a line after 1 MiB as another line", async () => {
     const { name: task } = await runDemo(service, "endless");
     await watchToEnd(service, task);
     const { stdout } = await cli(["logs", task, "--stream", "stdout", "--tail", "1"], { server });
@@ -96,7 +96,7 @@ describe("signalman logs", () => {
     expect(stdout).toMatch(/^z+\n$/);
   });
 
-  it("goes on with --follow until the task has ended", async () => {
+  test("goes on with --follow until the task has ended", async () => {
     const { name: task } = await runDemo(service, "wait");
     const run = startCli(["logs", "-f", "--stream", "stdout", "--tail", "1", task], { server });
     await run.shows("stdout", "started");
@@ -105,7 +105,7 @@ describe("signalman logs", () => {
     expect(run.stdout.toString()).toBe("started\n");
   });
 
-  it("makes the service's lines printable, and has times before lines with -t", async () => {
+  test("makes the service's lines printable, and has times before lines with -t", async () => {
     const system = await cli(["logs", short, "--stream", "system", "-t"], { server });
     expect(system.stdout).toMatch(/^\d{4}-\S+Z Running /);
     const hooked = await runDemo(service, "hooked");
@@ -116,7 +116,7 @@ describe("signalman logs", () => {
     expect(stdout).not.toMatch(/[\x00-\x09\x0b-\x1f\x7f-\x9f]/);
   });
 
-  it("prints the log, or a stream, or its end", async () => {
+  test("prints the log, or a stream, or its end", async () => {
     const all = await cli(["logs", short], { server });
     expect(all.stdout).toContain("one\n");
     expect(all.stdout).toContain("two\n");
@@ -128,7 +128,7 @@ describe("signalman logs", () => {
     expect(plain.stdout).toBe("one\nthree");
   });
 
-  it("prints one JSON object per line", async () => {
+  test("prints one JSON object per line", async () => {
     const { stdout } = await cli(["logs", short, "--stream", "stdout", "--json"], { server });
     const lines = stdout
       .trim()
@@ -138,7 +138,7 @@ describe("signalman logs", () => {
     expect(lines.at(-1)).toMatchObject({ text: "\x1b[31mthree\x1b[0m", partial: true });
   });
 
-  it("reads more than one page", async () => {
+  test("reads more than one page", async () => {
     const task = await runDemo(service, "count");
     await watchToEnd(service, task.name);
     const numbers = Array.from({ length: 25_000 }, (_, i) => `${i + 1}\n`);
@@ -150,7 +150,7 @@ describe("signalman logs", () => {
 });
 
 describe("signalman list", () => {
-  it("prints an aligned table, control characters taken out", async () => {
+  test("prints an aligned table, control characters taken out", async () => {
     const { stdout } = await cli(["list", "demo", "--filter", "labels.team = web"], { server });
     const [header = "", row = ""] = stdout.split("\n");
     expect(header).toMatch(/^TASK +TEMPLATE +STATUS +AGE +DURATION +MESSAGE$/);
@@ -158,7 +158,7 @@ describe("signalman list", () => {
     expect(row.indexOf("a\ufffd[31m note")).toBe(header.indexOf("MESSAGE"));
   });
 
-  it("prints one JSON object per task, up to the limit", async () => {
+  test("prints one JSON object per task, up to the limit", async () => {
     const { stdout } = await cli(["list", "--json", "--limit", "1"], { server });
     expect(
       stdout
@@ -168,7 +168,7 @@ describe("signalman list", () => {
     ).toEqual([expect.stringContaining("projects/demo/")]);
   });
 
-  it("says what is wrong with a filter", async () => {
+  test("says what is wrong with a filter", async () => {
     const { code, stderr } = await cli(["list", "--filter", "frob = 1"], { server });
     expect(code).toBe(2);
     expect(stderr).toMatch(/^signalman: filter: /);
@@ -176,14 +176,14 @@ describe("signalman list", () => {
 });
 
 describe("signalman kill", () => {
-  it("says that a task had ended already", async () => {
+  test("says that a task had ended already", async () => {
     const { code, stdout } = await cli(["kill", short], { server });
     expect({ code, stdout }).toEqual({ code: 0, stdout: `${short} had ended already (SUCCESS)\n` });
   });
 });
 
 describe("signalman run", () => {
-  it("prints each violation on a separate line", async () => {
+  test("prints each violation on a separate line", async () => {
     const args = ["run", "demo/both", "--arg", "x", "--branch", "main"];
     const { code, stderr } = await cli(args, { server });
     expect(code).toBe(2);
@@ -194,7 +194,7 @@ describe("signalman run", () => {
 describe("several tasks at once", () => {
   const MISSING = "demo/0192f0c1-0000-7000-8000-000000000001";
 
-  it("kill and delete go on after a missing task, report each, and exit with 2", async () => {
+  test("kill and delete go on after a missing task, report each, and exit with 2", async () => {
     const names = await Promise.all(["wait", "wait"].map((template) => runDemo(service, template)));
     const [first = "", second = ""] = names.map((task) => task.name.replace("projects/demo/tasks", "demo"));
     const kill = await cli(["kill", first, MISSING, second, first, "--force"], { server });
@@ -208,7 +208,7 @@ describe("several tasks at once", () => {
     expect(stderr).toContain("000000000001 (not_found)");
   });
 
-  it("a missing right for one name does not keep the others", async () => {
+  test("a missing right for one name does not keep the others", async () => {
     const tried: string[] = [];
     const act = async (task: string) => {
       tried.push(task);
@@ -218,7 +218,7 @@ describe("several tasks at once", () => {
     expect(tried).toEqual(["a", "b"]);
   });
 
-  it("an error that every call would get ends the command at once", async () => {
+  test("an error that every call would get ends the command at once", async () => {
     const tried: string[] = [];
     const act = async (task: string) => {
       tried.push(task);

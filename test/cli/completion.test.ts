@@ -4,7 +4,7 @@ import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { afterAll, beforeAll, describe, expect, it, onTestFinished, type TestContext } from "vitest";
+import { afterAll, beforeAll, describe, expect, onTestFinished, type TestContext, test } from "vitest";
 import { candidates } from "../../src/cli/completion/candidates.ts";
 import { createProgram } from "../../src/cli/program.ts";
 import { findProgram } from "../../src/jobs/apps/find-program.ts";
@@ -51,7 +51,7 @@ async function completed(...words: string[]): Promise<string[]> {
 }
 
 describe("the last word", () => {
-  it("is a command", async () => {
+  test("is a command", async () => {
     expect(await completed("")).toEqual(expect.arrayContaining(["run", "watch", "completion", "help"]));
     expect(await completed("")).not.toContain("__complete");
     expect(await completed("ru")).toEqual(["run"]);
@@ -59,7 +59,7 @@ describe("the last word", () => {
     expect(await completed("frob", "x")).toEqual([]);
   });
 
-  it("is an option, of the command or of all", async () => {
+  test("is an option, of the command or of all", async () => {
     expect(await completed("kill", "--g")).toEqual(["--grace"]);
     expect(await completed("kill", "demo/x", "-")).toEqual(
       expect.arrayContaining(["--force", "--json", "--help"]),
@@ -67,14 +67,14 @@ describe("the last word", () => {
     expect(await completed("serve", "--lis")).toEqual(["--listen"]);
   });
 
-  it("is a choice, a file, or free text without completions", async () => {
+  test("is a choice, a file, or free text without completions", async () => {
     expect(await completed("completion", "")).toEqual(["bash", "zsh", "fish"]);
     expect(await completed("apply", "cat")).toEqual([":files"]);
     expect(await completed("run", "demo/hello", "--message", "")).toEqual([]);
     expect(await completed("get", "demo/x", "")).toEqual([]);
   });
 
-  it("is a name that the server knows", async () => {
+  test("is a name that the server knows", async () => {
     expect(await completed("run", "")).toEqual(["demo/"]);
     expect(await completed("run", "demo/he")).toEqual(["demo/hello", "demo/help"]);
     expect(await completed("run", "--message", "x", "-e", "a=b", "demo/hell")).toEqual(["demo/hello"]);
@@ -83,7 +83,7 @@ describe("the last word", () => {
     expect(await completed("list", "de")).toEqual(["demo"]);
   });
 
-  it("is completed by the server that the words name", async () => {
+  test("is completed by the server that the words name", async () => {
     expect(await completed("--server", "127.0.0.1:1", "run", "")).toEqual([]);
     expect(await completed("--server=127.0.0.1:1", "run", "")).toEqual([]);
     expect(await completed("run", "--server", service.url, "d")).toEqual(["demo/"]);
@@ -91,7 +91,7 @@ describe("the last word", () => {
 });
 
 describe("the hidden command", () => {
-  it("prints completions, each with its hint behind a tab", async () => {
+  test("prints completions, each with its hint behind a tab", async () => {
     const { code, stdout } = await cli(["__complete", "--patience", `${PATIENCE_MS}`, "--", "run", "demo/"], {
       server: service.url,
     });
@@ -102,7 +102,7 @@ describe("the hidden command", () => {
     expect(tasks).toBe(`${task}\tdemo/hello SUCCESS a note\n`);
   });
 
-  it("prints nothing without a server, or if the server does not answer within the patience", async () => {
+  test("prints nothing without a server, or if the server does not answer within the patience", async () => {
     const mute = createServer(() => {}).listen(0, "127.0.0.1");
     await once(mute, "listening");
     const { port } = mute.address() as { port: number };
@@ -139,7 +139,7 @@ async function typed(shell: string[], start: string, line: string, shows: string
 }
 
 describe("in a shell", () => {
-  it("bash completes commands, options and names", async (context) => {
+  test("bash completes commands, options and names", async (context) => {
     const bash = [await shellOr(context, "bash"), "--norc", "--noprofile", "-i"];
     const start = "source <(signalman completion bash)";
     await typed(bash, start, "signalman comp", "signalman completion ");
@@ -149,7 +149,7 @@ describe("in a shell", () => {
     await typed(bash, start, "signalman apply biom", "apply biome.json ");
   });
 
-  it("zsh completes commands, options and names", async (context) => {
+  test("zsh completes commands, options and names", async (context) => {
     const zsh = [await shellOr(context, "zsh"), "-f", "-i"];
     const start =
       "unsetopt beep; autoload -Uz compinit && compinit -D -u; source <(signalman completion zsh)";
@@ -158,7 +158,7 @@ describe("in a shell", () => {
     await typed(zsh, start, "signalman apply biom", "apply biome.json");
   });
 
-  it("fish completes commands, options and names", async (context) => {
+  test("fish completes commands, options and names", async (context) => {
     const fish = await shellOr(context, "fish");
     const ask = async (line: string) => {
       const script = `signalman completion fish | source; complete -C '${line}'`;

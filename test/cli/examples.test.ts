@@ -1,6 +1,6 @@
 import { readFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { startService, type TestService } from "../support/service.ts";
 import { cli, startProgram } from "./cli.ts";
 
@@ -17,7 +17,7 @@ beforeAll(async () => {
 afterAll(() => service[Symbol.asyncDispose]());
 
 describe.each(["watch.ts", "watch-grpc.mjs"])("examples/%s", (name) => {
-  it("runs a template and prints its lines", async () => {
+  test("runs a template and prints its lines", async () => {
     const run = startProgram([process.execPath, at(name), "demo/hello"], {
       server: new URL(service.url).host,
     });
@@ -28,7 +28,7 @@ describe.each(["watch.ts", "watch-grpc.mjs"])("examples/%s", (name) => {
   });
 });
 
-it("examples/watch.ts has no more than 15 lines of code", async () => {
+test("examples/watch.ts has no more than 15 lines of code", async () => {
   const lines = (await readFile(at("watch.ts"), "utf8")).split("\n");
   const code = lines.filter((line) => line.trim() !== "" && !line.startsWith("//"));
   expect(code.length).toBeLessThanOrEqual(15);

@@ -2,7 +2,7 @@ import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { parse } from "yaml";
 import { AccessKeyService } from "../../gen/signalman/v1/access_key_pb.ts";
 import { keyLike } from "../support/private-key.ts";
@@ -64,7 +64,7 @@ async function apply(text: string, options: string[] = [], env: Record<string, s
 }
 
 describe("a catalog file", () => {
-  it("may take its secrets from the environment and from files beside it", async () => {
+  test("may take its secrets from the environment and from files beside it", async () => {
     expect(await apply(CATALOG)).toEqual({
       code: 0,
       stdout: expect.any(String),
@@ -77,7 +77,7 @@ describe("a catalog file", () => {
     expect(accessKeys.map(({ kind }) => kind.case)).toEqual(["ssh", "text"]);
   });
 
-  it("is refused with file, line and field for each missing variable and file", async () => {
+  test("is refused with file, line and field for each missing variable and file", async () => {
     const { code, stderr } = await apply(CATALOG.replace("keys/deploy", "keys/none"), [], {
       DEPLOY_PASSPHRASE: SECRET,
     });
@@ -97,7 +97,7 @@ describe("a catalog file", () => {
 });
 
 describe("signalman apply --dry-run", () => {
-  it("prints the old and new value of each field that differs, in color; of secrets only that they differ", async () => {
+  test("prints the old and new value of each field that differs, in color; of secrets only that they differ", async () => {
     await apply(CATALOG);
     const changed = CATALOG.replace("90s", "5s")
       .replace("login: git", "login: ada")
@@ -127,7 +127,7 @@ describe("signalman apply --dry-run", () => {
 });
 
 describe("signalman export", () => {
-  it("writes a catalog that changes nothing when it is applied; secrets are left out, their places are kept", async () => {
+  test("writes a catalog that changes nothing when it is applied; secrets are left out, their places are kept", async () => {
     await apply(CATALOG);
     const { code, stdout } = await cli(["export", "shop"], { server: service.url });
     expect(code).toBe(0);
@@ -148,7 +148,7 @@ describe("signalman export", () => {
     expect(await readFile(exported, "utf8")).toBe(stdout);
   });
 
-  it("of a project with secrets, applied to an empty server, names those that are needed", async () => {
+  test("of a project with secrets, applied to an empty server, names those that are needed", async () => {
     await apply(CATALOG);
     const exported = join(folder, "exported.yaml");
     await cli(["export", "shop", "--output", exported], { server: service.url });
@@ -161,7 +161,7 @@ describe("signalman export", () => {
     expect(stderr.trim().split("\n")).toHaveLength(4);
   });
 
-  it("of the quickstart, applied to an empty server, runs the same", async () => {
+  test("of the quickstart, applied to an empty server, runs the same", async () => {
     await cli(["apply", QUICKSTART], { server: service.url });
     const exported = join(folder, "quickstart.yaml");
     await cli(["export", "demo", "--output", exported], { server: service.url });
@@ -173,7 +173,7 @@ describe("signalman export", () => {
     expect(there?.code).toBe(0);
   });
 
-  it("of a missing project says so", async () => {
+  test("of a missing project says so", async () => {
     const { code, stderr } = await cli(["export", "none"], { server: service.url });
     expect(code).toBe(2);
     expect(stderr).toContain("projects/none");

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { TaskStatus } from "../../gen/signalman/v1/task_pb.ts";
 import { TaskService } from "../../gen/signalman/v1/task_service_pb.ts";
 import { applyDemo } from "../support/demo.ts";
@@ -32,7 +32,7 @@ const statusOf = async (task: string) => {
 };
 
 describe("Ctrl-C, in a pipe", () => {
-  it("once: leaves the task running, prints the command that watches it again, and exits with 130", async () => {
+  test("once: leaves the task running, prints the command that watches it again, and exits with 130", async () => {
     const { run, task } = await running("polite");
     run.child.kill("SIGINT");
     await run.shows("stderr", "Ctrl-C again within 2 s kills it");
@@ -47,7 +47,7 @@ describe("Ctrl-C, in a pipe", () => {
     expect(watch.stdout.toString()).toBe("started\nbye\n");
   });
 
-  it("twice: kills the task, watches it to its end and exits with 3", async () => {
+  test("twice: kills the task, watches it to its end and exits with 3", async () => {
     const { run, task } = await running("polite");
     run.child.kill("SIGINT");
     await run.shows("stderr", "Ctrl-C again");
@@ -58,7 +58,7 @@ describe("Ctrl-C, in a pipe", () => {
     expect(await statusOf(task)).toBe(TaskStatus.STOPPED);
   });
 
-  it("three times: leaves at once although the task is still ending", async () => {
+  test("three times: leaves at once although the task is still ending", async () => {
     const { run, task } = await running("stubborn", "--json");
     run.child.kill("SIGINT");
     await run.shows("stderr", "Ctrl-C again");
@@ -70,7 +70,7 @@ describe("Ctrl-C, in a pipe", () => {
     await cli(["kill", task, "--force"], { server });
   });
 
-  it("SIGTERM leaves at once, with 143", async () => {
+  test("SIGTERM leaves at once, with 143", async () => {
     const { run, task } = await running("polite");
     run.child.kill("SIGTERM");
     expect(await run.ended).toBe(143);

@@ -1,7 +1,7 @@
 import { writeFile } from "node:fs/promises";
 import { hostname } from "node:os";
 import { join } from "node:path";
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { createProgram } from "../../src/cli/program.ts";
 import { applyDemo, runDemo, watchToEnd } from "../support/demo.ts";
 import { startService, type TestService } from "../support/service.ts";
@@ -57,7 +57,7 @@ const DECISIONS: Record<string, string[]> = { plan: [], confirm: ["--yes"], reje
 /** Commands that call no server, so print no messages. */
 const LOCAL = ["serve", "rotate-secrets", "completion", "help"];
 
-it("each command is tested here, or is known to call no server", () => {
+test("each command is tested here, or is known to call no server", () => {
   const program = createProgram();
   const names = program
     .createHelp()
@@ -85,11 +85,11 @@ describe("with --json stdout has only messages, one per line", () => {
   const cases = Object.entries(COMMANDS).flatMap(([name, calls]) =>
     calls.map((args, i) => ({ name, args, nth: i + 1 })),
   );
-  it.each(cases)("signalman $name, call $nth", async ({ name, args }) => {
+  test.each(cases)("signalman $name, call $nth", async ({ name, args }) => {
     await expectJson(name, await args());
   });
 
-  it.for(Object.entries(DECISIONS))("signalman %s", async ([name, args], context) => {
+  test.for(Object.entries(DECISIONS))("signalman %s", async ([name, args], context) => {
     needsTerraform(context);
     await using project = await makeProject(service);
     const task = await project.planned();
@@ -98,7 +98,7 @@ describe("with --json stdout has only messages, one per line", () => {
     await watchToEnd(service, task.name);
   });
 
-  it("prints no error to stdout", async () => {
+  test("prints no error to stdout", async () => {
     const args = ["get", "demo/0192f0c1-0000-7000-8000-000000000001", "--json"];
     expect(await cli(args, { server: service.url })).toMatchObject({
       code: 2,

@@ -2,7 +2,7 @@ import { once } from "node:events";
 import type { Readable } from "node:stream";
 import { fileURLToPath } from "node:url";
 import { stripVTControlCharacters } from "node:util";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { TaskService } from "../../gen/signalman/v1/task_service_pb.ts";
 import { applyDemo, runDemo, watchToEnd } from "../support/demo.ts";
 import { SIGNALMAN } from "../support/program.ts";
@@ -27,7 +27,7 @@ const short = (name: string) => name.replace(/^projects\/demo\/tasks/, "demo");
 const killAll = () => tasks().killTasks({ template: "projects/demo/templates/wait", force: true });
 
 describe("signalman list --follow into a pipe", () => {
-  it("prints tasks that have not ended, then a line for each change, across a restart of the server", async () => {
+  test("prints tasks that have not ended, then a line for each change, across a restart of the server", async () => {
     const before = await runDemo(service, "wait");
     const run = startCli(["list", "demo", "--follow"], { server: service.url });
     await run.shows("stdout", `${short(before.name)} demo/wait`);
@@ -51,7 +51,7 @@ describe("signalman list --follow into a pipe", () => {
     expect(await run.ended).toBe(130);
   });
 
-  it("prints the messages of tasks that pass the filter as JSON", async () => {
+  test("prints the messages of tasks that pass the filter as JSON", async () => {
     const run = startCli(["list", "--follow", "--json", "--filter", "labels.team = web"], {
       server: service.url,
     });
@@ -75,7 +75,7 @@ describe("signalman list --follow into a pipe", () => {
     expect(await run.ended).toBe(143);
   });
 
-  it("says what is wrong with a filter, and what does not exist", async () => {
+  test("says what is wrong with a filter, and what does not exist", async () => {
     const wrong = await cli(["list", "--follow", "--filter", "status = RUNNING"], { server: service.url });
     expect({ code: wrong.code, stderr: wrong.stderr }).toEqual({
       code: 2,
@@ -85,7 +85,7 @@ describe("signalman list --follow into a pipe", () => {
   });
 });
 
-it("list --follow excludes --order and --limit", async () => {
+test("list --follow excludes --order and --limit", async () => {
   for (const option of [
     ["--order", "end_time"],
     ["--limit", "3"],
@@ -123,7 +123,7 @@ describe("signalman list --follow on a terminal", () => {
     return screen(run);
   }
 
-  it("shows tasks that run, wait or have just ended, in a table that follows the size of the terminal", async () => {
+  test("shows tasks that run, wait or have just ended, in a table that follows the size of the terminal", async () => {
     const names: string[] = [];
     for (let i = 0; i < 6; i++)
       names.push((await runDemo(service, "wait", { message: "x".repeat(200) })).name);
@@ -152,7 +152,7 @@ describe("signalman list --follow on a terminal", () => {
 });
 
 describe("signalman kill --template", () => {
-  it("stops all tasks of the template and reports each", async () => {
+  test("stops all tasks of the template and reports each", async () => {
     const { name } = await runDemo(service, "wait");
     const { code, stdout } = await cli(["kill", "--template", "demo/wait", "--force"], {
       server: service.url,
@@ -162,7 +162,7 @@ describe("signalman kill --template", () => {
     await watchToEnd(service, name);
   });
 
-  it("says that no task was waiting or running", async () => {
+  test("says that no task was waiting or running", async () => {
     const { code, stdout, stderr } = await cli(["kill", "--template", "demo/quick"], { server: service.url });
     expect({ code, stdout, stderr }).toEqual({
       code: 0,
@@ -171,7 +171,7 @@ describe("signalman kill --template", () => {
     });
   });
 
-  it("takes either tasks or a template", async () => {
+  test("takes either tasks or a template", async () => {
     const { name } = await runDemo(service, "quick");
     for (const args of [["kill"], ["kill", name, "--template", "demo/wait"]]) {
       const { code, stderr } = await cli(args, { server: service.url });
@@ -184,7 +184,7 @@ describe("signalman kill --template", () => {
 });
 
 describe("signalman delete", () => {
-  it("deletes tasks that have ended, and reports those that it cannot delete", async () => {
+  test("deletes tasks that have ended, and reports those that it cannot delete", async () => {
     const made = [await runDemo(service, "quick"), await runDemo(service, "quick")];
     const names = made.map(({ name }) => short(name));
     for (const { name } of made) await watchToEnd(service, name);
@@ -200,7 +200,7 @@ describe("signalman delete", () => {
 });
 
 describe("signalman list --order", () => {
-  it("prints tasks in the requested order", async () => {
+  test("prints tasks in the requested order", async () => {
     const list = async (order: string) => {
       const { stdout } = await cli(["list", "demo", "--json", "--order", order], { server: service.url });
       return stdout

@@ -2,7 +2,7 @@ import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { startProgram } from "./cli.ts";
 
 const QUICKSTART = fileURLToPath(new URL("../../examples/quickstart/quickstart.ts", import.meta.url));
@@ -33,7 +33,7 @@ async function expectNothingLeft(): Promise<void> {
 }
 
 describe("the quickstart", () => {
-  it("shows a run from end to end and leaves nothing behind", async () => {
+  test("shows a run from end to end and leaves nothing behind", async () => {
     const run = start("-e", "name=Ada", "-e", "steps=2", "-e", "style=loud");
     expect(await run.ended).toBe(0);
     expect(run.stdout.toString()).toContain("HELLO, ADA!");
@@ -42,14 +42,14 @@ describe("the quickstart", () => {
     await expectNothingLeft();
   });
 
-  it("ends as `signalman run` does", async () => {
+  test("ends as `signalman run` does", async () => {
     const run = start("-e", "steps=x");
     expect(await run.ended).toBe(2);
     expect(run.stderr).toMatch(/^signalman: variables\["steps"\]: must be a whole number/m);
     await expectNothingLeft();
   });
 
-  it("Ctrl-C ends the task and everything else", async () => {
+  test("Ctrl-C ends the task and everything else", async () => {
     const run = start("-e", "steps=1000");
     await run.shows("stdout", "step 2 of 1000");
     run.child.kill("SIGINT");
@@ -57,7 +57,7 @@ describe("the quickstart", () => {
     await expectNothingLeft();
   });
 
-  it("Ctrl-C while the server starts ends it", async () => {
+  test("Ctrl-C while the server starts ends it", async () => {
     const run = start();
     await run.shows("stderr", "starting a server");
     run.child.kill("SIGINT");

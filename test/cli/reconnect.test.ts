@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import { createServer } from "node:http2";
 import { type AddressInfo, connect, createServer as createTcpServer } from "node:net";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { applyDemo, runDemo } from "../support/demo.ts";
 import { startService, type TestService } from "../support/service.ts";
 import { cli, startCli } from "./cli.ts";
@@ -20,7 +20,7 @@ afterAll(() => dispose(service));
 const COUNTED = Array.from({ length: 150 }, (_, i) => `${i + 1}\n`).join("");
 
 describe("a watch", () => {
-  it("goes on after its server was killed and started again, with every line once", async () => {
+  test("goes on after its server was killed and started again, with every line once", async () => {
     const run = startCli(["run", "demo/count"], { server: service.url });
     await run.shows("stdout", "\n20\n");
     await service.kill("SIGKILL");
@@ -31,7 +31,7 @@ describe("a watch", () => {
     expect(run.stdout.toString()).toBe(COUNTED);
   });
 
-  it("goes on after its server was shut down", async () => {
+  test("goes on after its server was shut down", async () => {
     const run = startCli(["run", "demo/count"], { server: service.url });
     await run.shows("stdout", "\n20\n");
     await service.kill("SIGTERM");
@@ -41,7 +41,7 @@ describe("a watch", () => {
     expect(run.stdout.toString()).toBe(COUNTED);
   });
 
-  it("begins with the last lines on demand", async () => {
+  test("begins with the last lines on demand", async () => {
     const { name } = await runDemo(service, "count");
     expect((await cli(["watch", name], { server: service.url })).stdout).toBe(COUNTED);
     const { stdout } = await cli(["watch", name, "--tail", "3"], { server: service.url });
@@ -51,7 +51,7 @@ describe("a watch", () => {
 });
 
 describe("the first connection", () => {
-  it("is tried for a while: a server that starts later is found", async () => {
+  test("is tried for a while: a server that starts later is found", async () => {
     // A small server that listens at once, since a whole server may take longer to start than the command waits.
     const door = createTcpServer((client) => {
       const server = connect(Number(new URL(service.url).port), "127.0.0.1");
@@ -69,7 +69,7 @@ describe("the first connection", () => {
     door.close();
   });
 
-  it("ends with 2 and advice after 10 s", async () => {
+  test("ends with 2 and advice after 10 s", async () => {
     const started = performance.now();
     const { code, stderr } = await cli(["list"], { server: "127.0.0.1:1" });
     expect(code).toBe(2);
@@ -78,7 +78,7 @@ describe("the first connection", () => {
     expect(stderr).toContain("signalman serve");
   });
 
-  it("a server that does not speak gRPC is an error at once", async () => {
+  test("a server that does not speak gRPC is an error at once", async () => {
     const other = createServer((_, response) => response.end("hello"));
     other.listen(0, "127.0.0.1");
     await once(other, "listening");

@@ -1,5 +1,5 @@
 import { readFile } from "node:fs/promises";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { TaskService } from "../../gen/signalman/v1/task_service_pb.ts";
 import { SurveyType } from "../../gen/signalman/v1/template_pb.ts";
 import { applyDemo } from "../support/demo.ts";
@@ -38,7 +38,7 @@ beforeAll(async () => {
 afterAll(() => dispose(service));
 
 describe("signalman run", () => {
-  it("shows the task's stdout on stdout and its stderr on stderr, and exits with 0 after a success", async () => {
+  test("shows the task's stdout on stdout and its stderr on stderr, and exits with 0 after a success", async () => {
     const { code, stdout, stderr } = await cli(["run", "demo/both"], { server });
     expect(code).toBe(0);
     expect(stdout).toBe("out\nno newline");
@@ -46,7 +46,7 @@ describe("signalman run", () => {
     expect(stderr).toMatch(/^signalman: demo\/[0-9a-f-]{36} SUCCESS after [\d.]+ s$/m);
   });
 
-  it.each([
+  test.each([
     ["all but colors", [], {}, "\x00\xffred\r\n\n\nlast"],
     ["every one with --raw", ["--raw"], {}, "\x00\xff\x1b[31mred\x1b[0m\r\n\n\nlast"],
     ["every one where colors are forced", [], { FORCE_COLOR: "1" }, "\x00\xff\x1b[31mred\x1b[0m\r\n\n\nlast"],
@@ -60,7 +60,7 @@ describe("signalman run", () => {
     },
   );
 
-  it("says once in a pipe what its task waits for", async () => {
+  test("says once in a pipe what its task waits for", async () => {
     const first = startCli(["run", "demo/wait"], { server });
     await first.shows("stdout", "started");
     const second = startCli(["run", "demo/wait"], { server });
@@ -73,18 +73,18 @@ describe("signalman run", () => {
     expect(second.stderr.match(/the task waits/g)).toHaveLength(1);
   });
 
-  it("prints every line of a long log in order", async () => {
+  test("prints every line of a long log in order", async () => {
     const { stdout } = await cli(["run", "demo/count"], { server });
     expect(stdout).toBe(Array.from({ length: 200_000 }, (_, i) => `${i + 1}\n`).join(""));
   });
 
-  it("exits with 1 and says why after a failure", async () => {
+  test("exits with 1 and says why after a failure", async () => {
     const { code, stderr } = await cli(["run", "demo/fail"], { server });
     expect(code).toBe(1);
     expect(stderr).toMatch(/^signalman: The program ended with exit code 3\nsignalman: demo\S+ ERROR after/m);
   });
 
-  it("exits with 3 when the task was stopped", async () => {
+  test("exits with 3 when the task was stopped", async () => {
     const run = startCli(["run", "demo/wait"], { server });
     await run.shows("stdout", "started");
     const task = /demo\/[0-9a-f-]{36}/.exec(run.stderr)?.[0] ?? "";
@@ -95,14 +95,14 @@ describe("signalman run", () => {
     expect(run.stderr).toMatch(/ STOPPED after [\d.]+ s: killed: enough\n$/);
   });
 
-  it("puts the time before each line, once for all its pieces", async () => {
+  test("puts the time before each line, once for all its pieces", async () => {
     const { stdout, stderr } = await cli(["run", "demo/pieces", "--timestamps"], { server });
     const time = String.raw`\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z`;
     expect(stdout).toMatch(new RegExp(`^${time} first half and second\n${time} next\n$`));
     expect(stderr).toMatch(new RegExp(`^signalman: ${time} Running `, "m"));
   });
 
-  it("hands on variables, secrets, environment and arguments", async () => {
+  test("hands on variables, secrets, environment and arguments", async () => {
     const args = [
       "-e",
       "n=2",
@@ -127,13 +127,13 @@ describe("signalman run", () => {
     ]);
   });
 
-  it("takes answers to questions of text as they are typed", async () => {
+  test("takes answers to questions of text as they are typed", async () => {
     const answers = ["text=[1,  2]", "choice=null", "count=7"].flatMap((answer) => ["-e", answer]);
     const { stdout, code } = await cli(["run", "demo/asks", ...answers, "-e", "other=[1,  2]"], { server });
     expect([code, stdout]).toEqual([0, "choice=null\ncount=7\nother=[1,2]\ntext=[1,  2]\n"]);
   });
 
-  it("sends labels, message, priority and time-outs", async () => {
+  test("sends labels, message, priority and time-outs", async () => {
     const args = [
       "--label",
       "team=web",
@@ -154,13 +154,13 @@ describe("signalman run", () => {
     expect(task).toMatchObject({ runTimeout: { seconds: 90n }, queueTimeout: { seconds: 90n } });
   });
 
-  it("makes one task of two calls with one request id", async () => {
+  test("makes one task of two calls with one request id", async () => {
     const args = ["run", "demo/both", "--no-watch", "--request-id", "0192f0c1-0000-7000-8000-000000000001"];
     const [first, second] = await Promise.all([cli(args, { server }), cli(args, { server })]);
     expect(first.stdout).toBe(second.stdout);
   });
 
-  it("prints events as JSON, one a line, with text beside the bytes", async () => {
+  test("prints events as JSON, one a line, with text beside the bytes", async () => {
     const { code, stdout } = await cli(["run", "demo/both", "--json"], { server });
     const events = stdout
       .trim()
@@ -176,7 +176,7 @@ describe("signalman run", () => {
     expect(new Set(events.map((event) => event.resumeToken)).size).toBeGreaterThan(2);
   });
 
-  it("leaves text out of JSON if the bytes are not UTF-8", async () => {
+  test("leaves text out of JSON if the bytes are not UTF-8", async () => {
     const { stdout } = await cli(["run", "demo/bytes", "--json"], { server });
     const lines = stdout
       .trim()
@@ -186,7 +186,7 @@ describe("signalman run", () => {
     expect(own.map((line) => line.text)).toEqual([undefined, "", "", "last"]);
   });
 
-  it("ends without an error when the reader closes the pipe, and the task goes on", async () => {
+  test("ends without an error when the reader closes the pipe, and the task goes on", async () => {
     const run = startCli(["run", "demo/wait"], { server, ownStdout: true });
     run.child.stdout?.destroy();
     await run.shows("stderr", "signalman: demo/");
@@ -198,7 +198,7 @@ describe("signalman run", () => {
 });
 
 describe("the repository's bin", () => {
-  it("is run by node, as its first line says", async () => {
+  test("is run by node, as its first line says", async () => {
     const text = await readFile(new URL("../../bin/signalman.js", import.meta.url), "utf8");
     expect(text.startsWith("#!/usr/bin/env node\n")).toBe(true);
   });

@@ -1,6 +1,6 @@
 import { spawnSync } from "node:child_process";
 import { fileURLToPath } from "node:url";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { startService, type TestService } from "../support/service.ts";
 import { cli } from "./cli.ts";
 
@@ -18,7 +18,7 @@ beforeAll(async () => {
 afterAll(() => service[Symbol.asyncDispose]());
 
 describe("examples/scripts", () => {
-  it.for([
+  test.for([
     ["python", "python3"],
     ["powershell", "pwsh"],
   ])("runs its template in %s with the survey's answer", async ([template = "", program = ""], { skip }) => {

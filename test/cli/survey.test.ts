@@ -1,5 +1,5 @@
 import { fileURLToPath } from "node:url";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { TaskService } from "../../gen/signalman/v1/task_service_pb.ts";
 import { SurveyType } from "../../gen/signalman/v1/template_pb.ts";
 import { applyDemo } from "../support/demo.ts";
@@ -55,7 +55,7 @@ function shown(run: Cli): string {
   return terminal.text;
 }
 
-it("asks also where stdout is a pipe", async () => {
+test("asks also where stdout is a pipe", async () => {
   const command = `"$0" "$1" run demo/plainly | tee /dev/null`;
   const run = startProgram(
     ["python3", ON_TERMINAL, String(ROWS), String(COLUMNS), "sh", "-c", command, process.execPath, SIGNALMAN],
@@ -76,7 +76,7 @@ const tasks = async () =>
   (await service.client(TaskService).listTasks({ parent: "projects/demo" })).tasks.length;
 
 describe("the survey of a template, on a terminal", () => {
-  it("is asked question by question, wrong answers again, secrets without showing them", async () => {
+  test("is asked question by question, wrong answers again, secrets without showing them", async () => {
     const run = onTerminal("demo/survey");
     await reply(run, "What to say (text) [hello]: ", "");
     await reply(run, "count (a whole number, required): ", "many");
@@ -94,14 +94,14 @@ describe("the survey of a template, on a terminal", () => {
     expect(text).not.toContain("top");
   });
 
-  it("takes a value of an enum before a number, and lines that were typed ahead", async () => {
+  test("takes a value of an enum before a number, and lines that were typed ahead", async () => {
     const run = onTerminal("demo/survey");
     await reply(run, "What to say", "hi\r1\r2\r\rsecret");
     expect(await run.ended).toBe(0);
     expect(shown(run)).toMatch(/^count=1\ngreeting=hi\nstage=2\ntoken \*\*\*$/m);
   });
 
-  it("asks only what was not answered", async () => {
+  test("asks only what was not answered", async () => {
     const given = [
       "-e",
       "greeting=x",
@@ -121,7 +121,7 @@ describe("the survey of a template, on a terminal", () => {
     expect(await plain.ended).toBe(0);
   });
 
-  it("Ctrl-C, or the end of the input, at a question starts nothing", async () => {
+  test("Ctrl-C, or the end of the input, at a question starts nothing", async () => {
     const before = await tasks();
     const run = onTerminal("demo/survey");
     await reply(run, "What to say", "");
@@ -136,20 +136,20 @@ describe("the survey of a template, on a terminal", () => {
     expect(await tasks()).toBe(before);
   });
 
-  it("is not asked with --no-input: the service says what is missing", async () => {
+  test("is not asked with --no-input: the service says what is missing", async () => {
     const run = onTerminal("demo/survey", "--no-input");
     expect(await run.ended).toBe(2);
     expect(shown(run)).toMatch(/^signalman: variables\["count"\]: is required$/m);
   });
 
-  it("nor is a secret", async () => {
+  test("nor is a secret", async () => {
     const run = onTerminal("demo/plain", "--no-input", "--secret", "token");
     expect(await run.ended).toBe(2);
     expect(shown(run)).toMatch(/--secret token: there is no token in the environment/);
   });
 });
 
-it("without a terminal nothing is asked", async () => {
+test("without a terminal nothing is asked", async () => {
   const { code, stderr } = await cli(["run", "demo/survey"], { server: service.url, input: "x\n1\n" });
   expect(code).toBe(2);
   expect(stderr).toMatch(/^signalman: variables\["count"\]: is required$/m);

@@ -1,5 +1,5 @@
 import { fileURLToPath } from "node:url";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { applyDemo } from "../support/demo.ts";
 import { SIGNALMAN } from "../support/program.ts";
 import { startService, type TestService } from "../support/service.ts";
@@ -51,7 +51,7 @@ function shown(run: Cli): string {
 const ctrlC = (run: Cli) => run.child.stdin?.write("\x03");
 
 describe("on a terminal", () => {
-  it("all lines stay, the status line is removed, and the end is printed", async () => {
+  test("all lines stay, the status line is removed, and the end is printed", async () => {
     const run = onTerminal(["run", "demo/lines"]);
     expect(await run.ended).toBe(1);
     const lines = shown(run).split("\n");
@@ -64,7 +64,7 @@ describe("on a terminal", () => {
     expect(shown(run)).not.toContain("Ctrl-C leaves");
   });
 
-  it("partial lines go on where they were, and nothing tears colors or characters", async () => {
+  test("partial lines go on where they were, and nothing tears colors or characters", async () => {
     const run = onTerminal(["run", "demo/partial"]);
     await run.shows("stdout", "prompt> ");
     await run.shows("stdout", "RUNNING");
@@ -85,7 +85,7 @@ describe("on a terminal", () => {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: matches control characters
   const EVIL = /\x1b\]|\x1b\[2J|\x1b\[5A|\u009b|\x07/;
 
-  it("only text and colors of a task's output reach the terminal", async () => {
+  test("only text and colors of a task's output reach the terminal", async () => {
     const run = onTerminal(["run", "demo/evil"]);
     expect(await run.ended).toBe(0);
     expect(run.stdout.toString()).not.toMatch(EVIL);
@@ -116,13 +116,13 @@ describe("on a terminal", () => {
     expect(json.stdout.toString()).toContain("\\u009b2J");
   });
 
-  it("colors stay out with NO_COLOR, and there is no status line on a dumb terminal", async () => {
+  test("colors stay out with NO_COLOR, and there is no status line on a dumb terminal", async () => {
     const run = onTerminal(["run", "demo/lines"], { TERM: "dumb", NO_COLOR: "1" });
     expect(await run.ended).toBe(1);
     expect(run.stdout.toString()).not.toContain("\x1b");
   });
 
-  it("a secret without a value is asked for, and what is typed is not shown", async () => {
+  test("a secret without a value is asked for, and what is typed is not shown", async () => {
     const run = onTerminal(["run", "demo/secret", "--secret", "token"]);
     await run.shows("stdout", "token: ");
     run.child.stdin?.write("top secret\r");
@@ -131,7 +131,7 @@ describe("on a terminal", () => {
     expect(shown(run)).not.toContain("top");
   });
 
-  it("Ctrl-C instead of a secret runs nothing", async () => {
+  test("Ctrl-C instead of a secret runs nothing", async () => {
     const run = onTerminal(["run", "demo/secret", "--secret", "token"]);
     await run.shows("stdout", "token: ");
     run.child.stdin?.write("\x03");
@@ -139,7 +139,7 @@ describe("on a terminal", () => {
     expect(shown(run)).toBe("token:");
   });
 
-  it("the status line tells status, time and template, and how to leave", async () => {
+  test("the status line tells status, time and template, and how to leave", async () => {
     const run = onTerminal(["run", "demo/wait"]);
     await run.shows("stdout", "started");
     await run.shows("stdout", /\d:(?!00)\d\d/);

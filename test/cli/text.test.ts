@@ -1,5 +1,5 @@
 import { create } from "@bufbuild/protobuf";
-import { describe, expect, it } from "vitest";
+import { describe, expect, test } from "vitest";
 import { Document, parse } from "yaml";
 import { TaskSchema, TaskStatus } from "../../gen/signalman/v1/task_pb.ts";
 import { parsePath, pathText } from "../../src/cli/catalog/path.ts";
@@ -18,7 +18,7 @@ import { serverUrl } from "../../src/client/server-url.ts";
 const UUID = "0192f0c1-0000-7000-8000-00000000000a";
 
 describe("variables of -e", () => {
-  it.each([
+  test.each([
     ["2", 2],
     ["-0.5", -0.5],
     ["true", true],
@@ -36,19 +36,19 @@ describe("variables of -e", () => {
 });
 
 describe("names", () => {
-  it("are taken in full and short", () => {
+  test("are taken in full and short", () => {
     expect(parseTask(`demo/${UUID.toUpperCase()}`)).toBe(`projects/demo/tasks/${UUID}`);
     expect(parseTask(`projects/demo/tasks/${UUID}`)).toBe(`projects/demo/tasks/${UUID}`);
     expect(parseTemplate("demo/hello")).toBe("projects/demo/templates/hello");
     expect(shortName("projects/demo/templates/hello")).toBe("demo/hello");
   });
-  it.each(["", "/", "demo", "demo/", "a/b/c", "projects/demo/tasks/hello"])("%j is no template", (text) => {
+  test.each(["", "/", "demo", "demo/", "a/b/c", "projects/demo/tasks/hello"])("%j is no template", (text) => {
     expect(() => parseTemplate(text)).toThrow("PROJECT/TEMPLATE");
   });
 });
 
 describe("servers", () => {
-  it.each([
+  test.each([
     ["localhost", "http://localhost:8480"],
     ["10.0.0.1:80", "http://10.0.0.1"],
     ["[::1]:9000", "http://[::1]:9000"],
@@ -56,13 +56,13 @@ describe("servers", () => {
     ["http://host:1/", "http://host:1"],
     ["https://host", "https://host"],
   ])("%s", (text, url) => expect(serverUrl(text)).toBe(url));
-  it.each(["", "ftp://host", "host:port", "http://host/path", "http://user@host"])("%j is none", (text) => {
+  test.each(["", "ftp://host", "host:port", "http://host/path", "http://user@host"])("%j is none", (text) => {
     expect(() => serverUrl(text)).toThrow(/^server must be HOST:PORT/);
   });
 });
 
 describe("times", () => {
-  it("as a clock, roughly, and to the tenth", () => {
+  test("as a clock, roughly, and to the tenth", () => {
     expect([0, 7000, 725_000, 3_723_000].map(clock)).toEqual(["0:00", "0:07", "12:05", "1:02:03"]);
     expect([0, 59_999, 60_000, 7_200_000, 1e9].map(rough)).toEqual(["0s", "59s", "1m", "2h", "11d"]);
     expect([350, 59_900, 61_000].map(duration)).toEqual(["0.3 s", "59.9 s", "1:01"]);
@@ -70,7 +70,7 @@ describe("times", () => {
 });
 
 describe("widths", () => {
-  it("are those of a terminal", () => {
+  test("are those of a terminal", () => {
     expect(["abc", "äö", "e\u0301", "日本", "👩‍👩‍👧", ""].map(width)).toEqual([3, 2, 1, 4, 2, 0]);
     expect([cut("abcdef", 4), cut("日本語", 4), cut("abc", 3), cut("abc", 0)]).toEqual([
       "abc…",
@@ -80,7 +80,7 @@ describe("widths", () => {
     ]);
   });
 
-  it("a table is aligned, and cut or left without its last column where there is no room", () => {
+  test("a table is aligned, and cut or left without its last column where there is no room", () => {
     const rows = [
       ["日本", "long text here"],
       ["b", ""],
@@ -92,7 +92,7 @@ describe("widths", () => {
 });
 
 describe("untrusted text", () => {
-  it("cannot control the terminal", () => {
+  test("cannot control the terminal", () => {
     expect(printable("a\x1b[2J\r\nb\tc\x9b\u202e")).toBe("a\ufffd[2J b c\ufffd\ufffd");
   });
 });
@@ -102,7 +102,7 @@ describe("results", () => {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: matches control characters
   const PLAYING = /[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e]/;
 
-  it("as JSON and YAML cannot control the terminal, and read back as the same values", () => {
+  test("as JSON and YAML cannot control the terminal, and read back as the same values", () => {
     const json = stringify(value);
     const yaml = yamlText(new Document(value));
     for (const text of [json, yaml]) expect(text).not.toMatch(PLAYING);
@@ -111,13 +111,13 @@ describe("results", () => {
     expect(yamlText(new Document({ a: "plain" }))).toBe("a: plain\n");
   });
 
-  it("as lines keep only colors", () => {
+  test("as lines keep only colors", () => {
     expect(harmless("\x1b[31mred\x1b[39m \x1b[2Jx\u009b\ty")).toBe("\x1b[31mred\x1b[39m \ufffd[2Jx\ufffd\ty");
   });
 });
 
 describe("paths in a catalog", () => {
-  it("are written and read in the contract's way", () => {
+  test("are written and read in the contract's way", () => {
     const path = ["templates", 2, "env", 'a."b'];
     expect(pathText(path)).toBe('templates[2].env["a.\\"b"]');
     expect(parsePath(pathText(path))).toEqual(path);
@@ -130,7 +130,7 @@ describe("where output leaves the cursor", () => {
     for (const part of parts) cursor.wrote(Buffer.from(part as string));
     return cursor.place;
   };
-  it.each([
+  test.each([
     [["line\n"], "line-start"],
     [["text"], "within-line"],
     [["text\x1b[31m"], "within-line"],
@@ -149,7 +149,7 @@ describe("where output leaves the cursor", () => {
 });
 
 describe("the board", () => {
-  it("shows running tasks by age, then waiting tasks in the queue's order", () => {
+  test("shows running tasks by age, then waiting tasks in the queue's order", () => {
     const task = (id: number, status: TaskStatus, priority = 50) =>
       create(TaskSchema, {
         name: `projects/p/tasks/${id}`,

@@ -1,4 +1,4 @@
-import { describe, expect, it, vi } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import { createProgram } from "../../src/cli/program.ts";
 import { report } from "../../src/cli/report.ts";
 import { cli } from "./cli.ts";
@@ -68,7 +68,7 @@ async function inProcess(args: string[]) {
 }
 
 describe("wrong usage ends with 2 and names what is wrong", () => {
-  it.each(WRONG)("%j", async (args, message) => {
+  test.each(WRONG)("%j", async (args, message) => {
     const { code, stderr } = await inProcess(args);
     expect(stderr).toMatch(message);
     expect(stderr).toMatch(/^signalman: /);
@@ -76,7 +76,7 @@ describe("wrong usage ends with 2 and names what is wrong", () => {
     expect(code).toBe(2);
   });
 
-  it.each([...WRONG.slice(0, 2), ...WRONG_SERVE])("%j, as a process", async (args, message) => {
+  test.each([...WRONG.slice(0, 2), ...WRONG_SERVE])("%j, as a process", async (args, message) => {
     const { code, stdout, stderr } = await cli(args);
     expect(stderr).toMatch(message);
     expect(stderr).toMatch(/^signalman: /);
@@ -86,13 +86,13 @@ describe("wrong usage ends with 2 and names what is wrong", () => {
 });
 
 describe("help", () => {
-  it.each([["--help"], ["serve", "--help"], ["help", "kill"]])("%s %s", async (...args) => {
+  test.each([["--help"], ["serve", "--help"], ["help", "kill"]])("%s %s", async (...args) => {
     const { code, stdout } = await cli(args.filter(Boolean));
     expect(stdout).toMatch(/^Usage: signalman/);
     expect(code).toBe(0);
   });
 
-  it("of serve names the variable of every setting", async () => {
+  test("of serve names the variable of every setting", async () => {
     const { stdout } = await cli(["serve", "--help"]);
     for (const name of ["SIGNALMAN_LISTEN", "DATABASE_URL", "SIGNALMAN_TOKEN"])
       expect(stdout).toContain(name);

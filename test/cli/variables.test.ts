@@ -1,7 +1,7 @@
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { collectVariables, readVariables, type VariableInput } from "../../src/cli/input/variables.ts";
 
 let folder: string;
@@ -28,7 +28,7 @@ const complaint = async (text: string | Buffer) =>
   );
 
 describe("-e", () => {
-  it("takes an object of variables from a file, in YAML or JSON", async () => {
+  test("takes an object of variables from a file, in YAML or JSON", async () => {
     const yaml = await file("name: Ada\nversion: '1.10'\nlist: [1, {a: null}]\nflag: true\n");
     expect(await read(`@${yaml}`)).toEqual({
       name: "Ada",
@@ -44,7 +44,7 @@ describe("-e", () => {
     expect(await read(`@${await file("# nothing\n")}`)).toEqual({});
   });
 
-  it("takes answers to questions of text as they are written, from arguments and files", async () => {
+  test("takes answers to questions of text as they are written, from arguments and files", async () => {
     const names = new Set(["n", "v", "flag", "none", "list", "big", "again"]);
     const readAs = (...texts: string[]) =>
       readVariables(
@@ -80,13 +80,13 @@ describe("-e", () => {
     });
   });
 
-  it("does not ask for the names if all is text already", async () => {
+  test("does not ask for the names if all is text already", async () => {
     const ask = () => Promise.reject(new Error("asked"));
     const inputs = collectVariables("a=x", collectVariables("b=1.10"));
     expect(await readVariables(inputs, ask)).toEqual({ a: "x", b: "1.10" });
   });
 
-  it("keeps whole numbers that lose digits as text, or refuses them by their place", async () => {
+  test("keeps whole numbers that lose digits as text, or refuses them by their place", async () => {
     expect(await read("a=9007199254740993", "b=9007199254740991")).toEqual({
       a: "9007199254740993",
       b: 9007199254740991,
@@ -109,7 +109,7 @@ describe("-e", () => {
     });
   });
 
-  it("takes keys as they are written, and refuses !env and !file", async () => {
+  test("takes keys as they are written, and refuses !env and !file", async () => {
     expect(await read(`@${await file("a: { 1.10: x, 12345678901234567890: y, no: z }\n")}`)).toEqual({
       a: { "1.10": "x", "12345678901234567890": "y", no: "z" },
     });
@@ -118,7 +118,7 @@ describe("-e", () => {
     );
   });
 
-  it.each([
+  test.each([
     ["a: !!binary aGk=", "a: JSON has no values with the tag !!binary; write it without"],
     ["a: [!!timestamp 2024-01-01]", "a[0]: JSON has no values with the tag !!timestamp; write it without"],
     ["a: !!set {x, y}", "a: JSON has no values with the tag !!set; write it without"],
@@ -128,7 +128,7 @@ describe("-e", () => {
     expect(await complaint(text)).toBe(`vars.yaml:1: ${sentence}`);
   });
 
-  it("accepts YAML values with tags such as !!str, and any name", async () => {
+  test("accepts YAML values with tags such as !!str, and any name", async () => {
     const path = await file("a: !!str 1\nb: !!int '2'\nc: !!map { d: !!seq [] }\n__proto__: x\n");
     expect(Object.entries(await read(`@${path}`, "__proto__=y"))).toEqual([
       ["a", "1"],
@@ -138,13 +138,13 @@ describe("-e", () => {
     ]);
   });
 
-  it("lets later variables override earlier ones", async () => {
+  test("lets later variables override earlier ones", async () => {
     const path = await file("a: file\nb: file\n");
     expect(await read("a=1", `@${path}`, "b=2")).toEqual({ a: "file", b: 2 });
     expect(await read()).toEqual({});
   });
 
-  it("names file and line of every error", async () => {
+  test("names file and line of every error", async () => {
     expect(await complaint("a: 1\nb: [1\n")).toMatch(/^vars\.yaml:\d: /);
     expect(await complaint("- a\n- b\n")).toBe("vars.yaml:1: must be an object of variables, not a list");
     expect(await complaint("just text")).toBe('vars.yaml:1: must be an object of variables, not "just text"');

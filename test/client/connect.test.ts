@@ -3,7 +3,7 @@ import http2 from "node:http2";
 import type { AddressInfo, Socket } from "node:net";
 import { create, toBinary } from "@bufbuild/protobuf";
 import { Code } from "@connectrpc/connect";
-import { describe, expect, it, onTestFinished, vi } from "vitest";
+import { describe, expect, onTestFinished, test, vi } from "vitest";
 import { WatchTaskResponseSchema } from "../../gen/signalman/v1/task_service_pb.ts";
 import { connectSignalman, type Signalman } from "../../src/client/connect.ts";
 
@@ -63,7 +63,7 @@ describe("a connection that breaks is UNAVAILABLE", () => {
   const unary = (client: Signalman) => client.tasks.getTask({ name: "x" });
   const stream = (client: Signalman) => client.tasks.watchTask({ name: "x" })[Symbol.asyncIterator]().next();
 
-  it.each([
+  test.each([
     [
       "refused by the server",
       (s: http2.ServerHttp2Stream) => s.close(http2.constants.NGHTTP2_REFUSED_STREAM),
@@ -86,14 +86,14 @@ describe("a connection that breaks is UNAVAILABLE", () => {
 });
 
 describe("connectSignalman", () => {
-  it("sends the token with every call", async () => {
+  test("sends the token with every call", async () => {
     using server = await silentServer();
     using client = connectSignalman({ server: server.address, token: "secret-token-0000" });
     for await (const _ of client.watch({ name: "x" })) break;
     expect(server.tokens).toEqual(["Bearer secret-token-0000"]);
   });
 
-  it("leaving a watch, by break, signal or silence, is a cancellation to the server", async () => {
+  test("leaving a watch, by break, signal or silence, is a cancellation to the server", async () => {
     using server = await silentServer();
     using client = connectSignalman({ server: server.address });
     const byBreak = server.reset();
@@ -120,12 +120,12 @@ describe("connectSignalman", () => {
     expect(await bySilence).toBe(http2.constants.NGHTTP2_CANCEL);
   });
 
-  it("connect rejects with UNAVAILABLE without a server", async () => {
+  test("connect rejects with UNAVAILABLE without a server", async () => {
     using client = connectSignalman({ server: "127.0.0.1:1" });
     await expect(client.connect()).rejects.toMatchObject({ code: Code.Unavailable });
   });
 
-  it("refuses what cannot be a server or a token, without showing the token", () => {
+  test("refuses what cannot be a server or a token, without showing the token", () => {
     expect(() => connectSignalman({ server: "ftp://x" })).toThrow(/^server must be HOST:PORT/);
     expect(() => connectSignalman({ token: "two words" })).toThrow(
       /^the token must be visible ASCII without blanks$/,

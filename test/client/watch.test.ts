@@ -6,7 +6,7 @@ import {
   createRouterTransport,
   type HandlerContext,
 } from "@connectrpc/connect";
-import { describe, expect, it, onTestFinished, vi } from "vitest";
+import { describe, expect, onTestFinished, test, vi } from "vitest";
 import { RetryInfoSchema } from "../../gen/google/rpc/error_details_pb.ts";
 import {
   TaskService,
@@ -61,7 +61,7 @@ async function drain(service: ReturnType<typeof scripted>, options: WatchOptions
 }
 
 describe("watchTask", () => {
-  it("goes on after the last event, and does not repeat the snapshot", async () => {
+  test("goes on after the last event, and does not repeat the snapshot", async () => {
     const service = scripted(
       [event("a", "snapshot"), event("b", "heartbeat"), broken()],
       [event("b", "snapshot"), event("c", "heartbeat")],
@@ -78,12 +78,12 @@ describe("watchTask", () => {
     expect(service.requests.map(({ logs }) => logs)).toEqual([false, false, false]);
   });
 
-  it("yields repeated snapshots on demand", async () => {
+  test("yields repeated snapshots on demand", async () => {
     const service = scripted([event("a", "snapshot"), broken()], [event("a", "snapshot"), event("b", "end")]);
     expect((await drain(service, { repeatSnapshots: true })).tokens).toEqual(["a", "a", "b"]);
   });
 
-  it("waits longer each time that nothing new came through", async () => {
+  test("waits longer each time that nothing new came through", async () => {
     const stuck = [event("a", "snapshot"), broken(Code.Internal)];
     const service = scripted(stuck, stuck, stuck, [event("a", "snapshot"), event("b", "end")]);
     const { breaks } = await drain(service);
@@ -94,7 +94,7 @@ describe("watchTask", () => {
     expect(third).toBeGreaterThan(second);
   });
 
-  it("waits as long as RetryInfo of the service says", async () => {
+  test("waits as long as RetryInfo of the service says", async () => {
     const detail = { desc: RetryInfoSchema, value: { retryDelay: { seconds: 0n, nanos: 300_000_000 } } };
     const error = new ConnectError("shutting down", Code.Unavailable, undefined, [detail]);
     const { breaks } = await drain(scripted([event("a", "snapshot"), error], [event("b", "end")]));
@@ -102,7 +102,7 @@ describe("watchTask", () => {
     expect(breaks[0]?.delayMs).toBeLessThan(400);
   });
 
-  it.each([
+  test.each([
     Code.NotFound,
     Code.InvalidArgument,
     Code.Unauthenticated,
@@ -118,7 +118,7 @@ describe("watchTask", () => {
     });
   });
 
-  it("leaves a stream that is silent for too long", async () => {
+  test("leaves a stream that is silent for too long", async () => {
     const service = scripted([event("a", "snapshot"), "hang"], [event("a", "snapshot"), event("b", "end")]);
     const { tokens, breaks } = await drain(service, { silenceMs: 200 });
     expect(tokens).toEqual(["a", "b"]);
@@ -126,7 +126,7 @@ describe("watchTask", () => {
     expect(service.left[0]?.aborted).toBe(true);
   });
 
-  it("does not count the time that its reader takes as silence", async () => {
+  test("does not count the time that its reader takes as silence", async () => {
     vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
     onTestFinished(() => void vi.useRealTimers());
     const service = scripted([event("a", "snapshot"), event("b", "heartbeat"), event("c", "end")]);
@@ -140,7 +140,7 @@ describe("watchTask", () => {
     expect(tokens).toEqual(["a", "b", "c"]);
   });
 
-  it("ends by its signal, also while it waits for a reconnection", async () => {
+  test("ends by its signal, also while it waits for a reconnection", async () => {
     const stop = new AbortController();
     const reason = new Error("enough");
     const onReconnect = () => stop.abort(reason);
@@ -151,7 +151,7 @@ describe("watchTask", () => {
     expect({ tokens, error }).toEqual({ tokens: ["a"], error: reason });
   });
 
-  it("ends by its signal while it waits for an event", async () => {
+  test("ends by its signal while it waits for an event", async () => {
     const stop = new AbortController();
     const service = scripted([event("a", "snapshot"), "hang"]);
     const watch = watchTask(service.client, { name: "x" }, { signal: stop.signal });
@@ -161,18 +161,18 @@ describe("watchTask", () => {
     await expect(next).rejects.toThrow("enough");
   });
 
-  it("gives up after a while on demand", async () => {
+  test("gives up after a while on demand", async () => {
     const { error } = await drain(scripted([event("a", "snapshot")]), { giveUpAfterMs: 250 });
     expect(error?.code).toBe(Code.Unavailable);
   });
 
-  it("cancels the stream when the reader leaves", async () => {
+  test("cancels the stream when the reader leaves", async () => {
     const service = scripted([event("a", "snapshot"), "hang"]);
     for await (const _ of watchTask(service.client, { name: "x" })) break;
     expect(service.left[0]?.aborted).toBe(true);
   });
 
-  it("without follow ends when the service ends the stream", async () => {
+  test("without follow ends when the service ends the stream", async () => {
     const { tokens, breaks } = await drain(
       scripted([event("a", "snapshot"), event("b", "heartbeat")]),
       {},

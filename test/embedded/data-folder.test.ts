@@ -2,9 +2,9 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { readdir, readFile, readlink, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { openDataFolder } from "../../src/embedded/data-folder.ts";
-import { DataFolderInUse } from "../../src/embedded/errors.ts";
+import { DataFolderInUseError } from "../../src/embedded/errors.ts";
 import { OBSTACLES } from "../support/obstacles.ts";
 import { kill9, runFixture } from "./fixture.ts";
 import { type GuardedFolder, guardedFolder } from "./guarded-folder.ts";
@@ -19,13 +19,13 @@ beforeEach(async () => {
 afterEach(() => temporary[Symbol.asyncDispose]());
 
 describe("A data folder", () => {
-  it("is created for its owner only", async () => {
+  test("is created for its owner only", async () => {
     await using folder = await openDataFolder(path);
     expect((await stat(folder.path)).mode & 0o777).toBe(0o700);
     expect((await stat(join(folder.path, "node.id"))).mode & 0o777).toBe(0o600);
   });
 
-  it("keeps its node id", async () => {
+  test("keeps its node id", async () => {
     const first = await openDataFolder(path);
     await first[Symbol.asyncDispose]();
     await using second = await openDataFolder(path);
@@ -34,7 +34,7 @@ describe("A data folder", () => {
     expect(await readdir(path)).toEqual(["lock", "node.id"]);
   });
 
-  it.each(OBSTACLES)(
+  test.each(OBSTACLES)(
     "refuses $what in the place of its files, and does not wait for it",
     async ({ put, what }) => {
       await (await openDataFolder(path))[Symbol.asyncDispose]();
@@ -47,7 +47,7 @@ describe("A data folder", () => {
     },
   );
 
-  it("refuses a node id that is not a UUID", async () => {
+  test("refuses a node id that is not a UUID", async () => {
     await (await openDataFolder(path))[Symbol.asyncDispose]();
     await writeFile(join(path, "node.id"), "");
     await expect(openDataFolder(path)).rejects.toThrow('node.id: it holds "", not a UUID');
@@ -56,26 +56,26 @@ describe("A data folder", () => {
     expect(folder.nodeId).toBe("11111111-1111-4111-8111-111111111111");
   });
 
-  it("is refused to a second process, with the folder and the pid of its holder", async () => {
+  test("is refused to a second process, with the folder and the pid of its holder", async () => {
     const holder = runFixture("hold-folder.ts", path);
     await holder.said;
     const error = await openDataFolder(path).catch((caught) => caught);
-    expect(error).toBeInstanceOf(DataFolderInUse);
+    expect(error).toBeInstanceOf(DataFolderInUseError);
     expect(error.message).toContain(path);
     expect(error.message).toContain(`process ${holder.child.pid}`);
     expect(error.pid).toBe(holder.child.pid);
     await kill9(holder);
   });
 
-  it("is refused to the same process a second time", async () => {
+  test("is refused to the same process a second time", async () => {
     await using folder = await openDataFolder(path);
     await expect(openDataFolder(folder.path)).rejects.toMatchObject({
-      name: "DataFolderInUse",
+      name: "DataFolderInUseError",
       pid: process.pid,
     });
   });
 
-  it("is released by kill -9 of its holder", async () => {
+  test("is released by kill -9 of its holder", async () => {
     const holder = runFixture<{ nodeId: string }>("hold-folder.ts", path);
     const { nodeId } = await holder.said;
     await kill9(holder);
@@ -84,7 +84,7 @@ describe("A data folder", () => {
     expect((await readFile(join(path, "lock"), "utf8")).trim()).toBe(String(process.pid));
   });
 
-  it("is not locked by programs that its holder has started", async () => {
+  test("is not locked by programs that its holder has started", async () => {
     const folder = await openDataFolder(path);
     const program = spawn("cat", { stdio: ["pipe", "pipe", "inherit"] });
     program.stdin.write("x");

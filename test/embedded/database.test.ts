@@ -1,5 +1,5 @@
 import postgres from "postgres";
-import { afterAll, describe, expect, it } from "vitest";
+import { afterAll, describe, expect, test } from "vitest";
 import { socketOptions } from "../../src/embedded/socket-url.ts";
 import { type TestDatabase, testDatabase } from "../support/database.ts";
 import { query } from "./connect.ts";
@@ -8,7 +8,7 @@ const databases: TestDatabase[] = [];
 afterAll(() => Promise.all(databases.map((database) => database.drop())));
 
 describe("Databases for tests", () => {
-  it("are empty and separate", async () => {
+  test("are empty and separate", async () => {
     const [one, other] = await Promise.all([testDatabase(), testDatabase()]);
     databases.push(one, other);
     await query(one.url, "CREATE TABLE mine (value text)");
@@ -21,7 +21,7 @@ describe("Databases for tests", () => {
     ).toEqual([{ encoding: "UTF8" }]);
   });
 
-  it("can be dropped while a client is connected", async () => {
+  test("can be dropped while a client is connected", async () => {
     const database = await testDatabase();
     const sql = postgres(database.url, { ...socketOptions(database.url), max: 1, backoff: false });
     await sql`SELECT 1`;

@@ -1,6 +1,6 @@
 import { readdir, readFile, readlink, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type DataFolder, openDataFolder } from "../../src/embedded/data-folder.ts";
 import { type EmbeddedPostgres, startEmbeddedPostgres } from "../../src/embedded/postgres.ts";
 import { identify } from "../../src/embedded/process-identity.ts";
@@ -28,7 +28,7 @@ async function setting(name: string): Promise<unknown> {
 }
 
 describe("An embedded PostgreSQL", () => {
-  it("is version 18, in UTF-8, and sorts independently of the system", async () => {
+  test("is version 18, in UTF-8, and sorts independently of the system", async () => {
     expect(await setting("server_version")).toMatch(/^18\./);
     const [database] = await query(
       server.url,
@@ -37,13 +37,13 @@ describe("An embedded PostgreSQL", () => {
     expect(database).toEqual({ encoding: "UTF8", datlocprovider: "b", datlocale: "C.UTF-8" });
   });
 
-  it("keeps committed data", async () => {
+  test("keeps committed data", async () => {
     for (const name of ["fsync", "synchronous_commit", "full_page_writes", "data_checksums"]) {
       expect([name, await setting(name)]).toEqual([name, "on"]);
     }
   });
 
-  it("gives the service a role that is not a superuser", async () => {
+  test("gives the service a role that is not a superuser", async () => {
     const [role] = await query(
       server.url,
       "SELECT rolname, rolsuper FROM pg_roles WHERE rolname = current_user",
@@ -51,7 +51,7 @@ describe("An embedded PostgreSQL", () => {
     expect(role).toEqual({ rolname: "signalman", rolsuper: false });
   });
 
-  it("has a superuser whose password is another", async () => {
+  test("has a superuser whose password is another", async () => {
     const [role] = await query(
       superuserUrl(server.url, folder.path),
       "SELECT rolsuper FROM pg_roles WHERE rolname = current_user",
@@ -62,13 +62,13 @@ describe("An embedded PostgreSQL", () => {
     await expect(query(asSuperuser.href, "SELECT 1")).rejects.toMatchObject({ code: "28P01" });
   });
 
-  it("asks for the password on the socket too", async () => {
+  test("asks for the password on the socket too", async () => {
     const wrong = new URL(server.url);
     wrong.password = "guess";
     await expect(query(wrong.href, "SELECT 1")).rejects.toMatchObject({ code: "28P01" });
   });
 
-  it("keeps socket, password and data where only the owner can enter", async () => {
+  test("keeps socket, password and data where only the owner can enter", async () => {
     const modes = await Promise.all(
       ["", "run", "data", "password", "superuser-password", "server.log"].map(async (name) => {
         const found = await stat(join(folder.path, "postgres", name));
@@ -85,7 +85,7 @@ describe("An embedded PostgreSQL", () => {
     ]);
   });
 
-  it("listens on no TCP port", async () => {
+  test("listens on no TCP port", async () => {
     expect(await setting("listen_addresses")).toBe("");
     const fds = await readdir(`/proc/${server.pid}/fd`);
     const targets = await Promise.all(
@@ -100,7 +100,7 @@ describe("An embedded PostgreSQL", () => {
     expect(sockets.filter((inode) => unix?.includes(inode))).not.toEqual([]);
   });
 
-  it("keeps statements and rows out of its log", async () => {
+  test("keeps statements and rows out of its log", async () => {
     await query(server.url, "CREATE TABLE secrets (value text NOT NULL, other int NOT NULL)");
     await expect(query(server.url, "INSERT INTO secrets VALUES ('hunter2', NULL)")).rejects.toThrow(
       "null value",
@@ -112,7 +112,7 @@ describe("An embedded PostgreSQL", () => {
 });
 
 describe("Stopping", () => {
-  it("may be requested twice, and the next start finds the data and the operator's settings", async () => {
+  test("may be requested twice, and the next start finds the data and the operator's settings", async () => {
     await query(server.url, "CREATE TABLE kept AS SELECT 42 AS answer");
     await writeFile(join(folder.path, "postgres/custom.conf"), "work_mem = '5MB'\n");
     await Promise.all([server.stop(), server.stop()]);

@@ -1,6 +1,6 @@
 import { mkdir, readFile, readlink, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { startEmbeddedPostgres } from "../../src/embedded/postgres.ts";
 import { query } from "./connect.ts";
 import { kill9, runFixture } from "./fixture.ts";
@@ -22,7 +22,7 @@ afterEach(async () => {
 });
 
 describe("A stale pid file", () => {
-  it("of a PostgreSQL that was killed does not prevent the start", async () => {
+  test("of a PostgreSQL that was killed does not prevent the start", async () => {
     await freshCluster(path);
     const first = runFixture<Said>("hold-server.ts", path);
     const { url, pid } = await first.said;
@@ -34,7 +34,7 @@ describe("A stale pid file", () => {
     expect(await query(server.url, "SELECT answer FROM kept")).toEqual([{ answer: 42 }]);
   });
 
-  it("whose pid another program has does not prevent the start, and the program lives on", async () => {
+  test("whose pid another program has does not prevent the start, and the program lives on", async () => {
     await freshCluster(path);
     const data = join(path, "postgres/data");
     const lines = [
@@ -53,7 +53,7 @@ describe("A stale pid file", () => {
     expect(await query(server.url, "SELECT 1 AS one")).toEqual([{ one: 1 }]);
   });
 
-  it("that is empty is replaced", async () => {
+  test("that is empty is replaced", async () => {
     await freshCluster(path);
     await writeFile(join(path, "postgres/data/postmaster.pid"), "");
     await using server = await startEmbeddedPostgres(path);
@@ -62,7 +62,7 @@ describe("A stale pid file", () => {
 });
 
 describe("A path that is too long for a socket", () => {
-  it("gets a short socket folder of mode 0700, which the next server finds and a stop removes", async () => {
+  test("gets a short socket folder of mode 0700, which the next server finds and a stop removes", async () => {
     const long = join(temporary.path, "x".repeat(120));
     const runtime = join(temporary.path, "runtime");
     await mkdir(runtime);
@@ -82,7 +82,7 @@ describe("A path that is too long for a socket", () => {
     await expect(stat(socketFolder)).rejects.toThrow("ENOENT");
   });
 
-  it("does not use a short folder that is a link of another user", async () => {
+  test("does not use a short folder that is a link of another user", async () => {
     const long = join(temporary.path, "x".repeat(120));
     vi.stubEnv("XDG_RUNTIME_DIR", temporary.path);
     await freshCluster(long);
@@ -97,7 +97,7 @@ describe("A path that is too long for a socket", () => {
 });
 
 describe("A path with special characters", () => {
-  it("works", async () => {
+  test("works", async () => {
     const awkward = join(temporary.path, `a b,"c":'d'%20`);
     await freshCluster(awkward);
     await using server = await startEmbeddedPostgres(awkward);
@@ -107,7 +107,7 @@ describe("A path with special characters", () => {
 });
 
 describe("An unexpected end of PostgreSQL", () => {
-  it("is reported to the server that started it, and the next start recovers", async () => {
+  test("is reported to the server that started it, and the next start recovers", async () => {
     await freshCluster(path);
     const server = await startEmbeddedPostgres(path);
     process.kill(server.pid, "SIGKILL");
@@ -119,7 +119,7 @@ describe("An unexpected end of PostgreSQL", () => {
     expect(await query(next.url, "SELECT 1 AS one")).toEqual([{ one: 1 }]);
   });
 
-  it("is reported to the server that adopted it, and the next start recovers", async () => {
+  test("is reported to the server that adopted it, and the next start recovers", async () => {
     await freshCluster(path);
     const first = runFixture<Said>("hold-server.ts", path);
     await first.said;
@@ -135,7 +135,7 @@ describe("An unexpected end of PostgreSQL", () => {
 });
 
 describe("A start that fails", () => {
-  it("reports the last lines of PostgreSQL's log", async () => {
+  test("reports the last lines of PostgreSQL's log", async () => {
     await freshCluster(path);
     await writeFile(join(path, "postgres/custom.conf"), "shared_buffers = 'lots'\n");
     await expect(startEmbeddedPostgres(path)).rejects.toThrow(
@@ -143,7 +143,7 @@ describe("A start that fails", () => {
     );
   });
 
-  it("releases the folder", async () => {
+  test("releases the folder", async () => {
     await freshCluster(path);
     await writeFile(join(path, "postgres/custom.conf"), "nonsense\n");
     await expect(startEmbeddedPostgres(path)).rejects.toThrow("syntax error");
@@ -152,7 +152,7 @@ describe("A start that fails", () => {
     expect(server.adopted).toBe(false);
   });
 
-  it("names both versions if the data are of another version", async () => {
+  test("names both versions if the data are of another version", async () => {
     await freshCluster(path);
     await writeFile(join(path, "postgres/data/PG_VERSION"), "17\n");
     await expect(startEmbeddedPostgres(path)).rejects.toThrow(
@@ -161,20 +161,20 @@ describe("A start that fails", () => {
     expect(await readFile(join(path, "postgres/data/PG_VERSION"), "utf8")).toBe("17\n");
   });
 
-  it("leaves a folder alone that is not a cluster", async () => {
+  test("leaves a folder alone that is not a cluster", async () => {
     await mkdir(join(path, "postgres"), { recursive: true });
     await writeFile(join(path, "postgres/thesis.txt"), "years of work");
     await expect(startEmbeddedPostgres(path)).rejects.toThrow("it exists and is not a PostgreSQL cluster");
     expect(await readFile(join(path, "postgres/thesis.txt"), "utf8")).toBe("years of work");
   });
 
-  it("ends with the caller's signal", async () => {
+  test("ends with the caller's signal", async () => {
     await freshCluster(path);
     const reason = new Error("changed my mind");
     await expect(startEmbeddedPostgres(path, { signal: AbortSignal.abort(reason) })).rejects.toThrow(reason);
   });
 
-  it("tells root what to do where user namespaces are forbidden", async (context) => {
+  test("tells root what to do where user namespaces are forbidden", async (context) => {
     context.skip(process.geteuid?.() !== 0, "the tests do not run as root");
     const made = join(temporary.path, "made");
     await freshCluster(made);

@@ -1,6 +1,6 @@
 import { readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { openDataFolder } from "../../src/embedded/data-folder.ts";
 import { startEmbeddedPostgres } from "../../src/embedded/postgres.ts";
 import { identify } from "../../src/embedded/process-identity.ts";
@@ -22,7 +22,7 @@ beforeEach(async () => {
 afterEach(() => temporary[Symbol.asyncDispose]());
 
 describe("After its server was killed", () => {
-  it("PostgreSQL runs on, is adopted and stopped by the next server", async () => {
+  test("PostgreSQL runs on, is adopted and stopped by the next server", async () => {
     await freshCluster(path);
     const first = runFixture<Said>("hold-server.ts", path);
     const { url, pid } = await first.said;
@@ -37,7 +37,7 @@ describe("After its server was killed", () => {
     expect(await identify(pid)).toBeUndefined();
   });
 
-  it("a Ctrl-C in the server's terminal does not reach PostgreSQL", async () => {
+  test("a Ctrl-C in the server's terminal does not reach PostgreSQL", async () => {
     await freshCluster(path);
     const first = runFixture<Said>("hold-server.ts", path);
     const { pid } = await first.said;
@@ -47,7 +47,7 @@ describe("After its server was killed", () => {
     expect(server).toMatchObject({ adopted: true, pid });
   });
 
-  it("PostgreSQL does not keep a Node process alive", async () => {
+  test("PostgreSQL does not keep a Node process alive", async () => {
     await freshCluster(path);
     const first = runFixture<Said>("hold-server.ts", path, "leave");
     const { pid } = await first.said;
@@ -56,7 +56,7 @@ describe("After its server was killed", () => {
     expect(server).toMatchObject({ adopted: true, pid });
   });
 
-  it("a PostgreSQL that is shutting down is waited for, then a new one starts", async () => {
+  test("a PostgreSQL that is shutting down is waited for, then a new one starts", async () => {
     await freshCluster(path);
     const first = runFixture<Said>("hold-server.ts", path);
     const { pid } = await first.said;
@@ -67,7 +67,7 @@ describe("After its server was killed", () => {
     expect(server.pid).not.toBe(pid);
   });
 
-  it("a PostgreSQL whose socket was removed is replaced", async () => {
+  test("a PostgreSQL whose socket was removed is replaced", async () => {
     await freshCluster(path);
     const first = runFixture<Said>("hold-server.ts", path);
     const { pid } = await first.said;
@@ -79,7 +79,7 @@ describe("After its server was killed", () => {
     expect(await query(server.url, "SELECT 1 AS one")).toEqual([{ one: 1 }]);
   });
 
-  it("a half-made cluster is removed", async () => {
+  test("a half-made cluster is removed", async () => {
     await (await openDataFolder(path))[Symbol.asyncDispose]();
     const draft = appears(path, (name) => name.startsWith("postgres.new-"));
     const first = runFixture<Said>("hold-server.ts", path);
@@ -92,7 +92,7 @@ describe("After its server was killed", () => {
 });
 
 describe("A second server", () => {
-  it("is refused while the first runs", async () => {
+  test("is refused while the first runs", async () => {
     await freshCluster(path);
     const first = runFixture<Said>("hold-server.ts", path);
     const { url } = await first.said;
@@ -136,7 +136,7 @@ describe("The superuser of a cluster of version 0.2, who has the service's passw
 
   beforeEach(() => freshCluster(path));
 
-  it("gets another one at the next start", async () => {
+  test("gets another one at the next start", async () => {
     {
       await using old = await startEmbeddedPostgres(path);
       await makeOld(old.url);
@@ -145,7 +145,7 @@ describe("The superuser of a cluster of version 0.2, who has the service's passw
     await expectSeparate(server.url);
   });
 
-  it("gets another one also if PostgreSQL runs on after its server was killed", async () => {
+  test("gets another one also if PostgreSQL runs on after its server was killed", async () => {
     const old = runFixture<Said>("hold-server.ts", path);
     const { url, pid } = await old.said;
     await makeOld(url);

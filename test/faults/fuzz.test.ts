@@ -3,7 +3,7 @@ import { createWriteStream } from "node:fs";
 import { readdir, readFile, readlink } from "node:fs/promises";
 import { join } from "node:path";
 import type { Client } from "@connectrpc/connect";
-import { afterAll, beforeAll, expect, it } from "vitest";
+import { afterAll, beforeAll, expect, test } from "vitest";
 import { TaskService } from "../../gen/signalman/v1/task_service_pb.ts";
 import { createFuzzer, errorsOf } from "../fuzz/fuzz.ts";
 import { type Inspector, inspect } from "../fuzz/inspector.ts";
@@ -60,7 +60,7 @@ afterAll(async () => {
   await service?.[Symbol.asyncDispose]();
 });
 
-it(`${COUNT} random requests to every RPC: documented codes only, and nothing of them stays`, {
+test(`${COUNT} random requests to every RPC: documented codes only, and nothing of them stays`, {
   timeout: 3_600_000,
 }, async () => {
   const seed = Number(process.env.FUZZ_SEED ?? randomInt(2 ** 31));

@@ -1,7 +1,7 @@
 import { closeSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { appendRegular, openRegular, readRegular, UnusableFileError } from "../../src/files/regular-file.ts";
 import { replaceFile } from "../../src/files/replace-file.ts";
 import { OBSTACLES } from "../support/obstacles.ts";
@@ -16,7 +16,7 @@ afterEach(() => rmSync(folder, { recursive: true }));
 
 const small = { maxBytes: 100 };
 
-it("A file is read completely; for one that does not exist undefined is returned", () => {
+test("A file is read completely; for one that does not exist undefined is returned", () => {
   expect(readRegular(path, small)).toBeUndefined();
   expect(openRegular(path)).toBeUndefined();
   expect(appendRegular(path, "x")).toBe(false);
@@ -26,12 +26,12 @@ it("A file is read completely; for one that does not exist undefined is returned
   expect(readFileSync(path, "utf8")).toBe("text and more");
 });
 
-it("An empty file is read as empty", () => {
+test("An empty file is read as empty", () => {
   writeFileSync(path, "");
   expect(readRegular(path, small)).toEqual(Buffer.alloc(0));
 });
 
-it("A file of exactly the size limit is read, a larger one is refused", () => {
+test("A file of exactly the size limit is read, a larger one is refused", () => {
   writeFileSync(path, "x".repeat(100));
   expect(readRegular(path, small)).toHaveLength(100);
   appendRegular(path, "y");
@@ -40,7 +40,7 @@ it("A file of exactly the size limit is read, a larger one is refused", () => {
   );
 });
 
-it("A link is followed on request, to regular files only", () => {
+test("A link is followed on request, to regular files only", () => {
   writeFileSync(path, "text");
   const [link, endless] = [join(folder, "link"), join(folder, "endless")];
   symlinkSync("file", link);
@@ -50,19 +50,19 @@ it("A link is followed on request, to regular files only", () => {
 });
 
 describe.each(OBSTACLES)("$what", ({ what, put, said }) => {
-  it("is refused at once, with its kind", () => {
+  test("is refused at once, with its kind", () => {
     put(path);
     expect(() => readRegular(path, small)).toThrow(said);
     expect(() => openRegular(path, small)).toThrow(UnusableFileError);
   });
 
-  it("is not appended to, unless it is a regular file", () => {
+  test("is not appended to, unless it is a regular file", () => {
     put(path);
     if (what.includes("terabyte")) return expect(appendRegular(path, "x")).toBe(true);
     expect(() => appendRegular(path, "x")).toThrow(UnusableFileError);
   });
 
-  it("is replaced by a file, or stays if it is a folder", () => {
+  test("is replaced by a file, or stays if it is a folder", () => {
     put(path);
     if (what === "a folder") return expect(() => replaceFile(path, "new")).toThrow(/directory/);
     put(`${path}.new`);
@@ -71,7 +71,7 @@ describe.each(OBSTACLES)("$what", ({ what, put, said }) => {
   });
 });
 
-it("A file that is opened without a size limit may have any size", () => {
+test("A file that is opened without a size limit may have any size", () => {
   OBSTACLES.at(-1)?.put(path);
   const fd = openRegular(path);
   expect(fd).toBeTypeOf("number");

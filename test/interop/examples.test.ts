@@ -3,7 +3,7 @@ import { cp, mkdir, mkdtemp, readFile, rename, rm, stat } from "node:fs/promises
 import { homedir, tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { afterAll, beforeAll, describe, expect, it, type TestContext } from "vitest";
+import { afterAll, beforeAll, describe, expect, type TestContext, test } from "vitest";
 import { findProgram } from "../../src/jobs/apps/find-program.ts";
 import { startProgram } from "../cli/cli.ts";
 import { makeCertificate, type TestCertificate } from "../support/certificates.ts";
@@ -87,12 +87,12 @@ async function programOr(context: TestContext, ...names: [string, string?]): Pro
   return path ?? context.skip(`there is no ${names[0]} on this machine`);
 }
 
-it("`signalman watch`, the reference of comparison, prints the task's lines and its exit code", () => {
+test("`signalman watch`, the reference of comparison, prints the task's lines and its exit code", () => {
   expect(expected).toContain("Hello, Größe 🚀\n1\n2\n");
   expect(expected).toMatch(/\n2000\n(.*\n)*exit code 3\n$/);
 });
 
-it("a 15-line client in grpc-js prints the same lines", async () => {
+test("a 15-line client in grpc-js prints the same lines", async () => {
   const watch = join(ROOT, "examples/watch-grpc.mjs");
   await expectSameLines([process.execPath, watch, "demo/hello"]);
   const env = { SIGNALMAN_TOKEN: TOKEN };
@@ -102,7 +102,7 @@ it("a 15-line client in grpc-js prints the same lines", async () => {
 });
 
 describe("examples/clients/python", () => {
-  it("a 15-line client in Python prints the same lines", { timeout: FIRST_TIME }, async (context) => {
+  test("a 15-line client in Python prints the same lines", { timeout: FIRST_TIME }, async (context) => {
     const python = await programOr(context, "python3");
     const environment = await pythonEnvironment(context, python);
     const watch = join(EXAMPLES, "python/watch.py");
@@ -130,7 +130,7 @@ async function pythonEnvironment(context: TestContext, python: string): Promise<
 }
 
 describe("examples/clients/go", () => {
-  it("a 15-line client in Go prints the same lines", { timeout: FIRST_TIME }, async (context) => {
+  test("a 15-line client in Go prints the same lines", { timeout: FIRST_TIME }, async (context) => {
     const go = await programOr(context, "go");
     const folder = await mkdtemp(join(tmpdir(), "signalman-go-"));
     context.onTestFinished(() => rm(folder, { recursive: true, force: true }));
@@ -156,7 +156,7 @@ function publicKeyHash(cert: Buffer): string {
 }
 
 describe("examples/clients/browser", () => {
-  it("a 15-line client in the browser prints the same lines, on a page from another origin", async (context) => {
+  test("a 15-line client in the browser prints the same lines, on a page from another origin", async (context) => {
     const chromium = await programOr(context, "chromium", "google-chrome");
     const files = startProgram([process.execPath, join(EXAMPLES, "browser/serve.js"), "0"]);
     context.onTestFinished(() => void files.child.kill());
@@ -182,7 +182,7 @@ describe.each([
   "clients/go/main.go",
   "clients/browser/watch.js",
 ])("examples/%s", (name) => {
-  it("has about 15 lines of code without imports", async () => {
+  test("has about 15 lines of code without imports", async () => {
     const text = (await readFile(join(ROOT, "examples", name), "utf8")).replace(/^import \([^)]*\)/m, "");
     const lines = text
       .split("\n")

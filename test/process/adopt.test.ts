@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { appendFileSync, readFileSync, writeFileSync } from "node:fs";
-import { describe, expect, it } from "vitest";
+import { describe, expect, test } from "vitest";
 import { sweepMarked } from "../../src/process/kill-by-marker.ts";
 import { adoptProcess, startProcess } from "../../src/process/process.ts";
 import type { ProgramSpec } from "../../src/process/wrapper.ts";
@@ -36,7 +36,7 @@ async function killServer(server: ChildProcess): Promise<void> {
 }
 
 describe("After the server was killed, the next server", () => {
-  it("adopts the process, with every byte and the exit", async () => {
+  test("adopts the process, with every byte and the exit", async () => {
     const task = newTask();
     const server = await startInServer(task, program("on-request.sh", `${task.folder}/go`, 20_000));
     await task.says(/half/, "stderr");
@@ -48,7 +48,7 @@ describe("After the server was killed, the next server", () => {
     expect(task.text("stderr")).toBe("half\nwhole\n");
   });
 
-  it("adopts a process that has ended in between", async () => {
+  test("adopts a process that has ended in between", async () => {
     const task = newTask();
     const server = await startInServer(task, program("on-request.sh", `${task.folder}/go`, 10));
     await killServer(server);
@@ -60,7 +60,7 @@ describe("After the server was killed, the next server", () => {
     expect(task.text()).toBe(numbers(20));
   });
 
-  it("can kill the process", async () => {
+  test("can kill the process", async () => {
     const task = newTask();
     const server = await startInServer(task, program("fork-many.sh", 9));
     await task.says(/ready/);
@@ -70,7 +70,7 @@ describe("After the server was killed, the next server", () => {
     expect(await adopted?.ended).toEqual({ kind: "signal", signal: "SIGKILL", code: 137 });
   });
 
-  it("resumes pumps that were stopped", async () => {
+  test("resumes pumps that were stopped", async () => {
     const task = newTask();
     const server = await startInServer(task, program("on-request.sh", `${task.folder}/go`, 20_000));
     await task.says(/half/, "stderr");
@@ -84,7 +84,7 @@ describe("After the server was killed, the next server", () => {
     expect(task.text()).toBe(numbers(40_000));
   });
 
-  it("sweeps processes of its preparation by their marker", async () => {
+  test("sweeps processes of its preparation by their marker", async () => {
     const task = newTask();
     const left = spawn("setsid", ["bash", "-c", "sleep 1000 & setsid sleep 1000"], {
       env: { ...env, SIGNALMAN_TASK: task.marker },
@@ -99,13 +99,13 @@ describe("After the server was killed, the next server", () => {
 });
 
 describe("An adoption", () => {
-  it("of a folder in which no program was started returns undefined", async () => {
+  test("of a folder in which no program was started returns undefined", async () => {
     const task = newTask();
     expect(await adoptProcess(task.folder, task.marker)).toBeUndefined();
     expect(await adoptProcess(`${task.folder}/missing`, task.marker)).toBeUndefined();
   });
 
-  it("that finds no start keeps a late wrapper from starting the program", async () => {
+  test("that finds no start keeps a late wrapper from starting the program", async () => {
     const task = newTask();
     await (await task.start(program("true"))).ended;
     const [first] = readFileSync(`${task.folder}/run`, "utf8").split("\n");
@@ -116,7 +116,7 @@ describe("An adoption", () => {
     expect(await adoptProcess(task.folder, task.marker)).toBeUndefined();
   });
 
-  it("after a reboot returns the recorded exit, or lost", async () => {
+  test("after a reboot returns the recorded exit, or lost", async () => {
     const task = newTask();
     await (await task.start(program("bash", "-c", "exit 4"))).ended;
     const journal = readFileSync(`${task.folder}/run`, "utf8").replace(
@@ -129,7 +129,7 @@ describe("An adoption", () => {
     expect(await (await adoptProcess(task.folder, task.marker))?.ended).toEqual({ kind: "lost" });
   });
 
-  it("does not touch a process that reuses the pid of the wrapper", async (context) => {
+  test("does not touch a process that reuses the pid of the wrapper", async (context) => {
     context.skip(isIsolated, "it writes the journal of a program without namespaces");
     const task = newTask();
     await (await task.start(program("true"))).ended;
@@ -147,14 +147,14 @@ describe("An adoption", () => {
     expect((await once(stranger, "exit"))[1]).toBe("SIGKILL");
   });
 
-  it("of another task's folder is rejected", async () => {
+  test("of another task's folder is rejected", async () => {
     const task = newTask();
     await (await task.start(program("true"))).ended;
     await expect(adoptProcess(task.folder, "other")).rejects.toThrow("the folder belongs to task");
   });
 });
 
-it("A released process runs on and can be adopted", async () => {
+test("A released process runs on and can be adopted", async () => {
   const task = newTask();
   const started = await startProcess(
     launcher,

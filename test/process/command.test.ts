@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { CannotStart, type Command, runCommand, TimedOut } from "../../src/process/command.ts";
+import { CannotStartError, type Command, runCommand, TimedOutError } from "../../src/process/command.ts";
 import { sweepMarked } from "../../src/process/kill-by-marker.ts";
 import { scan } from "../../src/process/scan.ts";
 import { env, expectNoProcessLeft, fixture, newTask } from "./harness.ts";
@@ -142,7 +142,7 @@ describe("A time-out ends a command", () => {
       timeoutMs: 50,
       graceMs: 50,
     }).catch((e: unknown) => e);
-    expect(error).toBeInstanceOf(TimedOut);
+    expect(error).toBeInstanceOf(TimedOutError);
     expect(error).toMatchObject({ limit: "total", message: "bash took longer than 0.05 s" });
     expect(await aliveOf(marker)).toEqual([]);
   });
@@ -173,10 +173,10 @@ describe("A process that a command leaves running", () => {
   });
 });
 
-describe("A command is rejected with CannotStart", () => {
+describe("A command is rejected with CannotStartError", () => {
   const refusal = async (command: string, cwd = tmpdir()) => {
     const error = await run(command, [], { cwd }).catch((e: unknown) => e);
-    expect(error).toBeInstanceOf(CannotStart);
+    expect(error).toBeInstanceOf(CannotStartError);
     return (error as Error).message;
   };
 

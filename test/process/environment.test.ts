@@ -1,7 +1,7 @@
 import { copyFileSync, readFileSync, realpathSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { expect, it } from "vitest";
+import { expect, test } from "vitest";
 import { carry } from "../../src/process/carried-environment.ts";
 import { isIsolated } from "../support/isolation.ts";
 import { expectNoProcessLeft, newTask, program } from "./harness.ts";
@@ -53,7 +53,7 @@ const ODD: Record<string, string> = {
   SIGNALMAN_TASK: "another's",
 };
 
-it("Every variable reaches the program byte for byte, also those that a shell changes", async () => {
+test("Every variable reaches the program byte for byte, also those that a shell changes", async () => {
   const task = newTask();
   const what = { ...program("/bin/cat", "/proc/self/environ"), env: ODD };
   expect(await (await task.start(what)).ended).toEqual({ kind: "code", code: 0 });
@@ -67,7 +67,7 @@ it("Every variable reaches the program byte for byte, also those that a shell ch
   expect(task.text("stderr")).toBe("");
 });
 
-it("No command line above the program shows a variable", async (context) => {
+test("No command line above the program shows a variable", async (context) => {
   context.skip(isIsolated, "a program in namespaces sees no process above its init");
   const task = newTask();
   const script = `pid=$$; while [ "$pid" -gt 1 ]; do
@@ -77,7 +77,7 @@ it("No command line above the program shows a variable", async (context) => {
   expect(task.text()).not.toMatch(/s3cret/);
 });
 
-it("ps shows a wrapper as its task's title, and nothing else", async () => {
+test("ps shows a wrapper as its task's title, and nothing else", async () => {
   const task = newTask();
   const running = await task.start({ ...program("sleep", "60"), title: "demo/0195" });
   const { pid } = await task.recorded("wrapper");
@@ -88,7 +88,7 @@ it("ps shows a wrapper as its task's title, and nothing else", async () => {
   expect(title).toBe(shell.endsWith("box") ? "sh\0-s\0signalman: demo/0195\0" : "signalman: demo/0195\0");
 });
 
-it("A command with an equals sign in its name is run, not taken for a variable", async () => {
+test("A command with an equals sign in its name is run, not taken for a variable", async () => {
   const task = newTask();
   const command = join(task.folder, "a=b");
   copyFileSync("/usr/bin/printenv", command);
@@ -96,12 +96,12 @@ it("A command with an equals sign in its name is run, not taken for a variable",
   expect(task.text()).toBe("s3cret\n");
 });
 
-it("A NUL byte is refused with the name of its variable or argument, without the value", () => {
+test("A NUL byte is refused with the name of its variable or argument, without the value", () => {
   expect(() => carry({ TOKEN: "s3\0cret" })).toThrow(/^the variable TOKEN holds a NUL byte/);
   expect(() => carry({}, ["sh", "-c", "\0"])).toThrow(/^argument 2 holds a NUL byte/);
 });
 
-it("An environment that is too large is refused with the name of its largest variable", async () => {
+test("An environment that is too large is refused with the name of its largest variable", async () => {
   const task = newTask();
   const what = program("true");
   const large = task.start({ ...what, env: { ...what.env, KUBECONF: "x".repeat(200_000), TOKEN: "t" } });

@@ -1,18 +1,18 @@
 import { spawnSync } from "node:child_process";
 import { writeFileSync } from "node:fs";
-import { describe, expect, it } from "vitest";
+import { describe, expect, test } from "vitest";
 import { exitFromStatus } from "../../src/process/exit.ts";
 import { expectNoProcessLeft, fixture, newTask, program } from "./harness.ts";
 
 expectNoProcessLeft();
 
 describe("The exit of a program", () => {
-  it.each([0, 3, 255])("is its code %i", async (code) => {
+  test.each([0, 3, 255])("is its code %i", async (code) => {
     const started = await newTask().start(program("bash", "-c", `exit ${code}`));
     expect(await started.ended).toEqual({ kind: "code", code });
   });
 
-  it.each([
+  test.each([
     ["SIGTERM", 143],
     ["SIGKILL", 137],
     ["SIGSEGV", 139],
@@ -23,22 +23,22 @@ describe("The exit of a program", () => {
     expect(task.text("stdout") + task.text("stderr")).toBe("");
   });
 
-  it("is 127 for a command that does not exist", async () => {
+  test("is 127 for a command that does not exist", async () => {
     const started = await newTask().start(program("/no/such/command"));
     expect(await started.ended).toEqual({ kind: "code", code: 127 });
   });
 
-  it("is 126 for a file that may not be executed", async () => {
+  test("is 126 for a file that may not be executed", async () => {
     const started = await newTask().start(program(fixture("starting-server.ts")));
     expect(await started.ended).toEqual({ kind: "code", code: 126 });
   });
 
-  it("is recorded also if the program kills its whole process group", async () => {
+  test("is recorded also if the program kills its whole process group", async () => {
     const started = await newTask().start(program("bash", "-c", "kill -9 0"));
     expect(await started.ended).toEqual({ kind: "signal", signal: "SIGKILL", code: 137 });
   });
 
-  it("is the signal if another program kills the leader", async () => {
+  test("is the signal if another program kills the leader", async () => {
     const task = newTask();
     const started = await task.start(program("stubborn.sh"));
     await task.says(/ready/);
@@ -47,7 +47,7 @@ describe("The exit of a program", () => {
     expect(await started.ended).toEqual({ kind: "signal", signal: "SIGKILL", code: 137 });
   });
 
-  it("is known also if another program kills the wrapper", async () => {
+  test("is known also if another program kills the wrapper", async () => {
     const task = newTask();
     const started = await task.start(program("on-request.sh", `${task.folder}/go`, 10));
     await task.says(/half/, "stderr");
@@ -58,7 +58,7 @@ describe("The exit of a program", () => {
     expect(task.text()).toMatch(/\n20\n$/);
   });
 
-  it("is lost if every process that could record it is killed", async () => {
+  test("is lost if every process that could record it is killed", async () => {
     const task = newTask();
     const started = await task.start(program("stubborn.sh"));
     await task.says(/ready/);
@@ -69,7 +69,7 @@ describe("The exit of a program", () => {
 });
 
 describe("A shell's status", () => {
-  it("above 128 is a code if no such signal ends a process", () => {
+  test("above 128 is a code if no such signal ends a process", () => {
     expect(exitFromStatus(255)).toEqual({ kind: "code", code: 255 });
     expect(exitFromStatus(128)).toEqual({ kind: "code", code: 128 });
     expect(exitFromStatus(145)).toEqual({ kind: "code", code: 145 }); // SIGCHLD

@@ -1,5 +1,5 @@
 import { performance } from "node:perf_hooks";
-import { describe, expect, it } from "vitest";
+import { describe, expect, test } from "vitest";
 import { isAlive, readProc } from "../../src/process/proc.ts";
 import { adoptProcess } from "../../src/process/process.ts";
 import { isIsolated } from "../support/isolation.ts";
@@ -10,7 +10,7 @@ expectNoProcessLeft();
 const byKill = { kind: "signal", signal: "SIGKILL", code: 137 };
 
 describe("A kill", () => {
-  it("sends SIGTERM first, and the program may choose its exit", async () => {
+  test("sends SIGTERM first, and the program may choose its exit", async () => {
     const task = newTask();
     const started = await task.start(program("polite.sh"));
     await task.says(/ready/);
@@ -19,7 +19,7 @@ describe("A kill", () => {
     expect(task.text()).toMatch(/got TERM\n$/);
   });
 
-  it("with SIGINT to the leader alone spares its children until the leader ends", async () => {
+  test("with SIGINT to the leader alone spares its children until the leader ends", async () => {
     const task = newTask();
     const started = await task.start(
       program("bash", "-c", "trap '' INT; sh -c 'trap \"echo child\" INT; echo ready; sleep 0.3; sleep 0.3'"),
@@ -30,7 +30,7 @@ describe("A kill", () => {
     expect(task.text()).toBe("ready\n");
   });
 
-  it("with SIGINT reaches the leader's trap", async () => {
+  test("with SIGINT reaches the leader's trap", async () => {
     const task = newTask();
     const started = await task.start(program("polite.sh"));
     await task.says(/ready/);
@@ -39,7 +39,7 @@ describe("A kill", () => {
     expect(task.text()).toMatch(/got INT\n$/);
   });
 
-  it("ends a program that ignores SIGTERM when the grace period is over", async () => {
+  test("ends a program that ignores SIGTERM when the grace period is over", async () => {
     const task = newTask();
     const started = await task.start(program("stubborn.sh"));
     await task.says(/ready/);
@@ -48,13 +48,13 @@ describe("A kill", () => {
     expect(task.text("stderr")).toBe("");
   });
 
-  it("without a grace period ends all processes at once, also before the program has begun", async () => {
+  test("without a grace period ends all processes at once, also before the program has begun", async () => {
     const started = await newTask().start(program("stubborn.sh"));
     started.kill({ graceMs: 0 });
     expect(await started.ended).toEqual(byKill);
   });
 
-  it("may be repeated with a shorter grace period, not with a longer one", async () => {
+  test("may be repeated with a shorter grace period, not with a longer one", async () => {
     const task = newTask();
     const started = await task.start(program("stubborn.sh"));
     await task.says(/ready/);
@@ -66,7 +66,7 @@ describe("A kill", () => {
     expect(performance.now() - begin).toBeLessThan(10_000);
   });
 
-  it("after the end has no effect", async () => {
+  test("after the end has no effect", async () => {
     const started = await newTask().start(program("true"));
     await started.ended;
     started.kill({ graceMs: 0 });
@@ -74,7 +74,7 @@ describe("A kill", () => {
     expect(await started.ended).toEqual({ kind: "code", code: 0 });
   });
 
-  it("ends 200 children in groups and sessions of all kinds", async () => {
+  test("ends 200 children in groups and sessions of all kinds", async () => {
     const task = newTask();
     const started = await task.start(program("fork-many.sh", 200));
     await task.says(/ready/);
@@ -84,7 +84,7 @@ describe("A kill", () => {
     expect(await task.alive()).toEqual([]);
   });
 
-  it.each(["started", "adopted"])("ends chains of processes that fork and exit, when %s", async (how) => {
+  test.each(["started", "adopted"])("ends chains of processes that fork and exit, when %s", async (how) => {
     const task = newTask();
     const started = await task.start(program("fork-storm.py"));
     await task.says(/ready/);
@@ -98,13 +98,13 @@ describe("A kill", () => {
 });
 
 describe("When the leader has ended", () => {
-  it("a grandchild in a separate session is ended too", async () => {
+  test("a grandchild in a separate session is ended too", async () => {
     const task = newTask();
     expect(await (await task.start(program("escapee.sh"))).ended).toEqual({ kind: "code", code: 0 });
     expect(await task.alive()).toEqual([]);
   });
 
-  it("a grandchild is found also while it is executing a program and shows no environment", async () => {
+  test("a grandchild is found also while it is executing a program and shows no environment", async () => {
     for (let times = 0; times < 25; times++) {
       const task = newTask();
       await (await task.start(program("exec-loop.sh", "start"))).ended;
@@ -112,7 +112,7 @@ describe("When the leader has ended", () => {
     }
   });
 
-  it("a process without marker and session that holds the output is ended too", async (context) => {
+  test("a process without marker and session that holds the output is ended too", async (context) => {
     context.skip(isIsolated, "the pid that the program prints is that of its namespace");
     const task = newTask();
     const started = await task.start(program("bash", "-c", "( env -i setsid sleep 1000 & echo $! )"));
@@ -122,7 +122,7 @@ describe("When the leader has ended", () => {
     expect(isAlive(escapee)).toBe(false);
   });
 
-  it("leftovers that ignore SIGTERM are killed once the grace period of a kill is over", async () => {
+  test("leftovers that ignore SIGTERM are killed once the grace period of a kill is over", async () => {
     const task = newTask();
     const started = await task.start(
       program("bash", "-c", "setsid bash -c 'trap \"\" TERM; echo ready; sleep 1000' & wait"),

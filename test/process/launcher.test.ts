@@ -2,9 +2,9 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { readFileSync, writeFileSync } from "node:fs";
 import { text } from "node:stream/consumers";
-import { expect, it } from "vitest";
+import { expect, test } from "vitest";
 import { sweepMarked } from "../../src/process/kill-by-marker.ts";
-import { createLauncher, LauncherLost } from "../../src/process/launcher.ts";
+import { createLauncher, LauncherLostError } from "../../src/process/launcher.ts";
 import { startProcess } from "../../src/process/process.ts";
 import { scan } from "../../src/process/scan.ts";
 import { expectNoProcessLeft, fixture, newTask, program, until } from "./harness.ts";
@@ -19,7 +19,7 @@ async function launcherPid(launcher: ReturnType<typeof createLauncher>): Promise
   return parent;
 }
 
-it("A task goes on without its launcher, and its exit is known", async () => {
+test("A task goes on without its launcher, and its exit is known", async () => {
   using launcher = createLauncher();
   const task = newTask();
   const pid = await launcherPid(launcher);
@@ -36,7 +36,7 @@ it("A task goes on without its launcher, and its exit is known", async () => {
   expect(await running.ended).toEqual({ kind: "code", code: 7 });
 });
 
-it("A program is started once, also if its launcher is killed at any moment", async () => {
+test("A program is started once, also if its launcher is killed at any moment", async () => {
   using launcher = createLauncher();
   for (let turn = 0; turn < 5; turn++) {
     const pid = await launcherPid(launcher);
@@ -48,7 +48,7 @@ it("A program is started once, also if its launcher is killed at any moment", as
   }
 });
 
-it("The launcher ends with its server, also if that is killed", async () => {
+test("The launcher ends with its server, also if that is killed", async () => {
   const task = newTask();
   const what = { folder: task.folder, marker: task.marker, program: program("sleep", "60") };
   const server = spawn(process.execPath, [fixture("starting-server.ts"), JSON.stringify(what)], {
@@ -64,7 +64,7 @@ it("The launcher ends with its server, also if that is killed", async () => {
   await sweepMarked(task.marker);
 });
 
-it("A start that the system refuses is rejected with the system's reason", async () => {
+test("A start that the system refuses is rejected with the system's reason", async () => {
   using launcher = createLauncher();
   const start = (file: string, cwd: string, args: string[] = []) =>
     launcher.start({ file, args, cwd, env: {} });
@@ -74,12 +74,12 @@ it("A start that the system refuses is rejected with the system's reason", async
   await expect(start("/bin/true", "/", ["a\0b"])).rejects.toMatchObject({ code: "ERR_INVALID_ARG_VALUE" });
 });
 
-it("A start is rejected after three launchers have ended", async () => {
+test("A start is rejected after three launchers have ended", async () => {
   let tries = 0;
   const dying = {
     start: () => {
       tries++;
-      return Promise.reject(new LauncherLost());
+      return Promise.reject(new LauncherLostError());
     },
     [Symbol.dispose]() {},
   };
@@ -89,7 +89,7 @@ it("A start is rejected after three launchers have ended", async () => {
   expect(tries).toBe(3);
 });
 
-it("A launcher that the system could not fork counts as lost, and the next start forks another", async () => {
+test("A launcher that the system could not fork counts as lost, and the next start forks another", async () => {
   const limited = 'ulimit -n 200; exec "$0" "$1"';
   const server = spawn("sh", ["-c", limited, process.execPath, fixture("out-of-descriptors.ts")], {
     stdio: ["ignore", "pipe", "inherit"],

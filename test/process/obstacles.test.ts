@@ -1,5 +1,5 @@
 import { rmSync, writeFileSync } from "node:fs";
-import { beforeEach, describe, expect, it } from "vitest";
+import { beforeEach, describe, expect, test } from "vitest";
 import { UnusableFileError } from "../../src/files/regular-file.ts";
 import { sweepMarked } from "../../src/process/kill-by-marker.ts";
 import { adoptProcess } from "../../src/process/process.ts";
@@ -27,7 +27,7 @@ async function tailed(folder: string): Promise<void> {
   for await (const _ of tailSpool({ folder, from, ended: Promise.resolve(), signal: forever }));
 }
 
-it("A program whose journal has been removed is lost, not started anew", async () => {
+test("A program whose journal has been removed is lost, not started anew", async () => {
   const task = newTask();
   const running = await started(task);
   running.release();
@@ -43,7 +43,7 @@ describe.each(OBSTACLES)("$what", ({ what, put }) => {
     context.skip(isIsolated, "journal and spool are out of reach of a program in namespaces"),
   );
 
-  it("in the place of the journal makes the exit lost, and blocks no server", async () => {
+  test("in the place of the journal makes the exit lost, and blocks no server", async () => {
     const task = newTask();
     const running = await started(task);
     rmSync(`${task.folder}/run`);
@@ -55,7 +55,7 @@ describe.each(OBSTACLES)("$what", ({ what, put }) => {
     expect(await adopted?.ended).toEqual({ kind: "lost" });
   });
 
-  it("in the place of the journal does not prevent a kill", async () => {
+  test("in the place of the journal does not prevent a kill", async () => {
     const task = newTask();
     const running = await started(task);
     rmSync(`${task.folder}/run`);
@@ -66,7 +66,7 @@ describe.each(OBSTACLES)("$what", ({ what, put }) => {
 
   // A large file of the same kind is output like any other, read piece by piece.
   const kinds = what.includes("terabyte") ? [] : (["stdout", "stderr"] as const);
-  it.each(kinds)("in the place of %s is refused, and the program's exit is known", async (stream) => {
+  test.each(kinds)("in the place of %s is refused, and the program's exit is known", async (stream) => {
     const task = newTask();
     const running = await started(task);
     const path = `${task.folder}/${stream === "stdout" ? "out" : "err"}`;

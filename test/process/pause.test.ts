@@ -1,5 +1,5 @@
 import { readFileSync, statSync, writeFileSync } from "node:fs";
-import { expect, it } from "vitest";
+import { expect, test } from "vitest";
 import { expectNoProcessLeft, fixture, newTask, program, type Task, until } from "./harness.ts";
 
 expectNoProcessLeft();
@@ -18,7 +18,7 @@ async function stoppedPumps(task: Task): Promise<void> {
   await until(async () => (await task.alive()).filter(isStopped).length === 2);
 }
 
-it("A pause blocks the writer, and after the resume no output is missing", async () => {
+test("A pause blocks the writer, and after the resume no output is missing", async () => {
   const task = newTask();
   const bytes = fixture("bytes.py");
   const script = `${bytes} block 2 1000000; until [ -e "$0" ]; do sleep 0.01; done; exec ${bytes} block 298 1000000`;
@@ -36,7 +36,7 @@ it("A pause blocks the writer, and after the resume no output is missing", async
   expect(size()).toBe(300_000_000);
 });
 
-it("A paused process can be killed, and its output arrives", async () => {
+test("A paused process can be killed, and its output arrives", async () => {
   const task = newTask();
   const started = await task.start(program("fork-many.sh", 3));
   await task.says(/ready/);
@@ -46,7 +46,7 @@ it("A paused process can be killed, and its output arrives", async () => {
   expect(await started.ended).toEqual({ kind: "signal", signal: "SIGTERM", code: 143 });
 });
 
-it("A pause right after the start works, and the end waits for the resume", async () => {
+test("A pause right after the start works, and the end waits for the resume", async () => {
   const task = newTask();
   const started = await task.start(program("on-request.sh", `${task.folder}/go`, 10));
   started.pause();

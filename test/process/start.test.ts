@@ -1,6 +1,6 @@
 import { existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { expect, it } from "vitest";
+import { expect, test } from "vitest";
 import { abandon, attemptLines, createAttempt } from "../../src/process/journal.ts";
 import { scan } from "../../src/process/scan.ts";
 import { prepareSpool } from "../../src/process/spool.ts";
@@ -9,7 +9,7 @@ import { expectNoProcessLeft, launcher, newTask, program } from "./harness.ts";
 
 expectNoProcessLeft();
 
-it("The program gets exactly the given environment, the working directory and the task's marker", async () => {
+test("The program gets exactly the given environment, the working directory and the task's marker", async () => {
   const task = newTask();
   await (await task.start(program("/usr/bin/env"))).ended;
   const ofBash = /^(SHLVL|_)=/; // where sh is bash, it adds these
@@ -27,7 +27,7 @@ it("The program gets exactly the given environment, the working directory and th
   ]);
 });
 
-it("The program has default signal dispositions, an empty stdin and three descriptors", async () => {
+test("The program has default signal dispositions, an empty stdin and three descriptors", async () => {
   const task = newTask();
   const script = "cat /proc/self/status; readlink /proc/self/fd/[0-9]; cat";
   await (await task.start(program("sh", "-c", script))).ended;
@@ -36,14 +36,14 @@ it("The program has default signal dispositions, an empty stdin and three descri
   expect(task.text()).toMatch(/\/dev\/null\npipe:\[\d+\]\npipe:\[\d+\]\n$/);
 });
 
-it("Arguments arrive unchanged", async () => {
+test("Arguments arrive unchanged", async () => {
   const task = newTask();
   const args = ["", "a b", "$HOME", "'\"\\", "-n", "ünï\n2"];
   await (await task.start(program("printf", "<%s>", ...args))).ended;
   expect(task.bytes().toString()).toBe(args.map((arg) => `<${arg}>`).join(""));
 });
 
-it("The pumps show no secret and do not carry the task's marker", async () => {
+test("The pumps show no secret and do not carry the task's marker", async () => {
   const task = newTask();
   const started = await task.start(program("on-request.sh", `${task.folder}/go`, 1));
   await task.says(/half/, "stderr");
@@ -56,14 +56,14 @@ it("The pumps show no secret and do not carry the task's marker", async () => {
   await started.ended;
 });
 
-it("The spool is readable by its owner only", async () => {
+test("The spool is readable by its owner only", async () => {
   const task = newTask();
   await (await task.start(program("true"))).ended;
   for (const file of ["out", "err", "run"])
     expect(statSync(`${task.folder}/${file}`).mode & 0o777).toBe(0o600);
 });
 
-it("A wrapper that comes after its attempt was abandoned does not start the program", async () => {
+test("A wrapper that comes after its attempt was abandoned does not start the program", async () => {
   const task = newTask();
   const attempt = createAttempt(task.marker);
   prepareSpool(task.folder, attemptLines(attempt, false));
@@ -73,7 +73,7 @@ it("A wrapper that comes after its attempt was abandoned does not start the prog
   expect(existsSync(`${task.folder}/ran`)).toBe(false);
 });
 
-it("A wrapper that comes after a newer attempt does not start the program", async () => {
+test("A wrapper that comes after a newer attempt does not start the program", async () => {
   const task = newTask();
   await (await task.start(program("true"))).ended;
   const late = createAttempt(task.marker);
@@ -82,20 +82,20 @@ it("A wrapper that comes after a newer attempt does not start the program", asyn
   expect(existsSync(`${task.folder}/ran`)).toBe(false);
 });
 
-it("A missing working directory is an error that names it", async () => {
+test("A missing working directory is an error that names it", async () => {
   const task = newTask();
   const start = task.start({ ...program("true"), cwd: "/no/such/directory" });
   await expect(start).rejects.toThrow("there is no folder /no/such/directory");
 });
 
-it("A second start in the same folder begins with an empty spool", async () => {
+test("A second start in the same folder begins with an empty spool", async () => {
   const task = newTask();
   await (await task.start(program("echo", "one"))).ended;
   await (await task.start(program("echo", "two"))).ended;
   expect(task.text()).toBe("two\n");
 });
 
-it("A spool folder that does not exist is created", async () => {
+test("A spool folder that does not exist is created", async () => {
   const task = newTask();
   rmSync(task.folder, { recursive: true });
   expect(await (await task.start(program("true"))).ended).toEqual({ kind: "code", code: 0 });

@@ -1,5 +1,5 @@
 import { appendFileSync, statSync, writeFileSync } from "node:fs";
-import { expect, it } from "vitest";
+import { expect, test } from "vitest";
 import { backlog, keepBackpressure, shouldHold, unreadBytes } from "../../src/process/backpressure.ts";
 import { punch } from "../../src/process/punch.ts";
 import { tailSpool } from "../../src/process/tail.ts";
@@ -15,7 +15,7 @@ function spoolOf(task: Task, stdout: string | Buffer, stderr = "") {
   return { folder: task.folder, from: { stdout: 0, stderr: 0 }, ended: Promise.resolve(), signal: forever };
 }
 
-it("The tail of a running process is its output, byte for byte, with offsets without gaps", async () => {
+test("The tail of a running process is its output, byte for byte, with offsets without gaps", async () => {
   const task = newTask();
   const started = await task.start(program("alternate.py", 20_000));
   const read = { stdout: [] as Buffer[], stderr: [] as Buffer[] };
@@ -36,7 +36,7 @@ it("The tail of a running process is its output, byte for byte, with offsets wit
   expect(at).toEqual({ stdout: 188_890, stderr: 188_890 });
 });
 
-it("The tail begins at the offsets it is given", async () => {
+test("The tail begins at the offsets it is given", async () => {
   const options = { ...spoolOf(newTask(), "0123456789", "abcdef"), from: { stdout: 8, stderr: 6 } };
   const read = await Array.fromAsync(tailSpool(options), ({ stream, bytes, offset }) => [
     stream,
@@ -46,13 +46,13 @@ it("The tail begins at the offsets it is given", async () => {
   expect(read).toEqual([["stdout", "89", 8]]);
 });
 
-it("The tail reads both streams in turn", async () => {
+test("The tail reads both streams in turn", async () => {
   const options = spoolOf(newTask(), Buffer.alloc(600_000), "x".repeat(600_000));
   const order = await Array.fromAsync(tailSpool(options), ({ stream }) => stream);
   expect(order).toEqual(["stdout", "stderr", "stdout", "stderr", "stdout", "stderr", "stdout"]);
 });
 
-it("The tail waits for the end and reads the last write", async () => {
+test("The tail waits for the end and reads the last write", async () => {
   const task = newTask();
   const { promise: ended, resolve: end } = Promise.withResolvers<void>();
   const tail = tailSpool({ ...spoolOf(task, "one"), ended });
@@ -65,7 +65,7 @@ it("The tail waits for the end and reads the last write", async () => {
   expect((await last).done).toBe(true);
 });
 
-it("An abort ends a tail that waits", async () => {
+test("An abort ends a tail that waits", async () => {
   const stop = new AbortController();
   const tail = tailSpool({ ...spoolOf(newTask(), ""), ended: new Promise(() => {}), signal: stop.signal });
   const next = tail.next();
@@ -73,19 +73,19 @@ it("An abort ends a tail that waits", async () => {
   expect((await next).done).toBe(true);
 });
 
-it("Writers are held above 64 MiB of unread bytes and go on below 16 MiB", () => {
+test("Writers are held above 64 MiB of unread bytes and go on below 16 MiB", () => {
   expect(shouldHold(false, backlog.hold)).toBe(false);
   expect(shouldHold(false, backlog.hold + 1)).toBe(true);
   expect(shouldHold(true, backlog.letGo)).toBe(true);
   expect(shouldHold(true, backlog.letGo - 1)).toBe(false);
 });
 
-it("Unread bytes are those beyond the offsets, in both streams", () => {
+test("Unread bytes are those beyond the offsets, in both streams", () => {
   const { folder } = spoolOf(newTask(), "0123456789", "abcdef");
   expect(unreadBytes(folder, { stdout: 4, stderr: 6 })).toBe(6);
 });
 
-it("A reader that is stuck holds a fast writer back, and gets all bytes when it goes on", async () => {
+test("A reader that is stuck holds a fast writer back, and gets all bytes when it goes on", async () => {
   const task = newTask();
   const { folder } = task;
   const bytes = fixture("bytes.py");
@@ -121,7 +121,7 @@ it("A reader that is stuck holds a fast writer back, and gets all bytes when it 
   expect(events.slice(0, 2)).toEqual(["pause", "resume"]);
 });
 
-it("A punch frees the disk space of committed bytes and moves no offset", async () => {
+test("A punch frees the disk space of committed bytes and moves no offset", async () => {
   const task = newTask();
   const size = 40 * 1024 * 1024;
   const { folder } = spoolOf(task, Buffer.alloc(size, "x"));

@@ -1,5 +1,5 @@
 import { randomInt } from "node:crypto";
-import { afterAll, beforeAll, expect, it } from "vitest";
+import { afterAll, beforeAll, expect, test } from "vitest";
 import { createFuzzer, errorsOf } from "../fuzz/fuzz.ts";
 import { tableOf } from "../fuzz/table.ts";
 import { startService, type TestService } from "../support/service.ts";
@@ -10,7 +10,7 @@ beforeAll(async () => {
 });
 afterAll(() => service[Symbol.asyncDispose]());
 
-it("2,000 random requests to every RPC are answered with documented codes only", async () => {
+test("2,000 random requests to every RPC are answered with documented codes only", async () => {
   const seed = Number(process.env.FUZZ_SEED ?? randomInt(2 ** 31));
   console.log(`FUZZ_SEED=${seed}`);
   const fuzzer = await createFuzzer(service, { seed });

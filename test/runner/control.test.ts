@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import { createControl, type StopReason, StopRequested } from "../../src/runner/control.ts";
+import { createControl, StopError, type StopReason } from "../../src/runner/control.ts";
 
 /** Records the grace periods of kills, in order. */
 function program() {
@@ -16,7 +16,7 @@ describe("a control", () => {
     expect(control.reason).toBeUndefined();
     control.stop("idle_timeout", 1000);
     expect(control.signal.aborted).toBe(true);
-    expect(control.signal.reason).toEqual(new StopRequested("idle_timeout"));
+    expect(control.signal.reason).toEqual(new StopError("idle_timeout"));
   });
 
   test("kills an attached program, and one that is attached after the stop", () => {

@@ -7,7 +7,7 @@ import type { Executor } from "../../src/jobs/executors/executor.ts";
 import { createCipher } from "../../src/keys/cipher.ts";
 import { decompress } from "../../src/logs/compress.ts";
 import { decodeChunk } from "../../src/logs/read.ts";
-import { createControl, type RunControl, ShutdownRequested } from "../../src/runner/control.ts";
+import { createControl, type RunControl, ShutdownError } from "../../src/runner/control.ts";
 import type { TaskDetails } from "../../src/runner/details.ts";
 import type { Hook } from "../../src/runner/hooks.ts";
 import { runTask } from "../../src/runner/lifecycle.ts";
@@ -110,7 +110,7 @@ export async function openRig(executorName: string): Promise<RunnerRig> {
         control,
         done,
         async leave() {
-          shutdown.abort(new ShutdownRequested());
+          shutdown.abort(new ShutdownError());
           await done;
         },
         async lines(count) {

@@ -1,6 +1,6 @@
 import { ConfigError, readConfig, SECRET_VARIABLES } from "../../config.ts";
 import { openDataFolder } from "../../embedded/data-folder.ts";
-import { DataFolderInUse } from "../../embedded/errors.ts";
+import { DataFolderInUseError } from "../../embedded/errors.ts";
 import { startEmbeddedPostgres } from "../../embedded/postgres.ts";
 import { createCipher } from "../../keys/cipher.ts";
 import { sealCheckAnew } from "../../keys/key-check.ts";
@@ -66,7 +66,7 @@ async function takeFolder(dir: string) {
   try {
     return await openDataFolder(dir);
   } catch (error) {
-    if (error instanceof DataFolderInUse) throw new UsageError(error.message, { cause: error });
+    if (error instanceof DataFolderInUseError) throw new UsageError(error.message, { cause: error });
     throw error;
   }
 }

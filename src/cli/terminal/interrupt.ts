@@ -1,6 +1,6 @@
 import { constants } from "node:os";
 import { ConnectError } from "@connectrpc/connect";
-import { Left } from "../errors.ts";
+import { LeftError } from "../errors.ts";
 
 export interface InterruptActions {
   say(text: string): void;
@@ -12,7 +12,7 @@ export interface InterruptActions {
 
 /** Signal handlers of a watch, installed until they are disposed. */
 export interface Interrupts extends Disposable {
-  /** Aborted with `Left` when the person leaves. */
+  /** Aborted with `LeftError` when the person leaves. */
   readonly signal: AbortSignal;
 }
 
@@ -23,7 +23,7 @@ const SECOND_MS = 2000;
 
 /**
  * Handles signals while a task is watched. The first SIGINT leaves after 2 s. A second SIGINT within 2 s kills the task, and
- * the watch goes on to the task's end; a third one leaves at once. SIGTERM leaves at once. Leaving aborts `signal` with `Left`.
+ * the watch goes on to the task's end; a third one leaves at once. SIGTERM leaves at once. Leaving aborts `signal` with `LeftError`.
  */
 export function onInterrupt({ say, kill, command }: InterruptActions): Interrupts {
   const leaving = new AbortController();
@@ -32,7 +32,7 @@ export function onInterrupt({ say, kill, command }: InterruptActions): Interrupt
   function leave(signal: "SIGINT" | "SIGTERM"): void {
     const words = state.kind === "killing" ? "the task is being killed" : "the task goes on";
     say(`left: ${words}; come back with: ${command}`);
-    leaving.abort(new Left(128 + constants.signals[signal]));
+    leaving.abort(new LeftError(128 + constants.signals[signal]));
   }
 
   function interrupt(): void {

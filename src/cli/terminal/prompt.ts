@@ -1,13 +1,13 @@
 import { on } from "node:events";
 import { createInterface } from "node:readline";
 import { Writable } from "node:stream";
-import { Left, UsageError } from "../errors.ts";
+import { LeftError, UsageError } from "../errors.ts";
 
 /** Asks a person at a terminal; questions go to stderr. */
 export interface Prompt extends Disposable {
   /**
    * Returns one typed line. A secret is not shown while it is typed.
-   * @throws Left at Ctrl-C; UsageError if the terminal is closed
+   * @throws LeftError at Ctrl-C; UsageError if the terminal is closed
    */
   ask(question: string, options?: { isSecret: boolean }): Promise<string>;
 }
@@ -31,7 +31,7 @@ export function openPrompt(): Prompt {
   const terminal = createInterface({ input: process.stdin, output, terminal: true, historySize: 0 });
   const over = Promise.withResolvers<never>();
   over.promise.catch(() => {}); // it may reject while no question is open
-  terminal.once("SIGINT", () => over.reject(new Left(SIGINT_EXIT)));
+  terminal.once("SIGINT", () => over.reject(new LeftError(SIGINT_EXIT)));
   terminal.once("close", () => over.reject(new UsageError("no answer: the terminal was closed")));
   const lines = on(terminal, "line") as AsyncIterableIterator<[string]>;
   return {

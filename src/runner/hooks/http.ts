@@ -2,7 +2,7 @@ import type { IncomingMessage } from "node:http";
 import { backOff, retry } from "../../async/retry.ts";
 import { messageOf } from "../../task/errors.ts";
 import type { CallPolicy } from "./call-policy.ts";
-import { CallRefused, type HttpRequest, send } from "./request.ts";
+import { CallRefusedError, type HttpRequest, send } from "./request.ts";
 
 /** An HTTP call of a hook, with its placeholders and its secrets filled in. */
 export interface Call {
@@ -55,7 +55,7 @@ export async function callHttp(call: Call, mayCall: CallPolicy, signal: AbortSig
   );
 }
 
-const isRefusal = (error: unknown) => error instanceof Error && error.cause instanceof CallRefused;
+const isRefusal = (error: unknown) => error instanceof Error && error.cause instanceof CallRefusedError;
 
 function headersOf({ headers, secret, body }: Call): Headers {
   const all = new Headers({ accept: "*/*", "user-agent": "signalman" });
@@ -72,7 +72,7 @@ function headersOf({ headers, secret, body }: Call): Headers {
   return all;
 }
 
-/** Makes one call, and tells how it went. @throws Error caused by CallRefused if hooks may not call the host. */
+/** Makes one call, and tells how it went. @throws Error caused by CallRefusedError if hooks may not call the host. */
 async function attempt(
   call: Call,
   request: HttpRequest,
@@ -94,7 +94,7 @@ async function attempt(
     };
   } catch (error) {
     signal.throwIfAborted();
-    if (error instanceof CallRefused) throw new Error(refusalOf(call, error), { cause: error });
+    if (error instanceof CallRefusedError) throw new Error(refusalOf(call, error), { cause: error });
     return {
       isSuccess: false,
       text: `${name} did not answer: ${call.urlKey ? codeOf(error) : messageOf(error)}`,
@@ -103,7 +103,7 @@ async function attempt(
 }
 
 /** Says which address hooks may not call, and why. The address of a secret URL is not named. */
-function refusalOf({ url, urlKey }: Call, { address, why }: CallRefused): string {
+function refusalOf({ url, urlKey }: Call, { address, why }: CallRefusedError): string {
   const called = urlKey ? `the host of ${urlKey}` : url.host;
   const its =
     urlKey || url.hostname === address || url.hostname === `[${address}]`

@@ -12,13 +12,13 @@ export interface HttpRequest {
 }
 
 /** Thrown if hooks may not call a host. `address` is the first of its addresses; `why` ends a sentence about it. */
-export class CallRefused extends Error {
+export class CallRefusedError extends Error {
   readonly address: string;
   readonly why: string;
 
   constructor(address: string, why: string) {
     super(`${address} ${why}`);
-    this.name = "CallRefused";
+    this.name = "CallRefusedError";
     this.address = address;
     this.why = why;
   }
@@ -29,7 +29,7 @@ export class CallRefused extends Error {
  * receiver. The host is resolved once and the connection goes only to addresses that the policy has permitted, so that a
  * name that resolves to another address a moment later makes no difference. Redirects are not followed. Proxies are not
  * used, since they would resolve the name themselves.
- * @throws CallRefused if no address of the host is permitted; the signal's reason if it aborts.
+ * @throws CallRefusedError if no address of the host is permitted; the signal's reason if it aborts.
  */
 export async function send(
   request: HttpRequest,
@@ -58,7 +58,7 @@ export async function send(
   return promise;
 }
 
-/** Resolves to the addresses of a host that hooks may call. @throws CallRefused if there are none. */
+/** Resolves to the addresses of a host that hooks may call. @throws CallRefusedError if there are none. */
 async function permitted(host: string, port: number, mayCall: CallPolicy) {
   const found = await lookup(host, { all: true });
   const verdicts = await Promise.all(
@@ -66,7 +66,8 @@ async function permitted(host: string, port: number, mayCall: CallPolicy) {
   );
   const addresses = verdicts.filter(({ why }) => why === undefined);
   const [first] = verdicts;
-  if (addresses.length === 0) throw new CallRefused(first?.address ?? host, first?.why ?? "has no address");
+  if (addresses.length === 0)
+    throw new CallRefusedError(first?.address ?? host, first?.why ?? "has no address");
   return addresses;
 }
 

@@ -1,5 +1,5 @@
 import { and, asc, eq, gte, lte, sql } from "drizzle-orm";
-import { LeaseLost } from "../../task/errors.ts";
+import { LeaseLostError } from "../../task/errors.ts";
 import type { TaskRecord } from "../../task/types.ts";
 import type { Database, Queryable } from "../postgres/database.ts";
 import { statement } from "../postgres/statement.ts";
@@ -18,7 +18,7 @@ export interface StoredChunk {
 /**
  * Moves the log's head forward and inserts consecutive chunks, in one statement. Chunks that an earlier attempt of
  * unknown outcome has stored are left as they are. Returns the number of the task's events before these lines.
- * @throws LeaseLost if the head is elsewhere: another server writes this log now.
+ * @throws LeaseLostError if the head is elsewhere: another server writes this log now.
  */
 export async function storeChunks(
   db: Queryable,
@@ -39,7 +39,7 @@ export async function storeChunks(
   const [head] = await db.execute<{ events: number; last_seq: string }>(sql`
     SELECT events, last_seq FROM task_heads WHERE task_id = ${id} AND lease_epoch = ${leaseEpoch}`);
   if (head && Number(head.last_seq) === lastSeq) return head.events;
-  throw new LeaseLost(id);
+  throw new LeaseLostError(id);
 }
 
 const append = statement<Appended, { events: number }>(

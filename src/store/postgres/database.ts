@@ -28,10 +28,10 @@ export interface DatabaseOptions {
  * Thrown when PostgreSQL did not answer in time. The pool's connections are closed, since a half-open one blocks later
  * queries.
  */
-export class DatabaseDeadline extends Error {
+export class DatabaseDeadlineError extends Error {
   constructor(name: string, ms: number) {
     super(`PostgreSQL (${name}) did not answer within ${ms} ms`);
-    this.name = "DatabaseDeadline";
+    this.name = "DatabaseDeadlineError";
   }
 }
 
@@ -39,24 +39,24 @@ export class DatabaseDeadline extends Error {
  * Thrown when a statement, or the connection that it needed, failed. It leaves out the statement's parameters, since
  * they may be secret.
  */
-export class QueryFailed extends Error {
+export class QueryError extends Error {
   /** Text of the statement; empty for BEGIN, COMMIT and statements of the driver itself. */
   readonly query: string;
 
   constructor(query: string, cause: Error) {
     super(`A query failed: ${cause.message}`, { cause });
-    this.name = "QueryFailed";
+    this.name = "QueryError";
     this.query = query;
   }
 }
 
 /** Thrown when the database is read-only, such as a standby. Has the code that PostgreSQL uses for this. */
-export class DatabaseReadOnly extends Error {
+export class DatabaseReadOnlyError extends Error {
   readonly code = READ_ONLY;
 
   constructor() {
     super("The database is read-only");
-    this.name = "DatabaseReadOnly";
+    this.name = "DatabaseReadOnlyError";
   }
 }
 
@@ -67,7 +67,7 @@ const READ_ONLY = "25006";
  */
 export interface Database {
   /**
-   * Runs `work` within a time limit in milliseconds. Rejects with QueryFailed, DatabaseDeadline, or the error of
+   * Runs `work` within a time limit in milliseconds. Rejects with QueryError, DatabaseDeadlineError, or the error of
    * `work`.
    */
   run<T>(work: (db: Db) => Promise<T>, deadlineMs?: number): Promise<T>;
@@ -93,7 +93,7 @@ export function openDatabase(options: DatabaseOptions): Database {
     const used = pool;
     const { promise: late, reject } = Promise.withResolvers<never>();
     const timer = setTimeout(() => {
-      reject(new DatabaseDeadline(options.name, deadlineMs));
+      reject(new DatabaseDeadlineError(options.name, deadlineMs));
       replace(used, 0);
     }, deadlineMs);
     try {
@@ -116,18 +116,18 @@ export function openDatabase(options: DatabaseOptions): Database {
 }
 
 /**
- * Turns errors of the driver into QueryFailed. drizzle wraps errors of statements but not those of BEGIN and COMMIT,
+ * Turns errors of the driver into QueryError. drizzle wraps errors of statements but not those of BEGIN and COMMIT,
  * which have a code.
  */
 function asQueryFailed(thrown: unknown): unknown {
   if (thrown instanceof DrizzleQueryError)
-    return new QueryFailed(thrown.query, thrown.cause ?? new Error("no cause given"));
-  if (thrown instanceof Error && "code" in thrown) return new QueryFailed("", thrown);
+    return new QueryError(thrown.query, thrown.cause ?? new Error("no cause given"));
+  if (thrown instanceof Error && "code" in thrown) return new QueryError("", thrown);
   return thrown;
 }
 
 function hasCode(error: unknown, code: string): boolean {
-  return error instanceof QueryFailed && (error.cause as { code?: unknown }).code === code;
+  return error instanceof QueryError && (error.cause as { code?: unknown }).code === code;
 }
 
 type Pool = ReturnType<typeof openPool>;

@@ -1,5 +1,5 @@
 import { backOff, retry } from "../../async/retry.ts";
-import { DatabaseDeadline, QueryFailed } from "./database.ts";
+import { DatabaseDeadlineError, QueryError } from "./database.ts";
 
 /**
  * Codes of final errors, which a retry does not change because the statement or its values are at fault: SQLSTATE
@@ -18,7 +18,7 @@ const FINAL =
  */
 export function isTransientError(error: unknown): boolean {
   for (let e = error; e instanceof Error; e = e.cause) {
-    if (e instanceof DatabaseDeadline) return true;
+    if (e instanceof DatabaseDeadlineError) return true;
     if ("code" in e && typeof e.code === "string") return !FINAL.test(e.code);
   }
   return false;
@@ -29,7 +29,7 @@ export function isTransientError(error: unknown): boolean {
  */
 export function isDatabaseAway(error: unknown): boolean {
   for (let e = error; e instanceof Error; e = e.cause) {
-    if (e instanceof DatabaseDeadline || e instanceof QueryFailed) return isTransientError(e);
+    if (e instanceof DatabaseDeadlineError || e instanceof QueryError) return isTransientError(e);
   }
   return false;
 }

@@ -1,7 +1,7 @@
 import type { JsonObject } from "@bufbuild/protobuf";
 import { and, eq, sql } from "drizzle-orm";
 import { alias } from "drizzle-orm/pg-core";
-import { LeaseLost, notFound } from "../../task/errors.ts";
+import { LeaseLostError, notFound } from "../../task/errors.ts";
 import type { LogHead, TaskRecord } from "../../task/types.ts";
 import { templateSpec } from "../catalog/kinds.ts";
 import type { Database } from "../postgres/database.ts";
@@ -110,10 +110,10 @@ const runQuery = prepared((db) =>
     .prepare("run"),
 );
 
-/** Loads a run. @throws LeaseLost if no task has this id and epoch. */
+/** Loads a run. @throws LeaseLostError if no task has this id and epoch. */
 export async function loadRun(database: Database, lease: Lease): Promise<RunRows> {
   const [row] = await database.run((db) => runQuery(db).execute({ id: lease.id }));
-  if (!row || row.task.leaseEpoch !== lease.leaseEpoch) throw new LeaseLost(lease.id);
+  if (!row || row.task.leaseEpoch !== lease.leaseEpoch) throw new LeaseLostError(lease.id);
   const { task, head, runRemainingMs, killRemainingMs, template, ...rest } = row;
   return { task, head, runRemainingMs, killRemainingMs, rows: template && { template, ...rest } };
 }

@@ -1,6 +1,6 @@
 import { and, eq, sql } from "drizzle-orm";
 import type { Actor } from "../../task/caller.ts";
-import { Failure, LeaseLost } from "../../task/errors.ts";
+import { Failure, LeaseLostError } from "../../task/errors.ts";
 import type { Reason } from "../../task/reasons.ts";
 import type { Plan, TaskRecord } from "../../task/types.ts";
 import { recordChanges } from "../audit.ts";
@@ -20,7 +20,7 @@ export interface StoredPlan {
  * Changes a task from RUNNING to WAITING_CONFIRMATION, with the last lines of the first program. The task then has no
  * lease, but `node` keeps its workspace. The raw offsets return to 0 for the second program's output. Resolves to false
  * if the task was killed meanwhile; the lines are stored nevertheless.
- * @throws LeaseLost if the task has another epoch.
+ * @throws LeaseLostError if the task has another epoch.
  */
 export async function park(
   database: Database,
@@ -32,7 +32,7 @@ export async function park(
   return database.run((db) =>
     db.transaction(async (tx) => {
       const [row] = await tx.select({ plan: tasks.plan }).from(tasks).where(underLease(task)).for("update");
-      if (!row) throw new LeaseLost(task.id);
+      if (!row) throw new LeaseLostError(task.id);
       // An earlier attempt, whose result was unknown, was committed; the plan may even have been decided on since.
       if (row.plan?.digest === plan.digest) return true;
       if (last) await storeChunks(tx, task, [last]);

@@ -9,14 +9,14 @@
  * follow which is read from the table in task/status.ts.
  *
  * A node writes under its lease: each write names the epoch, and changes nothing once another node has claimed the task
- * (LeaseLost). If the connection breaks during a commit, its result is unknown. Writes are therefore idempotent and the
+ * (LeaseLostError). If the connection breaks during a commit, its result is unknown. Writes are therefore idempotent and the
  * callers repeat them (retryTransient).
  */
 
 import { and, eq, type SQL, sql } from "drizzle-orm";
 import { failpoint } from "../../async/failpoint.ts";
 import type { Actor } from "../../task/caller.ts";
-import { LeaseLost } from "../../task/errors.ts";
+import { LeaseLostError } from "../../task/errors.ts";
 import { FINAL, type Status, sourcesOf } from "../../task/status.ts";
 import type { TaskOutcome, TaskRecord } from "../../task/types.ts";
 import { type StoredChunk, storeChunks } from "../logs/logs.ts";
@@ -105,7 +105,7 @@ export const underLease = (lease: Lease | Places<Lease>) =>
  * Changes a task from STARTING or CONFIRMED to RUNNING. Committed before the program is started; from then on only this
  * node may take the task up again. The run deadline counts from here, for each of the two programs of a confirmed plan.
  * Resolves to false if the task was killed meanwhile.
- * @throws LeaseLost if the task has another epoch.
+ * @throws LeaseLostError if the task has another epoch.
  */
 export async function markRunning(
   database: Database,
@@ -147,7 +147,7 @@ export interface Ending {
  * does not allow this outcome because the task was killed meanwhile; the chunk is stored then, but no task follows.
  * `followers` has the ids of the tasks created. It is empty if an earlier attempt, whose result was unknown, created
  * them.
- * @throws LeaseLost if the task has another epoch.
+ * @throws LeaseLostError if the task has another epoch.
  */
 export async function finish(
   database: Database,
@@ -204,7 +204,7 @@ async function owned(
       : db.transaction((tx) => transitionWith(tx, lease, step, ending)));
     if (changed.length === 1) return { applied: true, followers };
     const [now] = await db.select({ status: tasks.status }).from(tasks).where(underLease(lease));
-    if (!now) throw new LeaseLost(lease.id);
+    if (!now) throw new LeaseLostError(lease.id);
     return { applied: now.status === step.to, followers };
   });
 }

@@ -21,7 +21,7 @@ export interface Stage {
   note(text: string): void;
 }
 
-export interface ServerFault {
+export interface ServerFaultError {
   name: string;
   strike(stage: Stage, server: Server): Promise<void>;
 }
@@ -61,7 +61,7 @@ async function reach({ note }: Stage, server: Server, point: Failpoint, armed: A
   return isReached;
 }
 
-const killAt = (point: Failpoint): ServerFault => ({
+const killAt = (point: Failpoint): ServerFaultError => ({
   name: `SIGKILL at ${point}`,
   async strike(stage, server) {
     const nth = point === "after-adopt" ? 1 : 1 + stage.random.below(2);
@@ -72,7 +72,7 @@ const killAt = (point: Failpoint): ServerFault => ({
   },
 });
 
-const pauseAt = (point: Failpoint, ms: number, times = 1): ServerFault => ({
+const pauseAt = (point: Failpoint, ms: number, times = 1): ServerFaultError => ({
   name: `pause at ${point}`,
   async strike(stage, server) {
     if (await reach(stage, server, point, { times, action: { kind: "pause", ms } })) await delay(ms);
@@ -80,13 +80,13 @@ const pauseAt = (point: Failpoint, ms: number, times = 1): ServerFault => ({
   },
 });
 
-const throwAt = (point: Failpoint): ServerFault => ({
+const throwAt = (point: Failpoint): ServerFaultError => ({
   name: `lost connection at ${point}`,
   strike: async (stage, server) =>
     void (await reach(stage, server, point, { times: 2, action: { kind: "throw" } })),
 });
 
-const KILL: ServerFault = {
+const KILL: ServerFaultError = {
   name: "SIGKILL",
   async strike({ random, note }, server) {
     await delay(random.below(1500));
@@ -96,7 +96,7 @@ const KILL: ServerFault = {
   },
 };
 
-const ROLL: ServerFault = {
+const ROLL: ServerFaultError = {
   name: "SIGTERM",
   async strike({ note }, server) {
     note("SIGTERM");
@@ -104,7 +104,7 @@ const ROLL: ServerFault = {
   },
 };
 
-const stop = (ms: number): ServerFault => ({
+const stop = (ms: number): ServerFaultError => ({
   name: `SIGSTOP for ${ms} ms`,
   async strike({ note }, server) {
     note(`SIGSTOP for ${ms} ms`);
@@ -121,7 +121,7 @@ export async function mute({ servers }: Cluster): Promise<void> {
 }
 
 /** A task is prepared while its server cannot renew its lease: another server starts it, and this one must not. */
-const LAPSE: ServerFault = {
+const LAPSE: ServerFaultError = {
   name: "a lease that ends before the start",
   async strike(stage, server) {
     const file = join(stage.cluster.folder, `hold-${server.number}`);
@@ -136,7 +136,7 @@ const LAPSE: ServerFault = {
 };
 
 /** A task is killed by another server while it is prepared. */
-const KILL_BEFORE_START: ServerFault = {
+const KILL_BEFORE_START: ServerFaultError = {
   name: "a kill between claim and start",
   async strike(stage, server) {
     const { cluster, caller, note } = stage;
@@ -152,7 +152,7 @@ const KILL_BEFORE_START: ServerFault = {
 };
 
 /** Faults that no server ends by. They come first, so that each server lives long enough to judge the others. */
-export const GENTLE_FAULTS: readonly ServerFault[] = [
+export const GENTLE_FAULTS: readonly ServerFaultError[] = [
   ...RETRIED.map(throwAt),
   ...OPEN.map((point) => pauseAt(point, 1500)),
   pauseAt("between-watch-reads", 300, 30),
@@ -162,7 +162,7 @@ export const GENTLE_FAULTS: readonly ServerFault[] = [
 ];
 
 /** Faults that end a server, or stop it. */
-export const ROUGH_FAULTS: readonly ServerFault[] = [
+export const ROUGH_FAULTS: readonly ServerFaultError[] = [
   ...POINTS.map(killAt),
   KILL,
   ROLL,

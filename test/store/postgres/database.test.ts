@@ -2,14 +2,14 @@ import { sql } from "drizzle-orm";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { assertWritable } from "../../../src/store/housekeeping.ts";
 import { openBus } from "../../../src/store/postgres/bus.ts";
-import { DatabaseDeadline, openDatabase, QueryFailed } from "../../../src/store/postgres/database.ts";
+import { DatabaseDeadlineError, openDatabase, QueryError } from "../../../src/store/postgres/database.ts";
 import {
   isDatabaseAway,
   isTransientError,
   retryTransient,
   violatedConstraint,
 } from "../../../src/store/postgres/transient-errors.ts";
-import { LeaseLost } from "../../../src/task/errors.ts";
+import { LeaseLostError } from "../../../src/task/errors.ts";
 import { NODE, OTHER_NODE, openStore, type TestStore } from "../fixture.ts";
 
 let store: TestStore;
@@ -26,7 +26,7 @@ describe("a database call", () => {
     const error = await database
       .run((db) => db.execute(sql`SELECT pg_sleep(60)`), 200)
       .catch((e: unknown) => e);
-    expect(error).toEqual(new DatabaseDeadline("slow", 200));
+    expect(error).toEqual(new DatabaseDeadlineError("slow", 200));
     expect(isTransientError(error)).toBe(true);
     expect([...(await database.run((db) => db.execute(sql`SELECT 1 AS one`)))]).toEqual([{ one: 1 }]);
     await database.close();
@@ -36,7 +36,7 @@ describe("a database call", () => {
     const error = await store.database
       .run((db) => db.execute(sql`SELECT ${"hunter2"}::uuid AS x, ${"also hidden"}::text AS y`))
       .catch((e: unknown) => e);
-    expect(error).toBeInstanceOf(QueryFailed);
+    expect(error).toBeInstanceOf(QueryError);
     expect(JSON.stringify(error) + (error as Error).stack).not.toContain("also hidden");
   });
 
@@ -101,10 +101,10 @@ describe("an error", () => {
   );
 
   test("counts as one of the database only if the database threw it, not a lease, a file or a client's socket", async () => {
-    expect(isTransientError(new LeaseLost("x"))).toBe(false);
+    expect(isTransientError(new LeaseLostError("x"))).toBe(false);
     expect(isDatabaseAway(withCode("ENOENT"))).toBe(false);
     expect(isDatabaseAway(withCode("ECONNRESET"))).toBe(false);
-    expect(isDatabaseAway(new Error("outer", { cause: new DatabaseDeadline("reads", 1) }))).toBe(true);
+    expect(isDatabaseAway(new Error("outer", { cause: new DatabaseDeadlineError("reads", 1) }))).toBe(true);
     const url = "postgres://me:secret@127.0.0.1:1/tasks";
     const nowhere = openDatabase({ url, max: 1, name: "nowhere", deadlineMs: 5000 });
     for (const work of [
@@ -112,7 +112,7 @@ describe("an error", () => {
       () => nowhere.run((db) => db.transaction((tx) => tx.execute(sql`SELECT 1`))),
     ]) {
       const error = await work().catch((e: unknown) => e);
-      expect(error).toBeInstanceOf(QueryFailed);
+      expect(error).toBeInstanceOf(QueryError);
       expect(isDatabaseAway(error)).toBe(true);
     }
     await nowhere.close();

@@ -3,7 +3,7 @@ import { readChunks, storeChunks } from "../../../src/store/logs/logs.ts";
 import { declareLost, expireQueue } from "../../../src/store/tasks/expiry.ts";
 import { readKillRequests, release, renew, rescue } from "../../../src/store/tasks/leases.ts";
 import { adopt, inherit } from "../../../src/store/tasks/take-over.ts";
-import { LeaseLost } from "../../../src/task/errors.ts";
+import { LeaseLostError } from "../../../src/task/errors.ts";
 import { STATUSES } from "../../../src/task/status.ts";
 import { chunk, NODE, OTHER_NODE, openStore, type TestStore } from "../fixture.ts";
 
@@ -162,8 +162,8 @@ describe("chunks", () => {
     const lease = await store.makeTaskIn("RUNNING");
     await store1(lease, chunk(1, 3));
     await adopt(store.database, NODE);
-    await expect(store1(lease, chunk(4, 4))).rejects.toThrow(LeaseLost);
-    await expect(store1(lease, chunk(1, 3))).rejects.toThrow(LeaseLost);
+    await expect(store1(lease, chunk(4, 4))).rejects.toThrow(LeaseLostError);
+    await expect(store1(lease, chunk(1, 3))).rejects.toThrow(LeaseLostError);
     expect(await store1({ ...lease, leaseEpoch: 2 }, chunk(4, 4))).toBe(1);
     expect(await readChunks(store.database, lease.id, 1, 99, 99)).toHaveLength(2);
   });
@@ -176,7 +176,7 @@ describe("chunks", () => {
       [3, 4],
       [2, 9],
     ] as const) {
-      await expect(store1(lease, chunk(first, last))).rejects.toThrow(LeaseLost);
+      await expect(store1(lease, chunk(first, last))).rejects.toThrow(LeaseLostError);
     }
     expect(await readChunks(store.database, lease.id, 1, 99, 99)).toHaveLength(1);
   });

@@ -8,7 +8,7 @@ import { confirmPlan, park, readPlanText, rejectPlan } from "../../../src/store/
 import { readHead } from "../../../src/store/tasks/progress.ts";
 import { readopt } from "../../../src/store/tasks/take-over.ts";
 import type { Lease } from "../../../src/store/tasks/transitions.ts";
-import { Failure, LeaseLost } from "../../../src/task/errors.ts";
+import { Failure, LeaseLostError } from "../../../src/task/errors.ts";
 import { chunk, NODE, OTHER_NODE, openStore, type TestStore } from "../fixture.ts";
 
 let store: TestStore;
@@ -74,7 +74,7 @@ describe("park", () => {
     expect(await store.row(lease.id)).toMatchObject({ status: "STOPPING", plan: null });
     expect((await readHead(store.database, lease.id))?.lastSeq).toBe(2);
     const late = { ...own, leaseEpoch: 9 };
-    await expect(park(store.database, late, stored, undefined)).rejects.toThrow(LeaseLost);
+    await expect(park(store.database, late, stored, undefined)).rejects.toThrow(LeaseLostError);
   });
 });
 

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { readChunks } from "../../../src/store/logs/logs.ts";
 import { readProgress } from "../../../src/store/tasks/progress.ts";
 import { finish, markRunning, transition, underLease } from "../../../src/store/tasks/transitions.ts";
-import { LeaseLost } from "../../../src/task/errors.ts";
+import { LeaseLostError } from "../../../src/task/errors.ts";
 import { FINAL, STATUSES, type Status, TRANSITIONS } from "../../../src/task/status.ts";
 import type { TaskOutcome } from "../../../src/task/types.ts";
 import { chunk, openStore, type TestStore } from "../fixture.ts";
@@ -120,7 +120,7 @@ describe("markRunning", () => {
   test("rejects if another server owns the task", async () => {
     const { id } = await store.makeTaskIn("STARTING", { lease_epoch: 2 });
     const running = markRunning(store.database, { id, leaseEpoch: 1, spec: await specOf(id) }, "a boot");
-    await expect(running).rejects.toThrow(LeaseLost);
+    await expect(running).rejects.toThrow(LeaseLostError);
   });
 });
 
@@ -174,8 +174,8 @@ describe("finish", () => {
   test("rejects under an old epoch, and stores neither lines nor status", async () => {
     const { id } = await store.makeTaskIn("RUNNING", { lease_epoch: 2 });
     const old = { id, leaseEpoch: 1 };
-    await expect(finish(store.database, old, OUTCOME, { last: chunk(1, 3) })).rejects.toThrow(LeaseLost);
-    await expect(finish(store.database, old, OUTCOME)).rejects.toThrow(LeaseLost);
+    await expect(finish(store.database, old, OUTCOME, { last: chunk(1, 3) })).rejects.toThrow(LeaseLostError);
+    await expect(finish(store.database, old, OUTCOME)).rejects.toThrow(LeaseLostError);
     expect(await readProgress(store.database, id, 0)).toMatchObject({ status: "RUNNING", lastSeq: 0 });
     expect(await readChunks(store.database, id, 1, 9, 9)).toEqual([]);
   });
