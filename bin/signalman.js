@@ -4,8 +4,9 @@
  * versions of Node understand it too.
  *
  * A Node that is new enough loads the code itself. An older one starts the Node that npm installed as a dependency, forwards
- * signals to it and exits as it does. A server runs with its own options of Node and closed to the other programs of its user
- * (undumpable.js). Its secrets leave the environment (init.sh), also that of an older Node (wipe-environment.js).
+ * signals to it and exits as it does. A server runs with its own options of Node, closed to the other programs of its user
+ * (undumpable.js), and returns freed memory (return-memory.js). Its secrets leave the environment (init.sh), also that of an older
+ * Node (wipe-environment.js).
  *
  * Left to others: the command line and its commands (src/cli/).
  */
@@ -36,6 +37,7 @@ else if (Number.parseInt(process.versions.node, 10) >= NEEDED) {
   const holdsSecrets = secrets.some((name) => process.env[name]);
   if (isServer && (process.execArgv.length === 0 || holdsSecrets)) becomeServer(holdsSecrets);
   if (isServer) await import("./undumpable.js");
+  if (isServer) await import("./return-memory.js");
   if (isServer) endWithNpm(() => process.kill(process.pid, "SIGTERM"));
   await import("./drizzle-imports.js");
   await import(`file://${main}`);

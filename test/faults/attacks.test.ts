@@ -35,7 +35,7 @@ function getHealth(url: string): Promise<number> {
 }
 
 async function warmUp(service: TestService): Promise<void> {
-  const rounds = 20;
+  const rounds = 100;
   const times = (count: number, call: () => Promise<unknown>) => Array.from({ length: count / rounds }, call);
   const call = () =>
     fetch(`${service.url}/signalman.v1.TaskService/ListTasks`, {
