@@ -1,8 +1,10 @@
 import { defineConfig } from "vitest/config";
+import LongestFirst from "./test/support/sequencer.ts";
 
 export default defineConfig({
   test: {
     include: ["test/**/*.test.ts"],
+    sequence: { sequencer: LongestFirst },
     globalSetup: ["test/support/setup.ts"],
     // Without it, each file with tests of the store spends a second on loading drizzle.
     execArgv: ["--import", "./bin/drizzle-imports.js"],

@@ -27,8 +27,8 @@ const PROJECT = fileURLToPath(new URL("../../", import.meta.url));
 const CACHE = join(PROJECT, "node_modules/.cache/signalman");
 /** Built files by the sources that they start at. */
 const ENTRIES = { "dist/src/cli/main": "test/support/command.ts", serve: "test/support/serve.ts" };
-/** Packages with machine code, which stay outside of the bundle. */
-const NATIVE = ["koffi"];
+/** Packages outside of the bundle: one with machine code, and the database driver, whose errors are known by its files. */
+const OUTSIDE = ["koffi", "postgres"];
 const SOURCES = ["src", "gen", "bin", "package-lock.json", "test/support/build-program.ts"];
 /** Age after which the build of an earlier source is removed, in milliseconds. */
 const OLD_MS = 24 * 3600 * 1000;
@@ -124,7 +124,7 @@ export async function bundle(folder: string, { root, input, change }: BundleOpti
     cwd: root,
     input,
     platform: "node",
-    external: NATIVE,
+    external: OUTSIDE,
     plugins: [{ name: "source", transform }],
   });
   await made.write({ dir: folder, format: "esm", entryFileNames: "[name].js", keepNames: true });

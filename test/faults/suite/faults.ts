@@ -183,16 +183,29 @@ export const DATABASE_FAULTS: readonly { name: string; strike(stage: Stage): Pro
   },
   {
     name: "tables locked",
-    strike: ({ cluster: { sql } }) =>
-      sql.begin(async (tx) => {
-        await tx`LOCK TABLE tasks, task_heads, log_chunks IN ACCESS EXCLUSIVE MODE`;
-        await delay(TROUBLE_MS);
-      }),
+    strike: ({ cluster: { sql } }) => unlessDeadlock(() => lockTables(sql)),
   },
 ];
 
 /** Milliseconds for which PostgreSQL refuses work. */
 const TROUBLE_MS = 2500;
+
+async function lockTables(sql: Stage["cluster"]["sql"]): Promise<void> {
+  await sql.begin(async (tx) => {
+    await tx`LOCK TABLE tasks, task_heads, log_chunks IN ACCESS EXCLUSIVE MODE`;
+    await delay(TROUBLE_MS);
+  });
+}
+
+/** Repeats work whose transaction PostgreSQL has ended to resolve a deadlock with a server's. */
+async function unlessDeadlock(work: () => Promise<void>): Promise<void> {
+  for (;;)
+    try {
+      return await work();
+    } catch (error) {
+      if (!(error instanceof Error && "code" in error && error.code === "40P01")) throw error;
+    }
+}
 
 /** Changes the role of the servers for a while, and ends their sessions before and after. */
 async function refuse(stage: Stage, change: string, back: string): Promise<void> {

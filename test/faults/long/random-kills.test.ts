@@ -7,12 +7,12 @@ import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { ConnectError } from "@connectrpc/connect";
 import { expect, test } from "vitest";
-import type { Task } from "../../gen/signalman/v1/task_pb.ts";
-import { applyDemo, runDemo } from "../support/demo.ts";
-import { SERVE } from "../support/program.ts";
-import { startService, type TestService } from "../support/service.ts";
-import { BREAKS, endOf, follow } from "./follow.ts";
-import { idOf, leavesNothing } from "./traces.ts";
+import type { Task } from "../../../gen/signalman/v1/task_pb.ts";
+import { applyDemo, runDemo } from "../../support/demo.ts";
+import { SERVE } from "../../support/program.ts";
+import { startService, type TestService } from "../../support/service.ts";
+import { BREAKS, endOf, follow } from "../follow.ts";
+import { idOf, leavesNothing } from "../traces.ts";
 
 const TASKS = 50;
 const LIVES = 8;

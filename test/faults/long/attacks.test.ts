@@ -5,8 +5,8 @@ import http from "node:http";
 import { setTimeout as delay } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
-import { applyDemo, runDemo, watchToEnd } from "../support/demo.ts";
-import { startService, type TestService } from "../support/service.ts";
+import { applyDemo, runDemo, watchToEnd } from "../../support/demo.ts";
+import { startService, type TestService } from "../../support/service.ts";
 import { ATTACKS, HOLDS_STREAMS } from "./attacks.ts";
 
 /*

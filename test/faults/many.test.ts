@@ -7,7 +7,7 @@ import { randomSource } from "../logs/support.ts";
 import { invalid, openSql, refusal } from "../rpc/support.ts";
 import { applyDemo, runDemo } from "../support/demo.ts";
 import { startService, type TestService } from "../support/service.ts";
-import { collect } from "./events.ts";
+import { collect } from "../watch/events.ts";
 import { type Telling, truth, type WatchTasksInit, watchInPieces } from "./many.ts";
 
 const SERVER = { SIGNALMAN_MAX_PARALLEL_TASKS: "20" };

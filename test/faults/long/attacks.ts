@@ -2,7 +2,7 @@ import { once } from "node:events";
 import http2 from "node:http2";
 import net from "node:net";
 import { gzipSync } from "node:zlib";
-import { END_HEADERS, END_STREAM, frame, onStream, openPeer, postTo, TYPE } from "../http/frames.ts";
+import { END_HEADERS, END_STREAM, frame, onStream, openPeer, postTo, TYPE } from "../../http/frames.ts";
 
 /*
  * What a program can send to the port to cost the server memory or time. `node attacks.ts NAME URL [TOKEN] [TASK]` runs one

@@ -2,12 +2,12 @@ import { readFileSync } from "node:fs";
 import { createClient } from "@connectrpc/connect";
 import { createGrpcTransport } from "@connectrpc/connect-node";
 import { expect, test } from "vitest";
-import { type LogLine, LogStream, type Task } from "../../gen/signalman/v1/task_pb.ts";
-import { TaskService } from "../../gen/signalman/v1/task_service_pb.ts";
-import { applyDemo, runDemo } from "../support/demo.ts";
-import { startService, type TestService } from "../support/service.ts";
-import { endOf } from "./follow.ts";
-import { leavesNothing } from "./traces.ts";
+import { type LogLine, LogStream, type Task } from "../../../gen/signalman/v1/task_pb.ts";
+import { TaskService } from "../../../gen/signalman/v1/task_service_pb.ts";
+import { applyDemo, runDemo } from "../../support/demo.ts";
+import { startService, type TestService } from "../../support/service.ts";
+import { endOf } from "../follow.ts";
+import { leavesNothing } from "../traces.ts";
 
 const GIB = 1024 ** 3;
 const LINE = 1024;

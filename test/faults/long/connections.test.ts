@@ -3,15 +3,15 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { expect, test } from "vitest";
-import { TaskService } from "../../gen/signalman/v1/task_service_pb.ts";
-import { openBus } from "../../src/store/postgres/bus.ts";
-import { testDatabase } from "../support/database.ts";
-import { applyDemo, runDemo } from "../support/demo.ts";
-import { startService } from "../support/service.ts";
-import { endOf, follow } from "./follow.ts";
-import { openProxy } from "./proxy.ts";
-import { leavesNothing } from "./traces.ts";
-import { expectWhole, stopWriter, WRITER, WRITTEN } from "./writer.ts";
+import { TaskService } from "../../../gen/signalman/v1/task_service_pb.ts";
+import { openBus } from "../../../src/store/postgres/bus.ts";
+import { testDatabase } from "../../support/database.ts";
+import { applyDemo, runDemo } from "../../support/demo.ts";
+import { startService } from "../../support/service.ts";
+import { endOf, follow } from "../follow.ts";
+import { openProxy } from "../proxy.ts";
+import { leavesNothing } from "../traces.ts";
+import { expectWhole, stopWriter, WRITER, WRITTEN } from "../writer.ts";
 
 const CUTS = 25;
 

@@ -15,13 +15,13 @@ import { socketOptions } from "../../src/embedded/socket-url.ts";
 import { type Database, openDatabase } from "../../src/store/postgres/database.ts";
 import { declareLost } from "../../src/store/tasks/expiry.ts";
 import { guardedFolder } from "../embedded/guarded-folder.ts";
-import { endOf, follow } from "../faults/follow.ts";
-import { type CutProxy, openProxy } from "../faults/proxy.ts";
-import { aliveOf, idOf, leavesNothing, taskFolder, until } from "../faults/traces.ts";
-import { expectWhole, stopWriter, WRITER, WRITTEN, writtenSoFar } from "../faults/writer.ts";
 import { type TestDatabase, testDatabase } from "../support/database.ts";
 import { applyDemo, runDemo } from "../support/demo.ts";
 import { startService, type TestService } from "../support/service.ts";
+import { endOf, follow } from "./follow.ts";
+import { type CutProxy, openProxy } from "./proxy.ts";
+import { aliveOf, idOf, leavesNothing, taskFolder, until } from "./traces.ts";
+import { expectWhole, stopWriter, WRITER, WRITTEN, writtenSoFar } from "./writer.ts";
 
 const AWAY_MS = 20_000;
 

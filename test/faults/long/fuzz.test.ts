@@ -4,13 +4,13 @@ import { readdir, readFile, readlink } from "node:fs/promises";
 import { join } from "node:path";
 import type { Client } from "@connectrpc/connect";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { TaskService } from "../../gen/signalman/v1/task_service_pb.ts";
-import { createFuzzer, errorsOf } from "../fuzz/fuzz.ts";
-import { type Inspector, inspect } from "../fuzz/inspector.ts";
-import { tableOf } from "../fuzz/table.ts";
-import { openSql } from "../rpc/support.ts";
-import { startService, type TestService } from "../support/service.ts";
-import { hasTerraform } from "../terraform/project.ts";
+import { TaskService } from "../../../gen/signalman/v1/task_service_pb.ts";
+import { createFuzzer, errorsOf } from "../../fuzz/fuzz.ts";
+import { type Inspector, inspect } from "../../fuzz/inspector.ts";
+import { tableOf } from "../../fuzz/table.ts";
+import { openSql } from "../../rpc/support.ts";
+import { startService, type TestService } from "../../support/service.ts";
+import { hasTerraform } from "../../terraform/project.ts";
 
 /*
  * FUZZ_SEED repeats the same requests, FUZZ_FROM sets the number of the first one, and FUZZ_COUNT the number of requests.

@@ -4,12 +4,12 @@ import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import postgres from "postgres";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { TemplateType } from "../../gen/signalman/v1/template_pb.ts";
-import { socketOptions } from "../../src/embedded/socket-url.ts";
-import { applyDemo, runDemo } from "../support/demo.ts";
-import { startService, type TestService } from "../support/service.ts";
-import { endOf, follow } from "./follow.ts";
-import { aliveOf, idOf, taskFolder } from "./traces.ts";
+import { TemplateType } from "../../../gen/signalman/v1/template_pb.ts";
+import { socketOptions } from "../../../src/embedded/socket-url.ts";
+import { applyDemo, runDemo } from "../../support/demo.ts";
+import { startService, type TestService } from "../../support/service.ts";
+import { endOf, follow } from "../follow.ts";
+import { aliveOf, idOf, taskFolder } from "../traces.ts";
 
 const BUILDS = 40;
 const { BUILD, DEPLOY } = TemplateType;

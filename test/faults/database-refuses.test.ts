@@ -12,11 +12,11 @@ import { type EmbeddedPostgres, startEmbeddedPostgres } from "../../src/embedded
 import { socketOptions } from "../../src/embedded/socket-url.ts";
 import { superuserUrl } from "../embedded/connect.ts";
 import { type GuardedFolder, guardedFolder } from "../embedded/guarded-folder.ts";
-import { endOf, follow } from "../faults/follow.ts";
-import { leavesNothing, until } from "../faults/traces.ts";
-import { expectWhole, stopWriter, WRITER, WRITTEN, writtenSoFar } from "../faults/writer.ts";
 import { applyDemo, runDemo } from "../support/demo.ts";
 import { startService, type TestService } from "../support/service.ts";
+import { endOf, follow } from "./follow.ts";
+import { leavesNothing, until } from "./traces.ts";
+import { expectWhole, stopWriter, WRITER, WRITTEN, writtenSoFar } from "./writer.ts";
 
 /*
  * A PostgreSQL that runs but refuses work, as during a fail-over, maintenance or a change of its settings. The

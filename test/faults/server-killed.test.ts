@@ -9,14 +9,14 @@ import { CatalogService } from "../../gen/signalman/v1/catalog_service_pb.ts";
 import { EnvironmentService } from "../../gen/signalman/v1/environment_pb.ts";
 import { LogStream } from "../../gen/signalman/v1/task_pb.ts";
 import { TaskService } from "../../gen/signalman/v1/task_service_pb.ts";
-import { endOf, follow } from "../faults/follow.ts";
-import { slowRepository } from "../faults/slow-repository.ts";
-import { aliveOf, idOf, leavesNothing, until } from "../faults/traces.ts";
-import { expectWhole, stopWriter, WRITER, WRITTEN, writtenSoFar } from "../faults/writer.ts";
 import { openSql } from "../rpc/support.ts";
 import { applyDemo, runDemo } from "../support/demo.ts";
 import { startService, type TestService } from "../support/service.ts";
 import { PUPPET, runPuppet } from "../watch/puppet.ts";
+import { endOf, follow } from "./follow.ts";
+import { slowRepository } from "./slow-repository.ts";
+import { aliveOf, idOf, leavesNothing, until } from "./traces.ts";
+import { expectWhole, stopWriter, WRITER, WRITTEN, writtenSoFar } from "./writer.ts";
 
 const KILLS = 20;
 

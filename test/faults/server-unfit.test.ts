@@ -6,12 +6,12 @@ import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { Health, HealthCheckResponse_ServingStatus as Serving } from "../../gen/health/v1/health_pb.ts";
 import { RepositoryService } from "../../gen/signalman/v1/repository_pb.ts";
-import { endOf, follow } from "../faults/follow.ts";
-import { fill, smallDisk } from "../faults/small-disk.ts";
-import { until } from "../faults/traces.ts";
 import { type TestDatabase, testDatabase } from "../support/database.ts";
 import { applyDemo, runDemo } from "../support/demo.ts";
 import { startService, type TestService } from "../support/service.ts";
+import { endOf, follow } from "./follow.ts";
+import { fill, smallDisk } from "./small-disk.ts";
+import { until } from "./traces.ts";
 
 /* One server that cannot start tasks beside two that can: the two do all the work, and the first comes back by itself. */
 
