@@ -19,7 +19,7 @@ const PROGRAM = fileURLToPath(new URL("./attacks.ts", import.meta.url));
 /** An address that the attacker does not use: limits count each address by itself. */
 const OTHER_ADDRESS = "127.0.0.2";
 /** Ordinary calls after which code is compiled and the heap has grown to the size of a server in use. */
-const WARM_UP = { tasks: 100, pages: 5000, calls: 5000 };
+const WARM_UP = { tasks: 100, pages: 2000, calls: 3000 };
 
 function rssMb({ process: { pid } }: TestService): number {
   return Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1]) / 1024;
