@@ -3,9 +3,9 @@ import { hostname } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { createProgram } from "../../src/cli/program.ts";
+import { makeProject, needsTerraform } from "../jobs/families/terraform/project.ts";
 import { applyDemo, runDemo, watchToEnd } from "../support/demo.ts";
 import { startService, type TestService } from "../support/service.ts";
-import { makeProject, needsTerraform } from "../terraform/project.ts";
 import { cli } from "./cli.ts";
 
 let service: TestService;

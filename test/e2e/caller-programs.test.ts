@@ -6,7 +6,7 @@ import type { Task } from "../../gen/signalman/v1/task_pb.ts";
 import { TaskStatus } from "../../gen/signalman/v1/task_pb.ts";
 import type { RunTaskRequestSchema } from "../../gen/signalman/v1/task_service_pb.ts";
 import { SurveyType } from "../../gen/signalman/v1/template_pb.ts";
-import { applyPlaybooks } from "../ansible/scene.ts";
+import { applyPlaybooks } from "../jobs/families/ansible/scene.ts";
 import { openSql, refusal } from "../rpc/support.ts";
 import { hasAnsible, NO_ANSIBLE } from "../support/ansible.ts";
 import { applyDemo, endOf, runDemo, watchToEnd } from "../support/demo.ts";

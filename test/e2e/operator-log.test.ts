@@ -6,10 +6,10 @@ import { TemplateType } from "../../gen/signalman/v1/template_pb.ts";
 import { follow } from "../faults/follow.ts";
 import { type CutProxy, openProxy } from "../faults/proxy.ts";
 import { idOf } from "../faults/traces.ts";
+import { makeProject, needsTerraform } from "../jobs/families/terraform/project.ts";
 import { testDatabase } from "../support/database.ts";
 import { applyDemo, runDemo, watchToEnd } from "../support/demo.ts";
 import { startService, type TestService } from "../support/service.ts";
-import { makeProject, needsTerraform } from "../terraform/project.ts";
 import { PUPPET, runPuppet } from "../watch/puppet.ts";
 
 const stack = new AsyncDisposableStack();

@@ -5,8 +5,8 @@ import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import { cli } from "../cli/cli.ts";
 import { follow } from "../faults/follow.ts";
+import { needsTerraform } from "../jobs/families/terraform/project.ts";
 import { startService, type TestService } from "../support/service.ts";
-import { needsTerraform } from "../terraform/project.ts";
 
 const EXAMPLE = fileURLToPath(new URL("../../examples/terraform", import.meta.url));
 

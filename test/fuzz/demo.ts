@@ -1,7 +1,7 @@
 import { create } from "@bufbuild/protobuf";
 import { ListTasksRequestSchema, TaskService } from "../../gen/signalman/v1/task_service_pb.ts";
+import { hasTerraform } from "../jobs/families/terraform/project.ts";
 import { applyDemo, type DemoService, runDemo } from "../support/demo.ts";
-import { hasTerraform } from "../terraform/project.ts";
 import type { Harvest } from "./harvest.ts";
 
 export interface Demo {

@@ -8,13 +8,13 @@ import { HookEvent } from "../../gen/signalman/v1/hook_pb.ts";
 import { LogStream, TaskStatus } from "../../gen/signalman/v1/task_pb.ts";
 import { TaskService } from "../../gen/signalman/v1/task_service_pb.ts";
 import { follow } from "../faults/follow.ts";
+import { needsTerraform } from "../jobs/families/terraform/project.ts";
 import { testRoot } from "../process/isolation/chains.ts";
 import { hasAnsible, NO_ANSIBLE } from "../support/ansible.ts";
 import { endOf, runDemo, watchToEnd } from "../support/demo.ts";
 import { type GitHttp, startGitHttp } from "../support/git-http.ts";
 import type { TestService } from "../support/service.ts";
 import { hasSshd, makeSshKey, NO_SSHD, type Sshd, startSshd } from "../support/sshd.ts";
-import { needsTerraform } from "../terraform/project.ts";
 import { textsOf } from "../watch/events.ts";
 import { idOf, obstacle, RUNNER, startWithUsers } from "./users.ts";
 

@@ -14,20 +14,20 @@ const LONGEST = [
   "git/damage",
   "cli/quickstart",
   "e2e/preparation",
-  "ansible/playbook",
-  "hooks/failures",
+  "families/ansible/playbook",
+  "runner/hooks/failures",
   "http/unended",
   "cli/serve",
-  "hooks/modules",
-  "terraform/decisions",
-  "ansible/galaxy",
+  "runner/hooks/modules",
+  "families/terraform/decisions",
+  "families/ansible/galaxy",
 ];
 
 /** Begins with the longest files, also in a fresh clone, where vitest knows no durations. */
 export default class LongestFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
     const rank = ({ moduleId }: TestSpecification) => {
-      const place = LONGEST.findIndex((name) => moduleId.endsWith(`/test/${name}.test.ts`));
+      const place = LONGEST.findIndex((name) => moduleId.endsWith(`/${name}.test.ts`));
       return place === -1 ? LONGEST.length : place;
     };
     return (await super.sort(files)).sort((a, b) => rank(a) - rank(b));

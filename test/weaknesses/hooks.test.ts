@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
-import { AFTER_TASK, applyHooked, http, runToEnd } from "../hooks/hooked.ts";
-import { startReceiver } from "../hooks/receiver.ts";
+import { AFTER_TASK, applyHooked, http, runToEnd } from "../runner/hooks/hooked.ts";
+import { startReceiver } from "../runner/hooks/receiver.ts";
 import { startService } from "../support/service.ts";
 
 test("weakness 19: alerts time out, are valid JSON for any task, and need no list of receivers", async () => {

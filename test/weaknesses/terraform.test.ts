@@ -5,8 +5,8 @@ import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import { TaskService } from "../../gen/signalman/v1/task_service_pb.ts";
 import { endOf, follow } from "../faults/follow.ts";
 import { leavesNothing, taskFolder } from "../faults/traces.ts";
+import { makeProject, needsTerraform } from "../jobs/families/terraform/project.ts";
 import { startService, type TestService } from "../support/service.ts";
-import { makeProject, needsTerraform } from "../terraform/project.ts";
 
 /** As tasks.test.ts, for the Terraform family. */
 

@@ -8,9 +8,9 @@ import { TaskService } from "../../../gen/signalman/v1/task_service_pb.ts";
 import { createFuzzer, errorsOf } from "../../fuzz/fuzz.ts";
 import { type Inspector, inspect } from "../../fuzz/inspector.ts";
 import { tableOf } from "../../fuzz/table.ts";
+import { hasTerraform } from "../../jobs/families/terraform/project.ts";
 import { openSql } from "../../rpc/support.ts";
 import { startService, type TestService } from "../../support/service.ts";
-import { hasTerraform } from "../../terraform/project.ts";
 
 /*
  * FUZZ_SEED repeats the same requests, FUZZ_FROM sets the number of the first one, and FUZZ_COUNT the number of requests.

@@ -5,7 +5,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from "vite
 import { createCallPolicy, type Endpoint } from "../../../src/runner/hooks/call-policy.ts";
 import { type Call, callHttp } from "../../../src/runner/hooks/http.ts";
 import { parseHookNetworks } from "../../../src/settings/hook-networks.ts";
-import { type Receiver, startReceiver } from "../../hooks/receiver.ts";
+import { type Receiver, startReceiver } from "./receiver.ts";
 
 const dns = vi.hoisted(() => ({ answers: new Map<string, string[][]>(), asked: [] as string[] }));
 // A resolver whose answers change: the machine's own cannot be told to.
