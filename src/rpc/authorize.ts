@@ -42,7 +42,7 @@ export async function authorize(
   if (isOwn && (place.createdBy === undefined || place.createdBy === caller.name))
     return { target, place, isOwn };
   if (!isKnown(caller, target, place)) throw notFound(target.name);
-  throw denied(caller, permission, target.name);
+  throw denied(caller, permission, target.name, `call ${method.name}`);
 }
 
 type TaskPlace = Place & { createdBy?: string };
@@ -60,12 +60,7 @@ async function placeOf(deps: AuthorizeDeps, { project, id }: TaskName, name: str
 }
 
 /** Returns the refusal of a call whose caller may know of the resource but lacks the permission. */
-export function denied(
-  caller: Caller,
-  permission: Permission,
-  resource: string,
-  purpose = "do this",
-): Failure {
+export function denied(caller: Caller, permission: Permission, resource: string, purpose: string): Failure {
   const where = resource === "" ? "everything" : resource;
   return new Failure(
     "denied",

@@ -25,7 +25,7 @@ describe("accounts and tokens", () => {
     expect(listed).toContain("TASK");
     const refused = await cli(["run", "demo/hello"], { server: service.url, env });
     expect(refused).toMatchObject({ code: 2 });
-    expect(refused.stderr).toContain("accounts/ci may not do this: it needs tasks.run on projects/demo");
+    expect(refused.stderr).toContain("accounts/ci may not call RunTask: it needs tasks.run on projects/demo");
 
     expect((await run("account", "list")).stdout).toMatch(/ACCOUNT +ROLES +DESCRIPTION\nci +viewer +Builds/);
     expect((await run("token", "list", "ci")).stdout).toMatch(/ci\/laptop +valid /);

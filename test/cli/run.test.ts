@@ -64,10 +64,7 @@ describe("signalman run", () => {
     const first = startCli(["run", "demo/wait"], { server });
     await first.shows("stdout", "started");
     const second = startCli(["run", "demo/wait"], { server });
-    await second.shows(
-      "stderr",
-      /^signalman: the task waits: projects\/demo\/templates\/wait runs one task at a time, .*\n/m,
-    );
+    await second.shows("stderr", /^signalman: the task waits: the template runs one task at a time, .*\n/m);
     await cli(["kill", "--template", "demo/wait"], { server });
     expect(await Promise.all([first.ended, second.ended])).toEqual([3, 3]);
     expect(second.stderr.match(/the task waits/g)).toHaveLength(1);

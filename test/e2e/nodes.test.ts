@@ -73,7 +73,7 @@ describe("two servers of one database", () => {
     const other = (await runDemo(b, "other")).name;
     expect(await waitOf(other)).toBe(WaitReason.NO_SLOT);
     const { stdout } = await cli(["list", "demo"], { server: b.url });
-    expect(stdout).toContain("waits: All slots of the ready nodes are used (nodes: 1, slots: 1)");
+    expect(stdout).toContain("waits: all slots for tasks are used (ready nodes: 1, slots: 1)");
     for await (const { event } of b.client(TaskService).watchTask({ name: second }))
       if (event.case === "snapshot") {
         expect(event.value.task?.waitingFor?.reason).toBe(WaitReason.TEMPLATE_BUSY);

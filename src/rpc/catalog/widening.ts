@@ -80,5 +80,11 @@ export function assertMayBind(
       kind === "roleBindings" &&
       !isDeepStrictEqual(withFullNames(project, kind, json), wholes.roleBindings.get(name)?.spec),
   );
-  if (changed) throw denied(caller, "bindings.write", resourceName("roleBindings", project, changed.name));
+  if (changed)
+    throw denied(
+      caller,
+      "bindings.write",
+      resourceName("roleBindings", project, changed.name),
+      "change role bindings",
+    );
 }

@@ -94,7 +94,7 @@ export function resourceWriter<K extends AnyKind>(
       const { project, name } = ref;
       // With force the tasks of the project are deleted, too.
       if (force && !mayAt(caller, "tasks.delete", { project, template: null }))
-        throw denied(caller, "tasks.delete", fully);
+        throw denied(caller, "tasks.delete", fully, "delete the tasks of a project");
       const decide = (state: ProjectState) => {
         storedOf(state, kind, ref, etag);
         const others = kind === "projects" ? all(state) : [];
