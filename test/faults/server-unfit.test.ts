@@ -28,7 +28,7 @@ beforeAll(async () => {
   database = await testDatabase();
   disk = smallDisk(join(scratch, "disk"), 8);
   const start = (dataDir?: string) =>
-    startService({ databaseUrl: database.url, ...(dataDir && { dataDir }) });
+    startService({ databaseUrl: database.url, readable: true, ...(dataDir && { dataDir }) });
   const [a, b, c] = await Promise.all([start(join(scratch, "disk")), start(), start()]);
   unfit = a;
   healthy = [b, c];

@@ -126,14 +126,15 @@ ls /proc/${server}/fd /proc/${server}/map_files && stolen descriptors
 ls -L /proc/${server}/root /proc/${server}/cwd && stolen folders
 for task in /proc/${server}/task/*; do head -c 1 "$task/environ" && stolen a thread; done
 read_all ${server} && stolen memory
-perl -e 'exit(syscall(${CALLS[0]}, 16, ${server}, 0, 0) == 0 ? 0 : 1)' && stolen a trace
-perl -e '$_ = "x" x 8; my $v = pack "PQ", $_, 8; exit(syscall(${CALLS[1]}, ${server}, $v, 1, $v, 1, 0) > 0 ? 0 : 1)' && stolen process_vm_readv
+# PTRACE_SEIZE, since PTRACE_ATTACH would stop the server.
+perl -e 'exit(syscall(${CALLS[0]}, 0x4206, ${server}, 0, 0) == 0 ? 0 : 1)' && stolen a trace
+perl -e '$_ = "x" x 8; my $v = pack "PQ", $_, 8; syscall(${CALLS[1]}, ${server}, $v, 1, $v, 1, 0); exit($! == 1)' && stolen process_vm_readv
 perl -e 'my $p = syscall(${CALLS[2]}, ${server}, 0); exit($p > 0 && syscall(${CALLS[3]}, $p, 1, 0) >= 0 ? 0 : 1)' && stolen a descriptor
 unshare --user --map-root-user head -c 1 /proc/${server}/environ >/dev/null && stolen as root of a user namespace
 
 # SIGUSR1 opens Node's debugger.
 kill -USR1 ${server} && echo could send a signal
-for i in $(seq 5); do curl -s http://127.0.0.1:9229/json | grep -q "server|serve.ts" && stolen a debugger; sleep 0.01; done
+for i in $(seq 20); do curl -s http://127.0.0.1:9229/json | grep -q serve.js && stolen a debugger && break; sleep 0.05; done
 echo tried everything
 `;
 

@@ -8,3 +8,5 @@ const folder = await askDesk<string>(join(inject("desks"), "program"));
 export const SIGNALMAN = join(folder, "bin/signalman.js");
 /** A server that takes its settings from the environment. */
 export const SERVE = join(folder, "serve.js");
+/** Closes the server's memory, as bin/signalman.js does. */
+export const UNDUMPABLE = join(folder, "bin/undumpable.js");

@@ -9,7 +9,7 @@ import { type Client, createClient, type Interceptor } from "@connectrpc/connect
 import { createGrpcTransport } from "@connectrpc/connect-node";
 import { testDatabase } from "./database.ts";
 import { isolationSettings } from "./isolation.ts";
-import { SERVE } from "./program.ts";
+import { SERVE, UNDUMPABLE } from "./program.ts";
 
 /** SIGNALMAN_SECRET_KEY of every test server, so that several can share a database. */
 export const SECRET_KEY = Buffer.alloc(32, "a key of tests").toString("base64");
@@ -25,6 +25,8 @@ export interface ServiceOptions {
   program?: string;
   /** More options of Node. */
   execArgv?: string[];
+  /** Lets programs of the same user read the server's descriptors in /proc. */
+  readable?: boolean;
   /** Words before the command that starts it, such as those that switch to another user. */
   prefix?: readonly string[];
 }
@@ -76,7 +78,8 @@ export async function startService(options: ServiceOptions = {}): Promise<TestSe
       ...options.env,
     };
     const flags = ["--max-semi-space-size=4", "--disable-sigusr1", ...(options.execArgv ?? [])];
-    const node = [process.execPath, ...flags, options.program ?? SERVE];
+    const closed = options.readable ? [] : ["--import", UNDUMPABLE];
+    const node = [process.execPath, ...flags, ...closed, options.program ?? SERVE];
     const [command = "", ...args] = [...(options.prefix ?? []), ...node];
     const child = spawn(command, args, { env, stdio: ["ignore", "ignore", "pipe"] });
     lines = [];

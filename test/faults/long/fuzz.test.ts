@@ -51,7 +51,7 @@ let service: TestService;
 let inspector: Inspector;
 let tasks: Client<typeof TaskService>;
 beforeAll(async () => {
-  service = await startService({ execArgv: ["--inspect=127.0.0.1:0"] });
+  service = await startService({ execArgv: ["--inspect=127.0.0.1:0"], readable: true });
   inspector = await inspect(service);
   tasks = service.client(TaskService);
 });
