@@ -1,6 +1,6 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { chmod, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { type AddressInfo, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -41,6 +41,25 @@ test("a password in --database-url is warned of, since every user can read it th
   expect(stderr).not.toContain("hunter2");
   const quiet = await cli(["serve", "--data-dir", "/dev/null/x"], { env: { DATABASE_URL: url } });
   expect(quiet.stderr).not.toContain("holds a password");
+});
+
+test("a file of a secret that every user can read is warned of, and one beside its variable is refused", async () => {
+  const folder = await mkdtemp(join(tmpdir(), "signalman-secret-"));
+  const file = join(folder, "token");
+  await writeFile(file, "secret-of-the-server\n");
+  await chmod(file, 0o644);
+  const args = ["serve", "--data-dir", "/dev/null/x", "--token-file", file];
+  const { code, stderr } = await cli(args, {});
+  expect({ code, stderr }).toEqual({
+    code: 1,
+    stderr: expect.stringContaining(`every user of this machine can read the secret in ${file}`),
+  });
+  const both = await cli(args, { env: { SIGNALMAN_TOKEN: "secret-of-the-server" } });
+  expect(both).toMatchObject({
+    code: 2,
+    stderr: "signalman: SIGNALMAN_TOKEN and --token-file give the same setting: leave one of them out\n",
+  });
+  await rm(folder, { recursive: true });
 });
 
 test("a port in use is reported in one sentence", async () => {
