@@ -31,6 +31,7 @@ test("without settings there is a config that works on this machine", () => {
     hookNetworks: { any: true, networks: [], endpoints: [] },
     lostTimeout: 600_000,
     auditRetention: 365 * 86_400_000,
+    streamMaxAge: 3_600_000,
     logLevel: "info",
     compression: "none",
   });
@@ -62,6 +63,7 @@ describe("valid values are accepted", () => {
     ["forwardedEnv", "HTTP_PROXY,_x", ["HTTP_PROXY", "_x"]],
     ["lostTimeout", "1h30m", 5_400_000],
     ["auditRetention", "30d", 30 * 86_400_000],
+    ["streamMaxAge", "10s", 10_000],
     ["sshHostKeys", "strict", "strict"],
     ["isolation", "namespaces", "namespaces"],
     [
@@ -182,6 +184,7 @@ describe("a bad value is an error that names its variable or flag and what is al
     ["runAsUsers", "default: a, default: b", /must name each scope once, but has two entries for default/],
     ["runAsUsers", "projects/x: a", /must have an entry such as default: runner/],
     ["isolation", "chroot", /must be one of auto, namespaces, none, not chroot/],
+    ["streamMaxAge", "9s", /must be a duration from 10s to 24d, not 9s/],
     ["auditRetention", "year", /must be a duration such as 90s, 5m or 1h30m, not year/],
     ["sshHostKeys", "yes", /must be one of accept-new, strict, off, not yes/],
     ["sshKnownHosts", 'a"b', /must be a path without quotation marks and line breaks/],

@@ -15,11 +15,14 @@ export async function followTasks(
   using leaving = onSignal();
   await using view: TasksView = createTasksView(session.json, process.stdout, process.stderr);
   let isBroken = false;
+  // Before `synced`, the view has to forget the events so far.
+  let isSynced = false;
   const events = session.client.watchTasks(
     { parent, filter },
     {
       signal: leaving.signal,
-      onReconnect({ error, attempt }) {
+      onReconnect({ error, attempt, isRoutine }) {
+        if (isRoutine && isSynced) return;
         isBroken = true;
         if (attempt === 1) view.broken(error.rawMessage);
       },
@@ -28,6 +31,7 @@ export async function followTasks(
   for await (const event of events) {
     if (isBroken) view.connected();
     isBroken = false;
+    isSynced ||= event.event.case === "synced";
     await view.event(event);
   }
   return 0;

@@ -33,12 +33,15 @@ export async function follow(session: Session, name: string, options: FollowOpti
   });
   view.note(shortName(name));
   let isBroken = false;
+  let isResumed = false;
   const events = session.client.watch(
     { name, start },
     {
       signal: interrupt.signal,
       repeatSnapshots: true,
-      onReconnect({ error, attempt }) {
+      onReconnect({ error, attempt, isRoutine }) {
+        isResumed = true;
+        if (isRoutine) return;
         if (attempt === 1) view.note(`the connection broke (${error.rawMessage}); trying again`);
         isBroken = true;
       },
@@ -48,8 +51,8 @@ export async function follow(session: Session, name: string, options: FollowOpti
   let result: TaskResult | undefined;
   for await (const event of events) {
     if (isBroken) view.note("connected again");
-    const isRepeated = isBroken && event.event.case === "snapshot";
-    isBroken = false;
+    const isRepeated = isResumed && event.event.case === "snapshot";
+    isBroken = isResumed = false;
     if (event.event.case === "end") {
       end = event.event.value.task;
       result = await resultOf(session, name);

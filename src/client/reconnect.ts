@@ -3,13 +3,16 @@ import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import { DurationSchema, durationMs } from "@bufbuild/protobuf/wkt";
 import type { ConnectError } from "@connectrpc/connect";
 import { guarded } from "./silence.ts";
-import { mayPass, retryDelay } from "./transient-errors.ts";
+import { isExpired, mayPass, retryDelay } from "./transient-errors.ts";
 
 export interface ReconnectOptions {
   /** Ends the watch: the generator throws the signal's reason. */
   signal?: AbortSignal;
-  /** Called when the stream broke, `delayMs` before it is opened again. `attempt` counts from 1 since the last new event. */
-  onReconnect?(broken: { error: ConnectError; attempt: number; delayMs: number }): void;
+  /**
+   * Called when the stream ended, `delayMs` before it is opened again. `attempt` counts from 1 since the last new event.
+   * `isRoutine`: nothing is wrong; servers end every stream when it has reached its greatest age.
+   */
+  onReconnect?(broken: { error: ConnectError; attempt: number; delayMs: number; isRoutine: boolean }): void;
   /** Longest time, in milliseconds, without a new event before the watch throws the last error. Default: unlimited. */
   giveUpAfterMs?: number;
   /** Longest silence, in milliseconds, before the stream counts as broken. Default: the heartbeat interval and 10 s. */
@@ -52,7 +55,7 @@ export function countTrouble({
       failures += 1;
       const delayMs = retryDelay(error, failures);
       if (!mayPass(error) || performance.now() + delayMs - since > giveUpAfterMs) throw error;
-      onReconnect?.({ error, attempt: failures, delayMs });
+      onReconnect?.({ error, attempt: failures, delayMs, isRoutine: isExpired(error) });
       await sleep(delayMs, undefined, { signal }).catch(() => signal?.throwIfAborted());
     },
   };

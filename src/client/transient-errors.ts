@@ -30,6 +30,11 @@ function isBroken(error: ConnectError): boolean {
   return !byUs && error.cause instanceof Error && error.findDetails(ErrorInfoSchema).length === 0;
 }
 
+/** Whether the server ended a stream only because it was old, as it does with every stream. */
+export function isExpired(error: ConnectError): boolean {
+  return error.findDetails(ErrorInfoSchema)[0]?.reason === "STREAM_EXPIRED";
+}
+
 const FIRST_DELAY_MS = 100;
 const LONGEST_DELAY_MS = 5000;
 const LONGEST_REQUESTED_MS = 60_000;

@@ -1,9 +1,12 @@
+import type { ConnectError } from "@connectrpc/connect";
 import { shuttingDown } from "../rpc/errors/errors.ts";
 
 /** Running call. The owner disposes of it once the response is sent. */
 export interface Call extends Disposable {
   /** Aborted with the reason of the caller's signal, or, at shutdown, with UNAVAILABLE and RetryInfo. */
   readonly signal: AbortSignal;
+  /** Aborts the call with this reason, which the caller gets as the error. */
+  end(reason: ConnectError): void;
 }
 
 /** Opens a call whose signal follows the caller's signal and the shutdown. */
@@ -29,6 +32,7 @@ export function trackCalls(shutdown: AbortSignal): OpenCall {
     open.add(controller);
     return {
       signal: controller.signal,
+      end: (reason) => controller.abort(reason),
       [Symbol.dispose]() {
         open.delete(controller);
         caller.removeEventListener("abort", leave);

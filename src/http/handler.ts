@@ -26,6 +26,7 @@ export interface HandlerOptions {
   /** Host names under which the server may be called. */
   hosts: Hosts;
   refused: RpcHandlerOptions["refused"];
+  streamLimits: RpcHandlerOptions["streamLimits"];
   /** Origins whose pages may call, besides pages of this server. */
   allowedOrigins: AllowedOrigins;
   logger: Logger;
@@ -49,6 +50,7 @@ export function createHandler(options: HandlerOptions): Handler {
     logger,
     hosts: options.hosts,
     refused: options.refused,
+    streamLimits: options.streamLimits,
     pages: new Map([["/healthz", healthPage(health)]]),
     compressAnswers: options.gzip,
   });

@@ -30,6 +30,7 @@ import {
 } from "./refusals.ts";
 import { mostBytesOf, type RpcOptions, rpcsByPath } from "./rpcs.ts";
 import { sendAnswer } from "./send.ts";
+import { limitAge, limitPending, STREAM_LIMITS, type StreamLimits } from "./stream-limits.ts";
 import { universalRequestOf } from "./universal-request.ts";
 import { limitValues } from "./value-limit.ts";
 import { type EncodedTail, encodedTailKey } from "./zero-copy.ts";
@@ -48,6 +49,7 @@ export interface RpcHandlerOptions extends RpcOptions {
   hosts?: Hosts;
   bodyLimits?: BodyLimits;
   callLimits?: Partial<CallLimits>;
+  streamLimits?: Partial<StreamLimits>;
   /** Called for each call that is refused before its handler. */
   refused?: (refusal: Refusal) => void;
 }
@@ -65,6 +67,7 @@ export function rpcHandler(options: RpcHandlerOptions): Handler {
     hosts: options.hosts ?? { checked: false, names: [] },
     refused: options.refused ?? createRefusalLog(options.logger),
     readBody: bodyReader(options.bodyLimits ?? BODY_LIMITS),
+    streamLimits: { ...STREAM_LIMITS, ...options.streamLimits },
     compressAnswers: options.compressAnswers ?? false,
   };
   return (request, response, connection) => {
@@ -89,6 +92,7 @@ interface Parts {
   hosts: Hosts;
   refused: (refusal: Refusal) => void;
   readBody: ReadBody;
+  streamLimits: StreamLimits;
   compressAnswers: boolean;
 }
 
@@ -129,8 +133,13 @@ async function serve(rpc: UniversalHandler, exchange: Exchange, parts: Parts): P
   const { header } = asked;
   const body = limitValues(asked.body, { method: rpc.method, header, mostBytes: mostBytesOf(rpc.method) });
   using call = parts.openCall(asked.signal);
+  // Streams of health checks and of reflection have no resume token.
+  const isWatch = rpc.method.methodKind === "server_streaming" && permissionOf(rpc.method) !== "public";
+  using _age = isWatch ? limitAge(call, parts.streamLimits) : undefined;
+  using pace = isWatch ? limitPending(call, parts.streamLimits) : undefined;
   const answer = await rpc({ ...asked, body, signal: call.signal });
-  if (contextValues.get(reachedKey)) return await sendAnswer(withPlainMessage(answer), response, tail);
+  if (contextValues.get(reachedKey))
+    return await sendAnswer(withPlainMessage(answer), response, { tail, pace });
   if (answer.body === undefined && answer.trailer === undefined) {
     return note(refuseForm(request, response, answer.status));
   }

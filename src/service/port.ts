@@ -53,6 +53,7 @@ export async function openPort(
     gzip: config.compression === "gzip",
     hosts: hostsOf(config),
     refused,
+    streamLimits: { maxAgeMs: config.streamMaxAge },
     allowedOrigins: config.allowedOrigins,
     logger,
   });

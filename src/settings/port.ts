@@ -1,5 +1,13 @@
 import { setting } from "./setting.ts";
-import { parseFile, parseHosts, parseListen, parseOrigins, parseSwitch, parseTokens } from "./values.ts";
+import {
+  parseDuration,
+  parseFile,
+  parseHosts,
+  parseListen,
+  parseOrigins,
+  parseSwitch,
+  parseTokens,
+} from "./values.ts";
 
 /** Settings of the port: where it listens, who may call, and TLS. */
 export const PORT_SETTINGS = {
@@ -59,6 +67,15 @@ export const PORT_SETTINGS = {
       "host names under which the server may be called, besides localhost, IP addresses, the name of --listen and those of --allowed-origins; * for all",
     default: "no others on a loopback address, all on another",
     parse: (text) => (text ? parseHosts(text) : undefined),
+  }),
+  streamMaxAge: setting({
+    env: "SIGNALMAN_STREAM_MAX_AGE",
+    flag: "stream-max-age",
+    placeholder: "DURATION",
+    description:
+      "greatest age of a watch, from 10s to 24d, less up to a fifth; it then ends with UNAVAILABLE, and clients resume it, perhaps at another server",
+    default: "1h",
+    parse: (text = "1h") => parseDuration(text, "10s", "24d"),
   }),
   allowedOrigins: setting({
     env: "SIGNALMAN_ALLOWED_ORIGINS",

@@ -1,4 +1,5 @@
 import { resolve } from "node:path";
+import { durationMs } from "../task/duration.ts";
 
 /*
  * Parsers of settings. Each returns the value of a setting's text, or throws an Error whose message completes
@@ -59,6 +60,13 @@ export function parseWhole(text: string, from: number, to: number): number {
   const value = Number(text);
   if (/^\d+$/.test(text) && value >= from && value <= to) return value;
   throw new Error(`must be a whole number from ${from} to ${to}, not ${text}`);
+}
+
+/** Parses a duration; `from`, `to`: limits, as texts. */
+export function parseDuration(text: string, from: string, to: string): number {
+  const ms = durationMs(text);
+  if (ms >= durationMs(from) && ms <= durationMs(to)) return ms;
+  throw new Error(`must be a duration from ${from} to ${to}, not ${text}`);
 }
 
 export function parseNames(text: string): string[] {

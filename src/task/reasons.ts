@@ -127,6 +127,17 @@ export const REASONS = {
     advice:
       "Try again after the delay in `RetryInfo`, here or at another server; a watch goes on with its resume token.",
   },
+  STREAM_EXPIRED: {
+    codes: ["UNAVAILABLE"],
+    meaning: "The stream has reached its greatest age (`--stream-max-age`). Nothing is wrong.",
+    advice:
+      "Open it again with the last resume token; `signalman/client` and the command line do so by themselves.",
+  },
+  STREAM_BEHIND: {
+    codes: ["UNAVAILABLE"],
+    meaning: "The client of the stream has not read for 60 seconds although events were waiting.",
+    advice: "Read faster, or fewer streams at once, and open it again with the last resume token.",
+  },
   UNAVAILABLE: {
     codes: ["UNAVAILABLE"],
     meaning: "The server cannot reach its database, or the database refuses work at the moment.",

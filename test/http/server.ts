@@ -17,6 +17,7 @@ import type { Hosts } from "../../src/http/hosts.ts";
 import { type ListenOptions, listen } from "../../src/http/port.ts";
 import { reflectionRoutes } from "../../src/http/reflection.ts";
 import { rpcHandler } from "../../src/http/rpc-handler.ts";
+import type { StreamLimits } from "../../src/http/stream-limits.ts";
 import { interceptors } from "../../src/rpc/interceptors/all.ts";
 import type { Validator } from "../../src/rpc/interceptors/validate.ts";
 
@@ -31,6 +32,7 @@ export interface TestServerOptions {
   hosts?: Hosts;
   bodyLimits?: BodyLimits;
   callLimits?: Partial<CallLimits>;
+  streamLimits?: Partial<StreamLimits>;
   limits?: Partial<ConnectionLimits>;
   keyPair?: ListenOptions["keyPair"];
   socketPath?: ListenOptions["socketPath"];
@@ -63,6 +65,7 @@ export async function startServer(options: TestServerOptions = {}) {
     hosts: options.hosts,
     bodyLimits: options.bodyLimits,
     callLimits: options.callLimits,
+    streamLimits: options.streamLimits,
   });
   const port = await listen({
     host: "127.0.0.1",

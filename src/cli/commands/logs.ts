@@ -88,7 +88,8 @@ async function* followed(session: Session, range: LogRange): AsyncGenerator<LogL
   await session.call(({ tasks }, options) => tasks.getTask({ name: range.name }, options));
   let isBroken = false;
   const events = session.client.watch(range, {
-    onReconnect({ error, attempt }) {
+    onReconnect({ error, attempt, isRoutine }) {
+      if (isRoutine) return;
       if (attempt === 1) say(`the connection broke (${error.rawMessage}); trying again`);
       isBroken = true;
     },

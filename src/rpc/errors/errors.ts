@@ -54,6 +54,27 @@ export function shuttingDown(): ConnectError {
   );
 }
 
+/** Returns the error that ends a stream which has reached its greatest age. Clients resume, perhaps at another server. */
+export function streamExpired(): ConnectError {
+  return withDetails(
+    "The stream has reached its greatest age; continue with its last resume token",
+    Code.Unavailable,
+    [errorInfo("STREAM_EXPIRED"), retryInfo(EXPIRED_RETRY_MS)],
+  );
+}
+
+/** Returns the error that ends a stream whose client does not read. */
+export function streamBehind(): ConnectError {
+  return withDetails(
+    "The client has not read for too long; continue with the last resume token",
+    Code.Unavailable,
+    [errorInfo("STREAM_BEHIND"), retryInfo(undefined)],
+  );
+}
+
+/** Delay in milliseconds before a client resumes a stream that was merely old. */
+const EXPIRED_RETRY_MS = 100;
+
 /** Adds an ErrorInfo, with the reason of the code, to an error that has none. */
 export function withErrorInfo(error: ConnectError): ConnectError {
   if (error.findDetails(ErrorInfoSchema).length === 0) {

@@ -104,11 +104,12 @@ async function startOf(
 
 /** Yields the batches that the hub has for this cursor, shared with the other watchers at the tip. */
 function* takeBatches(
-  { cursor, make, logs, streams }: Watch,
+  { cursor, make, logs, streams, signal }: Watch,
   subscription: Subscription,
 ): Generator<WatchTaskResponse> {
   for (;;) {
     const batch = subscription.batchAfter(cursor.seq);
+    signal.throwIfAborted();
     // Statuses that come before these lines are read from the store first.
     if (batch?.events !== cursor.ordinal) return;
     const isWanted = logs && [...streams].some((stream) => batch.counts[stream] > 0);
