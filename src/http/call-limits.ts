@@ -23,7 +23,7 @@ export const CALL_LIMITS: CallLimits = {
   // Every stream of a session, and others beside it.
   calls: 12_000,
   requestBytes: 32 * 1024 * 1024,
-  large: 4,
+  large: 2,
   unknown: { all: 1000, perSubnet: 200 },
 };
 

@@ -44,7 +44,7 @@ export async function buildProgram(folder: string): Promise<string> {
     return kept;
   }
   const inCache = makeIn(CACHE);
-  const unfinished = inCache ?? join(folder, "program");
+  const unfinished = inCache ?? join(folder, "bundle");
   await bundle(unfinished, { root: PROJECT, input: ENTRIES });
   if (!inCache) return unfinished;
   keep(unfinished, kept);
